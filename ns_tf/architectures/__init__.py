@@ -1,0 +1,66 @@
+"""Networks as functions of their widths: one file a network, `get(name)` finds it.
+
+A builder is decorated with its default widths::
+
+    @architecture("vgg11", widths=(64, 128, 256, 256, 512, 512, 512, 512))
+    def vgg11(widths, *, input_shape, classes):
+        ...
+        return keras.Model(image, logits, name="vgg11")
+
+Further keyword arguments are options, given as `--architecture="name(option=value)"`.
+Every layer has a name that is the same at all widths.
+"""
+
+import functools
+import inspect
+from collections.abc import Sequence
+
+from ns_tf import registry
+from ns_tf.base import Architecture, InputError
+
+ARCHITECTURES = registry.Registry("architecture", __name__)
+
+
+def architecture(name: str, *, widths: Sequence[int]):
+    """Decorator: registers a builder under `name` with its default widths."""
+
+    def add(builder):
+        ARCHITECTURES.register(name)(Architecture(name, tuple(widths), builder))
+        return builder
+
+    return add
+
+
+def get(text: str) -> Architecture:
+    """The architecture of that name; `"name(option=value)"` sets builder options.
+
+    `"keras:/path"` is a saved `.keras` model.
+
+    Raises:
+        InputError: no such architecture (suggests the nearest), no such option, or no
+            such file.
+    """
+    if text.startswith("keras:"):
+        from ns_tf.architectures import from_model
+
+        return from_model.load(text.removeprefix("keras:"))
+    name, options = registry.parse_call(text)
+    found = ARCHITECTURES.get(name)
+    parameters = inspect.signature(found.builder).parameters
+    known = set(parameters) - {"widths", "input_shape", "classes"}
+    for option in options:
+        if option not in known:
+            raise registry.unknown(f"option of {name}", option, known or {"(none)"})
+    if not options:
+        return found
+    return Architecture(text, found.widths, functools.partial(found.builder, **options))
+
+
+def check_stride(name: str, value: int) -> None:
+    """Checks a builder's stride option.
+
+    Raises:
+        InputError: if it is not 1 or 2.
+    """
+    if value not in (1, 2):
+        raise InputError(f"{name} is a stride, 1 or 2; got {value!r}.")

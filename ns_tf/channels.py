@@ -1,0 +1,342 @@
+"""The channel graph: which axis of which weight is indexed by which filters.
+
+Channels that must be removed together are one *channel*: what a residual addition joins,
+what a depthwise convolution filters. Every axis of every weight becomes an array of
+channel numbers, so removing filters is one `take` an axis whatever lies between
+(concatenations, flattened maps, depthwise multipliers). Channels that the same layers
+make form a *group*; a width is the size of a group.
+
+The graph is read off a built functional model's `get_config()` (the `.keras` format);
+what a layer does to channels is a rule, one a layer type, in `ns_tf.rules`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import scipy.sparse
+import scipy.sparse.csgraph
+
+from ns_tf import rules
+from ns_tf.base import InputError
+
+Tensor = tuple[str, int, int]  # (operation, call, output): Keras's name of a tensor.
+NONE = -1  # The channel number of what cannot be removed (an image's colours).
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of a layer or operation."""
+
+    name: str
+    kind: str  # What it does to channels: a constant of `ns_tf.rules`.
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    crossing: tuple[int, ...] = ()  # Inputs of a join that belong to another group.
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Channels made by the same layers."""
+
+    name: str  # The first of the layers that make them.
+    makers: tuple[str, ...]
+    channels: np.ndarray  # [size]: channel numbers, in the order of the first maker.
+    frozen: str | None  # Why they cannot be removed, if they cannot.
+
+    @property
+    def size(self) -> int:
+        """Number of channels."""
+        return len(self.channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelGraph:
+    """What `trace` found; n is the number of channels."""
+
+    calls: tuple[Call, ...]  # In an order in which they can be computed.
+    channels: Mapping[Tensor, np.ndarray]  # Channel numbers along the last axis.
+    shapes: Mapping[Tensor, tuple]  # With the batch.
+    axes: Mapping[
+        tuple[str, str], tuple
+    ]  # (layer, weight) -> an array or None an axis.
+    groups: tuple[Group, ...]
+    owner: np.ndarray  # [n]: the group of every channel.
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def frozen(self) -> np.ndarray:
+        """[n]: True for channels that cannot be removed."""
+        return np.array([g.frozen is not None for g in self.groups], bool)[self.owner]
+
+
+def trace(
+    model: keras.Model, reference: "ChannelGraph | None" = None, free: bool = False
+) -> ChannelGraph:
+    """The channel graph of a functional or sequential model.
+
+    Args:
+        model: Built; not changed.
+        reference: The graph of the same network at widths that are all different. Where
+            two widths happen to agree a shortcut may add channels of two groups with
+            nothing between; the reference tells them apart. Such an input is a
+            *crossing* and joins nothing.
+        free: Leave the channels of the output removable (for parts of networks).
+
+    Raises:
+        InputError: if the model has no graph (a subclassed model).
+    """
+    walk = _Walk(functional(model), reference)
+    for name, inputs, output in _ordered(walk.nodes):
+        walk.visit(name, inputs, output)
+    if not free:
+        for output in walk.outputs:
+            walk.freeze(walk.channels[output], "it is the model's output")
+    return walk.graph()
+
+
+def functional(model: keras.Model) -> keras.Model:
+    """The model as one that has a graph; a sequential one is wrapped, sharing weights.
+
+    Raises:
+        InputError: for a subclassed model.
+    """
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if not hasattr(model, "operations") or not hasattr(model, "inputs"):
+        raise InputError(
+            f"Expected a functional or sequential model; {model.name!r} is a "
+            f"{type(model).__name__} without a graph. Write it as "
+            "keras.Model(inputs, outputs)."
+        )
+    return model
+
+
+class _Walk:
+    """Visits the calls in order and collects channels, ties and reasons to freeze."""
+
+    def __init__(self, model: keras.Model, reference: ChannelGraph | None):
+        config = model.get_config()
+        self.operations = {operation.name: operation for operation in model.operations}
+        self.nodes = list(_read_nodes(config))
+        self.outputs = tuple(_tensors_in(config["output_layers"]))
+        self.shapes = {}
+        for _, inputs, _ in self.nodes:
+            self.shapes.update(inputs)
+        for tensor, key in zip(model.outputs, self.outputs, strict=True):
+            self.shapes[key] = tuple(tensor.shape)
+        self.made_in_reference = _made_by(reference) if reference else None
+        self.channels: dict[Tensor, np.ndarray] = {}
+        self.axes: dict[tuple[str, str], tuple] = {}
+        self.calls: list[Call] = []
+        self.maker: list[str] = []  # [channels so far]: the layer that made it.
+        self.made: dict[str, np.ndarray] = {}
+        self.seen: dict[str, list[np.ndarray]] = {}
+        self.ties: list[tuple[np.ndarray, np.ndarray]] = []
+        self.reasons: list[tuple[np.ndarray, str]] = []
+
+    # What rules use.
+
+    def make(self, name: str, size: int) -> np.ndarray:
+        """New channels [size] of layer `name`; the same ones if it is called again."""
+        if name not in self.made:
+            first = len(self.maker)
+            self.maker.extend([name] * size)
+            self.made[name] = np.arange(first, first + size)
+        return self.made[name]
+
+    def tie(self, one: np.ndarray, other: np.ndarray) -> None:
+        """Makes channels [size] and [size] live or die together."""
+        self.ties.append((one, other))
+
+    def freeze(self, channels: np.ndarray, reason: str) -> None:
+        """Keeps the channels from being removed."""
+        self.reasons.append((channels, reason))
+
+    def same_group(self, one: np.ndarray, other: np.ndarray) -> bool:
+        """Whether a join may tie these: always, unless the reference knows better."""
+        if self.made_in_reference is None:
+            return True
+        known = self.made_in_reference
+        pairs = {
+            (self._maker(a), self._maker(b)) for a, b in zip(one, other, strict=True)
+        }
+        return all(known.get(a) == known.get(b) for a, b in pairs)
+
+    def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
+        """Which input of the join `name` has the group of the join's output."""
+        if self.made_in_reference is None:
+            return 0
+        target = self.made_in_reference.get(name)
+        for place, channels in enumerate(inputs):
+            makers = {self._maker(channel) for channel in channels}
+            if any(self.made_in_reference.get(maker) == target for maker in makers):
+                return place
+        return 0
+
+    # The walk.
+
+    def visit(self, name: str, inputs: dict[Tensor, tuple], output: Tensor) -> None:
+        operation = self.operations[name]
+        tensors = tuple(inputs)
+        if not tensors:  # An input of the model.
+            shape = tuple(operation.batch_shape)
+            self.shapes.setdefault(output, shape)
+            self.channels[output] = np.full(shape[-1] or 0, NONE)
+            self.calls.append(Call(name, rules.INPUT, (), output))
+            return
+        arrays = [self.channels[tensor] for tensor in tensors]
+        for earlier, now in zip(
+            self.seen.setdefault(name, arrays), arrays, strict=True
+        ):
+            if earlier is not now:  # A shared layer: one kernel reads both.
+                self.tie(earlier, now)
+        shapes = [self.shapes[tensor] for tensor in tensors]
+        effect = rules.apply(
+            self, operation, arrays, shapes, self._shape(output, operation)
+        )
+        self.channels[output] = effect.output
+        for weight, axes in effect.axes.items():
+            self.axes[name, weight] = axes
+        self.calls.append(Call(name, effect.kind, tensors, output, effect.crossing))
+
+    def _shape(self, output: Tensor, operation) -> tuple:
+        """The output's shape, even where nothing but the model's end reads it."""
+        if output not in self.shapes:
+            self.shapes[output] = tuple(operation.output.shape)
+        return self.shapes[output]
+
+    def _maker(self, channel: int) -> str | None:
+        return None if channel == NONE else self.maker[channel]
+
+    def graph(self) -> ChannelGraph:
+        label = self._components()
+
+        def relabel(array):
+            return None if array is None else np.where(array < 0, NONE, label[array])
+
+        groups, owner = self._groups(label)
+        return ChannelGraph(
+            calls=tuple(self.calls),
+            channels={
+                tensor: relabel(array) for tensor, array in self.channels.items()
+            },
+            shapes=self.shapes,
+            axes={
+                key: tuple(relabel(axis) for axis in axes)
+                for key, axes in self.axes.items()
+            },
+            groups=groups,
+            owner=owner,
+            outputs=self.outputs,
+        )
+
+    def _components(self) -> np.ndarray:
+        """[made channels] -> number of the channel that they became by the ties."""
+        size = len(self.maker)
+        pairs = [np.empty((2, 0), int), *(np.stack(tie) for tie in self.ties)]
+        one, other = np.concatenate(pairs, axis=1)
+        for loose, tied in ((one, other), (other, one)):
+            # Tied to what cannot be removed: cannot be removed.
+            self.freeze(
+                tied[(loose < 0) & (tied >= 0)], "it is added to the image itself"
+            )
+        real = (one >= 0) & (other >= 0)
+        matrix = scipy.sparse.coo_matrix(
+            (np.ones(real.sum()), (one[real], other[real])), shape=(size, size)
+        )
+        count, label = scipy.sparse.csgraph.connected_components(matrix, directed=False)
+        # Number them in the order in which they are made, so that a group's channels
+        # keep their layer's order.
+        first = np.full(count, size)
+        np.minimum.at(first, label, np.arange(size))
+        return np.argsort(np.argsort(first))[label]
+
+    def _groups(self, label: np.ndarray) -> tuple[tuple[Group, ...], np.ndarray]:
+        makers: dict[int, list[str]] = {}
+        for channel, maker in zip(label, self.maker, strict=True):
+            names = makers.setdefault(int(channel), [])
+            if maker not in names:
+                names.append(maker)
+        order = {name: place for place, name in enumerate(self.made)}
+        signature = {c: tuple(sorted(m, key=order.get)) for c, m in makers.items()}
+        reasons = self._reasons(label, signature)
+        by_makers: dict[tuple, list[int]] = {}
+        for channel in sorted(signature):
+            by_makers.setdefault(signature[channel], []).append(channel)
+        groups = tuple(
+            Group(names[0], names, np.array(channels), reasons.get(names))
+            for names, channels in by_makers.items()
+        )
+        owner = np.empty(len(signature), int)
+        for number, group in enumerate(groups):
+            owner[group.channels] = number
+        return groups, owner
+
+    def _reasons(self, label, signature) -> dict[tuple, str]:
+        """Why a group is frozen: one channel that must stay keeps all of its group."""
+        reasons = {}
+        for channels, reason in self.reasons:
+            for channel in {int(c) for c in label[channels[channels >= 0]]}:
+                reasons.setdefault(signature[channel], reason)
+        return reasons
+
+
+def _made_by(graph: ChannelGraph) -> dict[str, int]:
+    """Number of the group that a layer makes, or that leaves a join."""
+    made = {maker: i for i, group in enumerate(graph.groups) for maker in group.makers}
+    for call in graph.calls:
+        channels = graph.channels[call.output]
+        if (
+            call.kind in (rules.ADD, rules.JOIN)
+            and len(channels)
+            and channels[0] != NONE
+        ):
+            made.setdefault(call.name, int(graph.owner[channels[0]]))
+    return made
+
+
+def _read_nodes(config: dict):
+    """(operation, {input tensor: shape}, output tensor) of every call in the config."""
+    for layer in config["layers"]:
+        if not layer["inbound_nodes"]:
+            yield layer["name"], {}, (layer["name"], 0, 0)
+        for number, node in enumerate(layer["inbound_nodes"]):
+            inputs = dict(_keras_tensors(node))
+            yield layer["name"], inputs, (layer["name"], number, 0)
+
+
+def _keras_tensors(value):
+    """(name, shape) of all tensors anywhere in a call's serialised arguments."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            config = value["config"]
+            yield tuple(config["keras_history"]), tuple(config["shape"])
+            return
+        value = value.values()
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return
+    for item in value:
+        yield from _keras_tensors(item)
+
+
+def _tensors_in(layers) -> list[Tensor]:
+    """Tensor names in `output_layers`, which is one name or a nest of them."""
+    if len(layers) == 3 and isinstance(layers[0], str):
+        return [tuple(layers)]
+    values = layers.values() if isinstance(layers, dict) else layers
+    return [tensor for item in values for tensor in _tensors_in(item)]
+
+
+def _ordered(nodes: list) -> list:
+    """The calls in an order in which every input is there before it is read."""
+    done, order, waiting = set(), [], list(nodes)
+    while waiting:
+        ready = [node for node in waiting if all(tensor in done for tensor in node[1])]
+        if not ready:
+            raise InputError(f"The model's graph has a loop at {waiting[0][0]!r}.")
+        order += ready
+        done |= {node[2] for node in ready}
+        waiting = [node for node in waiting if node[2] not in done]
+    return order

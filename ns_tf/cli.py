@@ -1,0 +1,283 @@
+"""What every command shares: flags in, one line for an error, an exit code out."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from absl import flags
+
+from ns_tf import flagset
+from ns_tf.base import InputError, RunError
+
+flags.disclaim_key_flags()
+flags.DEFINE_bool(
+    "debug", False, "Print the traceback of an error.", module_name=__name__
+)
+
+_HELP = ("--help", "-help", "--helpshort", "--h", "-h", "-?")
+_COMMON = """Every command:
+  --flagfile=PATH
+      Read flags from a file; what follows on the command line overrides them.
+  --[no]debug
+      Print the traceback of an error.
+  --helpfull
+      Show absl's own flags as well."""
+_LONGEST = 600  # Characters of an error that somebody else wrote.
+
+
+def run(main: Callable[..., int | None], *configs: type) -> NoReturn:
+    """Calls `main` with an instance of every config, made from the flags; then exits.
+
+    Exit code 0 (or what `main` returns); 2 for wrong flags or input; 1 for a failure
+    under way; 130 and 143 if SIGINT or SIGTERM stopped it; 141 if nobody reads the
+    output any more. All but the last say one line on standard error.
+
+    Args:
+        main: The command.
+        configs: Dataclasses of `flagset.option`s, in the order of main's arguments.
+    """
+    # Read by TensorFlow when it is imported, which `main` does.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for config in configs:
+        flagset.define(config)
+    sys.exit(_status(main, configs))
+
+
+def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
+    try:
+        if signal.SIGTERM in _handled():
+            signal.signal(signal.SIGTERM, _terminate)
+        if not _printed_help(sys.argv[1:]):
+            _parse(sys.argv)
+            status = main(*(flagset.read(config) for config in configs))
+            _flush()
+            return status or 0
+        _flush()
+        return 0
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _restore_signals()  # An impatient second Ctrl-C must not show a traceback.
+        return _report(error)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # `command >&-`
+        sys.stdout.flush()
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    _restore_signals()
+    raise Interrupted(signum)
+
+
+def _handled() -> list[int]:
+    """Signals that stop the work; those that `nohup` or `&` turned off do not."""
+    off = (signal.SIG_IGN, None)
+    both = (signal.SIGINT, signal.SIGTERM)
+    return [signum for signum in both if signal.getsignal(signum) not in off]
+
+
+def _restore_signals() -> None:
+    """From now on signals kill at once, even inside a long C++ call."""
+    for signum in _handled():
+        signal.signal(signum, signal.SIG_DFL)
+
+
+def _printed_help(arguments: Sequence[str]) -> bool:
+    """Prints the help that the arguments ask for, if they do."""
+    full = any(argument in ("--helpfull", "-helpfull") for argument in arguments)
+    if not full and not any(argument in _HELP for argument in arguments):
+        return False
+    doc = (sys.modules["__main__"].__doc__ or "").strip()
+    if "python -m" not in doc:
+        doc = f"{doc}\n\nUsage: python -m {_name()} [--flag=value ...]".strip()
+    told = flags.FLAGS.get_help().strip() if full else flagset.help_text()
+    print(doc, *filter(None, [told, None if full else _COMMON]), sep="\n\n")
+    return True
+
+
+def _parse(argv: Sequence[str]) -> None:
+    """Parses the command line into absl's flags.
+
+    Raises:
+        InputError: for whatever is wrong with it.
+    """
+    try:
+        rest = flags.FLAGS(argv)[1:]
+    except flags.CantOpenFlagFileError as error:
+        reason = error.__context__
+        raise InputError(
+            f"--flagfile={getattr(reason, 'filename', '')} cannot be read: "
+            f"{getattr(reason, 'strerror', error)}. Check the path; it is relative to "
+            "the working directory."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"A flagfile is no text: {error}.") from error
+    except (flags.Error, ValueError) as error:
+        text = str(error).replace(" ?", "?").rstrip(".")
+        stop = "" if text.endswith("?") else "."
+        raise InputError(f"{text}{stop} See --help.") from error
+    if rest:
+        raise InputError(
+            f"Expected only flags, as --name=value; got {rest[0]!r}. See --help."
+        )
+
+
+def _name() -> str:
+    """The command as `python -m` takes it."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None:
+        return spec.name.removesuffix(".__main__")
+    return os.path.basename(sys.argv[0])
+
+
+def _report(error: BaseException) -> int:
+    """The exit code for an error, after saying what it was."""
+    gone = isinstance(error, BrokenPipeError) and _nobody_reads()
+    try:
+        _flush()
+    except OSError:
+        # Else Python tries again on its way out, and complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if gone:
+        return 128 + signal.SIGPIPE
+    text, status = _describe(error)
+    with contextlib.suppress(OSError):
+        if flags.FLAGS["debug"].value and not isinstance(error, Interrupted):
+            traceback.print_exception(error)
+        else:
+            line = " ".join(text.split())
+            print(f"{_name()}: {line}", file=sys.stderr, flush=True)
+    return status
+
+
+def _describe(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    if isinstance(error, (KeyboardInterrupt, Interrupted)):
+        signum = getattr(error, "signum", signal.SIGINT)
+        return "stopped; run the same command again to continue", 128 + signum
+    if isinstance(error, InputError):
+        return str(error), 2
+    if isinstance(error, RunError):
+        return str(error), 1
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: " if error.filename is not None else ""
+        text += f"{error.strerror}."
+    else:
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} ..."
+    return f"{text} Run again with --debug for the traceback.", 1
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of standard output or error is gone."""
+    poll = select.poll()
+    for number in (1, 2):
+        poll.register(number, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+class Interrupted(BaseException):
+    """A signal stopped the work, which had its chance to write a checkpoint.
+
+    No Exception, so that nobody's `except Exception` swallows it.
+    """
+
+    def __init__(self, signum: int):
+        super().__init__(signum)
+        self.signum = signum
+
+
+class Stop:
+    """Whether a signal asked the work to stop; never, for one made by hand."""
+
+    def __init__(self):
+        self.signum: int | None = None
+
+    @property
+    def requested(self) -> bool:
+        """True once a signal came: write a checkpoint, then call `leave`."""
+        return self.signum is not None
+
+    def leave(self) -> None:
+        """Ends the work if a signal asked for it.
+
+        Raises:
+            Interrupted: if a stop was requested.
+        """
+        if self.signum is not None:
+            raise Interrupted(self.signum)
+
+    def _on_signal(self, signum: int, frame: Any) -> None:
+        self.signum = signum
+        _restore_signals()
+        if sys.stderr.isatty():
+            # print() may not be entered twice; a signal can come in the midst of one.
+            os.write(2, b"\nStopping at the next checkpoint; again to stop at once.\n")
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Stop]:
+    """A `Stop` that Ctrl-C and SIGTERM set, instead of ending the work at any line.
+
+    Save inside the block: leaving it after a signal raises `Interrupted`.
+
+    Raises:
+        Interrupted: at the end of the block, if a signal came.
+    """
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # Signals only ever reach the main thread.
+        return
+    before = {signum: signal.signal(signum, stop._on_signal) for signum in _handled()}
+    try:
+        yield stop
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+    stop.leave()
+
+
+def quiet_tensorflow() -> Any:
+    """The module `tensorflow`, imported without its C++ notes on standard error.
+
+    They are shown if the import fails, or with --debug.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        failed = True
+        try:
+            import tensorflow
+
+            tensorflow.config.list_physical_devices()  # The rest of the notes.
+            failed = False
+            return tensorflow
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            if failed or flags.FLAGS["debug"].value:
+                notes.seek(0)
+                os.write(2, notes.read())
+
+
+def devices() -> str:
+    """What TensorFlow will compute on, in words: a CPU fall-back should be seen."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return f"CPU ({os.cpu_count()} cores)"
+    return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"

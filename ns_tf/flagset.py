@@ -1,0 +1,320 @@
+"""Flags made from config dataclasses: a field is the flag, its default, its help."""
+
+import dataclasses
+import operator
+import shutil
+import textwrap
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from absl import flags
+from absl import logging as logging  # Its flags (--verbosity) come before ours.
+
+from ns_tf.base import InputError
+
+# Else `--helpfull` files the flags made here under this module, not the command's.
+flags.disclaim_key_flags()
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    identity: bool = True,
+    choices: Sequence[str] | None = None,
+) -> Any:
+    """A dataclass field that `define` makes a flag of.
+
+    Args:
+        default: As the field's type says.
+        help: A sentence for a person; the default and the choices need no mention.
+        identity: False if another value gives the same results (threads, say), so
+            that a run may be continued with it.
+        choices: The only values (of a tuple: items) that the flag takes, if any.
+    """
+    about = {"help": help, "identity": identity}
+    about["choices"] = None if choices is None else tuple(choices)
+    return dataclasses.field(default=default, metadata={"option": about})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """The type of an option: text to value and back."""
+
+    item: type  # int, float, str or bool.
+    many: bool = False  # A tuple of items, separated by commas.
+    optional: bool = False  # Empty text is None.
+    choices: tuple[str, ...] | None = None
+
+    def parse(self, text: str) -> Any:
+        """The value; ValueError tells what was expected."""
+        if self.optional and text == "":
+            return None
+        if not self.many:
+            return self._parse_item(text)
+        parts = text.split(",") if text.strip() else []
+        return tuple(self._parse_item(part.strip()) for part in parts)
+
+    def _parse_item(self, text: str) -> Any:
+        if self.choices and text not in self.choices:
+            raise ValueError(f"expected one of {', '.join(self.choices)}.")
+        try:
+            if self.item is bool:
+                return flags.BooleanParser().parse(text)
+            return self.item(text)
+        except ValueError:
+            words = _WORDS[self.item]
+            if self.many:
+                words = f"{words} or several, separated by commas"
+            raise ValueError(f"expected {words}.") from None
+
+    def coerce(self, value: Any) -> Any:
+        """The value in exactly this type, from one that is meant to be of it."""
+        if value is None and self.optional:
+            return None
+        exact = operator.index if self.item is int else self.item  # int() truncates.
+        return tuple(map(exact, value)) if self.many else exact(value)
+
+    def text(self, value: Any) -> str:
+        """What `parse` makes the value of; ValueError if there is no such text."""
+        value = self.coerce(value)
+        if value is None:
+            return ""
+        text = ",".join(map(_item_text, value)) if self.many else _item_text(value)
+        if repr(self.parse(text)) != repr(value):
+            raise ValueError(f"{value!r} cannot be written as the value of a flag.")
+        return text
+
+
+def _item_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else repr(value)
+
+
+def _kind(annotation: Any, choices: tuple[str, ...] | None, name: str) -> _Kind:
+    """The kind that a field's annotation means; ValueError if no flag can be it."""
+    optional = typing.get_origin(annotation) in (types.UnionType, typing.Union)
+    if optional:
+        rest = [a for a in typing.get_args(annotation) if a is not types.NoneType]
+        if len(rest) == 1 and rest[0] in (int, float, str):
+            return _Kind(rest[0], optional=True, choices=choices)
+    elif annotation in _WORDS:
+        return _Kind(annotation, choices=choices)
+    elif typing.get_origin(annotation) is tuple:
+        item, *rest = typing.get_args(annotation)
+        if item in (int, float, str) and rest == [...]:
+            return _Kind(item, many=True, choices=choices)
+    raise ValueError(
+        f"Option {name} is {annotation}; flags are int, float, str, bool, "
+        "int | None, float | None, str | None or tuples of any length."
+    )
+
+
+class _Parser(flags.ArgumentParser):
+    def __init__(self, kind: _Kind):
+        self.kind = kind
+
+    def parse(self, argument: Any) -> Any:
+        if isinstance(argument, str):
+            return self.kind.parse(argument)
+        return self.kind.coerce(argument)
+
+    def flag_type(self) -> str:
+        return _WORDS[self.kind.item]
+
+
+class _Serializer(flags.ArgumentSerializer):
+    def __init__(self, kind: _Kind):
+        self.kind = kind
+
+    def serialize(self, value: Any) -> str:
+        return self.kind.text(value)
+
+
+class _OptionFlag(flags.Flag):
+    """A flag that knows the option that it was made of."""
+
+    def __init__(self, field: dataclasses.Field, kind: _Kind, group: str):
+        about = field.metadata["option"]
+        default_text = kind.text(field.default)  # Also a check of the default.
+        self.kind, self.group = kind, group
+        self.same = (kind, default_text, about["help"], about["identity"])
+        super().__init__(
+            _Parser(kind),
+            _Serializer(kind),
+            field.name,
+            field.default,
+            about["help"],
+            boolean=kind.item is bool,
+        )
+
+
+def _options(config_class: type) -> list[tuple[dataclasses.Field, _Kind]]:
+    """Every field of the class with its kind; ValueError for a field without option."""
+    hints = typing.get_type_hints(config_class)
+    found = []
+    for field in dataclasses.fields(config_class):
+        name = f"{config_class.__name__}.{field.name}"
+        if "option" not in field.metadata:
+            raise ValueError(f"{name} is no option: write `= option(default, help)`.")
+        choices = field.metadata["option"]["choices"]
+        found.append((field, _kind(hints[field.name], choices, name)))
+    return found
+
+
+def define(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Makes a flag of every field of the dataclass.
+
+    A flag of the same name that another config class made is shared, if both fields
+    are the same option.
+
+    Raises:
+        ValueError: another option or a flag of absl has the name, or the type of a
+            field is none that a flag can have.
+    """
+    group = _title(config_class)
+    for field, kind in _options(config_class):
+        flag = _OptionFlag(field, kind, group)
+        if flag.name not in flag_values:
+            flags.DEFINE_flag(flag, flag_values)
+            continue
+        taken = flag_values[flag.name]
+        if not isinstance(taken, _OptionFlag) or taken.same != flag.same:
+            raise ValueError(
+                f"--{flag.name} of {config_class.__name__} is already another flag "
+                f"({taken.help!r}, default {taken.default!r}): make type, default and "
+                "help equal, or rename it."
+            )
+
+
+def _title(config_class: type) -> str:
+    doc = config_class.__doc__ or ""
+    # Without a docstring, dataclasses write the signature there.
+    written = doc and not doc.startswith(f"{config_class.__name__}(")
+    return doc.strip().splitlines()[0].rstrip(".") if written else config_class.__name__
+
+
+def read(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
+    """The instance of the dataclass that the parsed flags describe.
+
+    Raises:
+        InputError: from the dataclass's own `__post_init__`.
+        absl.flags.UnparsedFlagAccessError: if the flags were not parsed yet.
+    """
+    fields = dataclasses.fields(config_class)
+    return config_class(**{f.name: getattr(flag_values, f.name) for f in fields})
+
+
+def changeable(*config_classes: type) -> set[str]:
+    """Names of the options that don't change results (`identity=False`)."""
+    found = [option for one in config_classes for option in _options(one)]
+    return {f.name for f, _ in found if not f.metadata["option"]["identity"]}
+
+
+def as_flagfile(configs: Iterable[Any]) -> str:
+    """One `--name=value` a line for every field, for `--flagfile`, sorted by class.
+
+    A field that is None by default is a comment while it is None.
+
+    Raises:
+        InputError: a value that no line of a flagfile can hold.
+        ValueError: two configs disagree on an option that they share.
+    """
+    lines: list[str] = []
+    values: dict[str, str] = {}
+    for config in sorted(configs, key=lambda config: type(config).__name__):
+        lines.append(f"# {type(config).__name__}")
+        for field, kind in _options(type(config)):
+            line = _flagfile_line(field, kind, getattr(config, field.name))
+            if values.setdefault(field.name, line) != line:
+                raise ValueError(f"Configs differ: {values[field.name]} and {line}.")
+            if line not in lines:
+                lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _flagfile_line(field: dataclasses.Field, kind: _Kind, value: Any) -> str:
+    try:
+        line = f"--{field.name}={kind.text(value)}"
+        line.encode()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"--{field.name}={value!r}: {error}") from error
+    # absl reads a flagfile line by line and strips every line.
+    if line != line.strip() or "\n" in line or "\r" in line:
+        raise InputError(
+            f"--{field.name}={value!r} cannot be kept in a flagfile: give a value "
+            "without line breaks and without blanks at its end."
+        )
+    return f"# {line}" if value is None and field.default is None else line
+
+
+def from_flagfile(config_class: type, text: str) -> Any:
+    """The config of a flagfile that `as_flagfile` wrote; other classes' flags are left.
+
+    Raises:
+        InputError: a value that the flag does not take.
+    """
+    given = _assignments(text)
+    try:
+        return config_class(
+            **{
+                field.name: kind.parse(given[field.name])
+                for field, kind in _options(config_class)
+                if field.name in given
+            }
+        )
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The run folder's flags are damaged: {error}.") from error
+
+
+def differences(old_text: str, new_text: str, ignore: Iterable[str] = ()) -> list[str]:
+    """What changed between two flagfiles, like `--seed: 0 -> 1`; empty if nothing did.
+
+    Args:
+        old_text: As `as_flagfile` wrote it.
+        new_text: The same.
+        ignore: Names of flags that may differ, as from `changeable`.
+    """
+    old, new = _assignments(old_text), _assignments(new_text)
+    names = [name for name in {**old, **new} if name not in set(ignore)]
+    return [
+        f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _assignments(text: str) -> dict[str, str]:
+    # Not splitlines(), which also splits at characters that a value may have.
+    lines = [line.strip() for line in text.split("\n")]
+    pairs = [line[2:].partition("=") for line in lines if line.startswith("--")]
+    return {name: value for name, _, value in pairs}
+
+
+def help_text(flag_values: flags.FlagValues = flags.FLAGS) -> str:
+    """Every option with its help and default, in the order of definition, by class."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    groups: dict[str, list[str]] = {}
+    for flag in (flag_values[name] for name in flag_values):
+        if isinstance(flag, _OptionFlag):
+            groups.setdefault(flag.group, []).append(_flag_help(flag, width))
+    return "\n\n".join(f"{title}:\n" + "\n".join(g) for title, g in groups.items())
+
+
+def _flag_help(flag: _OptionFlag, width: int) -> str:
+    kind, default = flag.kind, flag.kind.text(flag.default)
+    head = f"--[no]{flag.name}"
+    if not flag.boolean:
+        metavar = "|".join(kind.choices) if kind.choices else _METAVARS[kind.item]
+        head = f"--{flag.name}={metavar}{',...' if kind.many else ''}"
+    told = f"{flag.help} (default: {default})" if default else flag.help
+    body = textwrap.fill(told, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return f"  {head}\n{body}"

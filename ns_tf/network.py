@@ -1,0 +1,240 @@
+"""The network that is being pruned: it trains, scores its channels and gets thinner.
+
+A removed channel is first closed (its gates are zero and stay zero), which the next
+rebuild turns into a channel that is not there. Both compute the same, so when to rebuild
+is a question of speed alone.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf import engine, gates, thinning
+from ns_tf.channels import ChannelGraph
+from ns_tf.criteria import Criterion
+from ns_tf.thinning import Key
+
+
+class PrunableNetwork:
+    """A seed network with a state for each of its channels.
+
+    n is the number of channels of the seed's graph; all arrays [n] use its numbers,
+    however thin the network has become.
+    """
+
+    def __init__(
+        self,
+        seed: keras.Model,
+        graph: ChannelGraph,
+        *,
+        criterion: Criterion,
+        strategy: tf.distribute.Strategy,
+        batch_size: int,
+        momentum: float,
+        weight_decay: float,
+        jit_compile: bool = False,
+    ):
+        self.seed_model = seed
+        self.graph = graph
+        self.criterion = criterion
+        self.strategy = strategy
+        self.batch_size = batch_size
+        self.sgd_options = {"momentum": momentum, "weight_decay": weight_decay}
+        self.jit_compile = jit_compile
+        self.gates = gates.place(graph)
+        size = len(graph.owner)
+        self.alive = np.ones(size, bool)  # Channels that are not removed.
+        self.present = np.ones(size, bool)  # Channels that the arrays still hold.
+        with strategy.scope():
+            # [n]: sums over the steps since the last event.
+            zeros = tf.zeros(size, keras.config.floatx())
+            self.scores = tf.Variable(zeros, trainable=False, name="scores")
+            self.open = tf.Variable(zeros + 1, trainable=False, name="open")
+        self._build(thinning.values(seed))
+
+    # Training.
+
+    def train(self, images, labels, rate: float) -> tf.Tensor:
+        """One training step at that learning rate; returns the mean loss."""
+        return self._step(images, labels, tf.constant(rate, keras.config.floatx()))
+
+    def score_sums(self) -> np.ndarray:
+        """[n]: scores summed over the steps since `forget`."""
+        return self.scores.numpy().astype(np.float64)
+
+    def forget(self) -> None:
+        """Starts the sums of scores anew."""
+        self.scores.assign(tf.zeros_like(self.scores))
+
+    def kernels(self):
+        """(channels [filters], kernel [..., filters]) of every layer that makes any."""
+        for (layer, weight), variable in thinning.weights(self.model).items():
+            axes = self.axes.get((layer, weight))
+            if weight == "kernel" and axes and axes[-1] is not None:
+                channels = axes[-1]
+                yield (
+                    channels[thinning.stays(channels, self.present)],
+                    np.array(variable),
+                )
+
+    # Thinning.
+
+    def close(self, channels: np.ndarray) -> None:
+        """Removes channels; the network computes as if they were not there."""
+        self.alive[channels] = False
+        self.open.assign(self.alive.astype(keras.config.floatx()))
+        slots = dict(zip(self._trainable, self.sgd.slots, strict=True))
+        for key, variable in thinning.weights(self.model).items():
+            if self._is_gate(key):
+                (axis,) = self.axes[key]
+                stay = thinning.stays(axis, self.alive)[
+                    thinning.stays(axis, self.present)
+                ]
+                variable.assign(np.array(variable) * stay)
+                if key in slots:
+                    slots[key].assign(slots[key].numpy() * stay)
+
+    def compact(self) -> None:
+        """Rebuilds the network without its closed channels."""
+        arrays, slots = thinning.values(self.model), self._slot_values()
+        was, self.present = self.present, self.alive.copy()
+
+        def thinner(values):
+            return {
+                key: thinning.take(value, *self._remaining(self.axes.get(key), was))
+                for key, value in values.items()
+            }
+
+        self._build(thinner(arrays), thinner(slots))
+
+    def _remaining(self, axes, was):
+        """The axes as they were present, as `thinning.take` needs them."""
+        if axes is None:
+            return (), self.present
+        held = [a if a is None else a[thinning.stays(a, was)] for a in axes]
+        return held, self.present
+
+    def _is_gate(self, key: Key) -> bool:
+        layer, weight = key
+        return weight == "gate" or (
+            layer in self.gates.norms and weight in ("gamma", "beta")
+        )
+
+    def _build(self, arrays: Mapping, slots: Mapping | None = None) -> None:
+        """Makes the model of the channels present, its optimizer and its step."""
+        with self.strategy.scope():
+            self.model, extra = thinning.rebuild(
+                self.seed_model, self.graph, self.present, self.gates
+            )
+            engine.synchronise(self.model, self.strategy.num_replicas_in_sync)
+            self.sgd = engine.Sgd(self.model.trainable_variables, **self.sgd_options)
+        self.axes = {**self.graph.axes, **extra}
+        by_variable = {id(v): key for key, v in thinning.weights(self.model).items()}
+        self._trainable = [by_variable[id(v)] for v in self.model.trainable_variables]
+        thinning.assign(self.model, {**self._new_arrays(extra), **arrays})
+        if slots:
+            for key, slot in zip(self._trainable, self.sgd.slots, strict=True):
+                slot.assign(slots[key])
+        self._compile()
+
+    def _new_arrays(self, extra: Mapping[Key, tuple]) -> dict[Key, np.ndarray]:
+        """Open gates and selection matrices, for where there were none before."""
+        arrays = {}
+        for key, axes in extra.items():
+            size = len(axes[-1])
+            whole = np.ones(size) if key[1] == "gate" else thinning.selection(size)
+            arrays[key] = thinning.take(whole, axes, self.present)
+        return arrays
+
+    def _compile(self) -> None:
+        by_key = thinning.weights(self.model)
+        probe = _Probe(self, by_key)
+        self._step = engine.train_step(
+            self.model,
+            self.sgd,
+            batch_size=self.batch_size,
+            strategy=self.strategy,
+            probe=probe,
+            watch=probe.watch,
+            jit_compile=self.jit_compile,
+        )
+
+    # State.
+
+    def _slot_values(self) -> dict[Key, np.ndarray]:
+        values = [slot.numpy() for slot in self.sgd.slots]
+        return dict(zip(self._trainable, values, strict=True))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that training goes on from, as arrays by name."""
+        weights = {
+            f"weight/{a}/{b}": v for (a, b), v in thinning.values(self.model).items()
+        }
+        slots = {f"slot/{a}/{b}": v for (a, b), v in self._slot_values().items()}
+        masks = {"alive": self.alive, "present": self.present}
+        return {**masks, "scores": self.scores.numpy(), **weights, **slots}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continues from what `state` returned."""
+        self.alive, self.present = state["alive"].copy(), state["present"].copy()
+        self.open.assign(self.alive.astype(keras.config.floatx()))
+        self.scores.assign(state["scores"])
+        kinds = {"weight": {}, "slot": {}}
+        for name, value in state.items():
+            if "/" in name:
+                kind, layer, weight = name.split("/")
+                kinds[kind][layer, weight] = value
+        self._build(kinds["weight"], kinds["slot"])
+
+
+class _Probe:
+    """Reads the gate gradients in a training step, and keeps closed gates closed."""
+
+    def __init__(self, network: PrunableNetwork, by_key: Mapping):
+        self.network = network
+        present = network.present
+        place = {key: i for i, key in enumerate(network._trainable)}
+
+        def held(axes):
+            return axes[0][thinning.stays(axes[0], present)]
+
+        self.norms = []  # (gamma, beta, place of gamma, place of beta, channels)
+        for layer in network.gates.norms:
+            keys = (layer, "gamma"), (layer, "beta")
+            if all(key in place for key in keys):
+                self.norms.append(
+                    (
+                        *(by_key[key] for key in keys),
+                        *(place[key] for key in keys),
+                        held(network.axes[keys[0]]),
+                    )
+                )
+        gate_keys = [key for key in by_key if key[1] == "gate"]
+        self.watch = [by_key[key] for key in gate_keys]
+        self.channels = np.concatenate(
+            [norm[-1] for norm in self.norms]
+            + [held(network.axes[key]) for key in gate_keys]
+        )
+        self.reads_gradient = network.criterion.reads == "gate_gradient"
+
+    def __call__(self, own: list, others: list) -> list:
+        """Adds to the scores; returns the gradients to apply.
+
+        The gradient of a channel's gate is the sum over the edges that the channel
+        leaves by; behind a batch norm it is gamma dL/dgamma + beta dL/dbeta.
+        """
+        network, own = self.network, list(own)
+        parts = []
+        for gamma, beta, i, j, channels in self.norms:
+            parts.append(gamma.value * own[i] + beta.value * own[j])
+            still_open = tf.gather(network.open, channels)
+            own[i], own[j] = own[i] * still_open, own[j] * still_open
+        parts += [g.value * d for g, d in zip(self.watch, others, strict=True)]
+        if self.reads_gradient:
+            gate_gradient = tf.math.unsorted_segment_sum(
+                tf.concat(parts, 0), self.channels, len(network.alive)
+            )
+            network.scores.assign_add(network.criterion.formula(gate_gradient))
+        return own

@@ -1,0 +1,151 @@
+"""Figures from records, as PNG files."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ns_tf.base import PruneTrace, ScalingLaw
+
+_BEYOND = 4.0  # The law is drawn to this factor outside the recorded tau.
+
+
+def growth(trace: PruneTrace, law: ScalingLaw, names: Sequence[str], path) -> None:
+    """Every layer's width over tau, log-log: what was recorded, and the fitted law.
+
+    One panel a layer, all with the same span, so that slopes compare: the slope is
+    beta. The law is dashed outside the recorded range, which is shaded.
+
+    Args:
+        trace: widths [steps, layers] over tau [steps].
+        law: Fitted to the trace.
+        names: Of the layers [layers].
+        path: Where the PNG goes.
+    """
+    layers = len(names)
+    columns = min(layers, 4 if layers <= 8 else 5)
+    rows = math.ceil(layers / columns)
+    figure = _figure(2.5 * columns + 0.6, 2.05 * rows + 1.0)
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flat
+    limits = _limits(trace, law)
+    for layer, panel in enumerate(panels):
+        if layer >= layers:
+            panel.remove()
+            continue
+        _draw_layer(panel, trace, law, layer)
+        panel.set_ylim(limits[layer])
+        title = f"{_short(names[layer])}   $\\beta$ {law.beta[layer]:.2f}"
+        if law.r2 is not None:
+            title += f"   $R^2$ {law.r2[layer]:.3f}"
+        panel.set_title(title, fontsize=8.5)
+        # The panel below may be missing in the last row.
+        panel.tick_params(labelbottom=layer + columns >= layers, labelsize=7.5)
+    figure.supxlabel(r"$\tau$: trainable parameters", fontsize=10)
+    figure.supylabel("width: filters of the layer", fontsize=10)
+    handles, labels = next(iter(figure.axes)).get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=9
+    )
+    figure.savefig(path, format="png", dpi=130)
+
+
+def descent(widths_by_iteration, names: Sequence[str], path) -> None:
+    """Widths by iteration as a table in colours: how far each is from iteration 1.
+
+    Args:
+        widths_by_iteration: Whole widths [iterations, layers].
+        names: Of the layers [layers].
+        path: Where the PNG goes.
+    """
+    widths = np.asarray(widths_by_iteration)
+    iterations, layers = widths.shape
+    change = np.log2(widths / widths[:1]).T  # [layers, iterations]
+    span = max(1.0, np.abs(change).max())
+    figure = _figure(max(3.0, 0.5 * iterations) + 2.4, 0.27 * layers + 1.1)
+    panel = figure.subplots()
+    image = panel.imshow(
+        change, cmap="RdBu_r", vmin=-span, vmax=span, aspect="auto", origin="upper"
+    )
+    for layer in range(layers):
+        for i in range(iterations):
+            dark = abs(change[layer, i]) > 0.55 * span
+            panel.text(
+                i,
+                layer,
+                str(widths[i, layer]),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "black",
+            )
+    panel.set_xticks(range(iterations), range(1, iterations + 1), fontsize=8)
+    panel.set_yticks(range(layers), [_short(name) for name in names], fontsize=8)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    panel.set_xlabel("iteration of architecture descent", fontsize=9)
+    panel.set_title("Width: filters of each layer", fontsize=10)
+    ticks = np.arange(-math.floor(span), math.floor(span) + 1)
+    ticks = ticks[:: max(1, len(ticks) // 7)]
+    bar = figure.colorbar(image, ax=panel, ticks=ticks, pad=0.02)
+    bar.ax.set_yticklabels([_times(tick) for tick in ticks], fontsize=8)
+    bar.set_label("width relative to iteration 1", fontsize=9)
+    bar.outline.set_visible(False)
+    figure.savefig(path, format="png", dpi=130)
+
+
+def _draw_layer(panel: Any, trace: PruneTrace, law: ScalingLaw, layer: int) -> None:
+    """One panel of `growth`: points, law and recorded range of one layer."""
+    from matplotlib import ticker
+
+    tau, beyond = _ranges(trace)
+    panel.axvspan(tau[0], tau[-1], color="0.93", lw=0, label="recorded range")
+    recorded = np.asarray(trace.widths)[:, layer]
+    panel.plot(trace.tau, recorded, ".", ms=3.5, color="C0", label="recorded width")
+    width = law.widths(beyond[:, None])[:, layer]
+    panel.plot(beyond, width, "--", lw=1, color="C3", label="law, extrapolated")
+    width = law.widths(tau[:, None])[:, layer]
+    panel.plot(tau, width, lw=1.4, color="C3", label="law, fitted")
+    panel.set_xscale("log")
+    panel.set_yscale("log", base=2)
+    panel.set_xlim(beyond[0], beyond[-1])
+    panel.yaxis.set_major_locator(ticker.LogLocator(base=2, numticks=6))
+    panel.yaxis.set_major_formatter(ticker.FuncFormatter(lambda w, _: f"{w:g}"))
+    panel.minorticks_off()  # Of 19 panels they take most of the drawing time.
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _ranges(trace: PruneTrace) -> tuple[np.ndarray, np.ndarray]:
+    """tau [50] over the recorded range, and over what is drawn."""
+    low, high = float(np.min(trace.tau)), float(np.max(trace.tau))
+    return np.geomspace(low, high), np.geomspace(low / _BEYOND, high * _BEYOND)
+
+
+def _limits(trace: PruneTrace, law: ScalingLaw) -> np.ndarray:
+    """Limits of width [layers, 2] that show everything and have the same ratio."""
+    drawn = law.widths(_ranges(trace)[1][:, None])  # [points, layers]
+    drawn = np.log(np.concatenate([drawn, trace.widths]))
+    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    margin = 1.1 * (high - low).max() / 2 + 0.1
+    middle = (low + high) / 2
+    return np.exp(np.stack([middle - margin, middle + margin], axis=1))
+
+
+def _figure(width: float, height: float) -> Any:
+    """An empty figure of this size in inches, drawn by Agg: no display, no pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _short(name: str) -> str:
+    """The name, its middle left out if it is long."""
+    return name if len(name) <= 18 else f"{name[:8]}…{name[-9:]}"
+
+
+def _times(octaves: float) -> str:
+    """A power of two as a factor: ×4, ×1, ×1/4."""
+    return f"×{2**octaves:g}" if octaves >= 0 else f"×1/{2**-octaves:g}"

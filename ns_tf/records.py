@@ -1,0 +1,340 @@
+"""The files of a run folder, each written whole or not at all; no pickle anywhere."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ns_tf import flagset
+from ns_tf.base import InputError
+
+FLAGS_NAME = "run.flags"
+_LOCK_NAME = ".lock"
+_TEMPORARY = ".writing"  # How the names of half-written files end.
+_META = "__meta__"
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when the block ends well."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)  # Without it, a power cut may undo the renaming.
+    finally:
+        os.close(number)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes the text as UTF-8.
+
+    Raises:
+        OSError: if it cannot be written; what was there before is still there.
+    """
+    data = text.encode()
+    with replacing(path) as file:
+        file.write(data)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes the value as JSON: floats exactly, NumPy values as numbers and lists.
+
+    Raises:
+        ValueError: NaN or infinity is in it.
+        TypeError: something is in it that JSON has no word for.
+        OSError: if it cannot be written; what was there before is still there.
+    """
+    try:
+        text = json.dumps(value, indent=1, allow_nan=False, default=_plain)
+    except ValueError as error:
+        raise ValueError(f"{path} would not be JSON: {error}.") from error
+    write_text(path, f"{text}\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"Expected numbers, text, lists, dicts or arrays; got {value!r}.")
+
+
+def read_json(path: str | Path, *, what: str, version: int | None = None) -> Any:
+    """What `write_json` wrote.
+
+    Args:
+        path: The file.
+        what: What it is, for errors.
+        version: What the entry "version" must be, if any.
+
+    Raises:
+        InputError: the file is missing, damaged or of another version.
+    """
+    with _readable(path, what):
+        text = Path(path).read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=_no_constant)
+        if version is not None and not isinstance(value, dict):
+            raise ValueError("no JSON object")
+    if version is not None and value.get("version") != version:
+        raise InputError(
+            f"{path} is a {what} of version {value.get('version')}; this ns_tf reads "
+            f"version {version}. Use the ns_tf that wrote it, or another --run_dir."
+        )
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+@contextlib.contextmanager
+def _readable(path: str | Path, what: str) -> Iterator[None]:
+    """Turns whatever goes wrong while a file is read into an InputError."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(
+            f"There is no {what} at {path}. Check the path; the command that writes it "
+            "has to run first."
+        ) from error
+    except PermissionError as error:
+        raise InputError(
+            f"The {what} {path} cannot be read: {error.strerror}."
+        ) from error
+    except Exception as error:  # A damaged file can raise anything.
+        reason = str(error).strip() or type(error).__name__
+        raise InputError(
+            f"The {what} {path} is damaged ({reason}). Restore it from a copy, or give "
+            "another --run_dir."
+        ) from error
+
+
+def write_csv(
+    path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Writes a table; floats exactly.
+
+    Raises:
+        ValueError: a row is not as long as the header.
+        OSError: if it cannot be written; what was there before is still there.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        # .tolist(): str() of a float32 is not the number as a float64.
+        row = [v.tolist() if isinstance(v, np.generic) else v for v in row]
+        if len(row) != len(header):
+            raise ValueError(f"Expected rows of {len(header)} values; got {row}.")
+        writer.writerow(row)
+    write_text(path, text.getvalue())
+
+
+def read_csv(
+    path: str | Path, *, what: str = "table"
+) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows of a table; what reads as a number is an int or a float.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    with _readable(path, what):
+        text = Path(path).read_bytes().decode()
+        if not text.endswith("\n"):
+            raise ValueError("its end is missing")
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        for number, row in enumerate(rows, 2):
+            if len(row) != len(header):
+                raise ValueError(f"row {number} has {len(row)} of {len(header)} values")
+        return header, [[_number(cell) for cell in row] for row in rows]
+
+
+def _number(cell: str) -> int | float | str:
+    if "_" not in cell:  # int() takes 1_000 for a number.
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                return kind(cell)
+    return cell
+
+
+def write_arrays(
+    path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]
+) -> None:
+    """Writes arrays and a little JSON beside them as one uncompressed .npz.
+
+    The same content gives the same bytes.
+
+    Raises:
+        ValueError: an array that needs pickle, or whose type NumPy would forget
+            (bfloat16); NaN in meta; an array of a reserved name.
+        OSError: if it cannot be written; what was there before is still there.
+    """
+    if _META in arrays:
+        raise ValueError(f"{_META!r} is no name for an array: meta is kept there.")
+    text = json.dumps(meta, allow_nan=False, default=_plain)
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {**arrays, _META: np.array(text)}.items():
+            array = np.asarray(array)
+            if array.dtype.kind not in "biufcSU":
+                raise ValueError(f"Array {name!r} is {array.dtype}; make it float32.")
+            # A ZipInfo of no date: the time of writing is no part of the content.
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def read_arrays(
+    path: str | Path, *, what: str = "checkpoint"
+) -> tuple[dict[str, np.ndarray], Any]:
+    """The arrays by name, and meta, that `write_arrays` wrote.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    with _readable(path, what), zipfile.ZipFile(path) as archive:
+        arrays = {}
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                # Reading a member to its end, zipfile compares its checksum.
+                array = np.lib.format.read_array(member, allow_pickle=False)
+            arrays[name.removesuffix(".npy")] = array
+        return arrays, json.loads(str(arrays.pop(_META)))
+
+
+class RunFolder:
+    """A run folder that no other process writes to until it is closed."""
+
+    def __init__(self, path: Path, lock: int, *, new: bool):
+        self.path = path
+        self.new = new  # False if an earlier run is continued.
+        self._lock: int | None = lock
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def close(self) -> None:
+        """Lets other processes write to the folder; the death of this one does, too."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def open_run(
+    path: str | Path,
+    flagfile_text: str,
+    *,
+    ignore: Collection[str] = (),
+    what: str = "search",
+) -> RunFolder:
+    """The run folder, made if there is none; continued if it was made by these flags.
+
+    Args:
+        path: The folder.
+        flagfile_text: The flags of this run, from `flagset.as_flagfile`.
+        ignore: Flags that may differ from those of the run that is continued.
+        what: What the run is, for errors.
+
+    Raises:
+        InputError: the folder belongs to other flags or to something else, another
+            process is writing to it, or it cannot be written. Nothing was written.
+    """
+    path = Path(path)
+    lock = None
+    try:
+        _is_new(path, flagfile_text, ignore, what)
+        path.mkdir(parents=True, exist_ok=True)
+        lock = _locked(path)
+        # Once more: another process may have been first.
+        new = _is_new(path, flagfile_text, ignore, what)
+        for stale in path.rglob(f".*{_TEMPORARY}"):
+            stale.unlink()
+        if new:
+            write_text(path / FLAGS_NAME, flagfile_text)
+        return RunFolder(path, lock, new=new)
+    except BaseException as error:
+        if lock is not None:
+            os.close(lock)
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{path} cannot be a run folder: {error.strerror}. Give another "
+                "--run_dir."
+            ) from error
+        raise
+
+
+def _is_new(path: Path, flagfile_text: str, ignore: Collection[str], what: str) -> bool:
+    """Whether the folder holds no run yet; InputError if it is not for this one."""
+    if not path.exists():
+        return True
+    try:
+        old = (path / FLAGS_NAME).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        names = sorted(p.name for p in path.iterdir() if not _ours(p.name))
+        if not names:
+            return True
+        raise InputError(
+            f"{path} holds {names[0]!r} but no {FLAGS_NAME}, so it is no run folder. "
+            "Give a new or an empty --run_dir."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path / FLAGS_NAME} is damaged ({error}). Give another --run_dir."
+        ) from error
+    changed = flagset.differences(old, flagfile_text, ignore)
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise InputError(
+            f"{path} holds a {what} of other flags ({'; '.join(changed[:3])}{more}): "
+            f"give another --run_dir, or the flags of {path / FLAGS_NAME}."
+        )
+    return False
+
+
+def _ours(name: str) -> bool:
+    """Whether a run that was killed before it wrote its flags leaves such a file."""
+    return name == _LOCK_NAME or (name.startswith(".") and name.endswith(_TEMPORARY))
+
+
+def _locked(path: Path) -> int:
+    """The descriptor that holds the folder's lock; InputError if another one does."""
+    import fcntl  # Late: reading records needs no lock, and Windows has no fcntl.
+
+    number = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return number
+    except BlockingIOError as error:
+        os.close(number)
+        raise InputError(
+            f"{path} is in use by another process. Wait for it, stop it, or give "
+            "another --run_dir."
+        ) from error
+    except BaseException:
+        os.close(number)
+        raise

@@ -1,0 +1,226 @@
+"""The run folder of a search: what it holds, written and read back."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ns_tf import records
+from ns_tf.base import (
+    DescentState,
+    InputError,
+    PruneTrace,
+    Scaling,
+    ScalingLaw,
+    Widths,
+)
+from ns_tf.costs import CostPolynomial
+
+DESCENT = "descent.json"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchRecord:
+    """A search, as far as it has come: all that plans need."""
+
+    architecture: str
+    dataset: str
+    input_shape: tuple[int, int, int]
+    classes: int
+    names: tuple[str, ...]  # [layers]
+    default_widths: Widths  # Of the architecture.
+    seed_widths: Widths  # Of the network that the search started from.
+    costs: Mapping[str, CostPolynomial]  # By budget.
+    states: tuple[DescentState, ...]
+
+    def state(self, iteration: int | None = None) -> DescentState:
+        """The state of an iteration, from 1; of the last one if None.
+
+        Raises:
+            InputError: if there is no such iteration yet.
+        """
+        if not self.states:
+            raise InputError("The search has no finished iteration yet; let it go on.")
+        if iteration is None:
+            return self.states[-1]
+        if not 1 <= iteration <= len(self.states):
+            raise InputError(
+                f"The search has iterations 1 to {len(self.states)}; got --iteration="
+                f"{iteration}."
+            )
+        return self.states[iteration - 1]
+
+
+class Checkpoint:
+    """A file that long work continues from.
+
+    Args:
+        path: The file.
+        seconds: Least time between two saves.
+        stop: Has `requested` and `leave()` (`ns_tf.cli.Stop`); asked at every step.
+    """
+
+    def __init__(self, path: str | Path, *, seconds: float, stop: Any = None):
+        self.path = Path(path)
+        self.seconds = seconds
+        self.stop = stop
+        self._saved = time.monotonic()
+
+    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """(arrays, facts) of the last save, or None."""
+        if not self.path.exists():
+            return None
+        return records.read_arrays(self.path, what="checkpoint")
+
+    def due(self) -> bool:
+        """Whether to save now."""
+        if self.stop is not None and self.stop.requested:
+            return True
+        return time.monotonic() - self._saved >= self.seconds
+
+    def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+        """Saves, in place of the last save; leaves if a signal asked to stop."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        records.write_arrays(self.path, dict(arrays), dict(facts))
+        self._saved = time.monotonic()
+        if self.stop is not None:
+            self.stop.leave()
+
+    def remove(self) -> None:
+        """Removes the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+
+def write_search(folder: str | Path, search: SearchRecord) -> None:
+    """Writes `descent.json` and the last state's trace and history."""
+    folder = Path(folder)
+    if search.states:
+        state = search.states[-1]
+        _write_trace(folder, state)
+    records.write_json(folder / DESCENT, _search_json(search))
+
+
+def read_search(folder: str | Path) -> SearchRecord:
+    """The search that a run folder holds.
+
+    Raises:
+        InputError: no run folder, no iteration finished yet, or a damaged file.
+    """
+    folder = Path(folder)
+    path = folder / DESCENT
+    if not path.exists():
+        raise InputError(
+            f"{folder} holds no {DESCENT}. Search first: python -m ns_tf.descend "
+            f"--run_dir={folder} ..., or give the --run_dir of a search."
+        )
+    data = records.read_json(path, what="search", version=VERSION)
+    try:
+        return _search_of(data, folder)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} is damaged ({type(error).__name__}: {error}). Take it from a copy, "
+            "or search again with another --run_dir."
+        ) from error
+
+
+def trace_path(folder: str | Path, iteration: int, what: str = "trace") -> Path:
+    """The CSV of an iteration: its "trace", or the "history" of all its events."""
+    return Path(folder) / f"{what}_{iteration:02d}.csv"
+
+
+def _write_trace(folder: Path, state: DescentState) -> None:
+    trace = state.trace
+    rows = np.column_stack([trace.widths, trace.tau]).tolist()
+    header = [*trace.names, "tau"]
+    records.write_csv(trace_path(folder, state.iteration), header, rows)
+    path = trace_path(folder, state.iteration, "history")
+    records.write_csv(path, trace.names, trace.history.tolist())
+
+
+def _read_trace(folder: Path, iteration: int, names: Sequence[str]) -> PruneTrace:
+    tables = {}
+    for what, columns in (("trace", [*names, "tau"]), ("history", [*names])):
+        path = trace_path(folder, iteration, what)
+        header, rows = records.read_csv(path, what=what)
+        if list(header) != columns:
+            raise InputError(f"{path} has columns {header}; expected {columns}.")
+        tables[what] = np.array(rows, int).reshape(-1, len(columns))
+    trace = tables["trace"]
+    return PruneTrace(trace[:, :-1], trace[:, -1], tuple(names), tables["history"])
+
+
+def _search_json(search: SearchRecord) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "architecture": search.architecture,
+        "dataset": search.dataset,
+        "input_shape": list(search.input_shape),
+        "classes": search.classes,
+        "names": list(search.names),
+        "default_widths": list(search.default_widths),
+        "seed_widths": list(search.seed_widths),
+        "costs": {name: cost.to_json() for name, cost in search.costs.items()},
+        "states": [_state_json(state) for state in search.states],
+    }
+
+
+def _state_json(state: DescentState) -> dict[str, Any]:
+    law = state.law
+    return {
+        "iteration": state.iteration,
+        "widths": list(state.widths),
+        "law": {
+            "alpha": law.alpha.tolist(),
+            "beta": law.beta.tolist(),
+            "r2": law.r2.tolist(),
+            "residual": law.residual.tolist(),
+            "tau_range": list(law.tau_range),
+        },
+        "events": len(state.trace.history),
+        "rows": len(state.trace.tau),
+        "scaling": dataclasses.asdict(state.scaling),
+        "seconds": round(state.seconds, 3),
+    }
+
+
+def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
+    names = tuple(data["names"])
+    return SearchRecord(
+        architecture=data["architecture"],
+        dataset=data["dataset"],
+        input_shape=tuple(data["input_shape"]),
+        classes=data["classes"],
+        names=names,
+        default_widths=tuple(data["default_widths"]),
+        seed_widths=tuple(data["seed_widths"]),
+        costs={n: CostPolynomial.from_json(c) for n, c in data["costs"].items()},
+        states=tuple(_state_of(state, folder, names) for state in data["states"]),
+    )
+
+
+def _state_of(data: Mapping[str, Any], folder: Path, names) -> DescentState:
+    law, scaling = data["law"], data["scaling"]
+    arrays = {
+        key: np.array(law[key], float) for key in ("alpha", "beta", "r2", "residual")
+    }
+    if any(len(array) != len(names) for array in arrays.values()):
+        raise ValueError(f"a law of {len(names)} layers has {len(arrays['alpha'])}")
+    return DescentState(
+        iteration=data["iteration"],
+        widths=tuple(data["widths"]),
+        law=ScalingLaw(**arrays, tau_range=tuple(law["tau_range"])),
+        trace=_read_trace(folder, data["iteration"], names),
+        scaling=Scaling(
+            tuple(scaling["widths"]),
+            scaling["tau"],
+            scaling["costs"],
+            scaling["targets"],
+        ),
+        seconds=data["seconds"],
+    )

@@ -1,0 +1,161 @@
+"""The thinner network, with the weights of the channels that stay.
+
+Two ways to a smaller network, for two uses:
+
+* `rebuild` copies the *seed's graph* at smaller sizes. An identity shortcut stays an
+  identity: where it joins widths that have come apart it becomes a fixed 0/1 selection
+  matrix, so the thin network computes exactly what the masked one would.
+* `inherit` fills what the *builder* makes at the new widths, as a user would train it.
+  A projection that appears there where an identity was starts as the selection matrix.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from ns_tf.channels import ChannelGraph, functional
+from ns_tf.gates import Gate, Gates
+
+Key = tuple[str, str]  # (layer, weight)
+SELECT = "select"
+
+
+def weights(model: keras.Model) -> dict[Key, keras.Variable]:
+    """All variables of the model's layers by (layer name, weight name)."""
+    return {
+        (layer.name, weight.name): weight
+        for layer in model.layers
+        for weight in layer.weights
+    }
+
+
+def values(model: keras.Model) -> dict[Key, np.ndarray]:
+    """All weights of the model as arrays."""
+    return {key: np.array(weight) for key, weight in weights(model).items()}
+
+
+def assign(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
+    """Sets the model's weights; every one of them must be among the arrays."""
+    for key, weight in weights(model).items():
+        weight.assign(arrays[key])
+
+
+def take(array: np.ndarray, axes, keep: np.ndarray) -> np.ndarray:
+    """The part of a weight that belongs to channels that stay.
+
+    Args:
+        array: The weight; axis i is indexed by the channels `axes[i]` (None: by none).
+        axes: A channel number array or None an axis.
+        keep: [channels] bool.
+    """
+    for place, channels in enumerate(axes):
+        if channels is not None:
+            array = np.compress(stays(channels, keep), array, axis=place)
+    return array
+
+
+def stays(channels: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """[axis] bool: which places of an axis stay; what is no channel always does."""
+    return np.append(keep, True)[channels]  # NONE is -1, the last.
+
+
+def rebuild(
+    model: keras.Model, graph: ChannelGraph, keep: np.ndarray, gates: Gates
+) -> tuple[keras.Model, dict[Key, tuple]]:
+    """The seed's graph with the channels `keep` [channels] alone; weights are not set.
+
+    Args:
+        model: The seed network.
+        graph: Its channel graph.
+        keep: [channels] bool, never all False within a group.
+        gates: Where `Gate` layers go.
+
+    Returns:
+        The new model, and the axes of the weights that it has beside the seed's: gates
+        and selection matrices, in the seed's channel numbers.
+    """
+    editor = _Editor(graph, keep, gates)
+    if not editor.changes:
+        return model, {}
+    thin = keras.models.clone_model(
+        functional(model), clone_function=editor.clone, call_function=editor.call
+    )
+    return thin, editor.extra
+
+
+class _Editor:
+    """The two functions that `keras.models.clone_model` takes."""
+
+    def __init__(self, graph: ChannelGraph, keep: np.ndarray, gates: Gates):
+        self.graph = graph
+        self.keep = keep
+        self.gates = gates
+        self.tensors: dict[int, keras.KerasTensor] = {}
+        self.gated: dict[tuple, keras.KerasTensor] = {}
+        self.calls: dict[str, int] = {}
+        self.by_name = {}
+        for call in graph.calls:
+            self.by_name.setdefault(call.name, []).append(call)
+        self.extra: dict[Key, tuple] = {}
+        self.changes = bool(gates.edges) or not keep.all()
+
+    def clone(self, layer):
+        """The layer at its new size."""
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        config = layer.get_config()
+        axes = self.graph.axes.get((layer.name, "kernel"))
+        if axes is not None and axes[-1] is not None:
+            size = int(stays(axes[-1], self.keep).sum())
+            config["units" if "units" in config else "filters"] = size
+        return type(layer).from_config(config)
+
+    def call(self, layer, *args, **kwargs):
+        """Calls the layer, its inputs gated and aligned where that is due."""
+        number = self.calls.get(layer.name, 0)
+        self.calls[layer.name] = number + 1
+        call = self.by_name[layer.name][number]
+        given = keras.tree.flatten((args, kwargs))
+        tensors = [x for x in given if isinstance(x, keras.KerasTensor)]
+        places = {id(x): place for place, x in enumerate(tensors)}
+
+        def edit(x):
+            return self._edge(x, call, number, places[id(x)]) if id(x) in places else x
+
+        args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
+        return layer(*args, **kwargs)
+
+    def _edge(self, x, call, number, place):
+        """The tensor x as the call reads it at this input."""
+        tensor = call.inputs[place]
+        if (call.name, number, place) in self.gates.edges:
+            x = self._gate(x, tensor)
+        if place in call.crossing:
+            x = self._select(x, tensor, call, place)
+        return x
+
+    def _gate(self, x, tensor):
+        if tensor not in self.gated:
+            name = "_".join(str(part) for part in tensor) + "_gate"
+            self.gated[tensor] = Gate(name=name)(x)
+            self.extra[name, "gate"] = (self.graph.channels[tensor],)
+        return self.gated[tensor]
+
+    def _select(self, x, tensor, call, place):
+        """x with the channels of `call`'s output: those that both have, zeros else."""
+        source, target = self.graph.channels[tensor], self.graph.channels[call.output]
+        kept = stays(source, self.keep), stays(target, self.keep)
+        if np.array_equal(*kept):
+            return x
+        name = f"{call.name}_{SELECT}{place}"
+        layer = keras.layers.Conv2D(
+            int(kept[1].sum()), 1, use_bias=False, trainable=False, name=name
+        )
+        self.extra[name, "kernel"] = (None, None, source, target)
+        return layer(x)
+
+
+def selection(size: int) -> np.ndarray:
+    """[1, 1, size, size]: a 1x1 convolution that changes nothing; `take` thins it."""
+    return np.eye(size, dtype=np.float32)[None, None]

@@ -1,0 +1,51 @@
+"""Trains one network from scratch: the widths for a budget, or any list of widths.
+
+python -m ns_tf.train --run_dir=runs/vgg11 --params=600000
+python -m ns_tf.train --run_dir=runs/plain --architecture=vgg11 --dataset=cifar10 --ratio=1
+
+The first takes architecture and data set from the search in the run folder; the second
+needs no search. The same command continues a training that was stopped or killed.
+"""
+
+from ns_tf import cli, configs
+from ns_tf.progress import Progress
+
+
+def main(
+    run: configs.RunConfig,
+    network: configs.NetworkConfig,
+    budget: configs.BudgetConfig,
+    curve: configs.CurveConfig,
+    train: configs.TrainConfig,
+    runtime: configs.RuntimeConfig,
+) -> None:
+    """Trains, and says how good it became."""
+    cli.quiet_tensorflow()
+    from ns_tf import trainings
+
+    work = trainings.TrainRun(run.run_dir, network, budget, curve, train, runtime)
+    print(
+        f"{work.architecture.name} {work.name}: {work.facts['params']:,} parameters, "
+        f"{work.facts['macs']:,} MACs, widths {','.join(map(str, work.widths))}, "
+        f"on {cli.devices()}"
+    )
+    with cli.interruptible() as stop:
+        result = work.go(progress=Progress, stop=stop)
+    print(
+        f"epoch {result['best_epoch']} of {train.epochs} was best on validation images "
+        f"({100 * result['validation_accuracy']:.2f} %); on test images it has "
+        f"{100 * result['test_accuracy']:.2f} %"
+    )
+    print(f"Model and history: {work.folder}")
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        configs.RunConfig,
+        configs.NetworkConfig,
+        configs.BudgetConfig,
+        configs.CurveConfig,
+        configs.TrainConfig,
+        configs.RuntimeConfig,
+    )

@@ -1,0 +1,196 @@
+"""Training one network from scratch: what found widths are judged by."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf import engine, pipeline, thinning
+from ns_tf.configs import TrainConfig
+from ns_tf.progress import Quiet
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """One row of the history."""
+
+    epoch: int  # From 1.
+    rate: float  # Learning rate of its first step.
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """A trained network and how good it is."""
+
+    model: keras.Model  # With the weights of the best epoch on validation images.
+    history: tuple[Epoch, ...]
+    best_epoch: int  # The first with the highest validation accuracy.
+    test_accuracy: float  # Of the best epoch; test images are read this once.
+    test_loss: float
+
+
+def train(
+    build: Callable[[], keras.Model],
+    dataset: pipeline.Dataset,
+    config: TrainConfig,
+    *,
+    seed: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
+    progress: type = Quiet,
+    checkpoint: Any = None,
+    label: str = "train",
+) -> TrainResult:
+    """Trains the network that `build` makes.
+
+    Args:
+        build: Makes the network, with fresh weights.
+        dataset: Trained on its train split; validation images choose the epoch.
+        config: The recipe.
+        seed: Of the weights, the order of the images and the augmentation.
+        strategy: A `tf.distribute` strategy; none for one device.
+        progress: Shows how far it has come (`ns_tf.progress`).
+        checkpoint: Where to continue from and save to (`ns_tf.runs.Checkpoint`).
+        label: What `progress` calls it.
+
+    Raises:
+        RunError: the loss is not finite.
+        InputError: the batch is larger than the training set.
+    """
+    run = _Training(build, dataset, config, seed, strategy)
+    saved = checkpoint.load() if checkpoint else None
+    if saved:
+        run.restore(*saved)
+    with progress(run.total, label=label, unit="steps", initial=run.steps) as bar:
+        for images, labels in run.batches():
+            if run.steps >= run.total:
+                break
+            run.step(images, labels)
+            bar.update(1, **run.told())
+            if checkpoint and checkpoint.due():
+                checkpoint.save(*run.state())
+    return run.result()
+
+
+def evaluator(model: keras.Model) -> Callable[..., tuple[float, float]]:
+    """A function (dataset, split, batch size) -> (mean loss, accuracy) of the model."""
+    loss_function = engine.loss_of(model)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def count(images, labels):
+        outputs = model(images, training=False)
+        hits = tf.equal(tf.argmax(outputs, -1, labels.dtype), labels)
+        losses = loss_function(labels, outputs)
+        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
+
+    def evaluate(dataset, split: str, batch_size: int) -> tuple[float, float]:
+        loss, hits, size = 0.0, 0, 0
+        for images, labels in pipeline.eval_batches(dataset, split, batch_size):
+            some_loss, some_hits = count(images, labels)
+            loss, hits = loss + float(some_loss), hits + int(some_hits)
+            size += len(labels)
+        return loss / size, hits / size
+
+    return evaluate
+
+
+class _Training:
+    """A training run, between any two steps."""
+
+    def __init__(self, build, dataset, config, seed, strategy):
+        self.dataset, self.config, self.seed = dataset, config, seed
+        self.epoch_steps = pipeline.steps_per_epoch(dataset, config.batch)
+        self.total = config.epochs * self.epoch_steps
+        self.strategy = strategy or engine.strategy("one_device")
+        keras.utils.set_random_seed(seed)
+        with self.strategy.scope():
+            self.model = build()
+            engine.synchronise(self.model, self.strategy.num_replicas_in_sync)
+            self.sgd = engine.Sgd(
+                self.model.trainable_variables,
+                momentum=config.momentum,
+                weight_decay=config.weight_decay,
+            )
+        self._step = engine.train_step(
+            self.model, self.sgd, batch_size=config.batch, strategy=self.strategy
+        )
+        self.evaluate = evaluator(self.model)
+        self.steps = 0
+        self.losses = engine.Losses()
+        self.history: list[Epoch] = []
+        self.best: dict[thinning.Key, np.ndarray] = {}
+
+    def batches(self):
+        """The batches from the next step on."""
+        return self.strategy.experimental_distribute_dataset(
+            pipeline.train_batches(
+                self.dataset, self.config.batch, seed=self.seed, first_step=self.steps
+            )
+        )
+
+    def step(self, images, labels) -> None:
+        """One training step, and what ends an epoch after its last one."""
+        rate = self.config.rate_at(self.steps, self.epoch_steps)
+        floatx = keras.config.floatx()
+        loss = self._step(images, labels, tf.constant(rate, floatx))
+        self.steps += 1
+        self.losses.add(self.steps, loss)
+        if self.steps % self.epoch_steps == 0:
+            self._end_epoch()
+
+    def told(self) -> dict[str, float]:
+        """What the progress shows."""
+        told = {"loss": self.losses.last}
+        if self.history:
+            told["validation"] = self.history[-1].validation_accuracy
+        return told
+
+    def _end_epoch(self) -> None:
+        loss, accuracy = self.evaluate(self.dataset, "validation", self.config.batch)
+        epoch = self.steps // self.epoch_steps
+        rate = self.config.rate_at(self.steps - self.epoch_steps, self.epoch_steps)
+        train_loss = self.losses.total() / self.epoch_steps
+        self.losses.start()
+        best = max((e.validation_accuracy for e in self.history), default=-1.0)
+        self.history.append(Epoch(epoch, rate, train_loss, loss, accuracy))
+        if accuracy > best:
+            self.best = thinning.values(self.model)
+
+    def result(self) -> TrainResult:
+        """The network of the best epoch, tested."""
+        thinning.assign(self.model, self.best)
+        loss, accuracy = self.evaluate(self.dataset, "test", self.config.batch)
+        best = max(self.history, key=lambda epoch: epoch.validation_accuracy)
+        return TrainResult(self.model, tuple(self.history), best.epoch, accuracy, loss)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and facts to go on from."""
+        arrays = {f"slot/{i}": slot.numpy() for i, slot in enumerate(self.sgd.slots)}
+        for kind, values in (("now", thinning.values(self.model)), ("best", self.best)):
+            arrays |= {f"{kind}/{a}/{b}": value for (a, b), value in values.items()}
+        facts = {
+            "steps": self.steps,
+            "loss": self.losses.total(),
+            "history": [dataclasses.asdict(epoch) for epoch in self.history],
+        }
+        return arrays, facts
+
+    def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping) -> None:
+        """Continues from what `state` returned."""
+        kinds: dict[str, dict] = {"now": {}, "best": {}}
+        for name, value in arrays.items():
+            kind, *key = name.split("/")
+            if kind == "slot":
+                self.sgd.slots[int(key[0])].assign(value)
+            else:
+                kinds[kind][tuple(key)] = value
+        thinning.assign(self.model, kinds["now"])
+        self.best = kinds["best"]
+        self.steps = facts["steps"]
+        self.losses.start(facts["loss"])
+        self.history = [Epoch(**epoch) for epoch in facts["history"]]

@@ -1,0 +1,344 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ns_tf import records
+from ns_tf.base import InputError
+
+ROOT = Path(__file__).parents[1]
+# fsync makes examples slow; the files of one test may be those of the last example.
+few = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | finite | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=17,
+)
+
+
+@pytest.fixture(autouse=True)
+def no_fsync(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda number: None)
+
+
+def bits(array):
+    return array.dtype.str, array.shape, array.tobytes()
+
+
+@few
+@given(value=values)
+def test_json_is_read_as_written(value, tmp_path):
+    records.write_json(tmp_path / "a.json", value)
+    # repr tells -0.0 from 0.0, and 1 from 1.0 and True.
+    assert repr(records.read_json(tmp_path / "a.json", what="record")) == repr(value)
+
+
+@few
+@given(array=hnp.arrays(np.float64, 7, elements=finite))
+def test_floats_of_json_keep_every_bit(array, tmp_path):
+    records.write_json(tmp_path / "a.json", {"alpha": array, "one": array[0]})
+    value = records.read_json(tmp_path / "a.json", what="record")
+    assert bits(np.array(value["alpha"])) == bits(array)
+    assert np.float64(value["one"]).tobytes() == array[0].tobytes()
+
+
+def test_json_keeps_the_order_and_takes_numpy_values(tmp_path):
+    value = {"z": np.int64(3), "a": np.bool_(True), "m": np.float32(0.1)}
+    records.write_json(tmp_path / "a.json", value)
+    read = records.read_json(tmp_path / "a.json", what="record")
+    assert list(read.items()) == [("z", 3), ("a", True), ("m", float(np.float32(0.1)))]
+
+
+@pytest.mark.parametrize("bad", [np.nan, [np.inf], {"a": np.array([1, np.nan])}])
+def test_json_refuses_what_is_no_number(bad, tmp_path):
+    with pytest.raises(ValueError, match="would not be JSON"):
+        records.write_json(tmp_path / "a.json", bad)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_refuses_what_it_has_no_word_for(tmp_path):
+    with pytest.raises(TypeError, match="Expected numbers, text"):
+        records.write_json(tmp_path / "a.json", {"a": object()})
+
+
+@few
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(),
+            st.floats(),
+            st.text(st.characters(codec="utf-8", categories=["L"]), min_size=4),
+        )
+    )
+)
+def test_tables_are_read_as_written(rows, tmp_path):
+    rows = [row for row in rows if row[2].lower() not in ("infinity", "nan", "inf")]
+    header = ["block0, first", 'tau "x"', "line\nbreak"]
+    records.write_csv(tmp_path / "a.csv", header, rows)
+    read_header, read = records.read_csv(tmp_path / "a.csv")
+    assert read_header == header
+    assert repr(read) == repr([list(row) for row in rows])
+
+
+def test_tables_keep_the_bits_of_float32_and_the_text_of_names(tmp_path):
+    row = [np.float32(0.1), np.int32(5), "1_000", ""]
+    records.write_csv(tmp_path / "a.csv", list("abcd"), [row])
+    assert records.read_csv(tmp_path / "a.csv")[1] == [
+        [float(np.float32(0.1)), 5, "1_000", ""]
+    ]
+
+
+def test_tables_of_uneven_rows_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="rows of 2 values"):
+        records.write_csv(tmp_path / "a.csv", ["a", "b"], [[1, 2], [3]])
+    assert list(tmp_path.iterdir()) == []
+
+
+kinds = st.sampled_from(["f4", "f8", "f2", "i4", "i8", "u1", "?", "c8"])
+
+
+@few
+@given(
+    arrays=st.dictionaries(
+        st.text("abc/.: é", min_size=1),
+        hnp.arrays(kinds, hnp.array_shapes(min_dims=0, min_side=0, max_side=3)),
+        max_size=3,
+    ),
+    meta=st.dictionaries(st.text(), values, max_size=3),
+)
+def test_arrays_are_read_as_written(arrays, meta, tmp_path):
+    records.write_arrays(tmp_path / "a.npz", arrays, meta)
+    read, read_meta = records.read_arrays(tmp_path / "a.npz")
+    assert repr(read_meta) == repr(meta)
+    assert {name: bits(array) for name, array in read.items()} == {
+        name: bits(array) for name, array in arrays.items()
+    }
+
+
+def test_arrays_are_an_ordinary_npz_and_the_same_bytes_each_time(tmp_path):
+    arrays = {"kernel": np.arange(7.0), "file": np.int64(3)}
+    for name in ("a.npz", "b.npz"):
+        records.write_arrays(tmp_path / name, arrays, {"step": 5})
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert bits(archive["kernel"]) == bits(arrays["kernel"])
+        assert json.loads(str(archive["__meta__"])) == {"step": 5}
+
+
+@pytest.mark.parametrize(
+    "name, array",
+    [("a", np.array([{}])), ("a", np.zeros(3, "V2")), ("__meta__", np.zeros(3))],
+)
+def test_arrays_that_would_not_come_back_are_refused(name, array, tmp_path):
+    with pytest.raises(ValueError):
+        records.write_arrays(tmp_path / "a.npz", {name: array}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITERS = {
+    "text": lambda path, k: records.write_text(path, f"{k}\n" * 31),
+    "json": lambda path, k: records.write_json(path, {"version": 1, "k": [k] * 31}),
+    "csv": lambda path, k: records.write_csv(path, ["a", "b"], [[k, 0.5]] * 31),
+    "npz": lambda path, k: records.write_arrays(path, {"a": np.full(31, k)}, {"k": k}),
+}
+READERS = {
+    "json": lambda path: records.read_json(path, what="record", version=1),
+    "csv": lambda path: records.read_csv(path, what="record"),
+    "npz": lambda path: records.read_arrays(path, what="record"),
+}
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    kind, broken, tmp_path, monkeypatch
+):
+    path = tmp_path / "file"
+    WRITERS[kind](path, 1)
+    old = path.read_bytes()
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, broken, fail)
+        with pytest.raises(OSError, match="No space left"):
+            WRITERS[kind](path, 2)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+    WRITERS[kind](path, 2)
+    assert path.read_bytes() != old
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_kill_amid_a_write_leaves_the_old_file(kind, call, tmp_path):
+    folder = tmp_path / "run"
+    records.open_run(folder, "--seed=1\n").close()
+    WRITERS[kind](folder / "file", 1)
+    old = (folder / "file").read_bytes()
+    child = os.fork()
+    if child == 0:  # It dies before the call does anything.
+        setattr(os, call, lambda *arguments: os.kill(os.getpid(), signal.SIGKILL))
+        WRITERS[kind](folder / "file", 2)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert (folder / "file").read_bytes() == old
+    assert list(folder.glob(".file.*"))
+    records.open_run(folder, "--seed=1\n").close()
+    assert not list(folder.glob(".file.*"))
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_cut_file_is_refused_wherever_it_was_cut(kind, tmp_path):
+    path = tmp_path / "file"
+    WRITERS[kind](path, 1)
+    whole = path.read_bytes()
+    # JSON without its last newline is whole.
+    for length in range(0, len(whole) - 1, max(1, len(whole) // 61)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="damaged") as caught:
+            READERS[kind](path)
+        assert str(path) in str(caught.value)
+        assert "--run_dir" in str(caught.value)
+
+
+def test_a_flipped_bit_in_an_array_is_refused(tmp_path):
+    path = tmp_path / "file"
+    records.write_arrays(path, {"a": np.arange(7.0)}, {})
+    whole = bytearray(path.read_bytes())
+    whole[bytes(whole).index(np.arange(1.0, 3.0).tobytes()) + 3] ^= 4
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="damaged.*CRC"):
+        records.read_arrays(path)
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_missing_file_is_named(kind, tmp_path):
+    with pytest.raises(InputError, match=r"no record at .*file.*has to run first"):
+        READERS[kind](tmp_path / "file")
+
+
+def test_pickles_are_not_read(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.array([{}]))
+    with pytest.raises(InputError, match="damaged"):
+        records.read_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a": NaN}', "\xff"])
+def test_json_that_is_something_else_is_refused(text, tmp_path):
+    (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="damaged"):
+        records.read_json(tmp_path / "a.json", what="record", version=1)
+
+
+@pytest.mark.parametrize("value", [{"version": 2}, {}])
+def test_json_of_another_version_is_refused(value, tmp_path):
+    records.write_json(tmp_path / "a.json", value)
+    with pytest.raises(InputError, match=r"a\.json is a record of version .* reads"):
+        records.read_json(tmp_path / "a.json", what="record", version=1)
+
+
+def tree(folder):
+    """Every file of the folder with its bytes and time."""
+    return {
+        path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_a_run_folder_is_made_once_and_continued_by_the_same_flags(tmp_path):
+    folder = tmp_path / "runs" / "vgg11"
+    with records.open_run(folder, "--seed=1\n") as run:
+        assert run.new
+        assert run.path == folder
+        records.write_text(run / "descent.json", "{}")
+    assert (folder / "run.flags").read_text() == "--seed=1\n"
+    with records.open_run(folder, "--seed=1\n--threads=2\n", ignore={"threads"}) as run:
+        assert not run.new
+    assert (folder / "run.flags").read_text() == "--seed=1\n"
+    assert (folder / "descent.json").read_text() == "{}"
+
+
+def test_a_run_folder_of_other_flags_is_refused_and_untouched(tmp_path):
+    text = "".join(f"--{name}=1\n" for name in "abcdef")
+    records.open_run(tmp_path / "run", text).close()
+    before = tree(tmp_path)
+    changed = text.replace("=1", "=2")
+    with pytest.raises(InputError) as caught:
+        records.open_run(tmp_path / "run", changed, ignore={"f"}, what="search")
+    assert str(caught.value) == (
+        f"{tmp_path}/run holds a search of other flags (--a: 1 -> 2; --b: 1 -> 2; "
+        "--c: 1 -> 2 and 2 more): give another --run_dir, or the flags of "
+        f"{tmp_path}/run/run.flags."
+    )
+    assert tree(tmp_path) == before
+
+
+def test_a_folder_of_something_else_is_refused_and_untouched(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="holds 'thesis.tex' but no run.flags"):
+        records.open_run(tmp_path, "--seed=1\n")
+    assert tree(tmp_path) == before
+
+
+def test_a_run_killed_before_its_first_file_can_be_started_again(tmp_path):
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".run.flags.17.writing").write_text("--se")
+    with records.open_run(tmp_path, "--seed=1\n") as run:
+        assert run.new
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "run.flags"]
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/run"])
+def test_a_place_that_cannot_be_a_folder_is_refused(place, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(InputError, match="cannot be a run folder: .*--run_dir"):
+        records.open_run(tmp_path / place, "--seed=1\n")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_run_folder_is_for_one_process_and_free_after_its_death(tmp_path):
+    script = (
+        "from ns_tf import records; import sys, time\n"
+        "run = records.open_run(sys.argv[1], '--seed=1\\n')\n"
+        "print('open', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "open\n"
+        message = re.escape(f"{tmp_path / 'run'} is in use by another process")
+        with pytest.raises(InputError, match=message):
+            records.open_run(tmp_path / "run", "--seed=1\n")
+    finally:
+        process.kill()
+        process.communicate()
+    records.open_run(tmp_path / "run", "--seed=1\n").close()
+
+
+def test_a_closed_run_folder_is_free(tmp_path):
+    with records.open_run(tmp_path / "run", "--seed=1\n") as run:
+        with pytest.raises(InputError, match="in use"):
+            records.open_run(tmp_path / "run", "--seed=1\n")
+    run.close()  # Closing twice does no harm.
+    assert not records.open_run(tmp_path / "run", "--seed=1\n").new
