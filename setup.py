@@ -23,13 +23,13 @@ setuptools.setup(
         "tensorflow>=2.18",
         "keras>=3.8",
         "tensorflow-datasets>=4.9.7",
-        "importlib_resources",  # tensorflow-datasets imports it and does not ask for it.
+        "importlib_resources",  # tensorflow-datasets imports it unasked.
         "keras-tuner>=1.4.7",
         "numpy>=1.26",
         "scipy>=1.11",
         "absl-py>=2.0",
         "matplotlib>=3.8",
-        "scikit-learn>=1.3",  # The digits; and what keras-tuner's Bayesian search needs.
+        "scikit-learn>=1.3",  # The digits; keras-tuner's Bayesian search.
         "tqdm>=4.60",
     ],
     extras_require={"dev": ["pytest>=8", "hypothesis>=6.90", "ruff>=0.6"]},

@@ -50,7 +50,7 @@ class Search:
         measure: Measure | None = None,
         **targets: float,
     ) -> Plan:
-        """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7, round_to=8)`.
+        """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7)`.
 
         Args:
             method: "neuralscale", or "uniform" or "morphnet" to compare with.
@@ -151,7 +151,7 @@ class SearchRun:
         pipeline.steps_per_epoch(self.dataset, batch)
 
     def go(self, run_dir=None, *, progress: type = Quiet, stop: Any = None) -> Search:
-        """Does the search, or goes on with it; keeps it in `run_dir` if there is one."""
+        """Does the search, or goes on with it; keeps it in `run_dir`, if given."""
         if run_dir is None:
             return Search(self._descend(progress, ()), None, self.architecture)
         text = flagset.as_flagfile(self.configs.values())

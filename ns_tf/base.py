@@ -120,7 +120,7 @@ class ScalingLaw:
     tau_range: tuple[float, float] | None = None  # Smallest and largest tau fitted.
 
     def widths(self, tau) -> np.ndarray:
-        """Widths [..., layers], not yet whole, at tau (a number or an array [..., 1])."""
+        """Widths [..., layers], not yet whole, at tau: a number or [..., 1]."""
         return np.asarray(self.alpha) * np.asarray(tau, float) ** np.asarray(self.beta)
 
 

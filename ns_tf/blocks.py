@@ -17,7 +17,7 @@ def batch_norm(x, *, name: str):
 
 
 def conv(x, filters: int, size: int, *, stride: int = 1, bias: bool, name: str):
-    """size x size convolution of x, padded to keep the image's size but for the stride."""
+    """size x size convolution of x; the image keeps its size but for the stride."""
     layer = keras.layers.Conv2D(
         filters,
         size,

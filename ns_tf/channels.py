@@ -1,8 +1,8 @@
 """The channel graph: which axis of which weight is indexed by which filters.
 
-Channels that must be removed together are one *channel*: what a residual addition joins,
-what a depthwise convolution filters. Every axis of every weight becomes an array of
-channel numbers, so removing filters is one `take` an axis whatever lies between
+Channels that must be removed together are one *channel*: what a residual addition
+joins, what a depthwise convolution filters. Every axis of every weight becomes an array
+of channel numbers, so removing filters is one `take` an axis whatever lies between
 (concatenations, flattened maps, depthwise multipliers). Channels that the same layers
 make form a *group*; a width is the size of a group.
 

@@ -1,7 +1,7 @@
 """Every setting, with its default and its help: the fields here are the flags.
 
-Nothing heavier than NumPy is imported, so that `--help` and a mistyped flag are answered
-at once.
+Nothing heavier than NumPy is imported, so that `--help` and a mistyped flag are
+answered at once.
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ class DataConfig:
 
     dataset: str = option(
         "digits",
-        "digits (embedded), cifar10, cifar100, the TFDS name of any image classification "
-        "set, or folder:/path with a folder a class.",
+        "digits (embedded), cifar10, cifar100, the TFDS name of any image "
+        "classification set, or folder:/path with a folder a class.",
     )
     data_dir: str | None = option(
         None,
@@ -60,8 +60,8 @@ class RuntimeConfig:
     )
     threads: int = option(
         0,
-        "CPU threads of an operation; 0 for all cores. Results are the same bits only at "
-        "the same number.",
+        "CPU threads of an operation; 0 for all cores. Results are the same bits only "
+        "at the same number.",
         identity=False,
     )
     checkpoint_seconds: float = option(

@@ -1,9 +1,10 @@
 """The compiled training step: forward, backward, update, under any strategy.
 
-One custom loop everywhere: Keras's `fit` fails under several workers, and pruning has to
-see the gradients.
+One custom loop everywhere: Keras's `fit` fails under several workers, and pruning has
+to see the gradients.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -31,6 +32,13 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
         name = "mirrored" if several else "one_device"
     if name not in STRATEGIES:
         raise unknown("strategy", name, [*STRATEGIES, "auto"])
+    return _strategy(name)
+
+
+@functools.cache
+def _strategy(name: str) -> tf.distribute.Strategy:
+    # One a process: the collectives of a second MirroredStrategy get the first one's
+    # keys, and TensorFlow takes them for the same operation.
     return STRATEGIES[name]()
 
 

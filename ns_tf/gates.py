@@ -2,8 +2,8 @@
 
 Every edge by which a channel leaves for other channels (the input of a convolution, an
 identity shortcut into another group) passes one gate. Behind a batch norm it needs no
-operation of its own: gamma and beta are the gate, and gamma dL/dgamma + beta dL/dbeta is
-its gradient. Elsewhere a `Gate` layer multiplies.
+operation of its own: gamma and beta are the gate, and gamma dL/dgamma + beta dL/dbeta
+is its gradient. Elsewhere a `Gate` layer multiplies.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """The network that is being pruned: it trains, scores its channels and gets thinner.
 
 A removed channel is first closed (its gates are zero and stay zero), which the next
-rebuild turns into a channel that is not there. Both compute the same, so when to rebuild
-is a question of speed alone.
+rebuild turns into a channel that is not there. Both compute the same, so when to
+rebuild is a question of speed alone.
 """
 
 from collections.abc import Mapping

@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def extrapolation(self) -> float:
-        """How far tau lies outside the recorded range: 1 inside, 3 at three times it."""
+        """How far tau is outside the recorded range: 1 inside, 3 at three times it."""
         if self.tau_range is None:
             return 1.0
         low, high = self.tau_range
@@ -116,8 +116,8 @@ class Plan:
             return
         low, high = self.tau_range
         yield (
-            f"law of iteration {self.iteration}, recorded from {low:,.0f} to {high:,.0f} "
-            f"parameters; extrapolated {self.extrapolation:.2f} times"
+            f"law of iteration {self.iteration}, recorded from {low:,.0f} to "
+            f"{high:,.0f} parameters; extrapolated {self.extrapolation:.2f} times"
         )
         if self.warning:
             yield f"Warning: {self.warning}"

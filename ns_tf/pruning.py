@@ -173,7 +173,7 @@ class _Run:
         return needed <= share * now
 
     def trace(self) -> PruneTrace:
-        """What the events left, from the first after which every layer had lost some."""
+        """What events left, from the first after which every layer had lost some."""
         history = self._history()
         least = np.minimum(self.config.prune_min_width, self.seed_widths)
         lost = (history < self.seed_widths) | (history <= least)

@@ -1,8 +1,9 @@
 """What each layer type does to channels: one rule a type.
 
 A rule is a function of (walk, layer, inputs, shapes): the channel numbers `[channels]`
-and the shape of every input. It returns an `Effect`. A layer type without a rule freezes
-the channels that reach it, with the layer named as the reason: nothing is guessed.
+and the shape of every input. It returns an `Effect`. A layer type without a rule
+freezes the channels that reach it, with the layer named as the reason: nothing is
+guessed.
 """
 
 import dataclasses
@@ -38,7 +39,7 @@ _RULES: dict[str, Callable[..., Effect]] = {}
 
 
 def rule(*names: str):
-    """Decorator: the rule of the layers or operations whose classes have these names."""
+    """Decorator: the rule of layers and operations whose classes have these names."""
 
     def add(function):
         _RULES.update(dict.fromkeys(names, function))

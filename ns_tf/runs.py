@@ -124,8 +124,8 @@ def read_search(folder: str | Path) -> SearchRecord:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}). Take it from a copy, "
-            "or search again with another --run_dir."
+            f"{path} is damaged ({type(error).__name__}: {error}). Take it from a "
+            "copy, or search again with another --run_dir."
         ) from error
 
 

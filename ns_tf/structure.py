@@ -1,9 +1,9 @@
 """What a builder makes of its widths: whose filters each one is, and what they cost.
 
 Found by building the network, never from a table: at widths that are all different, so
-that every projection exists and no two sizes agree by chance; once more at others, which
-tells a width from a multiple of one; and with all widths equal, which tells the layers
-that vanish. Only shapes are built; nothing is allocated.
+that every projection exists and no two sizes agree by chance; once more at others,
+which tells a width from a multiple of one; and with all widths equal, which tells the
+layers that vanish. Only shapes are built; nothing is allocated.
 """
 
 import dataclasses
@@ -150,8 +150,8 @@ def _primary(architecture: Architecture, graph: ChannelGraph, sizes) -> tuple[in
             } - {None}
             why = f": {reasons.pop()}" if reasons else ""
             raise InputError(
-                f"Width {width + 1} of {architecture.name} makes no layer's filters that "
-                f"could be removed{why}."
+                f"Width {width + 1} of {architecture.name} makes no layer's filters "
+                f"that could be removed{why}."
             )
     return tuple(primary[width] for width in range(len(architecture.widths)))
 
@@ -193,7 +193,7 @@ def _width(graph: ChannelGraph, sizes, tensor) -> int | None:
 def _axis(
     graph: ChannelGraph, sizes, channels: np.ndarray, layers: int
 ) -> dict[int, int]:
-    """Length of an axis: {width: how many times}; `layers` stands for the constant 1."""
+    """Length of an axis: {width: how many times}; `layers` is the constant 1."""
     length: dict[int, int] = {}
     owners, counts = np.unique(
         np.where(channels == NONE, NONE, graph.owner[channels]), return_counts=True
@@ -254,7 +254,7 @@ def _verify(found: Structure, build) -> None:
         if counted != built:
             raise InputError(
                 f"{found.architecture.name} of widths {widths} has {built} parameters, "
-                f"not the {counted} of its cost polynomial. A width must set the filters "
-                "of layers, or a multiple of them, and a layer may be missing only where "
-                "its input and its output have the same width."
+                f"not the {counted} of its cost polynomial. A width must set the "
+                "filters of layers, or a multiple of them, and a layer may be missing "
+                "only where its input and its output have the same width."
             )

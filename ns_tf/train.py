@@ -1,7 +1,8 @@
 """Trains one network from scratch: the widths for a budget, or any list of widths.
 
 python -m ns_tf.train --run_dir=runs/vgg11 --params=600000
-python -m ns_tf.train --run_dir=runs/plain --architecture=vgg11 --dataset=cifar10 --ratio=1
+python -m ns_tf.train --run_dir=runs/plain --architecture=vgg11 --dataset=digits \\
+    --method=uniform --ratio=0.5
 
 The first takes architecture and data set from the search in the run folder; the second
 needs no search. The same command continues a training that was stopped or killed.

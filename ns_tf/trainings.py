@@ -113,9 +113,9 @@ class TrainRun:
         if search is None or search.architecture != self.architecture.name:
             if curve.method != "uniform":
                 raise InputError(
-                    f"--method={curve.method} needs a search of {self.architecture.name} "
-                    "in --run_dir. Search first (ns_tf.descend), give --widths, or "
-                    "--method=uniform with a budget."
+                    f"--method={curve.method} needs a search of "
+                    f"{self.architecture.name} in --run_dir. Search first "
+                    "(ns_tf.descend), give --widths, or --method=uniform with a budget."
                 )
             search = self._unsearched()
         given = plans.options(budget, curve)

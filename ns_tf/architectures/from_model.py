@@ -1,7 +1,7 @@
 """Any functional or sequential Keras model as an architecture.
 
-What additions join keeps one width, so identity shortcuts stay identities. What cannot be
-followed (`ns_tf.rules`) keeps its size.
+What additions join keeps one width, so identity shortcuts stay identities. What cannot
+be followed (`ns_tf.rules`) keeps its size.
 """
 
 import pathlib
@@ -24,7 +24,7 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
         name: What it is called; the model's name if None.
 
     Raises:
-        InputError: no graph, several inputs or outputs, or no layer whose width is free.
+        InputError: no graph, several inputs or outputs, or no width that is free.
     """
     model = functional(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:

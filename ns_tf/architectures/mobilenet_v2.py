@@ -53,7 +53,7 @@ def mobilenet_v2(widths, *, input_shape, classes, late_stride=1):
 
 
 def _bottleneck(x, width: int, expansion: int, *, stride: int, name: str):
-    """Expand, filter each channel, project to `width`, add a shortcut; linear at the end.
+    """Expand, filter each channel, project to `width`, add a shortcut; no ReLU after.
 
     The shortcut is x itself, or a 1x1 convolution with batch norm where the bottleneck
     changes the image's size or the width.

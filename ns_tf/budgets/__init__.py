@@ -7,8 +7,8 @@ A budget is a function that makes a cost of a `Structure`::
         return structure.params
 
 A cost is called with whole widths `[..., layers]` and returns costs `[...]`; the solver
-asks it hundreds of times, so it is best a `CostPolynomial`, which a run folder can keep.
-One that has to run the network says `measured=True`: it is called with one list of widths
+asks it hundreds of times, so it is a `CostPolynomial`, which a run folder can keep. One
+that has to run the network says `measured=True`: it is called with one list of widths
 at a time, and takes a `Measure`. The flag is the budget's name.
 """
 

@@ -12,8 +12,8 @@ A criterion is a function whose argument names say what it reads::
 | `kernel` | [..., filters] | the kernel of a layer that makes the filters |
 | `noise` | [channels] | uniform in [0, 1), by seed and event |
 
-It returns one score a filter; higher is kept. A criterion of `gate_gradient` is asked at
-every training step and averaged over the steps since the last event; the others are
+It returns one score a filter; higher is kept. A criterion of `gate_gradient` is asked
+at every training step and averaged over the steps since the last event; the others are
 asked once, at the event. Where several layers make a filter, their scores are added.
 
 `scope` says whether scores of different layers can be compared: of a "global" criterion

@@ -1,0 +1,192 @@
+"""What all tests share: two CPU devices, a seeded generator, small networks."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Before TensorFlow is imported.
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+# Two devices, so that a strategy with two replicas can run anywhere. They have to be
+# there before TensorFlow starts.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+layers = keras.layers
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(31)
+
+
+@pytest.fixture(autouse=True)
+def keras_state():
+    """Gives Keras back the precision and the layout that it had."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    layout = keras.config.image_data_format()
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format(layout)
+
+
+@pytest.fixture
+def float64(keras_state):
+    """Networks built in this test compute in double precision."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+
+
+@pytest.fixture
+def handmade():
+    """Builders of small networks by name: what joins and splits channels, each once."""
+    return HANDMADE
+
+
+@pytest.fixture
+def randomise(rng):
+    """Gives a model weights that are all different and keep its outputs near one."""
+
+    def fill(model: keras.Model) -> keras.Model:
+        for layer in model.layers:
+            for weight in layer.weights:
+                shape = weight.shape
+                if weight.name == "moving_variance":
+                    value = rng.uniform(0.5, 2, shape)
+                elif weight.name == "gamma":
+                    value = rng.uniform(0.5, 1.5, shape) * rng.choice([-1, 1], shape)
+                elif weight.name == "gate":
+                    value = np.ones(shape)
+                else:
+                    value = rng.normal(size=shape)
+                    value /= np.sqrt(max(1, np.prod(shape[:-1])))
+                weight.assign(value)
+        return model
+
+    return fill
+
+
+def _bn(x, name: str):
+    return layers.BatchNormalization(name=name)(x)
+
+
+def _conv(x, filters: int, name: str, size: int = 3, **options):
+    return layers.Conv2D(filters, size, padding="same", name=name, **options)(x)
+
+
+def _image():
+    return keras.Input((6, 7, 3), name="image")
+
+
+def _classify(image, x) -> keras.Model:
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, layers.Dense(5, name="logits")(x))
+
+
+def chain() -> keras.Model:
+    """image - a[13] - BN - ReLU - b[7] - BN - ReLU - average - logits."""
+    x = image = _image()
+    for name, filters in (("a", 13), ("b", 7)):
+        x = layers.ReLU(name=f"{name}_relu")(_bn(_conv(x, filters, name), f"{name}_bn"))
+    return _classify(image, x)
+
+
+def no_norm() -> keras.Model:
+    """image - a[11] - ReLU - b[7] - sigmoid - c[5] - average - logits."""
+    x = image = _image()
+    x = layers.ReLU(name="a_relu")(_conv(x, 11, "a"))
+    x = layers.Activation("sigmoid", name="b_sigmoid")(_conv(x, 7, "b"))
+    return _classify(image, _conv(x, 5, "c", activation="tanh"))
+
+
+def norm_last() -> keras.Model:
+    """image - a[11] - ReLU - BN - b[7] - ReLU - BN - average - logits."""
+    x = image = _image()
+    for name, filters in (("a", 11), ("b", 7)):
+        x = _bn(layers.ReLU(name=f"{name}_relu")(_conv(x, filters, name)), f"{name}_bn")
+    return _classify(image, x)
+
+
+def concat() -> keras.Model:
+    """
+    image -+- a[13] - BN -+- concat - ReLU - c[7] - BN - average - logits
+           +- b[23] ------+
+    """
+    image = _image()
+    a, b = _bn(_conv(image, 13, "a"), "a_bn"), _conv(image, 23, "b")
+    x = layers.ReLU(name="relu")(layers.Concatenate(name="concat")([a, b]))
+    return _classify(image, _bn(_conv(x, 7, "c"), "c_bn"))
+
+
+def flatten() -> keras.Model:
+    """image - a[11] - BN - ReLU - pool - flatten - hidden[13] - ReLU - logits."""
+    image = _image()
+    x = layers.ReLU(name="relu")(_bn(_conv(image, 11, "a"), "a_bn"))
+    x = layers.Flatten(name="flatten")(layers.MaxPooling2D(2, name="pool")(x))
+    x = layers.Dense(13, activation="relu", name="hidden")(x)
+    return keras.Model(image, layers.Dense(5, name="logits")(x))
+
+
+def depthwise() -> keras.Model:
+    """image - a[7] - BN - depthwise (2 outputs each) - BN - ReLU - b[11] - logits."""
+    image = _image()
+    x = _bn(_conv(image, 7, "a"), "a_bn")
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise")(x)
+    x = layers.ReLU(name="relu")(_bn(x, "depthwise_bn"))
+    return _classify(image, _conv(x, 11, "b"))
+
+
+def residual() -> keras.Model:
+    """A post-activation block: its additions tie all three convolutions.
+
+    image - a[11] - BN - ReLU -+- b[13] - BN - ReLU - c[11] - BN - add - ReLU - logits
+                               +----------------------------------+
+    """
+    image = _image()
+    x = layers.ReLU(name="a_relu")(_bn(_conv(image, 11, "a"), "a_bn"))
+    y = layers.ReLU(name="b_relu")(_bn(_conv(x, 13, "b"), "b_bn"))
+    y = _bn(_conv(y, 11, "c"), "c_bn")
+    return _classify(image, layers.ReLU(name="relu")(layers.Add(name="add")([y, x])))
+
+
+def excite() -> keras.Model:
+    """Squeeze and excite: a[11] times (its average - squeeze[3] - back[11])."""
+    image = _image()
+    x = layers.ReLU(name="a_relu")(_bn(_conv(image, 11, "a"), "a_bn"))
+    s = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze_average")(x)
+    s = layers.Dense(3, activation="relu", name="squeeze")(s)
+    s = layers.Dense(11, name="back")(s)
+    s = layers.Activation("sigmoid", name="sigmoid")(s)
+    x = layers.Multiply(name="multiply")([x, s])
+    return _classify(image, _conv(x, 7, "b"))
+
+
+def shared() -> keras.Model:
+    """One convolution, twice[11], reads a[11] and what it made of it."""
+    image = _image()
+    twice = layers.Conv2D(11, 3, padding="same", name="twice")
+    x = layers.ReLU(name="a_relu")(_conv(image, 11, "a"))
+    x = layers.ReLU(name="first_relu")(twice(x))
+    x = layers.ReLU(name="second_relu")(twice(x))
+    return _classify(image, _conv(x, 7, "b"))
+
+
+HANDMADE = {
+    builder.__name__: builder
+    for builder in (
+        chain,
+        no_norm,
+        norm_last,
+        concat,
+        flatten,
+        depthwise,
+        residual,
+        excite,
+        shared,
+    )
+}

@@ -1,0 +1,353 @@
+"""The channel graph: what is one channel, which axis it indexes, in which order."""
+
+import keras
+import numpy as np
+import pytest
+
+from ns_tf import architectures, channels, rules, structure, thinning
+from ns_tf.base import InputError
+from ns_tf.channels import NONE, trace
+
+layers = keras.layers
+
+
+def groups(graph) -> dict[str, tuple[str, ...]]:
+    """Makers by group, of the groups that can lose channels."""
+    return {group.name: group.makers for group in graph.groups if group.frozen is None}
+
+
+def channels_of(graph, name: str) -> np.ndarray:
+    """The channels of the group that layer `name` makes."""
+    (group,) = (group for group in graph.groups if name in group.makers)
+    return group.channels
+
+
+def two_branches():
+    """
+    image[3] -+- a[13] -+- concat -+- dense[7] - logits[2]
+              +- b[23] -+          +- conv[5] - average - dense ...
+    """
+    image = keras.Input((6, 7, 3), name="image")
+    a = layers.Conv2D(13, 3, name="a")(image)
+    b = layers.Conv2D(23, 3, name="b")(image)
+    x = layers.Concatenate(name="concat")([a, b])
+    y = layers.Conv2D(5, 3, padding="same", name="conv")(x)
+    x = layers.Concatenate(name="again")([y, x])
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, layers.Dense(2, name="logits")(x))
+
+
+def test_a_concatenation_puts_its_inputs_side_by_side():
+    graph = trace(two_branches())
+    a, b, conv = (channels_of(graph, name) for name in ("a", "b", "conv"))
+    assert [len(c) for c in (a, b, conv)] == [13, 23, 5]
+    *spatial, inputs, outputs = graph.axes["conv", "kernel"]
+    assert spatial == [None, None]
+    np.testing.assert_array_equal(inputs, [*a, *b])
+    np.testing.assert_array_equal(outputs, conv)
+    inputs, _ = graph.axes["logits", "kernel"]
+    np.testing.assert_array_equal(inputs, [*conv, *a, *b])
+
+
+def test_numbers_are_dense_and_every_channel_has_one_owner(handmade):
+    for build in handmade.values():
+        graph = trace(build())
+        numbers = np.concatenate([group.channels for group in graph.groups])
+        np.testing.assert_array_equal(np.sort(numbers), np.arange(len(graph.owner)))
+        for number, group in enumerate(graph.groups):
+            assert (graph.owner[group.channels] == number).all()
+            assert group.size == len(group.channels)
+            assert group.name == group.makers[0]
+
+
+def test_every_axis_has_as_many_numbers_as_the_weight_has_entries(handmade):
+    for build in handmade.values():
+        model = build()
+        graph = trace(model)
+        known = 0
+        for key, weight in thinning.weights(model).items():
+            for size, axis in zip(weight.shape, graph.axes[key], strict=True):
+                assert axis is None or len(axis) == size
+                known += axis is not None
+        assert known > 0
+
+
+def test_the_images_colours_are_no_channels(handmade):
+    for build in handmade.values():
+        graph = trace(build())
+        *_, inputs, _ = graph.axes["a", "kernel"]
+        np.testing.assert_array_equal(inputs, [NONE] * 3)
+
+
+def closes(model, graph, name, channel, rng) -> bool:
+    """Whether the entries of `name`'s kernel that the graph says read the channel do.
+
+    The maker's channel is silenced in one copy, the reader's entries in another.
+    """
+    images = rng.normal(size=(5, *model.input_shape[1:]))
+    before = thinning.values(model)
+    outputs = []
+    for key, place in ((("a", "kernel"), -1), ((name, "kernel"), -2)):
+        arrays = {k: v.copy() for k, v in before.items()}
+        arrays["a", "bias"][graph.axes["a", "bias"][0] == channel] = 0
+        hit = graph.axes[key][place] == channel
+        np.moveaxis(arrays[key], place, 0)[hit] = 0
+        thinning.assign(model, arrays)
+        outputs.append(np.array(model(images)))
+    thinning.assign(model, before)
+    # Silenced, and heard at all.
+    return bool(
+        np.allclose(*outputs, atol=1e-6)
+        and not np.allclose(outputs[0], model(images), atol=1e-4)
+    )
+
+
+def test_a_flattened_map_is_read_pixel_by_pixel(rng, randomise):
+    image = keras.Input((3, 5, 2), name="image")
+    x = layers.Conv2D(7, 1, name="a")(image)
+    x = layers.Flatten(name="flatten")(x)
+    model = randomise(keras.Model(image, layers.Dense(11, name="logits")(x)))
+    graph = trace(model)
+    inputs, _ = graph.axes["logits", "kernel"]
+    pixel, channel = np.divmod(np.arange(3 * 5 * 7), 7)
+    np.testing.assert_array_equal(inputs, channels_of(graph, "a")[channel])
+    assert pixel.max() == 14
+    for number in channels_of(graph, "a"):
+        assert closes(model, graph, "logits", number, rng)
+
+
+def test_a_depthwise_convolution_repeats_each_channel(rng, randomise):
+    image = keras.Input((5, 7, 3), name="image")
+    x = layers.Conv2D(7, 1, name="a")(image)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise")(x)
+    x = layers.Conv2D(11, 1, name="b")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = randomise(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    thinning.weights(model)["depthwise", "bias"].assign(np.zeros(14))
+    graph = trace(model)
+    a = channels_of(graph, "a")
+    twice = [channel for channel in a for _ in range(2)]
+    np.testing.assert_array_equal(graph.axes["depthwise", "bias"][0], twice)
+    np.testing.assert_array_equal(graph.axes["depthwise", "kernel"][2], a)
+    assert graph.axes["depthwise", "kernel"][3] is None
+    np.testing.assert_array_equal(graph.axes["b", "kernel"][2], twice)
+    for number in a:
+        assert closes(model, graph, "b", number, rng)
+
+
+def resnet():
+    """A first block with a projection, a second with an identity, as ResNet v1."""
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(7, 3, padding="same", name="stem")(image)
+    y = layers.Conv2D(11, 3, padding="same", activation="relu", name="one_a")(x)
+    y = layers.Conv2D(13, 3, padding="same", name="one_b")(y)
+    x = layers.Add(name="one_add")([y, layers.Conv2D(13, 1, name="one_project")(x)])
+    x = layers.ReLU(name="one_relu")(x)
+    y = layers.Conv2D(17, 3, padding="same", activation="relu", name="two_a")(x)
+    y = layers.Conv2D(13, 3, padding="same", name="two_b")(y)
+    x = layers.Add(name="two_add")([x, y])
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, layers.Dense(5, name="logits")(x))
+
+
+def test_additions_tie_what_they_join():
+    graph = trace(resnet())
+    assert {frozenset(makers) for makers in groups(graph).values()} == {
+        frozenset({"stem"}),
+        frozenset({"one_a"}),
+        frozenset({"one_b", "one_project", "two_b"}),
+        frozenset({"two_a"}),
+    }
+    tied = channels_of(graph, "one_b")
+    for name in ("one_b", "one_project", "two_b"):
+        np.testing.assert_array_equal(graph.axes[name, "kernel"][3], tied)
+    np.testing.assert_array_equal(graph.axes["two_a", "kernel"][2], tied)
+    np.testing.assert_array_equal(graph.axes["logits", "kernel"][0], tied)
+
+
+def test_what_is_added_to_the_image_stays():
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Add(name="add")([layers.Conv2D(3, 1, name="a")(image), image])
+    x = layers.Conv2D(5, 1, name="b")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    assert groups(graph) == {"b": ("b",)}
+    assert graph.groups[0].frozen == "it is added to the image itself"
+
+
+def test_squeeze_and_excite_ties_the_weights_to_what_they_weigh(handmade):
+    graph = trace(handmade["excite"]())
+    assert groups(graph) == {
+        "a": ("a", "back"),
+        "squeeze": ("squeeze",),
+        "b": ("b",),
+    }
+
+
+def test_a_shared_layer_ties_what_it_reads(handmade):
+    graph = trace(handmade["shared"]())
+    assert groups(graph) == {"a": ("a", "twice"), "b": ("b",)}
+    assert [call.name for call in graph.calls].count("twice") == 2
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=ValueError,
+    reason="ties the inputs of shared layers, weights or no",
+)
+def test_a_shared_layer_without_weights_ties_nothing():
+    relu = layers.ReLU(name="relu")
+    x = image = keras.Input((6, 7, 3), name="image")
+    for name, filters in (("a", 5), ("b", 7), ("c", 5)):
+        x = relu(layers.Conv2D(filters, 1, name=name)(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    assert groups(graph) == {"a": ("a",), "b": ("b",), "c": ("c",)}
+
+
+@pytest.mark.xfail(strict=True, reason="a tensor that is read twice is counted once")
+def test_a_tensor_may_be_concatenated_with_itself():
+    x = image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(5, 1, name="a")(x)
+    x = layers.Concatenate(name="concat")([x, x])
+    model = keras.Model(image, layers.Conv2D(7, 1, name="b")(x))
+    graph = trace(model)
+    a = channels_of(graph, "a")
+    np.testing.assert_array_equal(graph.axes["b", "kernel"][2], [*a, *a])
+
+
+def test_a_sequential_model_is_traced_as_the_functional_one(handmade):
+    names = [layer.name for layer in handmade["flatten"]().layers][1:]
+    functional = handmade["flatten"]()
+    sequential = keras.Sequential(
+        [functional.input, *(functional.get_layer(name) for name in names)]
+    )
+    one, other = trace(functional), trace(sequential)
+    assert groups(one) == groups(other) != {}
+    assert one.axes.keys() == other.axes.keys()
+    np.testing.assert_array_equal(
+        one.axes["hidden", "kernel"][0], other.axes["hidden", "kernel"][0]
+    )
+
+
+def test_a_subclassed_model_is_refused_with_the_remedy():
+    class Net(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(InputError, match=r"is a Net without a graph.*keras.Model\(inp"):
+        trace(Net())
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AttributeError, reason="Sequential.inputs raises"
+)
+def test_a_sequential_model_that_is_not_built_is_refused():
+    with pytest.raises(InputError):
+        trace(keras.Sequential([layers.Conv2D(5, 1)]))
+
+
+def test_outputs_stay_unless_they_are_asked_to_be_free(handmade):
+    model = handmade["chain"]()
+    assert trace(model).groups[-1].frozen == "it is the model's output"
+    assert groups(trace(model, free=True)).keys() == {"a", "b", "logits"}
+
+
+def test_frozen_marks_the_channels_of_frozen_groups(handmade):
+    graph = trace(handmade["chain"]())
+    expected = np.isin(np.arange(25), channels_of(graph, "logits"))
+    np.testing.assert_array_equal(graph.frozen, expected)
+
+
+# The graph read from the config, against Keras's own walk over the model.
+
+
+def recorded(model) -> list[tuple[str, list[str]]]:
+    """(layer, makers of its inputs) of every call by which Keras clones the model."""
+    calls, maker = [], {}
+
+    def call(layer, *args, **kwargs):
+        given = keras.tree.flatten((args, kwargs))
+        tensors = [x for x in given if isinstance(x, keras.KerasTensor)]
+        number = sum(name == layer.name for name, _ in calls)
+        calls.append((layer.name, [maker.get(id(x), "image") for x in tensors]))
+        output = layer(*args, **kwargs)
+        maker[id(output)] = f"{layer.name}/{number}"
+        kept.append(output)
+        return output
+
+    kept = []  # Ids are those of living tensors.
+    keras.models.clone_model(model, call_function=call)
+    return calls
+
+
+def read(model) -> list[tuple[str, list[str]]]:
+    """The same from the channel graph."""
+    calls, maker = [], {}
+    for call in trace(model).calls:
+        if call.kind == rules.INPUT:
+            maker[call.output] = "image"
+            continue
+        number = sum(name == call.name for name, _ in calls)
+        # In an order in which they can be computed: the inputs are there.
+        calls.append((call.name, [maker[tensor] for tensor in call.inputs]))
+        maker[call.output] = f"{call.name}/{number}"
+    return calls
+
+
+def test_the_graph_has_the_calls_that_keras_makes(handmade):
+    for build in [*handmade.values(), two_branches, resnet]:
+        model = build()
+        assert sorted(read(model)) == sorted(recorded(model)) != []
+
+
+@pytest.mark.parametrize("name", ["vgg11", "preact_resnet18", "mobilenet_v2"])
+def test_the_graph_of_an_architecture_has_the_calls_that_keras_makes(name):
+    found = architectures.get(name)
+    widths = range(3, 3 + len(found.widths))
+    model = structure.shapes_only(
+        found.build, widths, input_shape=(32, 32, 3), classes=5
+    )
+    with keras.StatelessScope(initialize_variables=False):
+        assert sorted(read(model)) == sorted(recorded(model))
+
+
+# Widths that agree by chance.
+
+
+def test_a_reference_tells_apart_groups_that_agree_by_chance():
+    found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
+    model = structure.shapes_only(found.build, [4] * 17)
+    alone, known = trace(model), trace(model, found.reference)
+    crossings = {call.name for call in known.calls if call.crossing}
+    assert crossings == {
+        f"stage{stage}_block{block}_add"
+        for stage, block in [(1, 1), (1, 2), (2, 2), (3, 2), (4, 2)]
+    }
+    assert not any(call.crossing for call in alone.calls)
+    # Every layer has a width of its own, however many agree.
+    assert len(groups(known)) == 17
+    assert len(groups(alone)) < 17
+    assert {name for makers in groups(known).values() for name in makers} == {
+        name for makers in groups(alone).values() for name in makers
+    }
+
+
+def test_a_reference_changes_nothing_where_widths_differ():
+    found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
+    model = structure.shapes_only(found.build, range(3, 20))
+    alone, known = trace(model), trace(model, found.reference)
+    assert groups(alone) == groups(known)
+    assert alone.axes.keys() == known.axes.keys()
+    for key, axes in alone.axes.items():
+        for one, other in zip(axes, known.axes[key], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_tracing_leaves_the_model_as_it_is(handmade, rng):
+    model = handmade["residual"]()
+    images = rng.normal(size=(3, 6, 7, 3))
+    before, config = np.array(model(images)), model.get_config()
+    channels.trace(model)
+    np.testing.assert_array_equal(model(images), before)
+    assert model.get_config() == config
