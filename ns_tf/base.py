@@ -1,6 +1,7 @@
 """The values that flow through ns_tf: immutable, without logic of their own."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class Architecture:
             raise
         except ValueError as error:
             size = "x".join(str(n) for n in input_shape)
-            reason = str(error).strip().splitlines()[0]
+            reason = _reason(error)
             raise InputError(
                 f"{self.name} cannot be built for images of {size}: {reason} "
                 "Give larger images (--image_size) or another architecture."
@@ -86,6 +87,14 @@ def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
                 f"{architecture.name} is {width!r}."
             )
     return tuple(int(width) for width in widths)
+
+
+def _reason(error: Exception) -> str:
+    """What Keras says went wrong, without its account of the call."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception encountered")]
+    return (told or lines or [type(error).__name__])[0]
 
 
 def _short(widths: Sequence[int]) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf import criteria, engine, pipeline
+from ns_tf import budgets, criteria, engine, pipeline
 from ns_tf.base import PruneTrace, Widths
 from ns_tf.configs import PruneConfig
 from ns_tf.network import PrunableNetwork
 from ns_tf.progress import Quiet
-from ns_tf.removal import Prunable, choose, multiply_adds
+from ns_tf.removal import Prunable, choose
 from ns_tf.structure import Structure
 
 
@@ -86,6 +86,7 @@ class _Run:
             weight_decay=config.search_weight_decay,
         )
         self.seed_widths = tuple(int(width) for width in widths)
+        self.macs = budgets.get("macs").cost(structure)
         self.stop_at = config.stop_at(self.seed_widths)
         self.steps = 0
         self.events = 0
@@ -167,10 +168,11 @@ class _Run:
         network, share = self.network, self.config.thin_below
         if share == 0 or np.array_equal(network.alive, network.present):
             return False
-        now, needed = (
-            multiply_adds(self.graph, m) for m in (network.present, network.alive)
+        held, needed = (
+            self.macs(np.array(self.prunable.count(channels)))
+            for channels in (network.present, network.alive)
         )
-        return needed <= share * now
+        return bool(needed <= share * held)
 
     def trace(self) -> PruneTrace:
         """What events left, from the first after which every layer had lost some."""

@@ -109,20 +109,3 @@ def _follow(scores, alive, prunable, widths) -> list[int]:
         order = np.argsort(scores[here], kind="stable")
         chosen += here[order[:surplus]].tolist()
     return chosen
-
-
-def multiply_adds(graph, keep: np.ndarray) -> int:
-    """Multiply-adds of one image through the network of the channels `keep` [n]."""
-    lengths = np.append(keep, True)
-    total = 0
-    for call in graph.calls:
-        axes = graph.axes.get((call.name, "kernel"))
-        if axes:
-            shape = graph.shapes[call.output]
-            positions = int(np.prod(shape[1:-1]))
-            total += positions * _kernel_size(axes, lengths)
-    return total
-
-
-def _kernel_size(axes, lengths) -> int:
-    return int(np.prod([int(lengths[a].sum()) for a in axes if a is not None]))

@@ -333,6 +333,29 @@ def test_a_reference_tells_apart_groups_that_agree_by_chance():
     }
 
 
+@pytest.mark.xfail(strict=True, reason="a maker of two groups is known by the last")
+def test_a_reference_knows_a_layer_that_is_added_to_two():
+    """whole[a + b] + concat(a, b): its filters belong to a's group or to b's."""
+
+    def build(a, b):
+        image = keras.Input((6, 7, 3), name="image")
+        sides = [
+            layers.Conv2D(size, 1, name=name)(image)
+            for name, size in (("a", a), ("b", b))
+        ]
+        whole = layers.Conv2D(a + b, 1, name="whole")(image)
+        x = layers.Concatenate(name="concat")(sides)
+        x = layers.Add(name="add")([whole, x])
+        x = layers.GlobalAveragePooling2D()(x)
+        return keras.Model(image, layers.Dense(2, name="logits")(x))
+
+    reference, model = trace(build(17, 19)), build(13, 23)
+    alone, known = trace(model), trace(model, reference)
+    assert {group.size for group in alone.groups if group.frozen is None} == {13, 23}
+    assert not any(call.crossing for call in known.calls)
+    assert groups(known) == groups(alone)
+
+
 def test_a_reference_changes_nothing_where_widths_differ():
     found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
     model = structure.shapes_only(found.build, range(3, 20))

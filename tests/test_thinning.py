@@ -18,7 +18,6 @@ HANDMADE = (
 ARCHITECTURES = {
     "vgg11": 32,
     "preact_resnet18": 16,
-    "preact_resnet18(first_stride=2)": 16,
     "mobilenet_v2": 16,
 }
 
@@ -77,7 +76,8 @@ def assert_same(one, other, images, tolerance) -> None:
     for training in (False, True):
         expected = np.array(one(images, training=training))
         scale = np.abs(expected).max()
-        assert scale > 1e-3 and np.ptp(expected, axis=0).max() > 1e-3 * scale
+        # Images get answers of their own: nothing has died.
+        assert np.ptp(expected, axis=0).max() > 1e-3 * scale > 0
         np.testing.assert_allclose(
             np.array(other(images, training=training)),
             expected,
@@ -86,20 +86,34 @@ def assert_same(one, other, images, tolerance) -> None:
         )
 
 
+def analyse(name):
+    size = ARCHITECTURES[name]
+    return structure.analyse(architectures.get(name), (size, size, 3), 5)
+
+
 def build(name, handmade, randomise, rng) -> tuple[Thinner, np.ndarray]:
     """A network with random weights, and images for it."""
     if name in handmade:
         model = randomise(handmade[name]())
         graph = trace(model)
     else:
-        size = ARCHITECTURES[name]
-        found = structure.analyse(architectures.get(name), (size, size, 3), 5)
-        widths = rng.choice([5, 7], len(found.primary))
+        found = analyse(name)
+        widths = rng.choice([11, 13], len(found.primary))
         model = randomise(found.build(widths))
         graph = found.graph(model)
-    # Few pixels a channel make batch norms ill-conditioned.
-    images = rng.normal(size=(23, *model.input_shape[1:]))
+    # Each image has a mean of its own, which the averages at the end can see.
+    images = rng.normal(size=(13, *model.input_shape[1:]))
+    images += rng.normal(size=(13, 1, 1, 3))
+    settle(model, images)
     return Thinner(model, graph), images
+
+
+def settle(model: keras.Model, images) -> None:
+    """Sets the moving statistics to those of the images: no signal dies on its way."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(images, training=True)
 
 
 @pytest.mark.parametrize("name", [*HANDMADE, *ARCHITECTURES])
@@ -107,7 +121,7 @@ def test_closed_gates_compute_what_the_thin_network_does(
     name, handmade, randomise, rng, float64
 ):
     thinner, images = build(name, handmade, randomise, rng)
-    for share in (0.7, 0.3):
+    for share in (0.8, 0.5) if name in HANDMADE else (0.6,):
         keep = thinner.subset(rng, share)
         assert not keep.all()
         thin = thinner.thin(keep)
@@ -126,14 +140,15 @@ def test_closed_gates_compute_what_the_thin_network_does_in_single_precision(
     )
 
 
-@pytest.mark.parametrize("name", [*HANDMADE, "preact_resnet18", "mobilenet_v2"])
+@pytest.mark.parametrize("name", [*HANDMADE, "preact_resnet18"])
 def test_removing_nothing_changes_nothing(name, handmade, randomise, rng, float64):
     thinner, images = build(name, handmade, randomise, rng)
     everything = np.ones(len(thinner.graph.owner), bool)
-    for model in (thinner.gated, thinner.thin(everything)):
-        assert_same(thinner.model, model, images, 1e-12)
-    if not thinner.gates.edges:
-        assert thinner.gated is thinner.model
+    thin = thinner.thin(everything)
+    if thinner.gates.edges:
+        assert_same(thinner.model, thin, images, 1e-12)
+    else:
+        assert thin is thinner.model
 
 
 @pytest.mark.parametrize("name", ["residual", "preact_resnet18"])
@@ -159,22 +174,23 @@ def test_thinning_in_two_steps_is_thinning_in_one(
 
 def test_one_channel_of_every_group_is_enough(handmade, randomise, rng, float64):
     thinner, images = build("residual", handmade, randomise, rng)
-    keep = thinner.subset(rng, 0)
+    keep = thinner.subset(rng, 0)  # One channel of every group.
     thin = thinner.thin(keep)
     assert [thin.get_layer(name).filters for name in "abc"] == [1, 1, 1]
     assert_same(thinner.closed(keep), thin, images, 1e-10)
 
 
-def test_an_identity_between_widths_that_come_apart_becomes_a_selection(rng, randomise):
-    found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
-    model = randomise(structure.shapes_only(found.build, [4] * 17))
+def test_an_identity_between_widths_that_come_apart_becomes_a_selection():
+    found = analyse("preact_resnet18")
+    model = structure.shapes_only(found.build, [4] * 17)
     graph = found.graph(model)
     keep = np.ones(len(graph.owner), bool)
     by_maker = {maker: group for group in graph.groups for maker in group.makers}
     keep[by_maker["stem"].channels[1]] = False
     keep[by_maker["stage1_block1_conv2"].channels[2]] = False
     at = gates.place(graph)
-    thin, extra = thinning.rebuild(model, graph, keep, at)
+    with keras.StatelessScope(initialize_variables=False):
+        thin, extra = thinning.rebuild(model, graph, keep, at)
     # The second block's ends are the first block's sum and its own.
     assert [key for key in extra if key[1] == "kernel"] == [
         ("stage1_block1_add_select1", "kernel"),
@@ -204,7 +220,7 @@ def test_a_shared_layer_may_be_called_on_what_is_deeper_first(randomise, rng, fl
     x = layers.GlobalAveragePooling2D(name="average")(x)
     model = randomise(keras.Model(image, layers.Dense(5, name="logits")(x)))
     thinner = Thinner(model, trace(model))
-    images = rng.normal(size=(11, 6, 7, 3))
+    images = rng.normal(size=(11, 6, 7, 3)) + rng.normal(size=(11, 1, 1, 3))
     assert_same(model, thinner.gated, images, 1e-12)
 
 

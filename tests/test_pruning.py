@@ -1,0 +1,187 @@
+"""Algorithm 1 as a whole: what it records, and that it does not matter how."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from ns_tf import architectures, configs, datasets, engine, pruning, structure
+from ns_tf.base import RunError
+
+QUICK = configs.PruneConfig(
+    pretrain_epochs=1,
+    pretrain_rate=0.05,
+    search_batch=16,
+    steps_per_event=2,
+    filters_per_event=3,
+    thin_below=0.3,  # Few rebuilds: each one costs a second.
+)
+
+
+@pytest.fixture
+def images(rng):
+    def make(size: int, count: int = 71):
+        labels = rng.integers(0, 5, count)
+        pixels = rng.uniform(0, 1, (count, size, size, 3)) + labels[:, None, None, None]
+        return datasets.from_arrays(
+            (pixels.astype(np.float32), labels.astype(np.int32)), classes=5
+        )
+
+    return make
+
+
+def chain(widths, *, input_shape, classes):
+    """Three convolutions: the smallest network with something to prune."""
+    x = image = keras.Input(input_shape, name="image")
+    for i, width in enumerate(widths, 1):
+        x = keras.layers.Conv2D(width, 3, padding="same", name=f"conv{i}")(x)
+        x = keras.layers.BatchNormalization(name=f"bn{i}")(x)
+        x = keras.layers.ReLU(name=f"relu{i}")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
+
+
+def residual(widths, *, input_shape, classes):
+    """Widths 1 and 3 are joined by an identity where they agree."""
+    x = image = keras.Input(input_shape, name="image")
+    x = keras.layers.Conv2D(widths[0], 3, padding="same", name="stem")(x)
+    y = keras.layers.BatchNormalization(name="bn1")(x)
+    y = keras.layers.ReLU(name="relu1")(y)
+    shortcut = x
+    if widths[0] != widths[2]:
+        shortcut = keras.layers.Conv2D(widths[2], 1, name="shortcut")(y)
+    y = keras.layers.Conv2D(widths[1], 3, padding="same", name="conv1")(y)
+    y = keras.layers.ReLU(name="relu2")(y)  # No batch norm: an explicit gate.
+    y = keras.layers.Conv2D(widths[2], 3, padding="same", name="conv2")(y)
+    x = keras.layers.Add(name="add")([y, shortcut])
+    x = keras.layers.BatchNormalization(name="bn3")(x)
+    x = keras.layers.ReLU(name="relu3")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
+
+
+def small(builder, widths):
+    architecture = structure.Architecture(builder.__name__, widths, builder)
+    return structure.analyse(architecture, (5, 5, 3), 5)
+
+
+def vgg11():
+    return structure.analyse(architectures.get("vgg11"), (32, 32, 3), 5)
+
+
+@pytest.mark.parametrize(
+    "found, widths, config",
+    [
+        (small(chain, (13, 11, 17)), (13, 11, 17), QUICK),
+        (small(residual, (13, 11, 13)), (13, 11, 13), QUICK),
+        (
+            vgg11(),
+            (5, 7, 11, 13, 17, 11, 13, 7),
+            dataclasses.replace(QUICK, stop_fraction=0.28),
+        ),
+    ],
+    ids=["chain", "residual", "vgg11"],
+)
+def test_masked_and_thinned_networks_leave_the_same_trace(
+    found, widths, config, images, float64
+):
+    dataset = images(found.input_shape[0])
+    masked, thinned = (
+        pruning.prune(
+            found, widths, dataset, dataclasses.replace(config, thin_below=thin_below)
+        )
+        for thin_below in (0.0, 0.85)
+    )
+    if found.architecture.name == "vgg11":
+        assert len(masked.history) >= 20
+    np.testing.assert_array_equal(masked.history, thinned.history)
+    np.testing.assert_array_equal(masked.widths, thinned.widths)
+    np.testing.assert_array_equal(masked.tau, thinned.tau)
+
+
+def test_one_and_two_replicas_leave_the_same_trace(images, float64):
+    found = small(residual, (13, 11, 13))
+    dataset = images(5)
+    config = dataclasses.replace(QUICK, thin_below=0.6, stop_fraction=0.6)
+    one, two = (
+        pruning.prune(found, (13, 11, 13), dataset, config, strategy=strategy)
+        for strategy in (None, engine.strategy("mirrored"))
+    )
+    assert engine.strategy("mirrored").num_replicas_in_sync == 2
+    np.testing.assert_array_equal(one.history, two.history)
+
+
+def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(images):
+    found = small(chain, (13, 11, 17))
+    trace = pruning.prune(found, (13, 11, 17), images(5), QUICK)
+    lost = (trace.history < [13, 11, 17]).all(axis=1)
+    assert 0 < len(trace.widths) <= len(trace.history)
+    np.testing.assert_array_equal(trace.widths, trace.history[lost])
+    for widths, tau in zip(trace.widths[::4], trace.tau[::4], strict=True):
+        built = structure.shapes_only(found.build, [int(w) for w in widths])
+        assert structure.count_params(built) == tau
+    assert trace.names == found.names
+
+
+@pytest.mark.parametrize("minimum", [1, 3])
+def test_layers_stop_at_the_minimum_and_the_rest_goes_on(images, minimum):
+    found = small(chain, (7, 3, 17))
+    config = dataclasses.replace(QUICK, prune_min_width=minimum, stop_fraction=0.0)
+    trace = pruning.prune(found, (7, 3, 17), images(5), config)
+    assert trace.history[-1].tolist() == [minimum] * 3
+    steps = -np.diff(trace.history.sum(axis=1))
+    assert (steps[:-1] == 3).all()
+
+
+def test_the_paper_stops_where_a_layer_would_lose_its_last_filter(images):
+    found = small(chain, (7, 3, 17))
+    config = dataclasses.replace(QUICK, at_min_width="stop", stop_fraction=0.0)
+    trace = pruning.prune(found, (7, 3, 17), images(5), config)
+    assert (trace.history >= 1).all()
+    assert trace.history[-1].sum() > 3
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.83])
+def test_pruning_stops_at_the_fraction_and_not_below(images, fraction):
+    found = small(chain, (13, 11, 17))
+    config = dataclasses.replace(QUICK, stop_fraction=fraction)
+    trace = pruning.prune(found, (13, 11, 17), images(5), config)
+    assert trace.history[-1].sum() == np.ceil(fraction * 41)
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "random"])
+def test_other_criteria_prune_too_and_a_layer_criterion_thins_alike(images, criterion):
+    found = small(chain, (20, 10, 40))
+    config = dataclasses.replace(QUICK, criterion=criterion, stop_fraction=0.5)
+    trace = pruning.prune(found, (20, 10, 40), images(5), config)
+    shares = trace.history[-1] / [20, 10, 40]
+    assert trace.history[-1].sum() == 35
+    if criterion == "magnitude":
+        assert np.ptp(shares) <= 0.1
+
+
+def test_a_loss_that_is_not_finite_names_the_step(images):
+    found = small(chain, (7, 5, 11))
+    config = dataclasses.replace(QUICK, pretrain_rate=1e30, pretrain_epochs=3)
+    with pytest.raises(RunError, match=r"loss is (nan|inf) at training step \d+"):
+        pruning.prune(found, (7, 5, 11), images(5), config)
+
+
+def test_the_search_rate_is_the_papers():
+    config = configs.PruneConfig()
+    epochs = [0, 9, 10, 19, 20, 30]
+    rates = [config.rate(epoch * 175, 175) for epoch in epochs]
+    np.testing.assert_allclose(
+        rates, [0.1, 0.1, 0.01, 0.01, 0.01 / 1.5, 0.01 / 1.5**2], rtol=1e-12
+    )
+
+
+def test_the_steps_foretold_are_those_that_are_taken(images):
+    found, dataset = small(chain, (13, 11, 17)), images(5)
+    run = pruning._Run(found, (13, 11, 17), dataset, QUICK, 0, None)
+    for batch in run.batches():
+        if run.finished:
+            break
+        run.step(*batch)
+    assert run.steps == QUICK.steps((13, 11, 17), run.epoch)

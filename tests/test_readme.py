@@ -1,0 +1,70 @@
+"""What the documents show runs as it stands."""
+
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+import ns_tf
+from ns_tf import architectures, budgets, criteria, structure
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def blocks(document: str) -> list[str]:
+    """The Python blocks of a document."""
+    text = (ROOT / document).read_text()
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("README.md"))))
+def test_the_blocks_of_the_readme_run(number, capsys):
+    block = blocks("README.md")[number]
+    exec(compile(block, f"README.md block {number}", "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_the_readme_has_the_blocks_that_it_should():
+    assert len(blocks("README.md")) == 2
+
+
+@pytest.fixture
+def registries(monkeypatch):
+    """What is registered in a test is gone after it."""
+    for registry in (
+        architectures.ARCHITECTURES,
+        criteria.CRITERIA,
+        budgets.BUDGETS,
+    ):
+        registry.names()
+        monkeypatch.setattr(registry, "_members", dict(registry._members))
+
+
+def test_the_recipes_for_adding_work(registries):
+    for block in blocks("docs/adding.md"):
+        exec(compile(block, "docs/adding.md", "exec"), {})
+    found = structure.analyse(architectures.get("tiny"), (8, 8, 3), 5)
+    model = found.build((7, 11))
+    kernels = [w for w in model.trainable_weights if w.name == "kernel"]
+    entries = sum(int(np.prod(kernel.shape)) for kernel in kernels)
+    assert budgets.get("kernels").cost(found)(np.array([7, 11])) == entries
+    kernel = np.array([[3.0, 0.0], [4.0, 2.0]])
+    np.testing.assert_allclose(criteria.get("l2").formula(kernel), [5, 2])
+
+
+def test_every_public_name_is_there():
+    for name in ns_tf.__all__:
+        assert getattr(ns_tf, name) is not None
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", *(f"docs/{n}" for n in ("adding.md",))]
+)
+def test_links_lead_somewhere(document):
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#]+)\)", path.read_text())
+    here = [link for link in links if "://" not in link]
+    assert document != "README.md" or here
+    for link in here:
+        assert (path.parent / link).exists(), link
