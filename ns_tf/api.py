@@ -6,16 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from ns_tf import architectures as networks
-from ns_tf import configs, datasets, engine, flagset, pipeline, plots, records
+from ns_tf import (
+    configs,
+    datasets,
+    descent,
+    engine,
+    flagset,
+    pipeline,
+    plots,
+    python_inputs,
+    records,
+    structure,
+)
 from ns_tf.base import Architecture, DescentState, InputError
 from ns_tf.budgets import BUDGETS, Measure, exact_costs
-from ns_tf.descent import architecture_descent
 from ns_tf.plans import Plan, make_plan
 from ns_tf.progress import Quiet
 from ns_tf.registry import unknown
 from ns_tf.runs import Checkpoint, SearchRecord, read_search, write_search
 from ns_tf.scaling import floor_ratio
-from ns_tf.structure import Structure, analyse
 
 SEARCH_CONFIGS = (
     configs.SearchConfig,
@@ -89,7 +98,8 @@ def load(run_dir: str | Path) -> Search:
     Raises:
         InputError: no run folder, or a damaged one.
     """
-    return Search(read_search(run_dir), Path(run_dir))
+    record = read_search(run_dir)
+    return Search(record, Path(run_dir), python_inputs.saved(record, run_dir))
 
 
 def search(
@@ -119,8 +129,16 @@ def search(
         InputError: what was asked for cannot be done, in one line.
         RunError: the loss is not finite.
     """
-    chosen = _configure(model, data, options)
-    run = SearchRun(chosen, architecture=_architecture(model), dataset=_dataset(data))
+    architecture = python_inputs.architecture(model, run_dir)
+    dataset = python_inputs.dataset(data)
+    chosen = _configure(
+        {
+            "architecture": architecture.name if architecture else model,
+            "dataset": dataset.name if dataset else data,
+        },
+        options,
+    )
+    run = SearchRun(chosen, architecture=architecture, dataset=dataset)
     return run.go(run_dir, progress=progress, stop=stop)
 
 
@@ -140,23 +158,26 @@ class SearchRun:
         self.architecture = architecture or networks.get(self.config.architecture)
         engine.set_threads(self.runtime.threads)
         self.dataset = dataset or load_dataset(chosen[configs.DataConfig])
-        self.structure: Structure = analyse(
+        self.structure = structure.analyse(
             self.architecture, self.dataset.image_shape, self.dataset.classes
         )
         default = self.architecture.widths
         self.widths = self.config.widths or floor_ratio(default, self.config.ratio)
-        # Refuses widths that do not fit, before anything is written.
-        self.structure.build(self.widths)
-        batch = chosen[configs.PruneConfig].search_batch
-        pipeline.steps_per_epoch(self.dataset, batch)
+        # Refuses what cannot be done, before anything is written.
+        prune = chosen[configs.PruneConfig]
+        structure.shapes_only(self.structure.build, self.widths)
+        descent.check(self.widths, prune)
+        pipeline.steps_per_epoch(self.dataset, prune.search_batch)
 
     def go(self, run_dir=None, *, progress: type = Quiet, stop: Any = None) -> Search:
         """Does the search, or goes on with it; keeps it in `run_dir`, if given."""
         if run_dir is None:
-            return Search(self._descend(progress, ()), None, self.architecture)
+            record = self._descend(progress, (), None, stop)
+            return Search(record, None, self.architecture)
         text = flagset.as_flagfile(self.configs.values())
         ignore = flagset.changeable(*self.configs)
         with records.open_run(run_dir, text, ignore=ignore) as folder:
+            python_inputs.save(self.architecture, folder.path)
             done = ()
             if (folder / "descent.json").exists():
                 done = read_search(folder.path).states
@@ -165,8 +186,8 @@ class SearchRun:
 
     def _descend(self, progress, done, folder: Path | None = None, stop=None):
         record = dataclasses.replace(self._record(), states=tuple(done))
-        checkpoint = self._checkpoints(folder, stop) if folder else None
-        for state in architecture_descent(
+        checkpoint = self._checkpoints(folder, stop)
+        for state in descent.architecture_descent(
             self.structure,
             self.widths,
             self.dataset,
@@ -186,9 +207,10 @@ class SearchRun:
                 checkpoint(state.iteration).remove()
         return record
 
-    def _checkpoints(self, folder: Path, stop) -> Callable[[int], Checkpoint]:
+    def _checkpoints(self, folder: Path | None, stop) -> Callable[[int], Checkpoint]:
         def checkpoint(iteration: int) -> Checkpoint:
-            path = folder / "checkpoints" / f"prune_{iteration:02d}.npz"
+            name = f"prune_{iteration:02d}.npz"
+            path = folder / "checkpoints" / name if folder else None
             return Checkpoint(path, seconds=self.runtime.checkpoint_seconds, stop=stop)
 
         return checkpoint
@@ -230,45 +252,20 @@ def load_dataset(config: configs.DataConfig) -> pipeline.Dataset:
     )
 
 
-def _configure(model, data, options: dict[str, Any]) -> dict[type, Any]:
+def _configure(given: dict[str, Any], options: dict[str, Any]) -> dict[type, Any]:
     """The config objects, with these fields set.
 
     Raises:
-        InputError: a field that does not exist.
+        InputError: a field that does not exist, or is given twice.
     """
     known = {f.name: c for c in SEARCH_CONFIGS for f in dataclasses.fields(c)}
-    named = {"architecture": _name(model), "dataset": _name(data), **options}
-    for name in named:
+    for name in options:
         if name not in known:
             raise unknown("option", name, known)
+        if name in given:
+            raise InputError(f"{name} is given twice: as an argument and as an option.")
+    named = {**given, **options}
     return {
         c: c(**{n: v for n, v in named.items() if known[n] is c})
         for c in SEARCH_CONFIGS
     }
-
-
-def _name(value: Any) -> str:
-    return value if isinstance(value, str) else f"python:{getattr(value, 'name', '')}"
-
-
-def _architecture(model: Any) -> Architecture | None:
-    if model is None or isinstance(model, str | Architecture):
-        return None if isinstance(model, str) else model
-    from ns_tf.architectures.from_model import from_model
-
-    return from_model(model)
-
-
-def _dataset(data: Any) -> pipeline.Dataset | None:
-    if isinstance(data, str):
-        return None
-    if isinstance(data, pipeline.Dataset):
-        return data
-    if isinstance(data, tuple):
-        return datasets.from_arrays(data)
-    if hasattr(data, "element_spec"):
-        return datasets.from_tf_data(data)
-    raise InputError(
-        "Expected a data set's name, a Dataset, a tf.data.Dataset or a pair of arrays "
-        f"(images, labels); got {type(data).__name__}."
-    )

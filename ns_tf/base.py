@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class Architecture:
     name: str  # As `--architecture` takes it, arguments included.
     widths: Widths  # The default widths.
     builder: Callable[..., Any]
+    source: Any = dataclasses.field(default=None, repr=False, compare=False)  # A model.
 
     def build(
         self,
@@ -53,6 +54,8 @@ class Architecture:
                 architecture has layers, or the images are too small for it.
         """
         widths = check_widths(self, self.widths if widths is None else widths)
+        if not isinstance(classes, (int, np.integer)) or classes < 1:
+            raise InputError(f"Expected a number of classes from 1; got {classes!r}.")
         try:
             return self.builder(widths, input_shape=tuple(input_shape), classes=classes)
         except InputError:
@@ -72,6 +75,8 @@ def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
     Raises:
         InputError: wrong number of widths, or one that is no positive whole number.
     """
+    if not isinstance(widths, Iterable):
+        raise InputError(f"Expected a list of widths; got {widths!r}.")
     widths = tuple(widths)
     expected = len(architecture.widths)
     if len(widths) != expected:

@@ -11,17 +11,17 @@ what a layer does to channels is a rule, one a layer type, in `ns_tf.rules`.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from ns_tf import rules
+from ns_tf import keras_graph, rules
 from ns_tf.base import InputError
 
-Tensor = tuple[str, int, int]  # (operation, call, output): Keras's name of a tensor.
+Tensor = keras_graph.Tensor
 NONE = -1  # The channel number of what cannot be removed (an image's colours).
 
 
@@ -88,7 +88,7 @@ def trace(
         InputError: if the model has no graph (a subclassed model).
     """
     walk = _Walk(functional(model), reference)
-    for name, inputs, output in _ordered(walk.nodes):
+    for name, inputs, output in keras_graph.ordered(walk.nodes):
         walk.visit(name, inputs, output)
     if not free:
         for output in walk.outputs:
@@ -103,6 +103,10 @@ def functional(model: keras.Model) -> keras.Model:
         InputError: for a subclassed model.
     """
     if isinstance(model, keras.Sequential):
+        if not model.built:
+            raise InputError(
+                f"{model.name!r} is not built yet: begin it with a keras.Input."
+            )
         return keras.Model(model.inputs, model.outputs, name=model.name)
     if not hasattr(model, "operations") or not hasattr(model, "inputs"):
         raise InputError(
@@ -119,11 +123,11 @@ class _Walk:
     def __init__(self, model: keras.Model, reference: ChannelGraph | None):
         config = model.get_config()
         self.operations = {operation.name: operation for operation in model.operations}
-        self.nodes = list(_read_nodes(config))
-        self.outputs = tuple(_tensors_in(config["output_layers"]))
+        self.nodes = list(keras_graph.nodes(config))
+        self.outputs = tuple(keras_graph.tensors_in(config["output_layers"]))
         self.shapes = {}
         for _, inputs, _ in self.nodes:
-            self.shapes.update(inputs)
+            self.shapes.update(dict(inputs))
         for tensor, key in zip(model.outputs, self.outputs, strict=True):
             self.shapes[key] = tuple(tensor.shape)
         self.made_in_reference = _made_by(reference) if reference else None
@@ -158,28 +162,31 @@ class _Walk:
         """Whether a join may tie these: always, unless the reference knows better."""
         if self.made_in_reference is None:
             return True
-        known = self.made_in_reference
         pairs = {
             (self._maker(a), self._maker(b)) for a, b in zip(one, other, strict=True)
         }
-        return all(known.get(a) == known.get(b) for a, b in pairs)
+        return all(self._groups_of(a) & self._groups_of(b) for a, b in pairs)
+
+    def _groups_of(self, maker: str | None) -> set[int]:
+        """Groups of the reference that a layer or a join makes; NONE's is its own."""
+        return self.made_in_reference.get(maker, {NONE} if maker is None else set())
 
     def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
         """Which input of the join `name` has the group of the join's output."""
         if self.made_in_reference is None:
             return 0
-        target = self.made_in_reference.get(name)
+        target = self._groups_of(name)
         for place, channels in enumerate(inputs):
             makers = {self._maker(channel) for channel in channels}
-            if any(self.made_in_reference.get(maker) == target for maker in makers):
+            if all(self._groups_of(maker) & target for maker in makers):
                 return place
         return 0
 
     # The walk.
 
-    def visit(self, name: str, inputs: dict[Tensor, tuple], output: Tensor) -> None:
+    def visit(self, name: str, inputs: list[tuple], output: Tensor) -> None:
         operation = self.operations[name]
-        tensors = tuple(inputs)
+        tensors = tuple(tensor for tensor, _ in inputs)
         if not tensors:  # An input of the model.
             shape = tuple(operation.batch_shape)
             self.shapes.setdefault(output, shape)
@@ -187,11 +194,12 @@ class _Walk:
             self.calls.append(Call(name, rules.INPUT, (), output))
             return
         arrays = [self.channels[tensor] for tensor in tensors]
-        for earlier, now in zip(
-            self.seen.setdefault(name, arrays), arrays, strict=True
-        ):
-            if earlier is not now:  # A shared layer: one kernel reads both.
-                self.tie(earlier, now)
+        if getattr(operation, "weights", None):
+            # A shared layer: one kernel reads what all its calls read.
+            earlier = self.seen.setdefault(name, arrays)
+            for one, other in zip(earlier, arrays, strict=True):
+                if one is not other:
+                    self.tie(one, other)
         shapes = [self.shapes[tensor] for tensor in tensors]
         effect = rules.apply(
             self, operation, arrays, shapes, self._shape(output, operation)
@@ -240,7 +248,7 @@ class _Walk:
         for loose, tied in ((one, other), (other, one)):
             # Tied to what cannot be removed: cannot be removed.
             self.freeze(
-                tied[(loose < 0) & (tied >= 0)], "it is added to the image itself"
+                tied[(loose < 0) & (tied >= 0)], "it is joined with what cannot go"
             )
         real = (one >= 0) & (other >= 0)
         matrix = scipy.sparse.coo_matrix(
@@ -283,60 +291,57 @@ class _Walk:
         return reasons
 
 
-def _made_by(graph: ChannelGraph) -> dict[str, int]:
-    """Number of the group that a layer makes, or that leaves a join."""
-    made = {maker: i for i, group in enumerate(graph.groups) for maker in group.makers}
+def match(group: Group, graph: ChannelGraph) -> int:
+    """Number of the group in another graph of the same network that is this one.
+
+    Makers may be missing on either side (projections that vanish); of several groups
+    that share a maker the one that shares most is it.
+
+    Raises:
+        InputError: if none shares a maker.
+    """
+    makers = set(group.makers)
+
+    def alike(number: int) -> float:
+        others = set(graph.groups[number].makers)
+        return len(makers & others) / len(makers | others)
+
+    best = max(range(len(graph.groups)), key=alike)
+    if not alike(best):
+        raise InputError(
+            f"{group.name!r} is in one build of the network and not in another; layers "
+            "need names that are the same at all widths."
+        )
+    return best
+
+
+def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int]):
+    """A copy of the layer for axes of other lengths, weights not set.
+
+    Args:
+        layer: Of the traced model.
+        graph: Its channel graph.
+        length: Channels of an axis -> its new length.
+    """
+    config = layer.get_config()
+    axes = graph.axes.get((layer.name, "kernel"))
+    if axes is not None and axes[-1] is not None:
+        config["units" if "units" in config else "filters"] = int(length(axes[-1]))
+    if "target_shape" in config:
+        output = graph.channels[layer.name, 0, 0]
+        config["target_shape"] = (*config["target_shape"][:-1], int(length(output)))
+    return type(layer).from_config(config)
+
+
+def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
+    """Numbers of the groups that a layer makes, or that leave a join."""
+    made: dict[str, set[int]] = {}
+    for number, group in enumerate(graph.groups):
+        for maker in group.makers:
+            made.setdefault(maker, set()).add(number)
     for call in graph.calls:
         channels = graph.channels[call.output]
-        if (
-            call.kind in (rules.ADD, rules.JOIN)
-            and len(channels)
-            and channels[0] != NONE
-        ):
-            made.setdefault(call.name, int(graph.owner[channels[0]]))
+        if call.kind in (rules.ADD, rules.JOIN):
+            owners = graph.owner[channels[channels != NONE]]
+            made.setdefault(call.name, {int(owner) for owner in owners})
     return made
-
-
-def _read_nodes(config: dict):
-    """(operation, {input tensor: shape}, output tensor) of every call in the config."""
-    for layer in config["layers"]:
-        if not layer["inbound_nodes"]:
-            yield layer["name"], {}, (layer["name"], 0, 0)
-        for number, node in enumerate(layer["inbound_nodes"]):
-            inputs = dict(_keras_tensors(node))
-            yield layer["name"], inputs, (layer["name"], number, 0)
-
-
-def _keras_tensors(value):
-    """(name, shape) of all tensors anywhere in a call's serialised arguments."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            config = value["config"]
-            yield tuple(config["keras_history"]), tuple(config["shape"])
-            return
-        value = value.values()
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return
-    for item in value:
-        yield from _keras_tensors(item)
-
-
-def _tensors_in(layers) -> list[Tensor]:
-    """Tensor names in `output_layers`, which is one name or a nest of them."""
-    if len(layers) == 3 and isinstance(layers[0], str):
-        return [tuple(layers)]
-    values = layers.values() if isinstance(layers, dict) else layers
-    return [tensor for item in values for tensor in _tensors_in(item)]
-
-
-def _ordered(nodes: list) -> list:
-    """The calls in an order in which every input is there before it is read."""
-    done, order, waiting = set(), [], list(nodes)
-    while waiting:
-        ready = [node for node in waiting if all(tensor in done for tensor in node[1])]
-        if not ready:
-            raise InputError(f"The model's graph has a loop at {waiting[0][0]!r}.")
-        order += ready
-        done |= {node[2] for node in ready}
-        waiting = [node for node in waiting if node[2] not in done]
-    return order

@@ -1,6 +1,7 @@
 """What every command shares: flags in, one line for an error, an exit code out."""
 
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -262,6 +263,8 @@ def quiet_tensorflow() -> Any:
             import tensorflow
 
             tensorflow.config.list_physical_devices()  # The rest of the notes.
+            # It takes a rebuilt network's step for one function traced in vain.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
             failed = False
             return tensorflow
         finally:

@@ -6,11 +6,15 @@ answered at once.
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 
 from ns_tf import budgets, criteria
 from ns_tf.base import InputError
 from ns_tf.flagset import option
+
+FOLDER_NAME = r"[\w+-][\w.+-]{0,99}"
+LARGEST_RATIO = 100  # No network of the field is wider; a slip of the finger is.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +76,7 @@ class RuntimeConfig:
 
     def __post_init__(self):
         at_least(self, 0, "seed", "threads", "checkpoint_seconds")
+        within(self, 0, 2**32 - 1, "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +107,7 @@ class SearchConfig:
         at_least(self, 1, "iterations")
         at_least(self, 0, "tolerance")
         above_zero(self, "ratio")
+        within(self, 0, LARGEST_RATIO, "ratio")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +176,7 @@ class _Budgets:
         at_least(self, 0, "latency_warmup")
         if self.ratio is not None:
             above_zero(self, "ratio")
+            within(self, 0, LARGEST_RATIO, "ratio")
 
     @property
     def targets(self) -> dict[str, float]:
@@ -254,6 +261,13 @@ class NetworkConfig:
         identity=False,
     )
 
+    def __post_init__(self):
+        if self.name is not None and not re.fullmatch(FOLDER_NAME, self.name):
+            raise InputError(
+                "--name is a folder's name of letters, digits, '.', '_', '+' and '-', "
+                f"at most 100 of them; got {self.name!r}."
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class CurveConfig:
@@ -314,15 +328,21 @@ class TrainConfig:
 
 
 def at_least(config, least: float, *names: str) -> None:
-    """Checks that these fields are finite and no smaller than `least`.
+    """Checks that these fields are finite, no smaller than `least`, whole if declared.
 
     Raises:
         InputError: naming the flag.
     """
+    whole = {field.name for field in dataclasses.fields(config) if field.type is int}
     for name in names:
         value = getattr(config, name)
-        if not least <= value < math.inf:
-            raise InputError(f"--{name} is a number from {least}; got {value}.")
+        kinds = int if name in whole else (int, float)
+        what = "whole number" if name in whole else "number"
+        sound = isinstance(value, kinds) and not isinstance(value, bool)
+        if not sound or not least <= value < math.inf:
+            raise InputError(
+                f"--{name} is a {what} of at least {least}; got {value!r}."
+            )
 
 
 def above_zero(config, *names: str) -> None:
@@ -333,7 +353,7 @@ def above_zero(config, *names: str) -> None:
     """
     for name in names:
         value = getattr(config, name)
-        if not 0 < value < math.inf:
+        if not isinstance(value, (int, float)) or not 0 < value < math.inf:
             raise InputError(f"--{name} is a number above 0; got {value}.")
 
 

@@ -1,5 +1,6 @@
 """Architecture descent (algorithm 4): prune, fit, scale, and once more."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -7,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from ns_tf import law, pipeline, scaling
-from ns_tf.base import DescentState, Widths
+from ns_tf.base import (
+    DescentState,
+    InputError,
+    PruneTrace,
+    RunError,
+    ScalingLaw,
+    Widths,
+)
 from ns_tf.configs import PruneConfig
 from ns_tf.progress import Quiet
 from ns_tf.pruning import prune
@@ -44,8 +52,8 @@ def architecture_descent(
         done: The states that earlier runs ended with.
 
     Raises:
-        RunError: the loss is not finite.
-        InputError: too few events to fit a law to.
+        RunError: the loss is not finite, or too few removals were recorded to fit a
+            law to.
     """
     target = float(structure.params(np.array(widths)))
     states = list(done)
@@ -64,13 +72,38 @@ def architecture_descent(
             checkpoint=checkpoint(iteration) if checkpoint else None,
             label=f"iteration {iteration}/{iterations}",
         )
-        found = law.fit(trace)
+        found = _fit(trace)
         scaled = scaling.at_cost(
             scaling.power_law(found), {"params": structure.params}, {"params": target}
         )
         seconds = time.monotonic() - start
         states.append(DescentState(iteration, now, found, trace, scaled, seconds))
         yield states[-1]
+
+
+def check(widths: Sequence[int], config: PruneConfig) -> None:
+    """Refuses settings that cannot leave enough rows to fit a law to.
+
+    Raises:
+        InputError: naming the settings.
+    """
+    end = config.stop_at(widths)
+    events = math.ceil((sum(widths) - end) / config.filters_per_event)
+    if events < law.MIN_ROWS:
+        raise InputError(
+            f"A law needs at least {law.MIN_ROWS} removals; {sum(widths)} filters, "
+            f"{config.filters_per_event} at a time down to {end}, make "
+            f"{max(0, events)}. Give a smaller --filters_per_event, --stop_fraction or "
+            "--prune_min_width, or a wider network."
+        )
+
+
+def _fit(trace: PruneTrace) -> ScalingLaw:
+    """The law of a trace; too short a trace is a failure of the run, by now."""
+    try:
+        return law.fit(trace)
+    except InputError as error:
+        raise RunError(str(error)) from error
 
 
 def settled(states: Sequence[DescentState], tolerance: int) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import InputError, RunError
+from ns_tf.channels import functional, trace
 from ns_tf.registry import unknown
 
 STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
@@ -100,11 +101,9 @@ def synchronise(model: keras.Model, replicas: int) -> None:
 def loss_of(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Cross-entropy [batch] of labels [batch] and the model's outputs [batch, classes].
 
-    The outputs are logits, or probabilities if the last layer is a softmax.
+    The outputs are logits, or probabilities if they come from a softmax.
     """
-    last = model.layers[-1]
-    activation = getattr(getattr(last, "activation", None), "__name__", "")
-    from_logits = "softmax" not in (activation, type(last).__name__.lower())
+    from_logits = not _ends_in_softmax(functional(model))
 
     def loss(labels, outputs):
         return keras.losses.sparse_categorical_crossentropy(
@@ -112,6 +111,24 @@ def loss_of(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         )
 
     return loss
+
+
+def _ends_in_softmax(model: keras.Model) -> bool:
+    """Whether a softmax is the last operation that computes anything."""
+    graph = trace(model)
+    operations = {operation.name: operation for operation in model.operations}
+    producer = {call.output: call for call in graph.calls}
+    call = producer[graph.outputs[0]]
+    while call.inputs:
+        operation = operations[call.name]
+        activation = getattr(operation, "activation", None)
+        names = (getattr(activation, "__name__", ""), type(operation).__name__.lower())
+        if "softmax" in names:
+            return True
+        if names[1] not in ("flatten", "reshape", "identity", "dropout"):
+            return False
+        call = producer[call.inputs[0]]
+    return False
 
 
 def train_step(

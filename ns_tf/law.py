@@ -7,10 +7,11 @@ from ns_tf.base import InputError, PruneTrace, ScalingLaw
 
 # The ln of whole widths carries rounding of about 1e-15; below this it does not vary.
 _CONSTANT = 1e-12
+MIN_ROWS = 6  # With fewer, two numbers a layer say nothing.
 _SAME = 1e-10  # Singular values, relative: less means that tau does not vary either.
 
 
-def fit(trace: PruneTrace, *, min_rows: int = 6) -> ScalingLaw:
+def fit(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
     """Least-squares power law through a trace (eq. 6-8), all layers in one solve.
 
     Solves [ln tau, 1] · [beta; ln alpha] = ln widths.
@@ -58,9 +59,8 @@ def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
     if len(tau) < min_rows:
         raise InputError(
             f"A law needs at least {min_rows} recorded pruning events; this trace has "
-            f"{len(tau)}. Record more: fewer filters per event (--filters_per_event), "
-            "fewer steps between events (--steps_per_event) or a smaller "
-            "--stop_fraction."
+            f"{len(tau)}, from when every layer had lost a filter. Remove fewer "
+            "filters at once (--filters_per_event), or go on further (--stop_fraction)."
         )
     sound = np.isfinite(widths).all(axis=1) & (widths > 0).all(axis=1)
     sound &= np.isfinite(tau) & (tau > 0)

@@ -70,14 +70,13 @@ class PrunableNetwork:
 
     def kernels(self):
         """(channels [filters], kernel [..., filters]) of every layer that makes any."""
-        for (layer, weight), variable in thinning.weights(self.model).items():
-            axes = self.axes.get((layer, weight))
-            if weight == "kernel" and axes and axes[-1] is not None:
-                channels = axes[-1]
-                yield (
-                    channels[thinning.stays(channels, self.present)],
-                    np.array(variable),
-                )
+        for key, variable in thinning.weights(self.model).items():
+            axes = self.graph.axes.get(key)  # Selection matrices are not in it.
+            if key[1] == "kernel" and axes and axes[-1] is not None:
+                held, _ = self._remaining(axes, self.present)
+                # What is closed does not count, whether it is still there or not.
+                kernel = thinning.take(np.array(variable), held, self.alive)
+                yield held[-1][self.alive[held[-1]]], kernel
 
     # Thinning.
 

@@ -75,7 +75,7 @@ def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
     if batch_size > size:
         raise InputError(
             f"{dataset.name} has {size} training images; a batch of {batch_size} is "
-            f"too large. Give a batch size of at most {size}."
+            f"too large. Give at most {size} (--batch, --search_batch)."
         )
     return size // batch_size
 

@@ -16,9 +16,14 @@ def main(
 ) -> None:
     """Plans, and prints the plan."""
     search = runs.read_search(run.run_dir)
+    builder = None
     if budget.latency_ms is not None:
         cli.quiet_tensorflow()
-    made = plans.make_plan(search, budget.targets, **plans.options(budget, curve))
+        from ns_tf import python_inputs  # Only to measure: plans need no Keras.
+
+        builder = python_inputs.saved(search, run.run_dir)
+    options = plans.options(budget, curve)
+    made = plans.make_plan(search, budget.targets, builder=builder, **options)
     if output.output == "json":
         print(json.dumps(made.to_json(), indent=1))
     elif output.output == "widths":

@@ -155,6 +155,8 @@ def make_plan(
         InputError: unknown budget or method, an impossible budget (with the smallest
             and largest reachable cost), or no such iteration.
     """
+    if iteration is not None:
+        _check_iteration(method, iteration)
     targets = _with_ratio(search, targets, ratio)
     costs = {name: _cost(search, name, measure, builder) for name in targets}
     state = None if method == "uniform" else search.state(iteration)
@@ -180,6 +182,15 @@ def make_plan(
         tau_range=state.law.tau_range if method == "neuralscale" else None,
         builder=builder,
     )
+
+
+def _check_iteration(method: str, iteration: Any) -> None:
+    if method == "uniform":
+        raise InputError(
+            f"Uniform scaling has no iterations; leave --iteration={iteration} out."
+        )
+    if not isinstance(iteration, int) or isinstance(iteration, bool):
+        raise InputError(f"An iteration is a whole number from 1; got {iteration!r}.")
 
 
 def options(budget, curve) -> dict[str, Any]:
@@ -222,8 +233,8 @@ def _half(search: SearchRecord, iteration: int | None) -> Widths:
             return tuple(int(width) for width in row)
     raise InputError(
         "MorphNet needs a pruning that came down to half of the filters; this one "
-        f"stopped at {int(state.trace.history[-1].sum())} of {sum(state.widths)}. "
-        "Search with a smaller --stop_fraction."
+        f"stopped above half of {sum(state.widths)}. Search with a smaller "
+        "--stop_fraction."
     )
 
 

@@ -37,9 +37,8 @@ def prune(
         seed: Of the weights, the order of the images and the augmentation.
         strategy: A `tf.distribute` strategy; none for one device.
         progress: Shows how far it has come (`ns_tf.progress`).
-        checkpoint: Has `load()` -> (arrays, facts) or None, `due()` -> whether to save
-            now, and `save(arrays, facts)`; a run that is continued ends as one that was
-            never stopped (`ns_tf.runs.Checkpoint`).
+        checkpoint: Where to continue from and save to (`ns_tf.runs.Checkpoint`); a run
+            that is continued ends as one that was never stopped.
         label: What `progress` calls it.
 
     Raises:
@@ -47,9 +46,8 @@ def prune(
         InputError: the images or the widths do not fit the architecture.
     """
     run = _Run(structure, widths, dataset, config, seed, strategy)
-    saved = checkpoint.load() if checkpoint else None
-    if saved:
-        run.restore(*saved)
+    if checkpoint:
+        checkpoint.restore(run.restore)
     total = config.steps(widths, run.epoch)
     with progress(total, label=label, unit="steps", initial=run.steps) as bar:
         for images, labels in run.batches():

@@ -79,6 +79,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"Expected numbers, text, lists, dicts or arrays; got {value!r}.")
 
 
+_REMEDY = "Restore it from a copy, or give another --run_dir."
+
+
 def read_json(path: str | Path, *, what: str, version: int | None = None) -> Any:
     """What `write_json` wrote.
 
@@ -90,7 +93,7 @@ def read_json(path: str | Path, *, what: str, version: int | None = None) -> Any
     Raises:
         InputError: the file is missing, damaged or of another version.
     """
-    with _readable(path, what):
+    with readable(path, what):
         text = Path(path).read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_no_constant)
         if version is not None and not isinstance(value, dict):
@@ -108,15 +111,23 @@ def _no_constant(name: str) -> None:
 
 
 @contextlib.contextmanager
-def _readable(path: str | Path, what: str) -> Iterator[None]:
-    """Turns whatever goes wrong while a file is read into an InputError."""
+def readable(path: str | Path, what: str, remedy: str = _REMEDY) -> Iterator[None]:
+    """Turns whatever goes wrong while a file is read into an InputError.
+
+    Args:
+        path: The file, for the error.
+        what: What it is.
+        remedy: What to do if it is damaged.
+    """
     try:
         yield
     except FileNotFoundError as error:
         raise InputError(
-            f"There is no {what} at {path}. Check the path; the command that writes it "
-            "has to run first."
+            f"There is no {what} at {path}. Restore it from a copy, or give another "
+            "--run_dir."
         ) from error
+    except InputError:
+        raise
     except PermissionError as error:
         raise InputError(
             f"The {what} {path} cannot be read: {error.strerror}."
@@ -124,8 +135,7 @@ def _readable(path: str | Path, what: str) -> Iterator[None]:
     except Exception as error:  # A damaged file can raise anything.
         reason = str(error).strip() or type(error).__name__
         raise InputError(
-            f"The {what} {path} is damaged ({reason}). Restore it from a copy, or give "
-            "another --run_dir."
+            f"The {what} {path} is damaged ({reason}). {remedy}"
         ) from error
 
 
@@ -158,7 +168,7 @@ def read_csv(
     Raises:
         InputError: the file is missing or damaged.
     """
-    with _readable(path, what):
+    with readable(path, what):
         text = Path(path).read_bytes().decode()
         if not text.endswith("\n"):
             raise ValueError("its end is missing")
@@ -204,14 +214,14 @@ def write_arrays(
 
 
 def read_arrays(
-    path: str | Path, *, what: str = "checkpoint"
+    path: str | Path, *, what: str = "checkpoint", remedy: str = _REMEDY
 ) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays by name, and meta, that `write_arrays` wrote.
 
     Raises:
         InputError: the file is missing or damaged.
     """
-    with _readable(path, what), zipfile.ZipFile(path) as archive:
+    with readable(path, what, remedy), zipfile.ZipFile(path) as archive:
         arrays = {}
         for name in archive.namelist():
             with archive.open(name) as member:
@@ -272,8 +282,10 @@ def open_run(
         lock = _locked(path)
         # Once more: another process may have been first.
         new = _is_new(path, flagfile_text, ignore, what)
-        for stale in path.rglob(f".*{_TEMPORARY}"):
-            stale.unlink()
+        # Not below train/: what lies there belongs to trainings, which may be running.
+        for folder in (path, path / "checkpoints", path / "plots"):
+            for stale in folder.glob(f".*{_TEMPORARY}"):
+                stale.unlink()
         if new:
             write_text(path / FLAGS_NAME, flagfile_text)
         return RunFolder(path, lock, new=new)

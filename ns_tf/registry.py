@@ -15,7 +15,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return InputError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
+    told = f"Known: {', '.join(known)}." if known else "There are none."
+    return InputError(f"Unknown {kind} {name!r}.{hint} {told}")
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:

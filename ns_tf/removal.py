@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ns_tf.base import Widths
-from ns_tf.channels import ChannelGraph
+from ns_tf.channels import ChannelGraph, match
 from ns_tf.criteria import by_layer
 from ns_tf.structure import Structure
 
@@ -22,8 +22,7 @@ class Prunable:
     def of(cls, structure: Structure, graph: ChannelGraph) -> "Prunable":
         """The channels of each width and its followers in a seed's graph."""
         reference = structure.reference
-        group_of = {m: i for i, g in enumerate(reference.groups) for m in g.makers}
-        found = {group_of[group.makers[0]]: group.channels for group in graph.groups}
+        found = {match(group, reference): group.channels for group in graph.groups}
         followers = tuple(
             (found[group], width, factor)
             for group, (width, factor) in structure.sizes.items()

@@ -70,9 +70,8 @@ def _make(walk, layer, inputs, shapes):
     output = walk.make(layer.name, size)
     spatial = (None,) * (len(layer.kernel.shape) - 2)
     axes = {"kernel": (*spatial, inputs[0], output), "bias": (output,)}
-    # A softmax mixes the channels that it is given.
-    if not _keeps_zero(getattr(layer, "activation", None)):
-        walk.freeze(output, f"the activation of {layer.name!r} does not keep a zero")
+    if getattr(getattr(layer, "activation", None), "__name__", "") == "softmax":
+        walk.freeze(output, f"the softmax of {layer.name!r} mixes channels")
     return Effect(MAKE, output, axes)
 
 
@@ -89,7 +88,8 @@ def _norm(walk, layer, inputs, shapes):
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
     names = ("gamma", "beta", "moving_mean", "moving_variance")
-    kind = NORM if layer.scale and layer.center else CHANNELWISE
+    # Without both gradients it cannot tell a gate's.
+    kind = NORM if layer.scale and layer.center and layer.trainable else CHANNELWISE
     return Effect(kind, inputs[0], dict.fromkeys(names, (inputs[0],)))
 
 
@@ -103,13 +103,29 @@ def _norm(walk, layer, inputs, shapes):
     "Identity",
     "LeakyReLU",
     "MaxPooling2D",
-    "ReLU",
+    "Relu",
+    "Relu6",
+    "Silu",
+    "Gelu",
     "SpatialDropout2D",
     "UpSampling2D",
     "ZeroPadding2D",
     "ELU",
 )
 def _through(walk, layer, inputs, shapes):
+    return Effect(THROUGH, inputs[0])
+
+
+@rule("ReLU")
+def _relu(walk, layer, inputs, shapes):
+    kind = THROUGH if float(layer.threshold) == 0 else CHANNELWISE
+    return Effect(kind, inputs[0])
+
+
+@rule("Reshape")
+def _reshape(walk, layer, inputs, shapes):
+    if layer.target_shape[-1] != shapes[0][-1]:
+        return None  # Else the last axis stays as it is, whatever the others do.
     return Effect(THROUGH, inputs[0])
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,40 +59,48 @@ class Checkpoint:
     """A file that long work continues from.
 
     Args:
-        path: The file.
+        path: The file; None to save nothing and only leave when asked to stop.
         seconds: Least time between two saves.
         stop: Has `requested` and `leave()` (`ns_tf.cli.Stop`); asked at every step.
     """
 
-    def __init__(self, path: str | Path, *, seconds: float, stop: Any = None):
-        self.path = Path(path)
+    def __init__(self, path: str | Path | None, *, seconds: float, stop: Any = None):
+        self.path = None if path is None else Path(path)
         self.seconds = seconds
         self.stop = stop
         self._saved = time.monotonic()
 
-    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """(arrays, facts) of the last save, or None."""
-        if not self.path.exists():
-            return None
-        return records.read_arrays(self.path, what="checkpoint")
+    def restore(self, take: Callable[[dict[str, np.ndarray], dict], None]) -> None:
+        """Calls `take(arrays, facts)` with the last save, if there is one.
+
+        Raises:
+            InputError: if the file is damaged.
+        """
+        if self.path is None or not self.path.exists():
+            return
+        remedy = "Delete it: what it was saved in begins again."
+        with records.readable(self.path, "checkpoint", remedy):
+            take(*records.read_arrays(self.path, what="checkpoint", remedy=remedy))
 
     def due(self) -> bool:
         """Whether to save now."""
         if self.stop is not None and self.stop.requested:
             return True
-        return time.monotonic() - self._saved >= self.seconds
+        return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
         """Saves, in place of the last save; leaves if a signal asked to stop."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        records.write_arrays(self.path, dict(arrays), dict(facts))
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            records.write_arrays(self.path, dict(arrays), dict(facts))
         self._saved = time.monotonic()
         if self.stop is not None:
             self.stop.leave()
 
     def remove(self) -> None:
         """Removes the file, if there is one."""
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
 
 def write_search(folder: str | Path, search: SearchRecord) -> None:
@@ -118,15 +126,8 @@ def read_search(folder: str | Path) -> SearchRecord:
             f"--run_dir={folder} ..., or give the --run_dir of a search."
         )
     data = records.read_json(path, what="search", version=VERSION)
-    try:
+    with records.readable(path, "search"):
         return _search_of(data, folder)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}). Take it from a "
-            "copy, or search again with another --run_dir."
-        ) from error
 
 
 def trace_path(folder: str | Path, iteration: int, what: str = "trace") -> Path:
@@ -143,14 +144,24 @@ def _write_trace(folder: Path, state: DescentState) -> None:
     records.write_csv(path, trace.names, trace.history.tolist())
 
 
-def _read_trace(folder: Path, iteration: int, names: Sequence[str]) -> PruneTrace:
+def _read_trace(folder: Path, state: Mapping[str, Any], names) -> PruneTrace:
+    """The trace and the history of a state; as many rows as the state says."""
     tables = {}
-    for what, columns in (("trace", [*names, "tau"]), ("history", [*names])):
-        path = trace_path(folder, iteration, what)
-        header, rows = records.read_csv(path, what=what)
-        if list(header) != columns:
-            raise InputError(f"{path} has columns {header}; expected {columns}.")
-        tables[what] = np.array(rows, int).reshape(-1, len(columns))
+    for what, columns, rows in (
+        ("trace", [*names, "tau"], state["rows"]),
+        ("history", [*names], state["events"]),
+    ):
+        path = trace_path(folder, state["iteration"], what)
+        header, table = records.read_csv(path, what=what)
+        with records.readable(path, what):
+            if list(header) != columns or len(table) != rows:
+                raise ValueError(
+                    f"{len(table)} rows of {len(header)} columns; expected {rows} rows "
+                    f"of {','.join(columns)}"
+                )
+            if not all(isinstance(cell, int) for row in table for cell in row):
+                raise ValueError("a value that is no whole number")
+        tables[what] = np.array(table, int).reshape(-1, len(columns))
     trace = tables["trace"]
     return PruneTrace(trace[:, :-1], trace[:, -1], tuple(names), tables["history"])
 
@@ -191,6 +202,10 @@ def _state_json(state: DescentState) -> dict[str, Any]:
 
 def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
     names = tuple(data["names"])
+    for key in ("default_widths", "seed_widths"):
+        _check_layers(key, data[key], names)
+    if "params" not in data["costs"]:
+        raise ValueError("it has no cost polynomial of the parameters")
     return SearchRecord(
         architecture=data["architecture"],
         dataset=data["dataset"],
@@ -209,13 +224,17 @@ def _state_of(data: Mapping[str, Any], folder: Path, names) -> DescentState:
     arrays = {
         key: np.array(law[key], float) for key in ("alpha", "beta", "r2", "residual")
     }
-    if any(len(array) != len(names) for array in arrays.values()):
-        raise ValueError(f"a law of {len(names)} layers has {len(arrays['alpha'])}")
+    for key, values in {**arrays, "widths": data["widths"], **scaling}.items():
+        if key in ("alpha", "beta", "r2", "residual", "widths"):
+            _check_layers(key, values, names)
+    low, high = law["tau_range"]
+    if not 0 < low <= high:
+        raise ValueError(f"a tau_range from {low} to {high}")
     return DescentState(
         iteration=data["iteration"],
         widths=tuple(data["widths"]),
         law=ScalingLaw(**arrays, tau_range=tuple(law["tau_range"])),
-        trace=_read_trace(folder, data["iteration"], names),
+        trace=_read_trace(folder, data, names),
         scaling=Scaling(
             tuple(scaling["widths"]),
             scaling["tau"],
@@ -224,3 +243,10 @@ def _state_of(data: Mapping[str, Any], folder: Path, names) -> DescentState:
         ),
         seconds=data["seconds"],
     )
+
+
+def _check_layers(key: str, values: Sequence, names: Sequence[str]) -> None:
+    if len(values) != len(names):
+        raise ValueError(f"{key} has {len(values)} values for {len(names)} layers")
+    if "widths" in key and not all(isinstance(w, int) and w > 0 for w in values):
+        raise ValueError(f"{key} are no positive whole numbers: {values}")

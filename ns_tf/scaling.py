@@ -300,8 +300,8 @@ def _grid(round_to: int, min_width: int, max_width: int | None) -> _Grid:
     high = int(largest) // int(round_to) * int(round_to)
     if low > high:
         raise InputError(
-            f"No multiple of {round_to} lies between --min_width={min_width} and "
-            f"--max_width={largest}; change one of them or --round_to."
+            f"No width is a multiple of --round_to={round_to}, at least --min_width="
+            f"{min_width} and at most --max_width={largest}; change one of them."
         )
     return _Grid(int(round_to), low, high)
 
@@ -359,4 +359,5 @@ def _is_positive(value: object) -> bool:
 
 
 def _text(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+    exact = float(value).is_integer() and value < 1e15
+    return f"{value:,.0f}" if exact else f"{value:,.4g}"

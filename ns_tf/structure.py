@@ -6,6 +6,7 @@ which tells a width from a multiple of one; and with all widths equal, which tel
 layers that vanish. Only shapes are built; nothing is allocated.
 """
 
+import concurrent.futures
 import dataclasses
 import functools
 import itertools
@@ -73,8 +74,17 @@ class Structure:
 
 def shapes_only(build, *arguments, **keywords) -> keras.Model:
     """What the builder makes, without values: shapes cost a tenth of a network."""
-    with keras.StatelessScope(initialize_variables=False):
-        return build(*arguments, **keywords)
+    policy = keras.config.dtype_policy()
+
+    def work():
+        keras.config.set_dtype_policy(policy)
+        with keras.StatelessScope(initialize_variables=False):
+            return build(*arguments, **keywords)
+
+    # In a thread of its own, as Keras keeps the variables of such a scope in a list of
+    # the thread's, and gives them values at the next chance.
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(work).result()
 
 
 @functools.lru_cache(maxsize=32)
@@ -98,7 +108,6 @@ def analyse(
     present = {operation.name for operation in build([primes[0]] * layers).operations}
     vanishing = _vanishing(reference, sizes, present)
     primary = _primary(architecture, reference, sizes)
-    always = {operation.name for operation in build(architecture.widths).operations}
     found = Structure(
         architecture=architecture,
         input_shape=input_shape,
@@ -106,7 +115,7 @@ def analyse(
         reference=reference,
         sizes=sizes,
         primary=primary,
-        names=tuple(_name(model, reference.groups[g], always) for g in primary),
+        names=tuple(_name(model, reference.groups[g], present) for g in primary),
         weights=tuple(_weights(model, reference, sizes, vanishing, layers)),
     )
     _verify(found, build)
@@ -156,9 +165,9 @@ def _primary(architecture: Architecture, graph: ChannelGraph, sizes) -> tuple[in
     return tuple(primary[width] for width in range(len(architecture.widths)))
 
 
-def _name(model: keras.Model, group, always: set[str]) -> str:
-    """The maker that most of a filter's weights are in, at the default widths too."""
-    makers = [maker for maker in group.makers if maker in always] or group.makers
+def _name(model: keras.Model, group, present: set[str]) -> str:
+    """The maker that most of a filter's weights are in, of those that never vanish."""
+    makers = [maker for maker in group.makers if maker in present] or group.makers
     return max(
         makers, key=lambda name: int(np.prod(model.get_layer(name).kernel.shape))
     )

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from ns_tf.channels import NONE, ChannelGraph, functional
+from ns_tf.channels import NONE, ChannelGraph, functional, match, resized
 from ns_tf.gates import Gate, Gates
 
 Key = tuple[str, str]  # (layer, weight)
@@ -23,11 +23,15 @@ SELECT = "select"
 
 def weights(model: keras.Model) -> dict[Key, keras.Variable]:
     """All variables of the model's layers by (layer name, weight name)."""
-    return {
-        (layer.name, weight.name): weight
-        for layer in model.layers
-        for weight in layer.weights
-    }
+    found = {}
+    for layer in model.layers:
+        for number, weight in enumerate(layer.weights):
+            key = (layer.name, weight.name)
+            # Layers made of layers have several weights of one name.
+            found[
+                key if key not in found else (layer.name, f"{weight.name}.{number}")
+            ] = weight
+    return found
 
 
 def values(model: keras.Model) -> dict[Key, np.ndarray]:
@@ -91,9 +95,8 @@ class _Editor:
         self.graph = graph
         self.keep = keep
         self.gates = gates
-        self.tensors: dict[int, keras.KerasTensor] = {}
         self.gated: dict[tuple, keras.KerasTensor] = {}
-        self.calls: dict[str, int] = {}
+        self.made: list[tuple] = []  # (copy, tensor) of what every call put out.
         self.by_name = {}
         for call in graph.calls:
             self.by_name.setdefault(call.name, []).append(call)
@@ -104,27 +107,37 @@ class _Editor:
         """The layer at its new size."""
         if not isinstance(layer, keras.layers.Layer):
             return layer
-        config = layer.get_config()
-        axes = self.graph.axes.get((layer.name, "kernel"))
-        if axes is not None and axes[-1] is not None:
-            size = int(stays(axes[-1], self.keep).sum())
-            config["units" if "units" in config else "filters"] = size
-        return type(layer).from_config(config)
+        return resized(layer, self.graph, lambda axis: stays(axis, self.keep).sum())
 
     def call(self, layer, *args, **kwargs):
         """Calls the layer, its inputs gated and aligned where that is due."""
-        number = self.calls.get(layer.name, 0)
-        self.calls[layer.name] = number + 1
-        call = self.by_name[layer.name][number]
         given = keras.tree.flatten((args, kwargs))
         tensors = [x for x in given if isinstance(x, keras.KerasTensor)]
-        places = {id(x): place for place, x in enumerate(tensors)}
+        number, call = self._which(layer.name, tensors)
+        places = iter(range(len(tensors)))
 
         def edit(x):
-            return self._edge(x, call, number, places[id(x)]) if id(x) in places else x
+            if not isinstance(x, keras.KerasTensor):
+                return x
+            return self._edge(x, call, number, next(places))
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
-        return layer(*args, **kwargs)
+        output = layer(*args, **kwargs)
+        self.made.append((output, call.output))
+        return output
+
+    def _which(self, name: str, tensors: list):
+        """Number and record of the call that reads copies of these tensors.
+
+        Keras copies the calls of a shared layer in an order of its own.
+        """
+        known = {id(output): tensor for output, tensor in self.made}
+        for number, call in enumerate(self.by_name[name]):
+            pairs = zip(tensors, call.inputs, strict=True)
+            # The model's inputs are copied without a call to this.
+            if all(known.get(id(x), tensor) == tensor for x, tensor in pairs):
+                return number, call
+        raise AssertionError(f"no call of {name!r} reads what its copy reads")
 
     def _edge(self, x, call, number, place):
         """The tensor x as the call reads it at this input."""
@@ -205,10 +218,9 @@ def inherit(
 
 def _old_numbers(graph, keep, thin_graph) -> np.ndarray:
     """[channels of thin_graph]: the numbers that they had in `graph`."""
-    by_maker = {maker: group for group in graph.groups for maker in group.makers}
     old = np.empty(len(thin_graph.owner), int)
     for group in thin_graph.groups:
-        before = next(by_maker[m] for m in group.makers if m in by_maker)
+        before = graph.groups[match(group, graph)]
         old[group.channels] = before.channels[keep[before.channels]]
     return old
 

@@ -63,9 +63,8 @@ def train(
         InputError: the batch is larger than the training set.
     """
     run = _Training(build, dataset, config, seed, strategy)
-    saved = checkpoint.load() if checkpoint else None
-    if saved:
-        run.restore(*saved)
+    if checkpoint:
+        checkpoint.restore(run.restore)
     with progress(run.total, label=label, unit="steps", initial=run.steps) as bar:
         for images, labels in run.batches():
             if run.steps >= run.total:

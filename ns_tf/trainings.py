@@ -1,7 +1,7 @@
 """A training in a run folder: which network, where it is kept, what came out."""
 
 import dataclasses
-import tempfile
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ns_tf import (
     flagset,
     pipeline,
     plans,
+    python_inputs,
     records,
     runs,
     structure,
@@ -46,7 +47,11 @@ class TrainRun:
         engine.set_threads(runtime.threads)
         search = _search_in(run_dir)
         network = _completed(network, search, Path(run_dir))
-        self.architecture = architectures.get(network.architecture)
+        self.architecture = (
+            python_inputs.saved(search, run_dir)
+            if search and network.architecture == search.architecture
+            else None
+        ) or architectures.get(network.architecture)
         self.dataset = api.load_dataset(_data_config(network))
         self.structure = structure.analyse(
             self.architecture, self.dataset.image_shape, self.dataset.classes
@@ -90,7 +95,7 @@ class TrainRun:
         header = [field.name for field in dataclasses.fields(training.Epoch)]
         records.write_csv(run / "history.csv", header, rows)
         best = trained.history[trained.best_epoch - 1]
-        _save_model(trained.model, run / MODEL)
+        python_inputs.save_model(trained.model, run / MODEL)
         result = {
             "version": 1,
             "architecture": self.architecture.name,
@@ -109,6 +114,8 @@ class TrainRun:
 
     def _widths(self, network, budget, curve, search):
         if network.widths:
+            if budget.targets or budget.ratio:
+                raise InputError("Give --widths or a budget, not both.")
             return check_widths(self.architecture, network.widths)
         if search is None or search.architecture != self.architecture.name:
             if curve.method != "uniform":
@@ -147,9 +154,12 @@ def _completed(network: configs.NetworkConfig, search, run_dir: Path):
     """The network's settings, those left empty taken from the search."""
     given = dataclasses.asdict(network)
     if search is not None:
-        text = (run_dir / records.FLAGS_NAME).read_text()
-        searched = dataclasses.asdict(flagset.from_flagfile(configs.DataConfig, text))
-        searched["architecture"] = search.architecture
+        if given["dataset"] is None and search.dataset.startswith(python_inputs.PREFIX):
+            raise InputError(
+                "The search had its data from Python, so ns_tf.train does not have it. "
+                "Give --dataset, or train plan.build() in Python."
+            )
+        searched = _searched(search, run_dir)
         given |= {n: v for n, v in searched.items() if given[n] is None}
     for name in ("architecture", "dataset"):
         if given[name] is None:
@@ -160,13 +170,15 @@ def _completed(network: configs.NetworkConfig, search, run_dir: Path):
     return configs.NetworkConfig(**given)
 
 
-def _save_model(model, path: Path) -> None:
-    """Saves a `.keras` file whole or not at all."""
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / MODEL
-        model.save(written)
-        with records.replacing(path) as file:
-            file.write(written.read_bytes())
+def _searched(search: runs.SearchRecord, run_dir: Path) -> dict[str, Any]:
+    """The settings of the search's network and data, from its flags."""
+    path = run_dir / records.FLAGS_NAME
+    with records.readable(path, "list of flags"):
+        text = path.read_text(encoding="utf-8")
+        if "--dataset=" not in text:
+            raise ValueError("no --dataset in it")
+    settings = dataclasses.asdict(flagset.from_flagfile(configs.DataConfig, text))
+    return {**settings, "architecture": search.architecture}
 
 
 def _data_config(network: configs.NetworkConfig) -> configs.DataConfig:
@@ -185,4 +197,9 @@ def _name(network, budget, curve, seed: int) -> str:
             parts.append(f"it{curve.iteration}")
         asked = {**budget.targets, **({"ratio": budget.ratio} if budget.ratio else {})}
         parts += [f"{name}{value:.10g}" for name, value in asked.items()]
-    return "_".join([*parts, f"seed{seed}"])
+    name = "_".join([*parts, f"seed{seed}"])
+    if len(name) <= 100:
+        return name
+    # File systems end at 255 bytes; so many widths are told apart by their digest.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{parts[0]}_{digest}_seed{seed}"

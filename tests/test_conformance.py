@@ -173,10 +173,10 @@ def test_every_kind_suggests_the_nearest_name(package):
 TIERS = (
     "base registry",
     "flagset costs progress",
-    "configs architectures blocks channels rules gates criteria budgets datasets"
-    " pipeline",
+    "configs architectures blocks keras_graph channels rules gates criteria budgets"
+    " datasets pipeline",
     "structure thinning removal network engine law scaling pruning",
-    "descent training records runs",
+    "descent training records runs python_inputs",
     "plans api trainings plots",
     "cli descend plan train",
 )

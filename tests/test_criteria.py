@@ -177,7 +177,6 @@ def test_magnitude_sees_none_of_the_planted_channels(rng):
     assert (scores > 0).all()
 
 
-@pytest.mark.xfail(strict=True, reason="a gate that is not trained is not read")
 def test_a_batch_norm_that_is_not_trained_is_scored_all_the_same(rng):
     model = planted(rng)
     model.get_layer("b_bn").trainable = False
@@ -195,9 +194,6 @@ def kernel_scores(pruned) -> np.ndarray:
     return scores
 
 
-@pytest.mark.xfail(
-    strict=True, reason="counts what closed channels feed in, and selection matrices"
-)
 @pytest.mark.parametrize("coincide", [False, True])
 def test_magnitude_is_the_same_before_and_after_thinning(coincide, rng):
     """Even where an identity has become a selection matrix."""

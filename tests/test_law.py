@@ -87,7 +87,7 @@ def test_few_rows_are_refused_with_the_options_to_change():
     trace = PruneTrace(np.full((5, 3), 7), np.arange(1, 6))
     with pytest.raises(InputError, match="at least 6 .* has 5") as error:
         fit(trace)
-    for option in ("--filters_per_event", "--steps_per_event", "--stop_fraction"):
+    for option in ("--filters_per_event", "--stop_fraction"):
         assert option in str(error.value)
     with pytest.raises(InputError, match="at least 6 .* has 0"):
         fit(PruneTrace(np.zeros((0, 3)), np.zeros(0)))

@@ -229,7 +229,7 @@ def test_a_flipped_bit_in_an_array_is_refused(tmp_path):
 
 @pytest.mark.parametrize("kind", READERS)
 def test_a_missing_file_is_named(kind, tmp_path):
-    with pytest.raises(InputError, match=r"no record at .*file.*has to run first"):
+    with pytest.raises(InputError, match=r"no record at .*file.*another --run_dir"):
         READERS[kind](tmp_path / "file")
 
 

@@ -83,10 +83,9 @@ def test_an_activation_in_a_layer_counts_as_well():
     x = layers.Conv2D(11, 1, activation="softmax", name="a")(image)
     x = layers.GlobalAveragePooling2D()(x)
     graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
-    assert "activation of 'a'" in graph.groups[0].frozen
+    assert "softmax of 'a'" in graph.groups[0].frozen
 
 
-@pytest.mark.xfail(strict=True, reason="anything but a zero-keeping activation freezes")
 def test_a_sigmoid_in_a_layer_freezes_nothing():
     """A gate after it closes it; only what mixes channels has to stay whole."""
     image = keras.Input((6, 7, 3), name="image")
@@ -96,7 +95,6 @@ def test_a_sigmoid_in_a_layer_freezes_nothing():
     assert graph.groups[0].frozen is None
 
 
-@pytest.mark.xfail(strict=True, reason="every ReLU counts as one that keeps a zero")
 def test_a_leaky_relu_with_a_threshold_does_not_keep_a_zero():
     layer = layers.ReLU(negative_slope=0.5, threshold=1.0)
     assert float(layer(np.zeros(1))[0]) == -0.5
@@ -119,7 +117,7 @@ class Doubled(layers.Layer):
         layers.Activation("softmax", name="odd"),
         layers.PReLU(name="odd"),
         layers.Permute((2, 1, 3), name="odd"),
-        layers.Reshape((7, 6, 11), name="odd"),
+        layers.Reshape((6, 11, 7), name="odd"),
         layers.Conv2D(22, 1, groups=11, name="odd"),
         layers.Conv2DTranspose(13, 3, name="odd"),
         layers.SeparableConv2D(13, 3, name="odd"),

@@ -252,8 +252,8 @@ def test_budgets_that_nothing_counts_are_refused():
         ({"round_to": 2.0}, "--round_to"),
         ({"min_width": -3}, "--min_width"),
         ({"max_width": True}, "--max_width"),
-        ({"min_width": 9, "max_width": 8}, "No multiple of 1 "),
-        ({"round_to": 8, "min_width": 9, "max_width": 15}, "No multiple of 8 "),
+        ({"min_width": 9, "max_width": 8}, "--round_to=1, at least"),
+        ({"round_to": 8, "min_width": 9, "max_width": 15}, "--round_to=8, at least"),
     ],
 )
 def test_grids_without_a_width_are_refused(options, message):

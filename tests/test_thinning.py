@@ -203,9 +203,6 @@ def test_an_identity_between_widths_that_come_apart_becomes_a_selection():
     assert not thin.get_layer("stage1_block1_add_select1").trainable
 
 
-@pytest.mark.xfail(
-    strict=True, reason="calls of a shared layer are numbered in the graph's order"
-)
 def test_a_shared_layer_may_be_called_on_what_is_deeper_first(randomise, rng, float64):
     """
     image - a[7] -+- b[7] - c[7] - twice ---+ add - average - logits
@@ -224,7 +221,6 @@ def test_a_shared_layer_may_be_called_on_what_is_deeper_first(randomise, rng, fl
     assert_same(model, thinner.gated, images, 1e-12)
 
 
-@pytest.mark.xfail(strict=True, reason="weights are told apart by (layer, name) alone")
 def test_every_weight_has_a_key_of_its_own():
     """A nested model and an attention layer have several kernels each."""
     image = keras.Input((6, 7, 3), name="image")

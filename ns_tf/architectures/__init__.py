@@ -50,7 +50,7 @@ def get(text: str) -> Architecture:
     known = set(parameters) - {"widths", "input_shape", "classes"}
     for option in options:
         if option not in known:
-            raise registry.unknown(f"option of {name}", option, known or {"(none)"})
+            raise registry.unknown(f"option of {name}", option, known)
     if not options:
         return found
     return Architecture(text, found.widths, functools.partial(found.builder, **options))
@@ -62,5 +62,5 @@ def check_stride(name: str, value: int) -> None:
     Raises:
         InputError: if it is not 1 or 2.
     """
-    if value not in (1, 2):
+    if type(value) is not int or value not in (1, 2):
         raise InputError(f"{name} is a stride, 1 or 2; got {value!r}.")

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import Architecture, InputError
-from ns_tf.channels import NONE, ChannelGraph, functional, trace
+from ns_tf.channels import NONE, ChannelGraph, functional, resized, trace
 
 PREFIX = "keras:"
 
@@ -52,7 +52,7 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
         return resize(model, graph, sizes)
 
     widths = tuple(graph.groups[i].size for i in free)
-    return Architecture(name or model.name, widths, build)
+    return Architecture(name or model.name, widths, build, source=model)
 
 
 def load(path: str) -> Architecture:
@@ -82,13 +82,6 @@ def resize(
         sizes: New size of groups, by number; the others keep theirs.
     """
 
-    def clone(layer):
-        config = layer.get_config()
-        axes = graph.axes.get((layer.name, "kernel"))
-        if axes is not None and axes[-1] is not None:
-            config["units" if "units" in config else "filters"] = length(axes[-1])
-        return type(layer).from_config(config)
-
     def length(channels: np.ndarray) -> int:
         owners = graph.owner[channels[channels != NONE]]
         total = int((channels == NONE).sum())
@@ -97,4 +90,6 @@ def resize(
             total += count // whole * sizes.get(int(owner), whole)
         return int(total)
 
-    return keras.models.clone_model(model, clone_function=clone)
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: resized(layer, graph, length)
+    )

@@ -41,9 +41,9 @@ class Request:
             InputError: image size, fraction or seed out of range.
         """
         if self.image_size is not None:
-            check_whole("The image size", self.image_size, at_least=1)
+            check_whole("--image_size", self.image_size, at_least=1)
         check_fraction(self.validation_fraction)
-        check_whole("The seed", self.seed, at_least=0)
+        check_whole("--split_seed", self.seed, at_least=0)
 
     def square(self, default: int | None = None) -> tuple[int, int] | None:
         """(height, width) that images are resized to; None to leave them."""
@@ -91,7 +91,7 @@ def check_fraction(fraction: float) -> None:
     number = isinstance(fraction, (int, float, np.number))
     if not number or not 0 < fraction < 1:
         raise InputError(
-            "The validation fraction is a number between 0 and 1, without them; got "
+            "--validation_fraction is a number between 0 and 1, without them; got "
             f"{fraction!r}."
         )
 
@@ -211,3 +211,8 @@ __all__ = [
     "from_tf_data",
     "load",
 ]
+
+
+def renamed(dataset: Dataset, name: str) -> Dataset:
+    """The data set under another name."""
+    return dataclasses.replace(dataset, name=name)

@@ -101,7 +101,7 @@ def _split(tree: pathlib.Path, names: tuple[str, ...], key: str) -> Split:
     if empty and (key == "train" or len(empty) == len(names)):
         raise InputError(
             f"Expected images ({', '.join(SUFFIXES)}) in every class folder of {tree}; "
-            f"{', '.join(empty[:5])} has none. Add some, or delete the folder."
+            f"{', '.join(empty[:5])} without any. Add some, or delete the folder."
         )
     labels = np.repeat(np.arange(len(names)), [len(paths) for paths in files])
     paths = np.array([path for paths in files for path in paths], dtype=object)

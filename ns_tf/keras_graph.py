@@ -1,0 +1,50 @@
+"""The calls of a functional model, from `get_config()` (the `.keras` format)."""
+
+from ns_tf.base import InputError
+
+Tensor = tuple[str, int, int]  # (operation, call, output): Keras's name of a tensor.
+
+
+def nodes(config: dict):
+    """(operation, [(input tensor, shape)], output tensor) of every call."""
+    for layer in config["layers"]:
+        if not layer["inbound_nodes"]:
+            yield layer["name"], [], (layer["name"], 0, 0)
+        for number, node in enumerate(layer["inbound_nodes"]):
+            inputs = list(_keras_tensors(node))
+            yield layer["name"], inputs, (layer["name"], number, 0)
+
+
+def _keras_tensors(value):
+    """(name, shape) of all tensors anywhere in a call's serialised arguments."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            config = value["config"]
+            yield tuple(config["keras_history"]), tuple(config["shape"])
+            return
+        value = value.values()
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return
+    for item in value:
+        yield from _keras_tensors(item)
+
+
+def tensors_in(layers) -> list[Tensor]:
+    """Tensor names in `output_layers`, which is one name or a nest of them."""
+    if len(layers) == 3 and isinstance(layers[0], str):
+        return [tuple(layers)]
+    values = layers.values() if isinstance(layers, dict) else layers
+    return [tensor for item in values for tensor in tensors_in(item)]
+
+
+def ordered(nodes: list) -> list:
+    """The calls in an order in which every input is there before it is read."""
+    done, order, waiting = set(), [], list(nodes)
+    while waiting:
+        ready = [node for node in waiting if all(t in done for t, _ in node[1])]
+        if not ready:
+            raise InputError(f"The model's graph has a loop at {waiting[0][0]!r}.")
+        order += ready
+        done |= {node[2] for node in ready}
+        waiting = [node for node in waiting if node[2] not in done]
+    return order
