@@ -32,5 +32,7 @@ setuptools.setup(
         "scikit-learn>=1.3",  # The digits; keras-tuner's Bayesian search.
         "tqdm>=4.60",
     ],
-    extras_require={"dev": ["pytest>=8", "hypothesis>=6.90", "ruff>=0.6"]},
+    extras_require={
+        "dev": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6"]
+    },
 )

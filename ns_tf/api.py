@@ -155,8 +155,8 @@ class SearchRun:
         self.configs = chosen
         self.config = chosen[configs.SearchConfig]
         self.runtime = chosen[configs.RuntimeConfig]
+        engine.set_threads(self.runtime.threads)  # Before TensorFlow starts.
         self.architecture = architecture or networks.get(self.config.architecture)
-        engine.set_threads(self.runtime.threads)
         self.dataset = dataset or load_dataset(chosen[configs.DataConfig])
         self.structure = structure.analyse(
             self.architecture, self.dataset.image_shape, self.dataset.classes
