@@ -10,7 +10,7 @@ demo: $(VENV)/.installed  ## search on embedded data, train two networks, compar
 	$(BIN)/python tools/demo.py --run_dir=$(RUN_DIR)
 
 test: $(VENV)/.installed-dev  ## the tests that need no network and no GPU
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.installed-dev  ## kills, long runs
 	$(BIN)/python -m pytest -m slow

@@ -19,11 +19,17 @@ from ns_tf import (
     structure,
 )
 from ns_tf.base import Architecture, DescentState, InputError
-from ns_tf.budgets import BUDGETS, Measure, exact_costs
+from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.plans import Plan, make_plan
 from ns_tf.progress import Quiet
 from ns_tf.registry import unknown
-from ns_tf.runs import Checkpoint, SearchRecord, read_search, write_search
+from ns_tf.runs import (
+    Checkpoint,
+    SearchRecord,
+    new_search,
+    read_search,
+    write_search,
+)
 from ns_tf.scaling import floor_ratio
 
 SEARCH_CONFIGS = (
@@ -185,7 +191,8 @@ class SearchRun:
         return Search(record, Path(run_dir), self.architecture)
 
     def _descend(self, progress, done, folder: Path | None = None, stop=None):
-        record = dataclasses.replace(self._record(), states=tuple(done))
+        record = new_search(self.structure, self.dataset.name, self.widths)
+        record = dataclasses.replace(record, states=tuple(done))
         checkpoint = self._checkpoints(folder, stop)
         for state in descent.architecture_descent(
             self.structure,
@@ -214,19 +221,6 @@ class SearchRun:
             return Checkpoint(path, seconds=self.runtime.checkpoint_seconds, stop=stop)
 
         return checkpoint
-
-    def _record(self) -> SearchRecord:
-        return SearchRecord(
-            architecture=self.architecture.name,
-            dataset=self.dataset.name,
-            input_shape=self.dataset.image_shape,
-            classes=self.dataset.classes,
-            names=self.structure.names,
-            default_widths=self.architecture.widths,
-            seed_widths=tuple(self.widths),
-            costs=exact_costs(self.structure),
-            states=(),
-        )
 
 
 def draw(folder: Path, record: SearchRecord) -> None:

@@ -17,6 +17,7 @@ from ns_tf.base import (
     ScalingLaw,
     Widths,
 )
+from ns_tf.budgets import exact_costs
 from ns_tf.costs import CostPolynomial
 
 DESCENT = "descent.json"
@@ -53,6 +54,27 @@ class SearchRecord:
                 f"{iteration}."
             )
         return self.states[iteration - 1]
+
+
+def new_search(structure, dataset: str, seed_widths: Sequence[int]) -> SearchRecord:
+    """A search that has no iteration yet: enough for uniform scaling.
+
+    Args:
+        structure: The `Structure` that is searched.
+        dataset: Name of the data set.
+        seed_widths: Where the search starts from.
+    """
+    return SearchRecord(
+        architecture=structure.architecture.name,
+        dataset=dataset,
+        input_shape=structure.input_shape,
+        classes=structure.classes,
+        names=structure.names,
+        default_widths=structure.architecture.widths,
+        seed_widths=tuple(seed_widths),
+        costs=exact_costs(structure),
+        states=(),
+    )
 
 
 class Checkpoint:

@@ -46,20 +46,6 @@ def power_law(law: ScalingLaw) -> Curve:
     return curve
 
 
-def extrapolation(law: ScalingLaw, tau: float) -> float:
-    """The factor by which tau lies outside the range that was fitted; 1.0 inside.
-
-    Raises:
-        InputError: if the law does not say what it was fitted to.
-    """
-    if law.tau_range is None:
-        raise InputError(
-            "This law has no tau_range; fit it to a trace to tell extrapolation."
-        )
-    smallest, largest = law.tau_range
-    return float(max(tau / largest, smallest / tau, 1.0))
-
-
 def uniform(widths: Sequence[float], tau: float = 1.0) -> Curve:
     """The curve that multiplies all widths by one number; `widths` is its value at tau.
 

@@ -124,23 +124,10 @@ class TrainRun:
                     f"{self.architecture.name} in --run_dir. Search first "
                     "(ns_tf.descend), give --widths, or --method=uniform with a budget."
                 )
-            search = self._unsearched()
+            default = self.architecture.widths
+            search = runs.new_search(self.structure, self.dataset.name, default)
         given = plans.options(budget, curve)
         return plans.make_plan(search, budget.targets, **given).widths
-
-    def _unsearched(self) -> runs.SearchRecord:
-        """A search that was never made: enough for uniform scaling."""
-        return runs.SearchRecord(
-            architecture=self.architecture.name,
-            dataset=self.dataset.name,
-            input_shape=self.dataset.image_shape,
-            classes=self.dataset.classes,
-            names=self.structure.names,
-            default_widths=self.architecture.widths,
-            seed_widths=self.architecture.widths,
-            costs=exact_costs(self.structure),
-            states=(),
-        )
 
 
 def _search_in(run_dir) -> runs.SearchRecord | None:

@@ -172,7 +172,7 @@ def test_every_kind_suggests_the_nearest_name(package):
 
 TIERS = (
     "base registry",
-    "flagset costs progress",
+    "flagset costs progress checks",
     "configs architectures blocks keras_graph channels rules gates criteria budgets"
     " datasets pipeline",
     "structure thinning removal network engine law scaling pruning",

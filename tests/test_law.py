@@ -10,7 +10,6 @@ import pytest
 
 from ns_tf.base import InputError, PruneTrace, ScalingLaw
 from ns_tf.law import fit
-from ns_tf.scaling import extrapolation
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
 RECORDS = [
@@ -113,16 +112,3 @@ def test_numbers_without_a_logarithm_are_refused_by_row(value, where):
 def test_shapes_that_are_no_trace_are_refused(shapes):
     with pytest.raises(InputError, match="widths .steps, layers."):
         fit(PruneTrace(np.ones(shapes[0]), np.ones(shapes[1])))
-
-
-@pytest.mark.parametrize(
-    ("tau", "factor"), [(200, 1), (100, 1), (400, 1), (1200, 3), (25, 4)]
-)
-def test_extrapolation_is_the_factor_outside_the_range(tau, factor):
-    law = ScalingLaw(np.ones(2), np.ones(2), tau_range=(100.0, 400.0))
-    assert extrapolation(law, tau) == factor
-
-
-def test_extrapolation_of_a_law_without_a_range_is_refused():
-    with pytest.raises(InputError, match="tau_range"):
-        extrapolation(ScalingLaw(np.ones(2), np.ones(2)), 5)
