@@ -10,8 +10,8 @@ from ns_tf import cli, configs
 from ns_tf.progress import Progress
 
 FLAGFILE = pathlib.Path(__file__).parent.parent / "flags" / "demo.flags"
-RATIO = 0.125  # The budget: the parameters of default widths times this.
-EPOCHS = 15
+RATIO = 0.0625  # The budget: the parameters of default widths times this.
+EPOCHS = 12
 
 
 def main(run: configs.RunConfig) -> None:
