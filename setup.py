@@ -30,6 +30,7 @@ setuptools.setup(
         "absl-py>=2.0",
         "matplotlib>=3.8",
         "scikit-learn>=1.3",  # The digits; keras-tuner's Bayesian search.
+        "tensorboard>=2.18",  # tf.summary needs it, and so does keras-tuner.
         "tqdm>=4.60",
     ],
     extras_require={

@@ -16,6 +16,7 @@ from ns_tf import (
     plots,
     python_inputs,
     records,
+    scalars,
     structure,
 )
 from ns_tf.base import Architecture, DescentState, InputError
@@ -187,6 +188,7 @@ class SearchRun:
             done = ()
             if (folder / "descent.json").exists():
                 done = read_search(folder.path).states
+            progress = scalars.logged(progress, folder / "logs")
             record = self._descend(progress, done, folder.path, stop)
         return Search(record, Path(run_dir), self.architecture)
 

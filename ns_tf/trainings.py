@@ -18,6 +18,7 @@ from ns_tf import (
     python_inputs,
     records,
     runs,
+    scalars,
     structure,
     training,
 )
@@ -81,7 +82,7 @@ class TrainRun:
                 self.train,
                 seed=self.runtime.seed,
                 strategy=engine.strategy(self.runtime.strategy),
-                progress=progress,
+                progress=scalars.logged(progress, run / "logs"),
                 checkpoint=checkpoint,
                 label=self.name,
             )

@@ -176,13 +176,13 @@ TIERS = (
     "configs architectures blocks keras_graph channels rules gates criteria budgets"
     " datasets pipeline",
     "structure thinning removal network engine law scaling pruning",
-    "descent training records runs python_inputs",
+    "descent training records runs python_inputs scalars",
     "plans api trainings plots",
     "cli descend plan train",
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.
 TENSORFLOW = set(
-    "datasets pipeline engine network training budgets.latency cli".split()
+    "datasets pipeline engine network training budgets.latency cli scalars".split()
 )
 
 
