@@ -53,9 +53,8 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         OSError: if it cannot be written; what was there before is still there.
     """
-    data = text.encode()
     with replacing(path) as file:
-        file.write(data)
+        file.write(text.encode())
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -330,7 +329,7 @@ def _is_new(path: Path, flagfile_text: str, ignore: Collection[str], what: str) 
 
 def _ours(name: str) -> bool:
     """Whether a run that was killed before it wrote its flags leaves such a file."""
-    return name == _LOCK_NAME or (name.startswith(".") and name.endswith(_TEMPORARY))
+    return name == _LOCK_NAME or name.endswith(_TEMPORARY)
 
 
 def _locked(path: Path) -> int:
@@ -341,12 +340,11 @@ def _locked(path: Path) -> int:
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return number
-    except BlockingIOError as error:
+    except BaseException as error:
         os.close(number)
-        raise InputError(
-            f"{path} is in use by another process. Wait for it, stop it, or give "
-            "another --run_dir."
-        ) from error
-    except BaseException:
-        os.close(number)
+        if isinstance(error, BlockingIOError):
+            raise InputError(
+                f"{path} is in use by another process. Wait for it, stop it, or give "
+                "another --run_dir."
+            ) from error
         raise

@@ -153,11 +153,9 @@ def _online() -> bool:
     answered = threading.Event()
 
     def call():
-        try:
+        with contextlib.suppress(OSError):
             socket.create_connection(HOST, timeout=PATIENCE).close()
             answered.set()
-        except OSError:
-            pass
 
     # Looking a host up knows no timeout: the thread may outlast the wait.
     thread = threading.Thread(target=call, daemon=True)
