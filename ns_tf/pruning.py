@@ -144,7 +144,7 @@ class _Run:
         self.network.forget()
         widths = self.prunable.count(self.network.alive)
         self.rows.append(widths)
-        if self._pays():
+        if not self.finished and self._pays():
             self.network.compact()
 
     def _scores(self) -> np.ndarray:
