@@ -38,8 +38,7 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
     if not isinstance(model, keras.Model):
         raise InputError(
             "Expected an architecture's name, an Architecture, or a functional or "
-            f"sequential model; got "
-            f"{model!r}."
+            f"sequential model; got {model!r}."
         )
     name = PREFIX + _model_fingerprint(model)
     kept = Path(run_dir) / MODEL if run_dir else None
@@ -52,10 +51,8 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
 
 def save(found: Architecture, folder: Path) -> None:
     """Keeps the model of an architecture that has no name to find it by."""
-    model = getattr(found, "source", None)
-    if model is None or not found.name.startswith(PREFIX) or (folder / MODEL).exists():
-        return
-    save_model(model, folder / MODEL)
+    if found.name.startswith(PREFIX) and not (folder / MODEL).exists():
+        save_model(found.source, folder / MODEL)
 
 
 def saved(record: SearchRecord, folder: str | Path) -> Architecture | None:

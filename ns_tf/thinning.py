@@ -96,7 +96,7 @@ class _Editor:
         self.keep = keep
         self.gates = gates
         self.gated: dict[tuple, keras.KerasTensor] = {}
-        self.made: list[tuple] = []  # (copy, tensor) of what every call put out.
+        self.made: dict[int, tuple] = {}  # id of a copy -> (copy, tensor).
         self.by_name = {}
         for call in graph.calls:
             self.by_name.setdefault(call.name, []).append(call)
@@ -123,7 +123,7 @@ class _Editor:
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
         output = layer(*args, **kwargs)
-        self.made.append((output, call.output))
+        self.made[id(output)] = (output, call.output)
         return output
 
     def _which(self, name: str, tensors: list):
@@ -131,11 +131,10 @@ class _Editor:
 
         Keras copies the calls of a shared layer in an order of its own.
         """
-        known = {id(output): tensor for output, tensor in self.made}
         for number, call in enumerate(self.by_name[name]):
             pairs = zip(tensors, call.inputs, strict=True)
             # The model's inputs are copied without a call to this.
-            if all(known.get(id(x), tensor) == tensor for x, tensor in pairs):
+            if all(self.made.get(id(x), (x, t))[1] == t for x, t in pairs):
                 return number, call
         raise AssertionError(f"no call of {name!r} reads what its copy reads")
 
