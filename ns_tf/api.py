@@ -10,7 +10,6 @@ from ns_tf import (
     configs,
     datasets,
     descent,
-    engine,
     flagset,
     pipeline,
     plots,
@@ -21,6 +20,7 @@ from ns_tf import (
 )
 from ns_tf.base import Architecture, DescentState, InputError
 from ns_tf.budgets import BUDGETS, Measure
+from ns_tf.execution import Execution
 from ns_tf.plans import Plan, make_plan
 from ns_tf.progress import Quiet
 from ns_tf.registry import unknown
@@ -162,7 +162,7 @@ class SearchRun:
         self.configs = chosen
         self.config = chosen[configs.SearchConfig]
         self.runtime = chosen[configs.RuntimeConfig]
-        engine.set_threads(self.runtime.threads)  # Before TensorFlow starts.
+        self.execution = Execution.of(self.runtime)  # Before TensorFlow starts.
         self.architecture = architecture or networks.get(self.config.architecture)
         self.dataset = dataset or load_dataset(chosen[configs.DataConfig])
         self.structure = structure.analyse(
@@ -204,7 +204,7 @@ class SearchRun:
             iterations=self.config.iterations,
             tolerance=self.config.tolerance,
             seed=self.runtime.seed,
-            strategy=engine.strategy(self.runtime.strategy),
+            execution=self.execution,
             progress=progress,
             checkpoint=checkpoint,
             done=done,

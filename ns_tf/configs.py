@@ -63,6 +63,18 @@ class RuntimeConfig:
         "tf.distribute strategy; auto mirrors over the GPUs if there are several.",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
     )
+    precision: str = option(
+        "float32",
+        "float32, or a mixed policy of Keras's: lower precision inside the layers, "
+        "float32 weights.",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    jit_compile: bool = option(
+        False,
+        "Compile the training step with XLA. Every rebuild compiles again, and on CPU "
+        "the steps are slower.",
+        identity=False,
+    )
     threads: int = option(
         0,
         "CPU threads of an operation; 0 for all cores. Results are the same bits only "
@@ -136,10 +148,11 @@ class PruneConfig:
         "pruning (stop), as in the paper.",
         choices=("exempt", "stop"),
     )
-    thin_below: float = option(
-        0.8,
-        "Rebuild the network when its multiply-adds have fallen below this share of "
-        "what it was built with: 1 at every removal, 0 never. A matter of speed alone.",
+    rebuild: str = option(
+        "pays",
+        "When the network is built anew without what was removed, a matter of speed "
+        "alone: when it pays, always (at every removal) or never (masks only).",
+        choices=("pays", "always", "never"),
     )
 
     def __post_init__(self):
@@ -148,7 +161,7 @@ class PruneConfig:
         at_least(self, 1, "rate_decay_epochs", "search_batch", "filters_per_event")
         at_least(self, 1, "steps_per_event", "prune_min_width", "rate_decay")
         above_zero(self, "pretrain_rate", "prune_rate")
-        within(self, 0, 1, "stop_fraction", "thin_below", "search_momentum")
+        within(self, 0, 1, "stop_fraction", "search_momentum")
 
     def stop_at(self, widths: Sequence[int]) -> int:
         """Filters left at which the pruning of a network of these widths ends."""

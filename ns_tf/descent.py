@@ -17,6 +17,7 @@ from ns_tf.base import (
     Widths,
 )
 from ns_tf.configs import PruneConfig
+from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
 from ns_tf.pruning import prune
 from ns_tf.structure import Structure
@@ -31,7 +32,7 @@ def architecture_descent(
     iterations: int,
     tolerance: int = 0,
     seed: int = 0,
-    strategy=None,
+    execution: Execution | None = None,
     progress: type = Quiet,
     checkpoint: Callable[[int], Any] | None = None,
     done: Sequence[DescentState] = (),
@@ -46,7 +47,7 @@ def architecture_descent(
         iterations: How many there are, those done included.
         tolerance: Ends when no width moved by more than this many filters.
         seed: Of everything random; each iteration draws its own from it.
-        strategy: A `tf.distribute` strategy; none for one device.
+        execution: Devices and precision; one device and float32 if None.
         progress: Shows how far it has come (`ns_tf.progress`).
         checkpoint: Iteration -> where its pruning is saved.
         done: The states that earlier runs ended with.
@@ -67,7 +68,7 @@ def architecture_descent(
             dataset,
             config,
             seed=_seed(seed, iteration),
-            strategy=strategy,
+            execution=execution,
             progress=progress,
             checkpoint=checkpoint(iteration) if checkpoint else None,
             label=f"iteration {iteration}/{iterations}",

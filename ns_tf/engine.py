@@ -4,60 +4,17 @@ One custom loop everywhere: Keras's `fit` fails under several workers, and pruni
 to see the gradients.
 """
 
-import functools
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.base import InputError, RunError
+from ns_tf.base import RunError
 from ns_tf.channels import functional, trace
-from ns_tf.registry import unknown
-
-STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
-    "one_device": tf.distribute.get_strategy,
-    "mirrored": tf.distribute.MirroredStrategy,
-    "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
-}
-
-
-def strategy(name: str = "auto") -> tf.distribute.Strategy:
-    """The `tf.distribute` strategy of that name; "auto" mirrors over several GPUs.
-
-    Raises:
-        InputError: unknown name.
-    """
-    if name == "auto":
-        several = len(tf.config.list_physical_devices("GPU")) > 1
-        name = "mirrored" if several else "one_device"
-    if name not in STRATEGIES:
-        raise unknown("strategy", name, [*STRATEGIES, "auto"])
-    return _strategy(name)
-
-
-@functools.cache
-def _strategy(name: str) -> tf.distribute.Strategy:
-    # One a process: the collectives of a second MirroredStrategy get the first one's
-    # keys, and TensorFlow takes them for the same operation.
-    return STRATEGIES[name]()
-
-
-def set_threads(count: int) -> None:
-    """Lets an operation use `count` CPU threads; 0 leaves it to TensorFlow.
-
-    Raises:
-        InputError: if TensorFlow has started with another number.
-    """
-    threading = tf.config.threading
-    if count and count != threading.get_intra_op_parallelism_threads():
-        try:
-            threading.set_intra_op_parallelism_threads(count)
-        except RuntimeError as error:
-            raise InputError(
-                f"--threads={count} comes too late: TensorFlow has started. Set it in "
-                "a new process."
-            ) from error
+from ns_tf.execution import Execution
+from ns_tf.precision import LossScale
 
 
 class Sgd:
@@ -88,14 +45,6 @@ class Sgd:
                 grad=gradient + self.weight_decay * variable.value,
                 momentum=self.momentum,
             )
-
-
-def synchronise(model: keras.Model, replicas: int) -> None:
-    """Makes batch norms use the statistics of the whole batch, over all replicas."""
-    if replicas > 1:
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True
 
 
 def loss_of(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -131,52 +80,90 @@ def _ends_in_softmax(model: keras.Model) -> bool:
     return False
 
 
-def train_step(
-    model: keras.Model,
-    sgd: Sgd,
-    *,
-    batch_size: int,
-    strategy: tf.distribute.Strategy,
-    probe: Callable | None = None,
-    watch: Sequence = (),
-    jit_compile: bool = False,
-) -> Callable:
-    """A compiled function (images, labels, rate) -> mean loss that trains one step.
+@dataclasses.dataclass(frozen=True)
+class TrainStep:
+    """One step of training, compiled: forward, backward, update.
 
     Args:
         model: Trained in place.
         sgd: Made of `model.trainable_variables`.
         batch_size: Of all replicas together; the loss is the mean over it.
-        strategy: The model's and sgd's variables were made in its scope.
+        execution: The model's and sgd's variables were made in its strategy's scope.
         probe: (gradients of the trainable variables, gradients of `watch`) -> gradients
             to apply. Called in the step, after the sum over replicas.
         watch: Variables beside the trainable ones whose gradient the probe reads.
-        jit_compile: Compile with XLA.
+        loss_scale: For float16: multiplies the loss, and is taken out of the gradients
+            before anything reads them.
     """
-    loss_function = loss_of(model)
-    variables = model.trainable_variables
-    watched = [variable.value for variable in watch]
 
-    def replica_step(images, labels, rate):
-        with tf.GradientTape() as tape:
-            tape.watch(watched)
-            losses = loss_function(labels, model(images, training=True))
-            loss = tf.reduce_sum(losses) / batch_size
-        gradients = tape.gradient(loss, [v.value for v in variables] + watched)
-        if strategy.num_replicas_in_sync > 1:
-            # Before the probe squares: the score is of the whole batch's gradient.
+    model: keras.Model
+    sgd: Sgd
+    batch_size: int
+    execution: Execution
+    probe: Callable | None = None
+    watch: Sequence = ()
+    loss_scale: LossScale | None = None
+
+    def compiled(self) -> Callable:
+        """The function (images, labels, rate) -> mean loss, which trains one step."""
+        execution = self.execution
+        run, reduce = execution.strategy.run, execution.strategy.reduce
+        gradients = self._gradients()
+        if execution.jit_compile:
+            # The gradients alone: XLA must not hold the variables of other devices.
+            gradients = tf.function(gradients, autograph=False, jit_compile=True)
+
+        def replica_step(images, labels, rate):
+            loss, found = gradients(images, labels)
+            self._update(self._summed(found), rate)
+            return loss
+
+        @tf.function(autograph=False)
+        def step(images, labels, rate):
+            losses = run(replica_step, args=(images, labels, rate))
+            return reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+        return step
+
+    def _gradients(self) -> Callable:
+        """(images, labels) -> (loss, gradients of this replica, scaled)."""
+        loss_function = loss_of(self.model)
+        watched = [variable.value for variable in self.watch]
+        variables = [variable.value for variable in self.sgd.variables] + watched
+        scale = self.loss_scale.scale if self.loss_scale else 1.0
+
+        def gradients(images, labels):
+            with tf.GradientTape() as tape:
+                tape.watch(watched)
+                losses = loss_function(labels, self.model(images, training=True))
+                loss = tf.reduce_sum(losses) / self.batch_size
+                scaled = loss * scale if self.loss_scale else loss
+            return loss, tape.gradient(scaled, variables)
+
+        return gradients
+
+    def _summed(self, gradients: list) -> list:
+        """Gradients of the whole batch: the probe squares them, so sum first."""
+        if self.execution.replicas > 1:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        own, others = gradients[: len(variables)], gradients[len(variables) :]
-        sgd.apply(probe(own, others) if probe else own, rate)
-        return loss
+        if self.loss_scale:
+            gradients = [gradient / self.loss_scale.scale for gradient in gradients]
+        return gradients
 
-    @tf.function(autograph=False, jit_compile=jit_compile)
-    def step(images, labels, rate):
-        losses = strategy.run(replica_step, args=(images, labels, rate))
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+    def _update(self, gradients: list, rate: tf.Tensor) -> None:
+        def update():
+            count = len(self.sgd.variables)
+            own, others = gradients[:count], gradients[count:]
+            self.sgd.apply(self.probe(own, others) if self.probe else own, rate)
+            return tf.constant(0)  # Branches of a condition return the same.
 
-    return step
+        if not self.loss_scale:
+            update()
+            return
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        tf.cond(finite, update, lambda: tf.constant(0))
+        self.loss_scale.update(finite)
 
 
 class Losses:

@@ -14,6 +14,8 @@ import tensorflow as tf
 from ns_tf import engine, gates, thinning
 from ns_tf.channels import ChannelGraph
 from ns_tf.criteria import Criterion
+from ns_tf.execution import Execution, forget_kernels
+from ns_tf.precision import LossScale
 from ns_tf.thinning import Key
 
 
@@ -30,28 +32,27 @@ class PrunableNetwork:
         graph: ChannelGraph,
         *,
         criterion: Criterion,
-        strategy: tf.distribute.Strategy,
+        execution: Execution,
         batch_size: int,
         momentum: float,
         weight_decay: float,
-        jit_compile: bool = False,
     ):
         self.seed_model = seed
         self.graph = graph
         self.criterion = criterion
-        self.strategy = strategy
+        self.execution = execution
         self.batch_size = batch_size
         self.sgd_options = {"momentum": momentum, "weight_decay": weight_decay}
-        self.jit_compile = jit_compile
         self.gates = gates.place(graph)
         size = len(graph.owner)
         self.alive = np.ones(size, bool)  # Channels that are not removed.
         self.present = np.ones(size, bool)  # Channels that the arrays still hold.
-        with strategy.scope():
+        with execution.strategy.scope():
             # [n]: sums over the steps since the last event.
             zeros = tf.zeros(size, keras.config.floatx())
             self.scores = tf.Variable(zeros, trainable=False, name="scores")
             self.open = tf.Variable(zeros + 1, trainable=False, name="open")
+            self.loss_scale = LossScale() if execution.scales_loss else None
         self._build(thinning.values(seed))
 
     # Training.
@@ -123,11 +124,11 @@ class PrunableNetwork:
 
     def _build(self, arrays: Mapping, slots: Mapping | None = None) -> None:
         """Makes the model of the channels present, its optimizer and its step."""
-        with self.strategy.scope():
+        with self.execution.strategy.scope():
             self.model, extra = thinning.rebuild(
                 self.seed_model, self.graph, self.present, self.gates
             )
-            engine.synchronise(self.model, self.strategy.num_replicas_in_sync)
+            self.execution.synchronise(self.model)
             self.sgd = engine.Sgd(self.model.trainable_variables, **self.sgd_options)
         self.axes = {**self.graph.axes, **extra}
         by_variable = {id(v): key for key, v in thinning.weights(self.model).items()}
@@ -150,15 +151,16 @@ class PrunableNetwork:
     def _compile(self) -> None:
         by_key = thinning.weights(self.model)
         probe = _Probe(self, by_key)
-        self._step = engine.train_step(
+        self._step = engine.TrainStep(
             self.model,
             self.sgd,
-            batch_size=self.batch_size,
-            strategy=self.strategy,
-            probe=probe,
-            watch=probe.watch,
-            jit_compile=self.jit_compile,
-        )
+            self.batch_size,
+            self.execution,
+            probe,
+            probe.watch,
+            self.loss_scale,
+        ).compiled()
+        forget_kernels()
 
     # State.
 
@@ -172,14 +174,19 @@ class PrunableNetwork:
             f"weight/{a}/{b}": v for (a, b), v in thinning.values(self.model).items()
         }
         slots = {f"slot/{a}/{b}": v for (a, b), v in self._slot_values().items()}
-        masks = {"alive": self.alive, "present": self.present}
-        return {**masks, "scores": self.scores.numpy(), **weights, **slots}
+        own = {"alive": self.alive, "present": self.present}
+        own["scores"] = self.scores.numpy()
+        if self.loss_scale:
+            own["loss_scale"] = self.loss_scale.state()
+        return {**own, **weights, **slots}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continues from what `state` returned."""
         self.alive, self.present = state["alive"].copy(), state["present"].copy()
         self.open.assign(self.alive.astype(keras.config.floatx()))
         self.scores.assign(state["scores"])
+        if self.loss_scale:
+            self.loss_scale.restore(state["loss_scale"])
         kinds = {"weight": {}, "slot": {}}
         for name, value in state.items():
             if "/" in name:

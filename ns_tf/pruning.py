@@ -1,5 +1,7 @@
 """Iterative pruning (algorithm 1): train, score, remove, record."""
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +11,16 @@ import numpy as np
 from ns_tf import budgets, criteria, engine, pipeline
 from ns_tf.base import PruneTrace, Widths
 from ns_tf.configs import PruneConfig
+from ns_tf.execution import Execution
 from ns_tf.network import PrunableNetwork
 from ns_tf.progress import Quiet
 from ns_tf.removal import Prunable, choose
 from ns_tf.structure import Structure
+
+# What a rebuild costs, for every operation of the network: copying, tracing and the
+# first run (docs/performance.md).
+REBUILD_SECONDS = 0.06
+PASSES = 3  # A training step costs this many forward passes.
 
 
 def prune(
@@ -22,7 +30,7 @@ def prune(
     config: PruneConfig,
     *,
     seed: int = 0,
-    strategy=None,
+    execution: Execution | None = None,
     progress: type = Quiet,
     checkpoint: Any = None,
     label: str = "prune",
@@ -35,7 +43,7 @@ def prune(
         dataset: Its training images are used, nothing else.
         config: Algorithm 1's numbers.
         seed: Of the weights, the order of the images and the augmentation.
-        strategy: A `tf.distribute` strategy; none for one device.
+        execution: Devices and precision; one device and float32 if None.
         progress: Shows how far it has come (`ns_tf.progress`).
         checkpoint: Where to continue from and save to (`ns_tf.runs.Checkpoint`); a run
             that is continued ends as one that was never stopped.
@@ -45,7 +53,7 @@ def prune(
         RunError: the loss is not finite.
         InputError: the images or the widths do not fit the architecture.
     """
-    run = _Run(structure, widths, dataset, config, seed, strategy)
+    run = _Run(structure, widths, dataset, config, seed, execution)
     if checkpoint:
         checkpoint.restore(run.restore)
     total = config.steps(widths, run.epoch)
@@ -61,24 +69,52 @@ def prune(
     return run.trace()
 
 
+@dataclasses.dataclass
+class Rebuilding:
+    """Decides after which events the network is built anew.
+
+    It pays when as much time was lost on closed channels since the last rebuild as a
+    rebuild takes, which is when the sum of both is least where they grow steadily, and
+    if as much would be lost until the end. The times are nominal, not measured: a run
+    that is continued rebuilds where one that was never stopped does.
+    """
+
+    when: str  # As `--rebuild` takes it.
+    cost: float  # Seconds of a rebuild.
+    waste: float = 0.0  # Seconds lost on closed channels since the last one.
+
+    def due(self, excess: float, events: int) -> bool:
+        """Whether to rebuild after an event.
+
+        Args:
+            excess: Seconds that closed channels will take until the next event.
+            events: How many events are still to come.
+        """
+        pays = self.waste >= self.cost and excess * events >= self.cost
+        if self.when == "always" or (self.when == "pays" and pays):
+            self.waste = 0.0
+            return True
+        self.waste += excess
+        return False
+
+
 class _Run:
     """One run of algorithm 1, between any two training steps."""
 
-    def __init__(self, structure, widths, dataset, config, seed, strategy):
+    def __init__(self, structure, widths, dataset, config, seed, execution):
         self.structure, self.config, self.seed = structure, config, seed
         self.dataset = dataset
         self.epoch = pipeline.steps_per_epoch(dataset, config.search_batch)
-        self.strategy = strategy or engine.strategy("one_device")
+        self.execution = execution or Execution()
         keras.utils.set_random_seed(seed)
-        with self.strategy.scope():
-            model = structure.build(widths)
+        model = self.execution.build(lambda: structure.build(widths))
         self.graph = structure.graph(model)
         self.prunable = Prunable.of(structure, self.graph)
         self.network = PrunableNetwork(
             model,
             self.graph,
             criterion=criteria.get(config.criterion),
-            strategy=self.strategy,
+            execution=self.execution,
             batch_size=config.search_batch,
             momentum=config.search_momentum,
             weight_decay=config.search_weight_decay,
@@ -89,6 +125,8 @@ class _Run:
         self.steps = 0
         self.events = 0
         self.stopped = False
+        cost = REBUILD_SECONDS * len(self.graph.calls)
+        self.rebuilding = Rebuilding(config.rebuild, cost)
         self.rows: list[Widths] = []
         self.losses = engine.Losses(every=config.steps_per_event)
 
@@ -103,7 +141,7 @@ class _Run:
 
     def batches(self):
         """The batches from the next step on."""
-        return self.strategy.experimental_distribute_dataset(
+        return self.execution.deal_out(
             pipeline.train_batches(
                 self.dataset,
                 self.config.search_batch,
@@ -144,8 +182,7 @@ class _Run:
         self.network.forget()
         widths = self.prunable.count(self.network.alive)
         self.rows.append(widths)
-        if not self.finished and self._pays():
-            self.network.compact()
+        self._rebuild_if_due()
 
     def _scores(self) -> np.ndarray:
         """[n]: mean score of every channel."""
@@ -161,16 +198,20 @@ class _Run:
             np.add.at(scores, channels, formula(kernel))
         return scores
 
-    def _pays(self) -> bool:
-        """Whether the network is so much too large that rebuilding it is worth it."""
-        network, share = self.network, self.config.thin_below
-        if share == 0 or np.array_equal(network.alive, network.present):
-            return False
+    def _rebuild_if_due(self) -> None:
+        """Builds the network anew without its closed channels, where that is due."""
+        config, network = self.config, self.network
+        if self.finished or np.array_equal(network.alive, network.present):
+            return
         held, needed = (
-            self.macs(np.array(self.prunable.count(channels)))
+            float(self.macs(np.array(self.prunable.count(channels))))
             for channels in (network.present, network.alive)
         )
-        return bool(needed <= share * held)
+        images = config.search_batch * config.steps_per_event
+        excess = PASSES * (held - needed) * images / self.execution.speed
+        events = math.ceil((self.left - self.stop_at) / config.filters_per_event)
+        if self.rebuilding.due(excess, events):
+            network.compact()
 
     def trace(self) -> PruneTrace:
         """What events left, from the first after which every layer had lost some."""
@@ -189,6 +230,7 @@ class _Run:
         """Arrays and facts to go on from."""
         self.losses.check()
         facts = {"steps": self.steps, "events": self.events, "stopped": self.stopped}
+        facts["waste"] = self.rebuilding.waste
         return {"history": self._history(), **self.network.state()}, facts
 
     def restore(
@@ -198,4 +240,4 @@ class _Run:
         self.rows = [tuple(int(w) for w in row) for row in arrays["history"]]
         self.network.restore(arrays)
         self.steps, self.events = facts["steps"], facts["events"]
-        self.stopped = facts["stopped"]
+        self.stopped, self.rebuilding.waste = facts["stopped"], facts["waste"]

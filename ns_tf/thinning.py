@@ -119,7 +119,7 @@ class _Editor:
         def edit(x):
             if not isinstance(x, keras.KerasTensor):
                 return x
-            return self._edge(x, call, number, next(places))
+            return self._edge(x, call, number, next(places), layer.dtype_policy.name)
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
         output = layer(*args, **kwargs)
@@ -138,23 +138,23 @@ class _Editor:
                 return number, call
         raise AssertionError(f"no call of {name!r} reads what its copy reads")
 
-    def _edge(self, x, call, number, place):
-        """The tensor x as the call reads it at this input."""
+    def _edge(self, x, call, number, place, dtype):
+        """The tensor x as the call, of that dtype policy, reads it at this input."""
         tensor = call.inputs[place]
         if (call.name, number, place) in self.gates.edges:
-            x = self._gate(x, tensor)
+            x = self._gate(x, tensor, dtype)
         if place in call.crossing:
-            x = self._select(x, tensor, call, place)
+            x = self._select(x, tensor, call, place, dtype)
         return x
 
-    def _gate(self, x, tensor):
+    def _gate(self, x, tensor, dtype):
         if tensor not in self.gated:
             name = "_".join(str(part) for part in tensor) + "_gate"
-            self.gated[tensor] = Gate(name=name)(x)
+            self.gated[tensor] = Gate(name=name, dtype=dtype)(x)
             self.extra[name, "gate"] = (self.graph.channels[tensor],)
         return self.gated[tensor]
 
-    def _select(self, x, tensor, call, place):
+    def _select(self, x, tensor, call, place, dtype):
         """x with the channels of `call`'s output: those that both have, zeros else."""
         source, target = self.graph.channels[tensor], self.graph.channels[call.output]
         kept = stays(source, self.keep), stays(target, self.keep)
@@ -162,7 +162,12 @@ class _Editor:
             return x
         name = f"{call.name}_{SELECT}{place}"
         layer = keras.layers.Conv2D(
-            int(kept[1].sum()), 1, use_bias=False, trainable=False, name=name
+            int(kept[1].sum()),
+            1,
+            use_bias=False,
+            trainable=False,
+            name=name,
+            dtype=dtype,
         )
         self.extra[name, "kernel"] = (None, None, source, target)
         return layer(x)

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from ns_tf import engine, pipeline, thinning
 from ns_tf.configs import TrainConfig
+from ns_tf.execution import Execution
+from ns_tf.precision import LossScale
 from ns_tf.progress import Quiet
 
 
@@ -41,7 +43,7 @@ def train(
     config: TrainConfig,
     *,
     seed: int = 0,
-    strategy: tf.distribute.Strategy | None = None,
+    execution: Execution | None = None,
     progress: type = Quiet,
     checkpoint: Any = None,
     label: str = "train",
@@ -53,7 +55,7 @@ def train(
         dataset: Trained on its train split; validation images choose the epoch.
         config: The recipe.
         seed: Of the weights, the order of the images and the augmentation.
-        strategy: A `tf.distribute` strategy; none for one device.
+        execution: Devices and precision; one device and float32 if None.
         progress: Shows how far it has come (`ns_tf.progress`).
         checkpoint: Where to continue from and save to (`ns_tf.runs.Checkpoint`).
         label: What `progress` calls it.
@@ -62,7 +64,7 @@ def train(
         RunError: the loss is not finite.
         InputError: the batch is larger than the training set.
     """
-    run = _Training(build, dataset, config, seed, strategy)
+    run = _Training(build, dataset, config, seed, execution)
     if checkpoint:
         checkpoint.restore(run.restore)
     with progress(run.total, label=label, unit="steps", initial=run.steps) as bar:
@@ -101,23 +103,27 @@ def evaluator(model: keras.Model) -> Callable[..., tuple[float, float]]:
 class _Training:
     """A training run, between any two steps."""
 
-    def __init__(self, build, dataset, config, seed, strategy):
+    def __init__(self, build, dataset, config, seed, execution):
         self.dataset, self.config, self.seed = dataset, config, seed
         self.epoch_steps = pipeline.steps_per_epoch(dataset, config.batch)
         self.total = config.epochs * self.epoch_steps
-        self.strategy = strategy or engine.strategy("one_device")
+        self.execution = execution or Execution()
         keras.utils.set_random_seed(seed)
-        with self.strategy.scope():
-            self.model = build()
-            engine.synchronise(self.model, self.strategy.num_replicas_in_sync)
+        self.model = self.execution.build(build)
+        with self.execution.strategy.scope():
             self.sgd = engine.Sgd(
                 self.model.trainable_variables,
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
             )
-        self._step = engine.train_step(
-            self.model, self.sgd, batch_size=config.batch, strategy=self.strategy
-        )
+            self.loss_scale = LossScale() if self.execution.scales_loss else None
+        self._step = engine.TrainStep(
+            self.model,
+            self.sgd,
+            config.batch,
+            self.execution,
+            loss_scale=self.loss_scale,
+        ).compiled()
         self.evaluate = evaluator(self.model)
         self.steps = 0
         self.losses = engine.Losses()
@@ -126,7 +132,7 @@ class _Training:
 
     def batches(self):
         """The batches from the next step on."""
-        return self.strategy.experimental_distribute_dataset(
+        return self.execution.deal_out(
             pipeline.train_batches(
                 self.dataset, self.config.batch, seed=self.seed, first_step=self.steps
             )
@@ -170,6 +176,8 @@ class _Training:
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and facts to go on from."""
         arrays = {f"slot/{i}": slot.numpy() for i, slot in enumerate(self.sgd.slots)}
+        if self.loss_scale:
+            arrays["loss_scale"] = self.loss_scale.state()
         for kind, values in (("now", thinning.values(self.model)), ("best", self.best)):
             arrays |= {f"{kind}/{a}/{b}": value for (a, b), value in values.items()}
         facts = {
@@ -182,6 +190,9 @@ class _Training:
     def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping) -> None:
         """Continues from what `state` returned."""
         kinds: dict[str, dict] = {"now": {}, "best": {}}
+        arrays = dict(arrays)
+        if self.loss_scale:
+            self.loss_scale.restore(arrays.pop("loss_scale"))
         for name, value in arrays.items():
             kind, *key = name.split("/")
             if kind == "slot":

@@ -11,7 +11,6 @@ from ns_tf import (
     api,
     architectures,
     configs,
-    engine,
     flagset,
     pipeline,
     plans,
@@ -24,6 +23,7 @@ from ns_tf import (
 )
 from ns_tf.base import InputError, check_widths
 from ns_tf.budgets import exact_costs
+from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
 
 RESULT = "result.json"
@@ -39,13 +39,13 @@ class TrainRun:
         budget: The budget that the widths meet, if they are not given.
         curve: Whose widths.
         train: The recipe.
-        runtime: Seed, strategy, threads.
+        runtime: Seed, devices, precision.
     """
 
     def __init__(self, run_dir, network, budget, curve, train, runtime):
         self.configs = (network, budget, curve, train, runtime)
         self.train, self.runtime = train, runtime
-        engine.set_threads(runtime.threads)
+        self.execution = Execution.of(runtime)  # Before TensorFlow starts.
         search = _search_in(run_dir)
         network = _completed(network, search, Path(run_dir))
         self.architecture = (
@@ -81,7 +81,7 @@ class TrainRun:
                 self.dataset,
                 self.train,
                 seed=self.runtime.seed,
-                strategy=engine.strategy(self.runtime.strategy),
+                execution=self.execution,
                 progress=scalars.logged(progress, run / "logs"),
                 checkpoint=checkpoint,
                 label=self.name,

@@ -23,7 +23,6 @@ OPTIONS = {
     "filters_per_event": 2,
     "steps_per_event": 1,
     "stop_fraction": 0.25,
-    "thin_below": 0,
 }
 
 

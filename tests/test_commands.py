@@ -32,7 +32,6 @@ SMOKE = (
     "--filters_per_event=2",
     "--steps_per_event=1",
     "--pretrain_rate=0.05",
-    "--thin_below=0",
 )
 SHORT = ("--epochs=1", "--batch=700")
 PLAIN = ("--architecture=vgg11", "--dataset=digits", *SHORT)
@@ -190,7 +189,8 @@ BAD_SEARCH = {
     "--search_batch=0": ["--search_batch", "got 0"],
     "--search_batch=100000": ["1437 training images", "100000 is too large"],
     "--steps_per_event=0": ["--steps_per_event", "got 0"],
-    "--thin_below=7": ["--thin_below", "got 7"],
+    "--rebuild=maybe": ["--rebuild=maybe", "pays, always, never"],
+    "--precision=float16": ["--precision=float16", "mixed_float16"],
     "--seed=-1": ["--seed", "got -1"],
     "--split_seed=-1": ["seed", "got -1"],
     "--threads=-1": ["--threads", "got -1"],

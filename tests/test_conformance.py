@@ -122,7 +122,6 @@ def test_every_criterion_prunes_in_training(criterion, rng):
         steps_per_event=1,
         filters_per_event=5,
         stop_fraction=0.2,
-        thin_below=0,
     )
     trace = pruning.prune(found, (7, 11), noise(rng), config)
     assert trace.names == ("a", "b")
@@ -175,14 +174,15 @@ TIERS = (
     "flagset costs progress checks",
     "configs architectures blocks keras_graph channels rules gates criteria budgets"
     " datasets pipeline",
-    "structure thinning removal network engine law scaling pruning",
+    "structure thinning removal precision execution network engine law scaling pruning",
     "descent training records runs python_inputs scalars",
     "plans api trainings plots",
     "cli descend plan train",
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.
 TENSORFLOW = set(
-    "datasets pipeline engine network training budgets.latency cli scalars".split()
+    "datasets pipeline precision execution engine network training budgets.latency cli"
+    " scalars".split()
 )
 
 

@@ -5,10 +5,10 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from ns_tf import channels, criteria
 from ns_tf.base import InputError
+from ns_tf.execution import Execution
 from ns_tf.network import PrunableNetwork
 from ns_tf.removal import Prunable, choose
 
@@ -87,7 +87,7 @@ def network(model, *, criterion="taylor_fo", batch=7, graph=None) -> PrunableNet
         model,
         graph or channels.trace(model),
         criterion=criteria.get(criterion),
-        strategy=tf.distribute.get_strategy(),
+        execution=Execution(),
         batch_size=batch,
         momentum=0.5,
         weight_decay=5e-4,

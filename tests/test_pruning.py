@@ -6,8 +6,17 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import architectures, configs, datasets, engine, pruning, structure
+from ns_tf import (
+    architectures,
+    configs,
+    datasets,
+    execution,
+    network,
+    pruning,
+    structure,
+)
 from ns_tf.base import RunError
+from ns_tf.execution import Execution
 
 QUICK = configs.PruneConfig(
     pretrain_epochs=1,
@@ -15,7 +24,6 @@ QUICK = configs.PruneConfig(
     search_batch=16,
     steps_per_event=2,
     filters_per_event=3,
-    thin_below=0.3,  # Few rebuilds: each one costs a second.
 )
 
 
@@ -29,6 +37,20 @@ def images(rng):
         )
 
     return make
+
+
+@pytest.fixture
+def rebuilds(monkeypatch):
+    """A list that grows by the channels of each network that pruning rebuilds."""
+    seen = []
+    compact = network.PrunableNetwork.compact
+
+    def counted(self):
+        compact(self)
+        seen.append(int(self.present.sum()))
+
+    monkeypatch.setattr(network.PrunableNetwork, "compact", counted)
+    return seen
 
 
 def chain(widths, *, input_shape, classes):
@@ -84,16 +106,20 @@ def vgg11():
     ids=["chain", "residual", "vgg11"],
 )
 def test_masked_and_thinned_networks_leave_the_same_trace(
-    found, widths, config, images, float64
+    found, widths, config, images, float64, rebuilds, monkeypatch
 ):
     dataset = images(found.input_shape[0])
+    large = found.architecture.name == "vgg11"
+    if large:  # A second and more each; let a fifth of the removals pay.
+        monkeypatch.setattr(pruning, "REBUILD_SECONDS", 1e-5)
     masked, thinned = (
         pruning.prune(
-            found, widths, dataset, dataclasses.replace(config, thin_below=thin_below)
+            found, widths, dataset, dataclasses.replace(config, rebuild=rebuild)
         )
-        for thin_below in (0.0, 0.85)
+        for rebuild in ("never", "pays" if large else "always")
     )
-    if found.architecture.name == "vgg11":
+    assert len(rebuilds) >= 3
+    if large:
         assert len(masked.history) >= 20
     np.testing.assert_array_equal(masked.history, thinned.history)
     np.testing.assert_array_equal(masked.widths, thinned.widths)
@@ -103,13 +129,55 @@ def test_masked_and_thinned_networks_leave_the_same_trace(
 def test_one_and_two_replicas_leave_the_same_trace(images, float64):
     found = small(residual, (13, 11, 13))
     dataset = images(5)
-    config = dataclasses.replace(QUICK, thin_below=0.6, stop_fraction=0.6)
+    config = dataclasses.replace(QUICK, rebuild="always", stop_fraction=0.6)
+    mirrored = Execution(execution.strategy("mirrored"))
+    assert mirrored.replicas == 2
     one, two = (
-        pruning.prune(found, (13, 11, 13), dataset, config, strategy=strategy)
-        for strategy in (None, engine.strategy("mirrored"))
+        pruning.prune(found, (13, 11, 13), dataset, config, execution=way)
+        for way in (Execution(), mirrored)
     )
-    assert engine.strategy("mirrored").num_replicas_in_sync == 2
     np.testing.assert_array_equal(one.history, two.history)
+
+
+@pytest.mark.parametrize(
+    "rebuild, seconds, least, most",
+    [("never", 0, 0, 0), ("always", 1, 10, 10), ("pays", 1, 0, 0), ("pays", 0, 10, 10)],
+)
+def test_rebuilds_are_as_many_as_asked_for(
+    images, rebuilds, monkeypatch, rebuild, seconds, least, most
+):
+    monkeypatch.setattr(pruning, "REBUILD_SECONDS", seconds)
+    config = dataclasses.replace(QUICK, rebuild=rebuild, stop_fraction=0.2)
+    trace = pruning.prune(small(chain, (13, 11, 17)), (13, 11, 17), images(5), config)
+    assert len(trace.history) == 11
+    # The last removal is followed by no training.
+    assert least <= len(rebuilds) <= most
+    assert rebuilds == sorted(rebuilds, reverse=True)
+
+
+def test_rebuilding_when_it_pays_costs_little_more_than_the_best_schedule(rng):
+    """Against the best of all schedules, in plain NumPy, of a network that shrinks."""
+    events, cost = 60, 7.0
+    size = np.sort(rng.uniform(0, 5, events))[::-1]
+
+    def price(rebuilt):
+        total, built = 0.0, size[0]
+        for now, here in zip(size, rebuilt, strict=True):
+            if here:
+                total, built = total + cost, now
+            total += built
+        return total
+
+    best = np.full(events + 1, np.inf)  # [i]: cheapest with a rebuild at event i.
+    best[0] = 0.0
+    for i in range(1, events + 1):
+        best[i] = min(best[j] + size[j] * (i - j) + cost for j in range(i))
+    clock, built, rebuilt = pruning.Rebuilding("pays", cost), size[0], []
+    for i, now in enumerate(size):
+        rebuilt.append(clock.due(built - now, events - i))
+        built = now if rebuilt[-1] else built
+    assert price(rebuilt) <= 1.1 * (best[events] - cost)
+    assert price(rebuilt) < price([False] * events)
 
 
 def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(images):

@@ -16,7 +16,16 @@ import numpy as np
 import pytest
 
 import ns_tf
-from ns_tf import blocks, configs, datasets, progress, records, runs, trainings
+from ns_tf import (
+    blocks,
+    configs,
+    datasets,
+    progress,
+    pruning,
+    records,
+    runs,
+    trainings,
+)
 from ns_tf.architectures.from_model import from_model
 
 ROOT = Path(__file__).parents[1]
@@ -28,10 +37,17 @@ OPTIONS = {
     "filters_per_event": 2,
     "steps_per_event": 2,
     "stop_fraction": 0.25,
-    "thin_below": 0.5,
 }
 EPOCHS, BATCH = 3, 67
 SLOW = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_rebuilds():
+    """Three or four rebuilds in networks too small for any to pay."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pruning, "REBUILD_SECONDS", 1e-4)
+        yield
 
 
 class Ended(BaseException):
@@ -288,9 +304,9 @@ TINY = {
     "search_batch": 64,
     "pretrain_epochs": 2,
     "pretrain_rate": 0.05,
-    "filters_per_event": 2,
-    "steps_per_event": 2,
-    "thin_below": 0.3,
+    "filters_per_event": 6,
+    "steps_per_event": 6,
+    "rebuild": "always",
     "checkpoint_seconds": 0.1,
 }
 STOPPED = "ns_tf.descend: stopped; run the same command again to continue"

@@ -1,0 +1,62 @@
+"""Mixed precision: lower precision in the layers, float32 in weights and results."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf.channels import functional
+
+
+def with_policy(model: keras.Model, policy: str) -> keras.Model:
+    """The model computing under a mixed policy of Keras's, with the same weights.
+
+    The layers that make the outputs stay as they are: logits of 8 or 11 bits would be
+    seen in the loss. So do layers that are made of layers.
+    """
+    model = functional(model)
+    last = {tensor._keras_history.operation.name for tensor in model.outputs}
+
+    def clone(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        config = layer.get_config()
+        if "dtype" in config and layer.name not in last and not layer._layers:
+            config["dtype"] = policy
+        return type(layer).from_config(config)
+
+    mixed = keras.models.clone_model(model, clone_function=clone)
+    for target, source in zip(mixed.variables, model.variables, strict=True):
+        target.assign(np.array(source))
+    return mixed
+
+
+class LossScale:
+    """Keeps float16 gradients in range: the loss is multiplied, gradients divided.
+
+    Doubled after 2000 steps that went well, halved by one whose gradients are not
+    finite, which updates nothing (Micikevicius et al. 2018, section 3.2; the numbers
+    are Keras's). Powers of two, so that what is not cut off is not changed.
+    """
+
+    STEPS = 2000
+
+    def __init__(self):
+        self.scale = tf.Variable(2.0**15, trainable=False, name="loss_scale")
+        self.good = tf.Variable(0, trainable=False, name="loss_scale_good_steps")
+
+    def update(self, finite: tf.Tensor) -> None:
+        """Takes note of whether a step's gradients were finite."""
+        good = tf.where(finite, self.good + 1, 0)
+        grown = good >= self.STEPS
+        factor = tf.where(finite, tf.where(grown, 2.0, 1.0), 0.5)
+        self.scale.assign(tf.maximum(1.0, self.scale * factor))
+        self.good.assign(tf.where(grown, 0, good))
+
+    def state(self) -> np.ndarray:
+        """[2]: the scale, and the good steps since it last changed."""
+        return np.array([self.scale.numpy(), self.good.numpy()])
+
+    def restore(self, state: np.ndarray) -> None:
+        """Continues from what `state` returned."""
+        self.scale.assign(state[0])
+        self.good.assign(int(state[1]))

@@ -1,0 +1,179 @@
+"""Mixed precision: what is computed, scored and kept in which precision."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ns_tf import channels, criteria, execution, precision
+from ns_tf.base import InputError
+from ns_tf.execution import Execution
+from ns_tf.network import PrunableNetwork
+
+MIXED = ("mixed_bfloat16", "mixed_float16")
+
+
+def network(model, **options):
+    """A network of the model, at its own weights, that can be trained and scored."""
+    way = Execution(**options)
+    return PrunableNetwork(
+        way.build(lambda: model),
+        channels.trace(model),
+        criterion=criteria.get("taylor_fo"),
+        execution=way,
+        batch_size=7,
+        momentum=0.5,
+        weight_decay=5e-4,
+    )
+
+
+def batch(rng):
+    images = rng.normal(size=(7, 6, 7, 3)).astype(np.float32)
+    return tf.constant(images), tf.constant(rng.integers(0, 5, 7))
+
+
+@pytest.fixture
+def made(handmade, randomise):
+    """Copies of one network, all with the same weights."""
+    first = {}
+
+    def made(name):
+        if name not in first:
+            first[name] = randomise(handmade[name]())
+        copy = keras.models.clone_model(first[name])
+        copy.set_weights(first[name].get_weights())
+        return copy
+
+    return made
+
+
+@pytest.mark.parametrize("policy", MIXED)
+@pytest.mark.parametrize("name", ["chain", "residual", "no_norm"])
+def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
+    model = made(name)
+    mixed = precision.with_policy(model, policy)
+    assert [layer.name for layer in mixed.layers] == [lay.name for lay in model.layers]
+    for one, other in zip(mixed.variables, model.variables, strict=True):
+        assert one.dtype == "float32"
+        np.testing.assert_array_equal(np.array(one), np.array(other))
+    low = {layer.name for layer in mixed.layers if layer.compute_dtype != "float32"}
+    assert low == {layer.name for layer in model.layers} - {"image", "logits"}
+    images = np.random.default_rng(3).normal(size=(11, 6, 7, 3)).astype(np.float32)
+    high, near = model(images).numpy(), mixed(images).numpy()
+    assert near.dtype == np.float32
+    np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
+
+
+@pytest.mark.parametrize("policy", MIXED)
+@pytest.mark.parametrize("name", ["chain", "residual", "no_norm"])
+def test_scores_are_those_of_float32_whatever_the_loss_is_scaled_by(
+    made, policy, name, rng
+):
+    images, labels = batch(rng)
+    scores = []
+    for scale in (None, 2.0**10, 2.0**15):
+        way = {"precision": policy} if scale else {}
+        pruned = network(made(name), **way)
+        if scale and pruned.loss_scale:
+            pruned.loss_scale.scale.assign(scale)
+        pruned.train(images, labels, 0.0)
+        scores.append(pruned.score_sums())
+    high, low, lower = scores
+    assert high.max() > 0
+    # 8 bits of bfloat16, through six layers and a square.
+    np.testing.assert_allclose(low, high, rtol=0.25, atol=0.1 * high.max())
+    # A power of two changes no digit, but for what is too small for float16 at 2**10.
+    np.testing.assert_allclose(lower, low, rtol=1e-3, atol=1e-4 * high.max())
+
+
+def test_a_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(
+    made, rng
+):
+    images, labels = batch(rng)
+    pruned = network(made("residual"), precision="mixed_float16")
+    pruned.loss_scale.scale.assign(2.0**40)
+    before = pruned.state()
+    pruned.train(images, labels, 0.1)
+    after = pruned.state()
+    for name in before:
+        if "moving" not in name and name != "loss_scale":
+            np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+    np.testing.assert_array_equal(after["loss_scale"], [2.0**39, 0])
+    for _ in range(40):
+        pruned.train(images, labels, 0.01)
+    scale, good = pruned.loss_scale.state()
+    assert 1 <= scale < 2.0**30 and good > 0
+    assert pruned.score_sums().max() > 0
+
+
+def test_the_scale_doubles_after_as_many_good_steps_as_it_says():
+    scale = precision.LossScale()
+    for _ in range(scale.STEPS - 1):
+        scale.update(tf.constant(True))
+    np.testing.assert_array_equal(scale.state(), [2.0**15, scale.STEPS - 1])
+    scale.update(tf.constant(True))
+    np.testing.assert_array_equal(scale.state(), [2.0**16, 0])
+    scale.update(tf.constant(False))
+    np.testing.assert_array_equal(scale.state(), [2.0**15, 0])
+    other = precision.LossScale()
+    other.restore(scale.state())
+    np.testing.assert_array_equal(other.state(), scale.state())
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_masked_and_thinned_networks_of_mixed_precision_train_alike(made, policy, rng):
+    images, labels = batch(rng)
+    losses = []
+    for compact in (False, True):
+        pruned = network(made("residual"), precision=policy)
+        pruned.close(np.array([1, 4, 15, 17]))
+        if compact:
+            pruned.compact()
+        policies = {layer.dtype_policy.name for layer in pruned.model.layers}
+        assert policies <= {policy, "float32"}
+        losses.append([float(pruned.train(images, labels, 0.01)) for _ in range(3)])
+    np.testing.assert_allclose(*losses, rtol=0.02)
+
+
+@pytest.mark.parametrize("name", ["chain", "residual", "no_norm"])
+def test_xla_changes_nothing_but_rounding(made, name, rng):
+    images, labels = batch(rng)
+    plain, compiled = (network(made(name), jit_compile=jit) for jit in (False, True))
+    for _ in range(3):
+        losses = [float(n.train(images, labels, 0.01)) for n in (plain, compiled)]
+        np.testing.assert_allclose(*losses, rtol=1e-5)
+    np.testing.assert_allclose(plain.score_sums(), compiled.score_sums(), rtol=1e-3)
+
+
+def test_xla_over_several_replicas_is_refused():
+    with pytest.raises(InputError, match="--jit_compile works on one device; got 2"):
+        Execution(execution.strategy("mirrored"), jit_compile=True)
+
+
+def test_two_replicas_scale_alike(made, rng):
+    images, labels = batch(rng)
+    images, labels = images[:6], labels[:6]
+    mirrored = execution.strategy("mirrored")
+    found = []
+    for way in (
+        Execution(precision="mixed_float16"),
+        Execution(mirrored, precision="mixed_float16"),
+    ):
+        pruned = PrunableNetwork(
+            way.build(lambda: made("chain")),
+            channels.trace(made("chain")),
+            criterion=criteria.get("taylor_fo"),
+            execution=way,
+            batch_size=6,
+            momentum=0.5,
+            weight_decay=5e-4,
+        )
+        dealt = way.deal_out(
+            tf.data.Dataset.from_tensors((images, labels)).unbatch().batch(6)
+        )
+        for some in dealt:
+            pruned.train(*some, 0.1)
+        found.append((pruned.score_sums(), pruned.loss_scale.state()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=0.2)
+    np.testing.assert_array_equal(found[0][1], [2.0**15, 1])
+    np.testing.assert_array_equal(found[1][1], [2.0**15, 1])
