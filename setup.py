@@ -34,6 +34,7 @@ setuptools.setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        "dev": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6"]
+        "dev": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6"],
+        "bench": ["torch>=2.4", "torch-pruning>=1.5"],
     },
 )

@@ -8,7 +8,6 @@ resumes at a step therefore sees what it would have seen, with nothing to restor
 import dataclasses
 import difflib
 import functools
-import pathlib
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.image_files import Split, read_images
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,22 +24,6 @@ SPLITS = ("train", "validation", "test")
 
 # A split's images become a tensor once, however many streams are drawn from it.
 _TENSORS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Split:
-    """Images with their classes."""
-
-    images: np.ndarray  # [n, h, w, c] uint8 or float32; or [n] str: paths of files.
-    labels: np.ndarray  # [n] int32.
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def on_disk(self) -> bool:
-        """Whether the images are files, read when a batch needs them."""
-        return self.images.dtype.kind in "UO"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -274,74 +258,3 @@ def _normalise(images, dataset: Dataset):
     scale = 255.0 if images.dtype == tf.uint8 else 1.0
     pixels = tf.cast(images, tf.float32) / scale
     return (pixels - dataset.mean) / dataset.std
-
-
-def read_images(
-    split: Split, indices: np.ndarray, shape: tuple[int, int, int]
-) -> np.ndarray:
-    """The images at these indices, `[len(indices), h, w, c]`.
-
-    Raises:
-        InputError: if a file cannot be read; names it.
-    """
-    if not split.on_disk:
-        return split.images[indices]
-    size = shape[:2]
-    return np.stack([resize(decode(path), size) for path in split.images[indices]])
-
-
-def decode(path: str | pathlib.Path) -> np.ndarray:
-    """The RGB image in a JPEG, PNG, BMP or GIF file (its first frame), uint8.
-
-    Gray images are repeated over the channels, transparency is dropped.
-
-    Raises:
-        InputError: if the file cannot be read or is no whole image; names it.
-    """
-    import tensorflow as tf
-
-    try:
-        data = pathlib.Path(path).read_bytes()
-        # Asked for 3 channels, TF refuses BMP files that have 1 or 4.
-        channels = 0 if data[:2] == b"BM" else 3
-        with tf.device("/CPU:0"):
-            if data[:2] == b"\xff\xd8":
-                image = decode_jpeg(data, channels)
-            else:
-                image = tf.io.decode_image(data, channels, expand_animations=False)
-    except (OSError, tf.errors.OpError) as error:
-        raise InputError(
-            f"Expected an image in {path}, but it cannot be read; replace or delete "
-            f"the file ({_reason(error)})."
-        ) from error
-    pixels = image.numpy()
-    return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels.repeat(3, axis=-1)
-
-
-def decode_jpeg(data, channels: int):
-    """The image tensor [h, w, channels] uint8 in the bytes of a JPEG or PNG file."""
-    import tensorflow as tf
-
-    # TF's default method lowers red and blue by more than one level of 255, on average.
-    return tf.io.decode_jpeg(data, channels, dct_method="INTEGER_ACCURATE")
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or getattr(error, "message", str(error))
-    return " ".join(text.split("{{")[-1].split("}}")[-1].split())[:120]
-
-
-def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Images [..., h, w, c] stretched to (height, width); the dtype stays.
-
-    Bilinear, with antialiasing when made smaller.
-    """
-    import tensorflow as tf
-
-    if images.shape[-3:-1] == tuple(size):
-        return images
-    with tf.device("/CPU:0"):
-        pixels = tf.image.resize(images, size, antialias=True).numpy()
-    if images.dtype == np.uint8:
-        pixels = np.clip(np.rint(pixels), 0, 255)
-    return pixels.astype(images.dtype)

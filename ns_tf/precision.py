@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.channels import functional
+from ns_tf.channels import functional, trace
 
 
 def with_policy(model: keras.Model, policy: str) -> keras.Model:
@@ -14,7 +14,7 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
     seen in the loss. So do layers that are made of layers.
     """
     model = functional(model)
-    last = {tensor._keras_history.operation.name for tensor in model.outputs}
+    last = _making_the_outputs(model)
 
     def clone(layer):
         if not isinstance(layer, keras.layers.Layer):
@@ -28,6 +28,20 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
     for target, source in zip(mixed.variables, model.variables, strict=True):
         target.assign(np.array(source))
     return mixed
+
+
+def _making_the_outputs(model: keras.Model) -> set[str]:
+    """The last operations that have weights, and those behind them."""
+    graph = trace(model)
+    with_weights = {layer.name for layer in model.layers if layer.weights}
+    producer = {call.output: call for call in graph.calls}
+    found, waiting = set(), list(graph.outputs)
+    while waiting:
+        call = producer[waiting.pop()]
+        found.add(call.name)
+        if call.name not in with_weights:
+            waiting += call.inputs
+    return found
 
 
 class LossScale:

@@ -173,7 +173,7 @@ TIERS = (
     "base registry",
     "flagset costs progress checks",
     "configs architectures blocks keras_graph channels rules gates criteria budgets"
-    " datasets pipeline",
+    " datasets image_files pipeline",
     "structure thinning removal precision execution network engine law scaling pruning",
     "descent training records runs python_inputs scalars",
     "plans api trainings plots",
@@ -181,8 +181,8 @@ TIERS = (
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.
 TENSORFLOW = set(
-    "datasets pipeline precision execution engine network training budgets.latency cli"
-    " scalars".split()
+    "datasets image_files pipeline precision execution engine network training"
+    " budgets.latency cli scalars".split()
 )
 
 

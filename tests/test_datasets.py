@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from ns_tf import datasets, pipeline
+from ns_tf import datasets, image_files, pipeline
 from ns_tf.base import InputError
 from ns_tf.datasets import tfds_sets
 
@@ -388,7 +388,7 @@ def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
 def photos(rng, count):
     """Smooth random images `[count, 32, 32, 3]` away from black and white."""
     small = rng.uniform(60, 200, (count, 5, 5, 3)).astype(np.float32)
-    return np.rint(pipeline.resize(small, (32, 32))).astype(np.uint8)
+    return np.rint(image_files.resize(small, (32, 32))).astype(np.uint8)
 
 
 class TinyPictures(tfds.core.GeneratorBasedBuilder):
@@ -604,7 +604,7 @@ def test_files_are_found_below_a_class_and_others_are_left(rng, tmp_path):
 def test_statistics_of_files_are_those_of_their_pixels(rng, tmp_path):
     fill(rng, tmp_path)
     dataset = datasets.load(f"folder:{tmp_path}")
-    pixels = np.stack([pipeline.decode(path) for path in dataset.train.images]) / 255
+    pixels = np.stack([image_files.decode(path) for path in dataset.train.images]) / 255
     assert dataset.image_shape == (5, 7, 3)
     np.testing.assert_allclose(dataset.mean, pixels.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(dataset.std, pixels.std((0, 1, 2)), rtol=1e-5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf import pipeline
+from ns_tf import image_files, pipeline
 from ns_tf.base import InputError
 from ns_tf.pipeline import Dataset, Split
 
@@ -295,6 +295,28 @@ def test_files_give_the_batches_that_their_pixels_give(rng, tmp_path):
     assert_same(ours, first(pipeline.eval_batches(memory, "train", 3), 3))
 
 
+@pytest.mark.parametrize(
+    ("kept", "times"), [(7 * 5 * 7 * 3, 1), (7 * 5 * 7 * 3 - 1, 4)]
+)
+def test_files_are_decoded_once_where_memory_allows(
+    rng, tmp_path, monkeypatch, kept, times
+):
+    memory, files = on_disk(rng, tmp_path)
+    decoded = []
+    decode = image_files.decode
+
+    def counted(path):
+        decoded.append(path)
+        return decode(path)
+
+    monkeypatch.setattr(image_files, "decode", counted)
+    monkeypatch.setattr(image_files, "KEPT_BYTES", kept)
+    for order in ([3, 0, 5, 1], [6, 2, 4], range(7), range(7), range(7)):
+        pixels = image_files.read_images(files.train, np.array(order), (5, 7, 3))
+        np.testing.assert_array_equal(pixels, memory.train.images[list(order)])
+    assert sorted(decoded) == sorted(list(files.train.images) * times)
+
+
 def test_a_file_that_breaks_later_is_named_when_it_is_met(rng, tmp_path):
     _, files = on_disk(rng, tmp_path)
     path = files.train.images[5]
@@ -344,17 +366,17 @@ def jpeg():
 )
 def test_every_kind_of_file_becomes_rgb(tmp_path, data, expected):
     (tmp_path / "image").write_bytes(data())
-    image = pipeline.decode(tmp_path / "image")
+    image = image_files.decode(tmp_path / "image")
     assert image.dtype == np.uint8 and image.ndim == 3
     np.testing.assert_array_equal(image[0, 0], expected)
 
 
 def test_jpeg_files_keep_their_mean_colour(rng, tmp_path):
     small = rng.uniform(60, 200, (5, 5, 3)).astype(np.float32)
-    image = np.rint(pipeline.resize(small, (64, 64))).astype(np.uint8)
+    image = np.rint(image_files.resize(small, (64, 64))).astype(np.uint8)
     data = tf.io.encode_jpeg(image, quality=95).numpy()
     (tmp_path / "image.jpg").write_bytes(data)
-    decoded = pipeline.decode(tmp_path / "image.jpg")
+    decoded = image_files.decode(tmp_path / "image.jpg")
     np.testing.assert_allclose(decoded.mean((0, 1)), image.mean((0, 1)), atol=0.3)
     # What the default would give: the reason for asking for another method.
     shifted = tf.io.decode_jpeg(data).numpy().mean((0, 1)) - image.mean((0, 1))
@@ -365,7 +387,7 @@ def test_jpeg_files_keep_their_mean_colour(rng, tmp_path):
 def test_a_broken_file_is_named_in_one_line(tmp_path, data):
     (tmp_path / "cat.png").write_bytes(data)
     with pytest.raises(InputError, match=r"cat\.png.*replace or delete") as caught:
-        pipeline.decode(tmp_path / "cat.png")
+        image_files.decode(tmp_path / "cat.png")
     assert "\n" not in str(caught.value)
 
 
@@ -373,6 +395,6 @@ def test_resizing_keeps_constant_images_and_the_dtype(rng):
     for dtype, value in [(np.uint8, 201), (np.float32, 0.3)]:
         images = np.full((2, 5, 7, 3), value, dtype)
         for size in [(11, 13), (3, 2), (5, 7)]:
-            resized = pipeline.resize(images, size)
+            resized = image_files.resize(images, size)
             assert resized.shape == (2, *size, 3) and resized.dtype == dtype
             np.testing.assert_allclose(resized, value, rtol=1e-6)

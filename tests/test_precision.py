@@ -1,12 +1,24 @@
 """Mixed precision: what is computed, scored and kept in which precision."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf import channels, criteria, execution, precision
-from ns_tf.base import InputError
+from ns_tf import (
+    architectures,
+    channels,
+    configs,
+    criteria,
+    datasets,
+    execution,
+    precision,
+    pruning,
+    structure,
+)
+from ns_tf.base import Architecture, InputError
 from ns_tf.execution import Execution
 from ns_tf.network import PrunableNetwork
 
@@ -62,6 +74,15 @@ def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     high, near = model(images).numpy(), mixed(images).numpy()
     assert near.dtype == np.float32
     np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
+
+
+@pytest.mark.parametrize("name", architectures.ARCHITECTURES.names())
+def test_the_last_layer_with_weights_makes_whole_logits(name):
+    model = architectures.get(name).build(input_shape=(32, 32, 3), classes=7)
+    mixed = precision.with_policy(model, "mixed_bfloat16")
+    *body, last = [layer for layer in mixed.layers if layer.weights]
+    assert {layer.compute_dtype for layer in body} == {"bfloat16"}
+    assert last.compute_dtype == mixed.output.dtype == "float32"
 
 
 @pytest.mark.parametrize("policy", MIXED)
@@ -177,3 +198,44 @@ def test_two_replicas_scale_alike(made, rng):
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=0.2)
     np.testing.assert_array_equal(found[0][1], [2.0**15, 1])
     np.testing.assert_array_equal(found[1][1], [2.0**15, 1])
+
+
+def tiny(widths, *, input_shape, classes):
+    """image - a - BN - ReLU - b - BN - ReLU - average - logits."""
+    x = image = keras.Input(input_shape, name="image")
+    for name, width in zip("ab", widths, strict=True):
+        x = keras.layers.Conv2D(width, 3, padding="same", name=name)(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
+
+
+def test_a_float16_search_goes_on_where_it_was_stopped(rng):
+    labels = rng.integers(0, 5, 71).astype(np.int32)
+    pixels = rng.uniform(0, 1, (71, 5, 5, 3)) + labels[:, None, None, None]
+    data = datasets.from_arrays((pixels.astype(np.float32), labels), classes=5)
+    found = structure.analyse(Architecture("tiny", (13, 11), tiny), (5, 5, 3), 5)
+    config = configs.PruneConfig(
+        pretrain_epochs=0,
+        search_batch=16,
+        steps_per_event=2,
+        filters_per_event=2,
+        rebuild="always",
+    )
+    way = Execution(precision="mixed_float16")
+
+    def run(steps, state=None):
+        work = pruning._Run(found, (13, 11), data, config, 3, way)
+        if state:
+            work.restore(*state)
+        for batch in itertools.islice(work.batches(), steps):
+            work.step(*batch)
+        return work.state()
+
+    whole = run(9)
+    stopped = run(4, run(5))
+    assert stopped[1] == whole[1]
+    for name, array in whole[0].items():
+        np.testing.assert_array_equal(stopped[0][name], array, err_msg=name)
+    assert whole[0]["loss_scale"].tolist() == [2.0**15, 9]

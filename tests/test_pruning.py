@@ -1,6 +1,8 @@
 """Algorithm 1 as a whole: what it records, and that it does not matter how."""
 
 import dataclasses
+import os
+import pathlib
 
 import keras
 import numpy as np
@@ -253,3 +255,26 @@ def test_the_steps_foretold_are_those_that_are_taken(images):
             break
         run.step(*batch)
     assert run.steps == QUICK.steps((13, 11, 17), run.epoch)
+
+
+def test_rebuilds_leave_no_memory_behind(images):
+    """Keras's optimizer and TensorFlow's kernels would keep some MiB each time."""
+    found, widths = small(residual, (41, 43, 41)), (41, 43, 41)
+    config = dataclasses.replace(QUICK, rebuild="always", stop_fraction=0.05)
+    run = pruning._Run(found, widths, images(5), config, 0, None)
+    memory = []
+    for batch in run.batches():
+        if run.finished:
+            break
+        run.step(*batch)
+        memory.append(resident())
+    rebuilds = run.events - 1
+    assert rebuilds >= 35
+    tenth = len(memory) // 10  # What is made once, was made.
+    assert (memory[-1] - memory[tenth]) / (0.9 * rebuilds) <= 0.5
+
+
+def resident() -> float:
+    """MiB of this process."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -13,7 +13,8 @@ import numpy as np
 
 from ns_tf import registry
 from ns_tf.base import InputError
-from ns_tf.pipeline import Dataset, Split, check_whole, read_images
+from ns_tf.image_files import Split, read_images
+from ns_tf.pipeline import Dataset, check_whole
 
 DATASETS = registry.Registry("data set", "ns_tf.datasets")
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ns_tf import datasets
 from ns_tf.base import InputError
-from ns_tf.pipeline import SPLITS, Dataset, Split, resize
+from ns_tf.image_files import Split, resize
+from ns_tf.pipeline import SPLITS, Dataset
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -9,7 +9,8 @@ import numpy as np
 
 from ns_tf import datasets
 from ns_tf.base import InputError
-from ns_tf.pipeline import Dataset, Split, decode
+from ns_tf.image_files import Split, decode
+from ns_tf.pipeline import Dataset
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 SPLIT_FOLDERS = {

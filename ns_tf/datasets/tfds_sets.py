@@ -11,7 +11,8 @@ from absl import logging
 
 from ns_tf import datasets
 from ns_tf.base import InputError
-from ns_tf.pipeline import SPLITS, Dataset, decode_jpeg
+from ns_tf.image_files import decode_jpeg
+from ns_tf.pipeline import SPLITS, Dataset
 
 HOST = ("storage.googleapis.com", 443)  # Where TFDS downloads, or asks first.
 PATIENCE = 3.0  # Seconds until a network that does not answer counts as none.

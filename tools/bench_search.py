@@ -1,0 +1,106 @@
+"""What pruning takes: masked, rebuilt at every removal, and the way of ns_tf.
+
+python tools/bench_search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
+
+All do the same removals, taking turns in one run. ns_tf does every event of the paper's
+schedule and decides what goes; the others follow at every --sample-th event. Of the 50
+training steps between two events --steps are run, and stand for all.
+"""
+
+import dataclasses
+import pathlib
+
+import bench_table
+import lockstep
+
+from ns_tf import cli
+from ns_tf.flagset import option
+from ns_tf.progress import Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchConfig:
+    """What is pruned."""
+
+    network: str = option("vgg11", "An architecture.")
+    ratio: float = option(1.0, "Times its default widths.")
+    batch: int = option(64, "Images a step; the paper's 256 make steps 4 times longer.")
+    steps: int = option(2, "Training steps that are run of the 50 between removals.")
+    filters: int = option(10, "Filters removed at once.")
+    pretrain: int = option(100, "Training steps of ns_tf before the first removal.")
+    sample: int = option(10, "The other ways do every so many-th event.")
+    dataset: str = option("", "A data set's name; noise of CIFAR's shape if empty.")
+    data_dir: str | None = option(None, "Where TFDS data sets are prepared.")
+    out: str = option("", "Where a JSON row an event goes, if anywhere.")
+
+
+def main(config: BenchConfig) -> None:
+    """Races the ways and prints the table."""
+    with (
+        lockstep.Worker("bench_tf.py") as ours,
+        lockstep.Worker("bench_tf.py") as masked,
+        lockstep.Worker("bench_tf.py") as naive,
+        lockstep.Worker("bench_tf.py") as static,
+    ):
+        workers = {"ns_tf": ours, "masked": masked, "naive": naive, "static": static}
+        for way, worker in workers.items():
+            told = worker.ask("start", **settings(config), way=way)
+        rows = race(workers, told["events"], config)
+    report(rows, config, ("ns_tf", "masked", "naive"))
+
+
+def settings(config: BenchConfig) -> dict:
+    """What a TensorFlow worker starts with, beside its way."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(BenchConfig)
+        if field.name not in ("sample", "out")
+    }
+
+
+def report(rows: list[dict], config: BenchConfig, ways) -> None:
+    """Keeps the rows, if asked to, and prints the table."""
+    if config.out:
+        lockstep.write_rows(pathlib.Path(config.out), rows)
+    print(bench_table.summary(rows, config.network, config.batch, ways))
+
+
+def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[dict]:
+    """A row for every event of every way; the first of them leads.
+
+    Args:
+        workers: Started, by way.
+        events: How many there are.
+        config: Which of them the others follow.
+        follow: (worker, way, channels removed, channels left) -> what that way took.
+    """
+    follow = follow or follow_tf
+    leader, *followers = workers
+    rows: list[dict] = []
+    waiting: list[int] = []
+    with Progress(events, label=config.network, unit="events") as bar:
+        for event in range(1, events + 1):
+            told = workers[leader].ask("event")
+            waiting += told.pop("removed")
+            present = told.pop("present")
+            rows.append({"way": leader, "event": event, **told})
+            if event % config.sample == 0 and event < events:
+                for way in followers:
+                    told = follow(workers[way], way, waiting, present)
+                    rows.append({"way": way, "event": event, **told})
+                waiting = []
+            bar.update(1)
+    rows.append({"way": leader, **workers[leader].ask("checkpoint")})
+    return rows
+
+
+def follow_tf(worker, way: str, remove: list[int], present: list[int]) -> dict:
+    """The same removals done another way; or steps of a plain model of what is left."""
+    if way == "static":
+        return worker.ask("steps_at", present=present, repeats=3)
+    told = worker.ask("event", remove=remove)
+    return {name: told[name] for name in told.keys() - {"removed", "present"}}
+
+
+if __name__ == "__main__":
+    cli.run(main, BenchConfig)

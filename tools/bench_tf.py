@@ -1,0 +1,236 @@
+"""A worker of the benchmarks: pruning in TensorFlow, in one of four ways."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+import lockstep
+import numpy as np
+
+from ns_tf import (
+    architectures,
+    configs,
+    datasets,
+    engine,
+    execution,
+    network,
+    precision,
+    pruning,
+    records,
+    structure,
+    thinning,
+)
+from ns_tf.gates import Gates
+
+NOMINAL_STEPS = 50  # Between two removals at the paper's schedule.
+
+
+class KerasSgd:
+    """Keras's own optimizer, made anew with every network: the naive way."""
+
+    def __init__(self, variables, *, momentum, weight_decay):
+        self.variables = list(variables)
+        self.keras = keras.optimizers.SGD(
+            0.01, momentum=momentum, weight_decay=weight_decay
+        )
+        self.keras.build(self.variables)
+        self.slots = [slot.value for slot in self.keras.momentums]
+
+    def apply(self, gradients, rate):
+        """One update, at that rate."""
+        self.keras.learning_rate.assign(rate)
+        self.keras.apply_gradients(zip(gradients, self.variables, strict=True))
+
+
+class Pruning:
+    """One way to prune: what its removals and steps take."""
+
+    def start(
+        self, *, way, network, ratio, batch, steps, filters, dataset, data_dir, pretrain
+    ):
+        """Builds the seed network; `steps` training steps stand for 50."""
+        self.way, self.steps, self.forced = way, steps, None
+        self.parts = lockstep.Parts()
+        self._instrument()
+        loaded = _data(dataset, data_dir)
+        found = structure.analyse(
+            architectures.get(network), loaded.image_shape, loaded.classes
+        )
+        widths = [max(1, int(w * ratio)) for w in found.architecture.widths]
+        config = configs.PruneConfig(
+            pretrain_epochs=0,
+            search_batch=batch,
+            steps_per_event=steps,
+            filters_per_event=filters,
+            rebuild={"masked": "never", "naive": "always"}.get(way, "pays"),
+        )
+        self.run = pruning._Run(found, widths, loaded, config, 0, None)
+        self.batches = iter(self.run.batches())
+        for _ in range(pretrain if way == "ns_tf" else 0):
+            self.run.network.train(*next(self.batches), config.pretrain_rate)
+        self.run.network.forget()
+        self.parts.taken()
+        left = sum(widths) - self.run.stop_at
+        channels = [width.tolist() for width in self.run.prunable.widths]
+        return {
+            "memory": lockstep.resident(),
+            "events": -(-left // filters),
+            "channels": channels,
+        }
+
+    def _instrument(self):
+        """Times the parts of the loop, and makes it naive or nominal where asked."""
+        pruning.PASSES *= NOMINAL_STEPS / self.steps
+        wrap = self.parts.wrap
+        if self.way == "naive":
+            engine.Sgd = KerasSgd
+            network.forget_kernels = lambda: None
+        choose = pruning.choose
+
+        def chosen(*args, **keywords):
+            own = choose(*args, **keywords)
+            return own if self.forced is None else np.array(self.forced, int)
+
+        pruning.choose = chosen
+        wrap(pruning._Run, "_scores", "scoring")
+        wrap(pruning, "choose", "scoring")
+        wrap(network.PrunableNetwork, "close", "closing")
+        wrap(network.PrunableNetwork, "compact", "thinning")
+        wrap(network.PrunableNetwork, "_build", "thinning")
+        wrap(network.PrunableNetwork, "_compile", "tracing")
+        wrap(thinning, "rebuild", "building")
+        wrap(pruning.Prunable, "count", "counting")
+        wrap(pruning._Run, "trace", "counting")
+
+    def event(self, *, remove=None):
+        """Trains, scores and removes: its own choice, or the channels given."""
+        run, times, fresh = self.run, [], self.run.network._step
+        alive, self.forced = run.network.alive.copy(), remove
+        read = self.parts.timed("data", lambda: next(self.batches))
+        with self._timed_training(times):
+            for _ in range(self.steps):
+                run.step(*read())
+        usual = np.median(times[1:] or times, axis=0)
+        # The first step with a new network traces it.
+        first = self.__dict__.get("stepped") is not fresh
+        self.stepped = fresh
+        parts = self.parts.taken()
+        if first:
+            tracing = parts.setdefault("tracing", [0.0, 0.0])
+            for i in (0, 1):
+                tracing[i] += max(0.0, times[0][i] - usual[i])
+        return {
+            "step": list(usual),
+            "parts": parts,
+            "memory": lockstep.resident(),
+            "removed": np.flatnonzero(alive & ~run.network.alive).tolist(),
+            "widths": run.prunable.count(run.network.alive),
+            "rebuilt": run.network._step is not fresh,
+            "present": np.flatnonzero(run.network.present).tolist(),
+        }
+
+    @contextlib.contextmanager
+    def _timed_training(self, times):
+        """Books every training step in `times`, waiting for its loss."""
+        net = self.run.network
+        train = type(net).train
+
+        def timed(*args):
+            clock = lockstep.Clock()
+            loss = train(net, *args)
+            float(loss)
+            times.append(clock.read())
+            return loss
+
+        net.train = self.parts.timed("steps", timed)
+        yield
+        del net.train
+
+    def checkpoint(self):
+        """Seconds of one checkpoint, which a run writes once a minute."""
+        with tempfile.TemporaryDirectory() as folder:
+            clock = lockstep.Clock()
+            arrays, facts = self.run.state()
+            records.write_arrays(Path(folder) / "state.npz", arrays, facts)
+            return {"seconds": clock.read()}
+
+    def steps_at(self, *, present, repeats):
+        """Steps of the network of these channels as a plain model: no gates, no probe.
+
+        The seed's graph without the other channels, Keras layers alone, compiled once.
+        """
+        run, keep = self.run, np.zeros(len(self.run.graph.owner), bool)
+        keep[present] = True
+        model, _ = thinning.rebuild(
+            run.network.seed_model, run.graph, keep, Gates((), {})
+        )
+        sgd = engine.Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
+        step = engine.TrainStep(
+            model, sgd, run.config.search_batch, execution.Execution()
+        ).compiled()
+        images, labels = next(self.batches)
+        times = []
+        for _ in range(repeats + 1):
+            clock = lockstep.Clock()
+            float(step(images, labels, np.float32(0.01)))
+            times.append(clock.read())
+        execution.forget_kernels()
+        return {"step": list(np.median(times[1:], axis=0))}
+
+
+class Plain:
+    """A network of given widths, trained on one batch."""
+
+    def start(self, *, network, ratio, batch, **options):
+        """Builds it and takes the first step."""
+        clock = lockstep.Clock()
+        way = execution.Execution(**options)
+        architecture = architectures.get(network)
+        widths = [max(1, int(w * ratio)) for w in architecture.widths]
+        model = way.build(
+            lambda: architecture.build(widths, input_shape=(32, 32, 3), classes=10)
+        )
+        sgd = engine.Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
+        scale = precision.LossScale() if way.scales_loss else None
+        self.compiled = engine.TrainStep(
+            model, sgd, batch, way, loss_scale=scale
+        ).compiled()
+        rng = np.random.default_rng(0)
+        self.batch = (
+            rng.normal(size=(batch, 32, 32, 3)).astype(np.float32),
+            rng.integers(0, 10, batch).astype(np.int32),
+        )
+        self.step()
+        return {"first": clock.read()[0]}
+
+    def step(self):
+        """One step."""
+        clock = lockstep.Clock()
+        float(self.compiled(*self.batch, np.float32(0.01)))
+        return {"step": clock.read()}
+
+
+def _data(name, data_dir):
+    """The data set; noise of CIFAR's shape if no name is given."""
+    if name:
+        return datasets.load(name, data_dir=data_dir)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2000, 32, 32, 3), np.uint8)
+    return datasets.from_arrays((images, rng.integers(0, 10, 2000)), classes=10)
+
+
+if __name__ == "__main__":
+    work, plain = Pruning(), Plain()
+    lockstep.serve(
+        plain=plain.start,
+        plain_step=plain.step,
+        start=work.start,
+        event=work.event,
+        checkpoint=work.checkpoint,
+        steps_at=work.steps_at,
+    )
