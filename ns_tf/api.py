@@ -172,7 +172,7 @@ class SearchRun:
         self.widths = self.config.widths or floor_ratio(default, self.config.ratio)
         # Refuses what cannot be done, before anything is written.
         prune = chosen[configs.PruneConfig]
-        structure.shapes_only(self.structure.build, self.widths)
+        self.execution.check(lambda: self.structure.build(self.widths))
         descent.check(self.widths, prune)
         pipeline.steps_per_epoch(self.dataset, prune.search_batch)
 
@@ -182,8 +182,8 @@ class SearchRun:
             record = self._descend(progress, (), None, stop)
             return Search(record, None, self.architecture)
         text = flagset.as_flagfile(self.configs.values())
-        ignore = flagset.changeable(*self.configs)
-        with records.open_run(run_dir, text, ignore=ignore) as folder:
+        compare = flagset.comparison(*self.configs)
+        with records.open_run(run_dir, text, compare=compare) as folder:
             python_inputs.save(self.architecture, folder.path)
             done = ()
             if (folder / "descent.json").exists():

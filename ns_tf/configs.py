@@ -71,8 +71,9 @@ class RuntimeConfig:
     )
     jit_compile: bool = option(
         False,
-        "Compile the training step with XLA. Every rebuild compiles again, and on CPU "
-        "the steps are slower.",
+        "Compile forward and backward passes with XLA. Every rebuild compiles again, "
+        "and on CPU the steps are slower. Results are the same bits only with the same "
+        "setting.",
         identity=False,
     )
     threads: int = option(

@@ -110,7 +110,8 @@ class TrainStep:
         run, reduce = execution.strategy.run, execution.strategy.reduce
         gradients = self._gradients()
         if execution.jit_compile:
-            # The gradients alone: XLA must not hold the variables of other devices.
+            # The gradients, where the time goes; the optimizer's operations stay as
+            # they are.
             gradients = tf.function(gradients, autograph=False, jit_compile=True)
 
         def replica_step(images, labels, rate):
@@ -130,14 +131,14 @@ class TrainStep:
         loss_function = loss_of(self.model)
         watched = [variable.value for variable in self.watch]
         variables = [variable.value for variable in self.sgd.variables] + watched
-        scale = self.loss_scale.scale if self.loss_scale else 1.0
+        scaling = self.loss_scale
 
         def gradients(images, labels):
             with tf.GradientTape() as tape:
                 tape.watch(watched)
                 losses = loss_function(labels, self.model(images, training=True))
                 loss = tf.reduce_sum(losses) / self.batch_size
-                scaled = loss * scale if self.loss_scale else loss
+                scaled = loss * scaling.scale if scaling else loss
             return loss, tape.gradient(scaled, variables)
 
         return gradients

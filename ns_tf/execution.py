@@ -10,10 +10,11 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from ns_tf import precision
 from ns_tf.base import InputError
 from ns_tf.configs import RuntimeConfig
+from ns_tf.precision import LossScale, converted, with_policy
 from ns_tf.registry import unknown
+from ns_tf.structure import shapes_only
 
 STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
     "one_device": tf.distribute.get_strategy,
@@ -21,8 +22,8 @@ STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
     "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
 }
 
-# Multiply-adds a second of a training step, forward and backward, to the next power of
-# ten or so: two CPU cores measured; a GPU by its data sheet and Keras's efficiency.
+# Multiply-adds a second of a training step, forward and backward, in round figures: two
+# CPU cores as measured (docs/performance.md); of a GPU a hundred times that, a guess.
 SPEED = {"CPU": 3e10, "GPU": 3e12}
 
 
@@ -106,10 +107,14 @@ class Execution:
         gpu = bool(tf.config.list_physical_devices("GPU"))
         return SPEED["GPU" if gpu else "CPU"] * self.replicas
 
-    @property
-    def scales_loss(self) -> bool:
-        """Whether gradients are too small for the precision as they are."""
-        return self.precision == "mixed_float16"
+    def check(self, make: Callable[[], keras.Model]) -> None:
+        """Makes the network of shapes alone, to see that it can be computed so.
+
+        Raises:
+            InputError: what `make` raises, or a layer cannot compute so.
+        """
+        whole = self.precision == "float32"
+        shapes_only(lambda: make() if whole else converted(make(), self.precision))
 
     def build(self, make: Callable[[], keras.Model]) -> keras.Model:
         """The network that `make` makes, on the devices and at the precision.
@@ -119,9 +124,16 @@ class Execution:
         with self.strategy.scope():
             model = make()
             if self.precision != "float32":
-                model = precision.with_policy(model, self.precision)
+                model = with_policy(model, self.precision)
         self.synchronise(model)
         return model
+
+    def loss_scale(self, model: keras.Model) -> LossScale | None:
+        """The scale of the model's losses, if it has gradients of float16."""
+        if all(layer.compute_dtype != "float16" for layer in model.layers):
+            return None
+        with self.strategy.scope():
+            return LossScale()
 
     def synchronise(self, model: keras.Model) -> None:
         """Makes batch norms use the whole batch's statistics, over all replicas."""
@@ -146,5 +158,5 @@ def forget_kernels() -> None:
         from tensorflow.python.eager import context  # There is no public way.
 
         context.context().clear_kernel_cache()
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)  # Of the GNU C library.

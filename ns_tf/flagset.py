@@ -1,12 +1,13 @@
 """Flags made from config dataclasses: a field is the flag, its default, its help."""
 
 import dataclasses
+import functools
 import operator
 import shutil
 import textwrap
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -275,21 +276,48 @@ def from_flagfile(config_class: type, text: str) -> Any:
         raise InputError(f"The run folder's flags are damaged: {error}.") from error
 
 
-def differences(old_text: str, new_text: str, ignore: Iterable[str] = ()) -> list[str]:
+def differences(
+    old_text: str,
+    new_text: str,
+    ignore: Iterable[str] = (),
+    defaults: Mapping[str, str] | None = None,
+) -> list[str]:
     """What changed between two flagfiles, like `--seed: 0 -> 1`; empty if nothing did.
 
     Args:
         old_text: As `as_flagfile` wrote it.
         new_text: The same.
         ignore: Names of flags that may differ, as from `changeable`.
+        defaults: As from `defaults`: what flags were that the old text knows nothing
+            of. What is among neither them nor the new ones has no meaning any more.
     """
     old, new = _assignments(old_text), _assignments(new_text)
+    if defaults:
+        old = {n: v for n, v in {**defaults, **old}.items() if n in {**defaults, **new}}
     names = [name for name in {**old, **new} if name not in set(ignore)]
     return [
-        f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
+        f"--{name}: {old.get(name) or 'not set'} -> {new.get(name) or 'not set'}"
         for name in names
-        if old.get(name) != new.get(name)
+        if (old.get(name) or "") != (new.get(name) or "")
     ]
+
+
+def comparison(*config_classes: type) -> Callable[[str, str], list[str]]:
+    """`differences` of flagfiles of these options, in what changes results."""
+    return functools.partial(
+        differences,
+        ignore=changeable(*config_classes),
+        defaults=defaults(*config_classes),
+    )
+
+
+def defaults(*config_classes: type) -> dict[str, str]:
+    """Default of every option, as text; "" for what is not set."""
+    return {
+        field.name: kind.text(field.default) if field.default is not None else ""
+        for one in config_classes
+        for field, kind in _options(one)
+    }
 
 
 def _assignments(text: str) -> dict[str, str]:

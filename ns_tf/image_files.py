@@ -10,7 +10,7 @@ from ns_tf.base import InputError
 
 KEPT_BYTES = 2 * 2**30  # Of one split: TinyImageNet's training images are half of it.
 
-# Split -> (images [n, h, w, c], [n] bool: which of them are decoded already).
+# Split -> shape -> (images [n, h, w, c], [n] bool: which are decoded already).
 _KEPT: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
@@ -44,11 +44,12 @@ def read_images(
         return split.images[indices]
     if len(split) * np.prod(shape) > KEPT_BYTES:
         return np.stack([_read(split.images[i], shape) for i in indices])
-    if split not in _KEPT or _KEPT[split][0].shape[1:] != shape:
+    kept = _KEPT.setdefault(split, {})
+    if shape not in kept:
         # Memory is taken by what is written, not by what is asked for.
-        whole = np.empty((len(split), *shape), np.uint8)
-        _KEPT[split] = whole, np.zeros(len(split), bool)
-    images, decoded = _KEPT[split]
+        empty = np.empty((len(split), *shape), np.uint8), np.zeros(len(split), bool)
+        kept.setdefault(shape, empty)
+    images, decoded = kept[shape]
     # Threads may decode an image twice, to the same pixels.
     for i in indices[~decoded[indices]]:
         images[i] = _read(split.images[i], shape)

@@ -15,7 +15,6 @@ from ns_tf import engine, gates, thinning
 from ns_tf.channels import ChannelGraph
 from ns_tf.criteria import Criterion
 from ns_tf.execution import Execution, forget_kernels
-from ns_tf.precision import LossScale
 from ns_tf.thinning import Key
 
 
@@ -52,7 +51,7 @@ class PrunableNetwork:
             zeros = tf.zeros(size, keras.config.floatx())
             self.scores = tf.Variable(zeros, trainable=False, name="scores")
             self.open = tf.Variable(zeros + 1, trainable=False, name="open")
-            self.loss_scale = LossScale() if execution.scales_loss else None
+        self.loss_scale = execution.loss_scale(seed)
         self._build(thinning.values(seed))
 
     # Training.
@@ -68,6 +67,13 @@ class PrunableNetwork:
     def forget(self) -> None:
         """Starts the sums of scores anew."""
         self.scores.assign(tf.zeros_like(self.scores))
+        if self.loss_scale:
+            self.loss_scale.applied.assign(0)
+
+    @property
+    def scored(self) -> bool:
+        """False if all steps since `forget` overflowed, and so scored nothing."""
+        return self.loss_scale is None or bool(self.loss_scale.applied.numpy())
 
     def kernels(self):
         """(channels [filters], kernel [..., filters]) of every layer that makes any."""

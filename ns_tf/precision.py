@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ns_tf.base import InputError
 from ns_tf.channels import functional, trace
 
 
@@ -11,7 +12,21 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
     """The model computing under a mixed policy of Keras's, with the same weights.
 
     The layers that make the outputs stay as they are: logits of 8 or 11 bits would be
-    seen in the loss. So do layers that are made of layers.
+    seen in the loss. So do layers that are made of layers, and those that are not plain
+    float32.
+    """
+    model = functional(model)
+    mixed = converted(model, policy)
+    for target, source in zip(mixed.variables, model.variables, strict=True):
+        target.assign(np.array(source))
+    return mixed
+
+
+def converted(model: keras.Model, policy: str) -> keras.Model:
+    """The same with fresh weights.
+
+    Raises:
+        InputError: if a layer cannot compute so.
     """
     model = functional(model)
     last = _making_the_outputs(model)
@@ -20,14 +35,24 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
         if not isinstance(layer, keras.layers.Layer):
             return layer
         config = layer.get_config()
-        if "dtype" in config and layer.name not in last and not layer._layers:
+        plain = layer.dtype_policy.name == "float32" and not layer._layers
+        if "dtype" in config and plain and layer.name not in last:
             config["dtype"] = policy
         return type(layer).from_config(config)
 
-    mixed = keras.models.clone_model(model, clone_function=clone)
-    for target, source in zip(mixed.variables, model.variables, strict=True):
-        target.assign(np.array(source))
-    return mixed
+    if keras.config.floatx() != "float32":
+        raise InputError(
+            f"--precision={policy} goes with float32 weights; Keras's floatx is "
+            f"{keras.config.floatx()}. Leave --precision away."
+        )
+    try:
+        return keras.models.clone_model(model, clone_function=clone)
+    except Exception as error:  # Keras raises what its layers raise.
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        reason = " ".join(lines[:2]) or type(error).__name__
+        raise InputError(
+            f"{model.name!r} cannot compute with --precision={policy}: {reason}"
+        ) from error
 
 
 def _making_the_outputs(model: keras.Model) -> set[str]:
@@ -57,6 +82,7 @@ class LossScale:
     def __init__(self):
         self.scale = tf.Variable(2.0**15, trainable=False, name="loss_scale")
         self.good = tf.Variable(0, trainable=False, name="loss_scale_good_steps")
+        self.applied = tf.Variable(0, trainable=False, name="loss_scale_applied")
 
     def update(self, finite: tf.Tensor) -> None:
         """Takes note of whether a step's gradients were finite."""
@@ -65,12 +91,15 @@ class LossScale:
         factor = tf.where(finite, tf.where(grown, 2.0, 1.0), 0.5)
         self.scale.assign(tf.maximum(1.0, self.scale * factor))
         self.good.assign(tf.where(grown, 0, good))
+        self.applied.assign_add(tf.cast(finite, tf.int32))
 
     def state(self) -> np.ndarray:
-        """[2]: the scale, and the good steps since it last changed."""
-        return np.array([self.scale.numpy(), self.good.numpy()])
+        """[3]: scale, good steps since it changed, steps counted as applied."""
+        variables = self.scale, self.good, self.applied
+        return np.array([variable.numpy() for variable in variables])
 
     def restore(self, state: np.ndarray) -> None:
         """Continues from what `state` returned."""
         self.scale.assign(state[0])
         self.good.assign(int(state[1]))
+        self.applied.assign(int(state[2]))

@@ -164,6 +164,8 @@ class _Run:
 
     def _event(self) -> None:
         self.losses.check()
+        if not self.network.scored:
+            return  # Nothing to choose by yet: the next event comes after more steps.
         config = self.config
         chosen = choose(
             self._scores(),
@@ -208,7 +210,8 @@ class _Run:
             for channels in (network.present, network.alive)
         )
         images = config.search_batch * config.steps_per_event
-        excess = PASSES * (held - needed) * images / self.execution.speed
+        # A projection that vanishes can make more channels cost less.
+        excess = PASSES * max(0.0, held - needed) * images / self.execution.speed
         events = math.ceil((self.left - self.stop_at) / config.filters_per_event)
         if self.rebuilding.due(excess, events):
             network.compact()

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -258,7 +258,7 @@ def open_run(
     path: str | Path,
     flagfile_text: str,
     *,
-    ignore: Collection[str] = (),
+    compare: Callable[[str, str], list[str]] = flagset.differences,
     what: str = "search",
 ) -> RunFolder:
     """The run folder, made if there is none; continued if it was made by these flags.
@@ -266,21 +266,21 @@ def open_run(
     Args:
         path: The folder.
         flagfile_text: The flags of this run, from `flagset.as_flagfile`.
-        ignore: Flags that may differ from those of the run that is continued.
+        compare: What differs between the flags of the run that is continued and these,
+            where it may not (`flagset.comparison`).
         what: What the run is, for errors.
 
     Raises:
         InputError: the folder belongs to other flags or to something else, another
             process is writing to it, or it cannot be written. Nothing was written.
     """
-    path = Path(path)
-    lock = None
+    path, lock = Path(path), None
     try:
-        _is_new(path, flagfile_text, ignore, what)
+        _is_new(path, flagfile_text, compare, what)
         path.mkdir(parents=True, exist_ok=True)
         lock = _locked(path)
         # Once more: another process may have been first.
-        new = _is_new(path, flagfile_text, ignore, what)
+        new = _is_new(path, flagfile_text, compare, what)
         # Not below train/: what lies there belongs to trainings, which may be running.
         for folder in (path, path / "checkpoints", path / "plots"):
             for stale in folder.glob(f".*{_TEMPORARY}"):
@@ -299,7 +299,7 @@ def open_run(
         raise
 
 
-def _is_new(path: Path, flagfile_text: str, ignore: Collection[str], what: str) -> bool:
+def _is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> bool:
     """Whether the folder holds no run yet; InputError if it is not for this one."""
     if not path.exists():
         return True
@@ -317,7 +317,7 @@ def _is_new(path: Path, flagfile_text: str, ignore: Collection[str], what: str) 
         raise InputError(
             f"{path / FLAGS_NAME} is damaged ({error}). Give another --run_dir."
         ) from error
-    changed = flagset.differences(old, flagfile_text, ignore)
+    changed = compare(old, flagfile_text)
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise InputError(

@@ -119,7 +119,7 @@ class _Editor:
         def edit(x):
             if not isinstance(x, keras.KerasTensor):
                 return x
-            return self._edge(x, call, number, next(places), layer.dtype_policy.name)
+            return self._edge(x, call, number, next(places))
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
         output = layer(*args, **kwargs)
@@ -138,23 +138,23 @@ class _Editor:
                 return number, call
         raise AssertionError(f"no call of {name!r} reads what its copy reads")
 
-    def _edge(self, x, call, number, place, dtype):
-        """The tensor x as the call, of that dtype policy, reads it at this input."""
+    def _edge(self, x, call, number, place):
+        """The tensor x as the call reads it at this input."""
         tensor = call.inputs[place]
         if (call.name, number, place) in self.gates.edges:
-            x = self._gate(x, tensor, dtype)
+            x = self._gate(x, tensor)
         if place in call.crossing:
-            x = self._select(x, tensor, call, place, dtype)
+            x = self._select(x, tensor, call, place)
         return x
 
-    def _gate(self, x, tensor, dtype):
+    def _gate(self, x, tensor):
         if tensor not in self.gated:
             name = "_".join(str(part) for part in tensor) + "_gate"
-            self.gated[tensor] = Gate(name=name, dtype=dtype)(x)
+            self.gated[tensor] = Gate(name=name, dtype=_policy(x))(x)
             self.extra[name, "gate"] = (self.graph.channels[tensor],)
         return self.gated[tensor]
 
-    def _select(self, x, tensor, call, place, dtype):
+    def _select(self, x, tensor, call, place):
         """x with the channels of `call`'s output: those that both have, zeros else."""
         source, target = self.graph.channels[tensor], self.graph.channels[call.output]
         kept = stays(source, self.keep), stays(target, self.keep)
@@ -167,10 +167,15 @@ class _Editor:
             use_bias=False,
             trainable=False,
             name=name,
-            dtype=dtype,
+            dtype=_policy(x),
         )
         self.extra[name, "kernel"] = (None, None, source, target)
         return layer(x)
+
+
+def _policy(x: keras.KerasTensor) -> str:
+    """The dtype policy of a layer that leaves the dtype of its input as it is."""
+    return f"mixed_{x.dtype}" if x.dtype in ("bfloat16", "float16") else x.dtype
 
 
 def selection(size: int) -> np.ndarray:

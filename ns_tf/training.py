@@ -11,7 +11,6 @@ import tensorflow as tf
 from ns_tf import engine, pipeline, thinning
 from ns_tf.configs import TrainConfig
 from ns_tf.execution import Execution
-from ns_tf.precision import LossScale
 from ns_tf.progress import Quiet
 
 
@@ -116,7 +115,7 @@ class _Training:
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
             )
-            self.loss_scale = LossScale() if self.execution.scales_loss else None
+        self.loss_scale = self.execution.loss_scale(self.model)
         self._step = engine.TrainStep(
             self.model,
             self.sgd,

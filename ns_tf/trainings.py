@@ -58,6 +58,7 @@ class TrainRun:
             self.architecture, self.dataset.image_shape, self.dataset.classes
         )
         self.widths = self._widths(network, budget, curve, search)
+        self.execution.check(lambda: self.structure.build(self.widths))
         pipeline.steps_per_epoch(self.dataset, train.batch)
         costs = exact_costs(self.structure)
         self.facts = {n: int(c(np.array(self.widths))) for n, c in costs.items()}
@@ -67,8 +68,10 @@ class TrainRun:
     def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
         """Trains, or goes on; what `result.json` holds."""
         text = flagset.as_flagfile(self.configs)
-        ignore = flagset.changeable(*(type(config) for config in self.configs))
-        with records.open_run(self.folder, text, ignore=ignore, what="training") as run:
+        compare = flagset.comparison(*(type(config) for config in self.configs))
+        with records.open_run(
+            self.folder, text, compare=compare, what="training"
+        ) as run:
             if (run / RESULT).exists():
                 return records.read_json(run / RESULT, what="result", version=1)
             checkpoint = runs.Checkpoint(

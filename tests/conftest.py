@@ -143,6 +143,17 @@ def depthwise() -> keras.Model:
     return _classify(image, _conv(x, 11, "b"))
 
 
+def operators() -> keras.Model:
+    """Written with `+` and `keras.ops`, which are operations and no layers.
+
+    image -+- a[11] - relu -+- (+) - c[7] - relu6 - average - logits
+           +- b[11] --------+
+    """
+    image = _image()
+    a, b = keras.ops.relu(_conv(image, 11, "a")), _conv(image, 11, "b")
+    return _classify(image, keras.ops.relu6(_conv(a + b, 7, "c")))
+
+
 def residual() -> keras.Model:
     """A post-activation block: its additions tie all three convolutions.
 
@@ -190,5 +201,6 @@ HANDMADE = {
         residual,
         excite,
         shared,
+        operators,
     )
 }

@@ -42,16 +42,20 @@ def test_an_iteration_is_what_its_steps_and_its_events_take(tools):
         return 2.0 - event / 100
 
     ours = rows("ns_tf", range(1, 101), shrinking, {"scoring": 0.25}, lambda e: 70 + e)
-    checkpoint = [{"way": "ns_tf", "seconds": [3.0, 3.0]}]
-    found = bench_table.iteration(ours + checkpoint, "ns_tf")
+    once = [{"way": "ns_tf", "event": 0, "parts": {"tracing": [7.0, 7.0]}}]
+    saved = [
+        {"way": "ns_tf", "event": e, "seconds": [s, s]} for e, s in ((9, 2), (20, 4))
+    ]
+    found = bench_table.iteration(once + ours + saved, "ns_tf", 50)
     steps = 50 * sum(shrinking(event) for event in range(1, 101))
     assert found["events"] == 100
     np.testing.assert_allclose(found["steps"], steps)
     np.testing.assert_allclose(found["parts"]["scoring"], 25.0)
+    np.testing.assert_allclose(found["parts"]["tracing"], 7.0)
     np.testing.assert_allclose(found["parts"]["checkpoints"], 3.0 * steps / 60)
-    np.testing.assert_allclose(found["other"], 25.0 + steps / 20)
-    np.testing.assert_allclose(found["cpu"], 2 * (steps + 25.0) + steps / 20)
-    np.testing.assert_allclose(found["growth"], 300)
+    np.testing.assert_allclose(found["other"], 32.0 + steps / 20)
+    np.testing.assert_allclose(found["cpu"], 2 * (steps + 25.0) + 7.0 + steps / 20)
+    assert found["growth"] == 89
 
 
 def test_a_way_that_did_a_tenth_of_the_events_is_projected_to_all(tools):
@@ -59,11 +63,11 @@ def test_a_way_that_did_a_tenth_of_the_events_is_projected_to_all(tools):
     ours = rows("ns_tf", range(1, 101), lambda e: 1.0, {}, lambda e: 0)
     # What it took at an event is of the network that its last event left.
     naive = rows("naive", range(10, 100, 10), lambda e: 2.0, {"tracing": 4.0}, float)
-    found = bench_table.iteration(ours + naive, "naive")
+    found = bench_table.iteration(ours + naive, "naive", 50)
     np.testing.assert_allclose(found["steps"], 50 * 100 * 2.0)
     np.testing.assert_allclose(found["other"], 400.0)
-    whole = bench_table.iteration(ours, "ns_tf")
-    np.testing.assert_allclose(bench_table.total(whole), 5000.0)
+    whole = bench_table.iteration(ours, "ns_tf", 150)
+    np.testing.assert_allclose(bench_table.total(whole), 15000.0)
 
 
 def test_plain_steps_are_compared_with_those_of_the_same_channels(tools):
@@ -110,8 +114,12 @@ def test_a_worker_answers_and_one_that_dies_is_told_of(tools, tmp_path, monkeypa
 @pytest.mark.parametrize(
     "tool, arguments, told",
     [
-        ("bench_search", ["--ratio=0.1", "--sample=2"], ["ns_tf |", "naive |"]),
-        ("bench_vs_pytorch", ["--ratio=0.1", "--sample=2"], ["torch_pruned |"]),
+        (
+            "bench_search",
+            ["--ratio=0.1", "--sample=2"],
+            ["| ns_tf |", "| naive |", "plain model"],
+        ),
+        ("bench_vs_pytorch", ["--ratio=0.1", "--sample=2"], ["| torch_pruned |"]),
         ("bench_settings", ["--ratios=0.1", "--rounds=1"], ["mixed_bfloat16 "]),
         ("bench_data", ["--image_size=32", "--ratios=0.1"], ["pipeline alone"]),
     ],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ns_tf import flagset
 from ns_tf.base import InputError
+from ns_tf.configs import DataConfig, RuntimeConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +100,27 @@ def test_differences_show_old_and_new_and_spare_the_ignored():
         "--filters: 7 -> 11"
     ]
     assert flagset.differences("# --a=\n", "--a=5\n") == ["--a: not set -> 5"]
+
+
+def test_flags_that_are_younger_than_the_run_had_their_defaults():
+    known = flagset.defaults(RuntimeConfig, DataConfig)
+    old = flagset.as_flagfile([RuntimeConfig(seed=3), DataConfig()])
+    older = "\n".join(
+        line for line in old.split("\n") if not line.startswith("--precision")
+    )
+    retired = older + "--thin_below=0.8\n"
+    for text in (old, older, retired):
+        assert flagset.differences(text, old, defaults=known) == []
+    new = flagset.as_flagfile(
+        [
+            RuntimeConfig(seed=3, precision="mixed_bfloat16"),
+            DataConfig(image_size=13),
+        ]
+    )
+    assert sorted(flagset.differences(retired, new, defaults=known)) == [
+        "--image_size: not set -> 13",
+        "--precision: float32 -> mixed_bfloat16",
+    ]
 
 
 def test_changeable_names_options_that_do_not_change_results():

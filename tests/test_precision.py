@@ -86,7 +86,7 @@ def test_the_last_layer_with_weights_makes_whole_logits(name):
 
 
 @pytest.mark.parametrize("policy", MIXED)
-@pytest.mark.parametrize("name", ["chain", "residual", "no_norm"])
+@pytest.mark.parametrize("name", ["chain", "residual", "no_norm", "operators"])
 def test_scores_are_those_of_float32_whatever_the_loss_is_scaled_by(
     made, policy, name, rng
 ):
@@ -119,11 +119,13 @@ def test_a_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(
     for name in before:
         if "moving" not in name and name != "loss_scale":
             np.testing.assert_array_equal(after[name], before[name], err_msg=name)
-    np.testing.assert_array_equal(after["loss_scale"], [2.0**39, 0])
+    np.testing.assert_array_equal(after["loss_scale"], [2.0**39, 0, 0])
+    assert not pruned.scored
     for _ in range(40):
         pruned.train(images, labels, 0.01)
-    scale, good = pruned.loss_scale.state()
-    assert 1 <= scale < 2.0**30 and good > 0
+    scale, good, applied = pruned.loss_scale.state()
+    assert 1 <= scale < 2.0**30 and 0 < good <= applied < 40
+    assert pruned.scored
     assert pruned.score_sums().max() > 0
 
 
@@ -131,11 +133,13 @@ def test_the_scale_doubles_after_as_many_good_steps_as_it_says():
     scale = precision.LossScale()
     for _ in range(scale.STEPS - 1):
         scale.update(tf.constant(True))
-    np.testing.assert_array_equal(scale.state(), [2.0**15, scale.STEPS - 1])
+    np.testing.assert_array_equal(
+        scale.state(), [2.0**15, scale.STEPS - 1, scale.STEPS - 1]
+    )
     scale.update(tf.constant(True))
-    np.testing.assert_array_equal(scale.state(), [2.0**16, 0])
+    np.testing.assert_array_equal(scale.state(), [2.0**16, 0, scale.STEPS])
     scale.update(tf.constant(False))
-    np.testing.assert_array_equal(scale.state(), [2.0**15, 0])
+    np.testing.assert_array_equal(scale.state(), [2.0**15, 0, scale.STEPS])
     other = precision.LossScale()
     other.restore(scale.state())
     np.testing.assert_array_equal(other.state(), scale.state())
@@ -164,6 +168,60 @@ def test_xla_changes_nothing_but_rounding(made, name, rng):
         losses = [float(n.train(images, labels, 0.01)) for n in (plain, compiled)]
         np.testing.assert_allclose(*losses, rtol=1e-5)
     np.testing.assert_allclose(plain.score_sums(), compiled.score_sums(), rtol=1e-3)
+
+
+def test_a_model_that_is_mixed_already_has_its_loss_scaled_and_keeps_its_policies():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = tiny((7, 5), input_shape=(6, 7, 3), classes=5)
+    keras.config.set_dtype_policy("float32")
+    assert Execution().loss_scale(model) is not None
+    mixed = precision.with_policy(model, "mixed_bfloat16")
+    assert {layer.dtype_policy.name for layer in mixed.layers if layer.weights} == {
+        "mixed_float16"
+    }
+
+
+def test_an_event_waits_for_a_step_that_did_not_overflow(rng):
+    data, found, config = float16_search(rng)
+    run = pruning._Run(
+        found, (13, 11), data, config, 3, Execution(precision="mixed_float16")
+    )
+    run.network.loss_scale.scale.assign(2.0**60)
+    for batch in itertools.islice(run.batches(), 6):
+        run.step(*batch)
+    assert run.events == 0 and run.left == 24
+    run.network.loss_scale.scale.assign(2.0**10)
+    for batch in itertools.islice(run.batches(), 2):
+        run.step(*batch)
+    assert run.events == 1 and run.left == 22
+
+
+class WholeOnly(keras.layers.Layer):
+    """Computes in float32 and nothing else."""
+
+    def call(self, x):
+        return x + keras.ops.ones(x.shape[1:], "float32").astype("float32")
+
+    def compute_output_spec(self, x):
+        if x.dtype != "float32":
+            raise TypeError("WholeOnly needs float32.")
+        return keras.KerasTensor(x.shape, dtype=x.dtype)
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_what_cannot_compute_so_is_refused_before_the_search(policy):
+    image = keras.Input((6, 7, 3))
+    x = keras.layers.Conv2D(7, 3, name="a")(image)
+    x = WholeOnly(dtype="float32", name="whole", autocast=False)(x)
+    x = keras.layers.Conv2D(5, 3, name="b")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(3)(x), name="mine")
+    said = f"'mine' cannot compute with --precision={policy}: .*WholeOnly needs"
+    with pytest.raises(InputError, match=said):
+        Execution(precision=policy).check(lambda: model)
+    keras.config.set_floatx("float64")
+    with pytest.raises(InputError, match="floatx is float64"):
+        Execution(precision=policy).check(lambda: model)
 
 
 def test_xla_over_several_replicas_is_refused():
@@ -196,8 +254,8 @@ def test_two_replicas_scale_alike(made, rng):
             pruned.train(*some, 0.1)
         found.append((pruned.score_sums(), pruned.loss_scale.state()))
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=0.2)
-    np.testing.assert_array_equal(found[0][1], [2.0**15, 1])
-    np.testing.assert_array_equal(found[1][1], [2.0**15, 1])
+    np.testing.assert_array_equal(found[0][1], [2.0**15, 1, 1])
+    np.testing.assert_array_equal(found[1][1], [2.0**15, 1, 1])
 
 
 def tiny(widths, *, input_shape, classes):
@@ -211,7 +269,8 @@ def tiny(widths, *, input_shape, classes):
     return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
 
 
-def test_a_float16_search_goes_on_where_it_was_stopped(rng):
+def float16_search(rng):
+    """A small data set, an architecture for it, and settings for a short search."""
     labels = rng.integers(0, 5, 71).astype(np.int32)
     pixels = rng.uniform(0, 1, (71, 5, 5, 3)) + labels[:, None, None, None]
     data = datasets.from_arrays((pixels.astype(np.float32), labels), classes=5)
@@ -223,6 +282,11 @@ def test_a_float16_search_goes_on_where_it_was_stopped(rng):
         filters_per_event=2,
         rebuild="always",
     )
+    return data, found, config
+
+
+def test_a_float16_search_goes_on_where_it_was_stopped(rng):
+    data, found, config = float16_search(rng)
     way = Execution(precision="mixed_float16")
 
     def run(steps, state=None):
@@ -238,4 +302,4 @@ def test_a_float16_search_goes_on_where_it_was_stopped(rng):
     assert stopped[1] == whole[1]
     for name, array in whole[0].items():
         np.testing.assert_array_equal(stopped[0][name], array, err_msg=name)
-    assert whole[0]["loss_scale"].tolist() == [2.0**15, 9]
+    assert whole[0]["loss_scale"].tolist() == [2.0**15, 9, 1]

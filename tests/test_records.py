@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ns_tf import records
+from ns_tf import flagset, records
 from ns_tf.base import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -261,6 +262,11 @@ def tree(folder):
     }
 
 
+def sparing(name):
+    """The comparison of flags that lets this one differ."""
+    return functools.partial(flagset.differences, ignore={name})
+
+
 def test_a_run_folder_is_made_once_and_continued_by_the_same_flags(tmp_path):
     folder = tmp_path / "runs" / "vgg11"
     with records.open_run(folder, "--seed=1\n") as run:
@@ -268,7 +274,8 @@ def test_a_run_folder_is_made_once_and_continued_by_the_same_flags(tmp_path):
         assert run.path == folder
         records.write_text(run / "descent.json", "{}")
     assert (folder / "run.flags").read_text() == "--seed=1\n"
-    with records.open_run(folder, "--seed=1\n--threads=2\n", ignore={"threads"}) as run:
+    more = "--seed=1\n--threads=2\n"
+    with records.open_run(folder, more, compare=sparing("threads")) as run:
         assert not run.new
     assert (folder / "run.flags").read_text() == "--seed=1\n"
     assert (folder / "descent.json").read_text() == "{}"
@@ -280,7 +287,7 @@ def test_a_run_folder_of_other_flags_is_refused_and_untouched(tmp_path):
     before = tree(tmp_path)
     changed = text.replace("=1", "=2")
     with pytest.raises(InputError) as caught:
-        records.open_run(tmp_path / "run", changed, ignore={"f"}, what="search")
+        records.open_run(tmp_path / "run", changed, compare=sparing("f"))
     assert str(caught.value) == (
         f"{tmp_path}/run holds a search of other flags (--a: 1 -> 2; --b: 1 -> 2; "
         "--c: 1 -> 2 and 2 more): give another --run_dir, or the flags of "

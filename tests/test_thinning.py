@@ -11,7 +11,7 @@ layers = keras.layers
 
 HANDMADE = (
     *("chain", "no_norm", "norm_last", "concat", "flatten", "depthwise", "residual"),
-    *("excite", "shared"),
+    *("excite", "shared", "operators"),
 )
 # Architecture, image size. Widths are drawn from two numbers, so that many shortcuts
 # are identities between layers that will come apart.

@@ -3,8 +3,8 @@
 python tools/bench_search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
 
 All do the same removals, taking turns in one run. ns_tf does every event of the paper's
-schedule and decides what goes; the others follow at every --sample-th event. Of the 50
-training steps between two events --steps are run, and stand for all.
+schedule and decides what goes; the others follow at every --sample-th event. Of the
+--nominal_steps training steps between two events --steps are run, and stand for all.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import bench_table
 import lockstep
 
 from ns_tf import cli
+from ns_tf.checks import at_least
 from ns_tf.flagset import option
 from ns_tf.progress import Progress
 
@@ -25,13 +26,18 @@ class BenchConfig:
     network: str = option("vgg11", "An architecture.")
     ratio: float = option(1.0, "Times its default widths.")
     batch: int = option(64, "Images a step; the paper's 256 make steps 4 times longer.")
-    steps: int = option(2, "Training steps that are run of the 50 between removals.")
+    steps: int = option(2, "Training steps that are run between two removals.")
+    nominal_steps: int = option(50, "How many they stand for.")
     filters: int = option(10, "Filters removed at once.")
     pretrain: int = option(100, "Training steps of ns_tf before the first removal.")
     sample: int = option(10, "The other ways do every so many-th event.")
     dataset: str = option("", "A data set's name; noise of CIFAR's shape if empty.")
     data_dir: str | None = option(None, "Where TFDS data sets are prepared.")
     out: str = option("", "Where a JSON row an event goes, if anywhere.")
+
+    def __post_init__(self):
+        at_least(self, 2, "steps")  # The first one after a rebuild traces.
+        at_least(self, 1, "nominal_steps", "filters", "sample", "batch")
 
 
 def main(config: BenchConfig) -> None:
@@ -43,9 +49,11 @@ def main(config: BenchConfig) -> None:
         lockstep.Worker("bench_tf.py") as static,
     ):
         workers = {"ns_tf": ours, "masked": masked, "naive": naive, "static": static}
+        rows = []
         for way, worker in workers.items():
             told = worker.ask("start", **settings(config), way=way)
-        rows = race(workers, told["events"], config)
+            rows.append({"way": way, "event": 0, "parts": told["parts"]})
+        rows += race(workers, told["events"], config)
     report(rows, config, ("ns_tf", "masked", "naive"))
 
 
@@ -62,7 +70,9 @@ def report(rows: list[dict], config: BenchConfig, ways) -> None:
     """Keeps the rows, if asked to, and prints the table."""
     if config.out:
         lockstep.write_rows(pathlib.Path(config.out), rows)
-    print(bench_table.summary(rows, config.network, config.batch, ways))
+    pace = f"{config.filters} filters every {config.nominal_steps} steps"
+    print(f"{config.network}, batch {config.batch}, {pace}\n")
+    print(bench_table.summary(rows, ways, config.nominal_steps))
 
 
 def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[dict]:
@@ -89,8 +99,9 @@ def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[d
                     told = follow(workers[way], way, waiting, present)
                     rows.append({"way": way, "event": event, **told})
                 waiting = []
+                told = workers[leader].ask("checkpoint")
+                rows.append({"way": leader, "event": event, **told})
             bar.update(1)
-    rows.append({"way": leader, **workers[leader].ask("checkpoint")})
     return rows
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ns_tf import cli
 from ns_tf.flagset import option
 from ns_tf.progress import Progress
+from ns_tf.registry import unknown
 
 SETTINGS = {
     "default": {},
@@ -37,7 +38,10 @@ class SettingsConfig:
 
 def main(config: SettingsConfig) -> None:
     """Prints a table for every size of the network."""
-    chosen = {n: SETTINGS[n] for n in SETTINGS if not config.only or n in config.only}
+    for name in config.only:
+        if name not in SETTINGS:
+            raise unknown("setting", name, SETTINGS)
+    chosen = {n: SETTINGS[n] for n in ["default", *(config.only or SETTINGS)]}
     for ratio in config.ratios:
         print(f"\n{config.network} x{ratio:g}, batch {config.batch}:")
         for line in _table(_measure(config, ratio, chosen)):

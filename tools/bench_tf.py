@@ -27,8 +27,6 @@ from ns_tf import (
 )
 from ns_tf.gates import Gates
 
-NOMINAL_STEPS = 50  # Between two removals at the paper's schedule.
-
 
 class KerasSgd:
     """Keras's own optimizer, made anew with every network: the naive way."""
@@ -51,10 +49,22 @@ class Pruning:
     """One way to prune: what its removals and steps take."""
 
     def start(
-        self, *, way, network, ratio, batch, steps, filters, dataset, data_dir, pretrain
+        self,
+        *,
+        way,
+        network,
+        ratio,
+        batch,
+        steps,
+        nominal_steps,
+        filters,
+        dataset,
+        data_dir,
+        pretrain,
     ):
-        """Builds the seed network; `steps` training steps stand for 50."""
+        """Builds the seed network; `steps` steps stand for `nominal_steps`."""
         self.way, self.steps, self.forced = way, steps, None
+        self.nominal_steps = nominal_steps
         self.parts = lockstep.Parts()
         self._instrument()
         loaded = _data(dataset, data_dir)
@@ -71,21 +81,30 @@ class Pruning:
         )
         self.run = pruning._Run(found, widths, loaded, config, 0, None)
         self.batches = iter(self.run.batches())
-        for _ in range(pretrain if way == "ns_tf" else 0):
-            self.run.network.train(*next(self.batches), config.pretrain_rate)
+        times = []
+        for _ in range(2 + (pretrain if way == "ns_tf" else 0)):
+            images, labels = next(self.batches)
+            clock = lockstep.Clock()
+            float(self.run.network.train(images, labels, config.pretrain_rate))
+            times.append(clock.read())
         self.run.network.forget()
-        self.parts.taken()
+        self.stepped = self.run.network._step
+        parts = self.parts.taken()
+        usual = np.median(times[1:], axis=0)
+        first = np.maximum(0.0, np.subtract(times[0], usual)).tolist()
+        parts["tracing"] = np.add(parts["tracing"], first).tolist()
         left = sum(widths) - self.run.stop_at
         channels = [width.tolist() for width in self.run.prunable.widths]
         return {
             "memory": lockstep.resident(),
             "events": -(-left // filters),
             "channels": channels,
+            "parts": parts,
         }
 
     def _instrument(self):
         """Times the parts of the loop, and makes it naive or nominal where asked."""
-        pruning.PASSES *= NOMINAL_STEPS / self.steps
+        pruning.PASSES *= self.nominal_steps / self.steps
         wrap = self.parts.wrap
         if self.way == "naive":
             engine.Sgd = KerasSgd
@@ -112,14 +131,16 @@ class Pruning:
         run, times, fresh = self.run, [], self.run.network._step
         alive, self.forced = run.network.alive.copy(), remove
         read = self.parts.timed("data", lambda: next(self.batches))
+        loop = self.parts.timed("loop", run.step)
         with self._timed_training(times):
             for _ in range(self.steps):
-                run.step(*read())
+                loop(*read())
         usual = np.median(times[1:] or times, axis=0)
         # The first step with a new network traces it.
-        first = self.__dict__.get("stepped") is not fresh
-        self.stepped = fresh
+        first, self.stepped = self.stepped is not fresh, fresh
         parts = self.parts.taken()
+        for part in parts.keys() & {"data", "loop"}:  # Done at every step.
+            parts[part] = [s * self.nominal_steps / self.steps for s in parts[part]]
         if first:
             tracing = parts.setdefault("tracing", [0.0, 0.0])
             for i in (0, 1):

@@ -42,8 +42,10 @@ def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
     ):
         some = (ours, masked, torch_masked, torch_pruned)
         workers = dict(zip(ways, some[: len(ways)], strict=True))
+        rows = []
         for way in ways[:2]:
             told = workers[way].ask("start", **bench_search.settings(config), way=way)
+            rows.append({"way": way, "event": 0, "parts": told["parts"]})
         channels = [np.array(width) for width in told["channels"]]
         for way in ways[2:]:
             workers[way].ask(
@@ -64,7 +66,7 @@ def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
             ]
             return worker.ask("event", remove=gone)
 
-        rows = bench_search.race(workers, told["events"], config, follow)
+        rows += bench_search.race(workers, told["events"], config, follow)
     bench_search.report(rows, config, ways)
 
 
