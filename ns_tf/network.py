@@ -17,6 +17,10 @@ from ns_tf.criteria import Criterion
 from ns_tf.execution import Execution, forget_kernels
 from ns_tf.thinning import Key
 
+# Convolutions of odd widths take up to a third longer (docs/performance.md).
+MULTIPLE = 8
+WIDE = 32  # Filters from which on a few more cost less than that.
+
 
 class PrunableNetwork:
     """A seed network with a state for each of its channels.
@@ -102,10 +106,21 @@ class PrunableNetwork:
                 if key in slots:
                     slots[key].assign(slots[key].numpy() * stay)
 
-    def compact(self) -> None:
-        """Rebuilds the network without its closed channels."""
+    def fast(self) -> np.ndarray:
+        """[n]: what a rebuild had best keep: what is alive, and in wide groups a few
+        closed channels, up to a multiple that convolutions are fast at."""
+        keep = self.alive.copy()
+        for group in self.graph.groups:
+            closed = self.present[group.channels] & ~self.alive[group.channels]
+            count = int(self.alive[group.channels].sum())
+            if count >= WIDE:
+                keep[group.channels[closed][: -count % MULTIPLE]] = True
+        return keep
+
+    def compact(self, keep: np.ndarray | None = None) -> None:
+        """Rebuilds the network without closed channels; or with those of `keep` [n]."""
         arrays, slots = thinning.values(self.model), self._slot_values()
-        was, self.present = self.present, self.alive.copy()
+        was, self.present = self.present, (self.alive if keep is None else keep).copy()
 
         def thinner(values):
             return {

@@ -201,20 +201,21 @@ class _Run:
         return scores
 
     def _rebuild_if_due(self) -> None:
-        """Builds the network anew without its closed channels, where that is due."""
+        """Builds the network anew without closed channels, where that is due."""
         config, network = self.config, self.network
-        if self.finished or np.array_equal(network.alive, network.present):
+        keep = network.alive if config.rebuild == "always" else network.fast()
+        if self.finished or np.array_equal(keep, network.present):
             return
         held, needed = (
             float(self.macs(np.array(self.prunable.count(channels))))
-            for channels in (network.present, network.alive)
+            for channels in (network.present, keep)
         )
         images = config.search_batch * config.steps_per_event
         # A projection that vanishes can make more channels cost less.
         excess = PASSES * max(0.0, held - needed) * images / self.execution.speed
         events = math.ceil((self.left - self.stop_at) / config.filters_per_event)
         if self.rebuilding.due(excess, events):
-            network.compact()
+            network.compact(keep)
 
     def trace(self) -> PruneTrace:
         """What events left, from the first after which every layer had lost some."""

@@ -47,8 +47,8 @@ def rebuilds(monkeypatch):
     seen = []
     compact = network.PrunableNetwork.compact
 
-    def counted(self):
-        compact(self)
+    def counted(self, keep):
+        compact(self, keep)
         seen.append(int(self.present.sum()))
 
     monkeypatch.setattr(network.PrunableNetwork, "compact", counted)
@@ -95,33 +95,33 @@ def vgg11():
 
 
 @pytest.mark.parametrize(
-    "found, widths, config",
+    "found, widths, config, rebuild",
     [
-        (small(chain, (13, 11, 17)), (13, 11, 17), QUICK),
-        (small(residual, (13, 11, 13)), (13, 11, 13), QUICK),
+        (small(chain, (13, 11, 17)), (13, 11, 17), QUICK, "always"),
+        (small(residual, (13, 11, 13)), (13, 11, 13), QUICK, "always"),
+        (small(residual, (13, 11, 13)), (13, 11, 13), QUICK, "pays"),
         (
             vgg11(),
             (5, 7, 11, 13, 17, 11, 13, 7),
             dataclasses.replace(QUICK, stop_fraction=0.28),
+            "pays",
         ),
     ],
-    ids=["chain", "residual", "vgg11"],
+    ids=["chain", "residual", "residual at even widths", "vgg11 at even widths"],
 )
 def test_masked_and_thinned_networks_leave_the_same_trace(
-    found, widths, config, images, float64, rebuilds, monkeypatch
+    found, widths, config, rebuild, images, float64, rebuilds, monkeypatch
 ):
+    monkeypatch.setattr(pruning, "REBUILD_SECONDS", 1e-5)
+    monkeypatch.setattr(network, "WIDE", 3)
+    monkeypatch.setattr(network, "MULTIPLE", 2)
     dataset = images(found.input_shape[0])
-    large = found.architecture.name == "vgg11"
-    if large:  # A second and more each; let a fifth of the removals pay.
-        monkeypatch.setattr(pruning, "REBUILD_SECONDS", 1e-5)
     masked, thinned = (
-        pruning.prune(
-            found, widths, dataset, dataclasses.replace(config, rebuild=rebuild)
-        )
-        for rebuild in ("never", "pays" if large else "always")
+        pruning.prune(found, widths, dataset, dataclasses.replace(config, rebuild=way))
+        for way in ("never", rebuild)
     )
-    assert len(rebuilds) >= 3
-    if large:
+    assert len(rebuilds) >= 2
+    if found.architecture.name == "vgg11":
         assert len(masked.history) >= 20
     np.testing.assert_array_equal(masked.history, thinned.history)
     np.testing.assert_array_equal(masked.widths, thinned.widths)
@@ -139,6 +139,22 @@ def test_one_and_two_replicas_leave_the_same_trace(images, float64):
         for way in (Execution(), mirrored)
     )
     np.testing.assert_array_equal(one.history, two.history)
+
+
+def test_a_rebuild_keeps_closed_channels_up_to_a_fast_width(images):
+    found, widths = small(residual, (43, 37, 43)), (43, 37, 43)
+    run = pruning._Run(found, widths, images(5), QUICK, 0, None)
+    pruned, channels = run.network, run.prunable.widths
+    pruned.close(np.concatenate([channels[0][:1], channels[1][:6], channels[2][:2]]))
+    keep = pruned.fast()
+    assert keep[pruned.alive].all()
+    # 42 -> 43, as there are no more; 31 is not wide; 41 -> 43.
+    assert run.prunable.count(keep) == (43, 31, 43)
+    pruned.compact(keep)
+    pruned.close(channels[0][20:30])
+    assert run.prunable.count(pruned.fast()) == (32, 31, 43)
+    pruned.close(channels[0][30:31])
+    assert run.prunable.count(pruned.fast()) == (31, 31, 43)
 
 
 @pytest.mark.parametrize(
