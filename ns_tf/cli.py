@@ -100,7 +100,7 @@ def _printed_help(arguments: Sequence[str]) -> bool:
     if not full and not any(argument in _HELP for argument in arguments):
         return False
     doc = (sys.modules["__main__"].__doc__ or "").strip()
-    if "python -m" not in doc:
+    if "python " not in doc:
         doc = f"{doc}\n\nUsage: python -m {_name()} [--flag=value ...]".strip()
     told = flags.FLAGS.get_help().strip() if full else flagset.help_text()
     print(doc, *filter(None, [told, None if full else _COMMON]), sep="\n\n")

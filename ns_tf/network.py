@@ -107,8 +107,11 @@ class PrunableNetwork:
                     slots[key].assign(slots[key].numpy() * stay)
 
     def fast(self) -> np.ndarray:
-        """[n]: what a rebuild had best keep: what is alive, and in wide groups a few
-        closed channels, up to a multiple that convolutions are fast at."""
+        """[n] bool: what a rebuild had best keep.
+
+        What is alive; in wide groups a few closed channels as well, up to a multiple
+        that convolutions are fast at.
+        """
         keep = self.alive.copy()
         for group in self.graph.groups:
             closed = self.present[group.channels] & ~self.alive[group.channels]

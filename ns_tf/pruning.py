@@ -244,4 +244,5 @@ class _Run:
         self.rows = [tuple(int(w) for w in row) for row in arrays["history"]]
         self.network.restore(arrays)
         self.steps, self.events = facts["steps"], facts["events"]
-        self.stopped, self.rebuilding.waste = facts["stopped"], facts["waste"]
+        self.stopped = facts["stopped"]
+        self.rebuilding.waste = facts.get("waste", 0.0)  # Older runs have none.

@@ -13,7 +13,7 @@ import pathlib
 import bench_table
 import lockstep
 
-from ns_tf import cli
+from ns_tf import architectures, cli
 from ns_tf.checks import at_least
 from ns_tf.flagset import option
 from ns_tf.progress import Progress
@@ -42,6 +42,7 @@ class BenchConfig:
 
 def main(config: BenchConfig) -> None:
     """Races the ways and prints the table."""
+    architectures.get(config.network)  # Refused here, not by every worker.
     with (
         lockstep.Worker("bench_tf.py") as ours,
         lockstep.Worker("bench_tf.py") as masked,

@@ -8,7 +8,7 @@ import dataclasses
 import lockstep
 import numpy as np
 
-from ns_tf import cli
+from ns_tf import architectures, cli
 from ns_tf.flagset import option
 from ns_tf.progress import Progress
 from ns_tf.registry import unknown
@@ -41,6 +41,7 @@ def main(config: SettingsConfig) -> None:
     for name in config.only:
         if name not in SETTINGS:
             raise unknown("setting", name, SETTINGS)
+    architectures.get(config.network)  # Refused here, not by every worker.
     chosen = {n: SETTINGS[n] for n in ["default", *(config.only or SETTINGS)]}
     for ratio in config.ratios:
         print(f"\n{config.network} x{ratio:g}, batch {config.batch}:")

@@ -18,7 +18,9 @@ import numpy as np
 from ns_tf import cli
 from ns_tf.base import InputError
 from ns_tf.flagset import option
+from ns_tf.registry import unknown
 
+NETWORKS = ("vgg11", "preact_resnet18", "mobilenet_v2")  # Of torch_networks.
 CHAINS = ("vgg11",)  # Networks without shortcuts.
 
 
@@ -31,7 +33,7 @@ class TorchConfig:
 
 def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
     """Races the ways and prints the table."""
-    _check()
+    _check(config.network)
     ways = ["ns_tf", "masked", "torch_masked"]
     ways += ["torch_pruned"] if config.network in CHAINS else []
     with (
@@ -70,7 +72,9 @@ def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
     bench_search.report(rows, config, ways)
 
 
-def _check() -> None:
+def _check(network: str) -> None:
+    if network not in NETWORKS:
+        raise unknown("network", network, NETWORKS)
     try:
         import torch  # noqa: F401
         import torch_pruning  # noqa: F401
