@@ -17,9 +17,9 @@ from ns_tf.criteria import Criterion
 from ns_tf.execution import Execution, forget_kernels
 from ns_tf.thinning import Key
 
-# Convolutions of odd widths take up to a third longer (docs/performance.md).
-MULTIPLE = 8
-WIDE = 32  # Filters from which on a few more cost less than that.
+# Convolutions of odd widths take up to a third longer (docs/performance.md). From so
+# many filters on: a few more, up to a multiple of this, cost less than that.
+MULTIPLES = ((32, 8), (8, 4))
 
 
 class PrunableNetwork:
@@ -109,15 +109,15 @@ class PrunableNetwork:
     def fast(self) -> np.ndarray:
         """[n] bool: what a rebuild had best keep.
 
-        What is alive; in wide groups a few closed channels as well, up to a multiple
-        that convolutions are fast at.
+        What is alive; in wider groups a few closed channels as well, up to a
+        multiple that convolutions are fast at.
         """
         keep = self.alive.copy()
         for group in self.graph.groups:
             closed = self.present[group.channels] & ~self.alive[group.channels]
             count = int(self.alive[group.channels].sum())
-            if count >= WIDE:
-                keep[group.channels[closed][: -count % MULTIPLE]] = True
+            multiple = next((m for least, m in MULTIPLES if count >= least), 1)
+            keep[group.channels[closed][: -count % multiple]] = True
         return keep
 
     def compact(self, keep: np.ndarray | None = None) -> None:

@@ -115,8 +115,7 @@ def test_masked_and_thinned_networks_leave_the_same_trace(
     found, widths, config, rebuild, images, float64, rebuilds, monkeypatch
 ):
     monkeypatch.setattr(pruning, "REBUILD_SECONDS", 1e-5)
-    monkeypatch.setattr(network, "WIDE", 3)
-    monkeypatch.setattr(network, "MULTIPLE", 2)
+    monkeypatch.setattr(network, "MULTIPLES", ((3, 2),))
     dataset = images(found.input_shape[0])
     masked, thinned = (
         pruning.prune(found, widths, dataset, dataclasses.replace(config, rebuild=way))
