@@ -19,6 +19,7 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["ns_tf", "ns_tf.*"]),
+    package_data={"ns_tf": ["page/*"]},
     install_requires=[
         "tensorflow>=2.18",
         "keras>=3.8",

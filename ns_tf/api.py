@@ -106,7 +106,9 @@ def load(run_dir: str | Path) -> Search:
         InputError: no run folder, or a damaged one.
     """
     record = read_search(run_dir)
-    return Search(record, Path(run_dir), python_inputs.saved(record, run_dir))
+    return Search(
+        record, Path(run_dir), python_inputs.saved(record.architecture, run_dir)
+    )
 
 
 def search(

@@ -58,7 +58,7 @@ def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
         if signal.SIGTERM in _handled():
             signal.signal(signal.SIGTERM, _terminate)
         if not _printed_help(sys.argv[1:]):
-            _parse(sys.argv)
+            flagset.parse(sys.argv)
             status = main(*(flagset.read(config) for config in configs))
             _flush()
             return status or 0
@@ -105,33 +105,6 @@ def _printed_help(arguments: Sequence[str]) -> bool:
     told = flags.FLAGS.get_help().strip() if full else flagset.help_text()
     print(doc, *filter(None, [told, None if full else _COMMON]), sep="\n\n")
     return True
-
-
-def _parse(argv: Sequence[str]) -> None:
-    """Parses the command line into absl's flags.
-
-    Raises:
-        InputError: for whatever is wrong with it.
-    """
-    try:
-        rest = flags.FLAGS(argv)[1:]
-    except flags.CantOpenFlagFileError as error:
-        reason = error.__context__
-        raise InputError(
-            f"--flagfile={getattr(reason, 'filename', '')} cannot be read: "
-            f"{getattr(reason, 'strerror', error)}. Check the path; it is relative to "
-            "the working directory."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"A flagfile is no text: {error}.") from error
-    except (flags.Error, ValueError) as error:
-        text = str(error).replace(" ?", "?").rstrip(".")
-        stop = "" if text.endswith("?") else "."
-        raise InputError(f"{text}{stop} See --help.") from error
-    if rest:
-        raise InputError(
-            f"Expected only flags, as --name=value; got {rest[0]!r}. See --help."
-        )
 
 
 def _name() -> str:

@@ -9,13 +9,16 @@ import math
 import re
 from collections.abc import Sequence
 
-from ns_tf import budgets, criteria
+from ns_tf import criteria
 from ns_tf.base import InputError
+from ns_tf.budget_configs import LARGEST_RATIO, BudgetConfig, SolverConfig
 from ns_tf.checks import above_zero, at_least, within
 from ns_tf.flagset import option
 
+__all__ = ["BudgetConfig", "SolverConfig"]  # And what is defined here.
+
 FOLDER_NAME = r"[\w+-][\w.+-]{0,99}"
-LARGEST_RATIO = 100  # No network of the field is wider; a slip of the finger is.
+LARGEST_SEED = 2**32 - 1  # NumPy's.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +57,9 @@ class RunConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class RuntimeConfig:
+class ExecutionConfig:
     """How it runs."""
 
-    seed: int = option(0, "Of weights, order of images and augmentation.")
     strategy: str = option(
         "auto",
         "tf.distribute strategy; auto mirrors over the GPUs if there are several.",
@@ -89,8 +91,19 @@ class RuntimeConfig:
     )
 
     def __post_init__(self):
-        at_least(self, 0, "seed", "threads", "checkpoint_seconds")
-        within(self, 0, 2**32 - 1, "seed")
+        at_least(self, 0, "threads", "checkpoint_seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeConfig(ExecutionConfig):
+    """How it runs."""
+
+    seed: int = option(0, "Of weights, order of images and augmentation.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        at_least(self, 0, "seed")
+        within(self, 0, LARGEST_SEED, "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,62 +196,6 @@ class PruneConfig:
         return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event
 
 
-class _Budgets:
-    """The budget; with several, all hold."""
-
-    def __post_init__(self):
-        at_least(self, 1, "latency_batch", "latency_repeats")
-        at_least(self, 0, "latency_warmup")
-        if self.ratio is not None:
-            above_zero(self, "ratio")
-            within(self, 0, LARGEST_RATIO, "ratio")
-
-    @property
-    def targets(self) -> dict[str, float]:
-        """The budgets given, by name; `ratio` is left to who knows the network."""
-        named = {name: getattr(self, name) for name in budgets.BUDGETS.names()}
-        return {name: value for name, value in named.items() if value is not None}
-
-    @property
-    def measure(self) -> budgets.Measure:
-        """How measured budgets are measured."""
-        return budgets.Measure(
-            self.latency_batch, self.latency_warmup, self.latency_repeats
-        )
-
-
-def _budget_fields() -> list[tuple]:
-    """A field for every registered budget: a new one brings its own flag."""
-    members = [budgets.get(name) for name in budgets.BUDGETS.names()]
-    return [(b.name, float | None, option(None, b.help)) for b in members]
-
-
-BudgetConfig = dataclasses.make_dataclass(
-    "BudgetConfig",
-    [
-        *_budget_fields(),
-        (
-            "ratio",
-            float | None,
-            option(
-                None,
-                "Parameters of the default network with every width times this, at "
-                "most: the paper's r.",
-            ),
-        ),
-        ("round_to", int, option(1, "Widths are multiples of this.")),
-        ("min_width", int, option(1, "Filters that every layer has at least.")),
-        ("max_width", int | None, option(None, "Filters that a layer has at most.")),
-        ("latency_batch", int, option(100, "Images a batch when latency is measured.")),
-        ("latency_warmup", int, option(20, "Batches run before it is measured.")),
-        ("latency_repeats", int, option(80, "Batches that it is the median of.")),
-    ],
-    bases=(_Budgets,),
-    frozen=True,
-    namespace={"__doc__": _Budgets.__doc__, "__module__": __name__},
-)
-
-
 @dataclasses.dataclass(frozen=True)
 class OutputConfig:
     """What is printed."""
@@ -251,13 +208,10 @@ class OutputConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class NetworkConfig:
+class TaskConfig:
     """The network and its data; what is left empty is the search's."""
 
     architecture: str | None = option(None, "As ns_tf.descend takes it.")
-    widths: tuple[int, ...] = option(
-        (), "Filters of every layer, in place of a budget."
-    )
     dataset: str | None = option(None, "As ns_tf.descend takes it.")
     data_dir: str | None = option(
         None, "Where TFDS data sets are prepared.", identity=False
@@ -269,6 +223,15 @@ class NetworkConfig:
         None, "Share of the training images held out where a set has no such split."
     )
     split_seed: int | None = option(None, "Chooses which images these are.")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig(TaskConfig):
+    """The network and its data; what is left empty is the search's."""
+
+    widths: tuple[int, ...] = option(
+        (), "Filters of every layer, in place of a budget."
+    )
     name: str | None = option(
         None,
         "Folder of the training within the run folder; named by method, budget and "
@@ -317,6 +280,11 @@ class TrainConfig:
     warmup_epochs: int = option(0, "Epochs over which the rate first rises from 0.")
     momentum: float = option(0.5, "Momentum of SGD.")
     weight_decay: float = option(5e-4, "Weight decay of SGD.")
+    test_every_epoch: bool = option(
+        False,
+        "Also test after every epoch, for the paper's statistic (the best of them); it "
+        "chooses nothing.",
+    )
 
     def __post_init__(self):
         at_least(self, 1, "epochs", "batch", "rate_divisor")

@@ -212,6 +212,49 @@ def read(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> 
     return config_class(**{f.name: getattr(flag_values, f.name) for f in fields})
 
 
+def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Parses a command line, the command's name first, into the flags.
+
+    Raises:
+        InputError: for whatever is wrong with it.
+    """
+    try:
+        rest = flag_values(argv)[1:]
+    except flags.CantOpenFlagFileError as error:
+        reason = error.__context__
+        raise InputError(
+            f"--flagfile={getattr(reason, 'filename', '')} cannot be read: "
+            f"{getattr(reason, 'strerror', error)}. Check the path; it is relative to "
+            "the working directory."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"A flagfile is no text: {error}.") from error
+    except (flags.Error, ValueError) as error:
+        text = str(error).replace(" ?", "?").rstrip(".")
+        stop = "" if text.endswith("?") else "."
+        raise InputError(f"{text}{stop} See --help.") from error
+    if rest:
+        raise InputError(
+            f"Expected only flags, as --name=value; got {rest[0]!r}. See --help."
+        )
+
+
+def read_file(path: str, *config_classes: type) -> dict[type, Any]:
+    """The configs that a flagfile describes, by class; it may name other flagfiles.
+
+    Raises:
+        InputError: it cannot be read, or has a flag that none of them knows.
+    """
+    values = flags.FlagValues()
+    for one in config_classes:
+        define(one, flag_values=values)
+    try:
+        parse(["flagfile", f"--flagfile={path}"], values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return {one: read(one, flag_values=values) for one in config_classes}
+
+
 def changeable(*config_classes: type) -> set[str]:
     """Names of the options that don't change results (`identity=False`)."""
     found = [option for one in config_classes for option in _options(one)]

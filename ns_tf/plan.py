@@ -21,7 +21,7 @@ def main(
         cli.quiet_tensorflow()
         from ns_tf import python_inputs  # Only to measure: plans need no Keras.
 
-        builder = python_inputs.saved(search, run.run_dir)
+        builder = python_inputs.saved(search.architecture, run.run_dir)
     options = plans.options(budget, curve)
     made = plans.make_plan(search, budget.targets, builder=builder, **options)
     if output.output == "json":

@@ -157,17 +157,17 @@ def make_plan(
     """
     if iteration is not None:
         _check_iteration(method, iteration)
-    targets = _with_ratio(search, targets, ratio)
-    costs = {name: _cost(search, name, measure, builder) for name in targets}
-    state = None if method == "uniform" else search.state(iteration)
-    scaled = scaling.at_cost(
+    scaled = solve(
+        search,
         curve(search, method, iteration),
-        costs,
-        targets,
+        with_ratio(search, targets, ratio),
+        measure=measure,
+        builder=builder,
         round_to=round_to,
         min_width=min_width,
         max_width=max_width,
     )
+    state = None if method == "uniform" else search.state(iteration)
     widths = np.array(scaled.widths)
     return Plan(
         architecture=search.architecture,
@@ -182,6 +182,32 @@ def make_plan(
         tau_range=state.law.tau_range if method == "neuralscale" else None,
         builder=builder,
     )
+
+
+def solve(
+    search: SearchRecord,
+    along: Curve,
+    targets: Mapping[str, float],
+    *,
+    measure: budgets.Measure | None = None,
+    builder: Any = None,
+    **options: Any,
+) -> Scaling:
+    """The widths on a curve that meet these budgets.
+
+    Args:
+        search: Whose network's costs are counted.
+        along: tau -> widths.
+        targets: Budgets by name; all hold.
+        measure: How measured budgets are measured.
+        builder: The architecture, if it has no name to find it by.
+        **options: Of `scaling.at_cost`.
+
+    Raises:
+        InputError: unknown or impossible budget.
+    """
+    costs = {name: _cost(search, name, measure, builder) for name in targets}
+    return scaling.at_cost(along, costs, targets, **options)
 
 
 def _check_iteration(method: str, iteration: Any) -> None:
@@ -238,7 +264,14 @@ def _half(search: SearchRecord, iteration: int | None) -> Widths:
     )
 
 
-def _with_ratio(search, targets, ratio) -> dict[str, float]:
+def with_ratio(
+    search: SearchRecord, targets: Mapping[str, float], ratio: float | None
+) -> dict[str, float]:
+    """The budgets, the paper's r among them as the parameters that it means.
+
+    Raises:
+        InputError: none is given.
+    """
     targets = dict(targets)
     if ratio is not None:
         widths = scaling.floor_ratio(search.default_widths, ratio)

@@ -1,5 +1,6 @@
-"""Figures from records, as PNG files."""
+"""Figures from records."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,14 @@ from ns_tf.base import PruneTrace, ScalingLaw
 _BEYOND = 4.0  # The law is drawn to this factor outside the recorded tau.
 
 
-def growth(trace: PruneTrace, law: ScalingLaw, names: Sequence[str], path) -> None:
+def growth(
+    trace: PruneTrace,
+    law: ScalingLaw,
+    names: Sequence[str],
+    path,
+    *,
+    format: str = "png",
+) -> None:
     """Every layer's width over tau, log-log: what was recorded, and the fitted law.
 
     One panel a layer, all with the same span, so that slopes compare: the slope is
@@ -21,7 +29,8 @@ def growth(trace: PruneTrace, law: ScalingLaw, names: Sequence[str], path) -> No
         trace: widths [steps, layers] over tau [steps].
         law: Fitted to the trace.
         names: Of the layers [layers].
-        path: Where the PNG goes.
+        path: Where the picture goes.
+        format: "png" or "svg".
     """
     layers = len(names)
     columns = min(layers, 4 if layers <= 8 else 5)
@@ -47,16 +56,19 @@ def growth(trace: PruneTrace, law: ScalingLaw, names: Sequence[str], path) -> No
     figure.legend(
         handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=9
     )
-    figure.savefig(path, format="png", dpi=130)
+    figure.savefig(path, format=format, dpi=130)
 
 
-def descent(widths_by_iteration, names: Sequence[str], path) -> None:
+def descent(
+    widths_by_iteration, names: Sequence[str], path, *, format: str = "png"
+) -> None:
     """Widths by iteration as a table in colours: how far each is from iteration 1.
 
     Args:
         widths_by_iteration: Whole widths [iterations, layers].
         names: Of the layers [layers].
-        path: Where the PNG goes.
+        path: Where the picture goes.
+        format: "png" or "svg".
     """
     widths = np.asarray(widths_by_iteration)
     iterations, layers = widths.shape
@@ -91,7 +103,70 @@ def descent(widths_by_iteration, names: Sequence[str], path) -> None:
     bar.ax.set_yticklabels([_times(tick) for tick in ticks], fontsize=8)
     bar.set_label("width relative to iteration 1", fontsize=9)
     bar.outline.set_visible(False)
-    figure.savefig(path, format="png", dpi=130)
+    figure.savefig(path, format=format, dpi=130)
+
+
+_AXES = {
+    "params": "trainable parameters",
+    "macs": "multiply-adds of one image",
+    "latency_ms": "latency of a forward pass, ms",
+}
+
+
+def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
+    """Test accuracy over a cost, a line a method, error bars over the seeds.
+
+    Args:
+        rows: Of `ns_tf.verdicts.Row`.
+        axis: "params", "macs" or "latency_ms".
+        path: Where the picture goes.
+        format: "png" or "svg".
+    """
+    from matplotlib import ticker
+
+    figure = _figure(6.4, 4.2)
+    panel = figure.subplots()
+    markers = itertools.cycle("osD^vP*X<>")
+    for method in dict.fromkeys(row.method for row in rows):
+        line = [row for row in rows if row.method == method and row.accuracies]
+        if not line:
+            continue
+        line.sort(key=lambda row: getattr(row, axis))
+        statistics = 100 * np.array([row.accuracy for row in line])
+        panel.errorbar(
+            [getattr(row, axis) for row in line],
+            statistics[:, 0],
+            yerr=statistics[:, 1],
+            label=method,
+            marker=next(markers),
+            ms=5,
+            lw=1.2,
+            capsize=3,
+        )
+    panel.set_xscale("log")
+    values = sorted({getattr(row, axis) for row in rows})
+    if max(values) < 10 * min(values):  # Else the decades are labels enough.
+        low, high = min(values) / 1.25, max(values) * 1.25
+        panel.set_xlim(low, high)
+        panel.set_xticks(_round_ticks(low, high))
+        panel.xaxis.set_minor_locator(ticker.NullLocator())
+    panel.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+    panel.set_xlabel(_AXES[axis], fontsize=9)
+    panel.set_ylabel("test accuracy, %", fontsize=9)
+    panel.tick_params(labelsize=8)
+    panel.grid(color="0.9", lw=0.7)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    figure.savefig(path, format=format, dpi=130)
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """A few round numbers between."""
+    from matplotlib import ticker
+
+    ticks = ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _draw_layer(panel: Any, trace: PruneTrace, law: ScalingLaw, layer: int) -> None:

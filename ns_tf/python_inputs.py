@@ -16,7 +16,6 @@ from ns_tf import datasets, pipeline, records
 from ns_tf.architectures import from_model
 from ns_tf.base import Architecture, InputError
 from ns_tf.channels import functional, trace
-from ns_tf.runs import SearchRecord
 
 PREFIX = "python:"
 MODEL = "model.keras"
@@ -55,16 +54,20 @@ def save(found: Architecture, folder: Path) -> None:
         save_model(found.source, folder / MODEL)
 
 
-def saved(record: SearchRecord, folder: str | Path) -> Architecture | None:
-    """The architecture of a search of a Python model; None for one with a name.
+def saved(name: str, folder: str | Path) -> Architecture | None:
+    """The architecture of a Python model that `save` kept; None for one with a name.
+
+    Args:
+        name: As the search calls it.
+        folder: The run folder.
 
     Raises:
         InputError: if the run folder has lost the model.
     """
-    if not record.architecture.startswith(PREFIX):
+    if not name.startswith(PREFIX):
         return None
     model = from_model.load(str(Path(folder) / MODEL)).source
-    return from_model.from_model(model, record.architecture)
+    return from_model.from_model(model, name)
 
 
 def save_model(model: keras.Model, path: Path) -> None:

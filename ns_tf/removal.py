@@ -78,6 +78,22 @@ def choose(
     return np.array(chosen + _follow(scores, alive, prunable, widths))
 
 
+def down_to(scores: np.ndarray, prunable: Prunable, widths: Widths) -> np.ndarray:
+    """[n] bool: the best channels of every layer, as many as its width says.
+
+    Args:
+        scores: [n], higher is kept.
+        prunable: Which channels the widths count, and what follows them.
+        widths: At most what there is.
+    """
+    keep = np.ones(len(scores), bool)
+    for channels, width in zip(prunable.widths, widths, strict=True):
+        order = np.argsort(scores[channels], kind="stable")
+        keep[channels[order[: len(channels) - width]]] = False
+    keep[_follow(scores, keep, prunable, np.array(widths))] = False
+    return keep
+
+
 def _layer_shares(scores, alive, prunable) -> np.ndarray:
     """Scores of one layer's scale made comparable between layers."""
     shares = scores.copy()

@@ -210,7 +210,7 @@ def inherit(
     """
     old = _old_numbers(graph, keep, thin_graph)
     arrays = values(model)
-    follows = _crossings(graph)
+    follows = crossings(graph)
     epsilon = {layer.name: getattr(layer, "epsilon", 0.0) for layer in thin.layers}
     for (layer, name), variable in weights(thin).items():
         axes = graph.axes.get((layer, name), ())
@@ -234,7 +234,7 @@ def _old_numbers(graph, keep, thin_graph) -> np.ndarray:
     return old
 
 
-def _crossings(graph: ChannelGraph) -> dict[int, int]:
+def crossings(graph: ChannelGraph) -> dict[int, int]:
     """Channel -> the channel of another group that an identity adds to it."""
     return {
         int(target): int(source)

@@ -1,6 +1,7 @@
 """Training one network from scratch: what found widths are judged by."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ class Epoch:
     train_loss: float
     validation_loss: float
     validation_accuracy: float
+    test_accuracy: float | None = None  # If every epoch was tested.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +34,15 @@ class TrainResult:
     model: keras.Model  # With the weights of the best epoch on validation images.
     history: tuple[Epoch, ...]
     best_epoch: int  # The first with the highest validation accuracy.
-    test_accuracy: float  # Of the best epoch; test images are read this once.
+    test_accuracy: float  # Of the best epoch; test images are read this once,
     test_loss: float
+    seconds: float  # Wall time of the training, evaluation included.
+
+    @property
+    def best_test_accuracy(self) -> float | None:
+        """The paper's statistic, the best epoch on test images, if all were tested."""
+        tested = [epoch.test_accuracy for epoch in self.history]
+        return None if None in tested else max(tested)
 
 
 def train(
@@ -66,6 +75,7 @@ def train(
     run = _Training(build, dataset, config, seed, execution)
     if checkpoint:
         checkpoint.restore(run.restore)
+    run.clock.start()
     with progress(run.total, label=label, unit="steps", initial=run.steps) as bar:
         for images, labels in run.batches():
             if run.steps >= run.total:
@@ -99,6 +109,23 @@ def evaluator(model: keras.Model) -> Callable[..., tuple[float, float]]:
     return evaluate
 
 
+class _Clock:
+    """Seconds of work, over all the processes that did a part of it."""
+
+    def __init__(self, before: float = 0.0):
+        self._before = before
+        self._begun = time.monotonic()
+
+    def start(self) -> None:
+        """Begins to count this process's part."""
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """All so far."""
+        return self._before + time.monotonic() - self._begun
+
+
 class _Training:
     """A training run, between any two steps."""
 
@@ -126,6 +153,7 @@ class _Training:
         self.evaluate = evaluator(self.model)
         self.steps = 0
         self.losses = engine.Losses()
+        self.clock = _Clock()
         self.history: list[Epoch] = []
         self.best: dict[thinning.Key, np.ndarray] = {}
 
@@ -161,7 +189,10 @@ class _Training:
         train_loss = self.losses.total() / self.epoch_steps
         self.losses.start()
         best = max((e.validation_accuracy for e in self.history), default=-1.0)
-        self.history.append(Epoch(epoch, rate, train_loss, loss, accuracy))
+        tested = None
+        if self.config.test_every_epoch:
+            _, tested = self.evaluate(self.dataset, "test", self.config.batch)
+        self.history.append(Epoch(epoch, rate, train_loss, loss, accuracy, tested))
         if accuracy > best:
             self.best = thinning.values(self.model)
 
@@ -170,7 +201,14 @@ class _Training:
         thinning.assign(self.model, self.best)
         loss, accuracy = self.evaluate(self.dataset, "test", self.config.batch)
         best = max(self.history, key=lambda epoch: epoch.validation_accuracy)
-        return TrainResult(self.model, tuple(self.history), best.epoch, accuracy, loss)
+        return TrainResult(
+            self.model,
+            tuple(self.history),
+            best.epoch,
+            accuracy,
+            loss,
+            self.clock.seconds,
+        )
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and facts to go on from."""
@@ -182,6 +220,7 @@ class _Training:
         facts = {
             "steps": self.steps,
             "loss": self.losses.total(),
+            "seconds": self.clock.seconds,
             "history": [dataclasses.asdict(epoch) for epoch in self.history],
         }
         return arrays, facts
@@ -202,4 +241,5 @@ class _Training:
         self.best = kinds["best"]
         self.steps = facts["steps"]
         self.losses.start(facts["loss"])
+        self.clock = _Clock(facts.get("seconds", 0.0))  # Older trainings have none.
         self.history = [Epoch(**epoch) for epoch in facts["history"]]

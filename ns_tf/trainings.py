@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from ns_tf import (
@@ -21,13 +23,109 @@ from ns_tf import (
     structure,
     training,
 )
-from ns_tf.base import InputError, check_widths
+from ns_tf.base import InputError, Widths, check_widths
 from ns_tf.budgets import exact_costs
 from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
 
 RESULT = "result.json"
 MODEL = "model.keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One network that is to be trained, in a folder of its own."""
+
+    folder: Path
+    structure: structure.Structure
+    widths: Widths
+    dataset: pipeline.Dataset
+    train: configs.TrainConfig
+    runtime: configs.RuntimeConfig
+    execution: Execution
+    configs: tuple  # Kept as the folder's flags; other flags are refused.
+    start: Callable[[], keras.Model] | None = None  # Not with fresh weights, but so.
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What the network costs, by budget."""
+        return costs(self.structure, self.widths)
+
+    def check(self) -> None:
+        """Refuses what cannot be trained, before anything is written.
+
+        Raises:
+            InputError: the network, or the batch, does not fit.
+        """
+        self.execution.check(lambda: self.structure.build(self.widths))
+        pipeline.steps_per_epoch(self.dataset, self.train.batch)
+
+    def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
+        """Trains, or goes on; what `result.json` holds."""
+        text = flagset.as_flagfile(self.configs)
+        compare = flagset.comparison(*(type(config) for config in self.configs))
+        with records.open_run(
+            self.folder, text, compare=compare, what="training"
+        ) as run:
+            if (run / RESULT).exists():
+                return read_result(self.folder)
+            checkpoint = runs.Checkpoint(
+                run / "checkpoint.npz",
+                seconds=self.runtime.checkpoint_seconds,
+                stop=stop,
+            )
+            trained = training.train(
+                self.start or (lambda: self.structure.build(self.widths)),
+                self.dataset,
+                self.train,
+                seed=self.runtime.seed,
+                execution=self.execution,
+                progress=scalars.logged(progress, run / "logs"),
+                checkpoint=checkpoint,
+                label=self.folder.name,
+            )
+            result = self._write(run, trained)
+            checkpoint.remove()
+        return result
+
+    def _write(self, run, trained: training.TrainResult) -> dict[str, Any]:
+        """History, model and result; the result last, which says that it is done."""
+        rows = [dataclasses.astuple(epoch) for epoch in trained.history]
+        header = [field.name for field in dataclasses.fields(training.Epoch)]
+        records.write_csv(run / "history.csv", header, rows)
+        best = trained.history[trained.best_epoch - 1]
+        python_inputs.save_model(trained.model, run / MODEL)
+        result = {
+            "version": 1,
+            "architecture": self.structure.architecture.name,
+            "dataset": self.dataset.name,
+            "widths": list(self.widths),
+            **self.facts,
+            "seed": self.runtime.seed,
+            "epochs": self.train.epochs,
+            "best_epoch": trained.best_epoch,
+            "validation_accuracy": best.validation_accuracy,
+            "test_accuracy": trained.test_accuracy,
+            "test_loss": trained.test_loss,
+            "best_test_accuracy": trained.best_test_accuracy,
+            "seconds": round(trained.seconds, 3),
+        }
+        records.write_json(run / RESULT, result)
+        return result
+
+
+def costs(found: structure.Structure, widths: Widths) -> dict[str, int]:
+    """What the network of these widths costs, by exact budget."""
+    return {n: int(c(np.array(widths))) for n, c in exact_costs(found).items()}
+
+
+def read_result(folder: str | Path) -> dict[str, Any]:
+    """What a finished training wrote.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    return records.read_json(Path(folder) / RESULT, what="result", version=1)
 
 
 class TrainRun:
@@ -43,78 +141,30 @@ class TrainRun:
     """
 
     def __init__(self, run_dir, network, budget, curve, train, runtime):
-        self.configs = (network, budget, curve, train, runtime)
-        self.train, self.runtime = train, runtime
-        self.execution = Execution.of(runtime)  # Before TensorFlow starts.
-        search = _search_in(run_dir)
-        network = _completed(network, search, Path(run_dir))
-        self.architecture = (
-            python_inputs.saved(search, run_dir)
-            if search and network.architecture == search.architecture
-            else None
-        ) or architectures.get(network.architecture)
-        self.dataset = api.load_dataset(_data_config(network))
-        self.structure = structure.analyse(
-            self.architecture, self.dataset.image_shape, self.dataset.classes
-        )
+        given = (network, budget, curve, train, runtime)
+        execution = Execution.of(runtime)  # Before TensorFlow starts.
+        search = search_in(run_dir)
+        network = completed(network, search, Path(run_dir))
+        self.architecture, self.structure, dataset = task(network, Path(run_dir))
         self.widths = self._widths(network, budget, curve, search)
-        self.execution.check(lambda: self.structure.build(self.widths))
-        pipeline.steps_per_epoch(self.dataset, train.batch)
-        costs = exact_costs(self.structure)
-        self.facts = {n: int(c(np.array(self.widths))) for n, c in costs.items()}
         self.name = network.name or _name(network, budget, curve, runtime.seed)
         self.folder = Path(run_dir) / "train" / self.name
+        self.job = Job(
+            self.folder,
+            self.structure,
+            self.widths,
+            dataset,
+            train,
+            runtime,
+            execution,
+            given,
+        )
+        self.job.check()
+        self.facts = self.job.facts
 
     def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
         """Trains, or goes on; what `result.json` holds."""
-        text = flagset.as_flagfile(self.configs)
-        compare = flagset.comparison(*(type(config) for config in self.configs))
-        with records.open_run(
-            self.folder, text, compare=compare, what="training"
-        ) as run:
-            if (run / RESULT).exists():
-                return records.read_json(run / RESULT, what="result", version=1)
-            checkpoint = runs.Checkpoint(
-                run / "checkpoint.npz",
-                seconds=self.runtime.checkpoint_seconds,
-                stop=stop,
-            )
-            trained = training.train(
-                lambda: self.structure.build(self.widths),
-                self.dataset,
-                self.train,
-                seed=self.runtime.seed,
-                execution=self.execution,
-                progress=scalars.logged(progress, run / "logs"),
-                checkpoint=checkpoint,
-                label=self.name,
-            )
-            result = self._write(run, trained)
-            checkpoint.remove()
-        return result
-
-    def _write(self, run, trained: training.TrainResult) -> dict[str, Any]:
-        """History, model and result; the result last, which says that it is done."""
-        rows = [dataclasses.astuple(epoch) for epoch in trained.history]
-        header = [field.name for field in dataclasses.fields(training.Epoch)]
-        records.write_csv(run / "history.csv", header, rows)
-        best = trained.history[trained.best_epoch - 1]
-        python_inputs.save_model(trained.model, run / MODEL)
-        result = {
-            "version": 1,
-            "architecture": self.architecture.name,
-            "dataset": self.dataset.name,
-            "widths": list(self.widths),
-            **self.facts,
-            "seed": self.runtime.seed,
-            "epochs": self.train.epochs,
-            "best_epoch": trained.best_epoch,
-            "validation_accuracy": best.validation_accuracy,
-            "test_accuracy": trained.test_accuracy,
-            "test_loss": trained.test_loss,
-        }
-        records.write_json(run / RESULT, result)
-        return result
+        return self.job.go(progress=progress, stop=stop)
 
     def _widths(self, network, budget, curve, search):
         if network.widths:
@@ -129,25 +179,51 @@ class TrainRun:
                     "(ns_tf.descend), give --widths, or --method=uniform with a budget."
                 )
             default = self.architecture.widths
-            search = runs.new_search(self.structure, self.dataset.name, default)
+            search = runs.new_search(self.structure, "", default)
         given = plans.options(budget, curve)
         return plans.make_plan(search, budget.targets, **given).widths
 
 
-def _search_in(run_dir) -> runs.SearchRecord | None:
+def task(network: configs.TaskConfig, folder: Path):
+    """(architecture, structure, data set) of complete settings.
+
+    Args:
+        network: From `completed`.
+        folder: Where the model lies, if the architecture came from Python.
+
+    Raises:
+        InputError: any of them cannot be had.
+    """
+    found = python_inputs.saved(network.architecture, folder)
+    found = found or architectures.get(network.architecture)
+    dataset = api.load_dataset(_data_config(network))
+    analysed = structure.analyse(found, dataset.image_shape, dataset.classes)
+    return found, analysed, dataset
+
+
+def search_in(run_dir) -> runs.SearchRecord | None:
     """The search in the folder; None where nothing was ever searched."""
     if (Path(run_dir) / runs.DESCENT).exists():
         return runs.read_search(run_dir)
     return None
 
 
-def _completed(network: configs.NetworkConfig, search, run_dir: Path):
-    """The network's settings, those left empty taken from the search."""
+def completed(network: configs.TaskConfig, search, run_dir: Path):
+    """The network's settings, those left empty taken from the search.
+
+    Args:
+        network: As the flags give it.
+        search: The search, if there is one.
+        run_dir: Its folder.
+
+    Raises:
+        InputError: architecture or data set are known from nowhere.
+    """
     given = dataclasses.asdict(network)
     if search is not None:
         if given["dataset"] is None and search.dataset.startswith(python_inputs.PREFIX):
             raise InputError(
-                "The search had its data from Python, so ns_tf.train does not have it. "
+                "The search had its data from Python, so no command has it. "
                 "Give --dataset, or train plan.build() in Python."
             )
         searched = _searched(search, run_dir)
@@ -158,7 +234,7 @@ def _completed(network: configs.NetworkConfig, search, run_dir: Path):
                 f"{run_dir} holds no search, so say what to train: --architecture, "
                 f"--dataset, and --widths or a budget; --{name} is missing."
             )
-    return configs.NetworkConfig(**given)
+    return dataclasses.replace(network, **given)
 
 
 def _searched(search: runs.SearchRecord, run_dir: Path) -> dict[str, Any]:
@@ -172,7 +248,7 @@ def _searched(search: runs.SearchRecord, run_dir: Path) -> dict[str, Any]:
     return {**settings, "architecture": search.architecture}
 
 
-def _data_config(network: configs.NetworkConfig) -> configs.DataConfig:
+def _data_config(network: configs.TaskConfig) -> configs.DataConfig:
     names = [field.name for field in dataclasses.fields(configs.DataConfig)]
     given = {name: getattr(network, name) for name in names}
     return configs.DataConfig(**{n: v for n, v in given.items() if v is not None})

@@ -1,6 +1,11 @@
 """What all tests share: two CPU devices, a seeded generator, small networks."""
 
+import importlib
 import os
+import shutil
+import signal
+import sys
+from pathlib import Path
 
 # Before TensorFlow is imported; as the commands have it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +15,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
+from verbs import SMOKE, configs_of
+
+from ns_tf import cli, flagset
 
 # Two devices, so that a strategy with two replicas can run anywhere. They have to be
 # there before TensorFlow starts.
@@ -204,3 +213,73 @@ HANDMADE = {
         operators,
     )
 }
+
+
+# Commands, run inside this process.
+
+
+@pytest.fixture(scope="session")
+def flags_of():
+    """A context with the verb's flags in absl's global set, which is left clean."""
+
+    class Defined:
+        def __init__(self, verb):
+            self.configs = configs_of(verb)
+
+        def __enter__(self):
+            self.before = set(flags.FLAGS)
+            for config in self.configs:
+                flagset.define(config)
+            return self.configs
+
+        def __exit__(self, *exception):
+            flags.FLAGS.unparse_flags()
+            for name in set(flags.FLAGS) - self.before:
+                delattr(flags.FLAGS, name)
+
+    return Defined
+
+
+@pytest.fixture(scope="session")
+def status(flags_of):
+    """Runs a verb as `python -m ns_tf.verb` does, up to its exit code."""
+
+    def status(verb, *arguments):
+        main = importlib.import_module(f"ns_tf.{verb}").main
+        argv, signums = sys.argv, (signal.SIGINT, signal.SIGTERM)
+        handlers = {signum: signal.getsignal(signum) for signum in signums}
+        sys.argv = [verb, *map(str, arguments)]
+        try:
+            with flags_of(verb) as configs:
+                return cli._status(main, configs)
+        finally:
+            sys.argv = argv
+            for signum, handler in handlers.items():
+                signal.signal(signum, handler)
+
+    return status
+
+
+@pytest.fixture
+def command(status, capfd):
+    """Runs a verb: exit code, standard output, standard error."""
+
+    def command(verb, *arguments):
+        capfd.readouterr()
+        return status(verb, *arguments), *capfd.readouterr()
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def searched(status, tmp_path_factory):
+    """A run folder with a finished search; to be read only."""
+    folder = tmp_path_factory.mktemp("searched") / "run"
+    assert status("descend", *SMOKE, f"--run_dir={folder}") == 0
+    return folder
+
+
+@pytest.fixture
+def copied(searched, tmp_path):
+    """A copy of that run folder, to be damaged."""
+    return Path(shutil.copytree(searched, tmp_path / "copied"))

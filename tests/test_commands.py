@@ -4,110 +4,23 @@ Verbs run inside this process, which pays for TensorFlow once; what needs a proc
 its own (`--help`, what is imported) gets one.
 """
 
-import importlib
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import time
-import typing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
+from verbs import PLAIN, ROOT, SHORT, SMOKE, contents, refused
 
-from ns_tf import architectures, cli, flagset, records
+from ns_tf import architectures, flagset, records
 
-ROOT = Path(__file__).parents[1]
-FLAGFILES = sorted((ROOT / "flags").glob("*.flags"))
-VERBS = ("descend", "plan", "train")
-SMOKE = (
-    f"--flagfile={ROOT}/flags/smoke.flags",
-    "--widths=8,8,8,8,8,8,8,8",
-    "--filters_per_event=2",
-    "--steps_per_event=1",
-    "--pretrain_rate=0.05",
-)
-SHORT = ("--epochs=1", "--batch=700")
-PLAIN = ("--architecture=vgg11", "--dataset=digits", *SHORT)
-
-
-def configs_of(verb):
-    """The config classes that the verb's main takes, in order."""
-    hints = typing.get_type_hints(importlib.import_module(f"ns_tf.{verb}").main)
-    return [kind for name, kind in hints.items() if name != "return"]
-
-
-@pytest.fixture(scope="session")
-def flags_of():
-    """A context with the verb's flags in absl's global set, which is left clean."""
-
-    class Defined:
-        def __init__(self, verb):
-            self.configs = configs_of(verb)
-
-        def __enter__(self):
-            self.before = set(flags.FLAGS)
-            for config in self.configs:
-                flagset.define(config)
-            return self.configs
-
-        def __exit__(self, *exception):
-            flags.FLAGS.unparse_flags()
-            for name in set(flags.FLAGS) - self.before:
-                delattr(flags.FLAGS, name)
-
-    return Defined
-
-
-@pytest.fixture(scope="session")
-def status(flags_of):
-    """Runs a verb as `python -m ns_tf.verb` does, up to its exit code."""
-
-    def status(verb, *arguments):
-        main = importlib.import_module(f"ns_tf.{verb}").main
-        argv, signums = sys.argv, (signal.SIGINT, signal.SIGTERM)
-        handlers = {signum: signal.getsignal(signum) for signum in signums}
-        sys.argv = [verb, *map(str, arguments)]
-        try:
-            with flags_of(verb) as configs:
-                return cli._status(main, configs)
-        finally:
-            sys.argv = argv
-            for signum, handler in handlers.items():
-                signal.signal(signum, handler)
-
-    return status
-
-
-@pytest.fixture
-def command(status, capfd):
-    """Runs a verb: exit code, standard output, standard error."""
-
-    def command(verb, *arguments):
-        capfd.readouterr()
-        return status(verb, *arguments), *capfd.readouterr()
-
-    return command
-
-
-@pytest.fixture(scope="session")
-def searched(status, tmp_path_factory):
-    """A run folder with a finished search; to be read only."""
-    folder = tmp_path_factory.mktemp("searched") / "run"
-    assert status("descend", *SMOKE, f"--run_dir={folder}") == 0
-    return folder
-
-
-@pytest.fixture
-def copied(searched, tmp_path):
-    """A copy of that run folder, to be damaged."""
-    return Path(shutil.copytree(searched, tmp_path / "copied"))
+FLAGFILES = sorted((ROOT / "flags").rglob("*.flags"))
+VERBS = ("descend", "plan", "train", "compare", "report")
 
 
 @pytest.fixture(scope="session")
@@ -128,24 +41,6 @@ def pictures(tmp_path_factory):
     broken = root / "broken" / "b" / "3.png"
     broken.write_bytes(broken.read_bytes()[:500])
     return root
-
-
-def contents(folder):
-    """Everything below the folder: path -> bytes."""
-    files = (path for path in Path(folder).rglob("*") if path.is_file())
-    return {str(p): p.read_bytes() for p in files if p.name != ".lock"}
-
-
-def refused(result, *told):
-    """Checks that the command refused its input in one line that says these things."""
-    code, _, err = result
-    assert code == 2, err
-    assert err.count("\n") == 1, err
-    assert err.endswith("\n")
-    assert "Traceback" not in err
-    assert "--debug" not in err, "an error that nobody foresaw"
-    for words in told:
-        assert words in err
 
 
 # A new user's and a hostile user's flags, and what the one line has to say.
@@ -705,11 +600,11 @@ def test_a_flagfile_parses_and_its_head_has_the_command(path, flags_of, monkeypa
         assert re.search(r"Included by .*command: see there", header)
     verb, arguments = found.groups() if found else ("descend", "")
     if found:
-        assert f"--flagfile=flags/{path.name}" in arguments
+        assert f"--flagfile={path.relative_to(ROOT)}" in arguments
         assert "--run_dir=" in arguments
         assert "Takes:" in header
     with flags_of(verb) as configs:
-        cli._parse([verb, f"--flagfile={path}", *arguments.split(), "--run_dir=x"])
+        flagset.parse([verb, f"--flagfile={path}", *arguments.split(), "--run_dir=x"])
         made = [flagset.read(config) for config in configs]
     named = [config.architecture for config in made if hasattr(config, "architecture")]
     for name in filter(None, named):

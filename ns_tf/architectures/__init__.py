@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from ns_tf import registry
 from ns_tf.base import Architecture, InputError
 
+# What a residual block's shortcut is where it could be either.
+IDENTITY, CONVOLUTION = "identity", "convolution"
+
 ARCHITECTURES = registry.Registry("architecture", __name__)
 
 
@@ -64,3 +67,15 @@ def check_stride(name: str, value: int) -> None:
     """
     if type(value) is not int or value not in (1, 2):
         raise InputError(f"{name} is a stride, 1 or 2; got {value!r}.")
+
+
+def check_shortcuts(value: str) -> None:
+    """Checks a builder's option `shortcuts`.
+
+    Raises:
+        InputError: if it is not "identity" or "convolution".
+    """
+    if value not in (IDENTITY, CONVOLUTION):
+        raise InputError(
+            f"shortcuts are {IDENTITY!r} or {CONVOLUTION!r}; got {value!r}."
+        )

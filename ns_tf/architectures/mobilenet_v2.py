@@ -2,7 +2,7 @@
 
 import keras
 
-from ns_tf.architectures import architecture, check_stride
+from ns_tf.architectures import IDENTITY, architecture, check_shortcuts, check_stride
 from ns_tf.blocks import batch_norm, conv, depthwise
 
 STAGES = ((1, 1, 1), (6, 2, 2), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))
@@ -21,14 +21,16 @@ DEFAULT = (
 
 
 @architecture("mobilenet_v2", widths=DEFAULT)
-def mobilenet_v2(widths, *, input_shape, classes, late_stride=1):
+def mobilenet_v2(widths, *, input_shape, classes, late_stride=1, shortcuts=IDENTITY):
     """3x3 conv, 17 bottlenecks, 1x1 conv, average, 1x1 conv to the classes.
 
     `widths` are the stem's, the bottlenecks' outputs and the last convolution's; an
     expansion is 6 (in the first bottleneck 1) times its input. `late_stride` is the
-    fifth stage's stride: 1 for CIFAR, 2 for TinyImageNet.
+    fifth stage's stride: 1 for CIFAR, 2 for TinyImageNet. `shortcuts="convolution"`
+    puts a convolution where an identity would do (the paper's ConvCut).
     """
     check_stride("late_stride", late_stride)
+    check_shortcuts(shortcuts)
     x = image = keras.Input(input_shape, name="image")
     x = _conv_bn(x, widths[0], 3, name="stem")
     x = keras.layers.ReLU(6.0, name="stem_relu")(x)
@@ -41,6 +43,7 @@ def mobilenet_v2(widths, *, input_shape, classes, late_stride=1):
                 next(outputs),
                 expansion,
                 stride=first if block == 0 else 1,
+                shortcuts=shortcuts,
                 name=f"stage{stage + 1}_block{block + 1}",
             )
     x = _conv_bn(x, widths[-1], 1, name="last")
@@ -52,14 +55,16 @@ def mobilenet_v2(widths, *, input_shape, classes, late_stride=1):
     return keras.Model(image, x, name="mobilenet_v2")
 
 
-def _bottleneck(x, width: int, expansion: int, *, stride: int, name: str):
+def _bottleneck(
+    x, width: int, expansion: int, *, stride: int, shortcuts: str, name: str
+):
     """Expand, filter each channel, project to `width`, add a shortcut; no ReLU after.
 
     The shortcut is x itself, or a 1x1 convolution with batch norm where the bottleneck
     changes the image's size or the width.
     """
     shortcut = x
-    if stride != 1 or x.shape[-1] != width:
+    if stride != 1 or x.shape[-1] != width or shortcuts != IDENTITY:
         shortcut = _conv_bn(x, width, 1, stride=stride, name=f"{name}_shortcut")
     y = _conv_bn(x, expansion * x.shape[-1], 1, name=f"{name}_expand")
     y = keras.layers.ReLU(6.0, name=f"{name}_expand_relu")(y)

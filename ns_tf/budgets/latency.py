@@ -40,6 +40,17 @@ def timings(
         warmup: Passes that are not timed; the first one also traces.
         repeats: Passes that are timed.
     """
+    timed = forward_pass(model, input_shape, batch)
+    for _ in range(max(warmup, 1)):
+        timed()
+    return np.array([timed() for _ in range(repeats)])
+
+
+def forward_pass(model, input_shape: tuple[int, int, int], batch: int = 100):
+    """A function that runs one forward pass and returns how long it took, in ms.
+
+    For networks that are to take turns; the first call traces.
+    """
     import tensorflow as tf
 
     @tf.function(jit_compile=False)
@@ -48,14 +59,13 @@ def timings(
 
     # An argument, not a captured constant, which TensorFlow could fold away.
     images = tf.fill((batch, *input_shape), 0.5)
-    for _ in range(max(warmup, 1)):
-        _wait(forward(images))
-    times = np.empty(repeats)
-    for i in range(repeats):
+
+    def timed() -> float:
         start = time.perf_counter()
         _wait(forward(images))
-        times[i] = time.perf_counter() - start
-    return 1e3 * times
+        return 1e3 * (time.perf_counter() - start)
+
+    return timed
 
 
 def percentiles(times: np.ndarray) -> tuple[float, float]:

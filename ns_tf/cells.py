@@ -1,0 +1,185 @@
+"""The cells of a comparison: a training for every method, budget and seed."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ns_tf import budgets, methods, plans, records, runs
+from ns_tf.base import InputError, Widths
+from ns_tf.registry import unknown
+
+CELLS = "cells.json"
+VERSION = 1
+SCRATCH, FINETUNE, TRUNK = "scratch", "finetune", "trunk"
+RATIO = "ratio"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One training of a comparison."""
+
+    name: str  # Its folder.
+    method: str  # As tables call it.
+    budget: str  # As `--budgets` has it.
+    seed: int
+    architecture: str
+    widths: Widths
+    kind: str  # From scratch; fine-tuned; or the trunk that others are made from.
+    trunk: str | None = None  # The cell whose network this one starts from,
+    start: str | None = None  # by the `start` of this method.
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All cells, and what could not be."""
+
+    cells: tuple[Cell, ...]  # In the order of work: a trunk before what starts from it.
+    gaps: tuple[tuple[str, str, str], ...]  # (method, budget, reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `cells.json`."""
+        cells = [dataclasses.asdict(cell) for cell in self.cells]
+        return {"version": VERSION, "cells": cells, "gaps": self.gaps}
+
+
+def read(folder: str | Path) -> dict[str, Cell]:
+    """The cells that a comparison's folder lists, by name.
+
+    Raises:
+        InputError: the list is missing or damaged.
+    """
+    path = Path(folder) / CELLS
+    data = records.read_json(path, what="list of cells", version=VERSION)
+    with records.readable(path, "list of cells"):
+        cells = [
+            Cell(**{**cell, "widths": tuple(cell["widths"])}) for cell in data["cells"]
+        ]
+        return {cell.name: cell for cell in cells}
+
+
+def parse_budget(text: str) -> dict[str, float]:
+    """`"params=600000+macs=5e7"` as numbers by name; `ratio` may be among them.
+
+    Raises:
+        InputError: no such budget, or no positive number.
+    """
+    found: dict[str, float] = {}
+    for part in text.split("+"):
+        name, _, value = part.partition("=")
+        name = name.strip()
+        known = [*budgets.BUDGETS.names(), RATIO]
+        if name not in known:
+            raise unknown("budget", name, known)
+        try:
+            found[name] = float(value)
+        except ValueError:
+            found[name] = 0.0
+        if not 0 < found[name] < float("inf"):
+            raise InputError(
+                f"A budget is a name and a positive number: {name}=0.5; got {part!r}."
+            )
+    return found
+
+
+def make(
+    settings: Sequence[methods.Setting],
+    budget_texts: Iterable[str],
+    seeds: Sequence[int],
+    known: Mapping[str, Cell],
+) -> Plan:
+    """The cells of all methods, budgets and seeds.
+
+    Args:
+        settings: One for every method, its search read.
+        budget_texts: As `--budgets` has them.
+        seeds: Of the trainings.
+        known: The cells of an earlier run of the comparison, by name. Widths for
+            measured budgets are taken from there, as no two measurements agree.
+
+    Raises:
+        InputError: a budget that a method's curve cannot meet, two methods of one
+            label, or a cell that had other widths in an earlier run.
+    """
+    labels = [label(setting) for setting in settings]
+    for name in labels:
+        if labels.count(name) > 1:
+            raise InputError(
+                f"Two methods are called {name!r}; give one a name of its own, as "
+                f"mine={name}."
+            )
+    scratch, tuned, gaps = [], [], []
+    for text in budget_texts:
+        for setting in settings:
+            try:
+                made = _cells(setting, text, seeds, known)
+            except methods.NotApplicable as reason:
+                gaps.append((label(setting), text, str(reason)))
+                continue
+            (tuned if made[0].kind == FINETUNE else scratch).extend(made)
+    trunks = _trunks(settings[0].plain, tuned)
+    # One seed of everything before the next: whoever stops early has a comparison.
+    order = {seed: place for place, seed in enumerate(seeds)}
+    made = sorted((*scratch, *trunks, *tuned), key=lambda cell: order[cell.seed])
+    return Plan(tuple(made), tuple(gaps))
+
+
+def label(setting: methods.Setting) -> str:
+    """What tables call a method: its label, or its name and the iteration."""
+    entry, iteration = setting.entry, setting.iteration
+    if entry.label:
+        return entry.label.strip()
+    return entry.name if iteration is None else f"{entry.name}@{iteration}"
+
+
+def _cells(setting: methods.Setting, text: str, seeds, known) -> list[Cell]:
+    method = methods.get(setting.entry.name)
+    asked = parse_budget(text)
+    ratio = asked.pop(RATIO, None)
+    targets = plans.with_ratio(setting.plain, asked, ratio)
+    name = label(setting)
+    before = [c for c in known.values() if (c.method, c.budget) == (name, text)]
+    if before and any(budgets.get(target).measured for target in targets):
+        found = before[0]
+    else:
+        found = method.propose(setting, targets)
+    for cell in before:
+        if (cell.architecture, cell.widths) != (found.architecture, found.widths):
+            raise InputError(
+                f"{name} at {text} had the widths {_text(cell.widths)} when this "
+                f"comparison began, and has {_text(found.widths)} now: did the search "
+                "change? Give it another label (LABEL=METHOD), or another --run_dir."
+            )
+    return [
+        Cell(
+            name=_folder_name(name, text, f"seed{seed}"),
+            method=name,
+            budget=text,
+            seed=seed,
+            architecture=found.architecture,
+            widths=found.widths,
+            kind=SCRATCH if method.start is None else FINETUNE,
+            trunk=None if method.start is None else _folder_name(TRUNK, f"seed{seed}"),
+            start=None if method.start is None else method.name,
+        )
+        for seed in seeds
+    ]
+
+
+def _trunks(plain: runs.SearchRecord, tuned: Iterable[Cell]) -> list[Cell]:
+    """Trainings of the default widths that cells start from, one a seed."""
+    wanted: Mapping[str, int] = {cell.trunk: cell.seed for cell in tuned}
+    return [
+        Cell(name, TRUNK, "", seed, plain.architecture, plain.default_widths, TRUNK)
+        for name, seed in wanted.items()
+    ]
+
+
+def _text(widths: Widths) -> str:
+    return ",".join(str(width) for width in widths)
+
+
+def _folder_name(*parts: str) -> str:
+    plain = "_".join(parts).replace("@", "_it").replace("=", "")
+    return re.sub(r"[^\w.+-]+", "-", plain)

@@ -1,0 +1,67 @@
+"""Methods x budgets x seeds: each trained from scratch by one recipe, at equal budgets.
+
+python -m ns_tf.compare --flagfile=flags/compare_digits.flags --run_dir=runs/compare
+
+Every cell is kept as it ends: the same command goes on after a kill, and with more
+methods, budgets or seeds it adds what is missing. --workers=N trains N cells at a time.
+On several machines with one file system, start the same command on each with
+keras-tuner's environment variables (docs/comparing.md).
+"""
+
+import os
+import signal
+import sys
+
+from ns_tf import cli, configs, flagset, records
+from ns_tf.compare_config import CompareConfig
+from ns_tf.progress import Progress
+
+
+def main(
+    run: configs.RunConfig,
+    task: configs.TaskConfig,
+    compare: CompareConfig,
+    solver: configs.SolverConfig,
+    train: configs.TrainConfig,
+    execution: configs.ExecutionConfig,
+) -> None:
+    """Compares, and says what came out."""
+    cli.quiet_tensorflow()
+    from ns_tf import comparison, summary, trials
+
+    role = trials.role()
+    work = comparison.Comparison(run.run_dir, task, compare, solver, train, execution)
+    with cli.interruptible() as stop:
+        if role == "worker":
+            trials.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+            comparison.work_off(work, progress=Progress, stop=stop)
+            return
+        listed = work.prepare(progress=Progress, stop=stop)
+        print(
+            f"{work.architecture.name} on {work.dataset.name}: {len(listed)} cells, "
+            f"{sum(map(work.done, listed.values()))} done before, on {cli.devices()}",
+            flush=True,
+        )
+        if role == "chief":
+            comparison.serve(work)
+        elif compare.workers > 1:
+            flagfile = work.folder / "worker.flags"
+            records.write_text(flagfile, flagset.as_flagfile([run, *work.configs]))
+            command = [sys.executable, "-m", __spec__.name, f"--flagfile={flagfile}"]
+            comparison.work_together(work, command, progress=Progress, stop=stop)
+        else:
+            comparison.work_off(work, progress=Progress, stop=stop)
+        print(summary.write(work, listed, progress=Progress))
+    print(f"Tables, figures and trained networks: {work.folder}")
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        configs.RunConfig,
+        configs.TaskConfig,
+        CompareConfig,
+        configs.SolverConfig,
+        configs.TrainConfig,
+        configs.ExecutionConfig,
+    )

@@ -1,0 +1,304 @@
+"""report.html: what a run folder holds, on one page that needs nothing else."""
+
+import base64
+import dataclasses
+import html
+import io
+import json
+import string
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ns_tf import plans, plots, records, runs
+from ns_tf.base import InputError
+
+PAGE = Path(__file__).parent / "page"
+COMPARISON = "comparison.json"  # As `ns_tf.compare` leaves it.
+RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # Of the paper.
+
+
+def write(
+    run_dir: str | Path, comparison_dir: str | Path | None, path: str | Path
+) -> None:
+    """Writes the report of a search, of a comparison, or of both.
+
+    Args:
+        run_dir: The run folder of a search or of a comparison.
+        comparison_dir: The run folder of a comparison, if it is another one.
+        path: Where the page goes.
+
+    Raises:
+        InputError: no folder of either kind, or a damaged one.
+    """
+    records.write_text(path, page(run_dir, comparison_dir))
+
+
+def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
+    """The report as one HTML page; see `write`."""
+    folder = Path(run_dir)
+    compared = Path(comparison_dir) if comparison_dir else folder
+    search = _search_of(folder)
+    sections, script = [], ""
+    title, about = "", []
+    if search is not None:
+        title = f"{search.architecture} on {search.dataset}"
+        about.append(_about(search))
+        sections += [_what_if(search), _budgets(search), _iterations(search)]
+        sections += [_laws(search, state) for state in reversed(search.states)]
+        script = _script(search)
+    told = _comparison_of(compared, needed=comparison_dir is not None)
+    if told is not None:
+        title = title or told["title"]
+        sections.append(_comparison(told, compared))
+    if search is None and told is None:
+        raise InputError(
+            f"{folder} holds neither a search ({runs.DESCENT}) nor a comparison "
+            f"({COMPARISON}). Give the run folder of one: --run_dir=runs/NAME."
+        )
+    return string.Template((PAGE / "report.html").read_text()).substitute(
+        title=html.escape(title),
+        style=(PAGE / "report.css").read_text(),
+        about=html.escape(" ".join(about)),
+        sections="\n".join(sections),
+        script=script,
+    )
+
+
+def _search_of(folder: Path) -> runs.SearchRecord | None:
+    """The search in a folder, or the one that a comparison did there first."""
+    below = sorted(folder.glob(f"searches/*/{runs.DESCENT}"))
+    for path in [folder / runs.DESCENT, *below]:
+        if path.exists():
+            search = runs.read_search(path.parent)
+            search.state()  # Refuses one without an iteration.
+            return search
+    return None
+
+
+def _comparison_of(folder: Path, *, needed: bool) -> dict[str, Any] | None:
+    if not needed and not (folder / COMPARISON).exists():
+        return None
+    return records.read_json(folder / COMPARISON, what="comparison", version=1)
+
+
+def _about(search: runs.SearchRecord) -> str:
+    count = len(search.states)
+    iterations = f"{count} iteration{'s' if count > 1 else ''}"
+    minutes = sum(state.seconds for state in search.states) / 60
+    size = "x".join(map(str, search.input_shape))
+    return (
+        f"{iterations} of architecture descent in "
+        f" {minutes:.1f} minutes; images {size}, {search.classes} classes; seed "
+        f"network {','.join(map(str, search.seed_widths))}."
+    )
+
+
+# The page's data: the laws and the cost polynomials, which the what-if computes with.
+
+
+def _script(search: runs.SearchRecord) -> str:
+    data = {
+        "default_widths": search.default_widths,
+        "costs": {name: cost.to_json() for name, cost in search.costs.items()},
+        "curves": _curves(search),
+        "far": plans.FAR,
+        "start": _ratio_target(search, RATIOS[0]),
+    }
+    # No "</script>" can end the element early.
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+    code = (PAGE / "what_if.js").read_text()
+    return (
+        f'<script type="application/json" id="data">{text}</script>\n'
+        f"<script>\n{code}</script>\n"
+    )
+
+
+def _curves(search: runs.SearchRecord) -> dict[str, Any]:
+    """Every curve that the page offers, by name; the last iteration's law first."""
+    found = {
+        f"neuralscale@{state.iteration}": {
+            "kind": "law",
+            "alpha": state.law.alpha.tolist(),
+            "beta": state.law.beta.tolist(),
+            "scale": state.law.tau_range[1],
+            "range": list(state.law.tau_range),
+        }
+        for state in reversed(search.states)
+    }
+    found["uniform"] = {
+        "kind": "uniform",
+        "widths": list(search.default_widths),
+        "scale": _ratio_target(search, 1.0),
+    }
+    return found
+
+
+def _ratio_target(search: runs.SearchRecord, ratio: float) -> float:
+    return plans.with_ratio(search, {}, ratio)["params"]
+
+
+def _what_if(search: runs.SearchRecord) -> str:
+    curves = "".join(_option(name) for name in _curves(search))
+    units = {name: cost.unit for name, cost in search.costs.items()}
+    costs = "".join(
+        _option(name, f"{unit}, at most")
+        for name, unit in sorted(units.items(), key=lambda pair: pair[0] != "params")
+    )
+    told = "".join(
+        f'<div><dt>{html.escape(unit)}</dt><dd id="cost_{name}"></dd></div>'
+        for name, unit in units.items()
+    )
+    rows = "".join(
+        f'<tr><td>{html.escape(name)}</td><td>{default}</td><td id="width_{i}"></td>'
+        f'<td><div class="track"><i id="bar_{i}"></i><b id="mark_{i}"></b></div></td>'
+        "</tr>"
+        for i, (name, default) in enumerate(
+            zip(search.names, search.default_widths, strict=True)
+        )
+    )
+    return f"""<section id="what_if">
+<h2>What if: the widths for a budget</h2>
+<div class="controls">
+<label>along<select id="curve">{curves}</select></label>
+<label>budget<select id="budget">{costs}</select></label>
+<label>at most<input id="target" type="number" min="1" step="any"></label>
+<label>multiples of<input id="round_to" class="short" type="number" min="1" value="1">
+</label>
+<label>at least<input id="min_width" class="short" type="number" min="1" value="1">
+</label>
+<label class="wide">from a hundredth of the default network to ten times it
+<input id="slider" type="range" min="0" max="1000" step="any"></label>
+</div>
+<p id="problem" role="alert"></p>
+<div id="answer">
+<dl class="costs">{told}
+<div><dt>extrapolated</dt><dd id="extrapolation"></dd></div></dl>
+<p id="warning"></p>
+<div class="scroll"><table><thead><tr><th>layer</th><th>default</th><th>filters</th>
+<th></th></tr></thead><tbody>{rows}</tbody></table></div>
+<p>--widths=<code id="list"></code></p>
+</div>
+</section>"""
+
+
+def _option(value: str, text: str | None = None) -> str:
+    return f'<option value="{html.escape(value)}">{html.escape(text or value)}</option>'
+
+
+def _budgets(search: runs.SearchRecord) -> str:
+    rows = []
+    for ratio in RATIOS:
+        for method in ("uniform", "neuralscale"):
+            try:
+                plan = plans.make_plan(search, {}, method=method, ratio=ratio)
+            except InputError as error:
+                rows.append([f"r = {ratio:g}", method, str(error)])
+                continue
+            far = f"{plan.extrapolation:.2f}" if plan.tau_range else "-"
+            rows.append(
+                [
+                    f"r = {ratio:g}",
+                    method,
+                    f"{plan.params:,}",
+                    f"{plan.costs['macs']:,.0f}",
+                    far + (" (far)" if plan.warning else ""),
+                    ", ".join(map(str, plan.widths)),
+                ]
+            )
+    header = ("budget", "method", "parameters", "MACs", "extrapolated, times", "widths")
+    return _section("Budgets of the paper", _table(header, rows))
+
+
+def _iterations(search: runs.SearchRecord) -> str:
+    header = ("layer", "default", *(f"it {s.iteration}" for s in search.states), "next")
+    columns = [search.default_widths, *(state.widths for state in search.states)]
+    columns.append(search.states[-1].scaling.widths)
+    rows = [
+        [name, *map(str, widths)]
+        for name, *widths in zip(search.names, *columns, strict=True)
+    ]
+    picture = _picture(
+        lambda file: plots.descent(columns[1:], search.names, file, format="svg"),
+        "Widths by iteration",
+    )
+    return _section("Widths by iteration", _table(header, rows) + picture)
+
+
+def _laws(search: runs.SearchRecord, state) -> str:
+    law = state.law
+    rows = [
+        [name, f"{alpha:.4g}", f"{beta:.3f}", f"{r2:.3f}", f"{100 * residual:.1f} %"]
+        for name, alpha, beta, r2, residual in zip(
+            search.names, law.alpha, law.beta, law.r2, law.residual, strict=True
+        )
+    ]
+    low, high = law.tau_range
+    note = (
+        f"<p>{len(state.trace.tau)} networks recorded, from {low:,.0f} to {high:,.0f} "
+        f"parameters, over {len(state.trace.history)} removals.</p>"
+    )
+    picture = _picture(
+        lambda file: plots.growth(state.trace, law, search.names, file, format="svg"),
+        f"Widths over size, iteration {state.iteration}",
+    )
+    table = _table(("layer", "alpha", "beta", "R²", "residual of ln"), rows)
+    return _section(f"Laws of iteration {state.iteration}", note + picture + table)
+
+
+def _comparison(told: dict[str, Any], folder: Path) -> str:
+    from ns_tf import verdicts
+
+    fields = [field.name for field in dataclasses.fields(verdicts.Row)]
+    path = folder / COMPARISON
+    with records.readable(path, "comparison"):
+        rows = [
+            verdicts.Row(**{name: row[name] for name in fields}) for row in told["rows"]
+        ]
+        fields = [field.name for field in dataclasses.fields(verdicts.Difference)]
+        found = [
+            verdicts.Difference(**{name: one[name] for name in fields})
+            for one in told["differences"]
+        ]
+        body = f"<p>{html.escape(told['recipe'])} Latency: "
+        body += f"{html.escape(told['latency'])}</p>"
+    body += _table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
+    for axis in ("params", "latency_ms"):
+        body += _picture(
+            lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),
+            f"Accuracy over {axis}",
+        )
+    items = "".join(f"<li>{html.escape(str(one))}.</li>" for one in found)
+    body += f"<p>{html.escape(verdicts.TEST)}:</p><ul class='verdict'>{items}</ul>"
+    return _section(f"Comparison: {told['title']}", body)
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section>\n<h2>{html.escape(title)}</h2>\n{body}\n</section>"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in header)
+    body = "".join(
+        "<tr>" + "".join(_cell(text) for text in row) + "</tr>\n" for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(text: str) -> str:
+    kind = ' class="widths"' if text.count(", ") > 2 else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
+
+
+def _picture(draw: Callable[[Any], None], text: str) -> str:
+    """The drawing inside the page: an image of its own, so that no ids collide."""
+    file = io.BytesIO()
+    draw(file)
+    data = base64.b64encode(file.getvalue()).decode()
+    return (
+        f'<figure><img alt="{html.escape(text)}" '
+        f'src="data:image/svg+xml;base64,{data}"></figure>'
+    )

@@ -1,0 +1,167 @@
+"""The outcome of a comparison: tables, figures, verdict, from the cells it has kept."""
+
+import dataclasses
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf import cells, plots, records, trainings, verdicts
+from ns_tf.budgets import latency
+from ns_tf.cells import Cell
+from ns_tf.comparison import FAILURE, Comparison
+from ns_tf.progress import Quiet
+from ns_tf.reports import COMPARISON
+
+LATENCY = "latency.json"
+TABLE = "table.md"
+
+
+def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quiet):
+    """Writes table.md, table.csv, comparison.json and figures; the text of table.md.
+
+    Args:
+        work: The comparison.
+        listed: Its cells by name, all done.
+        progress: Shows how far the measuring of latency has come.
+    """
+    shown = [cell for cell in listed.values() if cell.kind != cells.TRUNK]
+    times = _latencies(work, shown, progress)
+    rows = [_row(work, group, times) for group in _groups(shown).values()]
+    found = verdicts.differences(rows)
+    about = _about(work)
+    text = verdicts.markdown(rows, found, about)
+    records.write_text(work.folder / TABLE, text)
+    records.write_csv(work.folder / "table.csv", *verdicts.csv_rows(rows))
+    told = {
+        "version": 1,
+        **about,
+        "test": verdicts.TEST,
+        "rows": [_finite(row.to_json()) for row in rows],
+        "differences": [
+            {**dataclasses.asdict(one), "certain": one.certain} for one in found
+        ],
+    }
+    records.write_json(work.folder / COMPARISON, told)
+    (work.folder / "plots").mkdir(exist_ok=True)
+    for axis in ("params", "latency_ms"):
+        path = work.folder / "plots" / f"accuracy_{axis}.png"
+        with records.replacing(path) as file:
+            plots.comparison(rows, axis, file)
+    return text
+
+
+def _groups(shown) -> dict[tuple[str, str], list[Cell]]:
+    """Cells by budget and method, in the order of the list."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for budget in dict.fromkeys(cell.budget for cell in shown):
+        for cell in shown:
+            if cell.budget == budget:
+                groups.setdefault((budget, cell.method), []).append(cell)
+    return groups
+
+
+def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdicts.Row:
+    results, failures = [], []
+    for cell in group:
+        folder = work.cell_folder(cell)
+        if (folder / FAILURE).exists():
+            failure = records.read_json(folder / FAILURE, what="failure", version=1)
+            failures.append(failure["error"])
+        else:
+            results.append(trainings.read_result(folder))
+    costs = work.costs(group[0])
+    median, p95 = times[_network(group[0])]
+    return verdicts.Row(
+        method=group[0].method,
+        budget=group[0].budget,
+        widths=group[0].widths,
+        params=costs["params"],
+        macs=costs["macs"],
+        accuracies=tuple(result["test_accuracy"] for result in results),
+        best_epochs=tuple(result["best_test_accuracy"] for result in results),
+        seconds=tuple(result["seconds"] for result in results),
+        failures=tuple(failures),
+        latency_ms=median,
+        latency_p95_ms=p95,
+    )
+
+
+def _network(cell: Cell) -> str:
+    return f"{cell.architecture} {','.join(map(str, cell.widths))}"
+
+
+def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]]:
+    """[median, p95] in ms by network, all measured in turns, once and for all.
+
+    If one is new, all are measured again: only times that took turns compare.
+    """
+    solver = work.solver
+    measure = {
+        "batch": solver.latency_batch,
+        "warmup": solver.latency_warmup,
+        "repeats": solver.latency_repeats,
+        "machine": _machine(),
+    }
+    networks = {_network(cell): cell for cell in shown}
+    path = work.folder / LATENCY
+    if path.exists():
+        kept = records.read_json(path, what="list of latencies", version=1)
+        same = all(kept.get(name) == value for name, value in measure.items())
+        if same and networks.keys() <= kept["ms"].keys():
+            return kept["ms"]
+    timed = {
+        name: latency.forward_pass(
+            work.build(cell), work.dataset.image_shape, measure["batch"]
+        )
+        for name, cell in networks.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    rounds = measure["warmup"] + measure["repeats"]
+    with progress(rounds, label="latency", unit="rounds") as bar:
+        for _ in range(rounds):
+            for name, run in timed.items():
+                times[name].append(run())
+            bar.update(1)
+    found = {
+        name: list(latency.percentiles(np.array(values[measure["warmup"] :])))
+        for name, values in times.items()
+    }
+    records.write_json(path, {"version": 1, **measure, "ms": found})
+    return found
+
+
+def _machine() -> str:
+    gpus = tf.config.list_physical_devices("GPU")
+    device = f"{len(gpus)} GPU" if gpus else platform.processor() or platform.machine()
+    return f"{device}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+
+
+def _about(work: Comparison) -> dict[str, Any]:
+    train, solver = work.train, work.solver
+    gaps = records.read_json(work.folder / cells.CELLS, what="list of cells")["gaps"]
+    return {
+        "title": f"{work.architecture.name} on {work.dataset.name}",
+        "recipe": (
+            f"{train.epochs} epochs, batch {train.batch}, SGD {train.rate:g} "
+            f"({train.schedule}), momentum {train.momentum:g}, weight decay "
+            f"{train.weight_decay:g}."
+        ),
+        "latency": (
+            f"one forward pass of {solver.latency_batch} images, median of "
+            f"{solver.latency_repeats} after {solver.latency_warmup} to warm up, the "
+            f"networks taking turns, on {_machine()}."
+        ),
+        "gaps": [f"{method} at {budget}: {reason}" for method, budget, reason in gaps],
+    }
+
+
+def _finite(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with null for what is not there: JSON has no NaN."""
+    return {
+        name: None if isinstance(value, float) and value != value else value
+        for name, value in table.items()
+    }

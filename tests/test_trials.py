@@ -1,0 +1,177 @@
+"""Every piece of work once and in its turn, whoever does it and whoever dies."""
+
+import collections
+import os
+import signal
+import sys
+import textwrap
+import time
+
+import keras_tuner
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ns_tf import trials
+from ns_tf.base import InputError, RunError
+
+WORKER = textwrap.dedent("""
+    import os, pathlib, sys, threading, time
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from ns_tf import trials
+    folder = pathlib.Path(sys.argv[1])
+    trials.stop_with_parent(lambda: os._exit(3))
+
+    def work(hyperparameters):
+        name = hyperparameters.get(trials.NAME)
+        with open(folder / "begun.txt", "a") as file:
+            file.write(f"{trials.tuner_id()} {os.getpid()} {name}\\n")
+        if name == "bad":
+            raise ValueError("it is bad")
+        time.sleep(float(sys.argv[2]))
+        with open(folder / "ended.txt", "a") as file:
+            file.write(f"{name}\\n")
+        return 0.0
+
+    trials.Worker(trials.InOrder({"": ()}), work, folder / "notes").go()
+""")
+
+
+def lines(path):
+    return path.read_text().split("\n")[:-1] if path.exists() else []
+
+
+@pytest.fixture
+def crew(tmp_path):
+    """Makes a crew of two that writes down what it begins and ends."""
+    (tmp_path / "worker.py").write_text(WORKER)
+
+    def crew(after, seconds=0.3):
+        command = [sys.executable, str(tmp_path / "worker.py"), str(tmp_path)]
+        oracle = trials.InOrder(after)
+        return trials.Crew(oracle, [*command, str(seconds)], 2, tmp_path / "crew")
+
+    return crew
+
+
+def wait(crew, seconds=120, until=lambda: False):
+    end = time.monotonic() + seconds
+    while crew.working and not until():
+        assert time.monotonic() < end, [crew.last_line(name) for name in crew.names]
+        time.sleep(0.1)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.data())
+def test_each_name_comes_once_and_after_what_it_waits_for(tmp_path_factory, data):
+    count = data.draw(st.integers(1, 9))
+    names = [f"n{i}" for i in range(count)]
+    after = {
+        name: tuple(data.draw(st.sets(st.sampled_from(names[:i]))) if i else ())
+        for i, name in enumerate(names)
+    }
+    order = data.draw(st.permutations(names))
+    seen = []
+
+    def work(hyperparameters):
+        name = hyperparameters.get(trials.NAME)
+        assert set(after[name]) <= set(seen)
+        seen.append(name)
+        return 0.0
+
+    oracle = trials.InOrder({name: after[name] for name in order})
+    folder = tmp_path_factory.mktemp("notes")
+    trials.PAUSE, before = 0, trials.PAUSE
+    try:
+        trials.Worker(oracle, work, folder).go()
+    finally:
+        trials.PAUSE = before
+    assert sorted(seen) == sorted(names)
+    assert not list(folder.iterdir()), "keras-tuner's notes are gone"
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError, KeyError])
+def test_an_error_of_the_work_comes_through_as_it_is(tmp_path, kind):
+    def work(hyperparameters):
+        raise kind("no such thing")
+
+    with pytest.raises(kind, match="no such thing"):
+        trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
+
+
+def test_two_workers_do_each_piece_once_and_both_work(crew, tmp_path):
+    names = [f"n{i}" for i in range(8)]
+    with crew(dict.fromkeys(names, ())) as working:
+        wait(working)
+    assert sorted(lines(tmp_path / "ended.txt")) == names
+    begun = [line.split() for line in lines(tmp_path / "begun.txt")]
+    assert sorted(name for *_, name in begun) == names
+    assert {worker for worker, *_ in begun} == {"worker0", "worker1"}
+    assert "KERASTUNER_TUNER_ID" not in os.environ
+
+
+def test_a_killed_worker_loses_its_piece_alone_and_is_started_again(crew, tmp_path):
+    names = [f"n{i}" for i in range(5)]
+    with crew(dict.fromkeys(names, ()), seconds=1.0) as working:
+        wait(working, until=lambda: lines(tmp_path / "begun.txt"))
+        _, pid, victim = lines(tmp_path / "begun.txt")[0].split()
+        os.kill(int(pid), signal.SIGKILL)
+        wait(working)
+    assert sorted(lines(tmp_path / "ended.txt")) == names
+    begun = [line.split()[-1] for line in lines(tmp_path / "begun.txt")]
+    again = {name for name, times in collections.Counter(begun).items() if times > 1}
+    assert again <= {victim}
+
+
+def test_a_worker_that_fails_ends_the_work_with_what_it_said(crew, tmp_path):
+    with (
+        pytest.raises(RunError, match="ValueError: it is bad"),
+        crew({"bad": (), "good": ()}, seconds=30) as working,
+    ):
+        wait(working)
+
+
+def test_workers_end_with_the_process_that_started_them(crew, tmp_path):
+    with crew({"a": (), "b": ()}, seconds=60) as working:
+        wait(working, until=lambda: len(lines(tmp_path / "begun.txt")) == 2)
+        processes = list(working._processes.values())
+        for process in processes:
+            process.stdin.close()  # As the system does for one that was killed.
+        assert [process.wait(timeout=30) for process in processes] == [3, 3]
+        working._processes.clear()
+
+
+def test_a_half_set_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    with pytest.raises(RunError, match="KERASTUNER_TUNER_ID"):
+        trials.role()
+
+
+@pytest.mark.parametrize("name, role", [("chief", "chief"), ("box7", "worker")])
+def test_the_environment_of_keras_tuner_says_who_one_is(monkeypatch, name, role):
+    assert trials.role() == "alone"
+    for variable, value in (
+        ("TUNER_ID", name),
+        ("ORACLE_IP", "x"),
+        ("ORACLE_PORT", "1"),
+    ):
+        monkeypatch.setenv(f"KERASTUNER_{variable}", value)
+    assert trials.role() == role
+
+
+def test_other_oracles_of_keras_tuner_are_served_as_well(tmp_path):
+    space = keras_tuner.HyperParameters()
+    space.Float("x", 0, 1)
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective("default_objective", "min"),
+        max_trials=5,
+        hyperparameters=space,
+        seed=3,
+    )
+    seen = []
+    trials.Worker(
+        oracle, lambda hp: seen.append(hp.get("x")) or hp.get("x"), tmp_path
+    ).go()
+    assert len(set(seen)) == 5
+    assert oracle.get_best_trials(1)[0].score == min(seen)
+    assert not list(tmp_path.iterdir())
