@@ -109,20 +109,19 @@ def make(
                 f"Two methods are called {name!r}; give one a name of its own, as "
                 f"mine={name}."
             )
-    scratch, tuned, gaps = [], [], []
+    made, gaps = [], []
     for text in budget_texts:
         for setting in settings:
             try:
-                made = _cells(setting, text, seeds, known)
+                made += _cells(setting, text, seeds, known)
             except methods.NotApplicable as reason:
                 gaps.append((label(setting), text, str(reason)))
-                continue
-            (tuned if made[0].kind == FINETUNE else scratch).extend(made)
-    trunks = _trunks(settings[0].plain, tuned)
+    trunks = _trunks(settings[0].plain, made)
     # One seed of everything before the next: whoever stops early has a comparison.
     order = {seed: place for place, seed in enumerate(seeds)}
-    made = sorted((*scratch, *trunks, *tuned), key=lambda cell: order[cell.seed])
-    return Plan(tuple(made), tuple(gaps))
+    return Plan(
+        tuple(sorted((*trunks, *made), key=lambda cell: order[cell.seed])), tuple(gaps)
+    )
 
 
 def label(setting: methods.Setting) -> str:
@@ -167,9 +166,9 @@ def _cells(setting: methods.Setting, text: str, seeds, known) -> list[Cell]:
     ]
 
 
-def _trunks(plain: runs.SearchRecord, tuned: Iterable[Cell]) -> list[Cell]:
+def _trunks(plain: runs.SearchRecord, made: Iterable[Cell]) -> list[Cell]:
     """Trainings of the default widths that cells start from, one a seed."""
-    wanted: Mapping[str, int] = {cell.trunk: cell.seed for cell in tuned}
+    wanted = {cell.trunk: cell.seed for cell in made if cell.trunk}
     return [
         Cell(name, TRUNK, "", seed, plain.architecture, plain.default_widths, TRUNK)
         for name, seed in wanted.items()

@@ -27,14 +27,14 @@ def main(
 ) -> None:
     """Compares, and says what came out."""
     cli.quiet_tensorflow()
-    from ns_tf import comparison, summary, trials
+    from ns_tf import cell_work, comparison, summary, trials
 
     role = trials.role()
     work = comparison.Comparison(run.run_dir, task, compare, solver, train, execution)
     with cli.interruptible() as stop:
         if role == "worker":
             trials.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
-            comparison.work_off(work, progress=Progress, stop=stop)
+            cell_work.work_off(work, progress=Progress, stop=stop)
             return
         listed = work.prepare(progress=Progress, stop=stop)
         print(
@@ -43,14 +43,14 @@ def main(
             flush=True,
         )
         if role == "chief":
-            comparison.serve(work)
+            cell_work.serve(work, progress=Progress, stop=stop)
         elif compare.workers > 1:
             flagfile = work.folder / "worker.flags"
             records.write_text(flagfile, flagset.as_flagfile([run, *work.configs]))
             command = [sys.executable, "-m", __spec__.name, f"--flagfile={flagfile}"]
-            comparison.work_together(work, command, progress=Progress, stop=stop)
+            cell_work.work_together(work, command, progress=Progress, stop=stop)
         else:
-            comparison.work_off(work, progress=Progress, stop=stop)
+            cell_work.work_off(work, progress=Progress, stop=stop)
         print(summary.write(work, listed, progress=Progress))
     print(f"Tables, figures and trained networks: {work.folder}")
 

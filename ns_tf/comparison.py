@@ -1,10 +1,7 @@
 """Methods x budgets x seeds, each trained by one recipe and kept as it ends."""
 
-import contextlib
 import dataclasses
 import functools
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,6 @@ from ns_tf import (
     runs,
     structure,
     trainings,
-    trials,
 )
 from ns_tf.base import InputError, RunError
 from ns_tf.cells import Cell
@@ -259,84 +255,3 @@ class Comparison:
 
 def _is_flagfile(source: str) -> bool:
     return source.endswith(".flags")
-
-
-def work_off(
-    comparison: Comparison, *, progress: type = Quiet, stop: Any = None
-) -> None:
-    """Trains cells as keras-tuner's oracle deals them out: here, or as a worker.
-
-    In a worker, the oracle is the chief's and this one's list of cells is not used.
-    """
-    todo = _todo(comparison)
-    oracle = trials.InOrder(todo or {"": ()})
-
-    def work(hyperparameters) -> float:
-        listed = cells.read(comparison.folder)
-        cell = listed[hyperparameters.get(trials.NAME)]
-        comparison.train_cell(cell, progress=progress, stop=stop)
-        return 0.0
-
-    if todo or trials.role() == "worker":
-        trials.Worker(oracle, work, comparison.folder / "oracle").go()
-
-
-def serve(comparison: Comparison) -> None:
-    """Deals out the cells to workers on other machines; ends when all are done."""
-    todo = _todo(comparison)
-    trials.serve(trials.InOrder(todo or {"": ()}), comparison.folder / "oracle")
-
-
-def work_together(
-    comparison: Comparison,
-    command: list[str],
-    *,
-    progress: type = Quiet,
-    stop: Any = None,
-) -> None:
-    """Trains cells in several processes of this machine.
-
-    Args:
-        comparison: Prepared.
-        command: Starts a worker, which calls `work_off`.
-        progress: Shows how many cells are done, and what each worker does.
-        stop: Asked whether to stop.
-
-    Raises:
-        RunError: a worker failed.
-    """
-    todo = _todo(comparison)
-    if not todo:
-        return
-    listed = cells.read(comparison.folder)
-    count = min(comparison.compare.workers, len(todo))
-    crew = trials.Crew(
-        trials.InOrder(todo), command, count, comparison.folder / "oracle"
-    )
-    with (
-        progress(len(listed), label="compare", unit="cells") as bar,
-        crew,
-    ):
-        shown = 0
-        while crew.working:
-            done = sum(map(comparison.done, listed.values()))
-            told = {name: crew.last_line(name).partition(")")[0] for name in crew.names}
-            bar.update(done - shown, **{n: f"[{t})]" for n, t in told.items() if t})
-            shown = done
-            if stop is not None and stop.requested:
-                break
-            time.sleep(trials.PAUSE)
-    if stop is not None:
-        stop.leave()
-
-
-def _todo(comparison: Comparison) -> Mapping[str, tuple[str, ...]]:
-    """What is not done yet, with what has to be done before."""
-    with contextlib.suppress(FileNotFoundError):
-        listed = cells.read(comparison.folder)
-        names = [n for n, cell in listed.items() if not comparison.done(cell)]
-        return {
-            name: tuple({listed[name].trunk} & set(names))  # Only what is open waits.
-            for name in names
-        }
-    return {}

@@ -2,11 +2,8 @@
 
 import dataclasses
 import functools
-import operator
 import shutil
 import textwrap
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,111 +11,17 @@ from absl import flags
 from absl import logging as logging  # Its flags (--verbosity) come before ours.
 
 from ns_tf.base import InputError
+from ns_tf.options import WORDS, Kind, options
+from ns_tf.options import option as option  # Where configs look for it.
 
 # Else `--helpfull` files the flags made here under this module, not the command's.
 flags.disclaim_key_flags()
 
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 _METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    identity: bool = True,
-    choices: Sequence[str] | None = None,
-) -> Any:
-    """A dataclass field that `define` makes a flag of.
-
-    Args:
-        default: As the field's type says.
-        help: A sentence for a person; the default and the choices need no mention.
-        identity: False if another value gives the same results (threads, say), so
-            that a run may be continued with it.
-        choices: The only values (of a tuple: items) that the flag takes, if any.
-    """
-    about = {"help": help, "identity": identity}
-    about["choices"] = None if choices is None else tuple(choices)
-    return dataclasses.field(default=default, metadata={"option": about})
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-    """The type of an option: text to value and back."""
-
-    item: type  # int, float, str or bool.
-    many: bool = False  # A tuple of items, separated by commas.
-    optional: bool = False  # Empty text is None.
-    choices: tuple[str, ...] | None = None
-
-    def parse(self, text: str) -> Any:
-        """The value; ValueError tells what was expected."""
-        if self.optional and text == "":
-            return None
-        if not self.many:
-            return self._parse_item(text)
-        parts = text.split(",") if text.strip() else []
-        return tuple(self._parse_item(part.strip()) for part in parts)
-
-    def _parse_item(self, text: str) -> Any:
-        if self.choices and text not in self.choices:
-            raise ValueError(f"expected one of {', '.join(self.choices)}.")
-        try:
-            if self.item is bool:
-                return flags.BooleanParser().parse(text)
-            return self.item(text)
-        except ValueError:
-            words = _WORDS[self.item]
-            if self.many:
-                words = f"{words} or several, separated by commas"
-            raise ValueError(f"expected {words}.") from None
-
-    def coerce(self, value: Any) -> Any:
-        """The value in exactly this type, from one that is meant to be of it."""
-        if value is None and self.optional:
-            return None
-        exact = operator.index if self.item is int else self.item  # int() truncates.
-        return tuple(map(exact, value)) if self.many else exact(value)
-
-    def text(self, value: Any) -> str:
-        """What `parse` makes the value of; ValueError if there is no such text."""
-        value = self.coerce(value)
-        if value is None:
-            return ""
-        text = ",".join(map(_item_text, value)) if self.many else _item_text(value)
-        if repr(self.parse(text)) != repr(value):
-            raise ValueError(f"{value!r} cannot be written as the value of a flag.")
-        return text
-
-
-def _item_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else repr(value)
-
-
-def _kind(annotation: Any, choices: tuple[str, ...] | None, name: str) -> _Kind:
-    """The kind that a field's annotation means; ValueError if no flag can be it."""
-    optional = typing.get_origin(annotation) in (types.UnionType, typing.Union)
-    if optional:
-        rest = [a for a in typing.get_args(annotation) if a is not types.NoneType]
-        if len(rest) == 1 and rest[0] in (int, float, str):
-            return _Kind(rest[0], optional=True, choices=choices)
-    elif annotation in _WORDS:
-        return _Kind(annotation, choices=choices)
-    elif typing.get_origin(annotation) is tuple:
-        item, *rest = typing.get_args(annotation)
-        if item in (int, float, str) and rest == [...]:
-            return _Kind(item, many=True, choices=choices)
-    raise ValueError(
-        f"Option {name} is {annotation}; flags are int, float, str, bool, "
-        "int | None, float | None, str | None or tuples of any length."
-    )
-
-
 class _Parser(flags.ArgumentParser):
-    def __init__(self, kind: _Kind):
+    def __init__(self, kind: Kind):
         self.kind = kind
 
     def parse(self, argument: Any) -> Any:
@@ -127,11 +30,11 @@ class _Parser(flags.ArgumentParser):
         return self.kind.coerce(argument)
 
     def flag_type(self) -> str:
-        return _WORDS[self.kind.item]
+        return WORDS[self.kind.item]
 
 
 class _Serializer(flags.ArgumentSerializer):
-    def __init__(self, kind: _Kind):
+    def __init__(self, kind: Kind):
         self.kind = kind
 
     def serialize(self, value: Any) -> str:
@@ -141,7 +44,7 @@ class _Serializer(flags.ArgumentSerializer):
 class _OptionFlag(flags.Flag):
     """A flag that knows the option that it was made of."""
 
-    def __init__(self, field: dataclasses.Field, kind: _Kind, group: str):
+    def __init__(self, field: dataclasses.Field, kind: Kind, group: str):
         about = field.metadata["option"]
         default_text = kind.text(field.default)  # Also a check of the default.
         self.kind, self.group = kind, group
@@ -156,19 +59,6 @@ class _OptionFlag(flags.Flag):
         )
 
 
-def _options(config_class: type) -> list[tuple[dataclasses.Field, _Kind]]:
-    """Every field of the class with its kind; ValueError for a field without option."""
-    hints = typing.get_type_hints(config_class)
-    found = []
-    for field in dataclasses.fields(config_class):
-        name = f"{config_class.__name__}.{field.name}"
-        if "option" not in field.metadata:
-            raise ValueError(f"{name} is no option: write `= option(default, help)`.")
-        choices = field.metadata["option"]["choices"]
-        found.append((field, _kind(hints[field.name], choices, name)))
-    return found
-
-
 def define(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Makes a flag of every field of the dataclass.
 
@@ -180,7 +70,7 @@ def define(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -
             field is none that a flag can have.
     """
     group = _title(config_class)
-    for field, kind in _options(config_class):
+    for field, kind in options(config_class):
         flag = _OptionFlag(field, kind, group)
         if flag.name not in flag_values:
             flags.DEFINE_flag(flag, flag_values)
@@ -257,7 +147,7 @@ def read_file(path: str, *config_classes: type) -> dict[type, Any]:
 
 def changeable(*config_classes: type) -> set[str]:
     """Names of the options that don't change results (`identity=False`)."""
-    found = [option for one in config_classes for option in _options(one)]
+    found = [option for one in config_classes for option in options(one)]
     return {f.name for f, _ in found if not f.metadata["option"]["identity"]}
 
 
@@ -274,7 +164,7 @@ def as_flagfile(configs: Iterable[Any]) -> str:
     values: dict[str, str] = {}
     for config in sorted(configs, key=lambda config: type(config).__name__):
         lines.append(f"# {type(config).__name__}")
-        for field, kind in _options(type(config)):
+        for field, kind in options(type(config)):
             line = _flagfile_line(field, kind, getattr(config, field.name))
             if values.setdefault(field.name, line) != line:
                 raise ValueError(f"Configs differ: {values[field.name]} and {line}.")
@@ -283,7 +173,7 @@ def as_flagfile(configs: Iterable[Any]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _flagfile_line(field: dataclasses.Field, kind: _Kind, value: Any) -> str:
+def _flagfile_line(field: dataclasses.Field, kind: Kind, value: Any) -> str:
     try:
         line = f"--{field.name}={kind.text(value)}"
         line.encode()
@@ -309,7 +199,7 @@ def from_flagfile(config_class: type, text: str) -> Any:
         return config_class(
             **{
                 field.name: kind.parse(given[field.name])
-                for field, kind in _options(config_class)
+                for field, kind in options(config_class)
                 if field.name in given
             }
         )
@@ -359,7 +249,7 @@ def defaults(*config_classes: type) -> dict[str, str]:
     return {
         field.name: kind.text(field.default) if field.default is not None else ""
         for one in config_classes
-        for field, kind in _options(one)
+        for field, kind in options(one)
     }
 
 

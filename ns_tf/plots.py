@@ -157,7 +157,8 @@ def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> 
     panel.grid(color="0.9", lw=0.7)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    if panel.containers:  # Else every training failed.
+        figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     figure.savefig(path, format=format, dpi=130)
 
 

@@ -29,9 +29,16 @@ def write(
         path: Where the page goes.
 
     Raises:
-        InputError: no folder of either kind, or a damaged one.
+        InputError: no folder of either kind, a damaged one, or the page cannot be
+            written.
     """
-    records.write_text(path, page(run_dir, comparison_dir))
+    text = page(run_dir, comparison_dir)
+    try:
+        records.write_text(path, text)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}. Give another --out."
+        ) from error
 
 
 def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:

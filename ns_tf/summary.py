@@ -1,8 +1,12 @@
 """The outcome of a comparison: tables, figures, verdict, from the cells it has kept."""
 
+import contextlib
 import dataclasses
+import datetime
+import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -135,9 +139,22 @@ def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]
 
 
 def _machine() -> str:
+    """What it was measured on, in words."""
     gpus = tf.config.list_physical_devices("GPU")
-    device = f"{len(gpus)} GPU" if gpus else platform.processor() or platform.machine()
+    if gpus:
+        model = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
+        device = f"{len(gpus)} x {model}"
+    else:
+        device = f"{os.cpu_count()} cores of {_processor()}"
     return f"{device}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _about(work: Comparison) -> dict[str, Any]:
@@ -150,6 +167,7 @@ def _about(work: Comparison) -> dict[str, Any]:
             f"({train.schedule}), momentum {train.momentum:g}, weight decay "
             f"{train.weight_decay:g}."
         ),
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "latency": (
             f"one forward pass of {solver.latency_batch} images, median of "
             f"{solver.latency_repeats} after {solver.latency_warmup} to warm up, the "

@@ -135,12 +135,31 @@ def role() -> str:
     return "chief" if "chief" in tuner_id() else "worker"
 
 
-def serve(oracle: keras_tuner.Oracle, folder: str | Path) -> None:
-    """Serves the oracle at the environment's address until every worker was told to go.
+class Chief:
+    """Serves an oracle at the environment's address, in a thread.
 
-    Blocks. A worker that died is waited for: start it again.
+    Args:
+        oracle: Deals out the work.
+        folder: Where keras-tuner keeps its notes.
     """
-    Worker(oracle, lambda hyperparameters: 0.0, folder).go()
+
+    def __init__(self, oracle: keras_tuner.Oracle, folder: str | Path):
+        worker = Worker(oracle, lambda hyperparameters: 0.0, folder)
+        # keras-tuner's server ends when every worker was told that nothing is left, so
+        # it waits for one that died: a thread that nobody has to wait for.
+        self._thread = threading.Thread(
+            target=worker.search, kwargs={"verbose": 0}, daemon=True
+        )
+        self._thread.start()
+        _wait_for_port(
+            os.environ["KERASTUNER_ORACLE_IP"],
+            int(os.environ["KERASTUNER_ORACLE_PORT"]),
+        )
+
+    @property
+    def serving(self) -> bool:
+        """Whether work is left, or a worker that was not told yet that none is."""
+        return self._thread.is_alive()
 
 
 class Crew:
@@ -173,15 +192,8 @@ class Crew:
             "KERASTUNER_ORACLE_PORT": str(_free_port()),
         }
         self._environment = {**os.environ, **address, _ORPHAN: "1"}
-        # keras-tuner's server reads its address from the environment, and waits long
-        # for workers that died; here they are watched, so a thread that is left alone.
         with _set(**address, KERASTUNER_TUNER_ID="chief"):
-            chief = Worker(self.oracle, lambda hyperparameters: 0.0, self.folder)
-            serving = threading.Thread(
-                target=chief.search, kwargs={"verbose": 0}, daemon=True
-            )
-            serving.start()
-            _wait_for_port(int(address["KERASTUNER_ORACLE_PORT"]))
+            Chief(self.oracle, self.folder)
         for name in self.names:
             self._start(name)
         return self
@@ -274,7 +286,7 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def _wait_for_port(port: int, seconds: float = 30.0) -> None:
+def _wait_for_port(host: str, port: int, seconds: float = 30.0) -> None:
     """Returns when somebody listens there.
 
     Raises:
@@ -284,8 +296,8 @@ def _wait_for_port(port: int, seconds: float = 30.0) -> None:
     while time.monotonic() < end:
         with (
             contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", port), timeout=1),
+            socket.create_connection((host, port), timeout=1),
         ):
             return
         time.sleep(0.05)
-    raise RunError(f"The oracle did not come up on port {port}; run again.")
+    raise RunError(f"The oracle did not come up at {host}:{port}; is the port free?")

@@ -3,11 +3,13 @@
 import dataclasses
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+_SPREAD = 1e-9  # Points: below it the seeds agree to rounding.
 LEVEL = 0.05  # Of the test, after Holm's correction over all pairs of the comparison.
 TEST = (
     "Welch's t-test on the test accuracies of the seeds, two-sided, at 5 % after "
@@ -89,7 +91,7 @@ class Difference:
 
 
 def differences(rows: Sequence[Row]) -> list[Difference]:
-    """All pairs of methods at every budget, the larger differences first."""
+    """All pairs of methods, budget by budget, the larger differences first."""
     found = []
     for one, other in itertools.combinations(rows, 2):
         if one.budget == other.budget and one.accuracies and other.accuracies:
@@ -99,7 +101,8 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
         dataclasses.replace(difference, p=p)
         for difference, p in zip(found, adjusted, strict=True)
     ]
-    return sorted(found, key=lambda difference: -difference.points)
+    order = {row.budget: place for place, row in enumerate(rows)}
+    return sorted(found, key=lambda one: (order[one.budget], -one.points))
 
 
 def _difference(one: Row, other: Row) -> Difference:
@@ -108,10 +111,12 @@ def _difference(one: Row, other: Row) -> Difference:
     points = 100 * (one.accuracy[0] - other.accuracy[0])
     a, b = 100 * np.array(one.accuracies), 100 * np.array(other.accuracies)
     interval = p = None
-    if min(len(a), len(b)) > 1 and a.std() + b.std() > 0:
+    if min(len(a), len(b)) > 1 and a.std() + b.std() > _SPREAD:
         from scipy import stats
 
-        tested = stats.ttest_ind(a, b, equal_var=False)
+        with warnings.catch_warnings():  # Of one method all seeds may agree.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            tested = stats.ttest_ind(a, b, equal_var=False)
         low, high = tested.confidence_interval(0.95)
         interval, p = (float(low), float(high)), float(tested.pvalue)
     return Difference(one.budget, one.method, other.method, points, interval, p)
@@ -145,7 +150,7 @@ def markdown(
     rows: Iterable[Row], found: Iterable[Difference], about: Mapping[str, str]
 ) -> str:
     """The table in the paper's form, the verdict below it."""
-    lines = [f"# {about['title']}", "", about["recipe"], ""]
+    lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
     lines += [_line(HEADER), _line(["---"] * len(HEADER))]
     lines += [_line(cells(row)) for row in rows]
     lines += [

@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from verbs import PLAIN, ROOT, SHORT, SMOKE, contents, refused
+from verbs import FLAGFILES, PLAIN, ROOT, SHORT, SMOKE, contents, refused
 
 from ns_tf import architectures, flagset, records
 
-FLAGFILES = sorted((ROOT / "flags").rglob("*.flags"))
 VERBS = ("descend", "plan", "train", "compare", "report")
 
 

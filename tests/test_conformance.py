@@ -171,13 +171,13 @@ def test_every_kind_suggests_the_nearest_name(package):
 
 TIERS = (
     "base registry",
-    "flagset costs progress checks",
+    "options flagset costs progress checks",
     "budget_configs compare_config configs architectures blocks keras_graph channels"
     " rules gates criteria budgets datasets image_files pipeline",
     "structure thinning removal precision execution network engine law scaling pruning",
     "descent training records runs python_inputs scalars trials verdicts",
     "plans api trainings plots methods",
-    "cells comparison reports summary",
+    "cells comparison cell_work reports summary",
     "cli descend plan train compare report",
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 import ns_tf
-from ns_tf import architectures, budgets, criteria, structure
+from ns_tf import (
+    architectures,
+    budgets,
+    configs,
+    criteria,
+    methods,
+    runs,
+    structure,
+)
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -36,6 +44,7 @@ def registries(monkeypatch):
         architectures.ARCHITECTURES,
         criteria.CRITERIA,
         budgets.BUDGETS,
+        methods.METHODS,
     ):
         registry.names()
         monkeypatch.setattr(registry, "_members", dict(registry._members))
@@ -51,6 +60,11 @@ def test_the_recipes_for_adding_work(registries):
     assert budgets.get("kernels").cost(found)(np.array([7, 11])) == entries
     kernel = np.array([[3.0, 0.0], [4.0, 2.0]])
     np.testing.assert_allclose(criteria.get("l2").formula(kernel), [5, 2])
+    plain = runs.new_search(found, "data", found.architecture.widths)
+    entry = methods.Entry.parse("rectangle")
+    setting = methods.Setting(entry, found, plain, configs.SolverConfig())
+    one, other = methods.get("rectangle").propose(setting, {"params": 3000}).widths
+    assert abs(one - other) <= 1
 
 
 def test_every_public_name_is_there():
@@ -59,7 +73,7 @@ def test_every_public_name_is_there():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", *(f"docs/{n}" for n in ("adding.md",))]
+    "document", ["README.md", *(f"docs/{n}" for n in ("adding.md", "comparing.md"))]
 )
 def test_links_lead_somewhere(document):
     path = ROOT / document

@@ -88,7 +88,13 @@ def test_the_words_of_a_verdict_say_what_the_numbers_say():
 
 def test_the_tables_hold_mean_and_population_deviation(tmp_path):
     rows = [row("a", (0.90, 0.92, 0.97), latency_ms=3.5, latency_p95_ms=5.25)]
-    about = {"title": "net on data", "recipe": "R.", "latency": "L.", "gaps": ["g"]}
+    about = {
+        "title": "net on data",
+        "recipe": "R.",
+        "latency": "L.",
+        "date": "D",
+        "gaps": ["g"],
+    }
     text = verdicts.markdown(rows, [], about)
     accuracies = 100 * np.array(rows[0].accuracies)
     assert f"| {accuracies.mean():.2f} ± {accuracies.std():.2f} |" in text

@@ -5,6 +5,7 @@ import typing
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+FLAGFILES = sorted((ROOT / "flags").rglob("*.flags"))
 SMOKE = (
     f"--flagfile={ROOT}/flags/smoke.flags",
     "--widths=8,8,8,8,8,8,8,8",

@@ -1,0 +1,431 @@
+"""A comparison as a user runs it: cells kept, added, killed, shared out to workers."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from verbs import FLAGFILES, ROOT, contents, refused
+
+from ns_tf import cells, compare_config, flagset, methods, records
+from ns_tf.configs import LARGEST_SEED
+
+RECIPE = ("--epochs=2", "--batch=350", "--rate=0.05", "--schedule=cosine")
+SMALL = (
+    "--budgets=params=2000",
+    "--seeds=3,5",
+    "--latency_batch=7",
+    "--latency_warmup=1",
+    "--latency_repeats=5",
+    *RECIPE,
+)
+MEASURED = ("seconds", "latency_ms", "latency_p95_ms")
+
+
+def outcome(folder):
+    """comparison.json without what a clock has measured."""
+    told = json.loads((folder / "comparison.json").read_text())
+    del told["date"]
+    for row in told["rows"]:
+        for name in MEASURED:
+            del row[name]
+    return told
+
+
+def results(folder):
+    """By cell: what its training wrote, but for the time."""
+    found = {}
+    for path in sorted(folder.glob("cells/*/result.json")):
+        found[path.parent.name] = json.loads(path.read_text())
+        del found[path.parent.name]["seconds"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """`--architecture` of a small saved model for the digits."""
+    x = image = keras.Input((16, 16, 1))
+    for i, width in enumerate((19, 23), 1):
+        x = keras.layers.Conv2D(width, 3, strides=2, name=f"conv{i}")(x)
+        x = keras.layers.BatchNormalization(name=f"bn{i}")(x)
+        x = keras.layers.ReLU(name=f"relu{i}")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+    path = tmp_path_factory.mktemp("network") / "small.keras"
+    model.save(path)
+    return f"--architecture=keras:{path}"
+
+
+@pytest.fixture(scope="module")
+def compared(status, network, tmp_path_factory):
+    """A finished comparison of every kind of method; to be read only."""
+    folder = tmp_path_factory.mktemp("compared") / "run"
+    widths = tmp_path_factory.mktemp("widths") / "widths.json"
+    widths.write_text(json.dumps({"widths": [5, 30]}))
+    asked = (
+        f"--run_dir={folder}",
+        network,
+        "--dataset=digits",
+        "--image_size=16",
+        f"--methods=uniform,li_l1,conv_cut,mine=file:{widths}",
+        "--finetune_epochs=1",
+        *SMALL,
+    )
+    assert status("compare", *asked) == 0
+    return folder
+
+
+def test_every_cell_is_trained_by_the_recipe_and_within_its_budget(compared):
+    found = results(compared)
+    listed = cells.read(compared)
+    assert sorted(found) == sorted(listed)
+    kinds = [cell.kind for cell in listed.values()]
+    assert kinds.count(cells.TRUNK) == 2 and kinds.count(cells.FINETUNE) == 2
+    for name, cell in listed.items():
+        assert found[name]["widths"] == list(cell.widths)
+        assert found[name]["seed"] == cell.seed in (3, 5)
+        if cell.kind == cells.TRUNK:
+            continue
+        assert found[name]["params"] <= 2000
+        assert found[name]["epochs"] == (1 if cell.kind == cells.FINETUNE else 2)
+        header, rows = records.read_csv(compared / "cells" / name / "history.csv")
+        tested = [row[header.index("test_accuracy")] for row in rows]
+        assert found[name]["best_test_accuracy"] == max(tested)
+        assert found[name]["test_accuracy"] in tested
+
+
+def test_the_outcome_holds_what_the_cells_hold(compared):
+    told, found = outcome(compared), results(compared)
+    assert [row["method"] for row in told["rows"]] == ["uniform", "li_l1", "mine"]
+    (gap,) = told["gaps"]
+    assert gap.startswith("conv_cut at params=2000: ") and "no shortcuts" in gap
+    listed = cells.read(compared).values()
+    for row in told["rows"]:
+        names = [cell.name for cell in listed if cell.method == row["method"]]
+        accuracies = [found[name]["test_accuracy"] for name in names]
+        assert row["accuracies"] == accuracies and len(accuracies) == 2
+        assert row["accuracy_mean"] == pytest.approx(np.mean(accuracies))
+        assert row["accuracy_std"] == pytest.approx(np.std(accuracies))
+    pairs = {frozenset((d["better"], d["worse"])) for d in told["differences"]}
+    assert len(pairs) == 3
+    text = (compared / "table.md").read_text()
+    assert (
+        "| li_l1 |" in text and "## Verdict" in text and "Not there: conv_cut" in text
+    )
+    for name in ("accuracy_params", "accuracy_latency_ms"):
+        assert (compared / "plots" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_fine_tuning_starts_from_the_trained_network(compared):
+    """One epoch at a hundredth of the rate changes little of what two had taught."""
+    for seed in (3, 5):
+        trunk, tuned = (
+            keras.saving.load_model(compared / "cells" / name / "model.keras")
+            for name in (f"trunk_seed{seed}", f"li_l1_params2000_seed{seed}")
+        )
+        kernel, thin = trunk.layers[1].kernel.numpy(), tuned.layers[1].kernel.numpy()
+        kept = np.sort(np.argsort(np.abs(kernel).sum((0, 1, 2)))[-thin.shape[-1] :])
+        apart = np.abs(thin - kernel[..., kept]).max()
+        assert 0 < apart < 0.02 < np.abs(kernel[..., kept]).max()
+
+
+@pytest.fixture
+def copied_comparison(compared, tmp_path):
+    return Path(shutil.copytree(compared, tmp_path / "copied"))
+
+
+def again(command, folder, *changes):
+    flagfile = folder / "run.flags"
+    return command("compare", f"--flagfile={flagfile}", f"--run_dir={folder}", *changes)
+
+
+def test_the_same_command_again_trains_nothing_and_says_the_same(
+    command, copied_comparison
+):
+    before = contents(copied_comparison / "cells")
+    told = outcome(copied_comparison)
+    times = (copied_comparison / "latency.json").read_bytes()
+    code, out, err = again(command, copied_comparison)
+    assert code == 0, err
+    assert "8 cells, 8 done before" in out
+    assert contents(copied_comparison / "cells") == before
+    assert outcome(copied_comparison) == told
+    assert (copied_comparison / "latency.json").read_bytes() == times
+
+
+def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
+    before = results(copied_comparison)
+    code, out, err = again(
+        command,
+        copied_comparison,
+        "--methods=uniform",
+        "--seeds=3,7",
+        "--budgets=params=2000,macs=100000",
+    )
+    assert code == 0, err
+    assert "4 cells, 1 done before" in out
+    after = results(copied_comparison)
+    assert set(after) - set(before) == {
+        "uniform_params2000_seed7",
+        "uniform_macs100000_seed3",
+        "uniform_macs100000_seed7",
+    }
+    assert all(after[name] == before[name] for name in before)
+    rows = outcome(copied_comparison)["rows"]
+    assert [row["budget"] for row in rows] == ["params=2000", "macs=100000"]
+    assert rows[1]["macs"] <= 100_000
+
+
+def test_another_recipe_is_refused_and_nothing_is_written(command, copied_comparison):
+    before = contents(copied_comparison)
+    refused(again(command, copied_comparison, "--rate=0.1"), "--rate: 0.05 -> 0.1")
+    assert contents(copied_comparison) == before
+
+
+def test_widths_that_changed_under_the_same_label_are_refused(
+    command, copied_comparison, tmp_path
+):
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"widths": [30, 5]}))
+    before = contents(copied_comparison)
+    result = again(command, copied_comparison, f"--methods=uniform,mine=file:{other}")
+    refused(result, "mine at params=2000 had the widths", "another label")
+    assert contents(copied_comparison) == before
+
+
+def test_a_loss_that_is_not_finite_is_a_result_and_not_tried_again(
+    command, network, tmp_path
+):
+    asked = (
+        f"--run_dir={tmp_path / 'run'}",
+        network,
+        "--dataset=digits",
+        "--image_size=16",
+        "--methods=uniform,li_l1",
+        *SMALL,
+        "--seeds=3",
+        "--rate=1e30",
+        "--schedule=constant",
+    )
+    code, out, err = command("compare", *asked)
+    assert code == 0, err
+    (row, tuned) = outcome(tmp_path / "run")["rows"]
+    assert row["accuracies"] == [] and row["accuracy_mean"] is None
+    assert "loss" in row["failures"][0]
+    assert "which it starts from, failed" in tuned["failures"][0]
+    code, out, err = command("compare", *asked)
+    assert code == 0 and "3 cells, 3 done before" in out, err
+
+
+BAD = {
+    "--methods=uniforn": ["Did you mean 'uniform'?"],
+    "--methods=": ["--methods are one or more"],
+    "--methods=uniform,uniform": ["all different"],
+    "--methods=uniform,x=uniform,x=li_l1": ["Two methods are called 'x'"],
+    "--methods=neuralscale": ["needs a search", "--search=RUN_DIR"],
+    "--methods=neuralscale:nowhere": ["no search at nowhere"],
+    "--methods=neuralscale:nowhere.flags": ["nowhere.flags", "cannot be read"],
+    "--methods=file": ["file needs a path"],
+    "--methods=file:nowhere.json": ["nowhere.json"],
+    "--search=nowhere --methods=morphnet": ["nowhere"],
+    "--budgets=param=3": ["Did you mean 'params'?"],
+    "--budgets=params=3": ["cannot be met"],
+    "--budgets=": ["--budgets are one or more"],
+    "--budgets=params": ["positive number"],
+    "--seeds=": ["--seeds are one or more"],
+    "--seeds=1,1": ["all different"],
+    "--seeds=-1": ["--seeds lie between 0"],
+    f"--seeds={LARGEST_SEED + 1}": ["--seeds lie between 0"],
+    "--seeds=a": ["--seeds=a", "whole number"],
+    "--workers=0": ["--workers", "got 0"],
+    "--finetune_epochs=0": ["--finetune_epochs", "got 0"],
+    "--finetune_rate=0": ["--finetune_rate", "above 0"],
+    "--batch=5000": ["5000 is too large"],
+    "--round_to=0": ["--round_to", "got 0"],
+    "--latency_repeats=0": ["--latency_repeats", "got 0"],
+    "--dataset=digt": ["Did you mean 'digits'?"],
+}
+
+
+@pytest.mark.parametrize("arguments", BAD)
+def test_what_cannot_be_compared_is_refused_and_nothing_is_written(
+    command, tmp_path, arguments
+):
+    asked = (
+        f"--run_dir={tmp_path / 'run'}",
+        "--architecture=vgg11",
+        "--dataset=digits",
+        "--methods=uniform",
+        *SMALL,
+        *arguments.split(),
+    )
+    refused(command("compare", *asked), *BAD[arguments])
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_search_or_names_it_says_what_is_missing(command, tmp_path):
+    result = command("compare", f"--run_dir={tmp_path / 'run'}", "--methods=uniform")
+    refused(result, "--architecture")
+
+
+def test_a_search_of_another_network_is_refused(command, searched, tmp_path):
+    result = command(
+        "compare",
+        f"--run_dir={tmp_path / 'run'}",
+        "--architecture=preact_resnet18",
+        "--dataset=digits",
+        f"--methods=neuralscale:{searched}",
+        *SMALL,
+    )
+    refused(result, "search of vgg11", "preact_resnet18")
+    assert not list(tmp_path.iterdir())
+
+
+# In processes of their own.
+
+
+def arguments(folder, workers, *more):
+    return [
+        sys.executable,
+        "-m",
+        "ns_tf.compare",
+        f"--run_dir={folder}",
+        f"--search={folder.parent / 'search.flags'}",
+        "--methods=uniform,neuralscale",
+        *SMALL,
+        "--threads=1",
+        f"--workers={workers}",
+        "--checkpoint_seconds=0",
+        *more,
+    ]
+
+
+@pytest.fixture
+def with_search(searched, tmp_path):
+    """A folder with the flagfile of a search, which a comparison has done before."""
+    text = (searched / "run.flags").read_text()
+    (tmp_path / "search.flags").write_text(text)
+
+    def with_search(name):
+        folder = tmp_path / name
+        shutil.copytree(searched, folder / "searches" / "search")
+        return folder
+
+    return with_search
+
+
+def run(argv, seconds=300):
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, timeout=seconds)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_killed_and_with_two_workers_it_comes_to_the_same(with_search, rng):
+    """The search is done by flagfile, the cells by one process, and by two that die."""
+    straight, killed = with_search("straight"), with_search("killed")
+    for folder in (straight, killed):
+        records.write_text(folder / "run.flags", _flags(arguments(folder, 1)))
+    run(arguments(straight, 1, "--seeds=3"))
+    process = subprocess.Popen(
+        arguments(killed, 2, "--seeds=3"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    end = time.monotonic() + 120
+    while not list(killed.glob("cells/*/checkpoint.npz")):
+        assert process.poll() is None and time.monotonic() < end, process.stdout.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    run(arguments(killed, 2, "--seeds=3"))
+    assert results(killed) == results(straight)
+    assert outcome(killed) == outcome(straight)
+    assert len(results(straight)) == 2
+
+
+def _flags(argv):
+    """run.flags of a comparison that these arguments make."""
+    from ns_tf import configs
+
+    classes = (
+        configs.RunConfig,
+        configs.TaskConfig,
+        compare_config.CompareConfig,
+        configs.SolverConfig,
+        configs.TrainConfig,
+        configs.ExecutionConfig,
+    )
+    path = Path(argv[3].partition("=")[2]).parent / "all.flags"
+    path.write_text("\n".join(argv[3:]))
+    _, *kept = flagset.read_file(str(path), *classes).values()
+    return flagset.as_flagfile(kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [3, 9, 17])
+def test_kill_anywhere_any_number_of_times(with_search, wait, rng):
+    straight, killed = with_search("straight"), with_search("killed")
+    for folder in (straight, killed):
+        records.write_text(folder / "run.flags", _flags(arguments(folder, 1)))
+    more = ("--epochs=9", "--seeds=3,5,7")
+    run(arguments(straight, 1, *more))
+    for _ in range(4):
+        process = subprocess.Popen(arguments(killed, 2, *more), cwd=ROOT)
+        time.sleep(wait + rng.uniform(0, 3))
+        process.kill()
+        process.wait()
+    run(arguments(killed, 2, *more))
+    assert outcome(killed) == outcome(straight)
+
+
+@pytest.mark.slow
+def test_two_workers_take_clearly_less_time_than_one(with_search):
+    seconds = {}
+    for workers in (1, 2):
+        folder = with_search(f"workers{workers}")
+        records.write_text(folder / "run.flags", _flags(arguments(folder, 1)))
+        start = time.monotonic()
+        run(arguments(folder, workers, "--epochs=40", "--seeds=3,5,7"))
+        seconds[workers] = time.monotonic() - start
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one core")
+    assert seconds[2] < 0.8 * seconds[1], seconds
+
+
+COMPARISONS = [
+    path
+    for path in FLAGFILES
+    if "python -m ns_tf.compare" in path.read_text() and path.parent.name == "flags"
+]
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_a_flagfile_names_methods_and_searches_that_exist(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    from ns_tf import configs
+
+    read = flagset.read_file(
+        str(path),
+        compare_config.CompareConfig,
+        configs.TrainConfig,
+        configs.ExecutionConfig,
+        configs.TaskConfig,
+    )
+    found = read[compare_config.CompareConfig]
+    sources = [found.search]
+    for text in found.methods:
+        entry = methods.Entry.parse(text)
+        sources.append(entry.source)
+    for source in filter(None, sources):
+        assert Path(source).is_file(), source
+    for text in found.budgets:
+        assert cells.parse_budget(text)
+    assert read[configs.TrainConfig].epochs > 1

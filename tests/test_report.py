@@ -1,0 +1,302 @@
+"""The report in a real browser: it agrees with the plans, and needs nothing else."""
+
+import html
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from verbs import contents, refused
+
+from ns_tf import api, architectures, plans, reports, runs, structure
+from ns_tf.base import (
+    DescentState,
+    InputError,
+    PruneTrace,
+    Scaling,
+    ScalingLaw,
+)
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(
+    BROWSER is None, reason="no chromium: apt-get install chromium"
+)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=60000",
+)
+# Moves the controls as a hand would, and writes down what the page then shows.
+HAND = """
+<pre id="seen"></pre>
+<script>
+function move(id, value) {
+  const control = document.getElementById(id);
+  control.value = value;
+  control.dispatchEvent(new Event("input"));
+}
+const text = (id) => document.getElementById(id).textContent;
+const seen = [];
+for (const asked of ASKED) {
+  for (const [id, value] of Object.entries(asked)) move(id, value);
+  const shown = document.querySelectorAll("[id^=width_]");
+  seen.push({
+    asked,
+    problem: text("problem"),
+    hidden: document.getElementById("answer").hidden,
+    widths: Array.from(shown, (cell) => Number(cell.textContent)),
+    list: text("list"),
+    params: text("cost_params"),
+    macs: text("cost_macs"),
+    extrapolation: text("extrapolation"),
+    warning: text("warning"),
+    target: document.getElementById("target").value,
+    slider: Number(document.getElementById("slider").value),
+  });
+}
+document.getElementById("seen").textContent = JSON.stringify(seen);
+</script>
+"""
+
+
+def a_search(name, rng):
+    """A search of two iterations whose laws are made up, of a real network."""
+    found = structure.analyse(architectures.get(name), (32, 32, 3), 10)
+    plain = runs.new_search(found, "data <b>&", found.architecture.widths)
+    default = np.array(plain.default_widths)
+    states = []
+    for iteration in (1, 2):
+        shares = np.linspace(1, 0.3, 13)[:, None] ** rng.uniform(0.5, 1.5, len(default))
+        widths = np.maximum(1, (default * shares).astype(int))
+        tau = plain.costs["params"](widths)
+        beta = rng.uniform(0.25, 0.7, len(default))
+        law = ScalingLaw(
+            default / float(tau[0]) ** beta,
+            beta,
+            beta,
+            beta,
+            (float(tau.min()), float(tau.max())),
+        )
+        trace = PruneTrace(widths, tau, plain.names, widths)
+        scaling = Scaling(tuple(int(w) for w in default), float(tau[0]), {}, {})
+        states.append(
+            DescentState(iteration, tuple(default.tolist()), law, trace, scaling, 61.0)
+        )
+    return runs.SearchRecord(**{**vars(plain), "states": tuple(states)})
+
+
+@pytest.fixture(scope="module")
+def searched_folder(tmp_path_factory):
+    """A run folder of a search of VGG11, and the search."""
+    return written("vgg11", tmp_path_factory)
+
+
+def written(name, tmp_path_factory):
+    """A run folder of a search, and the search."""
+    search = a_search(name, np.random.default_rng(7))
+    folder = tmp_path_factory.mktemp("report")
+    for count in (1, 2):
+        states = search.states[:count]
+        runs.write_search(
+            folder, runs.SearchRecord(**{**vars(search), "states": states})
+        )
+    return folder, search
+
+
+def browse(path, tmp_path, asked=()):
+    """The page after these moves: what it showed, and its text."""
+    page = path.read_text()
+    moved = tmp_path / "moved.html"
+    hand = HAND.replace("ASKED", json.dumps(list(asked)))
+    moved.write_text(page.replace("</body>", f"{hand}</body>"))
+    argv = [BROWSER, *FLAGS, f"--user-data-dir={tmp_path}/browser", "--dump-dom"]
+    done = subprocess.run(
+        [*argv, f"file://{moved}"], capture_output=True, text=True, timeout=120
+    )
+    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
+    assert found, done.stderr[-2000:]
+    return json.loads(html.unescape(found.group(1)))
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["vgg11", "preact_resnet18", "mobilenet_v2"])
+def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
+    name, tmp_path_factory, tmp_path
+):
+    folder, search = written(name, tmp_path_factory)
+    reports.write(folder, None, tmp_path / "report.html")
+    rng = np.random.default_rng(11)
+    asked = []
+    for _ in range(100):
+        budget = str(rng.choice(["params", "macs"]))
+        full = float(search.costs[budget](np.array(search.default_widths)))
+        curve = str(rng.choice(["neuralscale@1", "neuralscale@2", "uniform"]))
+        target = float(np.round(full * np.exp(rng.uniform(-3, 2))))
+        asked.append(
+            {
+                "curve": curve,
+                "budget": budget,
+                "round_to": int(rng.choice([1, 1, 2, 8])),
+                "min_width": int(rng.choice([1, 1, 3])),
+                "target": target,
+            }
+        )
+    for one in browse(tmp_path / "report.html", tmp_path, asked):
+        given = one["asked"]
+        method, _, iteration = given["curve"].partition("@")
+        try:
+            plan = plans.make_plan(
+                search,
+                {given["budget"]: given["target"]},
+                method=method,
+                iteration=int(iteration) if iteration else None,
+                round_to=given["round_to"],
+                min_width=given["min_width"],
+            )
+        except InputError:
+            assert one["hidden"] and one["problem"], one
+            continue
+        assert one["problem"] == "" and not one["hidden"]
+        assert tuple(one["widths"]) == plan.widths, given
+        assert one["list"] == ",".join(map(str, plan.widths))
+        assert one["params"] == f"{plan.params:,}"
+        assert one["macs"] == f"{plan.costs['macs']:,}"
+        if plan.tau_range:
+            assert one["extrapolation"] == f"{plan.extrapolation:.2f} times"
+        assert bool(one["warning"]) == bool(plan.warning)
+
+
+@needs_browser
+def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
+    folder, search = searched_folder
+    reports.write(folder, None, tmp_path / "report.html")
+    full = float(search.costs["params"](np.array(search.default_widths)))
+    asked = [
+        {"budget": "params"},
+        {"slider": 0},
+        {"slider": 1000},
+        {"target": full},
+        {"target": -3},
+        {"target": "", "round_to": 1.5},
+    ]
+    default, low, high, middle, negative, empty = browse(
+        tmp_path / "report.html", tmp_path, asked
+    )
+    assert float(default["target"]) == full
+    assert float(low["target"]) == pytest.approx(full / 100, rel=0.02)
+    assert float(high["target"]) == pytest.approx(full * 10, rel=0.02)
+    assert middle["slider"] == pytest.approx(1000 * np.log(100) / np.log(1000))
+    assert middle["params"].replace(",", "") <= f"{full:.0f}"
+    assert negative["hidden"] and "positive" in negative["problem"]
+    assert empty["hidden"] and empty["problem"]
+
+
+class _Links(html.parser.HTMLParser):
+    """Everything that a page would load, and its tags that were left open."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.links += [values[name] for name in ("src", "href") if name in values]
+        if tag not in ("meta", "img", "input", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_loads_nothing_and_says_what_was_found(searched_folder):
+    folder, search = searched_folder
+    text = reports.page(folder)
+    parsed = _Links()
+    parsed.feed(text)
+    assert parsed.open == []
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in parsed.links)
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    assert "data &lt;b&gt;&amp;" in text and "data <b>" not in text
+    for name in search.names:
+        assert f"<td>{name}</td>" in text
+    assert f"{search.states[-1].law.beta[0]:.3f}" in text
+    plan = api.Search(search).plan(ratio=0.5)
+    assert f"{plan.params:,}" in text and ", ".join(map(str, plan.widths)) in text
+
+
+def test_a_comparison_is_in_the_report_alone_or_beside_a_search(
+    command, searched_folder, tmp_path
+):
+    folder, _ = searched_folder
+    row = {
+        "widths": [3],
+        "params": 3,
+        "macs": 5,
+        "best_epochs": [0.5],
+        "seconds": [7],
+        "failures": [],
+        "latency_ms": 1.5,
+        "latency_p95_ms": 2.5,
+        "budget": "params=3",
+    }
+    told = {
+        "version": 1,
+        "title": "net on data",
+        "recipe": "2 epochs.",
+        "latency": "on paper.",
+        "rows": [
+            {**row, "method": m, "accuracies": [a]} for m, a in (("a", 0.25), ("b", 1))
+        ],
+        "differences": [
+            {
+                "budget": "params=3",
+                "better": "b",
+                "worse": "a",
+                "points": 75.0,
+                "interval": None,
+                "p": None,
+            }
+        ],
+    }
+    compared = tmp_path / "compared"
+    compared.mkdir()
+    (compared / "comparison.json").write_text(json.dumps(told))
+    code, out, err = command("report", f"--run_dir={compared}")
+    assert code == 0, err
+    alone = (compared / "report.html").read_text()
+    assert "b is 75.00 points above a" in alone and "what_if" not in alone
+    out = tmp_path / "both.html"
+    asked = (f"--run_dir={folder}", f"--comparison={compared}", f"--out={out}")
+    assert command("report", *asked)[0] == 0
+    both = out.read_text()
+    assert "b is 75.00 points above a" in both and 'id="what_if"' in both
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_of_nothing_has_no_report(command, tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    before = contents(tmp_path)
+    refused(command("report", f"--run_dir={tmp_path / name}"), "neither a search")
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"version": 1, "title": "x"}'])
+def test_a_damaged_comparison_is_refused_and_named(command, tmp_path, text):
+    (tmp_path / "comparison.json").write_text(text)
+    refused(command("report", f"--run_dir={tmp_path}"), "comparison.json")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused(command, searched_folder, tmp_path):
+    folder, _ = searched_folder
+    asked = (f"--run_dir={folder}", f"--out={tmp_path / 'nowhere' / 'r.html'}")
+    refused(command("report", *asked), "nowhere", "--out")
