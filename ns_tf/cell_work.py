@@ -18,25 +18,40 @@ def work_off(
 ) -> None:
     """Trains cells as keras-tuner's oracle deals them out: here, or as a worker.
 
-    In a worker, the oracle is the chief's and this one's list of cells is not used.
+    A worker waits until the chief has listed the cells, and asks the chief's oracle.
     """
-    todo = _todo(comparison)
     alone = trials.role() == "alone"
-    if alone and not todo:
+    if not alone:
+        _wait_for_list(comparison, stop)
+    todo = _todo(comparison)
+    if not todo:
         return
-    shown = progress if alone else Quiet
 
     def work(hyperparameters) -> float:
-        listed = cells.read(comparison.folder)
+        listed = cells.read_kept(comparison.folder).cells
         cell = listed[hyperparameters.get(trials.NAME)]
         comparison.train_cell(cell, progress=progress, stop=stop)
         forget_kernels()  # One network after the other would fill the memory.
         bar.update(1)
         return 0.0
 
+    shown = progress if alone else Quiet
     with shown(len(todo), label="compare", unit="cells") as bar:
-        oracle = trials.InOrder(todo or {"": ()})
-        trials.Worker(oracle, work, comparison.folder / WORKERS).go()
+        trials.Worker(
+            trials.InOrder(todo),
+            work,
+            comparison.folder / WORKERS,
+            over=lambda: not _todo(comparison),
+            stop=stop,
+        ).go()
+
+
+def _wait_for_list(comparison: Comparison, stop: Any) -> None:
+    """Returns when the chief, which may be searching first, has listed the cells."""
+    while not (comparison.folder / cells.CELLS).exists():
+        if stop is not None:
+            stop.leave()
+        time.sleep(trials.PAUSE)
 
 
 def serve(comparison: Comparison, *, progress: type = Quiet, stop: Any = None) -> None:
@@ -85,8 +100,8 @@ def work_together(
     )
     with _counted(comparison, progress) as count, crew:
         while crew.working:
-            told = {name: crew.last_line(name).partition(")")[0] for name in crew.names}
-            count(**{name: f"[{text})]" for name, text in told.items() if text})
+            told = {name: crew.last_line(name) for name in crew.names}
+            count(**{name: f"[{_brief(text)}]" for name, text in told.items() if text})
             if stop is not None and stop.requested:
                 break
             time.sleep(trials.PAUSE)
@@ -111,13 +126,17 @@ def _counted(comparison: Comparison, progress: type):
         count()
 
 
+def _brief(line: str) -> str:
+    """The beginning of a line of progress: what, and how far."""
+    before, percent, _ = line.partition("%)")
+    return (before + percent)[:100]
+
+
 def _todo(comparison: Comparison) -> Mapping[str, tuple[str, ...]]:
     """What is not done yet, with what has to be done before."""
-    with contextlib.suppress(FileNotFoundError):
-        listed = cells.read(comparison.folder)
-        names = [n for n, cell in listed.items() if not comparison.done(cell)]
-        return {
-            name: tuple({listed[name].trunk} & set(names))  # Only what is open waits.
-            for name in names
-        }
-    return {}
+    listed = cells.read(comparison.folder)
+    names = [name for name, cell in listed.items() if not comparison.done(cell)]
+    return {
+        name: tuple({listed[name].trunk} & set(names))  # Only what is open waits.
+        for name in names
+    }

@@ -32,31 +32,66 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
+class Kept:
+    """What a comparison's folder knows of earlier runs."""
+
+    cells: Mapping[str, Cell]  # By name, asked for now or not.
+    asked: tuple[str, ...]  # Names of those that the last run asked for, in its order.
+    task: Mapping[str, Any] | None  # The settings of the data and of the network.
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """All cells, and what could not be."""
 
-    cells: tuple[Cell, ...]  # In the order of work: a trunk before what starts from it.
+    asked: Mapping[str, Cell]  # By name, in the order of work.
+    others: Mapping[str, Cell]  # Those that earlier runs asked for.
     gaps: tuple[tuple[str, str, str], ...]  # (method, budget, reason)
+    task: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `cells.json`."""
-        cells = [dataclasses.asdict(cell) for cell in self.cells]
-        return {"version": VERSION, "cells": cells, "gaps": self.gaps}
+        kept = {**self.others, **self.asked}
+        return {
+            "version": VERSION,
+            "task": self.task,
+            "cells": [dataclasses.asdict(cell) for cell in kept.values()],
+            "asked": list(self.asked),
+            "gaps": self.gaps,
+        }
 
 
 def read(folder: str | Path) -> dict[str, Cell]:
-    """The cells that a comparison's folder lists, by name.
+    """The cells that a comparison's last run asked for, by name.
 
     Raises:
         InputError: the list is missing or damaged.
     """
+    kept = _read(Path(folder) / CELLS)
+    return {name: kept.cells[name] for name in kept.asked}
+
+
+def read_kept(folder: str | Path) -> Kept:
+    """All that a comparison's folder knows; nothing where there was none.
+
+    Raises:
+        InputError: the list is damaged.
+    """
     path = Path(folder) / CELLS
+    return _read(path) if path.exists() else Kept({}, (), None)
+
+
+def _read(path: Path) -> Kept:
     data = records.read_json(path, what="list of cells", version=VERSION)
     with records.readable(path, "list of cells"):
-        cells = [
+        made = [
             Cell(**{**cell, "widths": tuple(cell["widths"])}) for cell in data["cells"]
         ]
-        return {cell.name: cell for cell in cells}
+        cells = {cell.name: cell for cell in made}
+        asked = tuple(data.get("asked", cells))
+        if not set(asked) <= set(cells):
+            raise ValueError("a cell that is asked for is not in it")
+        return Kept(cells, asked, data.get("task"))
 
 
 def parse_budget(text: str) -> dict[str, float]:
@@ -87,7 +122,8 @@ def make(
     settings: Sequence[methods.Setting],
     budget_texts: Iterable[str],
     seeds: Sequence[int],
-    known: Mapping[str, Cell],
+    known: Kept,
+    task: Mapping[str, Any],
 ) -> Plan:
     """The cells of all methods, budgets and seeds.
 
@@ -95,13 +131,15 @@ def make(
         settings: One for every method, its search read.
         budget_texts: As `--budgets` has them.
         seeds: Of the trainings.
-        known: The cells of an earlier run of the comparison, by name. Widths for
-            measured budgets are taken from there, as no two measurements agree.
+        known: Of earlier runs of the comparison. Widths for measured budgets are taken
+            from there, as no two measurements agree.
+        task: The settings of the data and of the network.
 
     Raises:
         InputError: a budget that a method's curve cannot meet, two methods of one
-            label, or a cell that had other widths in an earlier run.
+            label, a cell that had other widths in an earlier run, or other data.
     """
+    _check_task(known.task, task)
     labels = [label(setting) for setting in settings]
     for name in labels:
         if labels.count(name) > 1:
@@ -113,15 +151,32 @@ def make(
     for text in budget_texts:
         for setting in settings:
             try:
-                made += _cells(setting, text, seeds, known)
+                made += _cells(setting, text, seeds, known.cells)
             except methods.NotApplicable as reason:
                 gaps.append((label(setting), text, str(reason)))
-    trunks = _trunks(settings[0].plain, made)
+    if made:
+        made = [*_trunks(settings[0].plain, made), *made]
     # One seed of everything before the next: whoever stops early has a comparison.
     order = {seed: place for place, seed in enumerate(seeds)}
-    return Plan(
-        tuple(sorted((*trunks, *made), key=lambda cell: order[cell.seed])), tuple(gaps)
-    )
+    asked: dict[str, Cell] = {}
+    for cell in sorted(made, key=lambda cell: order[cell.seed]):
+        other = asked.setdefault(cell.name, cell)
+        if other is not cell:
+            raise InputError(
+                f"{other.method!r} and {cell.method!r} would be kept in one folder, "
+                f"{cell.name}; give one another label."
+            )
+    others = {n: cell for n, cell in known.cells.items() if n not in asked}
+    return Plan(asked, others, tuple(gaps), task)
+
+
+def _check_task(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
+    for name, value in (before or {}).items():
+        if name in now and now[name] != value:
+            raise InputError(
+                f"This comparison was begun with --{name}={value}; now, by the flags "
+                f"or by the search, it is {now[name]}. Give another --run_dir."
+            )
 
 
 def label(setting: methods.Setting) -> str:

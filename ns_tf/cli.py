@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 from absl import flags
 
 from ns_tf import flagset
-from ns_tf.base import InputError, RunError
+from ns_tf.base import InputError as InputError
+from ns_tf.base import RunError
 
 flags.disclaim_key_flags()
 flags.DEFINE_bool(

@@ -30,8 +30,8 @@ def main(
     from ns_tf import cell_work, comparison, summary, trials
 
     role = trials.role()
-    work = comparison.Comparison(run.run_dir, task, compare, solver, train, execution)
-    with cli.interruptible() as stop:
+    given = (run.run_dir, task, compare, solver, train, execution)
+    with comparison.Comparison(*given) as work, cli.interruptible() as stop:
         if role == "worker":
             trials.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
             cell_work.work_off(work, progress=Progress, stop=stop)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from ns_tf.cells import Cell
 from ns_tf.compare_config import CompareConfig
 from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
+from ns_tf.search_sources import Sources, check_layers
 
 FAILURE = "failure.json"
-SEARCHES = "searches"
 
 
 class Comparison:
@@ -59,13 +60,28 @@ class Comparison:
         self.entries = [methods.Entry.parse(text) for text in compare.methods]
         for text in compare.budgets:
             cells.parse_budget(text)
-        self.task = self._complete(task)
-        self.architecture, self.structure, self.dataset = trainings.task(
-            self.task, Path(self.compare.search or ".")
+        self.sources = Sources(
+            self.folder, compare.search, self.entries, execution, task.data_dir
         )
+        self.task = self.sources.complete(task)
+        self.architecture, self.structure, self.dataset = trainings.task(
+            self.task, self.sources.architecture(self.task.architecture)
+        )
+        self._structures = {self.architecture.name: self.structure}
+        self._run: records.RunFolder | None = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._run is not None:
+            self._run.close()
 
     def prepare(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Cell]:
         """Does the searches that are asked for by flagfile, and lists the cells.
+
+        From now on no other process may prepare in this folder, until this comparison
+        is left.
 
         Returns:
             The cells by name, in the order of work.
@@ -73,22 +89,21 @@ class Comparison:
         Raises:
             InputError: what was asked for cannot be done; nothing was written.
         """
-        sources = [self._source(entry) for entry in self.entries]
-        wanted = dict.fromkeys(s for s in sources if s and _is_flagfile(s))
-        searches = {s: self._search_run(s) for s in wanted}
-        if not searches:
-            self._plan(sources)  # Refuses before anything is written.
+        searches = self.sources.pending()
+        plan = self._plan(searches)
         text = flagset.as_flagfile(self.configs)
         compare = flagset.comparison(*(type(config) for config in self.configs))
-        with records.open_run(
+        self._run = records.open_run(
             self.folder, text, compare=compare, what="comparison"
-        ) as run:
-            python_inputs.save(self.architecture, run.path)
-            for source, search in searches.items():
-                search.go(self._folder_of(source), progress=progress, stop=stop)
-            plan = self._plan(sources)
-            records.write_json(run / cells.CELLS, plan.to_json())
-        return {cell.name: cell for cell in plan.cells}
+        )
+        python_inputs.save(self.architecture, self.folder)
+        for source, search in searches.items():
+            folder = self.sources.folder_of(source)
+            search.go(folder, progress=progress, stop=stop)
+        if searches:
+            plan = self._plan({})
+        records.write_json(self.folder / cells.CELLS, plan.to_json())
+        return plan.asked
 
     def done(self, cell: Cell) -> bool:
         """Whether the cell needs no more work."""
@@ -168,90 +183,49 @@ class Comparison:
         return methods.get(cell.start).start(trained, found, cell.widths)
 
     def _structure(self, name: str) -> structure.Structure:
-        if name == self.architecture.name:
-            return self.structure
-        return structure.analyse(
-            architectures.get(name), self.dataset.image_shape, self.dataset.classes
-        )
+        if name not in self._structures:
+            self._structures[name] = structure.analyse(
+                architectures.get(name), self.dataset.image_shape, self.dataset.classes
+            )
+        return self._structures[name]
 
-    def _plan(self, sources: list[str | None]) -> cells.Plan:
+    def _plan(self, pending: Mapping[str, api.SearchRun]) -> cells.Plan:
+        """The cells, but of methods whose search is pending: it is only looked at."""
         plain = runs.new_search(
             self.structure, self.dataset.name, self.architecture.widths
         )
         settings = []
-        for entry, source in zip(self.entries, sources, strict=True):
-            search = self._read_search(source) if source else None
+        for entry in self.entries:
+            source, search = self.sources.of(entry), None
+            if source in pending:
+                self._check_pending(entry, source, pending[source])
+                continue
+            if source:
+                search = self.sources.read(source, self.structure)
             settings.append(
                 methods.Setting(entry, self.structure, plain, self.solver, search)
             )
-        known = {}
-        if (self.folder / cells.CELLS).exists():
-            known = cells.read(self.folder)
-        plan = cells.make(settings, self.compare.budgets, self.compare.seeds, known)
-        for cell in {c.widths: c for c in plan.cells}.values():
+        known = cells.read_kept(self.folder)
+        task = {**dataclasses.asdict(self.task), "data_dir": None}
+        asked = self.compare
+        plan = cells.make(settings, asked.budgets, asked.seeds, known, task)
+        if not plan.asked and not pending:
+            reasons = "; ".join(f"{m} at {b}: {why}" for m, b, why in plan.gaps)
+            raise InputError(f"No method can do any budget: {reasons}. Give others.")
+        distinct = {(c.architecture, c.widths): c for c in plan.asked.values()}
+        for cell in distinct.values():
             self._job(cell).check()
         return plan
 
-    def _read_search(self, source: str) -> runs.SearchRecord:
-        folder = self._folder_of(source)
-        search = runs.read_search(folder)
-        if search.names != self.structure.names:
+    def _check_pending(self, entry, source: str, run: api.SearchRun) -> None:
+        """What can be told of a method before its search is done."""
+        check_layers(source, run.structure.names, self.structure)
+        if (entry.iteration or 1) > run.config.iterations:
             raise InputError(
-                f"{folder} holds a search of {search.architecture}, whose layers are "
-                f"not those of {self.architecture.name}; name a search of the network "
-                "that is compared."
+                f"{entry.name}@{entry.iteration}: the search {source} is of "
+                f"{run.config.iterations} iterations. Name one of them."
             )
-        return search
-
-    def _source(self, entry: methods.Entry) -> str | None:
-        """The search that a method uses: a run folder or a flagfile; None for none."""
-        if not methods.get(entry.name).needs_search:
-            return None
-        source = entry.source or self.compare.search
-        if source is None:
-            raise InputError(
-                f"The method {entry.name} needs a search: give --search=RUN_DIR, or "
-                f"name one, as {entry.name}:RUN_DIR."
-            )
-        if not _is_flagfile(source) and not Path(source).is_dir():
-            raise InputError(
-                f"There is no search at {source}. Give the run folder of one, or a "
-                "flagfile (NAME.flags) to search by."
-            )
-        return source
-
-    def _folder_of(self, source: str) -> Path:
-        if _is_flagfile(source):
-            return self.folder / SEARCHES / Path(source).stem
-        return Path(source)
-
-    def _search_run(self, source: str) -> api.SearchRun:
-        chosen = flagset.read_file(source, *api.SEARCH_CONFIGS)
-        here = dataclasses.asdict(self.execution_config)
-        chosen[configs.RuntimeConfig] = dataclasses.replace(
-            chosen[configs.RuntimeConfig],
-            **{name: here[name] for name in ("threads", "checkpoint_seconds")},
-        )
-        chosen[configs.DataConfig] = dataclasses.replace(
-            chosen[configs.DataConfig], data_dir=self.task.data_dir
-        )
-        return api.SearchRun(chosen)
-
-    def _complete(self, task: configs.TaskConfig) -> configs.TaskConfig:
-        """The task, what is left empty taken from the search."""
-        source = self.compare.search
-        if source is None or not _is_flagfile(source):
-            search = trainings.search_in(source) if source else None
-            return trainings.completed(task, search, Path(source or self.folder))
-        chosen = flagset.read_file(source, *api.SEARCH_CONFIGS)
-        searched = {
-            **dataclasses.asdict(chosen[configs.DataConfig]),
-            "architecture": chosen[configs.SearchConfig].architecture,
-        }
-        given = dataclasses.asdict(task)
-        given |= {n: v for n, v in searched.items() if given[n] is None}
-        return dataclasses.replace(task, **given)
-
-
-def _is_flagfile(source: str) -> bool:
-    return source.endswith(".flags")
+        default = self.architecture.widths
+        self._job(
+            Cell("", "", "", 0, self.architecture.name, default, cells.SCRATCH)
+        ).check()

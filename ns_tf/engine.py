@@ -52,7 +52,7 @@ def loss_of(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 
     The outputs are logits, or probabilities if they come from a softmax.
     """
-    from_logits = not _ends_in_softmax(functional(model))
+    from_logits = not ends_in_softmax(functional(model))
 
     def loss(labels, outputs):
         return keras.losses.sparse_categorical_crossentropy(
@@ -62,7 +62,7 @@ def loss_of(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return loss
 
 
-def _ends_in_softmax(model: keras.Model) -> bool:
+def ends_in_softmax(model: keras.Model) -> bool:
     """Whether a softmax is the last operation that computes anything."""
     graph = trace(model)
     operations = {operation.name: operation for operation in model.operations}

@@ -121,10 +121,7 @@ def readable(path: str | Path, what: str, remedy: str = _REMEDY) -> Iterator[Non
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(
-            f"There is no {what} at {path}. Restore it from a copy, or give another "
-            "--run_dir."
-        ) from error
+        raise InputError(f"There is no {what} at {path}. {remedy}") from error
     except InputError:
         raise
     except PermissionError as error:

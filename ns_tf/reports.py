@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ns_tf import plans, plots, records, runs
+from ns_tf import plans, plots, records, runs, verdicts
 from ns_tf.base import InputError
 
 PAGE = Path(__file__).parent / "page"
@@ -45,42 +45,56 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
     """The report as one HTML page; see `write`."""
     folder = Path(run_dir)
     compared = Path(comparison_dir) if comparison_dir else folder
-    search = _search_of(folder)
-    sections, script = [], ""
-    title, about = "", []
-    if search is not None:
-        title = f"{search.architecture} on {search.dataset}"
-        about.append(_about(search))
-        sections += [_what_if(search), _budgets(search), _iterations(search)]
-        sections += [_laws(search, state) for state in reversed(search.states)]
-        script = _script(search)
+    searches = _searches_of(folder)
     told = _comparison_of(compared, needed=comparison_dir is not None)
-    if told is not None:
-        title = title or told["title"]
-        sections.append(_comparison(told, compared))
-    if search is None and told is None:
+    if not searches and told is None:
         raise InputError(
             f"{folder} holds neither a search ({runs.DESCENT}) nor a comparison "
             f"({COMPARISON}). Give the run folder of one: --run_dir=runs/NAME."
         )
+    title, sections, script = "", [], ""
+    if searches:
+        first = next(iter(searches.values()))
+        title = f"{first.architecture} on {first.dataset}"
+        sections.append(_what_if(first, _curves(searches)))
+        for name, search in searches.items():
+            sections += _search_sections(name, search)
+        script = _script(first, _curves(searches))
+    if told is not None:
+        with records.readable(compared / COMPARISON, "comparison"):
+            title = title or told["title"]
+            sections.append(_comparison(told))
     return string.Template((PAGE / "report.html").read_text()).substitute(
         title=html.escape(title),
         style=(PAGE / "report.css").read_text(),
-        about=html.escape(" ".join(about)),
+        about=html.escape(" ".join(map(_about, searches.values()))),
         sections="\n".join(sections),
         script=script,
     )
 
 
-def _search_of(folder: Path) -> runs.SearchRecord | None:
-    """The search in a folder, or the one that a comparison did there first."""
+def _searches_of(folder: Path) -> dict[str, runs.SearchRecord]:
+    """The search in a folder, or those that a comparison did there, by name.
+
+    All are of one network, so one set of costs serves them.
+    """
     below = sorted(folder.glob(f"searches/*/{runs.DESCENT}"))
-    for path in [folder / runs.DESCENT, *below]:
-        if path.exists():
-            search = runs.read_search(path.parent)
-            search.state()  # Refuses one without an iteration.
-            return search
-    return None
+    found = {}
+    for path in [folder / runs.DESCENT] if (folder / runs.DESCENT).exists() else below:
+        search = runs.read_search(path.parent)
+        search.state()  # Refuses one without an iteration.
+        found[path.parent.name if len(below) > 1 else ""] = search
+    return found
+
+
+def _search_sections(name: str, search: runs.SearchRecord) -> list[str]:
+    """What one search found; its name in every title, where there are several."""
+    head = f"{name}: " if name else ""
+    return [
+        _budgets(head, search),
+        _iterations(head, search),
+        *(_laws(head, search, state) for state in reversed(search.states)),
+    ]
 
 
 def _comparison_of(folder: Path, *, needed: bool) -> dict[str, Any] | None:
@@ -104,11 +118,11 @@ def _about(search: runs.SearchRecord) -> str:
 # The page's data: the laws and the cost polynomials, which the what-if computes with.
 
 
-def _script(search: runs.SearchRecord) -> str:
+def _script(search: runs.SearchRecord, curves: dict[str, Any]) -> str:
     data = {
         "default_widths": search.default_widths,
         "costs": {name: cost.to_json() for name, cost in search.costs.items()},
-        "curves": _curves(search),
+        "curves": curves,
         "far": plans.FAR,
         "start": _ratio_target(search, RATIOS[0]),
     }
@@ -121,22 +135,24 @@ def _script(search: runs.SearchRecord) -> str:
     )
 
 
-def _curves(search: runs.SearchRecord) -> dict[str, Any]:
+def _curves(searches: dict[str, runs.SearchRecord]) -> dict[str, Any]:
     """Every curve that the page offers, by name; the last iteration's law first."""
     found = {
-        f"neuralscale@{state.iteration}": {
+        f"{name + ': ' if name else ''}neuralscale@{state.iteration}": {
             "kind": "law",
             "alpha": state.law.alpha.tolist(),
             "beta": state.law.beta.tolist(),
             "scale": state.law.tau_range[1],
             "range": list(state.law.tau_range),
         }
+        for name, search in searches.items()
         for state in reversed(search.states)
     }
+    first = next(iter(searches.values()))
     found["uniform"] = {
         "kind": "uniform",
-        "widths": list(search.default_widths),
-        "scale": _ratio_target(search, 1.0),
+        "widths": list(first.default_widths),
+        "scale": _ratio_target(first, 1.0),
     }
     return found
 
@@ -145,8 +161,8 @@ def _ratio_target(search: runs.SearchRecord, ratio: float) -> float:
     return plans.with_ratio(search, {}, ratio)["params"]
 
 
-def _what_if(search: runs.SearchRecord) -> str:
-    curves = "".join(_option(name) for name in _curves(search))
+def _what_if(search: runs.SearchRecord, curves: Iterable[str]) -> str:
+    offered = "".join(map(_option, curves))
     units = {name: cost.unit for name, cost in search.costs.items()}
     costs = "".join(
         _option(name, f"{unit}, at most")
@@ -167,7 +183,7 @@ def _what_if(search: runs.SearchRecord) -> str:
     return f"""<section id="what_if">
 <h2>What if: the widths for a budget</h2>
 <div class="controls">
-<label>along<select id="curve">{curves}</select></label>
+<label>along<select id="curve">{offered}</select></label>
 <label>budget<select id="budget">{costs}</select></label>
 <label>at most<input id="target" type="number" min="1" step="any"></label>
 <label>multiples of<input id="round_to" class="short" type="number" min="1" value="1">
@@ -193,7 +209,7 @@ def _option(value: str, text: str | None = None) -> str:
     return f'<option value="{html.escape(value)}">{html.escape(text or value)}</option>'
 
 
-def _budgets(search: runs.SearchRecord) -> str:
+def _budgets(head: str, search: runs.SearchRecord) -> str:
     rows = []
     for ratio in RATIOS:
         for method in ("uniform", "neuralscale"):
@@ -214,10 +230,10 @@ def _budgets(search: runs.SearchRecord) -> str:
                 ]
             )
     header = ("budget", "method", "parameters", "MACs", "extrapolated, times", "widths")
-    return _section("Budgets of the paper", _table(header, rows))
+    return _section(f"{head}Budgets of the paper", _table(header, rows))
 
 
-def _iterations(search: runs.SearchRecord) -> str:
+def _iterations(head: str, search: runs.SearchRecord) -> str:
     header = ("layer", "default", *(f"it {s.iteration}" for s in search.states), "next")
     columns = [search.default_widths, *(state.widths for state in search.states)]
     columns.append(search.states[-1].scaling.widths)
@@ -229,10 +245,10 @@ def _iterations(search: runs.SearchRecord) -> str:
         lambda file: plots.descent(columns[1:], search.names, file, format="svg"),
         "Widths by iteration",
     )
-    return _section("Widths by iteration", _table(header, rows) + picture)
+    return _section(f"{head}Widths by iteration", _table(header, rows) + picture)
 
 
-def _laws(search: runs.SearchRecord, state) -> str:
+def _laws(head: str, search: runs.SearchRecord, state) -> str:
     law = state.law
     rows = [
         [name, f"{alpha:.4g}", f"{beta:.3f}", f"{r2:.3f}", f"{100 * residual:.1f} %"]
@@ -250,34 +266,34 @@ def _laws(search: runs.SearchRecord, state) -> str:
         f"Widths over size, iteration {state.iteration}",
     )
     table = _table(("layer", "alpha", "beta", "R²", "residual of ln"), rows)
-    return _section(f"Laws of iteration {state.iteration}", note + picture + table)
+    return _section(
+        f"{head}Laws of iteration {state.iteration}", note + picture + table
+    )
 
 
-def _comparison(told: dict[str, Any], folder: Path) -> str:
-    from ns_tf import verdicts
-
-    fields = [field.name for field in dataclasses.fields(verdicts.Row)]
-    path = folder / COMPARISON
-    with records.readable(path, "comparison"):
-        rows = [
-            verdicts.Row(**{name: row[name] for name in fields}) for row in told["rows"]
-        ]
-        fields = [field.name for field in dataclasses.fields(verdicts.Difference)]
-        found = [
-            verdicts.Difference(**{name: one[name] for name in fields})
-            for one in told["differences"]
-        ]
-        body = f"<p>{html.escape(told['recipe'])} Latency: "
-        body += f"{html.escape(told['latency'])}</p>"
+def _comparison(told: dict[str, Any]) -> str:
+    rows = [_made(verdicts.Row, row) for row in told["rows"]]
+    found = [_made(verdicts.Difference, one) for one in told["differences"]]
+    body = f"<p>{html.escape(told['recipe'])} {html.escape(told['date'])}. Latency: "
+    body += f"{html.escape(told['latency'])}</p>"
     body += _table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
     for axis in ("params", "latency_ms"):
         body += _picture(
             lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),
             f"Accuracy over {axis}",
         )
-    items = "".join(f"<li>{html.escape(str(one))}.</li>" for one in found)
+    said = [f"{one}." for one in found]
+    said += [f"Not there: {gap}." for gap in told["gaps"]]
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in said)
     body += f"<p>{html.escape(verdicts.TEST)}:</p><ul class='verdict'>{items}</ul>"
     return _section(f"Comparison: {told['title']}", body)
+
+
+def _made(kind: type, values: dict[str, Any]) -> Any:
+    """The dataclass of these values; others are left."""
+    return kind(
+        **{field.name: values[field.name] for field in dataclasses.fields(kind)}
+    )
 
 
 def _section(title: str, body: str) -> str:

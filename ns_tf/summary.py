@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf import cells, plots, records, trainings, verdicts
+from ns_tf.base import RunError
 from ns_tf.budgets import latency
 from ns_tf.cells import Cell
 from ns_tf.comparison import FAILURE, Comparison
@@ -22,6 +23,7 @@ from ns_tf.reports import COMPARISON
 
 LATENCY = "latency.json"
 TABLE = "table.md"
+STATISTICS = ("test_accuracy", "best_test_accuracy", "seconds")  # Of result.json.
 
 
 def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quiet):
@@ -32,6 +34,12 @@ def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quie
         listed: Its cells by name, all done.
         progress: Shows how far the measuring of latency has come.
     """
+    left = [name for name, cell in listed.items() if not work.done(cell)]
+    if left:
+        raise RunError(
+            f"{len(left)} of {len(listed)} cells are not done, {left[0]} among them; "
+            "run the same command again."
+        )
     shown = [cell for cell in listed.values() if cell.kind != cells.TRUNK]
     times = _latencies(work, shown, progress)
     rows = [_row(work, group, times) for group in _groups(shown).values()]
@@ -73,10 +81,14 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
     for cell in group:
         folder = work.cell_folder(cell)
         if (folder / FAILURE).exists():
-            failure = records.read_json(folder / FAILURE, what="failure", version=1)
-            failures.append(failure["error"])
-        else:
-            results.append(trainings.read_result(folder))
+            with records.readable(folder / FAILURE, "failure"):
+                kept = records.read_json(folder / FAILURE, what="failure", version=1)
+                failures.append(kept["error"])
+            continue
+        kept = trainings.read_result(folder)
+        with records.readable(folder / trainings.RESULT, "result"):
+            results.append([kept[name] for name in STATISTICS])
+    accuracies, best, seconds = zip(*results, strict=True) if results else ((), (), ())
     costs = work.costs(group[0])
     median, p95 = times[_network(group[0])]
     return verdicts.Row(
@@ -85,9 +97,9 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
         widths=group[0].widths,
         params=costs["params"],
         macs=costs["macs"],
-        accuracies=tuple(result["test_accuracy"] for result in results),
-        best_epochs=tuple(result["best_test_accuracy"] for result in results),
-        seconds=tuple(result["seconds"] for result in results),
+        accuracies=accuracies,
+        best_epochs=best,
+        seconds=seconds,
         failures=tuple(failures),
         latency_ms=median,
         latency_p95_ms=p95,
@@ -113,10 +125,11 @@ def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]
     networks = {_network(cell): cell for cell in shown}
     path = work.folder / LATENCY
     if path.exists():
-        kept = records.read_json(path, what="list of latencies", version=1)
-        same = all(kept.get(name) == value for name, value in measure.items())
-        if same and networks.keys() <= kept["ms"].keys():
-            return kept["ms"]
+        with records.readable(path, "list of latencies", "Delete it: it is made anew."):
+            kept = records.read_json(path, what="list of latencies", version=1)
+            same = all(kept.get(name) == value for name, value in measure.items())
+            if same and networks.keys() <= kept["ms"].keys():
+                return {name: kept["ms"][name] for name in networks}
     timed = {
         name: latency.forward_pass(
             work.build(cell), work.dataset.image_shape, measure["batch"]
@@ -159,7 +172,9 @@ def _processor() -> str:
 
 def _about(work: Comparison) -> dict[str, Any]:
     train, solver = work.train, work.solver
-    gaps = records.read_json(work.folder / cells.CELLS, what="list of cells")["gaps"]
+    path = work.folder / cells.CELLS
+    with records.readable(path, "list of cells"):
+        gaps = records.read_json(path, what="list of cells")["gaps"]
     return {
         "title": f"{work.architecture.name} on {work.dataset.name}",
         "recipe": (

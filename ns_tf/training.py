@@ -1,6 +1,7 @@
 """Training one network from scratch: what found widths are judged by."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf import engine, pipeline, thinning
+from ns_tf.base import RunError
 from ns_tf.configs import TrainConfig
 from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
@@ -190,16 +192,26 @@ class _Training:
         self.losses.start()
         best = max((e.validation_accuracy for e in self.history), default=-1.0)
         tested = None
+        self._check("validation", loss)
         if self.config.test_every_epoch:
             _, tested = self.evaluate(self.dataset, "test", self.config.batch)
         self.history.append(Epoch(epoch, rate, train_loss, loss, accuracy, tested))
         if accuracy > best:
             self.best = thinning.values(self.model)
 
+    def _check(self, split: str, loss: float) -> None:
+        """Raises RunError if a loss is not finite though those in training were."""
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The {split} loss after epoch {self.steps // self.epoch_steps} is "
+                f"{loss}; use a lower learning rate (--rate)."
+            )
+
     def result(self) -> TrainResult:
         """The network of the best epoch, tested."""
         thinning.assign(self.model, self.best)
         loss, accuracy = self.evaluate(self.dataset, "test", self.config.batch)
+        self._check("test", loss)
         best = max(self.history, key=lambda epoch: epoch.validation_accuracy)
         return TrainResult(
             self.model,

@@ -23,7 +23,7 @@ from ns_tf import (
     structure,
     training,
 )
-from ns_tf.base import InputError, Widths, check_widths
+from ns_tf.base import Architecture, InputError, Widths, check_widths
 from ns_tf.budgets import exact_costs
 from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
@@ -145,7 +145,8 @@ class TrainRun:
         execution = Execution.of(runtime)  # Before TensorFlow starts.
         search = search_in(run_dir)
         network = completed(network, search, Path(run_dir))
-        self.architecture, self.structure, dataset = task(network, Path(run_dir))
+        python_model = python_inputs.saved(network.architecture, run_dir)
+        self.architecture, self.structure, dataset = task(network, python_model)
         self.widths = self._widths(network, budget, curve, search)
         self.name = network.name or _name(network, budget, curve, runtime.seed)
         self.folder = Path(run_dir) / "train" / self.name
@@ -184,19 +185,18 @@ class TrainRun:
         return plans.make_plan(search, budget.targets, **given).widths
 
 
-def task(network: configs.TaskConfig, folder: Path):
+def task(network: configs.TaskConfig, python_model: Architecture | None):
     """(architecture, structure, data set) of complete settings.
 
     Args:
         network: From `completed`.
-        folder: Where the model lies, if the architecture came from Python.
+        python_model: The architecture, if it has no name to find it by.
 
     Raises:
         InputError: any of them cannot be had.
     """
-    found = python_inputs.saved(network.architecture, folder)
-    found = found or architectures.get(network.architecture)
-    dataset = api.load_dataset(_data_config(network))
+    found = python_model or architectures.get(network.architecture)
+    dataset = api.load_dataset(data_config(network))
     analysed = structure.analyse(found, dataset.image_shape, dataset.classes)
     return found, analysed, dataset
 
@@ -231,8 +231,8 @@ def completed(network: configs.TaskConfig, search, run_dir: Path):
     for name in ("architecture", "dataset"):
         if given[name] is None:
             raise InputError(
-                f"{run_dir} holds no search, so say what to train: --architecture, "
-                f"--dataset, and --widths or a budget; --{name} is missing."
+                f"{run_dir} holds no finished search to take it from, so give "
+                f"--{name}: the network, its data, its widths or a budget are needed."
             )
     return dataclasses.replace(network, **given)
 
@@ -248,7 +248,8 @@ def _searched(search: runs.SearchRecord, run_dir: Path) -> dict[str, Any]:
     return {**settings, "architecture": search.architecture}
 
 
-def _data_config(network: configs.TaskConfig) -> configs.DataConfig:
+def data_config(network: configs.TaskConfig) -> configs.DataConfig:
+    """The settings of the data alone, defaults where nothing is given."""
     names = [field.name for field in dataclasses.fields(configs.DataConfig)]
     given = {name: getattr(network, name) for name in names}
     return configs.DataConfig(**{n: v for n, v in given.items() if v is not None})

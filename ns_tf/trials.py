@@ -23,6 +23,7 @@ from ns_tf.base import RunError
 
 NAME = "name"  # The hyperparameter that says which piece of work a trial is.
 PAUSE = 0.2  # Seconds between two looks at what others do.
+PATIENCE = 120  # Seconds that a worker has to save its state.
 RESTARTS = 3  # Of one worker that is killed again and again.
 _ORPHAN = "NS_TF_STOP_WITH_STDIN"
 
@@ -64,6 +65,10 @@ class _Failed(keras_tuner.errors.FatalError):
     """Carries an error through keras-tuner, which would take it for a bad trial."""
 
 
+class _Over(Exception):
+    """Everything was done by others."""
+
+
 class Worker(base_tuner.BaseTuner):
     """Asks the oracle, in this process or the chief, for work and does it.
 
@@ -71,6 +76,8 @@ class Worker(base_tuner.BaseTuner):
         oracle: Deals out trials.
         work: Does a trial: hyperparameters -> what the oracle minimises.
         folder: Where keras-tuner keeps its notes; emptied first.
+        over: Whether nothing is left to do; asked while the chief does not answer.
+        stop: Asked between trials whether to stop (`ns_tf.cli.Stop`).
     """
 
     def __init__(
@@ -78,8 +85,11 @@ class Worker(base_tuner.BaseTuner):
         oracle: keras_tuner.Oracle,
         work: Callable[[keras_tuner.HyperParameters], float],
         folder: str | Path,
+        *,
+        over: Callable[[], bool] = lambda: False,
+        stop: Any = None,
     ):
-        self.work = work
+        self.work, self.over, self.stop = work, over, stop
         self._asked = False
         super().__init__(
             oracle, directory=str(folder), project_name=tuner_id(), overwrite=True
@@ -90,6 +100,16 @@ class Worker(base_tuner.BaseTuner):
         if self._asked:
             time.sleep(PAUSE)
         self._asked = True
+        self._leave_if_asked()
+        while role() == "worker" and not _answers(*_address()):
+            if self.over():
+                raise _Over
+            self._leave_if_asked()
+            time.sleep(PAUSE)
+
+    def _leave_if_asked(self) -> None:
+        if self.stop is not None:
+            self.stop.leave()
 
     def run_trial(self, trial, *args, **keywords) -> float:
         """Does the work of a trial."""
@@ -106,6 +126,8 @@ class Worker(base_tuner.BaseTuner):
         """
         try:
             self.search(verbose=0)
+        except _Over:
+            return
         except _Failed as failed:
             raise failed.__cause__ from None
         finally:
@@ -144,6 +166,8 @@ class Chief:
     """
 
     def __init__(self, oracle: keras_tuner.Oracle, folder: str | Path):
+        if _answers(*_address()):
+            raise self._taken()
         worker = Worker(oracle, lambda hyperparameters: 0.0, folder)
         # keras-tuner's server ends when every worker was told that nothing is left, so
         # it waits for one that died: a thread that nobody has to wait for.
@@ -151,9 +175,16 @@ class Chief:
             target=worker.search, kwargs={"verbose": 0}, daemon=True
         )
         self._thread.start()
-        _wait_for_port(
-            os.environ["KERASTUNER_ORACLE_IP"],
-            int(os.environ["KERASTUNER_ORACLE_PORT"]),
+        while not _answers(*_address()):
+            if not self.serving:
+                raise self._taken()
+            time.sleep(0.05)
+
+    def _taken(self) -> RunError:
+        address = ":".join(map(str, _address()))
+        return RunError(
+            f"The oracle cannot be served at {address}: is the port taken, or the "
+            "address another machine's?"
         )
 
     @property
@@ -187,6 +218,8 @@ class Crew:
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
+        for log in self.logs.values():
+            log.unlink(missing_ok=True)
         address = {
             "KERASTUNER_ORACLE_IP": "127.0.0.1",
             "KERASTUNER_ORACLE_PORT": str(_free_port()),
@@ -203,7 +236,11 @@ class Crew:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
-            process.wait()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     @property
     def working(self) -> bool:
@@ -286,18 +323,16 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def _wait_for_port(host: str, port: int, seconds: float = 30.0) -> None:
-    """Returns when somebody listens there.
+def _address() -> tuple[str, int]:
+    """Where the oracle is, by keras-tuner's environment."""
+    ip, port = (os.environ[f"KERASTUNER_ORACLE_{name}"] for name in ("IP", "PORT"))
+    return ip, int(port)
 
-    Raises:
-        RunError: nobody does.
-    """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection((host, port), timeout=1),
-        ):
-            return
-        time.sleep(0.05)
-    raise RunError(f"The oracle did not come up at {host}:{port}; is the port free?")
+
+def _answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -162,7 +162,7 @@ def markdown(
         "",
         "## Verdict",
         "",
-        f"{TEST}.",
+        f"{TEST}; intervals are of one pair alone.",
         "",
         *(f"* {difference}." for difference in found),
     ]
@@ -208,17 +208,19 @@ def cells(row: Row) -> list[str]:
         f"{row.params:,}",
         f"{row.macs:,}",
         latency,
-        percent(row.accuracy),
-        percent(row.best_epoch),
+        percent(row.accuracy, len(row.accuracies)),
+        percent(row.best_epoch, len(row.accuracies)),
         seeds,
         minutes,
     ]
 
 
-def percent(statistic: tuple[float, float]) -> str:
-    """Mean and deviation of shares, in per cent."""
+def percent(statistic: tuple[float, float], seeds: int) -> str:
+    """Mean and deviation of shares, in per cent; of one seed there is no deviation."""
     mean, std = statistic
-    return "-" if math.isnan(mean) else f"{100 * mean:.2f} ± {100 * std:.2f}"
+    if math.isnan(mean):
+        return "-"
+    return f"{100 * mean:.2f} ± {100 * std:.2f}" if seeds > 1 else f"{100 * mean:.2f}"
 
 
 def _line(texts: Iterable[str]) -> str:

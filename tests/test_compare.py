@@ -200,6 +200,62 @@ def test_widths_that_changed_under_the_same_label_are_refused(
     assert contents(copied_comparison) == before
 
 
+def test_a_label_that_was_used_before_keeps_its_widths(
+    command, copied_comparison, tmp_path
+):
+    """Also when a run in between did not ask for it."""
+    assert again(command, copied_comparison, "--methods=uniform")[0] == 0
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"widths": [30, 5]}))
+    result = again(command, copied_comparison, f"--methods=uniform,mine=file:{other}")
+    refused(result, "mine at params=2000 had the widths")
+
+
+def test_labels_that_mean_one_folder_are_refused(command, copied_comparison):
+    before = contents(copied_comparison)
+    result = again(command, copied_comparison, "--methods=a b=uniform,a-b=li_l1")
+    refused(result, "'a b' and 'a-b' would be kept in one folder")
+    assert contents(copied_comparison) == before
+
+
+def test_only_one_process_at_a_time(command, copied_comparison):
+    with records.open_run(copied_comparison, "", compare=lambda old, new: []):
+        refused(again(command, copied_comparison), "in use by another process")
+
+
+def test_data_that_changed_with_the_search_are_refused(command, searched, tmp_path):
+    """The search says which images are held out; its results are of these alone."""
+    other = Path(shutil.copytree(searched, tmp_path / "other"))
+    text = (other / "run.flags").read_text()
+    assert "--split_seed=0" in text
+    (other / "run.flags").write_text(text.replace("--split_seed=0", "--split_seed=5"))
+    asked = (f"--run_dir={tmp_path / 'run'}", "--methods=uniform", *SMALL, "--seeds=3")
+    assert command("compare", f"--search={searched}", *asked)[0] == 0
+    before = contents(tmp_path / "run")
+    result = command("compare", f"--search={other}", *asked)
+    refused(result, "--split_seed=0", "is 5")
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_search_by_flagfile_is_looked_at_before_it_is_begun(
+    command, searched, tmp_path
+):
+    (tmp_path / "x.flags").write_text((searched / "run.flags").read_text())
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "x.flags").write_text((searched / "run.flags").read_text())
+    flagfile, deep = tmp_path / "x.flags", tmp_path / "deep" / "x.flags"
+    for arguments, told in (
+        (["--methods=neuralscale@2"], "is of 1 iterations"),
+        (["--methods=neuralscale", "--batch=5000"], "5000 is too large"),
+        (["--methods=neuralscale", "--architecture=preact_resnet18"], "other network"),
+        (["--methods=uniform,neuralscale", "--budgets=params=3"], "cannot be met"),
+        ([f"--methods=neuralscale,morphnet:{deep}"], "kept in one folder"),
+    ):
+        asked = (f"--run_dir={tmp_path / 'run'}", f"--search={flagfile}", *SMALL)
+        refused(command("compare", *asked, *arguments), told)
+        assert not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_not_finite_is_a_result_and_not_tried_again(
     command, network, tmp_path
 ):
@@ -233,8 +289,10 @@ BAD = {
     "--methods=neuralscale:nowhere": ["no search at nowhere"],
     "--methods=neuralscale:nowhere.flags": ["nowhere.flags", "cannot be read"],
     "--methods=file": ["file needs a path"],
+    "--methods=conv_cut": ["No method can do any budget", "no shortcuts"],
     "--methods=file:nowhere.json": ["nowhere.json"],
     "--search=nowhere --methods=morphnet": ["nowhere"],
+    "--search=nowhere": ["no search at nowhere"],
     "--budgets=param=3": ["Did you mean 'params'?"],
     "--budgets=params=3": ["cannot be met"],
     "--budgets=": ["--budgets are one or more"],
@@ -284,7 +342,7 @@ def test_a_search_of_another_network_is_refused(command, searched, tmp_path):
         f"--methods=neuralscale:{searched}",
         *SMALL,
     )
-    refused(result, "search of vgg11", "preact_resnet18")
+    refused(result, "another network", "preact_resnet18")
     assert not list(tmp_path.iterdir())
 
 

@@ -227,6 +227,9 @@ def test_a_method_is_written_as_label_name_iteration_source(text, expected):
         "neuralscale@x": "A method is",
         "=uniform": "A method is",
         "uniform:": "A method is",
+        "uniform@3": "no iteration and no source",
+        "li_l1:runs/x": "no iteration and no source",
+        "neuralscale@0": "Iterations count from 1",
     }.items(),
 )
 def test_what_is_no_method_is_refused(text, told):
@@ -257,7 +260,8 @@ def test_several_budgets_hold_at_once():
     assert cells.parse_budget("params=600+macs=5e3") == {"params": 600, "macs": 5000}
     found, plain = plain_of("vgg11")
     setting = Setting(Entry.parse("uniform"), found, plain, configs.SolverConfig())
-    plan = cells.make([setting], ["params=600000+macs=5e6"], (3, 7), {})
-    costs = found.params(np.array(plan.cells[0].widths))
+    nothing = cells.Kept({}, (), None)
+    plan = cells.make([setting], ["params=600000+macs=5e6"], (3, 7), nothing, {})
+    costs = found.params(np.array(next(iter(plan.asked.values())).widths))
     assert costs <= 600_000
-    assert [cell.seed for cell in plan.cells] == [3, 7]
+    assert [cell.seed for cell in plan.asked.values()] == [3, 7]

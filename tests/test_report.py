@@ -253,6 +253,8 @@ def test_a_comparison_is_in_the_report_alone_or_beside_a_search(
         "title": "net on data",
         "recipe": "2 epochs.",
         "latency": "on paper.",
+        "date": "2026-11-22",
+        "gaps": ["c at params=3: it cannot"],
         "rows": [
             {**row, "method": m, "accuracies": [a]} for m, a in (("a", 0.25), ("b", 1))
         ],
@@ -274,6 +276,7 @@ def test_a_comparison_is_in_the_report_alone_or_beside_a_search(
     assert code == 0, err
     alone = (compared / "report.html").read_text()
     assert "b is 75.00 points above a" in alone and "what_if" not in alone
+    assert "Not there: c at params=3: it cannot." in alone
     out = tmp_path / "both.html"
     asked = (f"--run_dir={folder}", f"--comparison={compared}", f"--out={out}")
     assert command("report", *asked)[0] == 0

@@ -3,6 +3,7 @@
 import collections
 import os
 import signal
+import socket
 import sys
 import textwrap
 import time
@@ -18,7 +19,7 @@ from ns_tf.base import InputError, RunError
 WORKER = textwrap.dedent("""
     import os, pathlib, sys, threading, time
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from ns_tf import trials
+    from ns_tf import cli, trials
     folder = pathlib.Path(sys.argv[1])
     trials.stop_with_parent(lambda: os._exit(3))
 
@@ -28,12 +29,17 @@ WORKER = textwrap.dedent("""
             file.write(f"{trials.tuner_id()} {os.getpid()} {name}\\n")
         if name == "bad":
             raise ValueError("it is bad")
-        time.sleep(float(sys.argv[2]))
+        end = time.monotonic() + float(sys.argv[2])
+        while time.monotonic() < end:
+            stop.leave()
+            time.sleep(0.05)
         with open(folder / "ended.txt", "a") as file:
             file.write(f"{name}\\n")
         return 0.0
 
-    trials.Worker(trials.InOrder({"": ()}), work, folder / "notes").go()
+    with cli.interruptible() as stop:
+        oracle = trials.InOrder({"": ()})
+        trials.Worker(oracle, work, folder / "notes", stop=stop).go()
 """)
 
 
@@ -129,6 +135,47 @@ def test_a_worker_that_fails_ends_the_work_with_what_it_said(crew, tmp_path):
         crew({"bad": (), "good": ()}, seconds=30) as working,
     ):
         wait(working)
+
+
+def test_a_worker_that_waits_for_another_can_be_stopped(crew, tmp_path):
+    """One fails while the other has nothing to do yet: neither may hang."""
+    with (
+        pytest.raises(RunError, match="it is bad"),
+        crew({"bad": (), "child": ("bad",)}) as working,
+    ):
+        wait(working)
+    assert lines(tmp_path / "ended.txt") == []
+
+
+def test_a_worker_whose_chief_is_gone_ends_when_all_is_done(monkeypatch, tmp_path):
+    place(monkeypatch, "box7", free_port())
+    answers = iter([False, False, True])
+    oracle = trials.InOrder({"a": ()})
+    worker = trials.Worker(oracle, pytest.fail, tmp_path, over=lambda: next(answers))
+    worker.go()
+    assert next(answers, None) is None
+
+
+def test_an_address_that_is_taken_is_told(monkeypatch, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        place(monkeypatch, "chief", other.getsockname()[1])
+        with pytest.raises(RunError, match="is the port taken"):
+            trials.Chief(trials.InOrder({"a": ()}), tmp_path)
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def place(monkeypatch, name, port):
+    """Sets keras-tuner's environment."""
+    given = {"TUNER_ID": name, "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": str(port)}
+    for variable, value in given.items():
+        monkeypatch.setenv(f"KERASTUNER_{variable}", value)
 
 
 def test_workers_end_with_the_process_that_started_them(crew, tmp_path):

@@ -59,9 +59,16 @@ class Entry:
                 f"Known names: {', '.join(METHODS.names())}."
             )
         parts = found.groupdict()
-        METHODS.get(parts["name"])  # Refuses an unknown one.
+        method = get(parts["name"])
+        if not method.takes_source and (parts["iteration"] or parts["source"]):
+            raise InputError(
+                f"The method {method.name} takes no iteration and no source; got "
+                f"{text!r}."
+            )
         if parts["iteration"] is not None:
             parts["iteration"] = int(parts["iteration"])
+            if parts["iteration"] < 1:
+                raise InputError(f"Iterations count from 1; got {text!r}.")
         return cls(**parts)
 
 
@@ -145,6 +152,7 @@ class Method:
     propose: Callable[[Setting, Mapping[str, float]], Proposal]
     needs_search: bool
     iteration: int | None  # Of the search, if the entry names none; the last if None.
+    takes_source: bool
     start: Callable | None  # (trained model, structure, widths) -> model to fine-tune.
 
 
@@ -154,12 +162,14 @@ def method(
     help: str,
     needs_search: bool = False,
     iteration: int | None = None,
+    takes_source: bool | None = None,
     start=None,
 ):
     """Decorator: registers what proposes networks under `name`."""
 
     def add(propose):
-        member = Method(name, help, propose, needs_search, iteration, start)
+        source = needs_search if takes_source is None else takes_source
+        member = Method(name, help, propose, needs_search, iteration, source, start)
         METHODS.register(name)(member)
         return propose
 

@@ -7,7 +7,11 @@ from ns_tf.base import InputError, ScalingLaw
 from ns_tf.methods import method
 
 
-@method("file", help="Along a law, or widths times one number, from a JSON file.")
+@method(
+    "file",
+    help="Along a law, or widths times one number, from a JSON file.",
+    takes_source=True,
+)
 def file(setting, targets):
     """The curve that `file:PATH` holds.
 

@@ -38,9 +38,13 @@ function atCost(curve, cost, target, { roundTo = 1, minWidth = 1 } = {}) {
     Math.min(Math.max(Math.floor(width / roundTo + 0.5) * roundTo, low), high);
   const widthsAt = (x) => along(Math.exp(x)).map(nearest);
   const fits = (widths) => cost(widths) <= target;
-  const smallest = cost(Array(layers).fill(low));
+  if (low > high) throw new Error(`Widths end at ${LARGEST_WIDTH}.`);
+  const [smallest, largest] = [low, high].map((width) => cost(Array(layers).fill(width)));
   if (!(target >= smallest)) {
     throw new Error(`Too little: the smallest network costs ${group(smallest)}.`);
+  }
+  if (target > largest) {
+    throw new Error(`Too much: the largest network costs ${group(largest)}.`);
   }
   const x = crossing((at) => fits(widthsAt(at)), Math.log(curve.scale), widthsAt, high);
   const widths = topUp(widthsAt(x), along(Math.exp(x)), fits, roundTo, high);

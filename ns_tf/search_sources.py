@@ -1,0 +1,158 @@
+"""The searches that a comparison uses: run folders, and flagfiles to search by."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ns_tf import api, configs, flagset, methods, python_inputs, runs, trainings
+from ns_tf.base import Architecture, InputError
+from ns_tf.structure import Structure
+
+SEARCHES = "searches"
+
+
+class Sources:
+    """Where the methods of a comparison have their searches from.
+
+    Args:
+        folder: The comparison's; searches by flagfile are kept there.
+        default: `--search`: the search of methods that name none.
+        entries: The methods.
+        execution: Threads and checkpoints of searches by flagfile.
+        data_dir: Where they find their data, if the flagfile does not say.
+
+    Raises:
+        InputError: a source that is nowhere, or two of one name.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        default: str | None,
+        entries: Sequence[methods.Entry],
+        execution: configs.ExecutionConfig,
+        data_dir: str | None,
+    ):
+        self.folder, self.default = folder, default
+        self.execution, self.data_dir = execution, data_dir
+        named = [default, *(self.of(entry) for entry in entries)]
+        self.all = list(dict.fromkeys(source for source in named if source))
+        self.used = list(dict.fromkeys(source for source in named[1:] if source))
+        places: dict[Path, str] = {}
+        for source in self.all:
+            if not _is_flagfile(source) and not Path(source).is_dir():
+                raise InputError(
+                    f"There is no search at {source}. Give the run folder of one, or a "
+                    "flagfile (NAME.flags) to search by."
+                )
+            other = places.setdefault(self.folder_of(source), source)
+            if other != source:
+                raise InputError(
+                    f"{other} and {source} would be kept in one folder, "
+                    f"{self.folder_of(source)}; rename one of the flagfiles."
+                )
+
+    def of(self, entry: methods.Entry) -> str | None:
+        """The search of a method; None if it needs none.
+
+        Raises:
+            InputError: it needs one and nobody names it.
+        """
+        if not methods.get(entry.name).needs_search:
+            return None
+        source = entry.source or self.default
+        if source is None:
+            raise InputError(
+                f"The method {entry.name} needs a search: give --search=RUN_DIR, or "
+                f"name one, as {entry.name}:RUN_DIR."
+            )
+        return source
+
+    def folder_of(self, source: str) -> Path:
+        """The run folder of a search."""
+        if _is_flagfile(source):
+            return self.folder / SEARCHES / Path(source).stem
+        return Path(source)
+
+    def pending(self) -> dict[str, api.SearchRun]:
+        """The searches by flagfile that are not finished, by source."""
+        found = {}
+        for source in filter(_is_flagfile, self.used):
+            run = api.SearchRun(self._configs(source))
+            if not self._finished(source, run):
+                found[source] = run
+        return found
+
+    def read(self, source: str, compared: Structure) -> runs.SearchRecord:
+        """A finished search.
+
+        Raises:
+            InputError: there is none, or it is of another network.
+        """
+        search = runs.read_search(self.folder_of(source))
+        check_layers(source, search.names, compared)
+        search.state()  # Refuses one without an iteration.
+        return search
+
+    def complete(self, task: configs.TaskConfig) -> configs.TaskConfig:
+        """The task, what is left empty taken from the default search.
+
+        Raises:
+            InputError: architecture or data set are known from nowhere.
+        """
+        if self.default is None or not _is_flagfile(self.default):
+            search = trainings.search_in(self.default) if self.default else None
+            return trainings.completed(task, search, Path(self.default or self.folder))
+        chosen = self._configs(self.default)
+        searched = {
+            **dataclasses.asdict(chosen[configs.DataConfig]),
+            "architecture": chosen[configs.SearchConfig].architecture,
+        }
+        given = dataclasses.asdict(task)
+        given |= {n: v for n, v in searched.items() if given[n] is None}
+        return dataclasses.replace(task, **given)
+
+    def architecture(self, name: str) -> Architecture | None:
+        """A Python model's architecture, as the comparison or a search keeps it."""
+        places = [self.folder, *(self.folder_of(source) for source in self.all)]
+        kept = [place for place in places if (place / python_inputs.MODEL).exists()]
+        return python_inputs.saved(name, (kept or places)[0])
+
+    def _finished(self, source: str, run: api.SearchRun) -> bool:
+        path = self.folder_of(source)
+        if not (path / runs.DESCENT).exists():
+            return False
+        wanted = run.config.iterations
+        return len(runs.read_search(path).states) >= wanted
+
+    def _configs(self, source: str) -> dict[type, Any]:
+        chosen = flagset.read_file(source, *api.SEARCH_CONFIGS)
+        data, runtime = chosen[configs.DataConfig], chosen[configs.RuntimeConfig]
+        chosen[configs.DataConfig] = dataclasses.replace(
+            data, data_dir=data.data_dir or self.data_dir
+        )
+        chosen[configs.RuntimeConfig] = dataclasses.replace(
+            runtime,
+            threads=self.execution.threads,
+            checkpoint_seconds=self.execution.checkpoint_seconds,
+        )
+        return chosen
+
+
+def check_layers(source: str, names: Sequence[str], compared: Structure) -> None:
+    """Checks that a search is of the network that is compared.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if tuple(names) != compared.names:
+        raise InputError(
+            f"The search {source} is of another network than the one that is compared, "
+            f"{compared.architecture.name}: its layers are {', '.join(names[:3])}, ... "
+            "Name a search of this network, or give --architecture."
+        )
+
+
+def _is_flagfile(source: str) -> bool:
+    return source.endswith(".flags")
