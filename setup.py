@@ -10,6 +10,14 @@ version = re.search(
     r'^__version__ = "(.+)"$', (here / "ns_tf/__init__.py").read_text(), re.M
 ).group(1)
 
+EXPORT = [
+    "ai-edge-litert>=2.0",
+    "onnx>=1.16",
+    "onnxruntime>=1.18",
+    "tf2onnx>=1.16",
+    "tensorflow-serving-api>=2.18",  # The messages of warm-up requests.
+]
+
 setuptools.setup(
     name="ns_tf",
     version=version,
@@ -19,7 +27,7 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["ns_tf", "ns_tf.*"]),
-    package_data={"ns_tf": ["page/*"]},
+    package_data={"ns_tf": ["page/*", "formats/runtimes/*.py"]},
     install_requires=[
         "tensorflow>=2.18",
         "keras>=3.8",
@@ -35,7 +43,14 @@ setuptools.setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        "dev": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6"],
+        "export": EXPORT,
+        "dev": [
+            *EXPORT,
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "hypothesis>=6.90",
+            "ruff>=0.6",
+        ],
         "bench": ["torch>=2.4", "torch-pruning>=1.5"],
     },
 )

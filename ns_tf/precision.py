@@ -55,6 +55,25 @@ def converted(model: keras.Model, policy: str) -> keras.Model:
         ) from error
 
 
+def plain(model: keras.Model) -> keras.Model:
+    """The model computing in float32 throughout, with the same weights."""
+    model = functional(model)
+
+    def clone(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        config = layer.get_config()
+        if str(layer.dtype_policy.name).startswith("mixed_"):
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
+
+    if all(not layer.dtype_policy.name.startswith("mixed_") for layer in model.layers):
+        return model
+    made = keras.models.clone_model(model, clone_function=clone)
+    made.set_weights(model.get_weights())
+    return made
+
+
 def _making_the_outputs(model: keras.Model) -> set[str]:
     """The last operations that have weights, and those behind them."""
     graph = trace(model)

@@ -19,7 +19,7 @@ from verbs import FLAGFILES, PLAIN, ROOT, SHORT, SMOKE, contents, refused
 
 from ns_tf import architectures, flagset, records
 
-VERBS = ("descend", "plan", "train", "compare", "report")
+VERBS = ("descend", "plan", "train", "compare", "report", "export")
 
 
 @pytest.fixture(scope="session")

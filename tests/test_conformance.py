@@ -172,18 +172,18 @@ def test_every_kind_suggests_the_nearest_name(package):
 TIERS = (
     "base registry",
     "options flagset costs progress checks",
-    "budget_configs compare_config configs architectures blocks keras_graph channels"
-    " rules gates criteria budgets datasets image_files pipeline",
+    "budget_configs compare_config export_config configs architectures blocks"
+    " keras_graph channels rules gates criteria budgets datasets image_files pipeline",
     "structure thinning removal precision execution network engine law scaling pruning",
     "descent training records runs python_inputs scalars trials verdicts",
     "plans api trainings plots methods",
-    "cells comparison cell_work reports summary",
-    "cli descend plan train compare report",
+    "search_sources cells comparison cell_work reports summary formats exports",
+    "cli descend plan train compare report export",
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.
 TENSORFLOW = set(
     "datasets image_files pipeline precision execution engine network training"
-    " budgets.latency cli scalars summary".split()
+    " budgets.latency cli scalars summary formats".split()
 )
 
 

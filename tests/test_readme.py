@@ -73,7 +73,7 @@ def test_every_public_name_is_there():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", *(f"docs/{n}" for n in ("adding.md", "comparing.md"))]
+    "document", ["README.md", *(f"docs/{n}" for n in ("adding.md", "comparing.md", "serving.md"))]
 )
 def test_links_lead_somewhere(document):
     path = ROOT / document
