@@ -69,6 +69,7 @@ def serve(comparison: Comparison, *, progress: type = Quiet, stop: Any = None) -
             if stop is not None and stop.requested:
                 break
             time.sleep(trials.PAUSE)
+    chief.close()
     if stop is not None:
         stop.leave()
 

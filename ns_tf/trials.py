@@ -169,6 +169,7 @@ class Chief:
         if _answers(*_address()):
             raise self._taken()
         worker = Worker(oracle, lambda hyperparameters: 0.0, folder)
+        self._notes = worker.project_dir
         # keras-tuner's server ends when every worker was told that nothing is left, so
         # it waits for one that died: a thread that nobody has to wait for.
         self._thread = threading.Thread(
@@ -179,6 +180,10 @@ class Chief:
             if not self.serving:
                 raise self._taken()
             time.sleep(0.05)
+
+    def close(self) -> None:
+        """Removes keras-tuner's notes; what was done is kept by who did it."""
+        shutil.rmtree(self._notes, ignore_errors=True)
 
     def _taken(self) -> RunError:
         address = ":".join(map(str, _address()))
@@ -226,7 +231,7 @@ class Crew:
         }
         self._environment = {**os.environ, **address, _ORPHAN: "1"}
         with _set(**address, KERASTUNER_TUNER_ID="chief"):
-            Chief(self.oracle, self.folder)
+            self._chief = Chief(self.oracle, self.folder)
         for name in self.names:
             self._start(name)
         return self
@@ -241,6 +246,7 @@ class Crew:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._chief.close()
 
     @property
     def working(self) -> bool:

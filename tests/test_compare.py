@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -442,6 +443,34 @@ def test_kill_anywhere_any_number_of_times(with_search, wait, rng):
         process.wait()
     run(arguments(killed, 2, *more))
     assert outcome(killed) == outcome(straight)
+
+
+@pytest.mark.slow
+def test_processes_that_were_started_by_hand_share_the_cells(tmp_path):
+    """As on several machines, here on one; the workers are there before the chief."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    argv = [
+        *(sys.executable, "-m", "ns_tf.compare", f"--run_dir={tmp_path / 'run'}"),
+        *("--architecture=vgg11", "--dataset=digits", "--methods=uniform"),
+        *SMALL,
+        "--threads=1",
+    ]
+    processes = {}
+    for name in ("worker_a", "worker_b", "chief"):
+        environment = {
+            **os.environ,
+            "KERASTUNER_TUNER_ID": name,
+            "KERASTUNER_ORACLE_IP": "127.0.0.1",
+            "KERASTUNER_ORACLE_PORT": port,
+        }
+        processes[name] = subprocess.Popen(argv, cwd=ROOT, env=environment)
+        time.sleep(3)
+    statuses = {name: one.wait(timeout=300) for name, one in processes.items()}
+    assert statuses == dict.fromkeys(processes, 0)
+    assert len(results(tmp_path / "run")) == 2
+    assert len(outcome(tmp_path / "run")["rows"][0]["accuracies"]) == 2
 
 
 @pytest.mark.slow

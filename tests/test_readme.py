@@ -72,9 +72,10 @@ def test_every_public_name_is_there():
         assert getattr(ns_tf, name) is not None
 
 
-@pytest.mark.parametrize(
-    "document", ["README.md", *(f"docs/{n}" for n in ("adding.md", "comparing.md", "serving.md"))]
-)
+DOCUMENTS = ("README.md", "docs/adding.md", "docs/comparing.md", "docs/serving.md")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document):
     path = ROOT / document
     links = re.findall(r"\]\(([^)#]+)\)", path.read_text())
