@@ -51,6 +51,8 @@ def test_costs_are_those_of_what_is_built(name, data):
     model = structure.shapes_only(found.build, widths)
     assert found.params(widths) == structure.count_params(model)
     assert budgets.get("macs").cost(found)(widths) == macs_by_hand(model)
+    entries = sum(int(np.prod(weight.shape)) for weight in model.weights)
+    assert budgets.get("weight_bytes").cost(found)(widths) == 4 * entries
 
 
 @pytest.mark.parametrize("name", ["preact_resnet18", "mobilenet_v2"])
@@ -59,6 +61,8 @@ def test_costs_are_those_of_what_is_built_where_all_widths_agree(name):
     model = structure.shapes_only(found.build, widths)
     assert found.params(widths) == structure.count_params(model)
     assert budgets.get("macs").cost(found)(widths) == macs_by_hand(model)
+    entries = sum(int(np.prod(weight.shape)) for weight in model.weights)
+    assert budgets.get("weight_bytes").cost(found)(widths) == 4 * entries
 
 
 def test_vgg11_has_the_known_multiply_adds():
