@@ -58,6 +58,9 @@ def test_every_format_agrees_with_keras_in_its_own_runtime(exported):
             assert one["largest_difference"] <= formats.EXACT
             assert one["agreement"] == 1 and one["accuracy"] == one["keras_accuracy"]
     assert found["litert_int8"]["bytes"] < found["litert"]["bytes"]
+    weights = 4 * (3330 + 2 * 58)  # The parameters, and two statistics a filter.
+    variables = exported / "net/1/variables/variables.data-00000-of-00001"
+    assert weights <= variables.stat().st_size < 1.5 * weights
     assert sorted(p.name for p in exported.iterdir()) == [
         "net",
         "net.export.json",

@@ -1,6 +1,5 @@
 """SavedModel in the layout that TF Serving reads; see docs/serving.md."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -43,15 +42,15 @@ def saved_model(source, path):
 
     size = [None, None] if source.resize else list(source.image_shape[:2])
     images = tf.TensorSpec([None, *size, source.image_shape[2]], tf.uint8, "image")
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serving_default", classify, input_signature=[images])
-    archive.add_endpoint(
-        "encoded",
-        classify_encoded,
-        input_signature=[tf.TensorSpec([None], tf.string, "encoded")],
-    )
-    archive.write_out(str(path), verbose=False)
+    encoded = tf.TensorSpec([None], tf.string, "encoded")
+    # Not keras.export.ExportArchive: it keeps every weight twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    signatures = {
+        "serving_default": tf.function(classify, input_signature=[images]),
+        "encoded": tf.function(classify_encoded, input_signature=[encoded]),
+    }
+    tf.saved_model.save(module, str(path), signatures=signatures)
     _write_warmup(source, path)
 
 
