@@ -231,8 +231,8 @@ def completed(network: configs.TaskConfig, search, run_dir: Path):
     for name in ("architecture", "dataset"):
         if given[name] is None:
             raise InputError(
-                f"{run_dir} holds no finished search to take it from, so give "
-                f"--{name}: the network, its data, its widths or a budget are needed."
+                f"{run_dir} holds no search to take them from, so give --architecture, "
+                f"--dataset, and widths (--widths) or a budget; --{name} is missing."
             )
     return dataclasses.replace(network, **given)
 

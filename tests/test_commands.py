@@ -160,7 +160,8 @@ def test_a_tfds_set_that_nobody_prepared_is_refused_where_there_is_no_network(
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_asks_for_its_run_folder(command, verb):
-    refused(command(verb), "--run_dir=runs/NAME")
+    told = "--run_dir or --model" if verb == "export" else "--run_dir=runs/NAME"
+    refused(command(verb), told)
 
 
 def test_a_folder_of_something_else_is_never_written_to(command, tmp_path):

@@ -149,13 +149,17 @@ def test_a_rebuild_keeps_closed_channels_up_to_a_fast_width(images):
     pruned.close(np.concatenate([channels[0][:1], channels[1][:6], channels[2][:2]]))
     keep = pruned.fast()
     assert keep[pruned.alive].all()
-    # 42 -> 43, as there are no more; 31 is not wide; 41 -> 43.
-    assert run.prunable.count(keep) == (43, 31, 43)
+    # 42 -> 43, as there are no more; 31 -> 32, a multiple of 4; 41 -> 43.
+    assert run.prunable.count(keep) == (43, 32, 43)
     pruned.compact(keep)
-    pruned.close(channels[0][20:30])
-    assert run.prunable.count(pruned.fast()) == (32, 31, 43)
-    pruned.close(channels[0][30:31])
-    assert run.prunable.count(pruned.fast()) == (31, 31, 43)
+    pruned.close(channels[0][20:29])
+    assert run.prunable.count(pruned.fast()) == (40, 32, 43)  # 33, of 8.
+    pruned.close(channels[0][5:14])
+    assert run.prunable.count(pruned.fast()) == (24, 32, 43)  # 24.
+    pruned.close(channels[0][14:20])
+    assert run.prunable.count(pruned.fast()) == (20, 32, 43)  # 18, of 4.
+    pruned.close(channels[0][30:41])
+    assert run.prunable.count(pruned.fast()) == (7, 32, 43)  # Too few to matter.
 
 
 @pytest.mark.parametrize(
@@ -166,6 +170,7 @@ def test_rebuilds_are_as_many_as_asked_for(
     images, rebuilds, monkeypatch, rebuild, seconds, least, most
 ):
     monkeypatch.setattr(pruning, "REBUILD_SECONDS", seconds)
+    monkeypatch.setattr(network, "MULTIPLES", ())
     config = dataclasses.replace(QUICK, rebuild=rebuild, stop_fraction=0.2)
     trace = pruning.prune(small(chain, (13, 11, 17)), (13, 11, 17), images(5), config)
     assert len(trace.history) == 11
