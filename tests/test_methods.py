@@ -1,22 +1,16 @@
 """Every method keeps to every budget; what each of them does beside."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from searches import made_up
 
 from ns_tf import architectures, cells, configs, methods, runs, structure, thinning
 from ns_tf.architectures import from_model
-from ns_tf.base import (
-    DescentState,
-    InputError,
-    PruneTrace,
-    Scaling,
-    ScalingLaw,
-)
+from ns_tf.base import InputError
 from ns_tf.methods import Entry, Setting
 from ns_tf.removal import Prunable, down_to
 
@@ -29,36 +23,11 @@ def plain_of(name):
     return found, runs.new_search(found, "data", found.architecture.widths)
 
 
-def with_search(plain, rng):
-    """A search of one iteration whose pruning came down to a third."""
-    default = np.array(plain.default_widths)
-    shares = np.linspace(1, 0.3, 13)[:, None] ** rng.uniform(0.5, 1.5, len(default))
-    history = np.maximum(1, (default * shares).astype(int))
-    tau = plain.costs["params"](history)
-    beta = rng.uniform(0.3, 0.6, len(default))
-    law = ScalingLaw(
-        default / float(tau[0]) ** beta,
-        beta,
-        beta,
-        beta,
-        (float(tau.min()), float(tau.max())),
-    )
-    state = DescentState(
-        1,
-        tuple(plain.default_widths),
-        law,
-        PruneTrace(history, tau, plain.names, history),
-        Scaling(tuple(plain.default_widths), 1.0, {}, {}),
-        1.0,
-    )
-    return dataclasses.replace(plain, states=(state,))
-
-
 @pytest.fixture(params=NETWORKS)
 def task(request, rng, tmp_path):
     """Makes a setting of an architecture for the method of a text."""
     found, plain = plain_of(request.param)
-    search = with_search(plain, rng)
+    search = made_up(plain, rng)
     widths = {"widths": [w + 0.5 for w in plain.default_widths]}
     (tmp_path / "widths.json").write_text(json.dumps(widths))
 

@@ -1,5 +1,6 @@
 """The report in a real browser: it agrees with the plans, and needs nothing else."""
 
+import dataclasses
 import html
 import html.parser
 import json
@@ -9,16 +10,11 @@ import subprocess
 
 import numpy as np
 import pytest
+from searches import made_up
 from verbs import contents, refused
 
 from ns_tf import api, architectures, plans, reports, runs, structure
-from ns_tf.base import (
-    DescentState,
-    InputError,
-    PruneTrace,
-    Scaling,
-    ScalingLaw,
-)
+from ns_tf.base import InputError
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(
@@ -68,32 +64,6 @@ document.getElementById("seen").textContent = JSON.stringify(seen);
 """
 
 
-def a_search(name, rng):
-    """A search of two iterations whose laws are made up, of a real network."""
-    found = structure.analyse(architectures.get(name), (32, 32, 3), 10)
-    plain = runs.new_search(found, "data <b>&", found.architecture.widths)
-    default = np.array(plain.default_widths)
-    states = []
-    for iteration in (1, 2):
-        shares = np.linspace(1, 0.3, 13)[:, None] ** rng.uniform(0.5, 1.5, len(default))
-        widths = np.maximum(1, (default * shares).astype(int))
-        tau = plain.costs["params"](widths)
-        beta = rng.uniform(0.25, 0.7, len(default))
-        law = ScalingLaw(
-            default / float(tau[0]) ** beta,
-            beta,
-            beta,
-            beta,
-            (float(tau.min()), float(tau.max())),
-        )
-        trace = PruneTrace(widths, tau, plain.names, widths)
-        scaling = Scaling(tuple(int(w) for w in default), float(tau[0]), {}, {})
-        states.append(
-            DescentState(iteration, tuple(default.tolist()), law, trace, scaling, 61.0)
-        )
-    return runs.SearchRecord(**{**vars(plain), "states": tuple(states)})
-
-
 @pytest.fixture(scope="module")
 def searched_folder(tmp_path_factory):
     """A run folder of a search of VGG11, and the search."""
@@ -102,13 +72,13 @@ def searched_folder(tmp_path_factory):
 
 def written(name, tmp_path_factory):
     """A run folder of a search, and the search."""
-    search = a_search(name, np.random.default_rng(7))
+    found = structure.analyse(architectures.get(name), (32, 32, 3), 10)
+    plain = runs.new_search(found, "data <b>&", found.architecture.widths)
+    search = made_up(plain, np.random.default_rng(7), iterations=2)
     folder = tmp_path_factory.mktemp("report")
-    for count in (1, 2):
+    for count in (1, 2):  # As a search does: the last iteration's files each time.
         states = search.states[:count]
-        runs.write_search(
-            folder, runs.SearchRecord(**{**vars(search), "states": states})
-        )
+        runs.write_search(folder, dataclasses.replace(search, states=states))
     return folder, search
 
 
