@@ -87,7 +87,7 @@ class Export:
             InputError: the target cannot be written, or a converter refuses.
             RunError: a file gives other answers than the Keras model.
         """
-        images, labels = self._checked_images()
+        images, labels = _images(self.dataset, "test", self.config.check_images)
         expected = self.source.deployed().predict(images, batch_size=100, verbose=0)
         with _writing(self.target) as work:
             np.save(work / "images.npy", images)
@@ -138,9 +138,6 @@ class Export:
             calibration=_images(found, "train", self.config.calibration_images)[0],
             resize=self.config.resize,
         )
-
-    def _checked_images(self):
-        return _images(self.dataset, "test", self.config.check_images)
 
     def _version(self) -> int:
         """The version asked for, or the next one; what is there is never replaced."""
