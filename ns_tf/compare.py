@@ -10,9 +10,8 @@ keras-tuner's environment variables (docs/comparing.md).
 
 import os
 import signal
-import sys
 
-from ns_tf import cli, configs, flagset, records
+from ns_tf import cli, configs
 from ns_tf.compare_config import CompareConfig
 from ns_tf.progress import Progress
 
@@ -27,14 +26,14 @@ def main(
 ) -> None:
     """Compares, and says what came out."""
     cli.quiet_tensorflow()
-    from ns_tf import cell_work, comparison, summary, trials
+    from ns_tf import comparison, summary, trials, workers
 
     role = trials.role()
     given = (run.run_dir, task, compare, solver, train, execution)
     with comparison.Comparison(*given) as work, cli.interruptible() as stop:
         if role == "worker":
             trials.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
-            cell_work.work_off(work, progress=Progress, stop=stop)
+            workers.go(work, progress=Progress, stop=stop)
             return
         listed = work.prepare(progress=Progress, stop=stop)
         print(
@@ -42,15 +41,14 @@ def main(
             f"{sum(map(work.done, listed.values()))} done before, on {cli.devices()}",
             flush=True,
         )
-        if role == "chief":
-            cell_work.serve(work, progress=Progress, stop=stop)
-        elif compare.workers > 1:
-            flagfile = work.folder / "worker.flags"
-            records.write_text(flagfile, flagset.as_flagfile([run, *work.configs]))
-            command = [sys.executable, "-m", __spec__.name, f"--flagfile={flagfile}"]
-            cell_work.work_together(work, command, progress=Progress, stop=stop)
-        else:
-            cell_work.work_off(work, progress=Progress, stop=stop)
+        workers.go(
+            work,
+            count=compare.workers,
+            command=__spec__.name,
+            configs=[run, *work.configs],
+            progress=Progress,
+            stop=stop,
+        )
         print(summary.write(work, listed, progress=Progress))
     print(f"Tables, figures and trained networks: {work.folder}")
 

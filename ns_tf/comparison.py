@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner
 
 from ns_tf import (
     api,
@@ -20,6 +21,7 @@ from ns_tf import (
     runs,
     structure,
     trainings,
+    trials,
 )
 from ns_tf.base import InputError, RunError
 from ns_tf.cells import Cell
@@ -33,6 +35,8 @@ FAILURE = "failure.json"
 
 class Comparison:
     """What is to be compared: checked first, then done, cell by cell.
+
+    Its cells are the pieces of a `workers.Work`.
 
     Args:
         run_dir: Where it is kept; the same comparison goes on there.
@@ -52,6 +56,7 @@ class Comparison:
         train: configs.TrainConfig,
         execution: configs.ExecutionConfig,
     ):
+        self.label, self.unit = "compare", "cells"
         self.folder = Path(run_dir)
         self.configs = (task, compare, solver, train, execution)
         self.compare, self.solver, self.train = compare, solver, train
@@ -104,6 +109,30 @@ class Comparison:
             plan = self._plan({})
         records.write_json(self.folder / cells.CELLS, plan.to_json())
         return plan.asked
+
+    def listed(self) -> bool:
+        """Whether the cells are known."""
+        return (self.folder / cells.CELLS).exists()
+
+    def oracle(self) -> keras_tuner.Oracle | None:
+        """Deals out the cells that are not done; None if all are."""
+        listed = cells.read(self.folder)
+        names = [name for name, cell in listed.items() if not self.done(cell)]
+        # Only what is open waits.
+        after = {name: tuple({listed[name].trunk} & set(names)) for name in names}
+        return trials.InOrder(after) if after else None
+
+    def counts(self) -> tuple[int, int]:
+        """How many cells are done, and how many there are."""
+        listed = cells.read(self.folder).values()
+        return sum(map(self.done, listed)), len(listed)
+
+    def do(self, trial, *, progress: type = Quiet, stop: Any = None) -> float:
+        """Trains the cell that a trial names."""
+        name = trial.hyperparameters.get(trials.NAME)
+        cell = cells.read_kept(self.folder).cells[name]
+        self.train_cell(cell, progress=progress, stop=stop)
+        return 0.0
 
     def done(self, cell: Cell) -> bool:
         """Whether the cell needs no more work."""

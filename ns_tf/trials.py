@@ -74,7 +74,8 @@ class Worker(base_tuner.BaseTuner):
 
     Args:
         oracle: Deals out trials.
-        work: Does a trial: hyperparameters -> what the oracle minimises.
+        work: Does a trial (`keras_tuner.engine.trial.Trial`); what the oracle
+            minimises.
         folder: Where keras-tuner keeps its notes; emptied first.
         over: Whether nothing is left to do; asked while the chief does not answer.
         stop: Asked between trials whether to stop (`ns_tf.cli.Stop`).
@@ -83,7 +84,7 @@ class Worker(base_tuner.BaseTuner):
     def __init__(
         self,
         oracle: keras_tuner.Oracle,
-        work: Callable[[keras_tuner.HyperParameters], float],
+        work: Callable[[Any], float],
         folder: str | Path,
         *,
         over: Callable[[], bool] = lambda: False,
@@ -114,7 +115,7 @@ class Worker(base_tuner.BaseTuner):
     def run_trial(self, trial, *args, **keywords) -> float:
         """Does the work of a trial."""
         try:
-            return self.work(trial.hyperparameters)
+            return self.work(trial)
         except Exception as error:
             raise _Failed(str(error)) from error
 
@@ -168,7 +169,7 @@ class Chief:
     def __init__(self, oracle: keras_tuner.Oracle, folder: str | Path):
         if _answers(*_address()):
             raise self._taken()
-        worker = Worker(oracle, lambda hyperparameters: 0.0, folder)
+        worker = Worker(oracle, lambda trial: 0.0, folder)
         self._notes = worker.project_dir
         # keras-tuner's server ends when every worker was told that nothing is left, so
         # it waits for one that died: a thread that nobody has to wait for.

@@ -175,9 +175,9 @@ TIERS = (
     "budget_configs compare_config export_config configs architectures blocks"
     " keras_graph channels rules gates criteria budgets datasets image_files pipeline",
     "structure thinning removal precision execution network engine law scaling pruning",
-    "descent training records runs python_inputs scalars trials verdicts",
+    "descent training records runs python_inputs scalars trials verdicts workers",
     "plans api trainings plots methods",
-    "search_sources cells comparison cell_work reports summary formats exports",
+    "search_sources cells comparison reports summary formats exports",
     "cli descend plan train compare report export",
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.

@@ -23,8 +23,8 @@ WORKER = textwrap.dedent("""
     folder = pathlib.Path(sys.argv[1])
     trials.stop_with_parent(lambda: os._exit(3))
 
-    def work(hyperparameters):
-        name = hyperparameters.get(trials.NAME)
+    def work(trial):
+        name = trial.hyperparameters.get(trials.NAME)
         with open(folder / "begun.txt", "a") as file:
             file.write(f"{trials.tuner_id()} {os.getpid()} {name}\\n")
         if name == "bad":
@@ -79,8 +79,8 @@ def test_each_name_comes_once_and_after_what_it_waits_for(tmp_path_factory, data
     order = data.draw(st.permutations(names))
     seen = []
 
-    def work(hyperparameters):
-        name = hyperparameters.get(trials.NAME)
+    def work(trial):
+        name = trial.hyperparameters.get(trials.NAME)
         assert set(after[name]) <= set(seen)
         seen.append(name)
         return 0.0
@@ -98,7 +98,7 @@ def test_each_name_comes_once_and_after_what_it_waits_for(tmp_path_factory, data
 
 @pytest.mark.parametrize("kind", [InputError, RunError, KeyError])
 def test_an_error_of_the_work_comes_through_as_it_is(tmp_path, kind):
-    def work(hyperparameters):
+    def work(trial):
         raise kind("no such thing")
 
     with pytest.raises(kind, match="no such thing"):
@@ -216,9 +216,12 @@ def test_other_oracles_of_keras_tuner_are_served_as_well(tmp_path):
         seed=3,
     )
     seen = []
-    trials.Worker(
-        oracle, lambda hp: seen.append(hp.get("x")) or hp.get("x"), tmp_path
-    ).go()
+
+    def work(trial):
+        seen.append(trial.hyperparameters.get("x"))
+        return seen[-1]
+
+    trials.Worker(oracle, work, tmp_path).go()
     assert len(set(seen)) == 5
     assert oracle.get_best_trials(1)[0].score == min(seen)
     assert not list(tmp_path.iterdir())

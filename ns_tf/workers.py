@@ -1,0 +1,157 @@
+"""Who does a set of pieces of work: this process, several, or several machines.
+
+`trials` has the parts, from keras-tuner's oracles; here they are put together, for a
+comparison's cells as for a tuning's trials.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras_tuner
+
+from ns_tf import flagset, records, trials
+from ns_tf.execution import forget_kernels
+from ns_tf.progress import Quiet
+
+WORKERS = "workers"  # The folder of keras-tuner's notes and the workers' logs.
+
+
+class Work(Protocol):
+    """Pieces of work, each of which leaves its result on disk."""
+
+    label: str  # What progress calls it,
+    unit: str  # and its pieces.
+    folder: Path
+
+    def listed(self) -> bool:
+        """Whether a worker may ask for work: the chief has said what there is."""
+
+    def oracle(self) -> keras_tuner.Oracle | None:
+        """Deals out what is left; None if nothing is. Told from the disk alone."""
+
+    def counts(self) -> tuple[int, int | None]:
+        """How many pieces are done, and how many there are, if that is known."""
+
+    def do(self, trial: Any, *, progress: type, stop: Any) -> float:
+        """Does a piece, or goes on with it; what the oracle minimises."""
+
+
+def go(
+    work: Work,
+    *,
+    count: int = 1,
+    command: str = "",
+    configs: Iterable[Any] = (),
+    progress: type = Quiet,
+    stop: Any = None,
+) -> None:
+    """Does what is left, in the part that keras-tuner's environment gives the process.
+
+    A worker asks the chief's oracle; the chief deals out and ends when all is done;
+    without that environment it is done here, or by `count` processes.
+
+    Args:
+        work: What is to be done.
+        count: Processes on this machine.
+        command: The module that each of them is started as, which calls this too.
+        configs: Its flags.
+        progress: Shows how much is done.
+        stop: Asked whether to stop.
+
+    Raises:
+        RunError: a worker failed.
+    """
+    role = trials.role()
+    while role == "worker" and not work.listed():  # The chief may be searching first.
+        if stop is not None:
+            stop.leave()
+        time.sleep(trials.PAUSE)
+    oracle = work.oracle()
+    if oracle is None:
+        return
+    if role == "chief":
+        _serve(work, oracle, progress, stop)
+    elif role == "alone" and count > 1:
+        flagfile = work.folder / "worker.flags"
+        records.write_text(flagfile, flagset.as_flagfile(configs))
+        start = [sys.executable, "-m", command, f"--flagfile={flagfile}"]
+        crew = trials.Crew(oracle, start, _enough(work, count), work.folder / WORKERS)
+        _work_together(work, crew, progress, stop)
+    else:
+        _work_off(work, oracle, progress, stop)
+
+
+def _enough(work: Work, count: int) -> int:
+    """No more processes than there are pieces left."""
+    done, total = work.counts()
+    return count if total is None else max(1, min(count, total - done))
+
+
+def _work_off(work: Work, oracle, progress: type, stop: Any) -> None:
+    def do(trial) -> float:
+        score = work.do(trial, progress=progress, stop=stop)
+        forget_kernels()  # One network after the other would fill the memory.
+        count()
+        return score
+
+    shown = progress if trials.role() == "alone" else Quiet
+    with _counted(work, shown) as count:
+        trials.Worker(
+            oracle,
+            do,
+            work.folder / WORKERS,
+            over=lambda: work.oracle() is None,
+            stop=stop,
+        ).go()
+
+
+def _serve(work: Work, oracle, progress: type, stop: Any) -> None:
+    """A worker that died is waited for: it is to be started again."""
+    chief = trials.Chief(oracle, work.folder / WORKERS)
+    with _counted(work, progress) as count:
+        while chief.serving:
+            count()
+            if stop is not None and stop.requested:
+                break
+            time.sleep(trials.PAUSE)
+    chief.close()
+    if stop is not None:
+        stop.leave()
+
+
+def _work_together(work: Work, crew: trials.Crew, progress: type, stop: Any) -> None:
+    with _counted(work, progress) as count, crew:
+        while crew.working:
+            told = {name: crew.last_line(name) for name in crew.names}
+            count(**{name: f"[{_brief(text)}]" for name, text in told.items() if text})
+            if stop is not None and stop.requested:
+                break
+            time.sleep(trials.PAUSE)
+    if stop is not None:
+        stop.leave()
+
+
+@contextlib.contextmanager
+def _counted(work: Work, progress: type):
+    """A function that shows how many pieces are done, and what it is told."""
+    shown, total = work.counts()
+    with progress(total, label=work.label, unit=work.unit, initial=shown) as bar:
+
+        def count(**told: str) -> None:
+            nonlocal shown
+            done, _ = work.counts()
+            bar.update(done - shown, **told)
+            shown = done
+
+        yield count
+        count()
+
+
+def _brief(line: str) -> str:
+    """The beginning of a line of progress: what, and how far."""
+    before, percent, _ = line.partition("%)")
+    return (before + percent)[:100]
