@@ -30,8 +30,6 @@ from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
 from ns_tf.search_sources import Sources, check_layers
 
-FAILURE = "failure.json"
-
 
 class Comparison:
     """What is to be compared: checked first, then done, cell by cell.
@@ -136,8 +134,7 @@ class Comparison:
 
     def done(self, cell: Cell) -> bool:
         """Whether the cell needs no more work."""
-        folder = self.cell_folder(cell)
-        return any((folder / name).exists() for name in (trainings.RESULT, FAILURE))
+        return trainings.ended(self.cell_folder(cell))
 
     def cell_folder(self, cell: Cell) -> Path:
         """Where the training of a cell is kept."""
@@ -156,17 +153,12 @@ class Comparison:
         if self.done(cell):
             return
         try:
-            if cell.trunk and self._failed(cell.trunk):
+            cells_folder = self.folder / "cells"
+            if cell.trunk and trainings.read_failure(cells_folder / cell.trunk):
                 raise RunError(f"{cell.trunk}, which it starts from, failed.")
             self._job(cell).go(progress=progress, stop=stop)
         except RunError as error:
-            folder = self.cell_folder(cell)
-            folder.mkdir(parents=True, exist_ok=True)
-            failure = {"version": 1, "error": str(error)}
-            records.write_json(folder / FAILURE, failure)
-
-    def _failed(self, name: str) -> bool:
-        return (self.folder / "cells" / name / FAILURE).exists()
+            trainings.write_failure(self.cell_folder(cell), error)
 
     def _job(self, cell: Cell) -> trainings.Job:
         found = self._structure(cell.architecture)
@@ -186,22 +178,15 @@ class Comparison:
         runtime = configs.RuntimeConfig(
             seed=cell.seed, **dataclasses.asdict(self.execution_config)
         )
-        network = configs.NetworkConfig(
-            **{
-                **dataclasses.asdict(self.task),
-                "architecture": cell.architecture,
-                "widths": cell.widths,
-            }
-        )
-        return trainings.Job(
+        return trainings.scratch(
             self.cell_folder(cell),
             found,
             cell.widths,
             self.dataset,
+            self.task,
             train,
             runtime,
             self.execution,
-            (network, train, runtime),
             start,
         )
 

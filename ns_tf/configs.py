@@ -280,6 +280,12 @@ class TrainConfig:
     warmup_epochs: int = option(0, "Epochs over which the rate first rises from 0.")
     momentum: float = option(0.5, "Momentum of SGD.")
     weight_decay: float = option(5e-4, "Weight decay of SGD.")
+    augmentation: str = option(
+        "own",
+        "How training images are varied: as the data set does (own), not at all, "
+        "mirrored, moved within a border, or both.",
+        choices=("own", "none", "flip", "crop", "both"),
+    )
     test_every_epoch: bool = option(
         False,
         "Also test after every epoch, for the paper's statistic (the best of them); it "

@@ -24,6 +24,7 @@ from ns_tf import (
     precision,
     python_inputs,
     records,
+    tables,
     trainings,
 )
 from ns_tf.base import InputError, RunError
@@ -193,15 +194,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
         )
         for one in outcomes
     ]
-    sizes = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [
-        "  ".join(
-            text.ljust(size) if i == 0 else text.rjust(size)
-            for i, (text, size) in enumerate(zip(row, sizes, strict=True))
-        )
-        for row in (header, *rows)
-    ]
-    return "\n".join(lines)
+    return tables.plain(header, rows)
 
 
 def _compare(found: Format, path: Path, work: Path, expected, labels) -> Outcome:

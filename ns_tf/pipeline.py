@@ -47,6 +47,29 @@ class Dataset:
     flip: bool  # Whether half of the training images are mirrored left to right.
 
 
+def augmented(dataset: Dataset, how: str) -> Dataset:
+    """The data set with its training images varied otherwise.
+
+    Args:
+        dataset: The data set.
+        how: "own" (as it is), "none", "flip" (mirrored), "crop" (moved within a
+            border, of the set's own size or `crop_margin`), "both".
+    """
+    if how == "own":
+        return dataset
+    pad = dataset.pad or crop_margin(dataset.image_shape)
+    return dataclasses.replace(
+        dataset,
+        pad=pad if how in ("crop", "both") else 0,
+        flip=how in ("flip", "both"),
+    )
+
+
+def crop_margin(shape: tuple[int, int, int]) -> int:
+    """Pixels that random crops move an image by: 4 for 32, as is usual for CIFAR."""
+    return min(shape[:2]) // 8
+
+
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
     """Full batches in the training split, at least 1.
 

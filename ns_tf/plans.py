@@ -225,10 +225,17 @@ def options(budget, curve) -> dict[str, Any]:
         "method": curve.method,
         "iteration": curve.iteration,
         "ratio": budget.ratio,
-        "round_to": budget.round_to,
-        "min_width": budget.min_width,
-        "max_width": budget.max_width,
-        "measure": budget.measure,
+        **solver_options(budget),
+    }
+
+
+def solver_options(solver) -> dict[str, Any]:
+    """Those of a `SolverConfig`."""
+    return {
+        "round_to": solver.round_to,
+        "min_width": solver.min_width,
+        "max_width": solver.max_width,
+        "measure": solver.measure,
     }
 
 

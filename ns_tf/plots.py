@@ -110,6 +110,7 @@ _AXES = {
     "params": "trainable parameters",
     "macs": "multiply-adds of one image",
     "latency_ms": "latency of a forward pass, ms",
+    "search_steps": "training steps of the search",
 }
 
 
@@ -122,7 +123,6 @@ def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> 
         path: Where the picture goes.
         format: "png" or "svg".
     """
-    from matplotlib import ticker
 
     figure = _figure(6.4, 4.2)
     panel = figure.subplots()
@@ -143,23 +143,63 @@ def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> 
             lw=1.2,
             capsize=3,
         )
+    _cost_axis(panel, [getattr(row, axis) for row in rows], _AXES[axis])
+    panel.set_ylabel("test accuracy, %", fontsize=9)
+    if panel.containers:  # Else every training failed.
+        figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    figure.savefig(path, format=format, dpi=130)
+
+
+def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
+    """Validation accuracy over a cost, a point a trial, the Pareto front marked.
+
+    Args:
+        rows: Of `ns_tf.leaderboard.Row`.
+        axis: "params" or "search_steps".
+        path: Where the picture goes.
+        format: "png" or "svg".
+    """
+    figure = _figure(6.4, 4.2)
+    panel = figure.subplots()
+    done = [row for row in rows if row.validation_accuracy is not None]
+    for front, style in ((False, "o"), (True, "o-")):
+        some = sorted(
+            (row for row in done if row.front == front),
+            key=lambda row: getattr(row, axis),
+        )
+        panel.plot(
+            [getattr(row, axis) for row in some],
+            [100 * row.validation_accuracy for row in some],
+            style,
+            color="C3" if front else "0.6",
+            ms=5,
+            lw=1.2,
+            drawstyle="steps-post",
+            label="Pareto front" if front else "other trials",
+        )
+    _cost_axis(panel, [getattr(row, axis) for row in done], _AXES[axis])
+    panel.set_ylabel("validation accuracy, %", fontsize=9)
+    if done:
+        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+    figure.savefig(path, format=format, dpi=130)
+
+
+def _cost_axis(panel: Any, values: Sequence[float], label: str) -> None:
+    """A logarithmic axis of a cost, with numbers that people say, over a light grid."""
+    from matplotlib import ticker
+
     panel.set_xscale("log")
-    values = sorted({getattr(row, axis) for row in rows})
-    if max(values) < 10 * min(values):  # Else the decades are labels enough.
+    if values and max(values) < 10 * min(values):  # Else the decades are labels enough.
         low, high = min(values) / 1.25, max(values) * 1.25
         panel.set_xlim(low, high)
         panel.set_xticks(_round_ticks(low, high))
         panel.xaxis.set_minor_locator(ticker.NullLocator())
     panel.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
-    panel.set_xlabel(_AXES[axis], fontsize=9)
-    panel.set_ylabel("test accuracy, %", fontsize=9)
+    panel.set_xlabel(label, fontsize=9)
     panel.tick_params(labelsize=8)
     panel.grid(color="0.9", lw=0.7)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-    if panel.containers:  # Else every training failed.
-        figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-    figure.savefig(path, format=format, dpi=130)
 
 
 def _round_ticks(low: float, high: float) -> list[float]:

@@ -41,7 +41,7 @@ class Sources:
         self.used = list(dict.fromkeys(source for source in named[1:] if source))
         places: dict[Path, str] = {}
         for source in self.all:
-            if not _is_flagfile(source) and not Path(source).is_dir():
+            if not is_flagfile(source) and not Path(source).is_dir():
                 raise InputError(
                     f"There is no search at {source}. Give the run folder of one, or a "
                     "flagfile (NAME.flags) to search by."
@@ -71,15 +71,15 @@ class Sources:
 
     def folder_of(self, source: str) -> Path:
         """The run folder of a search."""
-        if _is_flagfile(source):
+        if is_flagfile(source):
             return self.folder / SEARCHES / Path(source).stem
         return Path(source)
 
     def pending(self) -> dict[str, api.SearchRun]:
         """The searches by flagfile that are not finished, by source."""
         found = {}
-        for source in filter(_is_flagfile, self.used):
-            run = api.SearchRun(self._configs(source))
+        for source in filter(is_flagfile, self.used):
+            run = api.SearchRun(settings(source, self.execution, self.data_dir))
             if not self._finished(source, run):
                 found[source] = run
         return found
@@ -101,10 +101,10 @@ class Sources:
         Raises:
             InputError: architecture or data set are known from nowhere.
         """
-        if self.default is None or not _is_flagfile(self.default):
+        if self.default is None or not is_flagfile(self.default):
             search = trainings.search_in(self.default) if self.default else None
             return trainings.completed(task, search, Path(self.default or self.folder))
-        chosen = self._configs(self.default)
+        chosen = settings(self.default, self.execution, self.data_dir)
         searched = {
             **dataclasses.asdict(chosen[configs.DataConfig]),
             "architecture": chosen[configs.SearchConfig].architecture,
@@ -126,18 +126,31 @@ class Sources:
         wanted = run.config.iterations
         return len(runs.read_search(path).states) >= wanted
 
-    def _configs(self, source: str) -> dict[type, Any]:
-        chosen = flagset.read_file(source, *api.SEARCH_CONFIGS)
-        data, runtime = chosen[configs.DataConfig], chosen[configs.RuntimeConfig]
-        chosen[configs.DataConfig] = dataclasses.replace(
-            data, data_dir=data.data_dir or self.data_dir
-        )
-        chosen[configs.RuntimeConfig] = dataclasses.replace(
-            runtime,
-            threads=self.execution.threads,
-            checkpoint_seconds=self.execution.checkpoint_seconds,
-        )
-        return chosen
+
+def settings(
+    flagfile: str, execution: configs.ExecutionConfig, data_dir: str | None
+) -> dict[type, Any]:
+    """The settings of a search by flagfile, by class.
+
+    Args:
+        flagfile: Its path.
+        execution: Whose threads and checkpoints it uses.
+        data_dir: Where it finds its data, if the flagfile does not say.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    chosen = flagset.read_file(flagfile, *api.SEARCH_CONFIGS)
+    data, runtime = chosen[configs.DataConfig], chosen[configs.RuntimeConfig]
+    chosen[configs.DataConfig] = dataclasses.replace(
+        data, data_dir=data.data_dir or data_dir
+    )
+    chosen[configs.RuntimeConfig] = dataclasses.replace(
+        runtime,
+        threads=execution.threads,
+        checkpoint_seconds=execution.checkpoint_seconds,
+    )
+    return chosen
 
 
 def check_layers(source: str, names: Sequence[str], compared: Structure) -> None:
@@ -154,5 +167,6 @@ def check_layers(source: str, names: Sequence[str], compared: Structure) -> None
         )
 
 
-def _is_flagfile(source: str) -> bool:
+def is_flagfile(source: str) -> bool:
+    """Whether a source is a flagfile to search by, not a run folder."""
     return source.endswith(".flags")

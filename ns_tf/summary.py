@@ -17,7 +17,7 @@ from ns_tf import cells, plots, records, trainings, verdicts
 from ns_tf.base import RunError
 from ns_tf.budgets import latency
 from ns_tf.cells import Cell
-from ns_tf.comparison import FAILURE, Comparison
+from ns_tf.comparison import Comparison
 from ns_tf.progress import Quiet
 from ns_tf.reports import COMPARISON
 
@@ -80,10 +80,9 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
     results, failures = [], []
     for cell in group:
         folder = work.cell_folder(cell)
-        if (folder / FAILURE).exists():
-            with records.readable(folder / FAILURE, "failure"):
-                kept = records.read_json(folder / FAILURE, what="failure", version=1)
-                failures.append(kept["error"])
+        failure = trainings.read_failure(folder)
+        if failure is not None:
+            failures.append(failure)
             continue
         kept = trainings.read_result(folder)
         with records.readable(folder / trainings.RESULT, "result"):

@@ -74,6 +74,7 @@ def train(
         RunError: the loss is not finite.
         InputError: the batch is larger than the training set.
     """
+    dataset = pipeline.augmented(dataset, config.augmentation)
     run = _Training(build, dataset, config, seed, execution)
     if checkpoint:
         checkpoint.restore(run.restore)

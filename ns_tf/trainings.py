@@ -23,12 +23,13 @@ from ns_tf import (
     structure,
     training,
 )
-from ns_tf.base import Architecture, InputError, Widths, check_widths
+from ns_tf.base import Architecture, InputError, RunError, Widths, check_widths
 from ns_tf.budgets import exact_costs
 from ns_tf.execution import Execution
 from ns_tf.progress import Quiet
 
 RESULT = "result.json"
+FAILURE = "failure.json"
 MODEL = "model.keras"
 
 
@@ -112,6 +113,60 @@ class Job:
         }
         records.write_json(run / RESULT, result)
         return result
+
+
+def scratch(
+    folder: Path,
+    found: structure.Structure,
+    widths: Widths,
+    dataset: pipeline.Dataset,
+    task: configs.TaskConfig,
+    train: configs.TrainConfig,
+    runtime: configs.RuntimeConfig,
+    execution: Execution,
+    start: Callable[[], keras.Model] | None = None,
+) -> Job:
+    """The job of training a network of these widths.
+
+    Args:
+        folder: Where it is kept.
+        found: The architecture, of `dataset`'s images and classes.
+        widths: Filters of every layer.
+        dataset: From the task.
+        task: Architecture and data set, complete; kept as flags, like what follows.
+        train: The recipe.
+        runtime: Seed, devices, precision.
+        execution: Made of `runtime`.
+        start: Makes the network, if it does not start with fresh weights.
+    """
+    named = {"architecture": found.architecture.name, "widths": tuple(widths)}
+    network = configs.NetworkConfig(**{**dataclasses.asdict(task), **named})
+    kept = (network, train, runtime)
+    return Job(folder, found, widths, dataset, train, runtime, execution, kept, start)
+
+
+def ended(folder: Path) -> bool:
+    """Whether a training needs no more work: it is done, or it failed."""
+    return any((folder / name).exists() for name in (RESULT, FAILURE))
+
+
+def write_failure(folder: Path, error: RunError) -> None:
+    """Keeps why a training failed: tried again it would fail again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records.write_json(folder / FAILURE, {"version": 1, "error": str(error)})
+
+
+def read_failure(folder: Path) -> str | None:
+    """Why a training failed; None if it did not.
+
+    Raises:
+        InputError: what is kept of it is damaged.
+    """
+    path = folder / FAILURE
+    if not path.exists():
+        return None
+    with records.readable(path, "failure"):
+        return records.read_json(path, what="failure", version=1)["error"]
 
 
 def costs(found: structure.Structure, widths: Widths) -> dict[str, int]:

@@ -272,6 +272,21 @@ def command(status, capfd):
 
 
 @pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """`--architecture` of a small saved model for the digits, of 16 x 16 pixels."""
+    x = image = keras.Input((16, 16, 1))
+    for i, width in enumerate((19, 23), 1):
+        x = layers.Conv2D(width, 3, strides=2, name=f"conv{i}")(x)
+        x = layers.BatchNormalization(name=f"bn{i}")(x)
+        x = layers.ReLU(name=f"relu{i}")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(10, name="logits")(x))
+    path = tmp_path_factory.mktemp("network") / "small.keras"
+    model.save(path)
+    return f"--architecture=keras:{path}"
+
+
+@pytest.fixture(scope="session")
 def searched(status, tmp_path_factory):
     """A run folder with a finished search; to be read only."""
     folder = tmp_path_factory.mktemp("searched") / "run"

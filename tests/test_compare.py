@@ -50,21 +50,6 @@ def results(folder):
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """`--architecture` of a small saved model for the digits."""
-    x = image = keras.Input((16, 16, 1))
-    for i, width in enumerate((19, 23), 1):
-        x = keras.layers.Conv2D(width, 3, strides=2, name=f"conv{i}")(x)
-        x = keras.layers.BatchNormalization(name=f"bn{i}")(x)
-        x = keras.layers.ReLU(name=f"relu{i}")(x)
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
-    path = tmp_path_factory.mktemp("network") / "small.keras"
-    model.save(path)
-    return f"--architecture=keras:{path}"
-
-
-@pytest.fixture(scope="module")
 def compared(status, network, tmp_path_factory):
     """A finished comparison of every kind of method; to be read only."""
     folder = tmp_path_factory.mktemp("compared") / "run"

@@ -171,14 +171,17 @@ def test_every_kind_suggests_the_nearest_name(package):
 
 TIERS = (
     "base registry",
-    "options flagset costs progress checks",
-    "budget_configs compare_config export_config configs architectures blocks"
-    " keras_graph channels rules gates criteria budgets datasets image_files pipeline",
+    "options flagset costs progress checks tables",
+    "budget_configs compare_config export_config tune_config configs architectures"
+    " blocks keras_graph channels rules gates criteria budgets datasets image_files"
+    " pipeline",
     "structure thinning removal precision execution network engine law scaling pruning",
-    "descent training records runs python_inputs scalars trials verdicts workers",
+    "descent training records runs python_inputs scalars space trials oracles verdicts"
+    " workers",
     "plans api trainings plots methods",
-    "search_sources cells comparison reports summary formats exports",
-    "cli descend plan train compare report export",
+    "search_sources cells comparison reports summary formats exports tuning"
+    " tuned_networks tuned_searches tunings leaderboard",
+    "cli descend plan train compare report export tune",
 )
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.
 TENSORFLOW = set(

@@ -180,11 +180,6 @@ def check_memory(what: str, images: int, shape: tuple[int, ...], remedy: str) ->
         )
 
 
-def crop_margin(shape: tuple[int, int, int]) -> int:
-    """Pixels that random crops move an image by: 4 for 32, as is usual for CIFAR."""
-    return min(shape[:2]) // 8
-
-
 def existing(path: str, what: str) -> pathlib.Path:
     """The path, if there is something.
 

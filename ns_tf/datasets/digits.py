@@ -4,7 +4,7 @@ import numpy as np
 
 from ns_tf import datasets
 from ns_tf.base import InputError
-from ns_tf.pipeline import Dataset
+from ns_tf.pipeline import Dataset, crop_margin
 
 SIZE = 32  # Pixels: what CIFAR networks are made for.
 
@@ -30,7 +30,7 @@ def load_digits(request: datasets.Request) -> Dataset:
         class_names=[str(name) for name in source.target_names],
         name=request.name,
         image_size=size,
-        pad=datasets.crop_margin((size, size, 1)),
+        pad=crop_margin((size, size, 1)),
         validation_fraction=request.validation_fraction,
         seed=request.seed,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from ns_tf import datasets
 from ns_tf.base import InputError
 from ns_tf.image_files import Split, decode
-from ns_tf.pipeline import Dataset
+from ns_tf.pipeline import Dataset, crop_margin
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 SPLIT_FOLDERS = {
@@ -48,7 +48,7 @@ def load_folder(request: datasets.Request) -> Dataset:
         seed=request.seed,
     )
     mean, std = datasets.pixel_statistics(parts[0], shape)
-    pad = datasets.crop_margin(shape)
+    pad = crop_margin(shape)
     name = request.name
     return Dataset(name, shape, len(names), names, *parts, mean, std, pad, False)
 

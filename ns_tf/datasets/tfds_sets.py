@@ -12,7 +12,7 @@ from absl import logging
 from ns_tf import datasets
 from ns_tf.base import InputError
 from ns_tf.image_files import decode_jpeg
-from ns_tf.pipeline import SPLITS, Dataset
+from ns_tf.pipeline import SPLITS, Dataset, crop_margin
 
 HOST = ("storage.googleapis.com", 443)  # Where TFDS downloads, or asks first.
 PATIENCE = 3.0  # Seconds until a network that does not answer counts as none.
@@ -59,7 +59,7 @@ def read(tfds_name: str, request: datasets.Request) -> Dataset:
         **pairs,
         class_names=names,
         name=request.name,
-        pad=datasets.crop_margin(shape),
+        pad=crop_margin(shape),
         validation_fraction=request.validation_fraction,
         seed=request.seed,
     )

@@ -1,0 +1,209 @@
+"""Tuning the numbers of a search, judged by the network that it finds."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ns_tf import (
+    api,
+    configs,
+    descent,
+    flagset,
+    pipeline,
+    plans,
+    runs,
+    tuning,
+)
+from ns_tf.base import InputError, RunError, Widths
+from ns_tf.progress import Quiet
+from ns_tf.search_sources import is_flagfile, settings
+from ns_tf.space import Range, Space, parse, scalar_options
+from ns_tf.tune_config import TuneConfig
+
+SPACE = {
+    "pretrain_epochs": (0, 10),
+    "filters_per_event": (5, 40),
+    "steps_per_event": (10, 100),
+}
+# What is changed in a draw that would take too long, in this order.
+_CHEAPER = (("steps_per_event", -1), ("pretrain_epochs", -1), ("filters_per_event", 1))
+
+
+class TunedSearches:
+    """Trials are searches: pruned with other numbers, one budget met, trained.
+
+    No search takes more training steps than the cap. A draw that would is changed:
+    fewer steps between removals, then fewer epochs before them, then more filters at
+    once.
+
+    Args:
+        folder: The tuning's.
+        task: The data set's place; the rest is the search's.
+        tune: The flagfile of the search, the hyperparameters, the cap.
+        budget: What the network that is found may cost.
+        train: The recipe.
+        runtime: Devices and threads.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        task: configs.TaskConfig,
+        tune: TuneConfig,
+        budget: configs.BudgetConfig,
+        train: configs.TrainConfig,
+        runtime: configs.RuntimeConfig,
+    ):
+        if tune.search is None or not is_flagfile(tune.search):
+            raise InputError(
+                "--tune=search needs the flagfile of a search, as --search=NAME.flags; "
+                f"got {tune.search or 'none'}."
+            )
+        given = dataclasses.replace(task, data_dir=None)
+        if given != configs.TaskConfig():
+            raise InputError(
+                "With --tune=search architecture and data set are those of the "
+                f"flagfile {tune.search}; leave them out, or change it."
+            )
+        self._train = train
+        self.space = Space(
+            parse(tune.space) or SPACE, scalar_options(configs.PruneConfig)
+        )
+        self._base = settings(tune.search, runtime, task.data_dir)
+        for name, member in self.space.members.items():
+            for value in member.ends:
+                self._prune({name: value})
+        run = api.SearchRun(self._base)
+        self.architecture, self.structure = run.architecture, run.structure
+        self.dataset = run.dataset
+        self.task = _task(self._base)
+        self._widths, self._iterations = run.widths, run.config.iterations
+        self._budget = {**plans.solver_options(budget), **budget.targets}
+        self._budget["ratio"] = budget.ratio
+        self._cap = tune.max_search_steps or self._steps({})
+        self._check()
+
+    def prepare(self, *, progress: type = Quiet, stop: Any = None) -> None:
+        """Nothing: every trial searches."""
+
+    def source(self) -> dict[str, Any]:
+        """What trials depend on that is no flag: the settings in the flagfile."""
+        ignored = flagset.changeable(*self._base)
+        text = flagset.as_flagfile(self._base.values())
+        lines = [line for line in text.split("\n") if line.startswith("--")]
+        kept = [line for line in lines if line[2:].partition("=")[0] not in ignored]
+        # More iterations are another search here, though not for ns_tf.descend.
+        search = self._base[configs.SearchConfig]
+        return {"flags": kept, "iterations": search.iterations}
+
+    def adjust(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values, changed where their search would take more steps than allowed."""
+        values = dict(values)
+        for name, sign in _CHEAPER:
+            if self._steps(values) <= self._cap:
+                break
+            if name not in self.space.members:
+                continue
+            for value in _cheaper(self.space.members[name], values[name], sign):
+                values[name] = value
+                if self._steps(values) <= self._cap:
+                    break
+        return values
+
+    def recipe(self, values: Mapping[str, Any]) -> configs.TrainConfig:
+        """How the networks are trained."""
+        return tuning.shortened(
+            self._train, values.get(tuning.EPOCHS, self._train.epochs)
+        )
+
+    def find(
+        self, values: dict[str, Any], folder: Path, *, progress: type, stop: Any
+    ) -> dict[str, Any]:
+        """Searches with these values; the widths that meet the budget.
+
+        Iterations after the first are done as long as the cap allows.
+        """
+        used, search = 0, None
+        for iteration in range(1, self._iterations + 1):
+            widths = search.states[-1].scaling.widths if search else self._widths
+            steps = self._steps_of(values, widths)
+            if search and used + steps > self._cap:
+                break
+            chosen = dict(self._base)
+            chosen[configs.PruneConfig] = self._prune(values)
+            chosen[configs.SearchConfig] = dataclasses.replace(
+                chosen[configs.SearchConfig], iterations=iteration
+            )
+            run = api.SearchRun(
+                chosen, architecture=self.architecture, dataset=self.dataset
+            )
+            search = run.go(folder / "search", progress=progress, stop=stop)
+            if len(search.states) < iteration:  # It had settled.
+                break
+            used += steps
+        try:
+            plan = search.plan(**self._budget)
+        except InputError as error:  # A law that never comes there.
+            raise RunError(str(error)) from error
+        return {"widths": list(plan.widths), "search_steps": used}
+
+    def _check(self) -> None:
+        """Refuses budgets and hyperparameters that no trial could have."""
+        plain = runs.new_search(self.structure, self.dataset.name, self._widths)
+        targets = {n: v for n, v in self._budget.items() if n in plain.costs}
+        plans.with_ratio(plain, targets, self._budget["ratio"])
+        api.Search(plain, None, self.architecture).plan(
+            method="uniform", **self._budget
+        )
+        ends = {name: member.ends for name, member in self.space.members.items()}
+        cheap = {
+            name: min(ends[name], key=lambda value, sign=sign: -sign * value)
+            for name, sign in _CHEAPER
+            if name in ends
+        }
+        least = self._steps(cheap)
+        if least > self._cap:
+            raise InputError(
+                f"The cheapest search takes {least:,} training steps, the cap is "
+                f"{self._cap:,}. Give a larger --max_search_steps, or a --space with "
+                "fewer steps per event, fewer epochs or more filters per event."
+            )
+        for name, values in ends.items():
+            for value in values:
+                descent.check(self._widths, self._prune({name: value}))
+        for batch in ends.get("search_batch", ()):
+            pipeline.steps_per_epoch(self.dataset, batch)
+        pipeline.steps_per_epoch(self.dataset, self._train.batch)
+
+    def _prune(self, values: Mapping[str, Any]) -> configs.PruneConfig:
+        fields = {field.name for field in dataclasses.fields(configs.PruneConfig)}
+        return dataclasses.replace(
+            self._base[configs.PruneConfig],
+            **{name: value for name, value in values.items() if name in fields},
+        )
+
+    def _steps(self, values: Mapping[str, Any]) -> int:
+        """Training steps of all iterations, if each is like the first."""
+        return self._iterations * self._steps_of(values, self._widths)
+
+    def _steps_of(self, values: Mapping[str, Any], widths: Widths) -> int:
+        prune = self._prune(values)
+        epoch = pipeline.steps_per_epoch(self.dataset, prune.search_batch)
+        return prune.steps(widths, epoch)
+
+
+def _cheaper(member: Any, value: int, sign: int) -> list[int]:
+    """The member's values from this one on, in the direction of fewer steps."""
+    if isinstance(member, Range):
+        values = range(int(member.low), int(member.high) + 1)
+    else:
+        values = member.values
+    return sorted((v for v in values if sign * (v - value) > 0), key=lambda v: sign * v)
+
+
+def _task(base: Mapping[type, Any]) -> configs.TaskConfig:
+    """Network and data of a search's settings."""
+    data = dataclasses.asdict(base[configs.DataConfig])
+    architecture = base[configs.SearchConfig].architecture
+    return configs.TaskConfig(architecture=architecture, **data)

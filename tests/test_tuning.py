@@ -1,0 +1,159 @@
+"""ScaledHyperModel: one knob, and every network that it builds fits."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from searches import made_up
+
+from ns_tf import api, configs, runs, structure, tuning
+from ns_tf.base import Architecture, InputError
+from ns_tf.tuning import ScaledHyperModel
+
+
+def small(widths, *, input_shape, classes):
+    """Two convolutions with batch norms, and logits."""
+    x = image = keras.Input(input_shape)
+    for i, width in enumerate(widths):
+        x = keras.layers.Conv2D(width, 3, strides=2, name=f"conv{i}")(x)
+        x = keras.layers.BatchNormalization(name=f"bn{i}")(x)
+        x = keras.layers.ReLU(name=f"relu{i}")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
+
+
+def searched(widths):
+    architecture = Architecture("small", widths, small)
+    found = structure.analyse(architecture, (13, 11, 3), 5)
+    plain = runs.new_search(found, "made up", widths)
+    record = made_up(plain, np.random.default_rng(7))
+    return api.Search(record, None, architecture)
+
+
+@pytest.fixture(scope="module")
+def search():
+    return searched((19, 23))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**20), st.sampled_from(["params", "macs", "ratio"]))
+def test_no_trial_is_oversized(search, seed, budget):
+    ranges = {"params": (900, 9000), "macs": (9e3, 1.2e5), "ratio": (0.4, 1.3)}
+    model = ScaledHyperModel(search, {budget: ranges[budget], "round_to": [1, 3]})
+    hp = keras_tuner.HyperParameters()
+    model.declare_hyperparameters(hp)
+    for one in hp.space:
+        hp.values[one.name] = one.random_sample(seed)
+    values, plan = model.space.values(hp), model.plan(hp)
+    least = values[budget]
+    if budget == "ratio":
+        budget = "params"
+        widths = [max(1, int(round(width * least, 6))) for width in (19, 23)]
+        least = float(search.record.costs["params"](np.array(widths)))
+    assert plan.costs[budget] <= least
+    assert all(width % values["round_to"] == 0 for width in plan.widths)
+    built = plan.build()
+    assert sum(np.prod(w.shape) for w in built.trainable_weights) == plan.params
+
+
+def test_it_offers_all_that_a_tuner_may_want():
+    hp = keras_tuner.HyperParameters()
+    ScaledHyperModel(searched((67, 83))).declare_hyperparameters(hp)
+    assert {one.name for one in hp.space} == set(tuning.SPACE)
+    assert set(tuning.SPACE) == {
+        "ratio",
+        "round_to",
+        "rate",
+        "weight_decay",
+        "momentum",
+        "augmentation",
+    }
+
+
+def test_keras_tuners_own_search_trains_and_finds_the_best(search, tmp_path, rng):
+    labels = rng.integers(0, 5, 160)
+    images = rng.normal(size=(160, 13, 11, 3)).astype("float32")
+    images += labels[:, None, None, None]
+    model = ScaledHyperModel(
+        search, {"params": (1500, 6000), "rate": (0.05, 0.2), "augmentation": ["both"]}
+    )
+    tuner = keras_tuner.RandomSearch(
+        model,
+        "val_accuracy",
+        max_trials=3,
+        seed=3,
+        directory=tmp_path,
+        project_name="own",
+    )
+    tuner.search(
+        images[:120],
+        labels[:120],
+        validation_data=(images[120:], labels[120:]),
+        epochs=2,
+        verbose=0,
+    )
+    (best,) = tuner.get_best_hyperparameters()
+    assert model.plan(best).params <= best.get("params")
+    assert tuner.oracle.get_best_trials()[0].score > 0.2
+
+
+def test_what_is_built_is_compiled_as_the_trial_says(search):
+    hp = keras_tuner.HyperParameters()
+    model = ScaledHyperModel(
+        search,
+        {"rate": 0.07, "momentum": [0.3], "weight_decay": 2e-4, "augmentation": "none"},
+        params=3000,
+    )
+    built = model.build(hp)
+    assert float(built.optimizer.learning_rate) == pytest.approx(0.07)
+    assert built.optimizer.momentum == 0.3 and built.optimizer.weight_decay == 2e-4
+    assert built.loss.from_logits
+    assert [layer.name for layer in built.layers][1] == "conv0"
+    assert built.count_params() == model.plan(hp).build().count_params()
+
+
+@pytest.mark.parametrize("how", ["crop", "flip", "both"])
+def test_augmentation_does_nothing_outside_of_training(search, how, rng):
+    hp = keras_tuner.HyperParameters()
+    built = ScaledHyperModel(search, {"augmentation": how}, params=3000).build(hp)
+    images = rng.normal(size=(7, 13, 11, 3)).astype("float32")
+    inner = built.layers[-1]
+    plain = inner(images, training=False)
+    told = built(images, training=False)
+    np.testing.assert_allclose(told, plain, rtol=1e-6, atol=1e-6)
+    varied = keras.Model(built.inputs[0], built.layers[-2].output)
+    assert np.abs(varied(images, training=True) - images).max() > 0.1
+
+
+def test_a_recipe_is_shortened_in_proportion():
+    train = configs.TrainConfig(epochs=300, rate_drops=(100, 200, 250), warmup_epochs=9)
+    short = tuning.shortened(train, 30)
+    assert (short.epochs, short.rate_drops, short.warmup_epochs) == (
+        30,
+        (10, 20, 25),
+        0,
+    )
+    assert tuning.shortened(train, 300) == train
+    assert tuning.shortened(train, 2).rate_drops == (1, 2)
+
+
+BAD = {
+    "unknown": ({"param": (1, 2)}, {}, "Did you mean 'params'?"),
+    "no budget": ({"rate": 0.1}, {}, "Give a budget"),
+    "too small": ({"params": (3, 9000)}, {}, "params=3 cannot be met"),
+    "too coarse": ({"params": (900, 9000), "round_to": [1, 64]}, {}, "cannot be met"),
+    "too fast": ({"ratio": 1.0, "momentum": (0.5, 1.5)}, {}, "--momentum lies between"),
+    "no rate": ({"ratio": 1.0, "rate": (0.0, 0.1)}, {}, "--rate"),
+    "twice": ({"params": (900, 9000)}, {"params": 3000}, "give it once"),
+    "way": ({"ratio": 1.0, "augmentation": ["cut"]}, {}, "expected one of own"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_space_that_no_trial_can_have_is_refused_at_once(search, case):
+    space, fixed, told = BAD[case]
+    with pytest.raises(InputError) as refused:
+        ScaledHyperModel(search, space, **fixed)
+    assert told in str(refused.value)
