@@ -151,7 +151,7 @@ def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> 
 
 
 def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
-    """Validation accuracy over a cost, a point a trial, the Pareto front marked.
+    """Validation accuracy over a cost, a point a trial; the Pareto front by number.
 
     Args:
         rows: Of `ns_tf.leaderboard.Row`.
@@ -177,6 +177,13 @@ def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None
             drawstyle="steps-post",
             label="Pareto front" if front else "other trials",
         )
+    for row in done:
+        if row.front:  # By the number of its trial.
+            place = (getattr(row, axis), 100 * row.validation_accuracy)
+            number = row.trial.rpartition("_")[2].lstrip("0") or "0"
+            panel.annotate(
+                number, place, (4, 4), textcoords="offset points", fontsize=8
+            )
     _cost_axis(panel, [getattr(row, axis) for row in done], _AXES[axis])
     panel.set_ylabel("validation accuracy, %", fontsize=9)
     if done:

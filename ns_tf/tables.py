@@ -16,7 +16,8 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # Markdown's rule of a column on the right is two characters at least.
+    sizes = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
     return [
         [
             text.ljust(size) if i == 0 else text.rjust(size)

@@ -25,7 +25,7 @@ def main(
     budget: configs.BudgetConfig,
     train: configs.TrainConfig,
     runtime: configs.RuntimeConfig,
-) -> None:
+) -> int | None:
     """Tunes, and says what came out."""
     cli.quiet_tensorflow()
     from ns_tf import leaderboard, trials, tunings, workers
@@ -57,10 +57,10 @@ def main(
     best = rows[0]
     if best.failure:
         print(f"Every trial failed, {best.trial} so: {best.failure}")
-        return
+        return 1
     print(
         f"Best on validation images: {best.trial}, widths "
-        f"{','.join(map(str, best.widths))}. To take it along: python -m ns_tf.export "
+        f"{','.join(map(str, best.widths))}. To export it: python -m ns_tf.export "
         f"--run_dir={run.run_dir} --training={best.trial}"
     )
     print(f"Table, figure and trained networks: {work.folder}")

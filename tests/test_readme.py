@@ -72,7 +72,10 @@ def test_every_public_name_is_there():
         assert getattr(ns_tf, name) is not None
 
 
-DOCUMENTS = ("README.md", "docs/adding.md", "docs/comparing.md", "docs/serving.md")
+DOCUMENTS = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("adding", "comparing", "serving", "tuning")),
+)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

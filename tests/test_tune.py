@@ -389,13 +389,17 @@ def test_two_workers_share_eight_trials_none_twice_though_one_is_killed(
 @pytest.mark.slow
 def test_killed_anywhere_and_continued_the_outcome_is_the_same(law, tmp_path, rng):
     arguments = (*asked(tmp_path / "straight", law), "--max_trials=3", "--threads=1")
-    assert start(*arguments).wait() == 0
+    begun = time.monotonic()
+    process = start(*arguments)
+    out, _ = process.communicate()
+    assert process.returncode == 0, out
+    seconds = time.monotonic() - begun
     arguments = (*asked(tmp_path / "killed", law), "--max_trials=3", "--threads=1")
     kills = 0
     while True:
         process = start(*arguments, "--checkpoint_seconds=0")
         try:
-            process.wait(rng.uniform(6, 20))
+            process.wait(rng.uniform(0.4, 0.9) * seconds if kills < 4 else None)
             break
         except subprocess.TimeoutExpired:
             process.kill()

@@ -1,0 +1,145 @@
+"""The blocks of the guides run as they stand, but for flags that make them short."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from serving import Server
+from tensorflow_serving.config import model_server_config_pb2
+from verbs import ROOT, SMOKE
+
+# What is appended to a command of the verb.
+BRIEF = {
+    "descend": SMOKE,
+    "export": ("--check_images=20", "--calibration_images=10"),
+    "tune": (
+        "--epochs=1",
+        "--batch=700",
+        "--max_trials=1",
+        "--workers=1",
+        "--threads=0",
+    ),
+}
+
+
+def blocks(document):
+    """(language, text) of every fenced block that has a language."""
+    text = (ROOT / document).read_text()
+    return re.findall(r"```(\w+)\n(.*?)```", text, re.S)
+
+
+def commands(block):
+    """The command lines of a block of bash, in words."""
+    joined = block.replace("\\\n", " ")
+    return [shlex.split(line, comments=True) for line in joined.split("\n") if line]
+
+
+@pytest.fixture
+def run(status, capfd):
+    """Runs a command line of a document; fails with what it said."""
+
+    def run(words, *more):
+        assert words[:2] == ["python", "-m"], words
+        verb = words[2].removeprefix("ns_tf.")
+        code = status(verb, *words[3:], *BRIEF.get(verb, ()), *more)
+        out, err = capfd.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder with the project's flagfiles."""
+    (tmp_path / "flags").symlink_to(ROOT / "flags")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_guide_to_tuning(here, run, capfd):
+    (start, export, own, searches) = blocks("docs/tuning.md")
+    descend, tune = commands(start[1])
+    run(descend)
+    out = run(tune)
+    assert "Best on validation images: trial_0000" in out
+    (words,) = commands(export[1])
+    run(words)
+    assert (here / "models" / "trial_0000.keras").exists()
+    assert own[0] == "python"
+    exec(compile(own[1], "docs/tuning.md", "exec"), {})
+    assert "parameters: (" in capfd.readouterr().out
+    (words,) = commands(searches[1])
+    out = run(words)
+    (row,) = json.loads((here / "runs/tune_search/tuning.json").read_text())["rows"]
+    assert row["search_steps"] <= 600
+
+
+@pytest.fixture
+def trained(status, here):
+    """`runs/vgg11` with a training, as the guide to serving takes it to be there."""
+    asked = (
+        "--run_dir=runs/vgg11",
+        "--architecture=vgg11",
+        "--dataset=digits",
+        "--widths=5,5,7,7,7,7,7,11",
+        "--epochs=1",
+        "--batch=700",
+    )
+    assert status("train", *asked) == 0
+    return here
+
+
+def test_the_guide_to_serving(trained, run, rng):
+    (export, serve, config) = blocks("docs/serving.md")
+    install, words = commands(export[1])
+    assert install == ["pip", "install", "-e", ".[export]"]
+    out = run(words)
+    assert "litert_int8" in out and (trained / "models/vgg11/1").is_dir()
+    docker, curl = commands(serve[1])
+    _check_mount(docker, trained)
+    _check_curl(serve[1], trained, rng)
+    parsed = model_server_config_pb2.ModelServerConfig()
+    _parse(config[1], parsed)
+    (one,) = parsed.model_config_list.config
+    assert (one.name, one.model_platform) == ("vgg11", "tensorflow")
+    assert one.base_path == "/models/vgg11"
+
+
+def _check_mount(words, here):
+    """The folder that is mounted is the exported one, at the image's own place."""
+    mount = dict(
+        part.split("=", 1) for part in words[words.index("--mount") + 1].split(",")
+    )
+    assert mount["source"] == "$PWD/models/vgg11"
+    name = words[words.index("-e") + 1].partition("=")[2]
+    assert mount["target"] == f"/models/{name}" == "/models/vgg11"
+    assert words[-1] == "tensorflow/serving"
+
+
+def _check_curl(block, here, rng):
+    """The line as it stands, but for the port of the server that is there."""
+    if not all(map(shutil.which, ("bash", "curl", "base64"))):
+        pytest.skip("no bash, curl or base64 here")
+    from PIL import Image
+
+    pixels = rng.integers(0, 256, (32, 32), dtype=np.uint8)
+    Image.fromarray(pixels).save(here / "cat.png")
+    line = block[block.index("curl") :]
+    with Server(here / "models" / "vgg11") as server:
+        line = line.replace("8501", str(server.rest_port))
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=here, capture_output=True, text=True
+        )
+    (answer,) = json.loads(done.stdout)["predictions"]
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
+
+
+def _parse(text, message):
+    from google.protobuf import text_format
+
+    text_format.Parse(text, message)
