@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import RunError
-from ns_tf.channels import functional, trace
+from ns_tf.channels import functional
+from ns_tf.deployment import ends_in_softmax
 from ns_tf.execution import Execution
 from ns_tf.precision import LossScale
 
@@ -60,24 +61,6 @@ def loss_of(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         )
 
     return loss
-
-
-def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether a softmax is the last operation that computes anything."""
-    graph = trace(model)
-    operations = {operation.name: operation for operation in model.operations}
-    producer = {call.output: call for call in graph.calls}
-    call = producer[graph.outputs[0]]
-    while call.inputs:
-        operation = operations[call.name]
-        activation = getattr(operation, "activation", None)
-        names = (getattr(activation, "__name__", ""), type(operation).__name__.lower())
-        if "softmax" in names:
-            return True
-        if names[1] not in ("flatten", "reshape", "identity", "dropout"):
-            return False
-        call = producer[call.inputs[0]]
-    return False
 
 
 @dataclasses.dataclass(frozen=True)

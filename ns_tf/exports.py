@@ -17,7 +17,7 @@ import numpy as np
 from ns_tf import (
     api,
     configs,
-    engine,
+    deployment,
     flagset,
     formats,
     pipeline,
@@ -132,7 +132,7 @@ class Export:
         return Source(
             name=self.name,
             model=precision.plain(model),
-            ends_in_softmax=engine.ends_in_softmax(model),
+            ends_in_softmax=deployment.ends_in_softmax(model),
             class_names=found.class_names,
             mean=found.mean,
             std=found.std,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf import budgets, scaling
+from ns_tf import budgets, estimation, scaling
 from ns_tf.base import Curve, InputError, Scaling, Widths
 from ns_tf.runs import SearchRecord
 
@@ -207,7 +207,12 @@ def solve(
         InputError: unknown or impossible budget.
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
-    return scaling.at_cost(along, costs, targets, **options)
+    estimates = {
+        name: _cost(search, budgets.get(name).estimate, measure, builder)
+        for name in targets
+        if budgets.get(name).estimate
+    }
+    return estimation.at_cost(along, costs, targets, estimates, **options)
 
 
 def _check_iteration(method: str, iteration: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import keras_tuner
 
-from ns_tf import api, budgets, configs, engine, pipeline, plans
+from ns_tf import api, budgets, configs, deployment, pipeline, plans
 from ns_tf.base import InputError
 from ns_tf.options import Kind
 from ns_tf.space import Space, scalar_options
@@ -111,7 +111,7 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         values = self.space.values(hp)
         train = self.recipe(values)
         network = self.plan_of(values).build()
-        logits = not engine.ends_in_softmax(network)
+        logits = not deployment.ends_in_softmax(network)
         model = _augmenting(network, train.augmentation)
         model.compile(
             keras.optimizers.SGD(

@@ -173,9 +173,10 @@ TIERS = (
     "base registry",
     "options flagset costs progress checks tables",
     "budget_configs compare_config export_config tune_config configs architectures"
-    " blocks keras_graph channels rules gates criteria budgets datasets image_files"
-    " pipeline",
-    "structure thinning removal precision execution network engine law scaling pruning",
+    " blocks keras_graph channels deployment rules gates criteria budgets datasets"
+    " image_files pipeline",
+    "structure thinning removal precision execution network engine law scaling"
+    " estimation pruning",
     "descent training records runs python_inputs scalars space trials oracles verdicts"
     " workers",
     "plans api trainings plots methods",
@@ -186,7 +187,7 @@ TIERS = (
 # Of no use without TensorFlow's own types; the others compute with Keras or NumPy.
 TENSORFLOW = set(
     "datasets image_files pipeline precision execution engine network training"
-    " budgets.latency cli scalars summary formats".split()
+    " budgets.latency deployment cli scalars summary formats".split()
 )
 
 

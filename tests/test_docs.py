@@ -8,6 +8,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
 from serving import Server
 from tensorflow_serving.config import model_server_config_pb2
 from verbs import ROOT, SMOKE
@@ -80,12 +81,11 @@ def test_the_guide_to_tuning(here, run, capfd):
 
 
 @pytest.fixture
-def trained(status, here):
-    """`runs/vgg11` with a training, as the guide to serving takes it to be there."""
+def trained(status, searched, here):
+    """`runs/vgg11` with a search and a training: what the guide to serving takes."""
+    shutil.copytree(searched, here / "runs" / "vgg11")
     asked = (
         "--run_dir=runs/vgg11",
-        "--architecture=vgg11",
-        "--dataset=digits",
         "--widths=5,5,7,7,7,7,7,11",
         "--epochs=1",
         "--batch=700",
@@ -95,16 +95,18 @@ def trained(status, here):
 
 
 def test_the_guide_to_serving(trained, run, rng):
-    (export, serve, config) = blocks("docs/serving.md")
+    (export, sizes, serve, config) = blocks("docs/serving.md")
     install, words = commands(export[1])
     assert install == ["pip", "install", "-e", ".[export]"]
     out = run(words)
     assert "litert_int8" in out and (trained / "models/vgg11/1").is_dir()
+    (words,) = commands(sizes[1])
+    assert "litert_bytes: " in run(words)
     docker, curl = commands(serve[1])
     _check_mount(docker, trained)
     _check_curl(serve[1], trained, rng)
     parsed = model_server_config_pb2.ModelServerConfig()
-    _parse(config[1], parsed)
+    text_format.Parse(config[1], parsed)
     (one,) = parsed.model_config_list.config
     assert (one.name, one.model_platform) == ("vgg11", "tensorflow")
     assert one.base_path == "/models/vgg11"
@@ -137,9 +139,3 @@ def _check_curl(block, here, rng):
         )
     (answer,) = json.loads(done.stdout)["predictions"]
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
-
-
-def _parse(text, message):
-    from google.protobuf import text_format
-
-    text_format.Parse(text, message)

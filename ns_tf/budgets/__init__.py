@@ -9,7 +9,9 @@ A budget is a function that makes a cost of a `Structure`::
 A cost is called with whole widths `[..., layers]` and returns costs `[...]`; the solver
 asks it hundreds of times, so it is a `CostPolynomial`, which a run folder can keep. One
 that has to run the network says `measured=True`: it is called with one list of widths
-at a time, and takes a `Measure`. The flag is the budget's name.
+at a time, and takes a `Measure`. If it is nearly an exact budget, as the size of a file
+is, `estimate=` names that one: few measurements then find the largest network that
+fits. The flag is the budget's name.
 """
 
 import dataclasses
@@ -38,13 +40,22 @@ class Budget:
     help: str
     measured: bool
     cost: Callable  # (structure) -> cost; measured: (structure, measure) -> cost.
+    estimate: str | None = None  # An exact budget that differs by little more than
+    # a constant from this one, which is measured and always answers the same.
 
 
-def budget(name: str, *, unit: str, help: str, measured: bool = False):
+def budget(
+    name: str,
+    *,
+    unit: str,
+    help: str,
+    measured: bool = False,
+    estimate: str | None = None,
+):
     """Decorator: registers what makes a cost under `name`."""
 
     def add(cost):
-        BUDGETS.register(name)(Budget(name, unit, help, measured, cost))
+        BUDGETS.register(name)(Budget(name, unit, help, measured, cost, estimate))
         return cost
 
     return add

@@ -19,6 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ns_tf import deployment
 from ns_tf.base import InputError
 from ns_tf.registry import Registry
 
@@ -44,17 +45,16 @@ class Source:
         """(height, width, channels) of the network's input."""
         return tuple(self.model.inputs[0].shape[1:])
 
-    def deployed(self, dtype: str = "uint8") -> keras.Model:
+    def deployed(self, dtype: str = "uint8", name: str | None = None) -> keras.Model:
         """images `[batch, h, w, c]`, 0..255 -> probabilities `[batch, classes]`."""
-        image = keras.Input(self.image_shape, dtype=dtype, name="image")
-        scale, offset = 1 / (255 * self.std), -self.mean / self.std
-        x = keras.layers.Rescaling(
-            scale.tolist(), offset.tolist(), dtype="float32", name="normalise"
-        )(image)
-        x = self.model(x)
-        if not self.ends_in_softmax:
-            x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-        return keras.Model(image, x, name=self.name)
+        return deployment.deployed(
+            self.model,
+            self.mean,
+            self.std,
+            softmax=not self.ends_in_softmax,
+            dtype=dtype,
+            name=name or self.name,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """LiteRT (formerly TensorFlow Lite), in float32 and in int8."""
 
-import contextlib
-import tempfile
-
 import tensorflow as tf
 
+from ns_tf import deployment
 from ns_tf.formats import file_format
 
 
@@ -17,8 +15,7 @@ from ns_tf.formats import file_format
 )
 def litert(source, path):
     """Pixels from 0 to 255 as float32 in, probabilities out."""
-    with _converter(source) as converter:
-        path.write_bytes(converter.convert())
+    path.write_bytes(deployment.litert(_model(source)))
 
 
 @file_format(
@@ -36,18 +33,16 @@ def litert_int8(source, path):
         for image in source.calibration:
             yield [image[None].astype("float32")]
 
-    with _converter(source) as converter:
+    def quantise(converter):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = images
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.uint8
-        path.write_bytes(converter.convert())
+
+    path.write_bytes(deployment.litert(_model(source), quantise))
 
 
-@contextlib.contextmanager
-def _converter(source):
-    # From a SavedModel: of a Keras 3 model's function it would leave out the weights.
-    with tempfile.TemporaryDirectory() as folder:
-        source.deployed("float32").export(folder, verbose=False)
-        yield tf.lite.TFLiteConverter.from_saved_model(folder)
+def _model(source):
+    # By one name for all: the size of the file is a budget.
+    return source.deployed("float32", name="deployed")

@@ -1,0 +1,41 @@
+"""Size of the LiteRT file in float32 that `ns_tf.export` writes."""
+
+import numpy as np
+
+from ns_tf.budgets import Measure, budget
+
+
+@budget(
+    "litert_bytes",
+    unit="bytes",
+    help="Bytes of the LiteRT file in float32, at most (by exporting).",
+    measured=True,
+    estimate="weight_bytes",
+)
+def litert_bytes(structure, measure_as: Measure):
+    """Builds the network of the widths asked for, and converts it."""
+
+    def cost(widths) -> int:
+        from ns_tf import deployment
+
+        model = structure.build([int(width) for width in widths])
+        _fill(model)
+        channels = structure.input_shape[-1]
+        deployed = deployment.deployed(
+            model,
+            np.full(channels, 0.5),
+            np.full(channels, 0.25),
+            softmax=not deployment.ends_in_softmax(model),
+            dtype="float32",
+        )
+        return len(deployment.litert(deployed))
+
+    cost.measured = True
+    return cost
+
+
+def _fill(model) -> None:
+    """Gives all weights values that differ: equal ones would be kept only once."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
