@@ -181,6 +181,11 @@ class Losses:
             self._sum += self.last
         self._pending.clear()
 
+    @property
+    def told(self) -> dict[str, float]:
+        """What progress shows of them: the last one, once any was looked at."""
+        return {} if np.isnan(self.last) else {"loss": self.last}
+
     def total(self) -> float:
         """Sum of the losses since `start`."""
         self.check()

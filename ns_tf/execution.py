@@ -125,7 +125,7 @@ class Execution:
             model = make()
             if self.precision != "float32":
                 model = with_policy(model, self.precision)
-        self.synchronise(model)
+        self.adapt(model)
         return model
 
     def loss_scale(self, model: keras.Model) -> LossScale | None:
@@ -135,16 +135,44 @@ class Execution:
         with self.strategy.scope():
             return LossScale()
 
-    def synchronise(self, model: keras.Model) -> None:
-        """Makes batch norms use the whole batch's statistics, over all replicas."""
-        if self.replicas > 1:
-            for layer in model.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.synchronized = True
+    def adapt(self, model: keras.Model) -> None:
+        """Makes layers compute as this execution has to; nothing of it is saved.
+
+        Batch norms use the whole batch's statistics, over all replicas. 1x1
+        convolutions with a stride drop pixels first: the result is the same, and the
+        gradient of TensorFlow's own corrupts memory (oneDNN, fewer than 8 channels).
+        """
+        for layer in model.layers:
+            if isinstance(layer, keras.Model):
+                self.adapt(layer)
+            elif isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = layer.synchronized or self.replicas > 1
+            elif _is_strided_pointwise(layer):
+                layer.convolution_op = functools.partial(_subsampled, layer)
 
     def deal_out(self, batches: tf.data.Dataset):
         """Batches as the replicas take them."""
         return self.strategy.experimental_distribute_dataset(batches)
+
+
+def _is_strided_pointwise(layer: keras.Layer) -> bool:
+    return (
+        type(layer) is keras.layers.Conv2D
+        and tuple(layer.kernel_size) == (1, 1)
+        and max(layer.strides) > 1
+    )
+
+
+def _subsampled(layer: keras.layers.Conv2D, inputs, kernel):
+    """A strided 1x1 convolution as one without stride, of the pixels that count."""
+    rows, columns = (slice(None, None, stride) for stride in layer.strides)
+    channels_last = layer.data_format == "channels_last"
+    place = (
+        (rows, columns, slice(None)) if channels_last else (slice(None), rows, columns)
+    )
+    return keras.ops.conv(
+        inputs[(slice(None), *place)], kernel, data_format=layer.data_format
+    )
 
 
 def forget_kernels() -> None:

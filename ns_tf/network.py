@@ -152,7 +152,7 @@ class PrunableNetwork:
             self.model, extra = thinning.rebuild(
                 self.seed_model, self.graph, self.present, self.gates
             )
-            self.execution.synchronise(self.model)
+            self.execution.adapt(self.model)
             self.sgd = engine.Sgd(self.model.trainable_variables, **self.sgd_options)
         self.axes = {**self.graph.axes, **extra}
         by_variable = {id(v): key for key, v in thinning.weights(self.model).items()}

@@ -62,7 +62,7 @@ def prune(
             if run.finished:
                 break
             run.step(images, labels)
-            bar.update(1, filters=run.left, loss=run.losses.last)
+            bar.update(1, filters=run.left, **run.losses.told)
             if checkpoint and checkpoint.due():
                 checkpoint.save(*run.state())
     run.losses.check()

@@ -180,7 +180,7 @@ class _Training:
 
     def told(self) -> dict[str, float]:
         """What the progress shows."""
-        told = {"loss": self.losses.last}
+        told = self.losses.told
         if self.history:
             told["validation"] = self.history[-1].validation_accuracy
         return told
