@@ -275,3 +275,29 @@ def test_a_full_disk_leaves_nothing_behind(command, trained, tmp_path, monkeypat
     told = err.splitlines()[-1]
     assert "No space left" in told and "Give another --out_dir" in told
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_with_gelu_has_an_onnx_file_too(command, tmp_path):
+    """tf2onnx does not know the complementary error function."""
+    image = keras.Input((32, 32, 1))
+    x = keras.layers.Conv2D(5, 3, activation="gelu")(image)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(image, keras.layers.Dense(10)(x)).save(tmp_path / "gelu.keras")
+    asked = (f"--model={tmp_path / 'gelu.keras'}", "--dataset=digits")
+    code, out, err = command(
+        "export", *asked, "--format=onnx", "--check_images=20", f"--out_dir={tmp_path}"
+    )
+    assert code == 0 and (tmp_path / "gelu.onnx").exists(), err
+
+
+def test_an_operation_that_onnx_lacks_is_told(command, tmp_path):
+    image = keras.Input((32, 32, 1))
+    x = keras.layers.GlobalAveragePooling2D()(image)
+    x = keras.ops.erfinv(keras.layers.Dense(10)(x))
+    keras.Model(image, x).save(tmp_path / "odd.keras")
+    asked = (f"--model={tmp_path / 'odd.keras'}", "--dataset=digits")
+    result = command(
+        "export", *asked, "--format=onnx", f"--out_dir={tmp_path / 'models'}"
+    )
+    refused(result, "tf2onnx cannot convert", "Leave onnx out")
+    assert not (tmp_path / "models").exists()

@@ -1,5 +1,8 @@
 """ONNX, for ONNX Runtime and what else reads it."""
 
+import logging
+
+import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import InputError
@@ -15,6 +18,7 @@ from ns_tf.formats import file_format
 )
 def onnx_file(source, path):
     """Converted by tf2onnx, images as Keras has them: channels last."""
+    import onnx
     import tf2onnx
 
     model = source.deployed()
@@ -24,12 +28,35 @@ def onnx_file(source, path):
     def run(image):
         return {"probabilities": model(image, training=False)}
 
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # The error below says it.
     try:
         tf2onnx.convert.from_function(
-            run, input_signature=signature, opset=17, output_path=str(path)
+            run,
+            input_signature=signature,
+            opset=17,
+            custom_op_handlers={"Erfc": (_erfc, [])},
+            output_path=str(path),
         )
+        # Operations that tf2onnx does not know it leaves in as they are.
+        onnx.checker.check_model(str(path))
     except Exception as error:  # Whatever a converter meets in somebody's network.
         raise InputError(
             f"{source.name} has operations that tf2onnx cannot convert: "
             f"{str(error).strip().splitlines()[0]} Leave onnx out of --format."
         ) from error
+
+
+def _erfc(graph, node, name, arguments):
+    """1 - erf(x), which ONNX has: Keras's gelu needs it."""
+    erf = graph.make_node("Erf", [node.input[0]])
+    one = graph.make_const(f"{name}/one", np.ones((), np.float32))
+    shapes, dtypes, outputs = node.output_shapes, node.output_dtypes, node.output
+    graph.remove_node(node.name)
+    graph.make_node(
+        "Sub",
+        [one.output[0], erf.output[0]],
+        outputs=outputs,
+        name=name,
+        shapes=shapes,
+        dtypes=dtypes,
+    )
