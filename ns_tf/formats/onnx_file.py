@@ -42,7 +42,8 @@ def onnx_file(source, path):
     except Exception as error:  # Whatever a converter meets in somebody's network.
         raise InputError(
             f"{source.name} has operations that tf2onnx cannot convert: "
-            f"{str(error).strip().splitlines()[0]} Leave onnx out of --format."
+            f"{str(error).strip().splitlines()[0].rstrip('.')}. Leave onnx out of "
+            "--format."
         ) from error
 
 
