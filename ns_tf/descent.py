@@ -13,6 +13,7 @@ from ns_tf.base import (
     InputError,
     PruneTrace,
     RunError,
+    Scaling,
     ScalingLaw,
     Widths,
 )
@@ -53,8 +54,8 @@ def architecture_descent(
         done: The states that earlier runs ended with.
 
     Raises:
-        RunError: the loss is not finite, or too few removals were recorded to fit a
-            law to.
+        RunError: the loss is not finite, too few removals were recorded to fit a law
+            to, or the law comes nowhere to the seed's size.
     """
     target = float(structure.params(np.array(widths)))
     states = list(done)
@@ -74,9 +75,7 @@ def architecture_descent(
             label=f"iteration {iteration}/{iterations}",
         )
         found = _fit(trace)
-        scaled = scaling.at_cost(
-            scaling.power_law(found), {"params": structure.params}, {"params": target}
-        )
+        scaled = _scale(found, structure, target)
         seconds = time.monotonic() - start
         states.append(DescentState(iteration, now, found, trace, scaled, seconds))
         yield states[-1]
@@ -103,6 +102,16 @@ def _fit(trace: PruneTrace) -> ScalingLaw:
     """The law of a trace; too short a trace is a failure of the run, by now."""
     try:
         return law.fit(trace)
+    except InputError as error:
+        raise RunError(str(error)) from error
+
+
+def _scale(found: ScalingLaw, structure: Structure, target: float) -> Scaling:
+    """The next iteration's network; a law that never gets there is a failure too."""
+    try:
+        return scaling.at_cost(
+            scaling.power_law(found), {"params": structure.params}, {"params": target}
+        )
     except InputError as error:
         raise RunError(str(error)) from error
 

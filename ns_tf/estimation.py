@@ -39,21 +39,23 @@ def at_cost(
     """
     if not estimates:
         return scaling.at_cost(curve, costs, targets, **options)
+    grid, layers = scaling.grid_of(**options), len(curve(1.0))
+    low, high = (
+        {name: float(cost(np.full(layers, end))) for name, cost in estimates.items()}
+        for end in (grid.low, grid.high)
+    )
     over = dict.fromkeys(estimates, 0.0)  # What each is above its estimate.
     best: Scaling | None = None
     tried: dict[Widths, dict[str, float]] = {}
     for _ in range(CORRECTIONS):
-        left = {name: max(targets[name] - more, 1.0) for name, more in over.items()}
-        try:
-            found = scaling.at_cost(
-                curve, {**costs, **estimates}, {**targets, **left}, **options
-            )
-        except InputError as error:
-            if tried:  # Beside the rest of the file nothing is left for weights.
-                break
-            raise InputError(
-                f"{error} ({', '.join(estimates)}: by the weights alone.)"
-            ) from error
+        left = {
+            # Within what the estimate can be: what it really is, is measured.
+            name: min(max(targets[name] - more, low[name]), high[name])
+            for name, more in over.items()
+        }
+        found = scaling.at_cost(
+            curve, {**costs, **estimates}, {**targets, **left}, **options
+        )
         if found.widths in tried:
             break
         widths = np.array(found.widths)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ns_tf import plots, records, tables, trainings, tuning
+from ns_tf import budgets, plots, records, tables, trainings
 from ns_tf.base import InputError, Widths
 from ns_tf.tunings import Tuning
 
@@ -105,7 +105,7 @@ def _row(work: Tuning, name: str) -> Row:
         params=costs.get("params"),
         macs=costs.get("macs"),
         search_steps=found.get("search_steps"),
-        epochs=kept["values"].get(tuning.EPOCHS, work.train.epochs),
+        epochs=work.mode.recipe(kept["values"]).epochs,
         validation_accuracy=result.get("validation_accuracy"),
         test_accuracy=result.get("test_accuracy"),
         seconds=result.get("seconds"),
@@ -116,7 +116,16 @@ def _row(work: Tuning, name: str) -> Row:
 def _markdown(work: Tuning, rows: Sequence[Row], names: Sequence[str]) -> str:
     searched = work.tune.tune == "search"
     costs = ("params", "macs", *(["search_steps"] if searched else []))
-    header = ("trial", "front", *names, *costs, "epochs", "validation", "test", "s")
+    header = (
+        "trial",
+        "front",
+        *map(_label, names),
+        *costs,
+        "epochs",
+        "validation",
+        "test",
+        "s",
+    )
     lines = [
         f"# {work.mode.architecture.name} on {work.mode.dataset.name}: "
         f"{work.tune.tune}, {work.tune.tuner}",
@@ -158,7 +167,14 @@ def _csv(rows: Sequence[Row], names: Sequence[str]) -> tuple[list[str], list[lis
         cells = [row.values.get(name) for name in names]
         cells += [told[field] for field in fields]
         table.append(["" if cell is None else cell for cell in cells])
-    return [*names, *fields], table
+    return [*map(_label, names), *fields], table
+
+
+def _label(name: str) -> str:
+    """A hyperparameter's column, where a cost's has the same name: `params<=`."""
+    if name in budgets.BUDGETS.names():
+        return f"{name}<="
+    return f"{name} drawn" if name in Row.__annotations__ else name
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ from ns_tf import records
 from ns_tf.tune_config import TuneConfig
 
 STATE = "trials.json"
+BRACKET = "tuner/bracket"  # Hyperband's: it repeats trials on purpose.
 OBJECTIVE = "default_objective"  # What keras-tuner calls what a trial returns.
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"
 
@@ -48,9 +49,25 @@ class Kept:
                 "ignore"
             )  # A Gaussian process on few trials has some.
             answer = super().populate_space(trial_id)
-        if answer["status"] == _RUNNING:
-            answer = {**answer, "values": self.adjust(answer["values"])}
-        return answer
+        if answer["status"] != _RUNNING:
+            return answer
+        values = self.adjust(answer["values"])
+        if BRACKET not in values:
+            values = self._untried(values)
+        if values is None:
+            return {"status": _STOPPED}
+        return {**answer, "values": values}
+
+    def _untried(self, values: dict[str, Any] | None) -> dict[str, Any] | None:
+        """These values, or random ones if they were tried; None if all were."""
+        for _ in range(self._max_collisions):
+            if not self._duplicate(values):
+                return values
+            drawn = self._random_values()
+            if drawn is None:
+                return None
+            values = self.adjust(drawn)
+        return None
 
     def create_trial(self, tuner_id: str):
         """The next trial; with status STOPPED if none is left."""
@@ -129,7 +146,7 @@ def make(
         hyperparameters=space,
         tune_new_entries=False,
         allow_new_entries=False,
-        seed=seed + 1,  # keras-tuner takes 0 for none.
+        seed=(seed + 1) % 2**32 or 1,  # keras-tuner takes 0 for none.
         **options(config, epochs),
     )
     oracle.path, oracle.adjust, oracle.verbose = path, adjust, 0

@@ -103,7 +103,7 @@ def at_cost(
         InputError: options or targets that make no sense, targets outside what any
             widths reach, or a curve that never gets there, as where betas are negative.
     """
-    grid = _grid(round_to, min_width, max_width)
+    grid = grid_of(round_to, min_width, max_width)
     targets = _checked(targets, costs)
     exact, measured = {}, {}
     for name, target in targets.items():
@@ -129,7 +129,7 @@ def at_cost(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Grid:
+class Grid:
     """The whole widths that are allowed: multiples of `step` from `low` to `high`."""
 
     step: int
@@ -149,7 +149,7 @@ class _Search:
     """What is searched: positions x = ln tau on a curve, under budgets."""
 
     curve: Curve
-    grid: _Grid
+    grid: Grid
     exact: Mapping[str, tuple[Cost, float]]  # Cost and target by budget.
     measured: Mapping[str, tuple[Cost, float]]
 
@@ -274,7 +274,9 @@ def _measured(
     return best
 
 
-def _grid(round_to: int, min_width: int, max_width: int | None) -> _Grid:
+def grid_of(
+    round_to: int = 1, min_width: int = 1, max_width: int | None = None
+) -> Grid:
     """The grid of these options, if they are positive whole numbers and leave any."""
     largest = LARGEST_WIDTH if max_width is None else max_width
     options = {"round_to": round_to, "min_width": min_width, "max_width": largest}
@@ -289,7 +291,7 @@ def _grid(round_to: int, min_width: int, max_width: int | None) -> _Grid:
             f"No width is a multiple of --round_to={round_to}, at least --min_width="
             f"{min_width} and at most --max_width={largest}; change one of them."
         )
-    return _Grid(int(round_to), low, high)
+    return Grid(int(round_to), low, high)
 
 
 def _checked(

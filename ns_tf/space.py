@@ -35,8 +35,8 @@ class Range:
 
     def tidy(self, value: float) -> float:
         """The number in few digits: as it is told, and as 32 bits can hold it."""
-        if self.whole:
-            return int(value)
+        if self.whole:  # keras-tuner's own may lie one above.
+            return min(max(int(value), self.low), self.high)
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
 

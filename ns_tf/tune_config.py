@@ -65,5 +65,7 @@ class TuneConfig:
                     f"--{name} is a whole number of at least 1; got "
                     f"{getattr(self, name)}."
                 )
+        if self.random_trials is not None and self.tuner != "bayesian":
+            raise InputError("--random_trials goes with --tuner=bayesian.")
         if self.tune == "network" and self.max_search_steps is not None:
             raise InputError("--max_search_steps goes with --tune=search.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ns_tf import api, configs, methods, pipeline, plans, runs, trainings, tuning
-from ns_tf.base import InputError, RunError
+from ns_tf.base import InputError, RunError, Widths
 from ns_tf.progress import Quiet
 from ns_tf.search_sources import Sources, check_layers
 from ns_tf.space import Space, parse
@@ -34,7 +34,7 @@ class TunedNetworks:
         runtime: configs.RuntimeConfig,
     ):
         self._train = train
-        self._given = parse(tune.space) or tuning.SPACE
+        self._given = parse(tune.space) or _default(budget)
         self.space = Space(self._given, tuning.kinds())
         self._entry = methods.Entry.parse("neuralscale")
         self._sources = Sources(
@@ -88,10 +88,12 @@ class TunedNetworks:
 
     def _hypermodel(self) -> tuning.ScaledHyperModel:
         if self._model is None:
-            self._sources.read(self._source, self.structure)
-            search = api.load(self._sources.folder_of(self._source))
+            found = self._sources.read(self._source, self.structure)
             self._model = tuning.ScaledHyperModel(
-                search, self._given, train=self._train, **self._fixed
+                self._search(found.seed_widths, found.states),
+                self._given,
+                train=self._train,
+                **self._fixed,
             )
         return self._model
 
@@ -100,16 +102,30 @@ class TunedNetworks:
         given = {**plans.solver_options(budget), **budget.targets}
         if budget.ratio is not None:
             given["ratio"] = budget.ratio
-        if tuning.ROUND in self.space.members:
-            del given[tuning.ROUND]
+        if tuning.ROUND in self.space.members and given[tuning.ROUND] == 1:
+            del given[tuning.ROUND]  # Any other was asked for.
         return given
+
+    def _search(self, widths: Widths, states: tuple = ()) -> api.Search:
+        """A search of this network at this task's images and classes."""
+        plain = runs.new_search(self.structure, self.dataset.name, widths)
+        record = dataclasses.replace(plain, states=states)
+        return api.Search(record, None, self.architecture)
 
     def _check(self) -> None:
         """Refuses, before the search is done, what no law could mend."""
         for found in self._pending.values():
             check_layers(self._source, found.structure.names, self.structure)
-        default = self.architecture.widths
-        plain = runs.new_search(self.structure, self.dataset.name, default)
-        search = api.Search(plain, None, self.architecture)
         fixed = {**self._fixed, "method": "uniform"}
+        search = self._search(self.architecture.widths)
         tuning.ScaledHyperModel(search, self._given, train=self._train, **fixed)
+
+
+def _default(budget: configs.BudgetConfig) -> dict[str, Any]:
+    """The usual space, without what is set by flags."""
+    space = dict(tuning.SPACE)
+    if budget.targets or budget.ratio is not None:
+        del space[tuning.RATIO]
+    if budget.round_to != 1:
+        del space[tuning.ROUND]
+    return space

@@ -1,6 +1,7 @@
 """Tuning the numbers of a search, judged by the network that it finds."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ SPACE = {
     "filters_per_event": (5, 40),
     "steps_per_event": (10, 100),
 }
+# What else decides how long a search takes; it stays as it is drawn.
+_LONGER = ("search_batch", "stop_fraction", "prune_min_width")
 # What is changed in a draw that would take too long, in this order.
 _CHEAPER = (("steps_per_event", -1), ("pretrain_epochs", -1), ("filters_per_event", 1))
 
@@ -124,9 +127,10 @@ class TunedSearches:
 
         Iterations after the first are done as long as the cap allows.
         """
-        used, search = 0, None
+        used, done, search = 0, 0, None
         for iteration in range(1, self._iterations + 1):
-            widths = search.states[-1].scaling.widths if search else self._widths
+            # By number: one that goes on after a kill may have later states already.
+            widths = search.states[done - 1].scaling.widths if search else self._widths
             steps = self._steps_of(values, widths)
             if search and used + steps > self._cap:
                 break
@@ -135,15 +139,18 @@ class TunedSearches:
             chosen[configs.SearchConfig] = dataclasses.replace(
                 chosen[configs.SearchConfig], iterations=iteration
             )
-            run = api.SearchRun(
-                chosen, architecture=self.architecture, dataset=self.dataset
-            )
+            try:
+                run = api.SearchRun(
+                    chosen, architecture=self.architecture, dataset=self.dataset
+                )
+            except InputError as error:  # Of values that do not go together.
+                raise RunError(str(error)) from error
             search = run.go(folder / "search", progress=progress, stop=stop)
             if len(search.states) < iteration:  # It had settled.
                 break
-            used += steps
+            used, done = used + steps, iteration
         try:
-            plan = search.plan(**self._budget)
+            plan = search.plan(iteration=done, **self._budget)
         except InputError as error:  # A law that never comes there.
             raise RunError(str(error)) from error
         return {"widths": list(plan.widths), "search_steps": used}
@@ -162,12 +169,15 @@ class TunedSearches:
             for name, sign in _CHEAPER
             if name in ends
         }
-        least = self._steps(cheap)
+        others = [[(n, v) for v in ends[n]] for n in _LONGER if n in ends]
+        least = max(
+            self._steps({**cheap, **dict(one)}) for one in itertools.product(*others)
+        )
         if least > self._cap:
             raise InputError(
-                f"The cheapest search takes {least:,} training steps, the cap is "
-                f"{self._cap:,}. Give a larger --max_search_steps, or a --space with "
-                "fewer steps per event, fewer epochs or more filters per event."
+                f"A search of this space takes at least {least:,} training steps, the "
+                f"cap is {self._cap:,}. Give a larger --max_search_steps, or a --space "
+                "with fewer steps per event, fewer epochs or more filters per event."
             )
         for name, values in ends.items():
             for value in values:

@@ -13,6 +13,7 @@ import keras_tuner
 
 from ns_tf import api, budgets, configs, deployment, pipeline, plans
 from ns_tf.base import InputError
+from ns_tf.budget_configs import LARGEST_RATIO
 from ns_tf.options import Kind
 from ns_tf.space import Space, scalar_options
 
@@ -29,9 +30,18 @@ SPACE = {
 }
 
 
+# What of a recipe is in a compiled model; the rest is in how it is fitted.
+_COMPILED = {"rate", "weight_decay", "momentum", "augmentation"}
+
+
+def _sizes() -> set[str]:
+    """Names of budgets, the ratio among them."""
+    return {*budgets.BUDGETS.names(), RATIO}
+
+
 def kinds() -> dict[str, Kind]:
     """What of a network and its training may be tuned: name and type."""
-    sizes = {name: Kind(float) for name in [*budgets.BUDGETS.names(), RATIO]}
+    sizes = {name: Kind(float) for name in _sizes()}
     return {**sizes, ROUND: Kind(int), **scalar_options(configs.TrainConfig)}
 
 
@@ -86,8 +96,8 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         Raises:
             InputError: no network meets the budgets.
         """
-        names = [RATIO, ROUND, *budgets.BUDGETS.names()]
-        drawn = {name: values[name] for name in names if name in values}
+        names = {*_sizes(), ROUND}
+        drawn = {name: value for name, value in values.items() if name in names}
         return self.search.plan(**{**self.fixed, **drawn})
 
     def recipe(self, values: Mapping[str, Any]) -> configs.TrainConfig:
@@ -106,7 +116,17 @@ class ScaledHyperModel(keras_tuner.HyperModel):
 
         Its optimizer is SGD of the trial's rate, momentum and (decoupled) weight decay.
         Augmentation is done by layers in front, which do nothing outside of training.
+        Batches, epochs and a schedule are `model.fit`'s.
+
+        Raises:
+            InputError: a hyperparameter has no effect here.
         """
+        idle = sorted(self.space.members.keys() - _sizes() - {ROUND} - _COMPILED)
+        if idle:
+            raise InputError(
+                f"A compiled model knows nothing of {idle[0]}: it is a hyperparameter "
+                f"of ns_tf.tune alone. Here these are: {', '.join(sorted(_COMPILED))}."
+            )
         self.declare_hyperparameters(hp)
         values = self.space.values(hp)
         train = self.recipe(values)
@@ -131,12 +151,22 @@ class ScaledHyperModel(keras_tuner.HyperModel):
                 f"{twice[0]} is a hyperparameter and fixed as well; give it once."
             )
         for name, member in members.items():
-            if name not in (RATIO, ROUND, *budgets.BUDGETS.names()):
+            if name not in {*_sizes(), ROUND}:
                 for value in member.ends:
                     self.recipe({name: value})
-        least = {name: min(m.ends) for name, m in members.items() if name != ROUND}
+        sizes = {n: m for n, m in members.items() if n in _sizes()}
+        if RATIO in sizes and not 0 < max(sizes[RATIO].ends) <= LARGEST_RATIO:
+            raise InputError(
+                f"ratio lies between 0 and {LARGEST_RATIO}; got {sizes[RATIO].ends}."
+            )
+        exact = {n for n in sizes if n == RATIO or not budgets.get(n).measured}
+        least = {name: min(member.ends) for name, member in sizes.items()}
+        most = {name: max(member.ends) for name, member in sizes.items()}
         for grid in members[ROUND].ends if ROUND in members else (None,):
-            self.plan_of(least if grid is None else {**least, ROUND: grid})
+            on = {} if grid is None else {ROUND: grid}
+            self.plan_of({**least, **on})
+            if exact == set(sizes):  # A measured one takes time, and never repeats.
+                self.plan_of({**most, **on})
 
 
 def shortened(train: configs.TrainConfig, epochs: int) -> configs.TrainConfig:

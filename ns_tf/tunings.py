@@ -66,6 +66,11 @@ class Tuning:
         self.tune, self.train, self.runtime = tune, train, runtime
         self.execution = Execution.of(runtime)  # Before TensorFlow starts.
         self.mode = _MODES[tune.tune](self.folder, task, tune, budget, train, runtime)
+        if tune.tuner == "hyperband" and "epochs" in self.mode.space.members:
+            raise InputError(
+                "With --tuner=hyperband the tuner draws the epochs, up to --epochs; "
+                "leave epochs out of --space."
+            )
         found = self.mode.structure
         self.execution.check(lambda: found.build(found.architecture.widths))
         self._run: records.RunFolder | None = None
@@ -106,7 +111,8 @@ class Tuning:
 
     def counts(self) -> tuple[int, int]:
         """How many trials are done, and how many there will be."""
-        return len(self.done()), self._total
+        done = len(self.done())
+        return done, max(done, self._total)
 
     def done(self) -> list[str]:
         """Names of the trials that are done, in the order in which they were drawn."""

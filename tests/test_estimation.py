@@ -56,6 +56,26 @@ def test_never_over_and_close_whatever_the_file_adds(seed, layers, more, ragged,
     assert weights(found.widths) >= 0.98 * weights(least.widths)
 
 
+@pytest.mark.parametrize("slope, target", [(1.0, 1040.0), (1.1, 1100.0)])
+def test_what_the_file_adds_may_be_most_of_it(rng, slope, target):
+    """Also where the largest network's weights are less than the budget."""
+
+    def estimate(widths):
+        return 4 * np.asarray(widths).sum(-1)
+
+    def size(widths):
+        return slope * estimate(widths) + 1000
+
+    found = estimation.at_cost(
+        law(rng, 2),
+        {"bytes": size},
+        {"bytes": target},
+        {"bytes": estimate},
+        max_width=64 if slope > 1 else 8,
+    )
+    assert target - 10 * slope < found.costs["bytes"] <= target
+
+
 def test_without_estimates_it_is_the_solver_itself(rng):
     curve = law(rng, 3)
     costs, targets = {"params": weights}, {"params": 5e4}

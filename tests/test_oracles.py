@@ -116,6 +116,33 @@ def test_fewer_trials_if_the_space_has_no_more():
     assert oracles.count(oracles.make(config, hp, 9, 5)) == 3
 
 
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_nothing_is_tried_twice(tuner):
+    """Nor where drawn values are changed to others that were tried."""
+    config = TuneConfig(
+        tuner=tuner,
+        max_trials=20,
+        random_trials=3 if tuner == "bayesian" else None,
+    )
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("x", [0.1, 0.2, 0.3, 0.4])
+    hp.Choice("n", [1, 8])
+
+    def adjust(values):
+        return {**values, "x": min(values["x"], 0.3)}
+
+    oracle = oracles.make(config, hp, 9, 5, adjust=adjust)
+    values = [tuple(values.values()) for _, values in dealt_out(oracle)]
+    assert len(set(values)) == len(values) == 6
+
+
+def test_the_largest_seed_is_a_seed():
+    config = TuneConfig(tuner="bayesian", max_trials=2)
+    hp = keras_tuner.HyperParameters()
+    SPACE.declare(hp)
+    assert len(dealt_out(oracles.make(config, hp, 9, 2**32 - 1))) == 2
+
+
 def test_hyperband_takes_the_best_ones_further():
     found = dealt_out(make("hyperband"))
     values = dict(found)

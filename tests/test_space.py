@@ -60,6 +60,14 @@ def test_wide_ranges_are_drawn_by_ratios():
     assert sampling == {"x": "log", "n": "linear"}
 
 
+def test_a_whole_number_one_above_the_range_is_the_largest():
+    """keras-tuner makes it of the very end of a range that is drawn by ratios."""
+    hp = keras_tuner.HyperParameters()
+    space = Space({"n": (5, 40)}, KINDS)
+    space.declare(hp)
+    assert space.tidy({"n": hp.space[0].prob_to_value(1.0)}) == {"n": 40}
+
+
 def test_choices_survive_32_bits():
     space = Space({"x": [0.1, 0.3]}, KINDS)
     assert space.tidy({"x": float(np.float32(0.3))}) == {"x": 0.3}

@@ -40,10 +40,10 @@ def onnx_file(source, path):
         # Operations that tf2onnx does not know it leaves in as they are.
         onnx.checker.check_model(str(path))
     except Exception as error:  # Whatever a converter meets in somebody's network.
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{source.name} has operations that tf2onnx cannot convert: "
-            f"{str(error).strip().splitlines()[0].rstrip('.')}. Leave onnx out of "
-            "--format."
+            f"{said.rstrip('.')}. Leave onnx out of --format."
         ) from error
 
 
