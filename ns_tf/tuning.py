@@ -58,7 +58,9 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         search: A search, as from `ns_tf.search` or `ns_tf.load`.
         space: By name: (low, high) for a range, a list of choices, or one value.
             Names are "ratio" and those of budgets (all that are given hold),
-            "round_to", and the fields of `configs.TrainConfig`. `tuning.SPACE` if None.
+            "round_to", and fields of `configs.TrainConfig`: "rate", "weight_decay",
+            "momentum", "augmentation", and for `recipe` the others too.
+            `tuning.SPACE` if None.
         train: The recipe, where the space says nothing.
         **fixed: What all networks keep to: arguments of `Search.plan`.
 
