@@ -8,6 +8,7 @@ import numpy as np
 
 from ns_tf import scaling
 from ns_tf.base import Curve, InputError, Scaling, Widths
+from ns_tf.grid import grid_of
 from ns_tf.scaling import Cost
 
 CORRECTIONS = 5  # Networks that are measured, at most.
@@ -39,7 +40,7 @@ def at_cost(
     """
     if not estimates:
         return scaling.at_cost(curve, costs, targets, **options)
-    grid, layers = scaling.grid_of(**options), len(curve(1.0))
+    grid, layers = grid_of(**options), len(curve(1.0))
     low, high = (
         {name: float(cost(np.full(layers, end))) for name, cost in estimates.items()}
         for end in (grid.low, grid.high)

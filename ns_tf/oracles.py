@@ -45,9 +45,8 @@ class Kept:
         if hasattr(self, "_random_state"):  # Bayesian: it is no part of the state.
             self._random_state = np.random.RandomState([self.seed, len(self.trials)])
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # A Gaussian process on few trials has some.
+            # A Gaussian process on few trials has some.
+            warnings.simplefilter("ignore")
             answer = super().populate_space(trial_id)
         if answer["status"] != _RUNNING:
             return answer

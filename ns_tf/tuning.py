@@ -65,8 +65,8 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         **fixed: What all networks keep to: arguments of `Search.plan`.
 
     Raises:
-        InputError: an unknown name, values that make no sense, or budgets whose
-            smallest values no network meets.
+        InputError: an unknown name, values that make no sense, or budgets whose ends
+            no network meets.
     """
 
     def __init__(

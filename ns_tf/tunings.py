@@ -83,7 +83,7 @@ class Tuning:
             self._run.close()
 
     def prepare(self, *, progress: type = Quiet, stop: Any = None) -> None:
-        """Does the search that is asked for by flagfile, and draws the first trials.
+        """Does the search that is asked for by flagfile, and opens the list of trials.
 
         From now on no other process may prepare in this folder, until this tuning is
         left.

@@ -175,7 +175,7 @@ TIERS = (
     "budget_configs compare_config export_config tune_config configs architectures"
     " blocks keras_graph channels deployment rules gates criteria budgets datasets"
     " image_files pipeline",
-    "structure thinning removal precision execution network engine law scaling"
+    "structure thinning removal precision execution network engine law grid scaling"
     " estimation pruning",
     "descent training records runs python_inputs scalars space trials oracles verdicts"
     " workers",
