@@ -10,6 +10,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from ns_tf import layer_ops
 from ns_tf.base import InputError
 from ns_tf.configs import RuntimeConfig
 from ns_tf.precision import LossScale, converted, with_policy
@@ -104,8 +105,12 @@ class Execution:
     @property
     def speed(self) -> float:
         """Multiply-adds of training a second, nominally: the same in every run."""
-        gpu = bool(tf.config.list_physical_devices("GPU"))
-        return SPEED["GPU" if gpu else "CPU"] * self.replicas
+        return SPEED["GPU" if self.on_gpu else "CPU"] * self.replicas
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether there is a GPU to compute on."""
+        return bool(tf.config.list_physical_devices("GPU"))
 
     def check(self, make: Callable[[], keras.Model]) -> None:
         """Makes the network of shapes alone, to see that it can be computed so.
@@ -138,41 +143,22 @@ class Execution:
     def adapt(self, model: keras.Model) -> None:
         """Makes layers compute as this execution has to; nothing of it is saved.
 
-        Batch norms use the whole batch's statistics, over all replicas. 1x1
-        convolutions with a stride drop pixels first: the result is the same, and the
-        gradient of TensorFlow's own corrupts memory (oneDNN, fewer than 8 channels).
+        Batch norms use the whole batch's statistics, over all replicas; on one CPU
+        they are fused. The rest is in `layer_ops`. Adapting twice changes nothing.
         """
         for layer in model.layers:
             if isinstance(layer, keras.Model):
                 self.adapt(layer)
             elif isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = layer.synchronized or self.replicas > 1
-            elif _is_strided_pointwise(layer):
-                layer.convolution_op = functools.partial(_subsampled, layer)
+                if not (self.on_gpu or self.jit_compile):
+                    layer_ops.fuse(layer)
+            else:
+                layer_ops.subsample_first(layer)
 
     def deal_out(self, batches: tf.data.Dataset):
         """Batches as the replicas take them."""
         return self.strategy.experimental_distribute_dataset(batches)
-
-
-def _is_strided_pointwise(layer: keras.Layer) -> bool:
-    return (
-        type(layer) is keras.layers.Conv2D
-        and tuple(layer.kernel_size) == (1, 1)
-        and max(layer.strides) > 1
-    )
-
-
-def _subsampled(layer: keras.layers.Conv2D, inputs, kernel):
-    """A strided 1x1 convolution as one without stride, of the pixels that count."""
-    rows, columns = (slice(None, None, stride) for stride in layer.strides)
-    channels_last = layer.data_format == "channels_last"
-    place = (
-        (rows, columns, slice(None)) if channels_last else (slice(None), rows, columns)
-    )
-    return keras.ops.conv(
-        inputs[(slice(None), *place)], kernel, data_format=layer.data_format
-    )
 
 
 def forget_kernels() -> None:

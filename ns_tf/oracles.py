@@ -179,7 +179,7 @@ def _bayesian(config: TuneConfig, epochs: int) -> dict[str, Any]:
 
 
 def _hyperband(config: TuneConfig, epochs: int) -> dict[str, Any]:
-    return {"max_epochs": epochs, "factor": config.hyperband_factor}
+    return {"max_epochs": epochs, "factor": config.hyperband_factor or 3}
 
 
 _ORACLES = keras_tuner.oracles

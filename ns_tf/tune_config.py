@@ -44,8 +44,8 @@ class TuneConfig:
     random_trials: int | None = option(
         None, "Those that bayesian begins with; three a hyperparameter if empty."
     )
-    hyperband_factor: int = option(
-        3, "Hyperband keeps one of so many trials, and trains it so much longer."
+    hyperband_factor: int | None = option(
+        None, "Hyperband keeps one of so many, trained so much longer; 3 if empty."
     )
     max_search_steps: int | None = option(
         None,
@@ -58,7 +58,10 @@ class TuneConfig:
 
     def __post_init__(self):
         at_least(self, 1, "max_trials", "workers")
-        at_least(self, 2, "hyperband_factor")
+        if self.hyperband_factor is not None:
+            at_least(self, 2, "hyperband_factor")
+            if self.tuner != "hyperband":
+                raise InputError("--hyperband_factor goes with --tuner=hyperband.")
         for name in ("random_trials", "max_search_steps"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(

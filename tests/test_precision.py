@@ -1,8 +1,6 @@
 """Mixed precision: what is computed, scored and kept in which precision."""
 
 import itertools
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -305,57 +303,3 @@ def test_a_float16_search_goes_on_where_it_was_stopped(rng):
     for name, array in whole[0].items():
         np.testing.assert_array_equal(stopped[0][name], array, err_msg=name)
     assert whole[0]["loss_scale"].tolist() == [2.0**15, 9, 1]
-
-
-@pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize("size", [(16, 16), (11, 13)])
-def test_strided_1x1_convolutions_compute_what_they_did(float64, rng, padding, size):
-    """The gradient too; layers inside of models, and a stride of 3."""
-    inner = keras.Sequential(
-        [keras.layers.Conv2D(7, 1, strides=3, padding=padding, name="inside")]
-    )
-    image = keras.Input((*size, 5))
-    x = keras.layers.Conv2D(
-        3, 1, strides=2, padding=padding, activation="tanh", name="outside"
-    )(image)
-    model = keras.Model(image, inner(x))
-    images = rng.normal(size=(4, *size, 5))
-
-    def answers():
-        with tf.GradientTape() as tape:
-            told = model(images)
-            loss = tf.reduce_sum(told * told)
-        return told, *tape.gradient(loss, model.trainable_variables)
-
-    before = answers()
-    Execution().adapt(model)
-    for old, new in zip(before, answers(), strict=True):
-        np.testing.assert_allclose(new, old, rtol=1e-12, atol=1e-12)
-    config = model.get_layer("outside").get_config()
-    assert config["strides"] == (2, 2), "the layer is saved as it was"
-
-
-CORRUPTS = """
-import os, sys
-os.environ.update(TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="3")
-import keras, numpy as np, tensorflow as tf
-from ns_tf.execution import Execution
-tf.config.threading.set_intra_op_parallelism_threads(1)
-image = keras.Input((16, 16, 4))
-model = keras.Model(image, keras.layers.Conv2D(6, 1, strides=2)(image))
-Execution().adapt(model)
-images = np.random.default_rng(0).normal(size=(64, 16, 16, 4)).astype("float32")
-for _ in range(6):
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(model(images) ** 2)
-    [g.numpy() for g in tape.gradient(loss, model.trainable_variables)]
-print("alive")
-"""
-
-
-def test_the_gradient_of_thin_strided_convolutions_leaves_memory_alone():
-    """TensorFlow's own overwrote the heap's, in a process with one thread."""
-    done = subprocess.run(
-        [sys.executable, "-c", CORRUPTS], capture_output=True, text=True
-    )
-    assert done.stdout == "alive\n", done.stderr[-500:]

@@ -370,6 +370,7 @@ BAD = {
     "--space=ratio=0.5..1e30": ["ratio lies between 0 and 100"],
     "--space=params=900..4000,round_to=1|2 --round_to=4": ["give it once"],
     "--hyperband_factor=1": ["--hyperband_factor", "got 1"],
+    "--hyperband_factor=4": ["--hyperband_factor goes with --tuner=hyperband"],
     "--max_search_steps=5": ["--max_search_steps goes with --tune=search"],
     "--tune=search": ["needs the flagfile of a search"],
     "--architecture=vgg11 --image_size=32": ["is of another network"],

@@ -1,5 +1,8 @@
 """What pruning takes: masked, rebuilt at every removal, and the way of ns_tf.
 
+Masked is a network of Keras's layers at full size. "never" is ns_tf with
+--rebuild=never: as well at full size, at the speed of its own steps.
+
 python tools/bench_search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
 
 All do the same removals, taking turns in one run. ns_tf does every event of the paper's
@@ -46,16 +49,18 @@ def main(config: BenchConfig) -> None:
     with (
         lockstep.Worker("bench_tf.py") as ours,
         lockstep.Worker("bench_tf.py") as masked,
+        lockstep.Worker("bench_tf.py") as never,
         lockstep.Worker("bench_tf.py") as naive,
         lockstep.Worker("bench_tf.py") as static,
     ):
-        workers = {"ns_tf": ours, "masked": masked, "naive": naive, "static": static}
+        workers = {"ns_tf": ours, "masked": masked, "never": never}
+        workers |= {"naive": naive, "static": static}
         rows = []
         for way, worker in workers.items():
             told = worker.ask("start", **settings(config), way=way)
             rows.append({"way": way, "event": 0, "parts": told["parts"]})
         rows += race(workers, told["events"], config)
-    report(rows, config, ("ns_tf", "masked", "naive"))
+    report(rows, config, ("ns_tf", "masked", "never", "naive"))
 
 
 def settings(config: BenchConfig) -> dict:

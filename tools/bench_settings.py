@@ -1,4 +1,4 @@
-"""What threads, precision, oneDNN and XLA do to a training step, taking turns.
+"""What threads, precision, oneDNN, XLA and fused batch norms do to a training step.
 
 python tools/bench_settings.py --network=vgg11 --ratios=1,0.25
 """
@@ -16,6 +16,7 @@ from ns_tf.registry import unknown
 SETTINGS = {
     "default": {},
     "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+    "Keras's batch norms": {"fused": False},
     "1 intra-op thread": {"TF_NUM_INTRAOP_THREADS": "1"},
     "1 inter-op thread": {"TF_NUM_INTEROP_THREADS": "1"},
     "4 inter-op threads": {"TF_NUM_INTEROP_THREADS": "4"},

@@ -1,4 +1,4 @@
-"""A worker of the benchmarks: pruning in TensorFlow, in one of four ways."""
+"""A worker of the benchmarks: pruning in TensorFlow, in one of five ways."""
 
 import contextlib
 import os
@@ -18,14 +18,16 @@ from ns_tf import (
     datasets,
     engine,
     execution,
+    layer_ops,
     network,
-    precision,
     pruning,
     records,
     structure,
     thinning,
 )
 from ns_tf.gates import Gates
+
+REBUILD = {"masked": "never", "never": "never", "naive": "always"}
 
 
 class KerasSgd:
@@ -77,7 +79,7 @@ class Pruning:
             search_batch=batch,
             steps_per_event=steps,
             filters_per_event=filters,
-            rebuild={"masked": "never", "naive": "always"}.get(way, "pays"),
+            rebuild=REBUILD.get(way, "pays"),
         )
         self.run = pruning._Run(found, widths, loaded, config, 0, None)
         self.batches = iter(self.run.batches())
@@ -106,6 +108,8 @@ class Pruning:
         """Times the parts of the loop, and makes it naive or nominal where asked."""
         pruning.PASSES *= self.nominal_steps / self.steps
         wrap = self.parts.wrap
+        if self.way in ("masked", "naive"):
+            _leave_norms()
         if self.way == "naive":
             engine.Sgd = KerasSgd
             network.forget_kernels = lambda: None
@@ -207,9 +211,11 @@ class Pruning:
 class Plain:
     """A network of given widths, trained on one batch."""
 
-    def start(self, *, network, ratio, batch, **options):
+    def start(self, *, network, ratio, batch, fused=True, **options):
         """Builds it and takes the first step."""
         clock = lockstep.Clock()
+        if not fused:
+            _leave_norms()
         way = execution.Execution(**options)
         architecture = architectures.get(network)
         widths = [max(1, int(w * ratio)) for w in architecture.widths]
@@ -217,9 +223,8 @@ class Plain:
             lambda: architecture.build(widths, input_shape=(32, 32, 3), classes=10)
         )
         sgd = engine.Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
-        scale = precision.LossScale() if way.scales_loss else None
         self.compiled = engine.TrainStep(
-            model, sgd, batch, way, loss_scale=scale
+            model, sgd, batch, way, loss_scale=way.loss_scale(model)
         ).compiled()
         rng = np.random.default_rng(0)
         self.batch = (
@@ -234,6 +239,11 @@ class Plain:
         clock = lockstep.Clock()
         float(self.compiled(*self.batch, np.float32(0.01)))
         return {"step": clock.read()}
+
+
+def _leave_norms():
+    """Lets batch norms compute as Keras does."""
+    layer_ops.fuse = lambda layer: None
 
 
 def _data(name, data_dir):
