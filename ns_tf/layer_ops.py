@@ -38,9 +38,9 @@ def _subsampled(layer: keras.layers.Conv2D, inputs, kernel):
 def fuse(layer: keras.layers.BatchNormalization) -> None:
     """Lets a batch norm train by one operation, where that is faster on CPUs.
 
-    Keras computes it by a dozen, each of which goes through memory once: half of a
-    training step of MobileNetV2. Batch norms of other widths, axes or precisions, and
-    what a batch norm does in inference, stay as they are.
+    Keras computes it by a dozen, each of which goes through memory once: a step of
+    MobileNetV2 takes 1.2 times as long. Batch norms of other widths, axes or
+    precisions, and what a batch norm does in inference, stay as they are.
     """
     if (
         type(layer) is keras.layers.BatchNormalization

@@ -55,7 +55,18 @@ def test_an_iteration_is_what_its_steps_and_its_events_take(tools):
     np.testing.assert_allclose(found["parts"]["checkpoints"], 3.0 * steps / 60)
     np.testing.assert_allclose(found["other"], 32.0 + steps / 20)
     np.testing.assert_allclose(found["cpu"], 2 * (steps + 25.0) + 7.0 + steps / 20)
-    assert found["growth"] == 89
+    assert found["growth"] == 80
+
+
+def test_memory_counts_from_the_first_rebuild_on(tools):
+    bench_table, _ = tools
+    # The first rebuild adds 100 once; every later one, at each tenth event, adds 1.
+    ours = rows("ns_tf", range(1, 101), lambda e: 1.0, {}, lambda e: 0)
+    for row in ours:
+        row["rebuilt"] = row["event"] >= 30 and row["event"] % 10 == 0
+        row["memory"] = 50.0 + (row["event"] > 30) * (97 + row["event"] // 10)
+    assert bench_table.growth(ours) == 6
+    assert bench_table.growth(ours[:30]) == 0, "nothing came after it"
 
 
 def test_a_way_that_did_a_tenth_of_the_events_is_projected_to_all(tools):

@@ -90,9 +90,17 @@ def _parts(rows: list[dict[str, Any]], factor: float) -> dict[str, np.ndarray]:
 
 
 def growth(mine: list[dict[str, Any]]) -> float:
-    """MiB that a way's memory grew, once it was under way (a tenth of its events)."""
+    """MiB that a way's memory grew once it was under way.
+
+    From the tenth of the events after the first rebuild, which once needs room for two
+    networks, or after the first tenth, to the last tenth; the median of each.
+    """
     memory = [row["memory"] for row in mine]
-    return memory[-1] - memory[len(memory) // 10]
+    rebuilt = [row.get("rebuilt", False) for row in mine]
+    tenth = -(-len(memory) // 10)
+    first = rebuilt.index(True) + 1 if any(rebuilt) else tenth
+    early = memory[first : first + tenth] or memory[-1:]
+    return float(np.median(memory[-tenth:]) - np.median(early))
 
 
 def static_ratios(rows: list[dict[str, Any]], way: str) -> np.ndarray:
