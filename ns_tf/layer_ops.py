@@ -60,6 +60,7 @@ def _fused(layer, usual, inputs, training=None, mask=None):
     """Batch norm of `inputs` [batch, height, width, channels], as Keras's `call`."""
     if not (training and layer.trainable) or mask is not None:
         return usual(inputs, training=training, mask=mask)
+    inputs = tf.cast(inputs, tf.float32)  # A model may read whole numbers.
     shape = layer.moving_mean.shape
     nothing = tf.constant([], tf.float32)
     outputs, mean, sample_variance, *_ = tf.raw_ops.FusedBatchNormV3(

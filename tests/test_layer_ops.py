@@ -75,6 +75,14 @@ def test_a_fused_batch_norm_trains_as_keras_does(rng, options, channels):
         )
 
 
+def test_a_fused_batch_norm_takes_whole_numbers(rng):
+    usual, fused = pair((5, 3, 4))
+    images = rng.integers(0, 256, (7, 5, 3, 4), np.uint8)
+    np.testing.assert_allclose(
+        fused(images, training=True), usual(images, training=True), atol=1e-4
+    )
+
+
 def test_a_fused_batch_norm_keeps_the_variance_of_the_batch(rng):
     """Of a small batch, where that of the population is another number."""
     _, fused = pair((1, 1, 8), momentum=0.0)

@@ -34,6 +34,7 @@ def main(run: configs.RunConfig) -> None:
         for method in ("uniform", "neuralscale")
     ]
     print("\n" + "\n".join(_table(rows)))
+    print("One training each, few test images: that it works, not which is better.")
     print(f"\nRun folder: {run.run_dir}")
     print(f"Pictures:   {run.run_dir}/plots")
     print(f"Took {time.monotonic() - start:.0f} s.")
