@@ -5,8 +5,8 @@ import functools
 import keras
 import tensorflow as tf
 
-# Narrower vectors have no code in oneDNN: a fused batch norm of other widths takes two
-# to three times as long as Keras's own operations (docs/performance.md).
+# A fused batch norm of other widths takes two to three times as long as Keras's own
+# operations, with oneDNN on (docs/performance.md).
 FUSED_MULTIPLE = 4
 
 

@@ -19,8 +19,8 @@ from ns_tf.structure import Structure
 
 # What a rebuild counts for every operation of the network. It takes some 0.06 seconds
 # (copying, tracing, the first run), and leaves memory behind: TensorFlow keeps oneDNN's
-# compiled primitives. Counted thrice there are half as many rebuilds, and an iteration
-# takes 1 % longer, so flat is the optimum (docs/performance.md).
+# compiled primitives. Counted thrice there are a third to two fifths fewer rebuilds,
+# and an iteration takes 1 % longer, so flat is the optimum (docs/performance.md).
 REBUILD_SECONDS = 0.18
 PASSES = 3  # A training step costs this many forward passes.
 
