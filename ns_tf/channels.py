@@ -315,15 +315,16 @@ def match(group: Group, graph: ChannelGraph) -> int:
     return best
 
 
-def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int]):
+def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **changes):
     """A copy of the layer for axes of other lengths, weights not set.
 
     Args:
         layer: Of the traced model.
         graph: Its channel graph.
         length: Channels of an axis -> its new length.
+        **changes: Other entries of its configuration.
     """
-    config = layer.get_config()
+    config = {**layer.get_config(), **changes}
     axes = graph.axes.get((layer.name, "kernel"))
     if axes is not None and axes[-1] is not None:
         config["units" if "units" in config else "filters"] = int(length(axes[-1]))

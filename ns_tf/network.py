@@ -15,11 +15,8 @@ from ns_tf import engine, gates, thinning
 from ns_tf.channels import ChannelGraph
 from ns_tf.criteria import Criterion
 from ns_tf.execution import Execution, forget_kernels
+from ns_tf.padding import fast_width
 from ns_tf.thinning import Key
-
-# Convolutions of odd widths take up to a third longer (docs/performance.md). From so
-# many filters on: a few more, up to a multiple of this, cost less than that.
-MULTIPLES = ((32, 8), (8, 4))
 
 
 class PrunableNetwork:
@@ -109,15 +106,13 @@ class PrunableNetwork:
     def fast(self) -> np.ndarray:
         """[n] bool: what a rebuild had best keep.
 
-        What is alive; in wider groups a few closed channels as well, up to a
-        multiple that convolutions are fast at.
+        What is alive, and a few closed channels up to a width that is fast.
         """
         keep = self.alive.copy()
         for group in self.graph.groups:
             closed = self.present[group.channels] & ~self.alive[group.channels]
             count = int(self.alive[group.channels].sum())
-            multiple = next((m for least, m in MULTIPLES if count >= least), 1)
-            keep[group.channels[closed][: -count % multiple]] = True
+            keep[group.channels[closed][: fast_width(count) - count]] = True
         return keep
 
     def compact(self, keep: np.ndarray | None = None) -> None:
@@ -155,8 +150,7 @@ class PrunableNetwork:
             self.execution.adapt(self.model)
             self.sgd = engine.Sgd(self.model.trainable_variables, **self.sgd_options)
         self.axes = {**self.graph.axes, **extra}
-        by_variable = {id(v): key for key, v in thinning.weights(self.model).items()}
-        self._trainable = [by_variable[id(v)] for v in self.model.trainable_variables]
+        self._trainable = thinning.trainable_keys(self.model)
         thinning.assign(self.model, {**self._new_arrays(extra), **arrays})
         if slots:
             for key, slot in zip(self._trainable, self.sgd.slots, strict=True):

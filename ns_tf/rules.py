@@ -133,7 +133,7 @@ def _reshape(walk, layer, inputs, shapes):
 def _activation(walk, layer, inputs, shapes):
     if getattr(layer.activation, "__name__", "") == "softmax":
         return None
-    kind = THROUGH if _keeps_zero(layer.activation) else CHANNELWISE
+    kind = THROUGH if keeps_zero(layer.activation) else CHANNELWISE
     return Effect(kind, inputs[0])
 
 
@@ -165,7 +165,7 @@ def _join(walk, layer, inputs, shapes):
     return Effect(kind, inputs[leader], crossing=tuple(crossing))
 
 
-def _keeps_zero(activation) -> bool:
+def keeps_zero(activation) -> bool:
     """Whether the activation maps a zero to zero, each value by itself."""
     name = getattr(activation, "__name__", "linear" if activation is None else "?")
     return name in {

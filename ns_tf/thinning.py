@@ -34,6 +34,12 @@ def weights(model: keras.Model) -> dict[Key, keras.Variable]:
     return found
 
 
+def trainable_keys(model: keras.Model) -> list[Key]:
+    """The keys of `model.trainable_variables`, in their order."""
+    by_variable = {id(weight): key for key, weight in weights(model).items()}
+    return [by_variable[id(variable)] for variable in model.trainable_variables]
+
+
 def values(model: keras.Model) -> dict[Key, np.ndarray]:
     """All weights of the model as arrays."""
     return {key: np.array(weight) for key, weight in weights(model).items()}

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf import engine, pipeline, thinning
+from ns_tf import engine, padding, pipeline, thinning
 from ns_tf.base import RunError
 from ns_tf.configs import TrainConfig
 from ns_tf.execution import Execution
@@ -139,21 +139,23 @@ class _Training:
         self.execution = execution or Execution()
         keras.utils.set_random_seed(seed)
         self.model = self.execution.build(build)
+        self.trained = padding.Padded(self.model, self.execution)
+        network = self.trained.model
         with self.execution.strategy.scope():
             self.sgd = engine.Sgd(
-                self.model.trainable_variables,
+                network.trainable_variables,
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
             )
-        self.loss_scale = self.execution.loss_scale(self.model)
+        self.loss_scale = self.execution.loss_scale(network)
         self._step = engine.TrainStep(
-            self.model,
+            network,
             self.sgd,
             config.batch,
             self.execution,
             loss_scale=self.loss_scale,
         ).compiled()
-        self.evaluate = evaluator(self.model)
+        self.evaluate = evaluator(network)
         self.steps = 0
         self.losses = engine.Losses()
         self.clock = _Clock()
@@ -198,7 +200,7 @@ class _Training:
             _, tested = self.evaluate(self.dataset, "test", self.config.batch)
         self.history.append(Epoch(epoch, rate, train_loss, loss, accuracy, tested))
         if accuracy > best:
-            self.best = thinning.values(self.model)
+            self.best = self.trained.values()
 
     def _check(self, split: str, loss: float) -> None:
         """Raises RunError if a loss is not finite though those in training were."""
@@ -211,6 +213,7 @@ class _Training:
     def result(self) -> TrainResult:
         """The network of the best epoch, tested."""
         thinning.assign(self.model, self.best)
+        self.trained.assign(self.best)
         loss, accuracy = self.evaluate(self.dataset, "test", self.config.batch)
         self._check("test", loss)
         best = max(self.history, key=lambda epoch: epoch.validation_accuracy)
@@ -225,10 +228,13 @@ class _Training:
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and facts to go on from."""
-        arrays = {f"slot/{i}": slot.numpy() for i, slot in enumerate(self.sgd.slots)}
+        arrays = {
+            f"slot/{i}": self.trained.own(key, slot.numpy())
+            for i, (key, slot) in enumerate(self.trained.pairs(self.sgd.slots))
+        }
         if self.loss_scale:
             arrays["loss_scale"] = self.loss_scale.state()
-        for kind, values in (("now", thinning.values(self.model)), ("best", self.best)):
+        for kind, values in (("now", self.trained.values()), ("best", self.best)):
             arrays |= {f"{kind}/{a}/{b}": value for (a, b), value in values.items()}
         facts = {
             "steps": self.steps,
@@ -241,16 +247,18 @@ class _Training:
     def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping) -> None:
         """Continues from what `state` returned."""
         kinds: dict[str, dict] = {"now": {}, "best": {}}
+        slots = self.trained.pairs(self.sgd.slots)
         arrays = dict(arrays)
         if self.loss_scale:
             self.loss_scale.restore(arrays.pop("loss_scale"))
         for name, value in arrays.items():
             kind, *key = name.split("/")
             if kind == "slot":
-                self.sgd.slots[int(key[0])].assign(value)
+                owner, slot = slots[int(key[0])]
+                slot.assign(self.trained.padded(owner, value))
             else:
                 kinds[kind][tuple(key)] = value
-        thinning.assign(self.model, kinds["now"])
+        self.trained.assign(kinds["now"])
         self.best = kinds["best"]
         self.steps = facts["steps"]
         self.losses.start(facts["loss"])

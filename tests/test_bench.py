@@ -132,6 +132,11 @@ def test_a_worker_answers_and_one_that_dies_is_told_of(tools, tmp_path, monkeypa
         ),
         ("bench_vs_pytorch", ["--ratio=0.1", "--sample=2"], ["| torch_pruned |"]),
         ("bench_settings", ["--ratios=0.1", "--rounds=1"], ["mixed_bfloat16 "]),
+        (
+            "bench_settings",
+            ["--widths=9,9,9,9,9,9,9,9", "--rounds=1", "--only=not padded"],
+            ["not padded "],
+        ),
         ("bench_data", ["--image_size=32", "--ratios=0.1"], ["pipeline alone"]),
     ],
 )

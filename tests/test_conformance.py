@@ -175,8 +175,8 @@ TIERS = (
     "budget_configs compare_config export_config tune_config configs architectures"
     " blocks keras_graph channels deployment rules gates criteria budgets datasets"
     " image_files pipeline",
-    "structure thinning removal precision layer_ops execution network engine law grid"
-    " scaling estimation pruning",
+    "structure thinning removal precision layer_ops execution padding network engine"
+    " law grid scaling estimation pruning",
     "descent training records runs python_inputs scalars space trials oracles verdicts"
     " workers",
     "plans api trainings plots methods",

@@ -16,6 +16,7 @@ from ns_tf import (
     datasets,
     execution,
     network,
+    padding,
     pruning,
     structure,
 )
@@ -115,7 +116,7 @@ def test_masked_and_thinned_networks_leave_the_same_trace(
     found, widths, config, rebuild, images, float64, rebuilds, monkeypatch
 ):
     monkeypatch.setattr(pruning, "REBUILD_SECONDS", 1e-5)
-    monkeypatch.setattr(network, "MULTIPLES", ((3, 2),))
+    monkeypatch.setattr(padding, "MULTIPLES", ((3, 2),))
     dataset = images(found.input_shape[0])
     masked, thinned = (
         pruning.prune(found, widths, dataset, dataclasses.replace(config, rebuild=way))
@@ -170,7 +171,7 @@ def test_rebuilds_are_as_many_as_asked_for(
     images, rebuilds, monkeypatch, rebuild, seconds, least, most
 ):
     monkeypatch.setattr(pruning, "REBUILD_SECONDS", seconds)
-    monkeypatch.setattr(network, "MULTIPLES", ())
+    monkeypatch.setattr(padding, "MULTIPLES", ())
     config = dataclasses.replace(QUICK, rebuild=rebuild, stop_fraction=0.2)
     trace = pruning.prune(small(chain, (13, 11, 17)), (13, 11, 17), images(5), config)
     assert len(trace.history) == 11

@@ -1,6 +1,8 @@
-"""What threads, precision, oneDNN, XLA and fused batch norms do to a training step.
+"""What threads, precision, oneDNN, XLA and other widths do to a training step.
 
 python tools/bench_settings.py --network=vgg11 --ratios=1,0.25
+python tools/bench_settings.py --network=vgg11 --widths=61,104,129,139,92,61,58,73 \
+    --only="not padded"
 """
 
 import dataclasses
@@ -9,6 +11,7 @@ import lockstep
 import numpy as np
 
 from ns_tf import architectures, cli
+from ns_tf.base import Widths, check_widths
 from ns_tf.flagset import option
 from ns_tf.progress import Progress
 from ns_tf.registry import unknown
@@ -17,6 +20,7 @@ SETTINGS = {
     "default": {},
     "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
     "Keras's batch norms": {"fused": False},
+    "not padded": {"padded": False},
     "1 intra-op thread": {"TF_NUM_INTRAOP_THREADS": "1"},
     "1 inter-op thread": {"TF_NUM_INTEROP_THREADS": "1"},
     "4 inter-op threads": {"TF_NUM_INTEROP_THREADS": "4"},
@@ -32,6 +36,7 @@ class SettingsConfig:
 
     network: str = option("vgg11", "An architecture.")
     ratios: tuple[float, ...] = option((1.0, 0.25), "Times its default widths.")
+    widths: tuple[int, ...] = option((), "Filters of every layer, in place of ratios.")
     batch: int = option(64, "Images a step.")
     rounds: int = option(5, "Steps that are timed; their median counts.")
     only: tuple[str, ...] = option((), "Settings, all if empty: " + ", ".join(SETTINGS))
@@ -42,15 +47,26 @@ def main(config: SettingsConfig) -> None:
     for name in config.only:
         if name not in SETTINGS:
             raise unknown("setting", name, SETTINGS)
-    architectures.get(config.network)  # Refused here, not by every worker.
     chosen = {n: SETTINGS[n] for n in ["default", *(config.only or SETTINGS)]}
-    for ratio in config.ratios:
-        print(f"\n{config.network} x{ratio:g}, batch {config.batch}:")
-        for line in _table(_measure(config, ratio, chosen)):
+    for name, widths in _sizes(config).items():
+        print(f"\n{config.network} {name}, batch {config.batch}:")
+        for line in _table(_measure(config, widths, chosen)):
             print(line)
 
 
-def _measure(config: SettingsConfig, ratio: float, chosen: dict) -> dict[str, dict]:
+def _sizes(config: SettingsConfig) -> dict[str, Widths]:
+    """Widths by what the table calls them; refused here, not by every worker."""
+    architecture = architectures.get(config.network)
+    if config.widths:
+        widths = check_widths(architecture, config.widths)
+        return {",".join(map(str, widths)): widths}
+    return {
+        f"x{ratio:g}": tuple(max(1, int(w * ratio)) for w in architecture.widths)
+        for ratio in config.ratios
+    }
+
+
+def _measure(config: SettingsConfig, widths: Widths, chosen: dict) -> dict[str, dict]:
     """By setting, seconds of its first step and of the others."""
     workers = {}
     found: dict[str, dict] = {name: {"steps": []} for name in chosen}
@@ -62,7 +78,7 @@ def _measure(config: SettingsConfig, ratio: float, chosen: dict) -> dict[str, di
             told = workers[name].ask(
                 "plain",
                 network=config.network,
-                ratio=ratio,
+                widths=widths,
                 batch=config.batch,
                 **options,
             )

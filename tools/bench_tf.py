@@ -20,6 +20,7 @@ from ns_tf import (
     execution,
     layer_ops,
     network,
+    padding,
     pruning,
     records,
     structure,
@@ -211,17 +212,18 @@ class Pruning:
 class Plain:
     """A network of given widths, trained on one batch."""
 
-    def start(self, *, network, ratio, batch, fused=True, **options):
-        """Builds it and takes the first step."""
+    def start(self, *, network, widths, batch, fused=True, padded=True, **options):
+        """Builds it, as a training does, and takes the first step."""
         clock = lockstep.Clock()
         if not fused:
             _leave_norms()
         way = execution.Execution(**options)
         architecture = architectures.get(network)
-        widths = [max(1, int(w * ratio)) for w in architecture.widths]
         model = way.build(
             lambda: architecture.build(widths, input_shape=(32, 32, 3), classes=10)
         )
+        if padded:
+            model = padding.Padded(model, way).model
         sgd = engine.Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
         self.compiled = engine.TrainStep(
             model, sgd, batch, way, loss_scale=way.loss_scale(model)
