@@ -2,10 +2,10 @@
 
 python -m ns_tf.compare --flagfile=flags/compare_digits.flags --run_dir=runs/compare
 
-Every cell is kept as it ends: the same command goes on after a kill, and with more
-methods, budgets or seeds it adds what is missing. --workers=N trains N cells at a time.
-On several machines with one file system, start the same command on each with
-keras-tuner's environment variables (docs/comparing.md).
+Every cell is kept as it ends, and the tables say what there is so far: the same command
+goes on after a kill, and with more methods, budgets or seeds it adds what is missing.
+--workers=N trains N cells at a time. On several machines with one file system, start
+the same command on each with keras-tuner's environment variables (docs/comparing.md).
 """
 
 import os
@@ -46,6 +46,7 @@ def main(
             count=compare.workers,
             command=__spec__.name,
             configs=[run, *work.configs],
+            tell=lambda: summary.so_far(work, listed),
             progress=Progress,
             stop=stop,
         )

@@ -35,7 +35,7 @@ def write(work: Tuning) -> tuple[list[Row], str]:
     """Writes table.md, table.csv, tuning.json and the figure.
 
     Args:
-        work: The tuning, its trials done.
+        work: The tuning; its trials are done, or some of them.
 
     Returns:
         The rows, best validation accuracy first, and the text of table.md.
@@ -130,6 +130,7 @@ def _markdown(work: Tuning, rows: Sequence[Row], names: Sequence[str]) -> str:
         f"# {work.mode.architecture.name} on {work.mode.dataset.name}: "
         f"{work.tune.tune}, {work.tune.tuner}",
         "",
+        *_missing(work, len(rows)),
         tables.markdown(
             header,
             [
@@ -155,6 +156,12 @@ def _markdown(work: Tuning, rows: Sequence[Row], names: Sequence[str]) -> str:
         *(f"* {row.trial} failed: {row.failure}" for row in rows if row.failure),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _missing(work: Tuning, done: int) -> list[str]:
+    """Lines about the trials that are still to come."""
+    _, total = work.counts()
+    return [f"So far: {done} of {total} trials.", ""] if done < total else []
 
 
 def _csv(rows: Sequence[Row], names: Sequence[str]) -> tuple[list[str], list[list]]:

@@ -16,7 +16,7 @@ from ns_tf import flagset
 from ns_tf.base import InputError
 
 FLAGS_NAME = "run.flags"
-_LOCK_NAME = ".lock"
+LOCK_NAME = ".lock"
 _TEMPORARY = ".writing"  # How the names of half-written files end.
 _META = "__meta__"
 
@@ -326,14 +326,14 @@ def _is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> boo
 
 def _ours(name: str) -> bool:
     """Whether a run that was killed before it wrote its flags leaves such a file."""
-    return name == _LOCK_NAME or name.endswith(_TEMPORARY)
+    return name == LOCK_NAME or name.endswith(_TEMPORARY)
 
 
 def _locked(path: Path) -> int:
     """The descriptor that holds the folder's lock; InputError if another one does."""
     import fcntl  # Late: reading records needs no lock, and Windows has no fcntl.
 
-    number = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
+    number = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return number

@@ -275,9 +275,11 @@ def _comparison(told: dict[str, Any]) -> str:
     rows = [_made(verdicts.Row, row) for row in told["rows"]]
     found = [_made(verdicts.Difference, one) for one in told["differences"]]
     body = f"<p>{html.escape(told['recipe'])} {html.escape(told['date'])}. Latency: "
-    body += f"{html.escape(told['latency'])}</p>"
+    body += f"{html.escape(told['latency'])} {html.escape(told.get('missing', ''))}</p>"
     body += _table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
     for axis in ("params", "latency_ms"):
+        if any(getattr(row, axis) is None for row in rows):
+            continue  # Not measured yet.
         body += _picture(
             lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),
             f"Accuracy over {axis}",

@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ns_tf.reports import COMPARISON
 
 LATENCY = "latency.json"
 TABLE = "table.md"
+AXES = ("params", "latency_ms")  # Of the figures.
 STATISTICS = ("test_accuracy", "best_test_accuracy", "seconds")  # Of result.json.
 
 
@@ -40,11 +41,56 @@ def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quie
             f"{len(left)} of {len(listed)} cells are not done, {left[0]} among them; "
             "run the same command again."
         )
-    shown = [cell for cell in listed.values() if cell.kind != cells.TRUNK]
-    times = _latencies(work, shown, progress)
+    shown = _shown(listed.values())
+    rows, text = _write_tables(work, shown, _latencies(work, shown, progress), "")
+    (work.folder / "plots").mkdir(exist_ok=True)
+    for axis in AXES:
+        with records.replacing(_figure(work, axis)) as file:
+            plots.comparison(rows, axis, file)
+    return text
+
+
+def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
+    """Writes the tables of the cells that are done, while others are worked on.
+
+    There are no figures, and no latencies but those measured before: for that all
+    networks take turns on a machine that does nothing else.
+
+    Args:
+        work: The comparison.
+        listed: Its cells by name.
+    """
+    done = [cell for cell in listed.values() if work.done(cell)]
+    shown = _shown(done)
+    if shown and len(done) < len(listed):
+        missing = f"So far: {len(done)} of {len(listed)} cells are done."
+        _write_tables(work, shown, _kept_latencies(work), missing)
+        for axis in AXES:
+            _figure(work, axis).unlink(missing_ok=True)  # Of another table.
+
+
+def _figure(work: Comparison, axis: str) -> Path:
+    return work.folder / "plots" / f"accuracy_{axis}.png"
+
+
+def _shown(listed: Iterable[Cell]) -> list[Cell]:
+    return [cell for cell in listed if cell.kind != cells.TRUNK]
+
+
+def _write_tables(
+    work: Comparison, shown: list[Cell], times: Mapping[str, Any], missing: str
+) -> tuple[list[verdicts.Row], str]:
+    """Writes table.md, table.csv and comparison.json; the rows, the text of table.md.
+
+    Args:
+        work: The comparison.
+        shown: Cells that are done.
+        times: Latencies [median, p95] by network.
+        missing: What the table says of cells that are not done.
+    """
     rows = [_row(work, group, times) for group in _groups(shown).values()]
     found = verdicts.differences(rows)
-    about = _about(work)
+    about = {**_about(work), "missing": missing}
     text = verdicts.markdown(rows, found, about)
     records.write_text(work.folder / TABLE, text)
     records.write_csv(work.folder / "table.csv", *verdicts.csv_rows(rows))
@@ -58,12 +104,7 @@ def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quie
         ],
     }
     records.write_json(work.folder / COMPARISON, told)
-    (work.folder / "plots").mkdir(exist_ok=True)
-    for axis in ("params", "latency_ms"):
-        path = work.folder / "plots" / f"accuracy_{axis}.png"
-        with records.replacing(path) as file:
-            plots.comparison(rows, axis, file)
-    return text
+    return rows, text
 
 
 def _groups(shown) -> dict[tuple[str, str], list[Cell]]:
@@ -89,7 +130,7 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
             results.append([kept[name] for name in STATISTICS])
     accuracies, best, seconds = zip(*results, strict=True) if results else ((), (), ())
     costs = work.costs(group[0])
-    median, p95 = times[_network(group[0])]
+    median, p95 = times.get(_network(group[0]), (None, None))
     return verdicts.Row(
         method=group[0].method,
         budget=group[0].budget,
@@ -114,21 +155,10 @@ def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]
 
     If one is new, all are measured again: only times that took turns compare.
     """
-    solver = work.solver
-    measure = {
-        "batch": solver.latency_batch,
-        "warmup": solver.latency_warmup,
-        "repeats": solver.latency_repeats,
-        "machine": _machine(),
-    }
     networks = {_network(cell): cell for cell in shown}
-    path = work.folder / LATENCY
-    if path.exists():
-        with records.readable(path, "list of latencies", "Delete it: it is made anew."):
-            kept = records.read_json(path, what="list of latencies", version=1)
-            same = all(kept.get(name) == value for name, value in measure.items())
-            if same and networks.keys() <= kept["ms"].keys():
-                return {name: kept["ms"][name] for name in networks}
+    kept, measure = _kept_latencies(work), _measure(work)
+    if networks.keys() <= kept.keys():
+        return {name: kept[name] for name in networks}
     timed = {
         name: latency.forward_pass(
             work.build(cell), work.dataset.image_shape, measure["batch"]
@@ -146,8 +176,30 @@ def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]
         name: list(latency.percentiles(np.array(values[measure["warmup"] :])))
         for name, values in times.items()
     }
-    records.write_json(path, {"version": 1, **measure, "ms": found})
+    records.write_json(work.folder / LATENCY, {"version": 1, **measure, "ms": found})
     return found
+
+
+def _kept_latencies(work: Comparison) -> dict[str, list[float]]:
+    """What was measured before, in the same way and on the same machine."""
+    path = work.folder / LATENCY
+    if not path.exists():
+        return {}
+    with records.readable(path, "list of latencies", "Delete it: it is made anew."):
+        kept = records.read_json(path, what="list of latencies", version=1)
+        same = all(kept.get(name) == value for name, value in _measure(work).items())
+        return kept["ms"] if same else {}
+
+
+def _measure(work: Comparison) -> dict[str, Any]:
+    """How latency is measured, and on what."""
+    solver = work.solver
+    return {
+        "batch": solver.latency_batch,
+        "warmup": solver.latency_warmup,
+        "repeats": solver.latency_repeats,
+        "machine": _machine(),
+    }
 
 
 def _machine() -> str:

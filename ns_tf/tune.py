@@ -49,6 +49,7 @@ def main(
             count=tune.workers,
             command=__spec__.name,
             configs=[run, *work.configs],
+            tell=lambda: leaderboard.write(work),
             progress=Progress,
             stop=stop,
         )

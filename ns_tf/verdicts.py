@@ -151,6 +151,8 @@ def markdown(
 ) -> str:
     """The table in the paper's form, the verdict below it."""
     lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
+    if about.get("missing"):
+        lines += [about["missing"], ""]
     lines += [_line(HEADER), _line(["---"] * len(HEADER))]
     lines += [_line(cells(row)) for row in rows]
     lines += [

@@ -7,7 +7,7 @@ comparison's cells as for a tuning's trials.
 import contextlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +46,7 @@ def go(
     count: int = 1,
     command: str = "",
     configs: Iterable[Any] = (),
+    tell: Callable[[], Any] = lambda: None,
     progress: type = Quiet,
     stop: Any = None,
 ) -> None:
@@ -59,6 +60,7 @@ def go(
         count: Processes on this machine.
         command: The module that each of them is started as, which calls this too.
         configs: Its flags.
+        tell: Called as pieces end, by the process that counts them.
         progress: Shows how much is done.
         stop: Asked whether to stop.
 
@@ -74,15 +76,15 @@ def go(
     if oracle is None:
         return
     if role == "chief":
-        _serve(work, oracle, progress, stop)
+        _serve(work, oracle, tell, progress, stop)
     elif role == "alone" and count > 1:
         flagfile = work.folder / "worker.flags"
         records.write_text(flagfile, flagset.as_flagfile(configs))
         start = [sys.executable, "-m", command, f"--flagfile={flagfile}"]
         crew = trials.Crew(oracle, start, _enough(work, count), work.folder / WORKERS)
-        _work_together(work, crew, progress, stop)
+        _work_together(work, crew, tell, progress, stop)
     else:
-        _work_off(work, oracle, progress, stop)
+        _work_off(work, oracle, tell, progress, stop)
 
 
 def _enough(work: Work, count: int) -> int:
@@ -91,7 +93,7 @@ def _enough(work: Work, count: int) -> int:
     return count if total is None else max(1, min(count, total - done))
 
 
-def _work_off(work: Work, oracle, progress: type, stop: Any) -> None:
+def _work_off(work: Work, oracle, tell, progress: type, stop: Any) -> None:
     def do(trial) -> float:
         score = work.do(trial, progress=progress, stop=stop)
         forget_kernels()  # One network after the other would fill the memory.
@@ -99,7 +101,7 @@ def _work_off(work: Work, oracle, progress: type, stop: Any) -> None:
         return score
 
     shown = progress if trials.role() == "alone" else Quiet
-    with _counted(work, shown) as count:
+    with _counted(work, tell, shown) as count:
         trials.Worker(
             oracle,
             do,
@@ -109,10 +111,10 @@ def _work_off(work: Work, oracle, progress: type, stop: Any) -> None:
         ).go()
 
 
-def _serve(work: Work, oracle, progress: type, stop: Any) -> None:
+def _serve(work: Work, oracle, tell, progress: type, stop: Any) -> None:
     """A worker that died is waited for: it is to be started again."""
     chief = trials.Chief(oracle, work.folder / WORKERS)
-    with _counted(work, progress) as count:
+    with _counted(work, tell, progress) as count:
         while chief.serving:
             count()
             if stop is not None and stop.requested:
@@ -123,8 +125,10 @@ def _serve(work: Work, oracle, progress: type, stop: Any) -> None:
         stop.leave()
 
 
-def _work_together(work: Work, crew: trials.Crew, progress: type, stop: Any) -> None:
-    with _counted(work, progress) as count, crew:
+def _work_together(
+    work: Work, crew: trials.Crew, tell, progress: type, stop: Any
+) -> None:
+    with _counted(work, tell, progress) as count, crew:
         while crew.working:
             told = {name: crew.last_line(name) for name in crew.names}
             count(**{name: f"[{_brief(text)}]" for name, text in told.items() if text})
@@ -136,7 +140,7 @@ def _work_together(work: Work, crew: trials.Crew, progress: type, stop: Any) -> 
 
 
 @contextlib.contextmanager
-def _counted(work: Work, progress: type):
+def _counted(work: Work, tell: Callable[[], Any], progress: type):
     """A function that shows how many pieces are done, and what it is told."""
     shown, total = work.counts()
     with progress(total, label=work.label, unit=work.unit, initial=shown) as bar:
@@ -145,6 +149,8 @@ def _counted(work: Work, progress: type):
             nonlocal shown
             done, _ = work.counts()
             bar.update(done - shown, **told)
+            if done > shown:
+                tell()
             shown = done
 
         yield count

@@ -169,6 +169,36 @@ def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
     assert rows[1]["macs"] <= 100_000
 
 
+def test_while_cells_are_worked_on_the_tables_say_what_there_is(
+    command, copied_comparison, monkeypatch
+):
+    """As somebody sees it who looks at them, or stops the comparison, then."""
+    from ns_tf import summary
+
+    def stopped(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(summary, "write", stopped)
+    changes = "--methods=uniform,new=uniform", "--seeds=3,7"
+    code, out, err = again(command, copied_comparison, *changes)
+    assert code == 130, err
+    text = (copied_comparison / "table.md").read_text()
+    assert "So far: 3 of 4 cells are done." in text
+    first, second = outcome(copied_comparison)["rows"]
+    found = results(copied_comparison)
+    assert [first["method"], second["method"]] == ["uniform", "new"]
+    for row, seeds in ((first, (3, 7)), (second, (3,))):
+        names = [f"{row['method']}_params2000_seed{seed}" for seed in seeds]
+        assert row["accuracies"] == [found[name]["test_accuracy"] for name in names]
+    code, _, err = command("report", f"--run_dir={copied_comparison}")
+    assert code == 0, err
+    page = (copied_comparison / "report.html").read_text()
+    assert "So far: 3 of 4 cells are done." in page
+    monkeypatch.undo()
+    assert again(command, copied_comparison, *changes)[0] == 0
+    assert "So far" not in (copied_comparison / "table.md").read_text()
+
+
 def test_another_recipe_is_refused_and_nothing_is_written(command, copied_comparison):
     before = contents(copied_comparison)
     refused(again(command, copied_comparison, "--rate=0.1"), "--rate: 0.05 -> 0.1")
@@ -330,6 +360,34 @@ def test_a_search_of_another_network_is_refused(command, searched, tmp_path):
     )
     refused(result, "another network", "preact_resnet18")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_without_networks_goes_on_elsewhere(
+    command, copied_comparison, tmp_path
+):
+    """What `tools/keep_records.py` keeps is text, and no done cell is done again."""
+    (copied_comparison / "cells" / "uniform_params2000_seed5" / "result.json").unlink()
+
+    def keep(out_dir):
+        tool = [sys.executable, ROOT / "tools" / "keep_records.py"]
+        given = [f"--run_dir={copied_comparison}", f"--out_dir={out_dir}"]
+        return subprocess.run([*tool, *given], capture_output=True, text=True)
+
+    refusal = keep(copied_comparison.parent)
+    assert refusal.returncode == 2 and "is a run folder" in refusal.stderr
+    for _ in range(2):  # The second copy takes the place of the first.
+        assert keep(tmp_path / "kept").returncode == 0
+    kept = tmp_path / "kept" / copied_comparison.name
+    suffixes = {Path(name).suffix for name in contents(kept)}
+    assert suffixes == {".json", ".csv", ".md", ".flags"}
+    assert not (kept / "cells" / "uniform_params2000_seed5").exists()
+    before = results(kept)
+    assert len(before) == 7
+    code, out, err = again(command, kept)
+    assert code == 0 and "8 cells, 7 done before" in out, err
+    after = results(kept)
+    assert len(after) == 8 and all(after[name] == before[name] for name in before)
+    assert outcome(kept)["rows"] == outcome(copied_comparison)["rows"]
 
 
 # In processes of their own.

@@ -167,6 +167,22 @@ def test_the_same_command_again_trains_nothing(command, copied_tuning):
     assert outcome(copied_tuning) == told
 
 
+def test_the_table_is_written_as_trials_end(command, copied_tuning, monkeypatch):
+    written, write = [], leaderboard.write
+
+    def kept(work):
+        rows, text = write(work)
+        written.append(text)
+        return rows, text
+
+    monkeypatch.setattr(leaderboard, "write", kept)
+    code, _, err = again(command, copied_tuning, "--max_trials=5")
+    assert code == 0, err
+    told = ["So far: 4 of 5 trials." in text for text in written]
+    assert told == [True, False, False]
+    assert "So far" not in written[-1]
+
+
 def test_trials_can_be_added(command, copied_tuning):
     before = outcome(copied_tuning)
     code, out, err = again(command, copied_tuning, "--max_trials=4")
