@@ -139,3 +139,38 @@ def _check_curl(block, here, rng):
         )
     (answer,) = json.loads(done.stdout)["predictions"]
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
+
+
+RUNS = ROOT / "docs" / "runs"
+
+
+TABLES = sorted(RUNS.glob("*/table.md"))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.parent.name)
+def test_results_have_the_rows_of_the_records(table):
+    """Figures of a kept comparison stand in the results as the command told them."""
+    text = (ROOT / "docs" / "results.md").read_text()
+    above, _, _ = table.read_text().partition("## Verdict")
+    header, _, *rows = [line for line in above.split("\n") if line.startswith("|")]
+    assert header in text and rows
+    for row in rows:
+        assert row in text
+
+
+def test_a_kept_search_plans_what_its_comparison_trained(status, capfd):
+    code = status(
+        "plan",
+        f"--run_dir={RUNS / 'vgg11_cifar10_short'}",
+        "--ratio=0.25",
+        "--output=widths",
+    )
+    widths, err = capfd.readouterr()
+    assert code == 0, err
+    planned = [int(width) for width in widths.split(",")]
+    folder = RUNS / "table1_vgg11_cifar10_short"
+    trained = {
+        cell["method"]: cell["widths"]
+        for cell in json.loads((folder / "cells.json").read_text())["cells"]
+    }
+    assert trained["neuralscale@2"] == planned

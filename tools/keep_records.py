@@ -11,7 +11,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from ns_tf import cells, cli, python_inputs, records, trainings
+from ns_tf import cli, records
 from ns_tf.base import InputError
 from ns_tf.flagset import option
 
@@ -29,6 +29,9 @@ class KeepConfig:
 
 def main(config: KeepConfig) -> None:
     """Copies, and says how much."""
+    cli.quiet_tensorflow()
+    from ns_tf import python_inputs
+
     source = Path(config.run_dir)
     if not (source / records.FLAGS_NAME).is_file():
         raise InputError(
@@ -57,6 +60,8 @@ def _without(source: Path) -> set[Path]:
 
     A network that others are still to start from is not, either: it has to be there.
     """
+    from ns_tf import cells, trainings
+
     trained = [*source.glob("cells/*"), *source.glob("train/*")]
     open_ = {path for path in trained if not trainings.ended(path)}
     for cell in cells.read_kept(source).cells.values():
