@@ -8,6 +8,7 @@ copied to runs/, it has all cells that are done.
 """
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,9 @@ def main(config: KeepConfig) -> None:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+        if path.name == records.FLAGS_NAME:  # Where data are is a machine's own affair.
+            text = re.sub("(?m)^--data_dir=.*$", "# --data_dir=", path.read_text())
+            records.write_text(copy, text)
     size = sum(path.stat().st_size for path in found)
     print(f"{target}: {len(found)} files, {size:,} bytes")
 
