@@ -15,6 +15,7 @@ from ns_tf import (
     plots,
     python_inputs,
     records,
+    run_folders,
     scalars,
     structure,
 )
@@ -185,7 +186,7 @@ class SearchRun:
             return Search(record, None, self.architecture)
         text = flagset.as_flagfile(self.configs.values())
         compare = flagset.comparison(*self.configs)
-        with records.open_run(run_dir, text, compare=compare) as folder:
+        with run_folders.open_run(run_dir, text, compare=compare) as folder:
             python_inputs.save(self.architecture, folder.path)
             done = ()
             if (folder / "descent.json").exists():

@@ -41,6 +41,7 @@ def main(
             f"{sum(map(work.done, listed.values()))} done before, on {cli.devices()}",
             flush=True,
         )
+        summary.so_far(work, listed)  # What it reads is damaged? Better told now.
         workers.go(
             work,
             count=compare.workers,

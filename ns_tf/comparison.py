@@ -18,6 +18,7 @@ from ns_tf import (
     methods,
     python_inputs,
     records,
+    run_folders,
     runs,
     structure,
     trainings,
@@ -71,7 +72,7 @@ class Comparison:
             self.task, self.sources.architecture(self.task.architecture)
         )
         self._structures = {self.architecture.name: self.structure}
-        self._run: records.RunFolder | None = None
+        self._run: run_folders.RunFolder | None = None
 
     def __enter__(self):
         return self
@@ -96,7 +97,7 @@ class Comparison:
         plan = self._plan(searches)
         text = flagset.as_flagfile(self.configs)
         compare = flagset.comparison(*(type(config) for config in self.configs))
-        self._run = records.open_run(
+        self._run = run_folders.open_run(
             self.folder, text, compare=compare, what="comparison"
         )
         python_inputs.save(self.architecture, self.folder)

@@ -24,6 +24,7 @@ from ns_tf import (
     precision,
     python_inputs,
     records,
+    run_folders,
     tables,
     trainings,
 )
@@ -286,7 +287,7 @@ def _model_and_task(run_dir, task, export: ExportConfig):
             )
         return path, task
     folder = _training_in(Path(run_dir or "."), export.training)
-    text = (folder / records.FLAGS_NAME).read_text(encoding="utf-8")
+    text = (folder / run_folders.FLAGS_NAME).read_text(encoding="utf-8")
     told = flagset.from_flagfile(configs.TaskConfig, text)
     given = dataclasses.asdict(told)
     given |= {n: v for n, v in dataclasses.asdict(task).items() if v is not None}

@@ -1,4 +1,4 @@
-"""The files of a run folder, each written whole or not at all; no pickle anywhere."""
+"""Files that are written whole or not at all; no pickle anywhere."""
 
 import contextlib
 import csv
@@ -6,18 +6,15 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ns_tf import flagset
 from ns_tf.base import InputError
 
-FLAGS_NAME = "run.flags"
-LOCK_NAME = ".lock"
-_TEMPORARY = ".writing"  # How the names of half-written files end.
+TEMPORARY = ".writing"  # How the names of half-written files end.
 _META = "__meta__"
 
 
@@ -25,7 +22,7 @@ _META = "__meta__"
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when the block ends well."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with open(temporary, "wb") as file:
             yield file
@@ -81,18 +78,25 @@ def _plain(value: Any) -> Any:
 _REMEDY = "Restore it from a copy, or give another --run_dir."
 
 
-def read_json(path: str | Path, *, what: str, version: int | None = None) -> Any:
+def read_json(
+    path: str | Path,
+    *,
+    what: str,
+    version: int | None = None,
+    remedy: str = _REMEDY,
+) -> Any:
     """What `write_json` wrote.
 
     Args:
         path: The file.
         what: What it is, for errors.
         version: What the entry "version" must be, if any.
+        remedy: What to do if it is damaged.
 
     Raises:
         InputError: the file is missing, damaged or of another version.
     """
-    with readable(path, what):
+    with readable(path, what, remedy):
         text = Path(path).read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_no_constant)
         if version is not None and not isinstance(value, dict):
@@ -225,123 +229,3 @@ def read_arrays(
                 array = np.lib.format.read_array(member, allow_pickle=False)
             arrays[name.removesuffix(".npy")] = array
         return arrays, json.loads(str(arrays.pop(_META)))
-
-
-class RunFolder:
-    """A run folder that no other process writes to until it is closed."""
-
-    def __init__(self, path: Path, lock: int, *, new: bool):
-        self.path = path
-        self.new = new  # False if an earlier run is continued.
-        self._lock: int | None = lock
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-    def __truediv__(self, name: str) -> Path:
-        return self.path / name
-
-    def close(self) -> None:
-        """Lets other processes write to the folder; the death of this one does, too."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-
-def open_run(
-    path: str | Path,
-    flagfile_text: str,
-    *,
-    compare: Callable[[str, str], list[str]] = flagset.differences,
-    what: str = "search",
-) -> RunFolder:
-    """The run folder, made if there is none; continued if it was made by these flags.
-
-    Args:
-        path: The folder.
-        flagfile_text: The flags of this run, from `flagset.as_flagfile`.
-        compare: What differs between the flags of the run that is continued and these,
-            where it may not (`flagset.comparison`).
-        what: What the run is, for errors.
-
-    Raises:
-        InputError: the folder belongs to other flags or to something else, another
-            process is writing to it, or it cannot be written. Nothing was written.
-    """
-    path, lock = Path(path), None
-    try:
-        _is_new(path, flagfile_text, compare, what)
-        path.mkdir(parents=True, exist_ok=True)
-        lock = _locked(path)
-        # Once more: another process may have been first.
-        new = _is_new(path, flagfile_text, compare, what)
-        # Not below train/: what lies there belongs to trainings, which may be running.
-        for folder in (path, path / "checkpoints", path / "plots"):
-            for stale in folder.glob(f".*{_TEMPORARY}"):
-                stale.unlink()
-        if new:
-            write_text(path / FLAGS_NAME, flagfile_text)
-        return RunFolder(path, lock, new=new)
-    except BaseException as error:
-        if lock is not None:
-            os.close(lock)
-        if isinstance(error, OSError):
-            raise InputError(
-                f"{path} cannot be a run folder: {error.strerror}. Give another "
-                "--run_dir."
-            ) from error
-        raise
-
-
-def _is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> bool:
-    """Whether the folder holds no run yet; InputError if it is not for this one."""
-    if not path.exists():
-        return True
-    try:
-        old = (path / FLAGS_NAME).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        names = sorted(p.name for p in path.iterdir() if not _ours(p.name))
-        if not names:
-            return True
-        raise InputError(
-            f"{path} holds {names[0]!r} but no {FLAGS_NAME}, so it is no run folder. "
-            "Give a new or an empty --run_dir."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path / FLAGS_NAME} is damaged ({error}). Give another --run_dir."
-        ) from error
-    changed = compare(old, flagfile_text)
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise InputError(
-            f"{path} holds a {what} of other flags ({'; '.join(changed[:3])}{more}): "
-            f"give another --run_dir, or the flags of {path / FLAGS_NAME}."
-        )
-    return False
-
-
-def _ours(name: str) -> bool:
-    """Whether a run that was killed before it wrote its flags leaves such a file."""
-    return name == LOCK_NAME or name.endswith(_TEMPORARY)
-
-
-def _locked(path: Path) -> int:
-    """The descriptor that holds the folder's lock; InputError if another one does."""
-    import fcntl  # Late: reading records needs no lock, and Windows has no fcntl.
-
-    number = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return number
-    except BaseException as error:
-        os.close(number)
-        if isinstance(error, BlockingIOError):
-            raise InputError(
-                f"{path} is in use by another process. Wait for it, stop it, or give "
-                "another --run_dir."
-            ) from error
-        raise

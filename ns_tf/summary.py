@@ -185,8 +185,9 @@ def _kept_latencies(work: Comparison) -> dict[str, list[float]]:
     path = work.folder / LATENCY
     if not path.exists():
         return {}
-    with records.readable(path, "list of latencies", "Delete it: it is made anew."):
-        kept = records.read_json(path, what="list of latencies", version=1)
+    what, remedy = "list of latencies", "Delete it: it is made anew."
+    with records.readable(path, what, remedy):
+        kept = records.read_json(path, what=what, version=1, remedy=remedy)
         same = all(kept.get(name) == value for name, value in _measure(work).items())
         return kept["ms"] if same else {}
 

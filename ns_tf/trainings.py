@@ -18,6 +18,7 @@ from ns_tf import (
     plans,
     python_inputs,
     records,
+    run_folders,
     runs,
     scalars,
     structure,
@@ -65,7 +66,7 @@ class Job:
         """Trains, or goes on; what `result.json` holds."""
         text = flagset.as_flagfile(self.configs)
         compare = flagset.comparison(*(type(config) for config in self.configs))
-        with records.open_run(
+        with run_folders.open_run(
             self.folder, text, compare=compare, what="training"
         ) as run:
             if (run / RESULT).exists():
@@ -294,7 +295,7 @@ def completed(network: configs.TaskConfig, search, run_dir: Path):
 
 def _searched(search: runs.SearchRecord, run_dir: Path) -> dict[str, Any]:
     """The settings of the search's network and data, from its flags."""
-    path = run_dir / records.FLAGS_NAME
+    path = run_dir / run_folders.FLAGS_NAME
     with records.readable(path, "list of flags"):
         text = path.read_text(encoding="utf-8")
         if "--dataset=" not in text:

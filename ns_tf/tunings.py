@@ -12,6 +12,7 @@ from ns_tf import (
     oracles,
     python_inputs,
     records,
+    run_folders,
     trainings,
     tuned_networks,
     tuned_searches,
@@ -73,7 +74,7 @@ class Tuning:
             )
         found = self.mode.structure
         self.execution.check(lambda: found.build(found.architecture.widths))
-        self._run: records.RunFolder | None = None
+        self._run: run_folders.RunFolder | None = None
 
     def __enter__(self):
         return self
@@ -94,7 +95,9 @@ class Tuning:
         """
         text = flagset.as_flagfile(self.configs)
         compare = flagset.comparison(*(type(config) for config in self.configs))
-        self._run = records.open_run(self.folder, text, compare=compare, what="tuning")
+        self._run = run_folders.open_run(
+            self.folder, text, compare=compare, what="tuning"
+        )
         python_inputs.save(self.mode.architecture, self.folder)
         self.mode.prepare(progress=progress, stop=stop)
         self._keep_source()

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from verbs import FLAGFILES, PLAIN, ROOT, SHORT, SMOKE, contents, refused
 
-from ns_tf import architectures, flagset, records
+from ns_tf import architectures, flagset, records, run_folders
 
 VERBS = ("descend", "plan", "train", "compare", "report", "export")
 
@@ -196,7 +196,7 @@ def test_a_run_folder_of_other_flags_is_refused_and_the_flags_are_named(
 
 
 def test_two_processes_cannot_write_to_one_run_folder(command, copied):
-    with records.open_run(copied, (copied / "run.flags").read_text()):
+    with run_folders.open_run(copied, (copied / "run.flags").read_text()):
         result = command("descend", *SMOKE, f"--run_dir={copied}")
     refused(result, str(copied), "in use by another process")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from verbs import FLAGFILES, ROOT, contents, refused
 
-from ns_tf import cells, compare_config, flagset, methods, records
+from ns_tf import cells, compare_config, flagset, methods, records, run_folders
 from ns_tf.configs import LARGEST_SEED
 
 RECIPE = ("--epochs=2", "--batch=350", "--rate=0.05", "--schedule=cosine")
@@ -199,6 +199,16 @@ def test_while_cells_are_worked_on_the_tables_say_what_there_is(
     assert "So far" not in (copied_comparison / "table.md").read_text()
 
 
+def test_what_its_tables_need_is_read_before_anything_is_trained(
+    command, copied_comparison
+):
+    (copied_comparison / "latency.json").write_text("{")
+    before = contents(copied_comparison / "cells")
+    result = again(command, copied_comparison, "--seeds=3,7")
+    refused(result, "latency.json", "Delete it: it is made anew.")
+    assert contents(copied_comparison / "cells") == before
+
+
 def test_another_recipe_is_refused_and_nothing_is_written(command, copied_comparison):
     before = contents(copied_comparison)
     refused(again(command, copied_comparison, "--rate=0.1"), "--rate: 0.05 -> 0.1")
@@ -235,7 +245,7 @@ def test_labels_that_mean_one_folder_are_refused(command, copied_comparison):
 
 
 def test_only_one_process_at_a_time(command, copied_comparison):
-    with records.open_run(copied_comparison, "", compare=lambda old, new: []):
+    with run_folders.open_run(copied_comparison, "", compare=lambda old, new: []):
         refused(again(command, copied_comparison), "in use by another process")
 
 

@@ -153,7 +153,7 @@ def test_the_published_law_gives_the_published_widths():
 @pytest.mark.parametrize(
     "text, told",
     {
-        "": "is damaged",
+        "": "It needs alpha and beta, or widths, for every layer.",
         "[]": "is damaged",
         '{"widths": [3, 5]}': "expected 8 numbers",
         '{"widths": [0, 1, 1, 1, 1, 1, 1, 1]}': "not positive",

@@ -12,7 +12,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ns_tf import cli, records
+from ns_tf import cli, records, run_folders
 from ns_tf.base import InputError
 from ns_tf.flagset import option
 
@@ -34,14 +34,14 @@ def main(config: KeepConfig) -> None:
     from ns_tf import python_inputs
 
     source = Path(config.run_dir)
-    if not (source / records.FLAGS_NAME).is_file():
+    if not (source / run_folders.FLAGS_NAME).is_file():
         raise InputError(
-            f"{source} is no run folder: there is no {records.FLAGS_NAME} in it. Give "
-            "the folder of a search, a training or a comparison: --run_dir=runs/NAME."
+            f"{source} is no run folder: there is no {run_folders.FLAGS_NAME} in it. "
+            "Give that of a search, a training or a comparison: --run_dir=runs/NAME."
         )
     target = Path(config.out_dir) / source.resolve().name
     inside = target.resolve().is_relative_to(source.resolve())
-    if inside or (target / records.LOCK_NAME).exists():
+    if inside or (target / run_folders.LOCK_NAME).exists():
         raise InputError(
             f"{target} is a run folder, and none of its files may be replaced by a "
             "copy. Give another --out_dir."
@@ -52,7 +52,8 @@ def main(config: KeepConfig) -> None:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-        if path.name == records.FLAGS_NAME:  # Where data are is a machine's own affair.
+        if path.name == run_folders.FLAGS_NAME:
+            # Where data are is a machine's own affair.
             text = re.sub("(?m)^--data_dir=.*$", "# --data_dir=", path.read_text())
             records.write_text(copy, text)
     size = sum(path.stat().st_size for path in found)

@@ -21,9 +21,11 @@ def file(setting, targets):
     path = setting.entry.source
     if not path:
         raise InputError("The method file needs a path, as file:widths.json.")
+    what = "file of widths"
     remedy = "It needs alpha and beta, or widths, for every layer."
-    with records.readable(path, "file of widths", remedy):
-        entry = _entry(records.read_json(path, what="file of widths"), setting.entry)
+    with records.readable(path, what, remedy):
+        data = records.read_json(path, what=what, remedy=remedy)
+        entry = _entry(data, setting.entry)
         layers = len(setting.plain.names)
         if "alpha" in entry:
             arrays = [_numbers(entry[key], layers) for key in ("alpha", "beta")]
