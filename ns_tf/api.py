@@ -184,9 +184,7 @@ class SearchRun:
         if run_dir is None:
             record = self._descend(progress, (), None, stop)
             return Search(record, None, self.architecture)
-        text = flagset.as_flagfile(self.configs.values())
-        compare = flagset.comparison(*self.configs)
-        with run_folders.open_run(run_dir, text, compare=compare) as folder:
+        with run_folders.open_run(run_dir, **self._flags) as folder:
             python_inputs.save(self.architecture, folder.path)
             done = ()
             if (folder / "descent.json").exists():
@@ -194,6 +192,22 @@ class SearchRun:
             progress = scalars.logged(progress, folder / "logs")
             record = self._descend(progress, done, folder.path, stop)
         return Search(record, Path(run_dir), self.architecture)
+
+    def check_folder(self, run_dir: str | Path) -> None:
+        """Refuses a folder that holds another search, or something else.
+
+        Raises:
+            InputError: it does.
+        """
+        run_folders.is_new(Path(run_dir), what="search", **self._flags)
+
+    @property
+    def _flags(self) -> dict[str, Any]:
+        """This search's flags, and how they compare with those of a run folder."""
+        return {
+            "flagfile_text": flagset.as_flagfile(self.configs.values()),
+            "compare": flagset.comparison(*self.configs),
+        }
 
     def _descend(self, progress, done, folder: Path | None = None, stop=None):
         record = new_search(self.structure, self.dataset.name, self.widths)

@@ -13,6 +13,7 @@ from ns_tf.registry import unknown
 CELLS = "cells.json"
 VERSION = 1
 SCRATCH, FINETUNE, TRUNK = "scratch", "finetune", "trunk"
+_KINDS = {SCRATCH: "trained from scratch", FINETUNE: "pruned and fine-tuned"}
 RATIO = "ratio"
 
 
@@ -38,6 +39,7 @@ class Kept:
     cells: Mapping[str, Cell]  # By name, asked for now or not.
     asked: tuple[str, ...]  # Names of those that the last run asked for, in its order.
     task: Mapping[str, Any] | None  # The settings of the data and of the network.
+    wanted: Mapping[str, Any] | None = None  # Methods, budgets, seeds of the last run.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Plan:
     others: Mapping[str, Cell]  # Those that earlier runs asked for.
     gaps: tuple[tuple[str, str, str], ...]  # (method, budget, reason)
     task: Mapping[str, Any]
+    wanted: Mapping[str, Any]  # What `asked` follows from.
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `cells.json`."""
@@ -57,6 +60,7 @@ class Plan:
             "task": self.task,
             "cells": [dataclasses.asdict(cell) for cell in kept.values()],
             "asked": list(self.asked),
+            "wanted": self.wanted,
             "gaps": self.gaps,
         }
 
@@ -91,7 +95,7 @@ def _read(path: Path) -> Kept:
         asked = tuple(data.get("asked", cells))
         if not set(asked) <= set(cells):
             raise ValueError("a cell that is asked for is not in it")
-        return Kept(cells, asked, data.get("task"))
+        return Kept(cells, asked, data.get("task"), data.get("wanted"))
 
 
 def parse_budget(text: str) -> dict[str, float]:
@@ -107,6 +111,8 @@ def parse_budget(text: str) -> dict[str, float]:
         known = [*budgets.BUDGETS.names(), RATIO]
         if name not in known:
             raise unknown("budget", name, known)
+        if name in found:
+            raise InputError(f"The budget {text!r} gives {name} twice.")
         try:
             found[name] = float(value)
         except ValueError:
@@ -124,6 +130,7 @@ def make(
     seeds: Sequence[int],
     known: Kept,
     task: Mapping[str, Any],
+    wanted: Mapping[str, Any],
 ) -> Plan:
     """The cells of all methods, budgets and seeds.
 
@@ -134,6 +141,7 @@ def make(
         known: Of earlier runs of the comparison. Widths for measured budgets are taken
             from there, as no two measurements agree.
         task: The settings of the data and of the network.
+        wanted: The methods, budgets and seeds as the flags have them.
 
     Raises:
         InputError: a budget that a method's curve cannot meet, two methods of one
@@ -167,7 +175,7 @@ def make(
                 f"{cell.name}; give one another label."
             )
     others = {n: cell for n, cell in known.cells.items() if n not in asked}
-    return Plan(asked, others, tuple(gaps), task)
+    return Plan(asked, others, tuple(gaps), task, wanted)
 
 
 def _check_task(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
@@ -198,7 +206,14 @@ def _cells(setting: methods.Setting, text: str, seeds, known) -> list[Cell]:
         found = before[0]
     else:
         found = method.propose(setting, targets)
+    kind = SCRATCH if method.start is None else FINETUNE
     for cell in before:
+        if cell.kind != kind:
+            raise InputError(
+                f"{name} at {text} was another method when this comparison began "
+                f"({_KINDS[cell.kind]}; now {_KINDS[kind]}). Give it another label "
+                "(LABEL=METHOD), or another --run_dir."
+            )
         if (cell.architecture, cell.widths) != (found.architecture, found.widths):
             raise InputError(
                 f"{name} at {text} had the widths {_text(cell.widths)} when this "
@@ -213,7 +228,7 @@ def _cells(setting: methods.Setting, text: str, seeds, known) -> list[Cell]:
             seed=seed,
             architecture=found.architecture,
             widths=found.widths,
-            kind=SCRATCH if method.start is None else FINETUNE,
+            kind=kind,
             trunk=None if method.start is None else _folder_name(TRUNK, f"seed{seed}"),
             start=None if method.start is None else method.name,
         )

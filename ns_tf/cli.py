@@ -176,9 +176,14 @@ class Interrupted(BaseException):
 
 
 class Stop:
-    """Whether a signal asked the work to stop; never, for one made by hand."""
+    """Whether a signal asked the work to stop; never, for one made by hand.
 
-    def __init__(self):
+    Args:
+        patient: Whether further signals are taken like the first; else they kill.
+    """
+
+    def __init__(self, *, patient: bool = False):
+        self.patient = patient
         self.signum: int | None = None
 
     @property
@@ -197,6 +202,8 @@ class Stop:
 
     def _on_signal(self, signum: int, frame: Any) -> None:
         self.signum = signum
+        if self.patient:
+            return
         _restore_signals()
         if sys.stderr.isatty():
             # print() may not be entered twice; a signal can come in the midst of one.
@@ -204,15 +211,19 @@ class Stop:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Stop]:
+def interruptible(*, patient: bool = False) -> Iterator[Stop]:
     """A `Stop` that Ctrl-C and SIGTERM set, instead of ending the work at any line.
 
     Save inside the block: leaving it after a signal raises `Interrupted`.
 
+    Args:
+        patient: Whether a second signal is taken like the first. For processes that
+            hear both from the system and from the process that started them.
+
     Raises:
         Interrupted: at the end of the block, if a signal came.
     """
-    stop = Stop()
+    stop = Stop(patient=patient)
     if threading.current_thread() is not threading.main_thread():
         yield stop  # Signals only ever reach the main thread.
         return

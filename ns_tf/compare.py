@@ -26,13 +26,17 @@ def main(
 ) -> None:
     """Compares, and says what came out."""
     cli.quiet_tensorflow()
-    from ns_tf import comparison, summary, trials, workers
+    from ns_tf import comparison, crews, summary, trials, workers
 
     role = trials.role()
+    trials.check_chief()
     given = (run.run_dir, task, compare, solver, train, execution)
-    with comparison.Comparison(*given) as work, cli.interruptible() as stop:
+    with (
+        comparison.Comparison(*given) as work,
+        cli.interruptible(patient=crews.has_parent()) as stop,
+    ):
         if role == "worker":
-            trials.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+            crews.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
             workers.go(work, progress=Progress, stop=stop)
             return
         listed = work.prepare(progress=Progress, stop=stop)

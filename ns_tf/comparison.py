@@ -100,6 +100,7 @@ class Comparison:
         self._run = run_folders.open_run(
             self.folder, text, compare=compare, what="comparison"
         )
+        self._run.keep_flags(text)  # Methods, budgets, seeds may be others than before.
         python_inputs.save(self.architecture, self.folder)
         for source, search in searches.items():
             folder = self.sources.folder_of(source)
@@ -110,8 +111,8 @@ class Comparison:
         return plan.asked
 
     def listed(self) -> bool:
-        """Whether the cells are known."""
-        return (self.folder / cells.CELLS).exists()
+        """Whether the cells of these methods, budgets and seeds are known."""
+        return cells.read_kept(self.folder).wanted == self._wanted
 
     def oracle(self) -> keras_tuner.Oracle | None:
         """Deals out the cells that are not done; None if all are."""
@@ -223,14 +224,37 @@ class Comparison:
         known = cells.read_kept(self.folder)
         task = {**dataclasses.asdict(self.task), "data_dir": None}
         asked = self.compare
-        plan = cells.make(settings, asked.budgets, asked.seeds, known, task)
+        plan = cells.make(
+            settings, asked.budgets, asked.seeds, known, task, self._wanted
+        )
         if not plan.asked and not pending:
             reasons = "; ".join(f"{m} at {b}: {why}" for m, b, why in plan.gaps)
             raise InputError(f"No method can do any budget: {reasons}. Give others.")
         distinct = {(c.architecture, c.widths): c for c in plan.asked.values()}
         for cell in distinct.values():
             self._job(cell).check()
+        self._check_trunks(plan.asked)
         return plan
+
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What the cells follow from."""
+        names = ("methods", "budgets", "seeds")
+        return {name: list(getattr(self.compare, name)) for name in names}
+
+    def _check_trunks(self, asked: Mapping[str, Cell]) -> None:
+        """Refuses cells that start from a network which a copy was made without."""
+        for cell in asked.values():
+            if cell.trunk is None or self.done(cell):
+                continue
+            trunk = self.cell_folder(asked[cell.trunk])
+            if (trunk / trainings.RESULT).exists():
+                if not (trunk / trainings.MODEL).exists():
+                    raise InputError(
+                        f"{cell.name} starts from the network that {trunk} had, and "
+                        f"there is no {trainings.MODEL} in it. Delete {trunk}: it is "
+                        "trained again."
+                    )
 
     def _check_pending(self, entry, source: str, run: api.SearchRun) -> None:
         """What can be told of a method before its search is done."""

@@ -15,6 +15,7 @@ from ns_tf.base import InputError
 
 PAGE = Path(__file__).parent / "page"
 COMPARISON = "comparison.json"  # As `ns_tf.compare` leaves it.
+_REMEDY = "Run ns_tf.compare there again: it writes it anew; or give another folder."
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # Of the paper.
 
 
@@ -56,12 +57,13 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
     if searches:
         first = next(iter(searches.values()))
         title = f"{first.architecture} on {first.dataset}"
-        sections.append(_what_if(first, _curves(searches)))
+        curves = _curves(_of_one_network(searches))
+        sections.append(_what_if(first, curves))
         for name, search in searches.items():
             sections += _search_sections(name, search)
-        script = _script(first, _curves(searches))
+        script = _script(first, curves)
     if told is not None:
-        with records.readable(compared / COMPARISON, "comparison"):
+        with records.readable(compared / COMPARISON, "comparison", _REMEDY):
             title = title or told["title"]
             sections.append(_comparison(told))
     return string.Template((PAGE / "report.html").read_text()).substitute(
@@ -74,10 +76,7 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
 
 
 def _searches_of(folder: Path) -> dict[str, runs.SearchRecord]:
-    """The search in a folder, or those that a comparison did there, by name.
-
-    All are of one network, so one set of costs serves them.
-    """
+    """The search in a folder, or those that a comparison did there, by name."""
     below = sorted(folder.glob(f"searches/*/{runs.DESCENT}"))
     found = {}
     for path in [folder / runs.DESCENT] if (folder / runs.DESCENT).exists() else below:
@@ -85,6 +84,21 @@ def _searches_of(folder: Path) -> dict[str, runs.SearchRecord]:
         search.state()  # Refuses one without an iteration.
         found[path.parent.name if len(below) > 1 else ""] = search
     return found
+
+
+def _of_one_network(
+    searches: dict[str, runs.SearchRecord],
+) -> dict[str, runs.SearchRecord]:
+    """The searches that the first one's costs hold for, by name.
+
+    Layers of one name may cost otherwise, at other images or classes.
+    """
+
+    def costs(search):
+        return {name: cost.to_json() for name, cost in search.costs.items()}
+
+    first = costs(next(iter(searches.values())))
+    return {name: search for name, search in searches.items() if costs(search) == first}
 
 
 def _search_sections(name: str, search: runs.SearchRecord) -> list[str]:
@@ -100,7 +114,9 @@ def _search_sections(name: str, search: runs.SearchRecord) -> list[str]:
 def _comparison_of(folder: Path, *, needed: bool) -> dict[str, Any] | None:
     if not needed and not (folder / COMPARISON).exists():
         return None
-    return records.read_json(folder / COMPARISON, what="comparison", version=1)
+    return records.read_json(
+        folder / COMPARISON, what="comparison", version=1, remedy=_REMEDY
+    )
 
 
 def _about(search: runs.SearchRecord) -> str:

@@ -11,6 +11,10 @@ FLAGS_NAME = "run.flags"
 LOCK_NAME = ".lock"
 
 
+class InUse(InputError):
+    """Another process is writing to the folder."""
+
+
 class RunFolder:
     """A run folder that no other process writes to until it is closed."""
 
@@ -27,6 +31,10 @@ class RunFolder:
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+    def keep_flags(self, flagfile_text: str) -> None:
+        """Keeps these flags in place of those of the run that is continued."""
+        records.write_text(self / FLAGS_NAME, flagfile_text)
 
     def close(self) -> None:
         """Lets other processes write to the folder; the death of this one does, too."""
@@ -52,16 +60,17 @@ def open_run(
         what: What the run is, for errors.
 
     Raises:
-        InputError: the folder belongs to other flags or to something else, another
-            process is writing to it, or it cannot be written. Nothing was written.
+        InUse: another process is writing to it. Nothing was written.
+        InputError: the folder belongs to other flags or to something else, or it
+            cannot be written. Nothing was written.
     """
     path, lock = Path(path), None
     try:
-        _is_new(path, flagfile_text, compare, what)
+        is_new(path, flagfile_text, compare, what)
         path.mkdir(parents=True, exist_ok=True)
         lock = _locked(path)
         # Once more: another process may have been first.
-        new = _is_new(path, flagfile_text, compare, what)
+        new = is_new(path, flagfile_text, compare, what)
         # Not below train/: what lies there belongs to trainings, which may be running.
         for folder in (path, path / "checkpoints", path / "plots"):
             for stale in folder.glob(f".*{records.TEMPORARY}"):
@@ -80,8 +89,12 @@ def open_run(
         raise
 
 
-def _is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> bool:
-    """Whether the folder holds no run yet; InputError if it is not for this one."""
+def is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> bool:
+    """Whether the folder holds no run yet; looks only, the arguments as of `open_run`.
+
+    Raises:
+        InputError: it belongs to other flags or to something else.
+    """
     if not path.exists():
         return True
     try:
@@ -114,7 +127,7 @@ def _ours(name: str) -> bool:
 
 
 def _locked(path: Path) -> int:
-    """The descriptor that holds the folder's lock; InputError if another one does."""
+    """The descriptor that holds the folder's lock; InUse if another one does."""
     import fcntl  # Late: reading records needs no lock, and Windows has no fcntl.
 
     number = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
@@ -124,7 +137,7 @@ def _locked(path: Path) -> int:
     except BaseException as error:
         os.close(number)
         if isinstance(error, BlockingIOError):
-            raise InputError(
+            raise InUse(
                 f"{path} is in use by another process. Wait for it, stop it, or give "
                 "another --run_dir."
             ) from error

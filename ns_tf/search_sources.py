@@ -76,7 +76,11 @@ class Sources:
         return Path(source)
 
     def pending(self) -> dict[str, api.SearchRun]:
-        """The searches by flagfile that are not finished, by source."""
+        """The searches by flagfile that are not finished, by source.
+
+        Raises:
+            InputError: what is kept of one is another search than the flagfile's.
+        """
         found = {}
         for source in filter(is_flagfile, self.used):
             run = api.SearchRun(settings(source, self.execution, self.data_dir))
@@ -123,6 +127,7 @@ class Sources:
         path = self.folder_of(source)
         if not (path / runs.DESCENT).exists():
             return False
+        run.check_folder(path)
         wanted = run.config.iterations
         return len(runs.read_search(path).states) >= wanted
 

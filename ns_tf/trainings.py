@@ -287,8 +287,8 @@ def completed(network: configs.TaskConfig, search, run_dir: Path):
     for name in ("architecture", "dataset"):
         if given[name] is None:
             raise InputError(
-                f"{run_dir} holds no search to take them from, so give --architecture, "
-                f"--dataset, and widths (--widths) or a budget; --{name} is missing."
+                f"{run_dir} holds no search to take them from, so give --architecture "
+                f"and --dataset, or a search that has them; --{name} is missing."
             )
     return dataclasses.replace(network, **given)
 

@@ -1,15 +1,13 @@
 """Independent pieces of work, each done once: keras-tuner's oracle deals them out.
 
-In one process, in several on one machine (`Crew`), or on several machines: there every
+In one process, in several on one machine (`crews`), or on several machines: there every
 process is started with keras-tuner's own environment variables (KERASTUNER_TUNER_ID,
 KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT), the one called "chief" serves the oracle.
 """
 
-import contextlib
 import os
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +17,12 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine import base_tuner
 
-from ns_tf.base import RunError
+from ns_tf.base import InputError, RunError
+from ns_tf.run_folders import InUse
 
 NAME = "name"  # The hyperparameter that says which piece of work a trial is.
 PAUSE = 0.2  # Seconds between two looks at what others do.
 PATIENCE = 120  # Seconds that a worker has to save its state.
-RESTARTS = 3  # Of one worker that is killed again and again.
-_ORPHAN = "NS_TF_STOP_WITH_STDIN"
 
 
 class InOrder(keras_tuner.Oracle):
@@ -113,11 +110,19 @@ class Worker(base_tuner.BaseTuner):
             self.stop.leave()
 
     def run_trial(self, trial, *args, **keywords) -> float:
-        """Does the work of a trial."""
-        try:
-            return self.work(trial)
-        except Exception as error:
-            raise _Failed(str(error)) from error
+        """Does the work of a trial.
+
+        A process whose chief was killed may be at it still: it ends when it has saved.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.work(trial)
+            except Exception as error:
+                if not isinstance(error, InUse) or time.monotonic() > end:
+                    raise _Failed(str(error)) from error
+            self._leave_if_asked()
+            time.sleep(PAUSE)
 
     def go(self) -> None:
         """Works until nothing is left.
@@ -144,17 +149,18 @@ def role() -> str:
     """What this process does: "alone", "chief" or "worker".
 
     Raises:
-        RunError: keras-tuner's environment variables are incomplete.
+        InputError: keras-tuner's environment variables are incomplete or no address.
     """
     names = [f"KERASTUNER_{n}" for n in ("TUNER_ID", "ORACLE_IP", "ORACLE_PORT")]
     missing = [name for name in names if not os.environ.get(name)]
     if len(missing) == len(names):
         return "alone"
     if missing:
-        raise RunError(
+        raise InputError(
             f"{', '.join(names)} go together; set {', '.join(missing)} as well, or "
             "none of them."
         )
+    _address()
     return "chief" if "chief" in tuner_id() else "worker"
 
 
@@ -199,140 +205,30 @@ class Chief:
         return self._thread.is_alive()
 
 
-class Crew:
-    """Worker processes on this machine, and the oracle that they ask.
+def check_chief() -> None:
+    """Checks that this process, if it is the chief, can serve the oracle.
 
-    Args:
-        oracle: Deals out the work.
-        command: Starts a worker, which finds its part in the environment.
-        count: How many.
-        folder: Where keras-tuner's notes and the workers' logs go.
+    Raises:
+        InputError: it cannot, at the environment's address.
     """
-
-    def __init__(
-        self,
-        oracle: keras_tuner.Oracle,
-        command: Sequence[str],
-        count: int,
-        folder: str | Path,
-    ):
-        self.oracle, self.command, self.folder = oracle, list(command), Path(folder)
-        self.names = [f"worker{i}" for i in range(count)]
-        self.logs = {name: self.folder / f"{name}.log" for name in self.names}
-        self._processes: dict[str, subprocess.Popen] = {}
-        self._restarts = dict.fromkeys(self.names, 0)
-
-    def __enter__(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for log in self.logs.values():
-            log.unlink(missing_ok=True)
-        address = {
-            "KERASTUNER_ORACLE_IP": "127.0.0.1",
-            "KERASTUNER_ORACLE_PORT": str(_free_port()),
-        }
-        self._environment = {**os.environ, **address, _ORPHAN: "1"}
-        with _set(**address, KERASTUNER_TUNER_ID="chief"):
-            self._chief = Chief(self.oracle, self.folder)
-        for name in self.names:
-            self._start(name)
-        return self
-
-    def __exit__(self, *exception):
-        """Asks what still runs to stop, and waits for it to save its state."""
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._chief.close()
-
-    @property
-    def working(self) -> bool:
-        """Whether any still works; one that was killed is started again.
-
-        Raises:
-            RunError: a worker failed, or was killed too often.
-        """
-        for name, process in list(self._processes.items()):
-            status = process.poll()
-            if status is None:
-                continue
-            del self._processes[name]
-            if status > 0:
-                raise RunError(f"{name} failed: {self.last_line(name)}")
-            if status < 0:
-                self._start_again(name, -status)
-        return bool(self._processes)
-
-    def last_line(self, name: str) -> str:
-        """The last thing that a worker said."""
-        with contextlib.suppress(OSError, IndexError):
-            text = self.logs[name].read_bytes()[-2000:].decode(errors="replace")
-            return text.strip().splitlines()[-1]
-        return ""
-
-    def _start(self, name: str) -> None:
-        environment = {**self._environment, "KERASTUNER_TUNER_ID": name}
-        with open(self.logs[name], "ab") as log:
-            self._processes[name] = subprocess.Popen(
-                self.command,
-                stdin=subprocess.PIPE,  # Closed when this process dies.
-                stdout=log,
-                stderr=log,
-                env=environment,
-            )
-
-    def _start_again(self, name: str, signum: int) -> None:
-        """The oracle gives it the trial that it had."""
-        self._restarts[name] += 1
-        if self._restarts[name] > RESTARTS:
-            raise RunError(
-                f"{name} was killed {self._restarts[name]} times, the last time by "
-                f"signal {signum}: is memory short? Use fewer --workers; see "
-                f"{self.logs[name]}."
-            )
-        self._start(name)
-
-
-def stop_with_parent(stop: Callable[[], None]) -> None:
-    """Calls `stop` when the process that started this one as a worker is gone."""
-    if _ORPHAN not in os.environ:
+    if role() != "chief":
         return
-
-    def watch():
-        while os.read(0, 1):
-            pass
-        stop()
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _set(**variables: str):
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    host, port = _address()
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise InputError(
+            f"The oracle cannot be served at {host}:{port}: {error.strerror}. Give an "
+            "address of this machine, and a free port, in KERASTUNER_ORACLE_IP and "
+            "KERASTUNER_ORACLE_PORT."
+        ) from error
 
 
 def _address() -> tuple[str, int]:
     """Where the oracle is, by keras-tuner's environment."""
     ip, port = (os.environ[f"KERASTUNER_ORACLE_{name}"] for name in ("IP", "PORT"))
+    if not (port.isdecimal() and 0 < int(port) < 65536):
+        raise InputError(f"KERASTUNER_ORACLE_PORT={port}: expected a port, 8000 say.")
     return ip, int(port)
 
 

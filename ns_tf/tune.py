@@ -28,13 +28,17 @@ def main(
 ) -> int | None:
     """Tunes, and says what came out."""
     cli.quiet_tensorflow()
-    from ns_tf import leaderboard, trials, tunings, workers
+    from ns_tf import crews, leaderboard, trials, tunings, workers
 
     role = trials.role()
+    trials.check_chief()
     given = (run.run_dir, task, tune, budget, train, runtime)
-    with tunings.Tuning(*given) as work, cli.interruptible() as stop:
+    with (
+        tunings.Tuning(*given) as work,
+        cli.interruptible(patient=crews.has_parent()) as stop,
+    ):
         if role == "worker":
-            trials.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+            crews.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
             workers.go(work, progress=Progress, stop=stop)
             return
         work.prepare(progress=Progress, stop=stop)

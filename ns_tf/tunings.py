@@ -101,6 +101,7 @@ class Tuning:
         python_inputs.save(self.mode.architecture, self.folder)
         self.mode.prepare(progress=progress, stop=stop)
         self._keep_source()
+        self._run.keep_flags(text)  # The number of trials may be another than before.
         self._oracle().save()
 
     def listed(self) -> bool:

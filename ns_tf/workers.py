@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import keras_tuner
 
-from ns_tf import flagset, records, trials
+from ns_tf import crews, flagset, records, trials
 from ns_tf.execution import forget_kernels
 from ns_tf.progress import Quiet
 
@@ -81,7 +81,7 @@ def go(
         flagfile = work.folder / "worker.flags"
         records.write_text(flagfile, flagset.as_flagfile(configs))
         start = [sys.executable, "-m", command, f"--flagfile={flagfile}"]
-        crew = trials.Crew(oracle, start, _enough(work, count), work.folder / WORKERS)
+        crew = crews.Crew(oracle, start, _enough(work, count), work.folder / WORKERS)
         _work_together(work, crew, tell, progress, stop)
     else:
         _work_off(work, oracle, tell, progress, stop)
@@ -126,14 +126,13 @@ def _serve(work: Work, oracle, tell, progress: type, stop: Any) -> None:
 
 
 def _work_together(
-    work: Work, crew: trials.Crew, tell, progress: type, stop: Any
+    work: Work, crew: crews.Crew, tell, progress: type, stop: Any
 ) -> None:
     with _counted(work, tell, progress) as count, crew:
-        while crew.working:
+        # Asked first: workers that a signal to all has ended have not failed.
+        while not (stop is not None and stop.requested) and crew.working:
             told = {name: crew.last_line(name) for name in crew.names}
             count(**{name: f"[{_brief(text)}]" for name, text in told.items() if text})
-            if stop is not None and stop.requested:
-                break
             time.sleep(trials.PAUSE)
     if stop is not None:
         stop.leave()

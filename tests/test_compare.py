@@ -167,6 +167,8 @@ def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
     rows = outcome(copied_comparison)["rows"]
     assert [row["budget"] for row in rows] == ["params=2000", "macs=100000"]
     assert rows[1]["macs"] <= 100_000
+    flags = (copied_comparison / "run.flags").read_text()
+    assert "--seeds=3,7\n" in flags, "those that make this table"
 
 
 def test_while_cells_are_worked_on_the_tables_say_what_there_is(
@@ -224,6 +226,32 @@ def test_widths_that_changed_under_the_same_label_are_refused(
     result = again(command, copied_comparison, f"--methods=uniform,mine=file:{other}")
     refused(result, "mine at params=2000 had the widths", "another label")
     assert contents(copied_comparison) == before
+
+
+def test_a_label_that_was_another_method_is_refused(command, copied_comparison):
+    """Also where the widths are the same."""
+    assert again(command, copied_comparison, "--methods=small=uniform")[0] == 0
+    before = contents(copied_comparison)
+    result = again(command, copied_comparison, "--methods=small=li_l1")
+    refused(result, "small at params=2000 was another method", "another label")
+    assert contents(copied_comparison) == before
+
+
+def test_cells_whose_trunk_has_no_network_any_more_are_refused(
+    command, copied_comparison
+):
+    """As in a copy of the records alone."""
+    trunk = copied_comparison / "cells" / "trunk_seed3"
+    (trunk / "model.keras").unlink()
+    asked = ("--methods=li_l1", "--seeds=3")
+    assert again(command, copied_comparison, *asked)[0] == 0, "what is done is done"
+    before = contents(copied_comparison)
+    result = again(command, copied_comparison, *asked, "--budgets=params=1900")
+    refused(result, f"Delete {trunk}: it is trained again")
+    assert contents(copied_comparison) == before
+    shutil.rmtree(trunk)
+    result = again(command, copied_comparison, *asked, "--budgets=params=1900")
+    assert result[0] == 0 and "2 cells, 0 done before" in result[1], result[2]
 
 
 def test_a_label_that_was_used_before_keeps_its_widths(
@@ -323,6 +351,7 @@ BAD = {
     "--budgets=params=3": ["cannot be met"],
     "--budgets=": ["--budgets are one or more"],
     "--budgets=params": ["positive number"],
+    "--budgets=params=3+params=5": ["gives params twice"],
     "--seeds=": ["--seeds are one or more"],
     "--seeds=1,1": ["all different"],
     "--seeds=-1": ["--seeds lie between 0"],
@@ -400,6 +429,34 @@ def test_a_copy_without_networks_goes_on_elsewhere(
     assert outcome(kept)["rows"] == outcome(copied_comparison)["rows"]
 
 
+@pytest.fixture
+def with_search(searched, tmp_path):
+    """A folder with the flagfile of a search, which a comparison has done before."""
+    text = (searched / "run.flags").read_text()
+    (tmp_path / "search.flags").write_text(text)
+
+    def with_search(name):
+        folder = tmp_path / name
+        shutil.copytree(searched, folder / "searches" / "search")
+        return folder
+
+    return with_search
+
+
+def test_a_search_that_is_not_the_flagfiles_any_more_is_refused(command, with_search):
+    folder = with_search("run")
+    argv = arguments(folder, 1, "--seeds=3", "--epochs=1")[3:]
+    argv.remove("--threads=1")  # In this process they are set already.
+    records.write_text(folder / "run.flags", _flags([None] * 3 + argv))
+    flagfile = folder.parent / "search.flags"
+    text = flagfile.read_text()
+    flagfile.write_text(text.replace("--seed=0", "--seed=5"))
+    before = contents(folder)
+    assert text != flagfile.read_text()
+    refused(command("compare", *argv), "holds a search of other flags (--seed: 0 -> 5)")
+    assert contents(folder) == before
+
+
 # In processes of their own.
 
 
@@ -417,20 +474,6 @@ def arguments(folder, workers, *more):
         "--checkpoint_seconds=0",
         *more,
     ]
-
-
-@pytest.fixture
-def with_search(searched, tmp_path):
-    """A folder with the flagfile of a search, which a comparison has done before."""
-    text = (searched / "run.flags").read_text()
-    (tmp_path / "search.flags").write_text(text)
-
-    def with_search(name):
-        folder = tmp_path / name
-        shutil.copytree(searched, folder / "searches" / "search")
-        return folder
-
-    return with_search
 
 
 def run(argv, seconds=300):
@@ -510,20 +553,23 @@ def test_processes_that_were_started_by_hand_share_the_cells(tmp_path):
         *SMALL,
         "--threads=1",
     ]
-    processes = {}
-    for name in ("worker_a", "worker_b", "chief"):
-        environment = {
-            **os.environ,
-            "KERASTUNER_TUNER_ID": name,
-            "KERASTUNER_ORACLE_IP": "127.0.0.1",
-            "KERASTUNER_ORACLE_PORT": port,
-        }
-        processes[name] = subprocess.Popen(argv, cwd=ROOT, env=environment)
-        time.sleep(3)
-    statuses = {name: one.wait(timeout=300) for name, one in processes.items()}
-    assert statuses == dict.fromkeys(processes, 0)
-    assert len(results(tmp_path / "run")) == 2
-    assert len(outcome(tmp_path / "run")["rows"][0]["accuracies"]) == 2
+    for seeds in (2, 4):  # The workers must not take the first table for all there is.
+        processes = {}
+        for name in ("worker_a", "worker_b", "chief"):
+            environment = {
+                **os.environ,
+                "KERASTUNER_TUNER_ID": name,
+                "KERASTUNER_ORACLE_IP": "127.0.0.1",
+                "KERASTUNER_ORACLE_PORT": port,
+            }
+            asked = [*argv, f"--seeds={','.join(map(str, range(seeds)))}"]
+            processes[name] = subprocess.Popen(asked, cwd=ROOT, env=environment)
+            time.sleep(3)
+        statuses = {name: one.wait(timeout=300) for name, one in processes.items()}
+        assert statuses == dict.fromkeys(processes, 0)
+        assert len(results(tmp_path / "run")) == seeds
+        (row,) = outcome(tmp_path / "run")["rows"]
+        assert len(row["accuracies"]) == seeds
 
 
 @pytest.mark.slow

@@ -178,7 +178,7 @@ TIERS = (
     "structure thinning removal precision layer_ops execution padding network engine"
     " law grid scaling estimation pruning",
     "descent training records run_folders runs python_inputs scalars space trials"
-    " oracles verdicts workers",
+    " crews oracles verdicts workers",
     "plans api trainings plots methods",
     "search_sources cells comparison reports summary formats exports tuning"
     " tuned_networks tuned_searches tunings leaderboard",

@@ -230,7 +230,7 @@ def test_several_budgets_hold_at_once():
     found, plain = plain_of("vgg11")
     setting = Setting(Entry.parse("uniform"), found, plain, configs.SolverConfig())
     nothing = cells.Kept({}, (), None)
-    plan = cells.make([setting], ["params=600000+macs=5e6"], (3, 7), nothing, {})
+    plan = cells.make([setting], ["params=600000+macs=5e6"], (3, 7), nothing, {}, {})
     costs = found.params(np.array(next(iter(plan.asked.values())).widths))
     assert costs <= 600_000
     assert [cell.seed for cell in plan.asked.values()] == [3, 7]

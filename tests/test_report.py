@@ -254,6 +254,21 @@ def test_a_comparison_is_in_the_report_alone_or_beside_a_search(
     assert "b is 75.00 points above a" in both and 'id="what_if"' in both
 
 
+def test_what_if_offers_the_searches_that_one_set_of_costs_holds_for(tmp_path):
+    """Of the same layers, one with other classes, whose parameters are others."""
+    for name, classes in (("a", 10), ("b", 11), ("c", 10)):
+        found = structure.analyse(architectures.get("vgg11"), (32, 32, 3), classes)
+        plain = runs.new_search(found, name, found.architecture.widths)
+        folder = tmp_path / "searches" / name
+        folder.mkdir(parents=True)
+        search = made_up(plain, np.random.default_rng(7), iterations=1)
+        runs.write_search(folder, search)
+    page = reports.page(tmp_path)
+    offered = re.findall(r'<option value="([^"]*neuralscale[^"]*)">', page)
+    assert offered == ["a: neuralscale@1", "c: neuralscale@1"]
+    assert "b: Laws of iteration 1" in page
+
+
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_a_folder_of_nothing_has_no_report(command, tmp_path, name):
     (tmp_path / "empty").mkdir()

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ns_tf import trials
+from ns_tf import crews, run_folders, trials
 from ns_tf.base import InputError, RunError
 
 WORKER = textwrap.dedent("""
     import os, pathlib, sys, threading, time
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from ns_tf import cli, trials
+    from ns_tf import cli, crews, trials
     folder = pathlib.Path(sys.argv[1])
-    trials.stop_with_parent(lambda: os._exit(3))
+    crews.stop_with_parent(lambda: os._exit(3))
 
     def work(trial):
         name = trial.hyperparameters.get(trials.NAME)
@@ -37,7 +37,7 @@ WORKER = textwrap.dedent("""
             file.write(f"{name}\\n")
         return 0.0
 
-    with cli.interruptible() as stop:
+    with cli.interruptible(patient=crews.has_parent()) as stop:
         oracle = trials.InOrder({"": ()})
         trials.Worker(oracle, work, folder / "notes", stop=stop).go()
 """)
@@ -55,7 +55,7 @@ def crew(tmp_path):
     def crew(after, seconds=0.3):
         command = [sys.executable, str(tmp_path / "worker.py"), str(tmp_path)]
         oracle = trials.InOrder(after)
-        return trials.Crew(oracle, [*command, str(seconds)], 2, tmp_path / "crew")
+        return crews.Crew(oracle, [*command, str(seconds)], 2, tmp_path / "crew")
 
     return crew
 
@@ -105,6 +105,23 @@ def test_an_error_of_the_work_comes_through_as_it_is(tmp_path, kind):
         trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
 
 
+def test_a_piece_that_an_orphan_holds_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "PAUSE", 0)
+    held = iter([True, True, False])
+
+    def work(trial):
+        if next(held):
+            raise run_folders.InUse("in use by another process")
+        return 0.0
+
+    trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
+    assert next(held, None) is None
+    monkeypatch.setattr(trials, "PATIENCE", 0)
+    held = iter([True, True, False])
+    with pytest.raises(run_folders.InUse, match="another process"):
+        trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
+
+
 def test_two_workers_do_each_piece_once_and_both_work(crew, tmp_path):
     names = [f"n{i}" for i in range(8)]
     with crew(dict.fromkeys(names, ())) as working:
@@ -114,6 +131,17 @@ def test_two_workers_do_each_piece_once_and_both_work(crew, tmp_path):
     assert sorted(name for *_, name in begun) == names
     assert {worker for worker, *_ in begun} == {"worker0", "worker1"}
     assert "KERASTUNER_TUNER_ID" not in os.environ
+
+
+def test_a_signal_to_all_stops_workers_once(crew, tmp_path):
+    """Ctrl-C is not for them; and who is told to stop twice still saves."""
+    with crew({"a": (), "b": ()}, seconds=60) as working:
+        wait(working, until=lambda: len(lines(tmp_path / "begun.txt")) == 2)
+        processes = list(working._processes.values())
+        assert all(os.getpgid(one.pid) != os.getpgid(0) for one in processes)
+        for process in processes:  # As Slurm does; the crew tells them once more.
+            process.send_signal(signal.SIGTERM)
+    assert all(one.returncode > 0 for one in processes), "ended, not killed"
 
 
 def test_a_killed_worker_loses_its_piece_alone_and_is_started_again(crew, tmp_path):
@@ -188,9 +216,24 @@ def test_workers_end_with_the_process_that_started_them(crew, tmp_path):
         working._processes.clear()
 
 
+@pytest.mark.parametrize(
+    "ip, port, told",
+    [
+        ("127.0.0.1", "abc", "KERASTUNER_ORACLE_PORT=abc"),
+        ("127.0.0.1", "65536", "KERASTUNER_ORACLE_PORT=65536"),
+        ("203.0.113.7", "8000", "cannot be served at 203.0.113.7:8000"),
+    ],
+)
+def test_an_address_that_cannot_be_served_is_refused(monkeypatch, ip, port, told):
+    place(monkeypatch, "chief", port)
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", ip)
+    with pytest.raises(InputError, match=told):
+        trials.check_chief()
+
+
 def test_a_half_set_environment_is_refused(monkeypatch):
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    with pytest.raises(RunError, match="KERASTUNER_TUNER_ID"):
+    with pytest.raises(InputError, match="KERASTUNER_TUNER_ID"):
         trials.role()
 
 

@@ -108,12 +108,22 @@ class Setting:
 
     @property
     def iteration(self) -> int | None:
-        """Of the search, from 1; None for a method without a search."""
+        """Of the search, from 1; None for a method without a search.
+
+        Raises:
+            InputError: the search has no such iteration.
+        """
         method = get(self.entry.name)
         if not method.needs_search:
             return self.entry.iteration
         last = len(self.searched.states)
-        return self.entry.iteration or method.iteration or last
+        found = self.entry.iteration or method.iteration or last
+        if found > last:
+            raise InputError(
+                f"{self.entry.name}@{found}: the search has iterations 1 to {last}. "
+                "Name one of them."
+            )
+        return found
 
     def propose(
         self,
