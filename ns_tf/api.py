@@ -126,8 +126,10 @@ def search(
     Args:
         model: An architecture's name, an `Architecture`, or any functional or
             sequential `keras.Model`.
-        data: A data set's name, a `Dataset` (`datasets.from_arrays`), a finite
-            `tf.data.Dataset` of (image, label), or a pair of arrays (images, labels).
+        data: A data set's name; a `Dataset` (`datasets.from_arrays`); a pair of arrays
+            (images, labels), or two, to train and to test; a finite `tf.data.Dataset`
+            of (image, label), which must not be shuffled if a run folder is to be
+            continued: another order is another data set.
         run_dir: Where it is kept; the same call continues it after a kill. None keeps
             nothing.
         progress: `ns_tf.Progress` shows how far it has come.

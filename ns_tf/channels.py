@@ -87,34 +87,13 @@ def trace(
     Raises:
         InputError: if the model has no graph (a subclassed model).
     """
-    walk = _Walk(functional(model), reference)
+    walk = _Walk(keras_graph.functional(model), reference)
     for name, inputs, output in keras_graph.ordered(walk.nodes):
         walk.visit(name, inputs, output)
     if not free:
         for output in walk.outputs:
             walk.freeze(walk.channels[output], "it is the model's output")
     return walk.graph()
-
-
-def functional(model: keras.Model) -> keras.Model:
-    """The model as one that has a graph; a sequential one is wrapped, sharing weights.
-
-    Raises:
-        InputError: for a subclassed model.
-    """
-    if isinstance(model, keras.Sequential):
-        if not model.built:
-            raise InputError(
-                f"{model.name!r} is not built yet: begin it with a keras.Input."
-            )
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    if not hasattr(model, "operations") or not hasattr(model, "inputs"):
-        raise InputError(
-            f"Expected a functional or sequential model; {model.name!r} is a "
-            f"{type(model).__name__} without a graph. Write it as "
-            "keras.Model(inputs, outputs)."
-        )
-    return model
 
 
 class _Walk:
@@ -220,9 +199,10 @@ class _Walk:
 
     def graph(self) -> ChannelGraph:
         label = self._components()
+        relabelled = np.append(label, NONE)  # Of NONE, the last one, too.
 
         def relabel(array):
-            return None if array is None else np.where(array < 0, NONE, label[array])
+            return None if array is None else relabelled[array]
 
         groups, owner = self._groups(label)
         return ChannelGraph(

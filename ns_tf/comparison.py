@@ -15,6 +15,7 @@ from ns_tf import (
     cells,
     configs,
     flagset,
+    jobs,
     methods,
     python_inputs,
     records,
@@ -136,7 +137,7 @@ class Comparison:
 
     def done(self, cell: Cell) -> bool:
         """Whether the cell needs no more work."""
-        return trainings.ended(self.cell_folder(cell))
+        return jobs.ended(self.cell_folder(cell))
 
     def cell_folder(self, cell: Cell) -> Path:
         """Where the training of a cell is kept."""
@@ -144,7 +145,7 @@ class Comparison:
 
     def costs(self, cell: Cell) -> dict[str, int]:
         """What the network of a cell costs, by exact budget."""
-        return trainings.costs(self._structure(cell.architecture), cell.widths)
+        return jobs.costs(self._structure(cell.architecture), cell.widths)
 
     def build(self, cell: Cell) -> keras.Model:
         """The network of a cell, with fresh weights."""
@@ -156,13 +157,13 @@ class Comparison:
             return
         try:
             cells_folder = self.folder / "cells"
-            if cell.trunk and trainings.read_failure(cells_folder / cell.trunk):
+            if cell.trunk and jobs.read_failure(cells_folder / cell.trunk):
                 raise RunError(f"{cell.trunk}, which it starts from, failed.")
             self._job(cell).go(progress=progress, stop=stop)
         except RunError as error:
-            trainings.write_failure(self.cell_folder(cell), error)
+            jobs.write_failure(self.cell_folder(cell), error)
 
-    def _job(self, cell: Cell) -> trainings.Job:
+    def _job(self, cell: Cell) -> jobs.Job:
         found = self._structure(cell.architecture)
         train = dataclasses.replace(
             self.train, test_every_epoch=cell.kind != cells.TRUNK
@@ -180,7 +181,7 @@ class Comparison:
         runtime = configs.RuntimeConfig(
             seed=cell.seed, **dataclasses.asdict(self.execution_config)
         )
-        return trainings.scratch(
+        return jobs.scratch(
             self.cell_folder(cell),
             found,
             cell.widths,
@@ -193,7 +194,7 @@ class Comparison:
         )
 
     def _start(self, cell: Cell, found: structure.Structure) -> keras.Model:
-        path = self.folder / "cells" / cell.trunk / trainings.MODEL
+        path = self.folder / "cells" / cell.trunk / jobs.MODEL
         with records.readable(path, "trained network"):
             trained = keras.saving.load_model(path, compile=False)
         return methods.get(cell.start).start(trained, found, cell.widths)
@@ -248,11 +249,11 @@ class Comparison:
             if cell.trunk is None or self.done(cell):
                 continue
             trunk = self.cell_folder(asked[cell.trunk])
-            if (trunk / trainings.RESULT).exists():
-                if not (trunk / trainings.MODEL).exists():
+            if (trunk / jobs.RESULT).exists():
+                if not (trunk / jobs.MODEL).exists():
                     raise InputError(
                         f"{cell.name} starts from the network that {trunk} had, and "
-                        f"there is no {trainings.MODEL} in it. Delete {trunk}: it is "
+                        f"there is no {jobs.MODEL} in it. Delete {trunk}: it is "
                         "trained again."
                     )
 

@@ -8,21 +8,30 @@ import keras
 import numpy as np
 
 from ns_tf.channels import trace
+from ns_tf.keras_graph import functional, has_graph
+
+_PASSING = ("flatten", "reshape", "identity", "dropout")
 
 
 def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether a softmax is the last operation that computes anything."""
+    """Whether a softmax is the last operation that computes anything.
+
+    Args:
+        model: Functional; models within may be sequential, too.
+    """
     graph = trace(model)
     operations = {operation.name: operation for operation in model.operations}
     producer = {call.output: call for call in graph.calls}
     call = producer[graph.outputs[0]]
     while call.inputs:
         operation = operations[call.name]
+        if has_graph(operation):
+            return ends_in_softmax(functional(operation))
         activation = getattr(operation, "activation", None)
         names = (getattr(activation, "__name__", ""), type(operation).__name__.lower())
         if "softmax" in names:
             return True
-        if names[1] not in ("flatten", "reshape", "identity", "dropout"):
+        if names[1] not in _PASSING and names != ("linear", "activation"):
             return False
         call = producer[call.inputs[0]]
     return False

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import RunError
-from ns_tf.channels import functional
 from ns_tf.deployment import ends_in_softmax
 from ns_tf.execution import Execution
+from ns_tf.keras_graph import functional
 from ns_tf.precision import LossScale
 
 

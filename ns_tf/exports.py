@@ -17,9 +17,11 @@ import numpy as np
 from ns_tf import (
     api,
     configs,
+    datasets,
     deployment,
     flagset,
     formats,
+    jobs,
     pipeline,
     precision,
     python_inputs,
@@ -235,15 +237,18 @@ def _size(path: Path) -> int:
 
 
 def _images(dataset: pipeline.Dataset, split: str, count: int):
-    """(images uint8 [n, h, w, c], labels [n]) of a split, the first ones in order."""
+    """(images uint8 [n, h, w, c], labels [n]) of a split, evenly spread over it.
+
+    Not the first ones: folders and many files have one class after the other.
+    """
+    whole = getattr(dataset, split)
+    chosen = datasets.take(whole, datasets.spread(len(whole), count))
     images, labels = [], []
-    for some, classes in pipeline.eval_batches(dataset, split, 100):
+    for some, classes in pipeline.eval_batches(dataset, chosen, 100):
         pixels = 255 * (np.asarray(some) * dataset.std + dataset.mean)
         images.append(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
         labels.append(np.asarray(classes))
-        if sum(map(len, labels)) >= count:
-            break
-    return np.concatenate(images)[:count], np.concatenate(labels)[:count]
+    return np.concatenate(images), np.concatenate(labels)
 
 
 @contextlib.contextmanager
@@ -293,10 +298,10 @@ def _model_and_task(run_dir, task, export: ExportConfig):
     given |= {n: v for n, v in dataclasses.asdict(task).items() if v is not None}
     above = folder.parent.parent
     search = trainings.search_in(above)
-    result = trainings.read_result(folder)
+    result = jobs.read_result(folder)
     given["architecture"] = given["architecture"] or result["architecture"]
     task = configs.TaskConfig(**given)
-    return folder / trainings.MODEL, trainings.completed(task, search, above)
+    return folder / jobs.MODEL, trainings.completed(task, search, above)
 
 
 def _training_in(folder: Path, name: str | None) -> Path:
@@ -304,9 +309,9 @@ def _training_in(folder: Path, name: str | None) -> Path:
     below = [
         path.parent
         for kind in ("train", "cells")
-        for path in sorted(folder.glob(f"{kind}/*/{trainings.RESULT}"))
+        for path in sorted(folder.glob(f"{kind}/*/{jobs.RESULT}"))
     ]
-    if (folder / trainings.RESULT).exists() and name is None:
+    if (folder / jobs.RESULT).exists() and name is None:
         return folder
     found = [path for path in below if name in (None, path.name)]
     if len(found) == 1:

@@ -1,8 +1,36 @@
 """The calls of a functional model, from `get_config()` (the `.keras` format)."""
 
+import keras
+
 from ns_tf.base import InputError
 
 Tensor = tuple[str, int, int]  # (operation, call, output): Keras's name of a tensor.
+
+
+def has_graph(operation: keras.Operation) -> bool:
+    """Whether an operation is a model that `functional` takes."""
+    return isinstance(operation, keras.Sequential) or hasattr(operation, "operations")
+
+
+def functional(model: keras.Model) -> keras.Model:
+    """The model as one that has a graph; a sequential one is wrapped, sharing weights.
+
+    Raises:
+        InputError: for a subclassed model.
+    """
+    if isinstance(model, keras.Sequential):
+        if not model.built:
+            raise InputError(
+                f"{model.name!r} is not built yet: begin it with a keras.Input."
+            )
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if not hasattr(model, "operations") or not hasattr(model, "inputs"):
+        raise InputError(
+            f"Expected a functional or sequential model; {model.name!r} is a "
+            f"{type(model).__name__} without a graph. Write it as "
+            "keras.Model(inputs, outputs)."
+        )
+    return model
 
 
 def nodes(config: dict):

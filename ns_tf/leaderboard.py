@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ns_tf import budgets, plots, records, tables, trainings
+from ns_tf import budgets, jobs, plots, records, tables
 from ns_tf.base import InputError, Widths
 from ns_tf.tunings import Tuning
 
@@ -93,11 +93,11 @@ def _row(work: Tuning, name: str) -> Row:
     kept, folder = work.read(name), work.training(name)
     found = kept.get("found", {})
     widths = tuple(found["widths"]) if found else None
-    costs = trainings.costs(work.mode.structure, widths) if widths else {}
+    costs = jobs.costs(work.mode.structure, widths) if widths else {}
     result: dict[str, Any] = {}
-    failure = trainings.read_failure(folder)
+    failure = jobs.read_failure(folder)
     if failure is None:
-        result = trainings.read_result(folder)
+        result = jobs.read_result(folder)
     return Row(
         trial=name,
         values=kept["values"],

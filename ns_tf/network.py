@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf import engine, gates, thinning
-from ns_tf.channels import ChannelGraph
+from ns_tf.channels import NONE, ChannelGraph
 from ns_tf.criteria import Criterion
 from ns_tf.execution import Execution, forget_kernels
 from ns_tf.padding import fast_width
@@ -253,7 +253,12 @@ class _Probe:
         parts = []
         for gamma, beta, i, j, channels in self.norms:
             parts.append(gamma.value * own[i] + beta.value * own[j])
-            still_open = tf.gather(network.open, channels)
+            # An image's channels in a concatenation, which nothing follows, stay open.
+            still_open = tf.where(
+                channels == NONE,
+                tf.ones((), network.open.dtype),
+                tf.gather(network.open, np.maximum(channels, 0)),
+            )
             own[i], own[j] = own[i] * still_open, own[j] * still_open
         parts += [g.value * d for g, d in zip(self.watch, others, strict=True)]
         if self.reads_gradient:

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 
 from ns_tf import rules, thinning
-from ns_tf.channels import NONE, Call, ChannelGraph, functional, match, resized, trace
+from ns_tf.channels import NONE, Call, ChannelGraph, match, resized, trace
 from ns_tf.execution import Execution
+from ns_tf.keras_graph import functional
 from ns_tf.thinning import Key
 
 # Convolutions of odd widths take up to a third longer, batch norms up to three times as

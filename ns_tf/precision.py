@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import InputError
-from ns_tf.channels import functional, trace
+from ns_tf.channels import trace
+from ns_tf.keras_graph import functional
 
 
 def with_policy(model: keras.Model, policy: str) -> keras.Model:

@@ -5,6 +5,7 @@ may have one name. So the run folder keeps the model, and its flags keep a finge
 """
 
 import hashlib
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import numpy as np
 from ns_tf import datasets, pipeline, records
 from ns_tf.architectures import from_model
 from ns_tf.base import Architecture, InputError
-from ns_tf.channels import functional, trace
+from ns_tf.keras_graph import functional
 
 PREFIX = "python:"
 MODEL = "model.keras"
+_PLACES = ("keras_history", "input_layers", "output_layers")  # Where layers are named.
 
 
 def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
@@ -82,24 +84,39 @@ def save_model(model: keras.Model, path: Path) -> None:
 def dataset(data: Any) -> pipeline.Dataset | None:
     """The data set of arrays or of a `tf.data.Dataset`; None for a name.
 
+    Args:
+        data: A name; a Dataset; a `tf.data.Dataset` of (image, label); (images,
+            labels); or such a pair to train and one to test, as
+            `keras.datasets.cifar10.load_data()` has them.
+
     Raises:
         InputError: if it is none of these.
     """
     if isinstance(data, str):
         return None
     if isinstance(data, pipeline.Dataset):
-        return data
-    if isinstance(data, tuple):
-        return datasets.from_arrays(data, name=PREFIX + _fingerprint(*data))
-    if hasattr(data, "element_spec"):
+        made = data
+        if made.name != datasets.NAMELESS:
+            return made
+    elif isinstance(data, tuple) and all(isinstance(part, tuple) for part in data):
+        if len(data) != 2:
+            raise InputError(
+                "Expected a pair (images, labels), or one to train and one to test; "
+                f"got {len(data)} pairs. See ns_tf.from_arrays for validation images."
+            )
+        made = datasets.from_arrays(data[0], test=data[1])
+    elif isinstance(data, tuple):
+        made = datasets.from_arrays(data)
+    elif hasattr(data, "element_spec"):
         made = datasets.from_tf_data(data)
-        parts = (made.train, made.validation, made.test)
-        arrays = [array for part in parts for array in (part.images, part.labels)]
-        return datasets.renamed(made, PREFIX + _fingerprint(*arrays))
-    raise InputError(
-        "Expected a data set's name, a Dataset, a tf.data.Dataset or a pair of arrays "
-        f"(images, labels); got {type(data).__name__}."
-    )
+    else:
+        raise InputError(
+            "Expected a data set's name, a Dataset, a tf.data.Dataset or a pair of "
+            f"arrays (images, labels); got {type(data).__name__}."
+        )
+    parts = (made.train, made.validation, made.test)
+    arrays = [array for part in parts for array in (part.images, part.labels)]
+    return datasets.renamed(made, PREFIX + _fingerprint(*arrays))
 
 
 def _fingerprint(*arrays: Any) -> str:
@@ -113,18 +130,40 @@ def _fingerprint(*arrays: Any) -> str:
 
 
 def _model_fingerprint(model: keras.Model) -> str:
-    """The same of a model's graph and weight shapes; names and values do not count."""
-    model = functional(model)
-    graph = trace(model)
-    number = {call.output: i for i, call in enumerate(graph.calls)}
-    kinds = {operation.name: operation for operation in model.operations}
-    text = [
-        (
-            type(kinds[call.name]).__name__,
-            [number[tensor] for tensor in call.inputs],
-            graph.shapes[call.output],
-            [tuple(w.shape) for w in getattr(kinds[call.name], "weights", [])],
-        )
-        for call in graph.calls
-    ]
-    return hashlib.sha256(repr(text).encode()).hexdigest()[:12]
+    """The same of a model's settings; names and the weights' values do not count."""
+    config = _nameless(functional(model).get_config(), {})
+    text = json.dumps(config, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _nameless(value: Any, number: dict[str, int]) -> Any:
+    """A configuration as the `.keras` format has it, layers numbered in place of named.
+
+    Args:
+        value: The configuration, or what is in it.
+        number: Of the layers of the model that it is in, by name.
+    """
+    if isinstance(value, dict):
+        if isinstance(value.get("layers"), list):  # A model, perhaps within another.
+            number = {
+                layer.get("name"): place for place, layer in enumerate(value["layers"])
+            }
+        kept = dict(value)
+        if len(value) > 1 or value.get("name") in number:
+            kept.pop("name", None)  # Else a dtype policy, which is nothing but a name.
+        return {
+            key: _numbered(part, number) if key in _PLACES else _nameless(part, number)
+            for key, part in kept.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_nameless(part, number) for part in value]
+    return value
+
+
+def _numbered(place: Any, number: dict[str, int]) -> Any:
+    """A tensor's place [layer, call, output], or a nest of them."""
+    if isinstance(place, dict):
+        return {key: _numbered(part, number) for key, part in place.items()}
+    if isinstance(place, (list, tuple)):
+        return [_numbered(part, number) for part in place]
+    return number.get(place, place)

@@ -124,7 +124,8 @@ def _relu(walk, layer, inputs, shapes):
 
 @rule("Reshape")
 def _reshape(walk, layer, inputs, shapes):
-    if layer.target_shape[-1] != shapes[0][-1]:
+    shape = getattr(layer, "target_shape", (None,))  # `keras.ops.reshape` has none.
+    if shape[-1] != shapes[0][-1]:
         return None  # Else the last axis stays as it is, whatever the others do.
     return Effect(THROUGH, inputs[0])
 

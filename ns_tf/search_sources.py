@@ -107,7 +107,10 @@ class Sources:
         """
         if self.default is None or not is_flagfile(self.default):
             search = trainings.search_in(self.default) if self.default else None
-            return trainings.completed(task, search, Path(self.default or self.folder))
+            place = Path(self.default or self.folder)
+            return trainings.completed(
+                task, search, place, "methods that need none, or --search"
+            )
         chosen = settings(self.default, self.execution, self.data_dir)
         searched = {
             **dataclasses.asdict(chosen[configs.DataConfig]),

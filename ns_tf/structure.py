@@ -6,6 +6,7 @@ which tells a width from a multiple of one; and with all widths equal, which tel
 layers that vanish. Only shapes are built; nothing is allocated.
 """
 
+import collections
 import concurrent.futures
 import dataclasses
 import functools
@@ -19,6 +20,7 @@ from ns_tf import rules
 from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.channels import NONE, ChannelGraph, trace
 from ns_tf.costs import ALWAYS, CostPolynomial
+from ns_tf.keras_graph import functional, has_graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,7 @@ class WeightSize:
     layer: str
     name: str  # "kernel", "gamma", ...
     trainable: bool
-    positions: int  # Pixels of all outputs of the layer, over its calls.
+    positions: int  # Pixels that it is applied at, over the calls of its layer.
     terms: tuple[tuple[int, int, int], ...]  # (coefficient, width, width)
     differ: tuple[int, int]  # Widths that must differ for the layer to exist.
 
@@ -231,11 +233,45 @@ def _terms(graph, sizes, shape, axes, layers) -> Iterator[tuple[int, int, int]]:
         yield constant * a * b, one, other
 
 
-def _weights(model, graph, sizes, vanishing, layers) -> Iterator[WeightSize]:
-    positions: dict[str, int] = {}
+def _positions(model: keras.Model, graph: ChannelGraph) -> dict[int, int]:
+    """Pixels that every weight is applied at, over all calls, by the weight's id.
+
+    Those that its layer puts out; a transposed convolution's kernel meets those that
+    come in. Functional models within are looked into.
+    """
+    operations = {operation.name: operation for operation in model.operations}
+    found: collections.Counter[int] = collections.Counter()
     for call in graph.calls:
-        pixels = int(np.prod([n or 1 for n in graph.shapes[call.output][1:-1]]))
-        positions[call.name] = positions.get(call.name, 0) + pixels
+        operation = operations[call.name]
+        if has_graph(operation):
+            shape = graph.shapes[call.inputs[0]][1:]
+            found.update(_positions_within(operation, shape))
+            continue
+        transposed = "Transpose" in type(operation).__name__
+        shape = graph.shapes[call.inputs[0] if transposed else call.output]
+        pixels = int(np.prod([n or 1 for n in shape[1:-1]]))
+        weights = getattr(operation, "weights", [])
+        found.update({id(weight): pixels for weight in weights})
+    return found
+
+
+def _positions_within(model: keras.Model, shape: tuple) -> dict[int, int]:
+    """The same of a model that is called on tensors of this shape."""
+    inner = functional(model)
+    if inner.inputs[0].shape[1:] == shape:
+        return _positions(inner, trace(inner))
+    tensors = keras.tree.map_structure(
+        lambda one: keras.Input(shape if one is inner.inputs[0] else one.shape[1:]),
+        inner.input,
+    )
+    copy = keras.models.clone_model(inner, input_tensors=tensors)
+    found = _positions(copy, trace(copy))
+    pairs = zip(inner.weights, copy.weights, strict=True)
+    return {id(weight): found[id(copied)] for weight, copied in pairs}
+
+
+def _weights(model, graph, sizes, vanishing, layers) -> Iterator[WeightSize]:
+    positions = _positions(model, graph)
     for layer in model.layers:
         trainable = {id(weight) for weight in layer.trainable_variables}
         for weight in layer.weights:
@@ -244,7 +280,7 @@ def _weights(model, graph, sizes, vanishing, layers) -> Iterator[WeightSize]:
                 layer=layer.name,
                 name=weight.name,
                 trainable=id(weight) in trainable,
-                positions=positions[layer.name],
+                positions=positions[id(weight)],
                 terms=tuple(_terms(graph, sizes, weight.shape, axes, layers)),
                 differ=vanishing.get(layer.name, ALWAYS),
             )

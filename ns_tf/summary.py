@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf import cells, plots, records, trainings, verdicts
+from ns_tf import cells, jobs, plots, records, verdicts
 from ns_tf.base import RunError
 from ns_tf.budgets import latency
 from ns_tf.cells import Cell
@@ -121,12 +121,12 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
     results, failures = [], []
     for cell in group:
         folder = work.cell_folder(cell)
-        failure = trainings.read_failure(folder)
+        failure = jobs.read_failure(folder)
         if failure is not None:
             failures.append(failure)
             continue
-        kept = trainings.read_result(folder)
-        with records.readable(folder / trainings.RESULT, "result"):
+        kept = jobs.read_result(folder)
+        with records.readable(folder / jobs.RESULT, "result"):
             results.append([kept[name] for name in STATISTICS])
     accuracies, best, seconds = zip(*results, strict=True) if results else ((), (), ())
     costs = work.costs(group[0])

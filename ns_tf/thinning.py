@@ -14,8 +14,9 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from ns_tf.channels import NONE, ChannelGraph, functional, match, resized
+from ns_tf.channels import NONE, ChannelGraph, match, resized
 from ns_tf.gates import Gate, Gates
+from ns_tf.keras_graph import functional
 
 Key = tuple[str, str]  # (layer, weight)
 SELECT = "select"

@@ -9,11 +9,11 @@ import keras_tuner
 from ns_tf import (
     configs,
     flagset,
+    jobs,
     oracles,
     python_inputs,
     records,
     run_folders,
-    trainings,
     tuned_networks,
     tuned_searches,
 )
@@ -123,7 +123,7 @@ class Tuning:
         names = sorted(
             path.parent.name for path in self.folder.glob(f"{TRIALS}/*/{TRIAL}")
         )
-        return [name for name in names if trainings.ended(self.training(name))]
+        return [name for name in names if jobs.ended(self.training(name))]
 
     def training(self, name: str) -> Path:
         """Where the training of a trial is kept."""
@@ -150,16 +150,16 @@ class Tuning:
         """
         name = _name(trial.trial_id)
         folder = self.training(name)
-        if not trainings.ended(folder):
+        if not jobs.ended(folder):
             try:
                 job = self._job(trial, name, progress, stop)
                 job.go(progress=progress, stop=stop)
             except RunError as error:
-                trainings.write_failure(folder, error)
-        if trainings.read_failure(folder) is not None:
+                jobs.write_failure(folder, error)
+        if jobs.read_failure(folder) is not None:
             return WORST
-        result = trainings.read_result(folder)
-        with records.readable(folder / trainings.RESULT, "result"):
+        result = jobs.read_result(folder)
+        with records.readable(folder / jobs.RESULT, "result"):
             return 1 - result["validation_accuracy"]
 
     def _keep_source(self) -> None:
@@ -174,9 +174,9 @@ class Tuning:
                 f"{self.folder} began. Give another --run_dir."
             )
 
-    def _job(self, trial, name: str, progress: type, stop: Any) -> trainings.Job:
+    def _job(self, trial, name: str, progress: type, stop: Any) -> jobs.Job:
         kept = self._found(trial, name, progress, stop)
-        return trainings.scratch(
+        return jobs.scratch(
             self.training(name),
             self.mode.structure,
             tuple(kept["found"]["widths"]),

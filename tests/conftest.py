@@ -134,6 +134,19 @@ def concat() -> keras.Model:
     return _classify(image, _bn(_conv(x, 7, "c"), "c_bn"))
 
 
+def dense_block() -> keras.Model:
+    """As DenseNet begins, with the image itself carried on.
+
+    image -+- a[11] -+- concat - BN - ReLU - b[7] - BN - ReLU - average - logits
+           +---------+
+    """
+    image = _image()
+    x = layers.Concatenate(name="concat")([image, _conv(image, 11, "a")])
+    x = layers.ReLU(name="relu")(_bn(x, "concat_bn"))
+    x = layers.ReLU(name="b_relu")(_bn(_conv(x, 7, "b"), "b_bn"))
+    return _classify(image, x)
+
+
 def flatten() -> keras.Model:
     """image - a[11] - BN - ReLU - pool - flatten - hidden[13] - ReLU - logits."""
     image = _image()
@@ -205,6 +218,7 @@ HANDMADE = {
         no_norm,
         norm_last,
         concat,
+        dense_block,
         flatten,
         depthwise,
         residual,

@@ -452,6 +452,37 @@ def test_the_widths_of_a_plan_are_trained_once_and_by_one_recipe(
     assert contents(run_dir) == before
 
 
+def test_a_training_is_not_another_networks_after_the_search_went_on(command, copied):
+    asked = (f"--run_dir={copied}", "--params=3000", "--epochs=1", "--batch=350")
+    code, out, err = command("train", *asked)
+    assert code == 0, err
+    told = json.loads((copied / "descent.json").read_text())
+    alpha = told["states"][-1]["law"]["alpha"]
+    alpha[0] *= 3  # As of another iteration.
+    (copied / "descent.json").write_text(json.dumps(told))
+    before = contents(copied)
+    refused(command("train", *asked), "trains the widths", "--name")
+    assert contents(copied) == before
+
+
+def test_widths_that_were_measured_are_kept_by_their_training(
+    command, copied, monkeypatch
+):
+    from ns_tf.budgets import latency
+
+    monkeypatch.setattr(
+        latency, "measure", lambda model, *_, **__: model.count_params() / 3000
+    )
+    asked = (f"--run_dir={copied}", "--latency_ms=1", "--epochs=1", "--batch=350")
+    code, out, err = command("train", *asked)
+    assert code == 0, err
+    # The machine is slower now.
+    monkeypatch.setattr(
+        latency, "measure", lambda model, *_, **__: model.count_params() / 2000
+    )
+    assert command("train", *asked) == (0, out, "")
+
+
 def test_a_plan_needs_neither_tensorflow_nor_keras_and_is_quick(searched):
     code = (
         "import runpy, sys\n"

@@ -179,7 +179,7 @@ TIERS = (
     " law grid scaling estimation pruning",
     "descent training records run_folders runs python_inputs scalars space trials"
     " crews oracles verdicts workers",
-    "plans api trainings plots methods",
+    "plans api jobs trainings plots methods",
     "search_sources cells comparison reports summary formats exports tuning"
     " tuned_networks tuned_searches tunings leaderboard",
     "cli descend plan train compare report export tune",

@@ -221,7 +221,7 @@ def test_magnitude_is_the_same_before_and_after_thinning(coincide, rng):
 
 
 @pytest.mark.parametrize(
-    "name", ["chain", "concat", "depthwise", "residual", "no_norm"]
+    "name", ["chain", "concat", "dense_block", "depthwise", "residual", "no_norm"]
 )
 def test_scores_and_weights_are_the_same_whether_closed_or_gone(
     name, handmade, rng, float64

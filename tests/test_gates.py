@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ns_tf import architectures, gates, structure, thinning
-from ns_tf.channels import trace
+from ns_tf.channels import NONE, trace
 
 layers = keras.layers
 
@@ -187,8 +187,8 @@ def test_gamma_and_beta_have_the_gradient_of_an_explicit_gate(
 
 @pytest.mark.parametrize(
     "name",
-    ["chain", "no_norm", "norm_last", "concat", "flatten", "depthwise", "residual"]
-    + ["excite", "shared"],
+    ["chain", "no_norm", "norm_last", "concat", "dense_block", "flatten", "depthwise"]
+    + ["residual", "excite", "shared"],
 )
 def test_gates_together_have_the_derivative_of_scaling_the_channel(
     name, handmade, randomise, rng, float64
@@ -225,7 +225,9 @@ def test_gates_together_have_the_derivative_of_scaling_the_channel(
         value = loss()
     analytic = np.zeros(len(keep))
     for key, gradient in zip(keys, tape.gradient(value, watched), strict=True):
-        np.add.at(analytic, axes[key][0], arrays[key] * np.array(gradient))
+        followed = axes[key][0] != NONE
+        product = arrays[key] * np.array(gradient)
+        np.add.at(analytic, axes[key][0][followed], product[followed])
 
     step = 1e-5
     for group in graph.groups:

@@ -19,6 +19,7 @@ WIDER = {
     "no_norm": {"a": 12, "c": 8},
     "norm_last": {"a": 12, "b": 8},
     "concat": {"a": 16, "b": 24, "c": 8},
+    "dense_block": {"a": 12, "b": 8},
     "flatten": {"a": 12, "hidden": 16},
     "depthwise": {"a": 8, "b": 12},
     "residual": {"a": 12, "b": 16, "c": 12},

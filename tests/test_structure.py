@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ns_tf import architectures, budgets, gates, rules, structure
+from ns_tf.architectures.from_model import from_model
 from ns_tf.base import Architecture, InputError
 
 layers = keras.layers
@@ -63,6 +64,30 @@ def test_costs_are_those_of_what_is_built_where_all_widths_agree(name):
     assert budgets.get("macs").cost(found)(widths) == macs_by_hand(model)
     entries = sum(int(np.prod(weight.shape)) for weight in model.weights)
     assert budgets.get("weight_bytes").cost(found)(widths) == 4 * entries
+
+
+def test_kernels_are_counted_where_they_are_applied():
+    """Of layers and models too that no width reaches into."""
+    inner = keras.Sequential(
+        [
+            keras.Input((None, None, 5)),
+            keras.layers.Conv2D(13, 3, strides=2, padding="same"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(4),
+        ]
+    )
+    image = keras.Input((12, 14, 3))
+    x = keras.layers.Conv2D(7, 3, padding="same", name="free")(image)
+    x = keras.layers.Conv2D(6, 3, strides=2, padding="same")(keras.ops.relu(x))
+    x = keras.layers.SeparableConv2D(11, 3, strides=2, padding="same")(x)
+    x = keras.layers.Conv2DTranspose(5, 3, strides=2, padding="same")(x)
+    found = structure.analyse(from_model(keras.Model(image, inner(x))), (12, 14, 3), 4)
+    for width in (7, 19):
+        expected = 12 * 14 * 27 * width + 6 * 7 * 9 * width * 6
+        expected += 3 * 4 * (9 * 6 + 6 * 11)  # Depthwise, then pointwise.
+        expected += 3 * 4 * 9 * 11 * 5  # Every pixel that comes in meets the kernel.
+        expected += 3 * 4 * 9 * 5 * 13 + 13 * 4
+        assert budgets.get("macs").cost(found)(np.array([width])) == expected
 
 
 def test_vgg11_has_the_known_multiply_adds():

@@ -11,7 +11,7 @@ layers = keras.layers
 
 HANDMADE = (
     *("chain", "no_norm", "norm_last", "concat", "flatten", "depthwise", "residual"),
-    *("excite", "shared", "operators"),
+    *("excite", "shared", "operators", "dense_block"),
 )
 # Architecture, image size. Widths are drawn from two numbers, so that many shortcuts
 # are identities between layers that will come apart.

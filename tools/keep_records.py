@@ -65,13 +65,13 @@ def _without(source: Path) -> set[Path]:
 
     A network that others are still to start from is not, either: it has to be there.
     """
-    from ns_tf import cells, trainings
+    from ns_tf import cells, jobs
 
     trained = [*source.glob("cells/*"), *source.glob("train/*")]
-    open_ = {path for path in trained if not trainings.ended(path)}
+    open_ = {path for path in trained if not jobs.ended(path)}
     for cell in cells.read_kept(source).cells.values():
         folder = source / "cells" / cell.name
-        if cell.trunk and not trainings.ended(folder):
+        if cell.trunk and not jobs.ended(folder):
             open_.add(source / "cells" / cell.trunk)
     searches = source.glob("searches/*")
     left = {folder / name for folder in (source, *searches) for name in LEFT}

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from ns_tf.base import Architecture, InputError
-from ns_tf.channels import NONE, ChannelGraph, functional, resized, trace
+from ns_tf.channels import NONE, ChannelGraph, resized, trace
+from ns_tf.keras_graph import functional
 
 PREFIX = "keras:"
 

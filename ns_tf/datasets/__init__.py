@@ -18,6 +18,7 @@ from ns_tf.pipeline import Dataset, check_whole
 
 DATASETS = registry.Registry("data set", "ns_tf.datasets")
 
+NAMELESS = "arrays"  # What a data set of arrays is called that was given no name.
 SAMPLE = 10_000  # Images that the mean and the deviation of the pixels are taken from.
 
 # Keeps what is held out apart from the draws of every epoch, which have [seed, epoch].

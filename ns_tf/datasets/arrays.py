@@ -26,7 +26,7 @@ def from_arrays(
     validation: Pair | None = None,
     classes: int | None = None,
     class_names: Sequence[str] | None = None,
-    name: str = "arrays",
+    name: str = datasets.NAMELESS,
     image_size: int | None = None,
     pad: int = 0,
     flip: bool = False,

@@ -1,0 +1,218 @@
+"""A network that is trained in a folder of its own, and what the folder then holds."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ns_tf import (
+    configs,
+    flagset,
+    pipeline,
+    python_inputs,
+    records,
+    run_folders,
+    runs,
+    scalars,
+    structure,
+    training,
+)
+from ns_tf.base import InputError, RunError, Widths
+from ns_tf.budgets import exact_costs
+from ns_tf.execution import Execution
+from ns_tf.progress import Quiet
+
+RESULT = "result.json"
+FAILURE = "failure.json"
+WIDTHS = "widths.json"
+MODEL = "model.keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One network that is to be trained, in a folder of its own."""
+
+    folder: Path
+    structure: structure.Structure
+    widths: Widths
+    dataset: pipeline.Dataset
+    train: configs.TrainConfig
+    runtime: configs.RuntimeConfig
+    execution: Execution
+    configs: tuple  # Kept as the folder's flags; other flags are refused.
+    start: Callable[[], keras.Model] | None = None  # Not with fresh weights, but so.
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What the network costs, by budget."""
+        return costs(self.structure, self.widths)
+
+    def check(self) -> None:
+        """Refuses what cannot be trained, before anything is written.
+
+        Raises:
+            InputError: the network, or the batch, does not fit.
+        """
+        self.execution.check(lambda: self.structure.build(self.widths))
+        pipeline.steps_per_epoch(self.dataset, self.train.batch)
+
+    def check_folder(self) -> None:
+        """Refuses a folder that holds another training.
+
+        Raises:
+            InputError: it does: by its flags, or by the widths that a search gave.
+        """
+        run_folders.is_new(self.folder, **self._flags)
+        kept = kept_widths(self.folder)
+        if kept not in (None, self.widths):
+            raise InputError(
+                f"{self.folder} trains the widths {','.join(map(str, kept))}, and by "
+                f"the search they are {','.join(map(str, self.widths))} now. Give "
+                "--name for another folder, or the --iteration that it was begun with."
+            )
+
+    @property
+    def _flags(self) -> dict[str, Any]:
+        """This training's flags, and how they compare with those of a folder."""
+        return {
+            "flagfile_text": flagset.as_flagfile(self.configs),
+            "compare": flagset.comparison(*(type(config) for config in self.configs)),
+            "what": "training",
+        }
+
+    def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
+        """Trains, or goes on; what `result.json` holds."""
+        with run_folders.open_run(self.folder, **self._flags) as run:
+            self.check_folder()
+            if (run / RESULT).exists():
+                return read_result(self.folder)
+            kept = {"version": 1, "widths": self.widths}
+            records.write_json(run / WIDTHS, kept)
+            checkpoint = runs.Checkpoint(
+                run / "checkpoint.npz",
+                seconds=self.runtime.checkpoint_seconds,
+                stop=stop,
+            )
+            trained = training.train(
+                self.start or (lambda: self.structure.build(self.widths)),
+                self.dataset,
+                self.train,
+                seed=self.runtime.seed,
+                execution=self.execution,
+                progress=scalars.logged(progress, run / "logs"),
+                checkpoint=checkpoint,
+                label=self.folder.name,
+            )
+            result = self._write(run, trained)
+            checkpoint.remove()
+        return result
+
+    def _write(self, run, trained: training.TrainResult) -> dict[str, Any]:
+        """History, model and result; the result last, which says that it is done."""
+        rows = [dataclasses.astuple(epoch) for epoch in trained.history]
+        header = [field.name for field in dataclasses.fields(training.Epoch)]
+        records.write_csv(run / "history.csv", header, rows)
+        best = trained.history[trained.best_epoch - 1]
+        python_inputs.save_model(trained.model, run / MODEL)
+        result = {
+            "version": 1,
+            "architecture": self.structure.architecture.name,
+            "dataset": self.dataset.name,
+            "widths": list(self.widths),
+            **self.facts,
+            "seed": self.runtime.seed,
+            "epochs": self.train.epochs,
+            "best_epoch": trained.best_epoch,
+            "validation_accuracy": best.validation_accuracy,
+            "test_accuracy": trained.test_accuracy,
+            "test_loss": trained.test_loss,
+            "best_test_accuracy": trained.best_test_accuracy,
+            "seconds": round(trained.seconds, 3),
+        }
+        records.write_json(run / RESULT, result)
+        return result
+
+
+def scratch(
+    folder: Path,
+    found: structure.Structure,
+    widths: Widths,
+    dataset: pipeline.Dataset,
+    task: configs.TaskConfig,
+    train: configs.TrainConfig,
+    runtime: configs.RuntimeConfig,
+    execution: Execution,
+    start: Callable[[], keras.Model] | None = None,
+) -> Job:
+    """The job of training a network of these widths.
+
+    Args:
+        folder: Where it is kept.
+        found: The architecture, of `dataset`'s images and classes.
+        widths: Filters of every layer.
+        dataset: From the task.
+        task: Architecture and data set, complete; kept as flags, like what follows.
+        train: The recipe.
+        runtime: Seed, devices, precision.
+        execution: Made of `runtime`.
+        start: Makes the network, if it does not start with fresh weights.
+    """
+    named = {"architecture": found.architecture.name, "widths": tuple(widths)}
+    network = configs.NetworkConfig(**{**dataclasses.asdict(task), **named})
+    kept = (network, train, runtime)
+    return Job(folder, found, widths, dataset, train, runtime, execution, kept, start)
+
+
+def ended(folder: Path) -> bool:
+    """Whether a training needs no more work: it is done, or it failed."""
+    return any((folder / name).exists() for name in (RESULT, FAILURE))
+
+
+def write_failure(folder: Path, error: RunError) -> None:
+    """Keeps why a training failed: tried again it would fail again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records.write_json(folder / FAILURE, {"version": 1, "error": str(error)})
+
+
+def read_failure(folder: Path) -> str | None:
+    """Why a training failed; None if it did not.
+
+    Raises:
+        InputError: what is kept of it is damaged.
+    """
+    path = folder / FAILURE
+    if not path.exists():
+        return None
+    with records.readable(path, "failure"):
+        return records.read_json(path, what="failure", version=1)["error"]
+
+
+def costs(found: structure.Structure, widths: Widths) -> dict[str, int]:
+    """What the network of these widths costs, by exact budget."""
+    return {n: int(c(np.array(widths))) for n, c in exact_costs(found).items()}
+
+
+def read_result(folder: str | Path) -> dict[str, Any]:
+    """What a finished training wrote.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    return records.read_json(Path(folder) / RESULT, what="result", version=1)
+
+
+def kept_widths(folder: Path) -> Widths | None:
+    """The widths of the network that a folder trains; None if it trains none yet.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    for name in (WIDTHS, RESULT):  # Older folders have them in the result alone.
+        if (folder / name).exists():
+            with records.readable(folder / name, "training"):
+                kept = records.read_json(folder / name, what="training", version=1)
+                return tuple(int(width) for width in kept["widths"])
+    return None
