@@ -88,8 +88,8 @@ def trace(
         InputError: if the model has no graph (a subclassed model).
     """
     walk = _Walk(keras_graph.functional(model), reference)
-    for name, inputs, output in keras_graph.ordered(walk.nodes):
-        walk.visit(name, inputs, output)
+    for name, inputs, outputs in keras_graph.ordered(walk.nodes):
+        walk.visit(name, inputs, outputs)
     if not free:
         for output in walk.outputs:
             walk.freeze(walk.channels[output], "it is the model's output")
@@ -163,8 +163,8 @@ class _Walk:
 
     # The walk.
 
-    def visit(self, name: str, inputs: list[tuple], output: Tensor) -> None:
-        operation = self.operations[name]
+    def visit(self, name: str, inputs: list[tuple], outputs: tuple[Tensor, ...]):
+        operation, (output, *others) = self.operations[name], outputs
         tensors = tuple(tensor for tensor, _ in inputs)
         if not tensors:  # An input of the model.
             shape = tuple(operation.batch_shape)
@@ -187,11 +187,14 @@ class _Walk:
         for weight, axes in effect.axes.items():
             self.axes[name, weight] = axes
         self.calls.append(Call(name, effect.kind, tensors, output, effect.crossing))
+        for other in others:  # No rule is of an operation with several outputs.
+            self.channels[other] = np.full(self._shape(other, operation)[-1] or 0, NONE)
 
     def _shape(self, output: Tensor, operation) -> tuple:
         """The output's shape, even where nothing but the model's end reads it."""
         if output not in self.shapes:
-            self.shapes[output] = tuple(operation.output.shape)
+            tensors = keras.tree.flatten(operation.output)
+            self.shapes[output] = tuple(tensors[output[2]].shape)
         return self.shapes[output]
 
     def _maker(self, channel: int) -> str | None:

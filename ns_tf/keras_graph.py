@@ -34,13 +34,22 @@ def functional(model: keras.Model) -> keras.Model:
 
 
 def nodes(config: dict):
-    """(operation, [(input tensor, shape)], output tensor) of every call."""
-    for layer in config["layers"]:
-        if not layer["inbound_nodes"]:
-            yield layer["name"], [], (layer["name"], 0, 0)
-        for number, node in enumerate(layer["inbound_nodes"]):
-            inputs = list(_keras_tensors(node))
-            yield layer["name"], inputs, (layer["name"], number, 0)
+    """(operation, [(input tensor, shape)], output tensors) of every call.
+
+    Of several outputs the first, and those that something reads.
+    """
+    inputs = {
+        (layer["name"], number): list(_keras_tensors(node))
+        for layer in config["layers"]
+        for number, node in enumerate(layer["inbound_nodes"] or [[]])
+    }
+    read = {tensor for tensors in inputs.values() for tensor, _ in tensors}
+    read |= set(tensors_in(config["output_layers"]))
+    outputs = {call: {(*call, 0)} for call in inputs}
+    for tensor in read:
+        outputs[tensor[:2]].add(tensor)
+    for call, tensors in inputs.items():
+        yield call[0], tensors, tuple(sorted(outputs[call]))
 
 
 def _keras_tensors(value):
@@ -73,6 +82,6 @@ def ordered(nodes: list) -> list:
         if not ready:
             raise InputError(f"The model's graph has a loop at {waiting[0][0]!r}.")
         order += ready
-        done |= {node[2] for node in ready}
-        waiting = [node for node in waiting if node[2] not in done]
+        done |= {tensor for node in ready for tensor in node[2]}
+        waiting = [node for node in waiting if node[2][0] not in done]
     return order

@@ -117,7 +117,7 @@ def analyse(
         reference=reference,
         sizes=sizes,
         primary=primary,
-        names=tuple(_name(model, reference.groups[g], present) for g in primary),
+        names=_names(model, [reference.groups[g] for g in primary], present),
         weights=tuple(_weights(model, reference, sizes, vanishing, layers)),
     )
     _verify(found, build)
@@ -137,10 +137,10 @@ def _primes(count: int) -> list[int]:
 
 def _sizes(one: ChannelGraph, widths, other: ChannelGraph, others) -> dict:
     """Group -> (width, factor) for every group whose size follows a width."""
-    by_maker = {group.name: group.size for group in other.groups}
+    by_makers = {group.makers: group.size for group in other.groups}
     sizes = {}
     for number, group in enumerate(one.groups):
-        pair = group.size, by_maker.get(group.name)
+        pair = group.size, by_makers.get(group.makers)
         for width, (a, b) in enumerate(zip(widths, others, strict=True)):
             factor = group.size // a
             if factor and pair == (factor * a, factor * b):
@@ -167,12 +167,19 @@ def _primary(architecture: Architecture, graph: ChannelGraph, sizes) -> tuple[in
     return tuple(primary[width] for width in range(len(architecture.widths)))
 
 
-def _name(model: keras.Model, group, present: set[str]) -> str:
-    """The maker that most of a filter's weights are in, of those that never vanish."""
-    makers = [maker for maker in group.makers if maker in present] or group.makers
-    return max(
-        makers, key=lambda name: int(np.prod(model.get_layer(name).kernel.shape))
-    )
+def _names(model: keras.Model, groups, present: set[str]) -> tuple[str, ...]:
+    """Of every group the maker that most of a filter's weights are in.
+
+    Of those that never vanish, and that make filters of no other group, as a layer
+    that is added to a concatenation does.
+    """
+    count = collections.Counter(maker for group in groups for maker in group.makers)
+
+    def weight(name: str) -> tuple:
+        kernel = model.get_layer(name).kernel
+        return name in present, count[name] == 1, int(np.prod(kernel.shape))
+
+    return tuple(max(group.makers, key=weight) for group in groups)
 
 
 def _vanishing(graph: ChannelGraph, sizes, present: set[str]) -> dict[str, tuple]:

@@ -346,6 +346,30 @@ def test_a_reference_knows_a_layer_that_is_added_to_two():
     assert groups(known) == groups(alone)
 
 
+@pytest.mark.parametrize("used", [(0, 1), (1,), (0,)])
+def test_operations_of_several_outputs_are_as_any_without_a_rule(used):
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(14, 3, padding="same", name="a")(image)
+    halves = keras.ops.split(x, 2, axis=-1)
+    x = layers.Concatenate(name="concat")([halves[i] for i in used] + [image])
+    x = layers.Conv2D(11, 3, name="b")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    frozen = {group.name: group.frozen for group in graph.groups}
+    assert "Split" in frozen["a"] and frozen["b"] is None
+    assert len(graph.axes["b", "kernel"][2]) == 7 * len(used) + 3
+
+
+def test_a_model_of_two_outputs_within_a_model_is_followed_to_the_one_that_is_read():
+    inner = keras.Input((6, 7, 3))
+    both = [layers.Conv2D(n, 1)(inner) for n in (5, 13)]
+    image = keras.Input((6, 7, 3), name="image")
+    _, x = keras.Model(inner, both)(image)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(11, 3, name="b")(x))
+    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    assert len(graph.axes["b", "kernel"][2]) == 13
+
+
 def test_a_reference_changes_nothing_where_widths_differ():
     found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
     model = structure.shapes_only(found.build, range(3, 20))

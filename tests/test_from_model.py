@@ -99,6 +99,33 @@ def test_costs_are_those_of_what_is_built():
     )
 
 
+@pytest.mark.parametrize("first", ["bypass", "branches"])
+def test_a_layer_that_is_added_to_a_concatenation_belongs_to_two_widths(first):
+    """SqueezeNet's complex bypass: its filters are those of one branch or the other."""
+    image = keras.Input((8, 8, 3))
+
+    def branches():
+        s = layers.Conv2D(7, 1, name="squeeze")(image)
+        sides = [
+            layers.Conv2D(11, 1, name="one")(s),
+            layers.Conv2D(13, 3, padding="same", name="three")(s),
+        ]
+        return layers.Concatenate(name="concat")(sides)
+
+    def bypass():
+        return layers.Conv2D(24, 5, padding="same", name="bypass")(image)
+
+    order = (bypass, branches) if first == "bypass" else (branches, bypass)
+    x = layers.ReLU(name="relu")(layers.Add(name="add")([make() for make in order]))
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    found = structure.analyse(from_model(model), (8, 8, 3), 5)
+    assert set(found.names) == {"squeeze", "one", "three"}
+    sizes = dict(zip(("squeeze", "one", "three"), (17, 19, 23), strict=True))
+    built = found.build([sizes[name] for name in found.names])
+    assert filters(built) == {**sizes, "bypass": 19 + 23}
+
+
 def test_a_sequential_model_is_an_architecture():
     model = keras.Sequential(
         [
