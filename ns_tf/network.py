@@ -53,7 +53,7 @@ class PrunableNetwork:
             self.scores = tf.Variable(zeros, trainable=False, name="scores")
             self.open = tf.Variable(zeros + 1, trainable=False, name="open")
         self.loss_scale = execution.loss_scale(seed)
-        self._build(thinning.values(seed))
+        self._build(thinning.values(seed), draws=thinning.draws(seed))
 
     # Training.
 
@@ -126,7 +126,7 @@ class PrunableNetwork:
                 for key, value in values.items()
             }
 
-        self._build(thinner(arrays), thinner(slots))
+        self._build(thinner(arrays), thinner(slots), thinning.draws(self.model))
 
     def _remaining(self, axes, was):
         """The axes as they were present, as `thinning.take` needs them."""
@@ -141,7 +141,7 @@ class PrunableNetwork:
             layer in self.gates.norms and weight in ("gamma", "beta")
         )
 
-    def _build(self, arrays: Mapping, slots: Mapping | None = None) -> None:
+    def _build(self, arrays: Mapping, slots=None, draws: Mapping | None = None) -> None:
         """Makes the model of the channels present, its optimizer and its step."""
         with self.execution.strategy.scope():
             self.model, extra = thinning.rebuild(
@@ -152,6 +152,7 @@ class PrunableNetwork:
         self.axes = {**self.graph.axes, **extra}
         self._trainable = thinning.trainable_keys(self.model)
         thinning.assign(self.model, {**self._new_arrays(extra), **arrays})
+        thinning.assign_draws(self.model, draws or {})
         if slots:
             for key, slot in zip(self._trainable, self.sgd.slots, strict=True):
                 slot.assign(slots[key])
@@ -196,7 +197,9 @@ class PrunableNetwork:
         own["scores"] = self.scores.numpy()
         if self.loss_scale:
             own["loss_scale"] = self.loss_scale.state()
-        return {**own, **weights, **slots}
+        draws = thinning.draws(self.model)
+        drawn = {f"draw/{a}/{b}": value for (a, b), value in draws.items()}
+        return {**own, **weights, **slots, **drawn}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continues from what `state` returned."""
@@ -205,12 +208,12 @@ class PrunableNetwork:
         self.scores.assign(state["scores"])
         if self.loss_scale:
             self.loss_scale.restore(state["loss_scale"])
-        kinds = {"weight": {}, "slot": {}}
+        kinds = {"weight": {}, "slot": {}, "draw": {}}
         for name, value in state.items():
             if "/" in name:
                 kind, layer, weight = name.split("/")
                 kinds[kind][layer, weight] = value
-        self._build(kinds["weight"], kinds["slot"])
+        self._build(kinds["weight"], kinds["slot"], kinds["draw"])
 
 
 class _Probe:

@@ -52,6 +52,30 @@ def assign(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
         weight.assign(arrays[key])
 
 
+def draws(model: keras.Model) -> dict[Key, np.ndarray]:
+    """How far the layers that draw random numbers, as dropout does, have come.
+
+    Keras counts these states among a layer's variables and not among its weights.
+    """
+    return {key: np.array(state) for key, state in _draws(model).items()}
+
+
+def assign_draws(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
+    """Lets these layers go on from there; what is not among the arrays starts anew."""
+    for key, state in _draws(model).items():
+        if key in arrays:
+            state.assign(arrays[key])
+
+
+def _draws(model: keras.Model) -> dict[Key, keras.Variable]:
+    found = {}
+    for layer in model.layers:
+        own = {id(weight) for weight in layer.weights}
+        others = [state for state in layer.variables if id(state) not in own]
+        found |= {(layer.name, str(i)): state for i, state in enumerate(others)}
+    return found
+
+
 def take(array: np.ndarray, axes, keep: np.ndarray) -> np.ndarray:
     """The part of a weight that belongs to channels that stay.
 

@@ -234,7 +234,11 @@ class _Training:
         }
         if self.loss_scale:
             arrays["loss_scale"] = self.loss_scale.state()
-        for kind, values in (("now", self.trained.values()), ("best", self.best)):
+        for kind, values in (
+            ("now", self.trained.values()),
+            ("best", self.best),
+            ("draw", thinning.draws(self.trained.model)),
+        ):
             arrays |= {f"{kind}/{a}/{b}": value for (a, b), value in values.items()}
         facts = {
             "steps": self.steps,
@@ -246,7 +250,7 @@ class _Training:
 
     def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping) -> None:
         """Continues from what `state` returned."""
-        kinds: dict[str, dict] = {"now": {}, "best": {}}
+        kinds: dict[str, dict] = {"now": {}, "best": {}, "draw": {}}
         slots = self.trained.pairs(self.sgd.slots)
         arrays = dict(arrays)
         if self.loss_scale:
@@ -259,6 +263,7 @@ class _Training:
             else:
                 kinds[kind][tuple(key)] = value
         self.trained.assign(kinds["now"])
+        thinning.assign_draws(self.trained.model, kinds["draw"])
         self.best = kinds["best"]
         self.steps = facts["steps"]
         self.losses.start(facts["loss"])

@@ -85,7 +85,10 @@ def killed_at(k):
 
 
 def residual(widths, *, input_shape, classes):
-    """Three convolutions, and a projection wherever two of the widths differ."""
+    """Three convolutions, and a projection wherever two of the widths differ.
+
+    Dropout draws random numbers, which have to go on where they were.
+    """
     x = image = keras.Input(input_shape, name="image")
     for i, width in enumerate(widths, 1):
         before = x
@@ -97,6 +100,7 @@ def residual(widths, *, input_shape, classes):
             x = keras.layers.Add(name="add3")([x, before])
         x = keras.layers.ReLU(name=f"relu{i}")(x)
     x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    x = keras.layers.Dropout(0.1, name="dropout")(x)
     return keras.Model(image, blocks.dense(x, classes, name="logits"))
 
 
