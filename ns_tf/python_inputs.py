@@ -132,8 +132,13 @@ def _fingerprint(*arrays: Any) -> str:
 def _model_fingerprint(model: keras.Model) -> str:
     """The same of a model's settings; names and the weights' values do not count."""
     config = _nameless(functional(model).get_config(), {})
-    text = json.dumps(config, sort_keys=True, default=repr)
+    text = json.dumps(config, sort_keys=True, default=_kind)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _kind(value: Any) -> str:
+    """For what JSON has no word for; `repr` may hold an address."""
+    return type(value).__name__
 
 
 def _nameless(value: Any, number: dict[str, int]) -> Any:
