@@ -249,13 +249,14 @@ class Comparison:
             if cell.trunk is None or self.done(cell):
                 continue
             trunk = self.cell_folder(asked[cell.trunk])
-            if (trunk / jobs.RESULT).exists():
-                if not (trunk / jobs.MODEL).exists():
-                    raise InputError(
-                        f"{cell.name} starts from the network that {trunk} had, and "
-                        f"there is no {jobs.MODEL} in it. Delete {trunk}: it is "
-                        "trained again."
-                    )
+            trained, kept = (
+                (trunk / name).exists() for name in (jobs.RESULT, jobs.MODEL)
+            )
+            if trained and not kept:
+                raise InputError(
+                    f"{cell.name} starts from the network that {trunk} had, and there "
+                    f"is no {jobs.MODEL} in it. Delete {trunk}: it is trained again."
+                )
 
     def _check_pending(self, entry, source: str, run: api.SearchRun) -> None:
         """What can be told of a method before its search is done."""

@@ -66,6 +66,9 @@ class Job:
             InputError: it does: by its flags, or by the widths that a search gave.
         """
         run_folders.is_new(self.folder, **self._flags)
+        self._check_widths()
+
+    def _check_widths(self) -> None:
         kept = kept_widths(self.folder)
         if kept not in (None, self.widths):
             raise InputError(
@@ -86,7 +89,7 @@ class Job:
     def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
         """Trains, or goes on; what `result.json` holds."""
         with run_folders.open_run(self.folder, **self._flags) as run:
-            self.check_folder()
+            self._check_widths()
             if (run / RESULT).exists():
                 return read_result(self.folder)
             kept = {"version": 1, "widths": self.widths}

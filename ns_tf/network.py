@@ -51,7 +51,9 @@ class PrunableNetwork:
             # [n]: sums over the steps since the last event.
             zeros = tf.zeros(size, keras.config.floatx())
             self.scores = tf.Variable(zeros, trainable=False, name="scores")
-            self.open = tf.Variable(zeros + 1, trainable=False, name="open")
+            # [n + 1]: the last is NONE, as an image's channels in a concatenation are.
+            ones = tf.ones(size + 1, keras.config.floatx())
+            self.open = tf.Variable(ones, trainable=False, name="open")
         self.loss_scale = execution.loss_scale(seed)
         self._build(thinning.values(seed), draws=thinning.draws(seed))
 
@@ -91,7 +93,7 @@ class PrunableNetwork:
     def close(self, channels: np.ndarray) -> None:
         """Removes channels; the network computes as if they were not there."""
         self.alive[channels] = False
-        self.open.assign(self.alive.astype(keras.config.floatx()))
+        self._tell_open()
         slots = dict(zip(self._trainable, self.sgd.slots, strict=True))
         for key, variable in thinning.weights(self.model).items():
             if self._is_gate(key):
@@ -102,6 +104,10 @@ class PrunableNetwork:
                 variable.assign(np.array(variable) * stay)
                 if key in slots:
                     slots[key].assign(slots[key].numpy() * stay)
+
+    def _tell_open(self) -> None:
+        open_ = np.append(self.alive, True)
+        self.open.assign(open_.astype(keras.config.floatx()))
 
     def fast(self) -> np.ndarray:
         """[n] bool: what a rebuild had best keep.
@@ -204,7 +210,7 @@ class PrunableNetwork:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continues from what `state` returned."""
         self.alive, self.present = state["alive"].copy(), state["present"].copy()
-        self.open.assign(self.alive.astype(keras.config.floatx()))
+        self._tell_open()
         self.scores.assign(state["scores"])
         if self.loss_scale:
             self.loss_scale.restore(state["loss_scale"])
@@ -255,13 +261,9 @@ class _Probe:
         network, own = self.network, list(own)
         parts = []
         for gamma, beta, i, j, channels in self.norms:
+            channels = np.where(channels == NONE, len(network.alive), channels)
             parts.append(gamma.value * own[i] + beta.value * own[j])
-            # An image's channels in a concatenation, which nothing follows, stay open.
-            still_open = tf.where(
-                channels == NONE,
-                tf.ones((), network.open.dtype),
-                tf.gather(network.open, np.maximum(channels, 0)),
-            )
+            still_open = tf.gather(network.open, channels)
             own[i], own[j] = own[i] * still_open, own[j] * still_open
         parts += [g.value * d for g, d in zip(self.watch, others, strict=True)]
         if self.reads_gradient:
