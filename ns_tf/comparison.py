@@ -159,11 +159,12 @@ class Comparison:
             cells_folder = self.folder / "cells"
             if cell.trunk and jobs.read_failure(cells_folder / cell.trunk):
                 raise RunError(f"{cell.trunk}, which it starts from, failed.")
-            self._job(cell).go(progress=progress, stop=stop)
+            self.job(cell).go(progress=progress, stop=stop)
         except RunError as error:
             jobs.write_failure(self.cell_folder(cell), error)
 
-    def _job(self, cell: Cell) -> jobs.Job:
+    def job(self, cell: Cell) -> jobs.Job:
+        """The training of a cell."""
         found = self._structure(cell.architecture)
         train = dataclasses.replace(
             self.train, test_every_epoch=cell.kind != cells.TRUNK
@@ -233,7 +234,7 @@ class Comparison:
             raise InputError(f"No method can do any budget: {reasons}. Give others.")
         distinct = {(c.architecture, c.widths): c for c in plan.asked.values()}
         for cell in distinct.values():
-            self._job(cell).check()
+            self.job(cell).check()
         self._check_trunks(plan.asked)
         return plan
 
@@ -267,6 +268,6 @@ class Comparison:
                 f"{run.config.iterations} iterations. Name one of them."
             )
         default = self.architecture.widths
-        self._job(
+        self.job(
             Cell("", "", "", 0, self.architecture.name, default, cells.SCRATCH)
         ).check()

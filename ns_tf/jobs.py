@@ -1,7 +1,7 @@
 """A network that is trained in a folder of its own, and what the folder then holds."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ RESULT = "result.json"
 FAILURE = "failure.json"
 WIDTHS = "widths.json"
 MODEL = "model.keras"
+ELSEWHERE = "elsewhere"  # In a result: what trained the network in place of `Job`.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +116,28 @@ class Job:
 
     def _write(self, run, trained: training.TrainResult) -> dict[str, Any]:
         """History, model and result; the result last, which says that it is done."""
-        rows = [dataclasses.astuple(epoch) for epoch in trained.history]
-        header = [field.name for field in dataclasses.fields(training.Epoch)]
-        records.write_csv(run / "history.csv", header, rows)
-        best = trained.history[trained.best_epoch - 1]
+        write_history(run, trained.history)
         python_inputs.save_model(trained.model, run / MODEL)
-        result = {
+        result = self.result(
+            trained.history,
+            test_accuracy=trained.test_accuracy,
+            test_loss=trained.test_loss,
+            seconds=trained.seconds,
+        )
+        records.write_json(run / RESULT, result)
+        return result
+
+    def result(
+        self,
+        history: Sequence[training.Epoch],
+        *,
+        test_accuracy: float,
+        test_loss: float,
+        seconds: float,
+    ) -> dict[str, Any]:
+        """What `result.json` holds of a training that went so."""
+        best = training.best_of(history)
+        return {
             "version": 1,
             "architecture": self.structure.architecture.name,
             "dataset": self.dataset.name,
@@ -128,15 +145,13 @@ class Job:
             **self.facts,
             "seed": self.runtime.seed,
             "epochs": self.train.epochs,
-            "best_epoch": trained.best_epoch,
+            "best_epoch": best.epoch,
             "validation_accuracy": best.validation_accuracy,
-            "test_accuracy": trained.test_accuracy,
-            "test_loss": trained.test_loss,
-            "best_test_accuracy": trained.best_test_accuracy,
-            "seconds": round(trained.seconds, 3),
+            "test_accuracy": test_accuracy,
+            "test_loss": test_loss,
+            "best_test_accuracy": training.best_test_accuracy(history),
+            "seconds": round(seconds, 3),
         }
-        records.write_json(run / RESULT, result)
-        return result
 
 
 def scratch(
@@ -167,6 +182,13 @@ def scratch(
     network = configs.NetworkConfig(**{**dataclasses.asdict(task), **named})
     kept = (network, train, runtime)
     return Job(folder, found, widths, dataset, train, runtime, execution, kept, start)
+
+
+def write_history(folder, history: Sequence[training.Epoch]) -> None:
+    """Writes history.csv, a row an epoch."""
+    rows = [dataclasses.astuple(epoch) for epoch in history]
+    header = [field.name for field in dataclasses.fields(training.Epoch)]
+    records.write_csv(folder / "history.csv", header, rows)
 
 
 def ended(folder: Path) -> bool:

@@ -60,7 +60,8 @@ def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             f"A law needs at least {min_rows} recorded pruning events; this trace has "
             f"{len(tau)}, from when every layer had lost a filter. Remove fewer "
-            "filters at once (--filters_per_event), or go on further (--stop_fraction)."
+            "filters at once (--filters_per_event), go on further (--stop_fraction) "
+            "or start with a wider network (--ratio)."
         )
     sound = np.isfinite(widths).all(axis=1) & (widths > 0).all(axis=1)
     sound &= np.isfinite(tau) & (tau > 0)

@@ -293,6 +293,7 @@ def _comparison(told: dict[str, Any]) -> str:
     body = f"<p>{html.escape(told['recipe'])} {html.escape(told['date'])}. Latency: "
     body += f"{html.escape(told['latency'])} {html.escape(told.get('missing', ''))}</p>"
     body += _table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
+    body += f"<p>{html.escape(verdicts.elsewhere(rows))}</p>"
     for axis in ("params", "latency_ms"):
         if any(getattr(row, axis) is None for row in rows):
             continue  # Not measured yet.
@@ -310,7 +311,11 @@ def _comparison(told: dict[str, Any]) -> str:
 def _made(kind: type, values: dict[str, Any]) -> Any:
     """The dataclass of these values; others are left."""
     return kind(
-        **{field.name: values[field.name] for field in dataclasses.fields(kind)}
+        **{
+            field.name: values[field.name]
+            for field in dataclasses.fields(kind)
+            if field.name in values
+        }
     )
 
 

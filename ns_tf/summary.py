@@ -118,7 +118,7 @@ def _groups(shown) -> dict[tuple[str, str], list[Cell]]:
 
 
 def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdicts.Row:
-    results, failures = [], []
+    results, failures, elsewhere = [], [], set()
     for cell in group:
         folder = work.cell_folder(cell)
         failure = jobs.read_failure(folder)
@@ -128,6 +128,9 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
         kept = jobs.read_result(folder)
         with records.readable(folder / jobs.RESULT, "result"):
             results.append([kept[name] for name in STATISTICS])
+            elsewhere |= (
+                {str(kept[jobs.ELSEWHERE])} if jobs.ELSEWHERE in kept else set()
+            )
     accuracies, best, seconds = zip(*results, strict=True) if results else ((), (), ())
     costs = work.costs(group[0])
     median, p95 = times.get(_network(group[0]), (None, None))
@@ -143,6 +146,7 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
         failures=tuple(failures),
         latency_ms=median,
         latency_p95_ms=p95,
+        elsewhere=tuple(sorted(elsewhere)),
     )
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -40,11 +40,16 @@ class TrainResult:
     test_loss: float
     seconds: float  # Wall time of the training, evaluation included.
 
-    @property
-    def best_test_accuracy(self) -> float | None:
-        """The paper's statistic, the best epoch on test images, if all were tested."""
-        tested = [epoch.test_accuracy for epoch in self.history]
-        return None if None in tested else max(tested)
+
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """The first epoch with the highest validation accuracy."""
+    return max(history, key=lambda epoch: epoch.validation_accuracy)
+
+
+def best_test_accuracy(history: Sequence[Epoch]) -> float | None:
+    """The paper's statistic, the best epoch on test images, if all were tested."""
+    tested = [epoch.test_accuracy for epoch in history]
+    return None if None in tested else max(tested)
 
 
 def train(
@@ -216,7 +221,7 @@ class _Training:
         self.trained.assign(self.best)
         loss, accuracy = self.evaluate(self.dataset, "test", self.config.batch)
         self._check("test", loss)
-        best = max(self.history, key=lambda epoch: epoch.validation_accuracy)
+        best = best_of(self.history)
         return TrainResult(
             self.model,
             tuple(self.history),

@@ -32,6 +32,7 @@ class Row:
     failures: tuple[str, ...] = ()  # Of the other seeds.
     latency_ms: float | None = None  # Median of a forward pass,
     latency_p95_ms: float | None = None  # and 95th percentile.
+    elsewhere: tuple[str, ...] = ()  # What trained it, if not ns_tf's own training.
 
     @property
     def accuracy(self) -> tuple[float, float]:
@@ -133,6 +134,7 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
+MARK = "†"  # Behind a method that was trained elsewhere.
 HEADER = (
     "method",
     "budget",
@@ -147,7 +149,7 @@ HEADER = (
 
 
 def markdown(
-    rows: Iterable[Row], found: Iterable[Difference], about: Mapping[str, str]
+    rows: Sequence[Row], found: Iterable[Difference], about: Mapping[str, str]
 ) -> str:
     """The table in the paper's form, the verdict below it."""
     lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
@@ -155,8 +157,8 @@ def markdown(
         lines += [about["missing"], ""]
     lines += [_line(HEADER), _line(["---"] * len(HEADER))]
     lines += [_line(cells(row)) for row in rows]
+    lines += ["", elsewhere(rows), ""] if elsewhere(rows) else [""]
     lines += [
-        "",
         "Accuracy: mean ± population standard deviation over the seeds, of the epoch "
         "that validation images chose. Best test epoch: the paper's statistic, chosen "
         "on the test images themselves; only for comparison with published figures. "
@@ -182,6 +184,14 @@ def markdown(
     return "\n".join(lines) + "\n"
 
 
+def elsewhere(rows: Iterable[Row]) -> str:
+    """What the mark behind methods means; nothing if no method has it."""
+    names = sorted({name for row in rows for name in row.elsewhere})
+    if not names:
+        return ""
+    return f"{MARK} Not trained by ns_tf.train but elsewhere: {'; '.join(names)}."
+
+
 def csv_rows(rows: Iterable[Row]) -> tuple[list[str], list[list[Any]]]:
     """Header and rows of the same table for programs; lists are joined by blanks."""
     tables = [row.to_json() for row in rows]
@@ -205,7 +215,7 @@ def cells(row: Row) -> list[str]:
         seeds += f" ({len(row.failures)} failed)"
     minutes = f"{np.median(row.seconds) / 60:.1f}" if row.seconds else "-"
     return [
-        row.method,
+        f"{row.method} {MARK}" if row.elsewhere else row.method,
         row.budget,
         f"{row.params:,}",
         f"{row.macs:,}",

@@ -1,0 +1,176 @@
+"""Cells that are trained elsewhere: packed, trained with JAX, taken back."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from verbs import ROOT, refused
+
+from ns_tf import datasets
+from ns_tf.base import InputError
+
+SEEDS = (0, 3)
+
+
+@pytest.fixture
+def jax_images(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import jax_images
+
+    return jax_images
+
+
+def colours(rng, sizes=(67, 13, 17), shape=(32, 32, 3)):
+    """A data set with three splits, as `arrays:` takes it."""
+    names = ("train", "validation", "test")
+    made = {}
+    for name, size in zip(names, sizes, strict=True):
+        made[f"x_{name}"] = rng.integers(0, 256, (size, *shape), dtype=np.uint8)
+        made[f"y_{name}"] = np.arange(size) % 3
+    return made
+
+
+@pytest.fixture
+def flags(tmp_path, rng):
+    """A comparison of one network from two seeds, on colours."""
+    path = tmp_path / "colours.npz"
+    np.savez(path, **colours(rng))
+    return (
+        f"--run_dir={tmp_path / 'runs'}",
+        "--architecture=vgg11",
+        f"--dataset=arrays:{path}",
+        "--methods=uniform",
+        "--budgets=ratio=0.05",
+        f"--seeds={','.join(map(str, SEEDS))}",
+        "--epochs=2",
+        "--batch=11",
+        "--rate=0.01",
+        "--latency_repeats=1",
+        "--latency_warmup=0",
+    )
+
+
+def tool(name, *flags, **environment):
+    """(exit code, output, errors) of a tool in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / name, *flags],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("bytes_of_part", [1, 10**9])
+def test_images_are_unpacked_as_they_were(
+    bytes_of_part, jax_images, monkeypatch, tmp_path, rng
+):
+    monkeypatch.setattr(jax_images, "PART_BYTES", bytes_of_part)
+    monkeypatch.setattr(jax_images, "ROWS", 1)
+    np.savez(tmp_path / "colours.npz", **colours(rng, (101, 53, 7), (5, 11, 3)))
+    dataset = datasets.load(f"arrays:{tmp_path / 'colours.npz'}")
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    paths = jax_images.write(dataset, folder)
+    assert (len(paths) > 1) == (bytes_of_part == 1)
+    told = json.loads(json.dumps(jax_images.facts(dataset)))
+    found = jax_images.read(folder, told)
+    for name in ("train", "validation", "test"):
+        one, other = getattr(found, name), getattr(dataset, name)
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+    assert found.image_shape == (5, 11, 3) and found.classes == 3
+    np.testing.assert_array_equal(found.mean, dataset.mean)
+    paths[-1].unlink()
+    with pytest.raises(InputError, match="lacks a part"):
+        jax_images.read(folder, told)
+
+
+def test_grey_images_are_refused(jax_images, tmp_path):
+    with pytest.raises(InputError, match="8-bit colours"):
+        jax_images.write(datasets.load("digits"), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def made_up(task, accuracies):
+    """What the other machine could have answered."""
+    history = [[e, 0.01, 1.5, 1.2, v, t] for e, (v, t) in enumerate(accuracies, 1)]
+    return {
+        cell["name"]: {
+            "history": history,
+            "test_losses": [0.7, 0.9],
+            "seconds": 120,
+            "together": 2,
+            "device": "Abacus 3",
+        }
+        for cell in task["cells"]
+    }
+
+
+def test_results_become_cells_of_the_comparison(flags, tmp_path, command):
+    code, _, err = tool("jax_cells.py", *flags, f"--carried={tmp_path / 'there'}")
+    assert code == 0, err
+    task = json.loads((tmp_path / "there" / "task.json").read_text())
+    assert [cell["seed"] for cell in task["cells"]] == list(SEEDS)
+    assert task["train"]["batch"] == 11
+    # The epoch that validation chooses is not the best on test images.
+    answer = made_up(task, [(0.8, 0.25), (0.4, 0.5)])
+    (tmp_path / "results.json").write_text(json.dumps(answer))
+    taking = (*flags, f"--results={tmp_path / 'results.json'}")
+    code, out, err = tool("jax_cells.py", *taking)
+    assert code == 0, err
+    assert "took 2 of 2 cells" in out
+    assert "took 0 of 2 cells" in tool("jax_cells.py", *taking)[1]
+    for name in answer:
+        folder = tmp_path / "runs" / "cells" / name
+        kept = json.loads((folder / "result.json").read_text())
+        assert (kept["best_epoch"], kept["test_accuracy"]) == (1, 0.25)
+        assert (kept["test_loss"], kept["best_test_accuracy"]) == (0.7, 0.5)
+        assert kept["seconds"] == 60
+        assert len((folder / "history.csv").read_text().splitlines()) == 3
+    code, out, err = command("compare", *flags)
+    assert code == 0, err
+    assert "2 done before" in out
+    assert "| uniform † |" in out
+    assert "† Not trained by ns_tf.train but elsewhere: Abacus 3, float32." in out
+    code, out, err = command("report", flags[0])
+    assert code == 0, err
+    assert "Abacus 3" in (tmp_path / "runs" / "report.html").read_text()
+
+
+def test_results_of_another_recipe_are_refused(flags, tmp_path):
+    code, _, err = tool("jax_cells.py", *flags, f"--carried={tmp_path / 'there'}")
+    assert code == 0, err
+    task = json.loads((tmp_path / "there" / "task.json").read_text())
+    (tmp_path / "results.json").write_text(json.dumps(made_up(task, [(0.8, 0.25)])))
+    taken = tool("jax_cells.py", *flags, f"--results={tmp_path / 'results.json'}")
+    refused(taken, "1 epochs", "the recipe 2")
+    assert not (tmp_path / "runs" / "cells").exists()
+    refused(tool("jax_cells.py", *flags), "--carried", "--results")
+
+
+def test_jax_trains_the_cells(flags, tmp_path):
+    pytest.importorskip("jax", reason="JAX is not installed; pip install jax")
+    there = tmp_path / "there"
+    code, _, err = tool("jax_cells.py", *flags, f"--carried={there}")
+    assert code == 0, err
+    found = {}
+    for how in ("matmul", "library"):
+        out = tmp_path / f"{how}.json"
+        asked = (f"--carried={there}", f"--out={out}", f"--convolutions={how}")
+        code, _, err = tool("jax_training.py", *asked, KERAS_BACKEND="jax")
+        assert code == 0, err
+        found[how] = json.loads(out.read_text())
+    assert len(found["matmul"]) == 2
+    for name, one in found["matmul"].items():
+        other = found["library"][name]
+        np.testing.assert_allclose(one["history"], other["history"], atol=1e-4)
+    losses = [np.array(one["history"])[:, 2] for one in found["matmul"].values()]
+    assert not np.allclose(*losses)  # Each seed has its own.
+    results = tmp_path / "matmul.json"
+    code, out, err = tool("jax_cells.py", *flags, f"--results={results}")
+    assert code == 0, err
+    assert "took 2 of 2 cells" in out

@@ -1,0 +1,124 @@
+"""Cells of a comparison for a machine that has JAX and no TensorFlow: there and back.
+
+python tools/jax_cells.py --flagfile=flags/table1_vgg11_cifar10.flags \\
+    --run_dir=runs/table1_jax --search=runs/vgg11 --data_dir=DIR --carried=.jax/vgg11
+
+lists the cells and packs them with the data; `tools/jax_training.py` trains them there;
+the same command with --results=FILE takes them into the comparison's folder. Then
+`python -m ns_tf.compare` with the same flags makes the tables, and says of these rows
+where they were trained. Networks do not come back, results and histories do.
+"""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import jax_images
+
+from ns_tf import cli, configs, records, run_folders
+from ns_tf.base import InputError
+from ns_tf.compare_config import CompareConfig
+from ns_tf.flagset import as_flagfile, option
+from ns_tf.progress import Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class CarryConfig:
+    """What travels."""
+
+    carried: str = option("", "Folder for what the other machine needs.")
+    results: str = option("", "What came back from there.")
+
+
+def main(
+    run: configs.RunConfig,
+    task: configs.TaskConfig,
+    compare: CompareConfig,
+    solver: configs.SolverConfig,
+    train: configs.TrainConfig,
+    execution: configs.ExecutionConfig,
+    carry: CarryConfig,
+) -> None:
+    """Packs cells, or takes their results."""
+    cli.quiet_tensorflow()
+    from ns_tf import cells, comparison
+
+    if bool(carry.carried) == bool(carry.results):
+        raise InputError("Give --carried=FOLDER to pack, or --results=FILE to take.")
+    given = (run.run_dir, task, compare, solver, train, execution)
+    with comparison.Comparison(*given) as work, cli.interruptible() as stop:
+        listed = work.prepare(progress=Progress, stop=stop)
+        for cell in listed.values():
+            if cell.kind != cells.SCRATCH:
+                raise InputError(f"{cell.method} is not trained from scratch.")
+        if carry.results:
+            _take(work, listed, Path(carry.results))
+        else:
+            _pack(work, listed, Path(carry.carried))
+
+
+def _pack(work, listed, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    left = [dataclasses.asdict(c) for c in listed.values() if not work.done(c)]
+    records.write_json(
+        folder / jax_images.TASK,
+        {
+            "version": 1,
+            "precision": work.execution_config.precision,
+            "train": dataclasses.asdict(work.train),
+            "dataset": jax_images.facts(work.dataset),
+            "cells": left,
+        },
+    )
+    paths = jax_images.write(work.dataset, folder)
+    size = sum(path.stat().st_size for path in paths)
+    print(f"{folder}: {len(left)} cells, {len(paths)} files of images, {size:,} bytes")
+
+
+def _take(work, listed, path: Path) -> None:
+    from ns_tf import jobs, training
+
+    found = records.read_json(path, what="results")
+    taken = 0
+    for name, told in found.items():
+        cell = listed.get(name)
+        if cell is None or work.done(cell):
+            continue
+        history = [training.Epoch(*row) for row in told["history"]]
+        if len(history) != work.train.epochs:
+            raise InputError(
+                f"{name} has {len(history)} epochs, the recipe {work.train.epochs}."
+            )
+        folder = work.cell_folder(cell)
+        folder.mkdir(parents=True, exist_ok=True)
+        losses = [epoch.validation_loss for epoch in history]
+        if not all(map(math.isfinite, losses)):
+            jobs.write_failure(folder, f"The loss is not finite ({told['device']}).")
+            continue
+        job = work.job(cell)
+        records.write_text(folder / run_folders.FLAGS_NAME, as_flagfile(job.configs))
+        jobs.write_history(folder, history)
+        best = training.best_of(history)
+        result = job.result(
+            history,
+            test_accuracy=best.test_accuracy,
+            test_loss=told["test_losses"][best.epoch - 1],
+            seconds=told["seconds"] / told["together"],
+        )
+        where = f"{told['device']}, {work.execution_config.precision}"
+        records.write_json(folder / jobs.RESULT, {**result, jobs.ELSEWHERE: where})
+        taken += 1
+    print(f"{work.folder}: took {taken} of {len(found)} cells")
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        configs.RunConfig,
+        configs.TaskConfig,
+        CompareConfig,
+        configs.SolverConfig,
+        configs.TrainConfig,
+        configs.ExecutionConfig,
+        CarryConfig,
+    )
