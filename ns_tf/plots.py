@@ -44,10 +44,10 @@ def growth(
             continue
         _draw_layer(panel, trace, law, layer)
         panel.set_ylim(limits[layer])
-        title = f"{_short(names[layer])}   $\\beta$ {law.beta[layer]:.2f}"
+        title = f"{_short(names[layer])}  $\\beta$ {law.beta[layer]:.2f}"
         if law.r2 is not None:
-            title += f"   $R^2$ {law.r2[layer]:.3f}"
-        panel.set_title(title, fontsize=8.5)
+            title += f"  $R^2$ {law.r2[layer]:.3f}"
+        panel.set_title(title, fontsize=8)
         # The panel below may be missing in the last row.
         panel.tick_params(labelbottom=layer + columns >= layers, labelsize=7.5)
     figure.supxlabel(r"$\tau$: trainable parameters", fontsize=10)
@@ -266,7 +266,7 @@ def _figure(width: float, height: float) -> Any:
 
 def _short(name: str) -> str:
     """The name, its middle left out if it is long."""
-    return name if len(name) <= 18 else f"{name[:8]}…{name[-9:]}"
+    return name if len(name) <= 16 else f"{name[:6]}…{name[-9:]}"
 
 
 def _times(octaves: float) -> str:
