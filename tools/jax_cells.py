@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jax_images
 
-from ns_tf import cli, configs, records, run_folders
+from ns_tf import cli, configs, pipeline, records, run_folders
 from ns_tf.base import InputError
 from ns_tf.compare_config import CompareConfig
 from ns_tf.flagset import as_flagfile, option
@@ -59,6 +59,7 @@ def main(
 
 def _pack(work, listed, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    dataset = pipeline.augmented(work.dataset, work.train.augmentation)
     left = [dataclasses.asdict(c) for c in listed.values() if not work.done(c)]
     records.write_json(
         folder / jax_images.TASK,
@@ -66,11 +67,11 @@ def _pack(work, listed, folder: Path) -> None:
             "version": 1,
             "precision": work.execution_config.precision,
             "train": dataclasses.asdict(work.train),
-            "dataset": jax_images.facts(work.dataset),
+            "dataset": jax_images.facts(dataset),
             "cells": left,
         },
     )
-    paths = jax_images.write(work.dataset, folder)
+    paths = jax_images.write(dataset, folder)
     size = sum(path.stat().st_size for path in paths)
     print(f"{folder}: {len(left)} cells, {len(paths)} files of images, {size:,} bytes")
 
