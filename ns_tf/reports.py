@@ -1,16 +1,14 @@
 """report.html: what a run folder holds, on one page that needs nothing else."""
 
-import base64
 import dataclasses
 import html
-import io
 import json
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ns_tf import plans, plots, records, runs, verdicts
+from ns_tf import markup, plans, plots, records, runs, verdicts
 from ns_tf.base import InputError
 
 PAGE = Path(__file__).parent / "page"
@@ -57,8 +55,10 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
     if searches:
         first = next(iter(searches.values()))
         title = f"{first.architecture} on {first.dataset}"
-        curves = _curves(_of_one_network(searches))
-        sections.append(_what_if(first, curves))
+        offered = _of_one_network(searches)
+        curves = _curves(offered)
+        others = [name for name in searches if name not in offered]
+        sections.append(_what_if(first, curves, others))
         for name, search in searches.items():
             sections += _search_sections(name, search)
         script = _script(first, curves)
@@ -177,11 +177,20 @@ def _ratio_target(search: runs.SearchRecord, ratio: float) -> float:
     return plans.with_ratio(search, {}, ratio)["params"]
 
 
-def _what_if(search: runs.SearchRecord, curves: Iterable[str]) -> str:
-    offered = "".join(map(_option, curves))
+def _what_if(
+    search: runs.SearchRecord, curves: Iterable[str], others: list[str]
+) -> str:
+    left = ""
+    if others:
+        named = html.escape(", ".join(others))
+        left = (
+            f"<p>Not here, as their networks have other costs: {named}. ns_tf.plan has "
+            "their widths.</p>"
+        )
+    offered = "".join(map(markup.option, curves))
     units = {name: cost.unit for name, cost in search.costs.items()}
     costs = "".join(
-        _option(name, f"{unit}, at most")
+        markup.option(name, f"{unit}, at most")
         for name, unit in sorted(units.items(), key=lambda pair: pair[0] != "params")
     )
     told = "".join(
@@ -218,11 +227,8 @@ def _what_if(search: runs.SearchRecord, curves: Iterable[str]) -> str:
 <th></th></tr></thead><tbody>{rows}</tbody></table></div>
 <p>--widths=<code id="list"></code></p>
 </div>
+{left}
 </section>"""
-
-
-def _option(value: str, text: str | None = None) -> str:
-    return f'<option value="{html.escape(value)}">{html.escape(text or value)}</option>'
 
 
 def _budgets(head: str, search: runs.SearchRecord) -> str:
@@ -246,7 +252,7 @@ def _budgets(head: str, search: runs.SearchRecord) -> str:
                 ]
             )
     header = ("budget", "method", "parameters", "MACs", "extrapolated, times", "widths")
-    return _section(f"{head}Budgets of the paper", _table(header, rows))
+    return markup.section(f"{head}Budgets of the paper", markup.table(header, rows))
 
 
 def _iterations(head: str, search: runs.SearchRecord) -> str:
@@ -257,11 +263,13 @@ def _iterations(head: str, search: runs.SearchRecord) -> str:
         [name, *map(str, widths)]
         for name, *widths in zip(search.names, *columns, strict=True)
     ]
-    picture = _picture(
+    picture = markup.picture(
         lambda file: plots.descent(columns[1:], search.names, file, format="svg"),
         "Widths by iteration",
     )
-    return _section(f"{head}Widths by iteration", _table(header, rows) + picture)
+    return markup.section(
+        f"{head}Widths by iteration", markup.table(header, rows) + picture
+    )
 
 
 def _laws(head: str, search: runs.SearchRecord, state) -> str:
@@ -277,12 +285,12 @@ def _laws(head: str, search: runs.SearchRecord, state) -> str:
         f"<p>{len(state.trace.tau)} networks recorded, from {low:,.0f} to {high:,.0f} "
         f"parameters, over {len(state.trace.history)} removals.</p>"
     )
-    picture = _picture(
+    picture = markup.picture(
         lambda file: plots.growth(state.trace, law, search.names, file, format="svg"),
         f"Widths over size, iteration {state.iteration}",
     )
-    table = _table(("layer", "alpha", "beta", "R²", "residual of ln"), rows)
-    return _section(
+    table = markup.table(("layer", "alpha", "beta", "R²", "residual of ln"), rows)
+    return markup.section(
         f"{head}Laws of iteration {state.iteration}", note + picture + table
     )
 
@@ -292,12 +300,12 @@ def _comparison(told: dict[str, Any]) -> str:
     found = [_made(verdicts.Difference, one) for one in told["differences"]]
     body = f"<p>{html.escape(told['recipe'])} {html.escape(told['date'])}. Latency: "
     body += f"{html.escape(told['latency'])} {html.escape(told.get('missing', ''))}</p>"
-    body += _table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
+    body += markup.table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
     body += f"<p>{html.escape(verdicts.elsewhere(rows))}</p>"
     for axis in ("params", "latency_ms"):
         if any(getattr(row, axis) is None for row in rows):
             continue  # Not measured yet.
-        body += _picture(
+        body += markup.picture(
             lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),
             f"Accuracy over {axis}",
         )
@@ -305,7 +313,7 @@ def _comparison(told: dict[str, Any]) -> str:
     said += [f"Not there: {gap}." for gap in told["gaps"]]
     items = "".join(f"<li>{html.escape(text)}</li>" for text in said)
     body += f"<p>{html.escape(verdicts.TEST)}:</p><ul class='verdict'>{items}</ul>"
-    return _section(f"Comparison: {told['title']}", body)
+    return markup.section(f"Comparison: {told['title']}", body)
 
 
 def _made(kind: type, values: dict[str, Any]) -> Any:
@@ -316,35 +324,4 @@ def _made(kind: type, values: dict[str, Any]) -> Any:
             for field in dataclasses.fields(kind)
             if field.name in values
         }
-    )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{html.escape(title)}</h2>\n{body}\n</section>"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in header)
-    body = "".join(
-        "<tr>" + "".join(_cell(text) for text in row) + "</tr>\n" for row in rows
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(text: str) -> str:
-    kind = ' class="widths"' if text.count(", ") > 2 else ""
-    return f"<td{kind}>{html.escape(text)}</td>"
-
-
-def _picture(draw: Callable[[Any], None], text: str) -> str:
-    """The drawing inside the page: an image of its own, so that no ids collide."""
-    file = io.BytesIO()
-    draw(file)
-    data = base64.b64encode(file.getvalue()).decode()
-    return (
-        f'<figure><img alt="{html.escape(text)}" '
-        f'src="data:image/svg+xml;base64,{data}"></figure>'
     )

@@ -151,6 +151,8 @@ def nan_in_image_4(images):
         (lambda x, y: (x[:0], y[:0]), "no images"),
         (lambda x, y: (x.astype(int), y), "got int64.*astype"),
         (lambda x, y: (nan_in_image_4(x), y), "image 4 has NaN"),
+        (lambda x, y: (x / 100, y), r"between 0 and 1.* to 2\.\d+\. Divide by 255"),
+        (lambda x, y: (x / 255 - 0.5, y), r"go from -0\.\d+ to 0\.\d+\."),
         (lambda x, y: (x, y - 1), "label 0 is -1"),
         (lambda x, y: (x, y + 10**9), "label 0 is 1000000000"),
         (lambda x, y: (x, y * 1.0), "labels are whole numbers; got float64"),

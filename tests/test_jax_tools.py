@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from verbs import ROOT, refused
 
-from ns_tf import datasets
+from ns_tf import architectures, datasets
 from ns_tf.base import InputError
 
 SEEDS = (0, 3)
@@ -150,6 +150,16 @@ def test_results_of_another_recipe_are_refused(flags, tmp_path):
     refused(taken, "1 epochs", "the recipe 2")
     assert not (tmp_path / "runs" / "cells").exists()
     refused(tool("jax_cells.py", *flags), "--carried", "--results")
+
+
+def test_a_network_from_a_file_is_refused(flags, tmp_path):
+    path = tmp_path / "mine.keras"
+    architectures.get("vgg11").build((3,) * 8, input_shape=(32, 32, 3), classes=3).save(
+        path
+    )
+    asked = (*flags, f"--architecture=keras:{path}", f"--carried={tmp_path / 'there'}")
+    refused(tool("jax_cells.py", *asked), "mine.keras is a file", "ns_tf.compare")
+    assert not (tmp_path / "there").exists()
 
 
 def test_jax_trains_the_cells(flags, tmp_path):

@@ -40,7 +40,7 @@ def images(rng):
     def make(shape, count: int = 53):
         labels = rng.integers(0, CLASSES, count)
         pixels = rng.uniform(0, 1, (count, *shape)) + labels[:, None, None, None]
-        arrays = pixels.astype(np.float32), labels.astype(np.int32)
+        arrays = (pixels / CLASSES).astype(np.float32), labels.astype(np.int32)
         return datasets.from_arrays(arrays, classes=CLASSES)
 
     return make

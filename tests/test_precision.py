@@ -273,7 +273,7 @@ def float16_search(rng):
     """A small data set, an architecture for it, and settings for a short search."""
     labels = rng.integers(0, 5, 71).astype(np.int32)
     pixels = rng.uniform(0, 1, (71, 5, 5, 3)) + labels[:, None, None, None]
-    data = datasets.from_arrays((pixels.astype(np.float32), labels), classes=5)
+    data = datasets.from_arrays(((pixels / 5).astype(np.float32), labels), classes=5)
     found = structure.analyse(Architecture("tiny", (13, 11), tiny), (5, 5, 3), 5)
     config = configs.PruneConfig(
         pretrain_epochs=0,

@@ -266,7 +266,7 @@ def test_what_if_offers_the_searches_that_one_set_of_costs_holds_for(tmp_path):
     page = reports.page(tmp_path)
     offered = re.findall(r'<option value="([^"]*neuralscale[^"]*)">', page)
     assert offered == ["a: neuralscale@1", "c: neuralscale@1"]
-    assert "b: Laws of iteration 1" in page
+    assert "b: Laws of iteration 1" in page and "other costs: b. ns_tf.plan" in page
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

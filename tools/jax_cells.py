@@ -51,6 +51,11 @@ def main(
         for cell in listed.values():
             if cell.kind != cells.SCRATCH:
                 raise InputError(f"{cell.method} is not trained from scratch.")
+            if cell.architecture.startswith("keras:"):
+                raise InputError(
+                    f"{cell.architecture} is a file, which does not travel; only the "
+                    "networks of ns_tf do. Train this one with ns_tf.compare."
+                )
         if carry.results:
             _take(work, listed, Path(carry.results))
         else:

@@ -36,8 +36,8 @@ def from_arrays(
     """A data set of (images, labels) pairs.
 
     Args:
-        train: Images `[n, h, w, c]`, uint8 or float (float ones are taken as scaled
-            already), and labels `[n]` or `[n, 1]`, whole numbers from 0.
+        train: Images `[n, h, w, c]`, uint8 or float from 0 to 1, and labels `[n]` or
+            `[n, 1]`, whole numbers from 0.
         test: The same; held out of `train` if None.
         validation: The same; held out of `train` if None.
         classes: Number of classes; one more than the largest label if None.
@@ -185,13 +185,26 @@ def _check_images(what: str, images: np.ndarray) -> np.ndarray:
             f"{what}: pixels are uint8 (0..255) or float (0..1); got {images.dtype}. "
             "Convert with images.astype('uint8')."
         )
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
+    if images.dtype.kind == "f":
+        _check_scale(what, images)
+    return images
+
+
+def _check_scale(what: str, images: np.ndarray) -> None:
+    """Float pixels are 0..1: exported networks take 0..255 and divide them by 255."""
+    low, high = float(images.min()), float(images.max())
+    if not np.isfinite((low, high)).all():
         bad = int(np.argmin(np.isfinite(images).all(axis=(1, 2, 3))))
         raise InputError(
             f"{what}: pixels are finite numbers; image {bad} has NaN or infinity. "
             "Remove or repair it."
         )
-    return images
+    if low < 0 or high > 1:
+        raise InputError(
+            f"{what}: float pixels lie between 0 and 1; these go from {low:.4g} to "
+            f"{high:.4g}. Divide by 255, or give uint8: ns_tf itself subtracts the "
+            "mean and divides by the standard deviation."
+        )
 
 
 def _check_labels(what: str, labels: np.ndarray, count: int) -> np.ndarray:
