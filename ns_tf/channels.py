@@ -306,6 +306,9 @@ def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **c
         graph: Its channel graph.
         length: Channels of an axis -> its new length.
         **changes: Other entries of its configuration.
+
+    Raises:
+        InputError: as `keras_graph.remade`.
     """
     config = {**layer.get_config(), **changes}
     axes = graph.axes.get((layer.name, "kernel"))
@@ -314,7 +317,7 @@ def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **c
     if "target_shape" in config:
         output = graph.channels[layer.name, 0, 0]
         config["target_shape"] = (*config["target_shape"][:-1], int(length(output)))
-    return type(layer).from_config(config)
+    return keras_graph.remade(layer, config)
 
 
 def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:

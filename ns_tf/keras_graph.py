@@ -1,5 +1,9 @@
 """The calls of a functional model, from `get_config()` (the `.keras` format)."""
 
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import keras
 
 from ns_tf.base import InputError
@@ -31,6 +35,44 @@ def functional(model: keras.Model) -> keras.Model:
             "keras.Model(inputs, outputs)."
         )
     return model
+
+
+def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
+    """A layer of the same class with this configuration, not built.
+
+    Raises:
+        InputError: Keras cannot make it: a Lambda, a function that is not registered.
+    """
+    return _attempt(layer, lambda: type(layer).from_config(dict(config)))
+
+
+def check_readable(model: keras.Model) -> None:
+    """Refuses a model that no other process could read from its `.keras` file.
+
+    Raises:
+        InputError: naming the layer; as `remade`, or its class is not registered.
+    """
+    saving = keras.saving
+    for layer in model.layers:
+        _attempt(
+            layer,
+            lambda layer=layer: saving.deserialize_keras_object(
+                saving.serialize_keras_object(layer), safe_mode=True
+            ),
+        )
+
+
+def _attempt(layer: keras.Layer, make: Callable[[], keras.Layer]) -> keras.Layer:
+    try:
+        return make()
+    except Exception as error:  # Keras raises what its parts raise.
+        told = str(error).rpartition("Exception encountered: ")[-1]
+        told = re.split(r"\. |\n", told, maxsplit=1)[0].removesuffix(".")
+        raise InputError(
+            f"Layer {layer.name!r} cannot be made again from its configuration: "
+            f"{told}. Register your classes and functions with "
+            "@keras.saving.register_keras_serializable(); write a Lambda as a class."
+        ) from error
 
 
 def nodes(config: dict):

@@ -16,7 +16,7 @@ import numpy as np
 from ns_tf import datasets, pipeline, records
 from ns_tf.architectures import from_model
 from ns_tf.base import Architecture, InputError
-from ns_tf.keras_graph import functional
+from ns_tf.keras_graph import check_readable, functional
 
 PREFIX = "python:"
 MODEL = "model.keras"
@@ -30,7 +30,8 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
     layers' names are those that the run's files use.
 
     Raises:
-        InputError: if it is neither a model nor a name.
+        InputError: if it is neither a model nor a name, or could not be read again from
+            a run folder.
     """
     if isinstance(model, str):
         return None
@@ -47,6 +48,8 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
         found = from_model.load(str(kept)).source
         if PREFIX + _model_fingerprint(found) == name:
             model = found
+    elif kept:
+        check_readable(functional(model))
     return from_model.from_model(model, name)
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 
 import ns_tf
 from ns_tf import datasets, progress
@@ -30,11 +31,11 @@ def network(widths=WIDTHS, name="mine", image=(8, 8, 1), classes=10):
     """What a user has: a small Keras model."""
     x = inputs = keras.Input(image)
     for i, width in enumerate(widths, 1):
-        x = keras.layers.Conv2D(width, 3, padding="same", name=f"conv{i}")(x)
-        x = keras.layers.BatchNormalization(name=f"bn{i}")(x)
-        x = keras.layers.ReLU(name=f"relu{i}")(x)
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(inputs, keras.layers.Dense(classes, name="out")(x), name=name)
+        x = layers.Conv2D(width, 3, padding="same", name=f"conv{i}")(x)
+        x = layers.BatchNormalization(name=f"bn{i}")(x)
+        x = layers.ReLU(name=f"relu{i}")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(inputs, layers.Dense(classes, name="out")(x), name=name)
 
 
 @pytest.fixture(scope="module")
@@ -202,9 +203,36 @@ class Subclassed(keras.Model):
         return x
 
 
+class Unregistered(layers.Layer):
+    def call(self, x):
+        return x
+
+
+def unregistered(x):
+    return x
+
+
+def with_last(layer):
+    """The network, and this layer after its end."""
+    model = network()
+    return keras.Model(model.inputs, layer(model.outputs[0]))
+
+
 BAD_MODEL_OR_DATA = {
     "a subclassed model": (lambda x, y: (Subclassed(), (x, y)), "sequential model"),
-    "a layer": (lambda x, y: (keras.layers.ReLU(), (x, y)), "sequential model"),
+    "a layer": (lambda x, y: (layers.ReLU(), (x, y)), "sequential model"),
+    "a lambda": (
+        lambda x, y: (with_last(layers.Lambda(lambda x: x, name="own")), (x, y)),
+        "Layer 'own' cannot be made again",
+    ),
+    "a function": (
+        lambda x, y: (with_last(layers.Activation(unregistered, name="own")), (x, y)),
+        "Could not locate function 'unregistered'. Register your",
+    ),
+    "a class": (
+        lambda x, y: (with_last(Unregistered(name="own")), (x, y)),
+        "Could not locate class 'Unregistered'. Register your",
+    ),
     "data that is none": (lambda x, y: (network(), object()), "got object"),
     "no data": (lambda x, y: (network(), None), "got NoneType"),
     "three arrays": (lambda x, y: (network(), (x, y, y)), "pair (images, labels)"),
