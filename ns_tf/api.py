@@ -169,10 +169,11 @@ class SearchRun:
         self.runtime = chosen[configs.RuntimeConfig]
         self.execution = Execution.of(self.runtime)  # Before TensorFlow starts.
         self.architecture = architecture or networks.get(self.config.architecture)
-        self.dataset = dataset or load_dataset(chosen[configs.DataConfig])
+        dataset = dataset or load_dataset(chosen[configs.DataConfig])
         self.structure = structure.analyse(
-            self.architecture, self.dataset.image_shape, self.dataset.classes
+            self.architecture, dataset.image_shape, dataset.classes
         )
+        self.dataset = pipeline.for_network(dataset, self.structure.scales_pixels)
         default = self.architecture.widths
         self.widths = self.config.widths or floor_ratio(default, self.config.ratio)
         # Refuses what cannot be done, before anything is written.

@@ -1,4 +1,7 @@
-"""A network as it is deployed: pixels in, probabilities out; LiteRT's bytes of it."""
+"""A network as it is deployed: pixels in, probabilities out; LiteRT's bytes of it.
+
+What tells how is here, too: whether a model scales pixels or ends in a softmax.
+"""
 
 import tempfile
 from collections.abc import Callable
@@ -7,10 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf import rules
 from ns_tf.channels import trace
 from ns_tf.keras_graph import functional, has_graph
 
 _PASSING = ("flatten", "reshape", "identity", "dropout")
+_SCALING = "Rescaling Normalization TrueDivide Divide Multiply Subtract Add".split()
+_ARRANGING = (
+    "Cast GetItem Flip Resizing CenterCrop".split()
+)  # And layers named Random...
 
 
 def ends_in_softmax(model: keras.Model) -> bool:
@@ -35,6 +43,40 @@ def ends_in_softmax(model: keras.Model) -> bool:
             return False
         call = producer[call.inputs[0]]
     return False
+
+
+def scales_pixels(model: keras.Model) -> bool:
+    """Whether a model computes on pixels as they are given before any layer learns.
+
+    It begins with a Rescaling or Normalization, with arithmetic on the image, such as
+    that of `keras.applications`' `preprocess_input`, or takes whole numbers.
+
+    Args:
+        model: Functional, of one input; models within may be sequential, too.
+    """
+    if not keras.backend.is_float_dtype(model.inputs[0].dtype):
+        return True
+    graph = trace(model)
+    operations = {operation.name: operation for operation in model.operations}
+    tensor = next(call.output for call in graph.calls if call.kind == rules.INPUT)
+    while True:
+        readers = [call for call in graph.calls if tensor in call.inputs]
+        if len(readers) != 1 or len(readers[0].inputs) != 1:
+            return False
+        operation = operations[readers[0].name]
+        kind = type(operation).__name__
+        if kind in _SCALING:
+            return True
+        if has_graph(operation):
+            inner = functional(operation)
+            if scales_pixels(inner):
+                return True
+            passes = not inner.trainable_variables
+        else:
+            passes = kind in _ARRANGING or kind.startswith("Random")
+        if not passes and readers[0].kind != rules.THROUGH:
+            return False
+        tensor = readers[0].output
 
 
 def deployed(

@@ -34,6 +34,7 @@ from ns_tf.base import InputError, RunError
 from ns_tf.budgets.latency import percentiles
 from ns_tf.export_config import ExportConfig
 from ns_tf.formats import Format, Source
+from ns_tf.keras_graph import functional
 from ns_tf.progress import Quiet
 
 RUNNER = Path(formats.__file__).parent / "runtimes" / "run.py"
@@ -81,7 +82,10 @@ class Export:
         self.version = self._version()
         with records.readable(path, "trained network", "Train it again."):
             model = keras.saving.load_model(path, compile=False)
-        self.dataset = api.load_dataset(trainings.data_config(task))
+        self.dataset = pipeline.for_network(
+            api.load_dataset(trainings.data_config(task)),
+            deployment.scales_pixels(functional(model)),
+        )
         self.source = self._source(model)
 
     def go(self, *, progress: type = Quiet) -> list[Outcome]:

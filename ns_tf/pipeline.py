@@ -45,6 +45,7 @@ class Dataset:
     std: np.ndarray  # [c] float32, none zero.
     pad: int  # Random crops move the image by up to so many pixels; 0 for no crops.
     flip: bool  # Whether half of the training images are mirrored left to right.
+    as_given: bool = False  # Pixels are left as they are: the network scales them.
 
 
 def augmented(dataset: Dataset, how: str) -> Dataset:
@@ -62,6 +63,23 @@ def augmented(dataset: Dataset, how: str) -> Dataset:
         dataset,
         pad=pad if how in ("crop", "both") else 0,
         flip=how in ("flip", "both"),
+    )
+
+
+def for_network(dataset: Dataset, scales_pixels: bool) -> Dataset:
+    """The data set as a network takes it.
+
+    Args:
+        dataset: The data set.
+        scales_pixels: Whether the network itself scales pixels: it gets them as they
+            are given, uint8 ones from 0 to 255.
+    """
+    if not scales_pixels:
+        return dataset
+    whole = dataset.train.on_disk or dataset.train.images.dtype == np.uint8
+    std = np.full_like(dataset.std, 1 / 255 if whole else 1)
+    return dataclasses.replace(
+        dataset, mean=np.zeros_like(dataset.mean), std=std, as_given=True
     )
 
 
@@ -278,6 +296,8 @@ def _crop_and_flip(images, draws, pad: int):
 def _normalise(images, dataset: Dataset):
     import tensorflow as tf
 
+    pixels = tf.cast(images, tf.float32)
+    if dataset.as_given:
+        return pixels
     scale = 255.0 if images.dtype == tf.uint8 else 1.0
-    pixels = tf.cast(images, tf.float32) / scale
-    return (pixels - dataset.mean) / dataset.std
+    return (pixels / scale - dataset.mean) / dataset.std

@@ -20,6 +20,7 @@ from ns_tf import rules
 from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.channels import NONE, ChannelGraph, trace
 from ns_tf.costs import ALWAYS, CostPolynomial
+from ns_tf.deployment import scales_pixels
 from ns_tf.keras_graph import functional, has_graph
 
 
@@ -49,6 +50,7 @@ class Structure:
     primary: tuple[int, ...]  # [layers]: the group whose filters the width counts.
     names: tuple[str, ...]  # [layers]: the layer that makes them.
     weights: tuple["WeightSize", ...]
+    scales_pixels: bool  # Networks do it themselves (`deployment.scales_pixels`).
 
     @functools.cached_property
     def params(self) -> CostPolynomial:
@@ -119,6 +121,7 @@ def analyse(
         primary=primary,
         names=_names(model, [reference.groups[g] for g in primary], present),
         weights=tuple(_weights(model, reference, sizes, vanishing, layers)),
+        scales_pixels=scales_pixels(model),
     )
     _verify(found, build)
     return found

@@ -12,6 +12,7 @@ from ns_tf import (
     configs,
     flagset,
     jobs,
+    pipeline,
     plans,
     python_inputs,
     records,
@@ -99,7 +100,7 @@ def task(network: configs.TaskConfig, python_model: Architecture | None):
     found = python_model or architectures.get(network.architecture)
     dataset = api.load_dataset(data_config(network))
     analysed = structure.analyse(found, dataset.image_shape, dataset.classes)
-    return found, analysed, dataset
+    return found, analysed, pipeline.for_network(dataset, analysed.scales_pixels)
 
 
 def search_in(run_dir) -> runs.SearchRecord | None:

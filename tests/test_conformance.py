@@ -170,7 +170,7 @@ def test_every_kind_suggests_the_nearest_name(package):
 # Imports go one way. Below, a tier may import from itself and from the tiers before it.
 
 TIERS = (
-    "base registry",
+    "base registry markup",
     "options flagset costs progress checks tables",
     "budget_configs compare_config export_config tune_config configs architectures"
     " blocks keras_graph channels deployment rules gates criteria budgets datasets"

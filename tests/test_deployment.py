@@ -1,9 +1,12 @@
-"""Pixels in, probabilities out: a softmax that is there is not put there again."""
+"""Pixels in, probabilities out: what a model does itself is not done once more."""
 
 import keras
+import numpy as np
 import pytest
 
-from ns_tf.deployment import ends_in_softmax
+from ns_tf import datasets, pipeline, structure
+from ns_tf.architectures.from_model import from_model
+from ns_tf.deployment import ends_in_softmax, scales_pixels
 
 layers = keras.layers
 
@@ -34,3 +37,83 @@ def test_a_softmax_is_seen_wherever_it_is(name):
     for layer in tail:
         x = layer(x)
     assert ends_in_softmax(keras.Model(image, x)) is expected
+
+
+def flipped(x):
+    return x[..., ::-1]
+
+
+def preprocessed(x):
+    return flipped(x) / 127.5 - 1
+
+
+HEADS = {
+    "pixels": ([], False),
+    "rescaled": ([layers.Rescaling(1 / 255)], True),
+    "normalised": ([layers.Normalization()], True),
+    "arithmetic": ([preprocessed], True),
+    "turned only": ([flipped], False),
+    "varied before": ([layers.RandomFlip(), layers.Rescaling(2)], True),
+    "padded before": ([layers.ZeroPadding2D(1), layers.Rescaling(2)], True),
+    "in a model": ([keras.Sequential([layers.Rescaling(2)])], True),
+    "after a model": (
+        [keras.Sequential([layers.RandomFlip()]), layers.Rescaling(2)],
+        True,
+    ),
+    "after what learns": ([layers.Conv2D(3, 1), layers.Rescaling(2)], False),
+    "after a model that learns": (
+        [keras.Sequential([layers.Conv2D(3, 1)]), layers.Rescaling(2)],
+        False,
+    ),
+    "batch norm": ([layers.BatchNormalization()], False),
+    "twice": ([lambda x: layers.Add()([x, layers.Conv2D(3, 1)(x)])], False),
+}
+
+
+def headed(head, dtype="float32"):
+    """A network of free widths 7 and 11 that begins with this."""
+    x = image = keras.Input((8, 8, 3), dtype=dtype)
+    for layer in head:
+        x = layer(x)
+    for name, width in (("a", 7), ("b", 11)):
+        x = layers.Conv2D(width, 3, padding="same", name=name)(x)
+        x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(5)(x))
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_scaling_is_seen_before_anything_learns(name):
+    head, expected = HEADS[name]
+    assert scales_pixels(headed(head)) is expected
+
+
+def test_a_model_of_whole_numbers_takes_pixels_as_they_are():
+    assert scales_pixels(headed([lambda x: keras.ops.cast(x, "float32")], "uint8"))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_networks_that_scale_get_the_pixels_as_given(rng, kind):
+    images = rng.integers(0, 256, (23, 8, 8, 3), np.uint8)
+    images = images if kind == "uint8" else (images / 255).astype(kind)
+    data = datasets.from_arrays((images, np.arange(23) % 5), classes=5)
+    taken = pipeline.for_network(data, scales_pixels=True)
+    seen, _ = next(iter(pipeline.eval_batches(taken, taken.test, 100)))
+    np.testing.assert_array_equal(seen, taken.test.images)
+    assert seen.dtype == "float32"
+    unit = 255 if kind == "uint8" else 1  # As an export undoes it.
+    np.testing.assert_allclose(taken.mean + seen * taken.std, seen / unit, rtol=1e-6)
+    assert pipeline.for_network(data, scales_pixels=False) is data
+
+
+def test_thinner_networks_keep_what_a_normalization_adapted_to(rng):
+    pixels = rng.uniform(0, 255, (31, 8, 8, 3)).astype("float32")
+    normal = layers.Normalization()
+    normal.adapt(pixels)
+    found = structure.analyse(from_model(headed([normal])), (8, 8, 3), 5)
+    assert found.scales_pixels
+    thin = found.build((5, 3))
+    again = structure.analyse(from_model(thin), (8, 8, 3), 5).build()
+    for network in (thin, again):
+        first = next(x for x in network.layers if isinstance(x, layers.Normalization))
+        np.testing.assert_allclose(first(pixels), normal(pixels), atol=1e-5)

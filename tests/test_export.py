@@ -176,6 +176,25 @@ def test_a_keras_file_of_somebody_and_mixed_precision(command, tmp_path):
     np.testing.assert_allclose(answers.sum(), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["float32", "uint8"])
+def test_a_model_that_scales_pixels_itself_gets_them_as_they_are(
+    command, tmp_path, rng, kind
+):
+    image = keras.Input((32, 32, 1), dtype=kind)
+    x = keras.layers.Rescaling(1 / 127.5, -1)(image)
+    x = keras.layers.Conv2D(3, 3)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    own = keras.Model(image, keras.layers.Dense(10, activation="softmax")(x))
+    own.save(tmp_path / "mine.keras")
+    asked = (f"--model={tmp_path / 'mine.keras'}", "--dataset=digits")
+    code, out, err = command("export", *asked, "--format=keras", "--check_images=20")
+    assert code == 0, err
+    made = keras.saving.load_model(tmp_path / "export" / "mine.keras")
+    pixels = rng.integers(0, 256, (7, 32, 32, 1), dtype=np.uint8)
+    wanted = own.predict(pixels, verbose=0)
+    np.testing.assert_allclose(made.predict(pixels, verbose=0), wanted, atol=1e-5)
+
+
 def test_a_file_that_disagrees_is_not_left_in_place(
     command, trained, tmp_path, monkeypatch
 ):
