@@ -128,8 +128,7 @@ def search(
             sequential `keras.Model`.
         data: A data set's name; a `Dataset` (`datasets.from_arrays`); a pair of arrays
             (images, labels), or two, to train and to test; a finite `tf.data.Dataset`
-            of (image, label), which must not be shuffled if a run folder is to be
-            continued: another order is another data set.
+            of (image, label), in any order.
         run_dir: Where it is kept; the same call continues it after a kill. None keeps
             nothing.
         progress: `ns_tf.Progress` shows how far it has come.

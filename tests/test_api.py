@@ -14,6 +14,7 @@ from keras import layers
 
 import ns_tf
 from ns_tf import datasets, progress
+from ns_tf.datasets.arrays import in_order
 
 ROOT = Path(__file__).parents[1]
 WIDTHS = (11, 17, 13)
@@ -40,9 +41,9 @@ def network(widths=WIDTHS, name="mine", image=(8, 8, 1), classes=10):
 
 @pytest.fixture(scope="module")
 def digits():
-    """400 digits of 8 x 8."""
+    """400 digits of 8 x 8, in the order that a `tf.data.Dataset` of them gets."""
     whole = datasets.load("digits", image_size=8).train
-    return whole.images[:400], whole.labels[:400]
+    return in_order(whole.images[:400], whole.labels[:400])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_a_search_leaves_the_model_as_it_was(digits):
 
 
 def test_a_search_of_a_tf_data_set_is_that_of_its_arrays(search, model, digits):
-    elements = tf.data.Dataset.from_tensor_slices(digits).batch(37)
+    elements = tf.data.Dataset.from_tensor_slices(digits).shuffle(400).batch(37)
     found = ns_tf.search(model, elements, **OPTIONS)
     for state, expected in zip(found.states, search.states, strict=True):
         np.testing.assert_array_equal(state.trace.widths, expected.trace.widths)
@@ -190,7 +191,11 @@ def test_the_same_call_continues_and_a_loaded_search_plans_the_same(
             Counted.made += 1
             return self
 
-    again = ns_tf.search(model, digits, run_dir=run_dir, progress=Counted, **OPTIONS)
+    asked = {"run_dir": run_dir, "progress": Counted, **OPTIONS}
+    again = ns_tf.search(model, digits, **asked)
+    shuffled = tf.data.Dataset.from_tensor_slices(digits).shuffle(400)
+    for _ in range(2):
+        ns_tf.search(model, shuffled, **asked)
     assert Counted.made == 0
     loaded = ns_tf.load(run_dir)
     for found in (again, loaded):

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from ns_tf import datasets, image_files, pipeline
 from ns_tf.base import InputError
 from ns_tf.datasets import tfds_sets
+from ns_tf.datasets.arrays import in_order
 
 REAL = pathlib.Path(__file__).parents[2] / "shared" / "tfds"
 
@@ -243,8 +244,8 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
 
 @pytest.mark.parametrize("batch", [None, 1, 5, 23])
 def test_tf_data_is_the_same_as_its_arrays(rng, batch):
-    arrays = pair(rng)
-    elements = tf.data.Dataset.from_tensor_slices(arrays)
+    arrays = in_order(*pair(rng))
+    elements = tf.data.Dataset.from_tensor_slices(arrays).shuffle(23)
     elements = elements.batch(batch) if batch else elements
     dataset = datasets.from_tf_data(elements, test=elements, name="mine", seed=3)
     expected = datasets.from_arrays(arrays, test=arrays, name="mine", seed=3)
@@ -253,6 +254,18 @@ def test_tf_data_is_the_same_as_its_arrays(rng, batch):
         np.testing.assert_array_equal(ours.images, theirs.images)
         np.testing.assert_array_equal(ours.labels, theirs.labels)
     np.testing.assert_array_equal(dataset.mean, expected.mean)
+
+
+def test_the_order_is_that_of_the_content_and_loses_nothing(rng):
+    images, labels = pair(rng)
+    images[5:9] = images[4]  # Told apart by their labels, if at all.
+    found = in_order(images, labels)
+    mixed = rng.permutation(23)
+    for one, other in zip(found, in_order(images[mixed], labels[mixed]), strict=True):
+        np.testing.assert_array_equal(one, other)
+    together = {(x.tobytes(), y) for x, y in zip(*found, strict=True)}
+    assert together == {(x.tobytes(), y) for x, y in zip(images, labels, strict=True)}
+    assert len(found[0]) == 23
 
 
 def several_sizes():

@@ -1,5 +1,6 @@
 """Images that are already in memory: arrays, tf.data, an .npz file."""
 
+import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -89,7 +90,8 @@ def from_tf_data(
 ) -> Dataset:
     """A data set of finite `tf.data.Dataset`s of (image, label), batched or not.
 
-    They are read once, into memory: a search that resumes must find any batch again.
+    They are read once, into memory, and put in an order of their content: a search that
+    resumes must find any batch again, of shuffled data sets too (`in_order`).
 
     Args:
         train: Elements (image `[h, w, c]`, label) or batches of them.
@@ -285,7 +287,18 @@ def _materialise(key: str, elements: "tf.data.Dataset") -> Pair:
         _check_growth(key, images)
     if not images:
         raise InputError(f"{key} is an empty data set; give at least one element.")
-    return np.concatenate(images), np.concatenate(labels)
+    pair = np.concatenate(images), np.concatenate(labels)
+    return in_order(*pair) if len(pair[0]) == len(pair[1]) else pair  # Refused later.
+
+
+def in_order(images: np.ndarray, labels: np.ndarray) -> Pair:
+    """The pair in an order that only its content decides, whatever its own was."""
+    digests = [
+        hashlib.sha256(image.tobytes() + np.asarray(label).tobytes()).digest()
+        for image, label in zip(images, labels, strict=True)
+    ]
+    order = sorted(range(len(digests)), key=digests.__getitem__)
+    return images[order], labels[order]
 
 
 def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
