@@ -16,9 +16,8 @@ from ns_tf.keras_graph import functional, has_graph
 
 _PASSING = ("flatten", "reshape", "identity", "dropout")
 _SCALING = "Rescaling Normalization TrueDivide Divide Multiply Subtract Add".split()
-_ARRANGING = (
-    "Cast GetItem Flip Resizing CenterCrop".split()
-)  # And layers named Random...
+# These, and layers whose names begin with Random, leave pixels in their unit.
+_ARRANGING = "Cast GetItem Flip Resizing CenterCrop".split()
 
 
 def ends_in_softmax(model: keras.Model) -> bool:
