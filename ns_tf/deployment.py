@@ -45,7 +45,7 @@ def ends_in_softmax(model: keras.Model) -> bool:
 
 
 def scales_pixels(model: keras.Model) -> bool:
-    """Whether a model computes on pixels as they are given before any layer learns.
+    """Whether a model brings pixels into its own range before any layer that learns.
 
     It begins with a Rescaling or Normalization, with arithmetic on the image, such as
     that of `keras.applications`' `preprocess_input`, or takes whole numbers.

@@ -301,7 +301,8 @@ def _comparison(told: dict[str, Any]) -> str:
     body = f"<p>{html.escape(told['recipe'])} {html.escape(told['date'])}. Latency: "
     body += f"{html.escape(told['latency'])} {html.escape(told.get('missing', ''))}</p>"
     body += markup.table(verdicts.HEADER, [verdicts.cells(row) for row in rows])
-    body += f"<p>{html.escape(verdicts.elsewhere(rows))}</p>"
+    if mark := verdicts.elsewhere(rows):
+        body += f"<p>{html.escape(mark)}</p>"
     for axis in ("params", "latency_ms"):
         if any(getattr(row, axis) is None for row in rows):
             continue  # Not measured yet.

@@ -128,9 +128,8 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> verdi
         kept = jobs.read_result(folder)
         with records.readable(folder / jobs.RESULT, "result"):
             results.append([kept[name] for name in STATISTICS])
-            elsewhere |= (
-                {str(kept[jobs.ELSEWHERE])} if jobs.ELSEWHERE in kept else set()
-            )
+            if jobs.ELSEWHERE in kept:
+                elsewhere.add(str(kept[jobs.ELSEWHERE]))
     accuracies, best, seconds = zip(*results, strict=True) if results else ((), (), ())
     costs = work.costs(group[0])
     median, p95 = times.get(_network(group[0]), (None, None))

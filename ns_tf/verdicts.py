@@ -157,7 +157,8 @@ def markdown(
         lines += [about["missing"], ""]
     lines += [_line(HEADER), _line(["---"] * len(HEADER))]
     lines += [_line(cells(row)) for row in rows]
-    lines += ["", elsewhere(rows), ""] if elsewhere(rows) else [""]
+    mark = elsewhere(rows)
+    lines += ["", mark, ""] if mark else [""]
     lines += [
         "Accuracy: mean ± population standard deviation over the seeds, of the epoch "
         "that validation images chose. Best test epoch: the paper's statistic, chosen "

@@ -20,11 +20,13 @@ def litert_bytes(structure, measure_as: Measure):
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
+        # What an export has: the converter leaves a scaling by 1 out.
+        mean, std = (0, 1 / 255) if structure.scales_pixels else (0.5, 0.25)
         channels = structure.input_shape[-1]
         deployed = deployment.deployed(
             model,
-            np.full(channels, 0.5),
-            np.full(channels, 0.25),
+            np.full(channels, mean),
+            np.full(channels, std),
             softmax=not deployment.ends_in_softmax(model),
             dtype="float32",
         )
