@@ -1,4 +1,4 @@
-"""What all tests share: two CPU devices, a seeded generator, small networks."""
+"""What all tests share: two CPU devices, seeded generators, small networks."""
 
 import importlib
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
@@ -27,7 +28,22 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
+# A suite that passed passes again: properties try the same examples each time, however
+# slow the machine. `pytest --hypothesis-profile=explore` tries others.
+hypothesis.settings.register_profile("check", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile("check")
+
 layers = keras.layers
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Weights, flips, and whatever else Keras draws are those of the last time.
+
+    A hook, for it has to come before fixtures of every scope.
+    """
+    keras.utils.set_random_seed(31)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def weights(widths):
     return (9 * widths[..., :-1] * widths[..., 1:]).sum(-1) + 7 * widths.sum(-1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**20),
     st.integers(2, 7),

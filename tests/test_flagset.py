@@ -72,7 +72,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("flags") / "run.flags"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(config=configs)
 def test_a_flagfile_parses_back_to_the_same_config(config, path):
     path.write_text(flagset.as_flagfile([config]), encoding="utf-8")
@@ -80,7 +80,7 @@ def test_a_flagfile_parses_back_to_the_same_config(config, path):
     assert repr(parsed(f"--flagfile={path}")) == repr(config)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(old=configs, new=configs)
 def test_differences_are_empty_exactly_for_equal_configs(old, new):
     texts = [flagset.as_flagfile([config]) for config in (old, new)]

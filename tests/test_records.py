@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[1]
 # fsync makes examples slow; the files of one test may be those of the last example.
 few = settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -132,7 +132,7 @@ def problems(draw, least_beta=0.1):
     return law, costs, targets, options
 
 
-@hypothesis.settings(max_examples=100, deadline=None)
+@hypothesis.settings(max_examples=100)
 @hypothesis.given(problems())
 def test_no_budget_is_broken_and_nothing_more_fits(problem):
     law, costs, targets, options = problem
@@ -140,7 +140,7 @@ def test_no_budget_is_broken_and_nothing_more_fits(problem):
     assert_meets(found, costs, targets, **options)
 
 
-@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(problems(least_beta=-0.9))
 def test_negative_betas_end_in_valid_widths_or_one_line_that_names_beta(problem):
     law, costs, targets, options = problem
@@ -153,7 +153,7 @@ def test_negative_betas_end_in_valid_widths_or_one_line_that_names_beta(problem)
         assert_meets(found, costs, targets, **options)
 
 
-@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(problems())
 def test_uniform_widths_meet_budgets_too(problem):
     law, costs, targets, options = problem
@@ -300,7 +300,7 @@ class Stopwatch:
         return self.seen[-1][1]
 
 
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(
     target=st.floats(2, 2000), noise=st.floats(0, 0.2), seed=st.integers(0, 2**32 - 1)
 )

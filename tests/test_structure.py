@@ -40,9 +40,7 @@ def macs_by_hand(model: keras.Model) -> int:
 
 
 @pytest.mark.parametrize("name", CASES)
-@hypothesis.settings(
-    max_examples=2, deadline=None, derandomize=True, phases=["generate"]
-)
+@hypothesis.settings(max_examples=2, phases=["generate"])
 @hypothesis.given(data=st.data())
 def test_costs_are_those_of_what_is_built(name, data):
     found, layers = analyse(name), CASES[name][1]

@@ -67,7 +67,7 @@ def wait(crew, seconds=120, until=lambda: False):
         time.sleep(0.1)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.data())
 def test_each_name_comes_once_and_after_what_it_waits_for(tmp_path_factory, data):
     count = data.draw(st.integers(1, 9))

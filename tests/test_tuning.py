@@ -37,7 +37,7 @@ def search():
     return searched((19, 23))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**20), st.sampled_from(["params", "macs", "ratio"]))
 def test_no_trial_is_oversized(search, seed, budget):
     ranges = {"params": (900, 9000), "macs": (9e3, 1.2e5), "ratio": (0.4, 1.3)}
