@@ -301,7 +301,7 @@ def match(group: Group, graph: ChannelGraph) -> int:
 def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **changes):
     """A copy of the layer for axes of other lengths, weights not set.
 
-    What a Normalization adapted to is no weight to be learned: the copy has it fixed.
+    What a Normalization adapted to stays: `keras_graph.with_statistics`.
 
     Args:
         layer: Of the traced model.
@@ -319,10 +319,7 @@ def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **c
     if "target_shape" in config:
         output = graph.channels[layer.name, 0, 0]
         config["target_shape"] = (*config["target_shape"][:-1], int(length(output)))
-    if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-        adapted = {"mean": layer.adapt_mean, "variance": layer.adapt_variance}
-        config |= {name: np.array(v).tolist() for name, v in adapted.items()}
-    return keras_graph.remade(layer, config)
+    return keras_graph.remade(layer, keras_graph.with_statistics(layer, config))
 
 
 def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from ns_tf.base import InputError
 
@@ -44,6 +45,32 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
         InputError: Keras cannot make it: a Lambda, a function that is not registered.
     """
     return _attempt(layer, lambda: type(layer).from_config(dict(config)))
+
+
+def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a layer, with what a Normalization in it adapted to fixed.
+
+    No weight to be learned: a network that is made anew has it from the beginning.
+
+    Args:
+        layer: A layer, or a model within the model.
+        config: Its configuration, as its `get_config` gives it.
+    """
+    if has_graph(layer):
+        inner = {one.name: one for one in layer.layers}
+        return {**config, "layers": [_within(inner, one) for one in config["layers"]]}
+    if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+        adapted = {"mean": layer.adapt_mean, "variance": layer.adapt_variance}
+        return {**config, **{name: np.array(v).tolist() for name, v in adapted.items()}}
+    return dict(config)
+
+
+def _within(layers: Mapping[str, keras.Layer], entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of a model's configuration, likewise."""
+    layer = layers.get(entry["config"].get("name"))  # None: an operation, an input.
+    if layer is None:
+        return entry
+    return {**entry, "config": with_statistics(layer, entry["config"])}
 
 
 def check_readable(model: keras.Model) -> None:

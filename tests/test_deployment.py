@@ -106,14 +106,25 @@ def test_networks_that_scale_get_the_pixels_as_given(rng, kind):
     assert pipeline.for_network(data, scales_pixels=False) is data
 
 
-def test_thinner_networks_keep_what_a_normalization_adapted_to(rng):
+def sequential(layer):
+    return keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(3), layer])
+
+
+def functional(layer):
+    image = keras.Input((8, 8, 3))
+    return keras.Model(image, sequential(layer)(image * 2))
+
+
+@pytest.mark.parametrize("place", [lambda layer: layer, sequential, functional])
+def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
     pixels = rng.uniform(0, 255, (31, 8, 8, 3)).astype("float32")
     normal = layers.Normalization()
     normal.adapt(pixels)
+    normal = place(normal)
     found = structure.analyse(from_model(headed([normal])), (8, 8, 3), 5)
     assert found.scales_pixels
     thin = found.build((5, 3))
     again = structure.analyse(from_model(thin), (8, 8, 3), 5).build()
     for network in (thin, again):
-        first = next(x for x in network.layers if isinstance(x, layers.Normalization))
+        first = network.get_layer(normal.name)
         np.testing.assert_allclose(first(pixels), normal(pixels), atol=1e-5)

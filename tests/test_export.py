@@ -309,6 +309,19 @@ def test_a_network_with_gelu_has_an_onnx_file_too(command, tmp_path):
     assert code == 0 and (tmp_path / "gelu.onnx").exists(), err
 
 
+def test_statistics_of_a_normalization_are_no_inputs_of_an_onnx_file(command, tmp_path):
+    """tf2onnx's from_function takes them for that."""
+    image = keras.Input((32, 32, 1))
+    x = keras.layers.Normalization(mean=[101], variance=[53])(image)
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
+    keras.Model(image, keras.layers.Dense(10)(x)).save(tmp_path / "net.keras")
+    asked = (f"--model={tmp_path / 'net.keras'}", "--dataset=digits")
+    code, out, err = command(
+        "export", *asked, "--format=onnx", "--check_images=20", f"--out_dir={tmp_path}"
+    )
+    assert code == 0 and (tmp_path / "net.onnx").exists(), err
+
+
 def test_an_operation_that_onnx_lacks_is_told(command, tmp_path):
     image = keras.Input((32, 32, 1))
     x = keras.layers.GlobalAveragePooling2D()(image)

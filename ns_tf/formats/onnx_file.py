@@ -30,9 +30,15 @@ def onnx_file(source, path):
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # The error below says it.
     try:
-        tf2onnx.convert.from_function(
-            run,
-            input_signature=signature,
+        # Its own from_function takes constants that a layer holds, the statistics of a
+        # Normalization, for inputs.
+        traced = run.get_concrete_function()
+        names = {traced.inputs[0].name: "image", traced.outputs[0].name: "probabilities"}
+        ends = dict(zip(("input_names", "output_names"), ([name] for name in names)))
+        tf2onnx.convert.from_graph_def(
+            tf2onnx.tf_loader.from_function(traced, **ends),
+            **ends,
+            tensors_to_rename=names,
             opset=17,
             custom_op_handlers={"Erfc": (_erfc, [])},
             output_path=str(path),
