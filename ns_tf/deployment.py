@@ -119,9 +119,17 @@ def litert(
     """
     import tensorflow as tf
 
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    # As model.export does, which leaves open what training is: flips would be drawn.
+    archive.add_endpoint(
+        "serve",
+        lambda image: model(image, training=False),
+        [keras.InputSpec(shape=model.inputs[0].shape, dtype="float32")],
+    )
     # From a SavedModel: of a Keras 3 model's function it would leave out the weights.
     with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, verbose=False)
+        archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         adjust(converter)
         return converter.convert()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import datasets, pipeline, structure
+from ns_tf import datasets, deployment, pipeline, structure
 from ns_tf.architectures.from_model import from_model
 from ns_tf.deployment import ends_in_softmax, scales_pixels
 
@@ -128,3 +128,17 @@ def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
     for network in (thin, again):
         first = network.get_layer(normal.name)
         np.testing.assert_allclose(first(pixels), normal(pixels), atol=1e-5)
+
+
+def test_a_litert_file_does_not_augment(rng):
+    from ai_edge_litert.interpreter import Interpreter
+
+    inner = keras.Sequential([layers.RandomFlip(), layers.RandomTranslation(0.2, 0.2)])
+    network = headed([inner, layers.RandomRotation(0.1)])
+    reader = Interpreter(model_content=deployment.litert(network))
+    reader.allocate_tensors()
+    images = rng.normal(size=(1, 8, 8, 3)).astype("float32")
+    reader.set_tensor(reader.get_input_details()[0]["index"], images)
+    reader.invoke()
+    answer = reader.get_tensor(reader.get_output_details()[0]["index"])
+    np.testing.assert_allclose(answer, network(images, training=False), atol=1e-5)
