@@ -28,7 +28,8 @@ class DataConfig:
     dataset: str = option(
         "digits",
         "digits (embedded), cifar10, cifar100, the TFDS name of any image "
-        "classification set, or folder:/path with a folder a class.",
+        "classification set, folder:/path with a folder a class, or arrays:/path.npz "
+        "with x_train, y_train and, if there are any, x_test, y_test.",
     )
     data_dir: str | None = option(
         None,
