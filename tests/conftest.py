@@ -28,6 +28,10 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
+# What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # A suite that passed passes again: properties try the same examples each time, however
 # slow the machine. `pytest --hypothesis-profile=explore` tries others.
 hypothesis.settings.register_profile("check", deadline=None, derandomize=True)
