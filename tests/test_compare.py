@@ -482,11 +482,15 @@ def run(argv, seconds=300):
     return done.stdout.decode()
 
 
+def begun(folder, *more):
+    """The folder as a comparison of these flags left it after its search."""
+    records.write_text(folder / "run.flags", _flags(arguments(folder, 1, *more)))
+    return folder
+
+
 def test_killed_and_with_two_workers_it_comes_to_the_same(with_search, rng):
     """The search is done by flagfile, the cells by one process, and by two that die."""
-    straight, killed = with_search("straight"), with_search("killed")
-    for folder in (straight, killed):
-        records.write_text(folder / "run.flags", _flags(arguments(folder, 1)))
+    straight, killed = (begun(with_search(name)) for name in ("straight", "killed"))
     run(arguments(straight, 1, "--seeds=3"))
     process = subprocess.Popen(
         arguments(killed, 2, "--seeds=3"),
@@ -527,10 +531,9 @@ def _flags(argv):
 @pytest.mark.slow
 @pytest.mark.parametrize("wait", [3, 9, 17])
 def test_kill_anywhere_any_number_of_times(with_search, wait, rng):
-    straight, killed = with_search("straight"), with_search("killed")
-    for folder in (straight, killed):
-        records.write_text(folder / "run.flags", _flags(arguments(folder, 1)))
     more = ("--epochs=9", "--seeds=3,5,7")
+    names = "straight", "killed"
+    straight, killed = (begun(with_search(name), *more) for name in names)
     run(arguments(straight, 1, *more))
     for _ in range(4):
         process = subprocess.Popen(arguments(killed, 2, *more), cwd=ROOT)
@@ -574,12 +577,12 @@ def test_processes_that_were_started_by_hand_share_the_cells(tmp_path):
 
 @pytest.mark.slow
 def test_two_workers_take_clearly_less_time_than_one(with_search):
+    more = ("--epochs=40", "--seeds=3,5,7")
     seconds = {}
     for workers in (1, 2):
-        folder = with_search(f"workers{workers}")
-        records.write_text(folder / "run.flags", _flags(arguments(folder, 1)))
+        folder = begun(with_search(f"workers{workers}"), *more)
         start = time.monotonic()
-        run(arguments(folder, workers, "--epochs=40", "--seeds=3,5,7"))
+        run(arguments(folder, workers, *more))
         seconds[workers] = time.monotonic() - start
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one core")
