@@ -191,6 +191,8 @@ class SearchRun:
             done = ()
             if (folder / "descent.json").exists():
                 done = read_search(folder.path).states
+            if len(done) < self.config.iterations:  # Which may be more than before.
+                folder.keep_flags(self._flags["flagfile_text"])
             progress = scalars.logged(progress, folder / "logs")
             record = self._descend(progress, done, folder.path, stop)
         return Search(record, Path(run_dir), self.architecture)

@@ -93,6 +93,7 @@ class Job:
             self._check_widths()
             if (run / RESULT).exists():
                 return read_result(self.folder)
+            run.keep_flags(self._flags["flagfile_text"])  # Data may have moved.
             kept = {"version": 1, "widths": self.widths}
             records.write_json(run / WIDTHS, kept)
             checkpoint = runs.Checkpoint(
