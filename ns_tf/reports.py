@@ -310,8 +310,7 @@ def _comparison(told: dict[str, Any]) -> str:
             lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),
             f"Accuracy over {axis}",
         )
-    said = [f"{one}." for one in found]
-    said += [f"Not there: {gap}." for gap in told["gaps"]]
+    said = verdicts.sentences(found, told["gaps"])
     items = "".join(f"<li>{html.escape(text)}</li>" for text in said)
     body += f"<p>{html.escape(verdicts.TEST)}:</p><ul class='verdict'>{items}</ul>"
     return markup.section(f"Comparison: {told['title']}", body)

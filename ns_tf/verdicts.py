@@ -169,10 +169,7 @@ def markdown(
         "",
         f"{TEST}; intervals are of one pair alone.",
         "",
-        *(f"* {difference}." for difference in found),
-    ]
-    lines += [f"* Not there: {gap}." for gap in about.get("gaps", ())]
-    lines += [
+        *(f"* {one}" for one in sentences(found, about.get("gaps", ()))),
         "",
         "## Widths",
         "",
@@ -183,6 +180,14 @@ def markdown(
         _line((row.method, row.budget, ", ".join(map(str, row.widths)))) for row in rows
     ]
     return "\n".join(lines) + "\n"
+
+
+def sentences(found: Iterable[Difference], gaps: Iterable[str]) -> list[str]:
+    """The verdict: what differs, and which cells are not there."""
+    said = [f"{difference}." for difference in found]
+    if not said:
+        said = ["No two methods at one budget yet, so nothing to tell apart."]
+    return said + [f"Not there: {gap}." for gap in gaps]
 
 
 def elsewhere(rows: Iterable[Row]) -> str:

@@ -59,6 +59,11 @@ def test_holm_corrects_for_those_that_were_tested_alone():
     assert verdicts.holm([0.03, None, 0.01]) == [0.03, None, 0.02]
 
 
+def test_the_verdict_on_a_single_method_is_that_there_is_none():
+    alone, gap = verdicts.sentences(verdicts.differences([row("a", (0.8,))]), ["b: x"])
+    assert "nothing to tell apart" in alone and gap == "Not there: b: x."
+
+
 def test_budgets_are_not_compared_with_each_other():
     rows = [row(m, (0.8, 0.81), b) for m in "ab" for b in ("params=3", "params=5")]
     assert [d.budget for d in verdicts.differences(rows)] == ["params=3", "params=5"]

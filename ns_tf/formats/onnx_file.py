@@ -33,12 +33,12 @@ def onnx_file(source, path):
         # Its own from_function takes constants that a layer holds, the statistics of a
         # Normalization, for inputs.
         traced = run.get_concrete_function()
-        names = {traced.inputs[0].name: "image", traced.outputs[0].name: "probabilities"}
-        ends = dict(zip(("input_names", "output_names"), ([name] for name in names)))
+        taken, given = traced.inputs[0].name, traced.outputs[0].name
         tf2onnx.convert.from_graph_def(
-            tf2onnx.tf_loader.from_function(traced, **ends),
-            **ends,
-            tensors_to_rename=names,
+            tf2onnx.tf_loader.from_function(traced, [taken], [given]),
+            input_names=[taken],
+            output_names=[given],
+            tensors_to_rename={taken: "image", given: "probabilities"},
             opset=17,
             custom_op_handlers={"Erfc": (_erfc, [])},
             output_path=str(path),
