@@ -56,7 +56,7 @@ def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, 
         layer: A layer, or a model within the model.
         config: Its configuration, as its `get_config` gives it.
     """
-    if has_graph(layer):
+    if "layers" in config:  # A class of one's own may make its layers itself.
         inner = {one.name: one for one in layer.layers}
         return {**config, "layers": [_within(inner, one) for one in config["layers"]]}
     if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:

@@ -34,7 +34,8 @@ class RunFolder:
 
     def keep_flags(self, flagfile_text: str) -> None:
         """Keeps these flags in place of those of the run that is continued."""
-        records.write_text(self / FLAGS_NAME, flagfile_text)
+        if not self.new:
+            records.write_text(self / FLAGS_NAME, flagfile_text)
 
     def close(self) -> None:
         """Lets other processes write to the folder; the death of this one does, too."""
