@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 Widths = tuple[int, ...]  # Filters of every layer that has a width, in forward order.
-Curve = Callable[[float], np.ndarray]  # tau -> widths [layers], not yet whole numbers.
 
 
 class InputError(ValueError):
@@ -20,6 +19,36 @@ class InputError(ValueError):
 
 class RunError(RuntimeError):
     """Work that was under way failed (a loss of NaN, say). Commands exit 1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Widths as a function of a network's size: tau -> [layers], not yet whole."""
+
+    at: Callable[[float], np.ndarray]
+    start: float = 1.0  # The tau at which a search along it begins.
+    tau_range: tuple[float, float] | None = None  # Recorded by a search; None: none.
+    terms: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # For the page.
+
+    def __call__(self, tau: float) -> np.ndarray:
+        """Widths [layers] at this size."""
+        return self.at(tau)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What networks cost in one unit, as a function of their widths."""
+
+    of: Callable[[np.ndarray], Any]  # Whole widths [..., layers] -> costs [...].
+    # A measured cost is slow and takes one network [layers] at a time; two measurements
+    # of one network may differ.
+    measured: bool = False
+    # An exact cost that differs from this measured one by little more than a constant.
+    estimate: "Cost | None" = None
+
+    def __call__(self, widths: np.ndarray) -> Any:
+        """Costs [...] of whole widths [..., layers]."""
+        return self.of(widths)
 
 
 @dataclasses.dataclass(frozen=True)

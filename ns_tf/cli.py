@@ -7,21 +7,24 @@ import select
 import signal
 import sys
 import tempfile
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import tensorflow as tf
 from absl import flags
 
-from ns_tf import flagset
-from ns_tf.base import InputError as InputError
-from ns_tf.base import RunError
+from ns_tf.base import InputError, RunError
+from ns_tf.run import flags as run_flags
+from ns_tf.run.stop import Interrupted, handled_signals, restore_signals
 
 flags.disclaim_key_flags()
+
+
 flags.DEFINE_bool(
     "debug", False, "Print the traceback of an error.", module_name=__name__
 )
+
 
 _HELP = ("--help", "-help", "--helpshort", "--h", "-h", "-?")
 _COMMON = """Every command:
@@ -50,17 +53,17 @@ def run(main: Callable[..., int | None], *configs: type) -> NoReturn:
     # Off by default on older CPUs, where it is faster too (docs/performance.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     for config in configs:
-        flagset.define(config)
+        run_flags.define(config)
     sys.exit(_status(main, configs))
 
 
 def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
     try:
-        if signal.SIGTERM in _handled():
+        if signal.SIGTERM in handled_signals():
             signal.signal(signal.SIGTERM, _terminate)
         if not _printed_help(sys.argv[1:]):
-            flagset.parse(sys.argv)
-            status = main(*(flagset.read(config) for config in configs))
+            run_flags.parse(sys.argv)
+            status = main(*(run_flags.read(config) for config in configs))
             _flush()
             return status or 0
         _flush()
@@ -68,7 +71,7 @@ def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
     except SystemExit:
         raise
     except BaseException as error:
-        _restore_signals()  # An impatient second Ctrl-C must not show a traceback.
+        restore_signals()  # An impatient second Ctrl-C must not show a traceback.
         return _report(error)
 
 
@@ -78,21 +81,8 @@ def _flush() -> None:
 
 
 def _terminate(signum: int, frame: Any) -> None:
-    _restore_signals()
+    restore_signals()
     raise Interrupted(signum)
-
-
-def _handled() -> list[int]:
-    """Signals that stop the work; those that `nohup` or `&` turned off do not."""
-    off = (signal.SIG_IGN, None)
-    both = (signal.SIGINT, signal.SIGTERM)
-    return [signum for signum in both if signal.getsignal(signum) not in off]
-
-
-def _restore_signals() -> None:
-    """From now on signals kill at once, even inside a long C++ call."""
-    for signum in _handled():
-        signal.signal(signum, signal.SIG_DFL)
 
 
 def _printed_help(arguments: Sequence[str]) -> bool:
@@ -103,7 +93,7 @@ def _printed_help(arguments: Sequence[str]) -> bool:
     doc = (sys.modules["__main__"].__doc__ or "").strip()
     if "python " not in doc:
         doc = f"{doc}\n\nUsage: python -m {_name()} [--flag=value ...]".strip()
-    told = flags.FLAGS.get_help().strip() if full else flagset.help_text()
+    told = flags.FLAGS.get_help().strip() if full else run_flags.help_text()
     print(doc, *filter(None, [told, None if full else _COMMON]), sep="\n\n")
     return True
 
@@ -164,78 +154,6 @@ def _nobody_reads() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-class Interrupted(BaseException):
-    """A signal stopped the work, which had its chance to write a checkpoint.
-
-    No Exception, so that nobody's `except Exception` swallows it.
-    """
-
-    def __init__(self, signum: int):
-        super().__init__(signum)
-        self.signum = signum
-
-
-class Stop:
-    """Whether a signal asked the work to stop; never, for one made by hand.
-
-    Args:
-        patient: Whether further signals are taken like the first; else they kill.
-    """
-
-    def __init__(self, *, patient: bool = False):
-        self.patient = patient
-        self.signum: int | None = None
-
-    @property
-    def requested(self) -> bool:
-        """True once a signal came: write a checkpoint, then call `leave`."""
-        return self.signum is not None
-
-    def leave(self) -> None:
-        """Ends the work if a signal asked for it.
-
-        Raises:
-            Interrupted: if a stop was requested.
-        """
-        if self.signum is not None:
-            raise Interrupted(self.signum)
-
-    def _on_signal(self, signum: int, frame: Any) -> None:
-        self.signum = signum
-        if self.patient:
-            return
-        _restore_signals()
-        if sys.stderr.isatty():
-            # print() may not be entered twice; a signal can come in the midst of one.
-            os.write(2, b"\nStopping at the next checkpoint; again to stop at once.\n")
-
-
-@contextlib.contextmanager
-def interruptible(*, patient: bool = False) -> Iterator[Stop]:
-    """A `Stop` that Ctrl-C and SIGTERM set, instead of ending the work at any line.
-
-    Save inside the block: leaving it after a signal raises `Interrupted`.
-
-    Args:
-        patient: Whether a second signal is taken like the first. For processes that
-            hear both from the system and from the process that started them.
-
-    Raises:
-        Interrupted: at the end of the block, if a signal came.
-    """
-    stop = Stop(patient=patient)
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # Signals only ever reach the main thread.
-        return
-    before = {signum: signal.signal(signum, stop._on_signal) for signum in _handled()}
-    try:
-        yield stop
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-    stop.leave()
-
-
 def quiet_tensorflow() -> Any:
     """The module `tensorflow`, imported without its C++ notes on standard error.
 
@@ -265,7 +183,6 @@ def quiet_tensorflow() -> Any:
 
 def devices() -> str:
     """What TensorFlow will compute on, in words: a CPU fall-back should be seen."""
-    import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:

@@ -76,6 +76,10 @@ class Registry:
         self._load()
         return sorted(self._members)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether a member of that name is registered by now; loads no file."""
+        return name in self._members
+
     def get(self, name: str) -> Any:
         """The member of that name.
 

@@ -19,7 +19,8 @@ import tensorflow as tf
 from absl import flags
 from verbs import SMOKE, configs_of
 
-from ns_tf import cli, flagset
+from ns_tf import cli
+from ns_tf.run import flags as run_flags
 
 # Two devices, so that a strategy with two replicas can run anywhere. They have to be
 # there before TensorFlow starts.
@@ -263,7 +264,7 @@ def flags_of():
         def __enter__(self):
             self.before = set(flags.FLAGS)
             for config in self.configs:
-                flagset.define(config)
+                run_flags.define(config)
             return self.configs
 
         def __exit__(self, *exception):
@@ -279,7 +280,7 @@ def status(flags_of):
     """Runs a verb as `python -m ns_tf.verb` does, up to its exit code."""
 
     def status(verb, *arguments):
-        main = importlib.import_module(f"ns_tf.{verb}").main
+        main = importlib.import_module(f"ns_tf.{verb}.__main__").main
         argv, signums = sys.argv, (signal.SIGINT, signal.SIGTERM)
         handlers = {signum: signal.getsignal(signum) for signum in signums}
         sys.argv = [verb, *map(str, arguments)]

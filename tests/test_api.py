@@ -13,8 +13,9 @@ import tensorflow as tf
 from keras import layers
 
 import ns_tf
-from ns_tf import datasets, progress
-from ns_tf.datasets.arrays import in_order
+from ns_tf.data import sources
+from ns_tf.data.tf_data import in_order
+from ns_tf.run.progress import Quiet
 
 ROOT = Path(__file__).parents[1]
 WIDTHS = (11, 17, 13)
@@ -42,7 +43,7 @@ def network(widths=WIDTHS, name="mine", image=(8, 8, 1), classes=10):
 @pytest.fixture(scope="module")
 def digits():
     """400 digits of 8 x 8, in the order that a `tf.data.Dataset` of them gets."""
-    whole = datasets.load("digits", image_size=8).train
+    whole = sources.load("digits", image_size=8).train
     return in_order(whole.images[:400], whole.labels[:400])
 
 
@@ -184,7 +185,7 @@ def test_a_uniform_plan_was_not_recorded_and_does_not_extrapolate(search):
 def test_the_same_call_continues_and_a_loaded_search_plans_the_same(
     search, model, digits, run_dir
 ):
-    class Counted(progress.Quiet):
+    class Counted(Quiet):
         made = 0
 
         def __enter__(self):

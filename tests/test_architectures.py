@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import architectures, structure
 from ns_tf.base import InputError
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import count_params, shapes_only
 
 RATIOS = (0.25, 0.5, 0.75, 1, 2)
 # The paper's trainable parameters at each of RATIOS, by network, size, classes.
@@ -43,9 +44,7 @@ LAYERS = {"vgg11": 8, "preact_resnet18": 17, "mobilenet_v2": 19}
 def shapes(text: str, widths=None, *, size=32, classes=10) -> keras.Model:
     """The network of that name, without values."""
     build = architectures.get(text).build
-    return structure.shapes_only(
-        build, widths, input_shape=(size, size, 3), classes=classes
-    )
+    return shapes_only(build, widths, input_shape=(size, size, 3), classes=classes)
 
 
 def scaled(text: str, ratio: float) -> list[int]:
@@ -105,7 +104,7 @@ FORMULAS = {
 @pytest.mark.parametrize("name, size, classes, ratio, count", CASES)
 def test_the_network_has_the_papers_parameters(name, size, classes, ratio, count):
     model = shapes(name, scaled(name, ratio), size=size, classes=classes)
-    assert structure.count_params(model) == count
+    assert count_params(model) == count
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -114,7 +113,7 @@ def test_parameters_at_any_widths_are_those_of_the_table(name, rng):
     few = rng.choice([3, 5], layers)  # Many coincide: projections come and go.
     for widths in (few, rng.integers(1, 47, layers)):
         model = shapes(name, widths, classes=7)
-        assert structure.count_params(model) == FORMULAS[name](list(widths), 7)
+        assert count_params(model) == FORMULAS[name](list(widths), 7)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,7 +130,7 @@ def test_images_of_32_and_64_become_one_logit_a_class(name, size):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_images_may_be_grey_and_oblong(name):
-    model = structure.shapes_only(
+    model = shapes_only(
         architectures.get(name).build,
         [3] * LAYERS[name],
         input_shape=(33, 47, 1),
@@ -169,7 +168,7 @@ def test_layers_are_named_and_keep_their_names_at_all_widths(name, rng):
 @pytest.mark.parametrize("name", NAMES)
 def test_default_widths_are_as_many_as_the_paper_counts(name):
     assert len(architectures.get(name).widths) == LAYERS[name]
-    assert structure.count_params(shapes(name)) == COUNTS[name, 32, 10][3]
+    assert count_params(shapes(name)) == COUNTS[name, 32, 10][3]
 
 
 @pytest.mark.parametrize("name", NAMES)

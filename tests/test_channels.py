@@ -4,9 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import architectures, channels, rules, structure, thinning
 from ns_tf.base import InputError
-from ns_tf.channels import NONE, trace
+from ns_tf.graph import weights
+from ns_tf.graph.channels import NONE
+from ns_tf.graph.rules import INPUT
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import analyse, shapes_only
 
 layers = keras.layers
 
@@ -38,7 +42,7 @@ def two_branches():
 
 
 def test_a_concatenation_puts_its_inputs_side_by_side():
-    graph = trace(two_branches())
+    graph = channel_graph(two_branches())
     a, b, conv = (channels_of(graph, name) for name in ("a", "b", "conv"))
     assert [len(c) for c in (a, b, conv)] == [13, 23, 5]
     *spatial, inputs, outputs = graph.axes["conv", "kernel"]
@@ -51,7 +55,7 @@ def test_a_concatenation_puts_its_inputs_side_by_side():
 
 def test_numbers_are_dense_and_every_channel_has_one_owner(handmade):
     for build in handmade.values():
-        graph = trace(build())
+        graph = channel_graph(build())
         numbers = np.concatenate([group.channels for group in graph.groups])
         np.testing.assert_array_equal(np.sort(numbers), np.arange(len(graph.owner)))
         for number, group in enumerate(graph.groups):
@@ -63,9 +67,9 @@ def test_numbers_are_dense_and_every_channel_has_one_owner(handmade):
 def test_every_axis_has_as_many_numbers_as_the_weight_has_entries(handmade):
     for build in handmade.values():
         model = build()
-        graph = trace(model)
+        graph = channel_graph(model)
         known = 0
-        for key, weight in thinning.weights(model).items():
+        for key, weight in weights.weights(model).items():
             for size, axis in zip(weight.shape, graph.axes[key], strict=True):
                 assert axis is None or len(axis) == size
                 known += axis is not None
@@ -74,7 +78,7 @@ def test_every_axis_has_as_many_numbers_as_the_weight_has_entries(handmade):
 
 def test_the_images_colours_are_no_channels(handmade):
     for build in handmade.values():
-        graph = trace(build())
+        graph = channel_graph(build())
         *_, inputs, _ = graph.axes["a", "kernel"]
         np.testing.assert_array_equal(inputs, [NONE] * 3)
 
@@ -85,16 +89,16 @@ def closes(model, graph, name, channel, rng) -> bool:
     The maker's channel is silenced in one copy, the reader's entries in another.
     """
     images = rng.normal(size=(5, *model.input_shape[1:]))
-    before = thinning.values(model)
+    before = weights.values(model)
     outputs = []
     for key, place in ((("a", "kernel"), -1), ((name, "kernel"), -2)):
         arrays = {k: v.copy() for k, v in before.items()}
         arrays["a", "bias"][graph.axes["a", "bias"][0] == channel] = 0
         hit = graph.axes[key][place] == channel
         np.moveaxis(arrays[key], place, 0)[hit] = 0
-        thinning.assign(model, arrays)
+        weights.assign(model, arrays)
         outputs.append(np.array(model(images)))
-    thinning.assign(model, before)
+    weights.assign(model, before)
     # Silenced, and heard at all.
     return bool(
         np.allclose(*outputs, atol=1e-6)
@@ -107,7 +111,7 @@ def test_a_flattened_map_is_read_pixel_by_pixel(rng, randomise):
     x = layers.Conv2D(7, 1, name="a")(image)
     x = layers.Flatten(name="flatten")(x)
     model = randomise(keras.Model(image, layers.Dense(11, name="logits")(x)))
-    graph = trace(model)
+    graph = channel_graph(model)
     inputs, _ = graph.axes["logits", "kernel"]
     pixel, channel = np.divmod(np.arange(3 * 5 * 7), 7)
     np.testing.assert_array_equal(inputs, channels_of(graph, "a")[channel])
@@ -123,8 +127,8 @@ def test_a_depthwise_convolution_repeats_each_channel(rng, randomise):
     x = layers.Conv2D(11, 1, name="b")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     model = randomise(keras.Model(image, layers.Dense(2, name="logits")(x)))
-    thinning.weights(model)["depthwise", "bias"].assign(np.zeros(14))
-    graph = trace(model)
+    weights.weights(model)["depthwise", "bias"].assign(np.zeros(14))
+    graph = channel_graph(model)
     a = channels_of(graph, "a")
     twice = [channel for channel in a for _ in range(2)]
     np.testing.assert_array_equal(graph.axes["depthwise", "bias"][0], twice)
@@ -151,7 +155,7 @@ def resnet():
 
 
 def test_additions_tie_what_they_join():
-    graph = trace(resnet())
+    graph = channel_graph(resnet())
     assert {frozenset(makers) for makers in groups(graph).values()} == {
         frozenset({"stem"}),
         frozenset({"one_a"}),
@@ -170,13 +174,13 @@ def test_what_is_added_to_the_image_stays():
     x = layers.Add(name="add")([layers.Conv2D(3, 1, name="a")(image), image])
     x = layers.Conv2D(5, 1, name="b")(x)
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert groups(graph) == {"b": ("b",)}
     assert graph.groups[0].frozen == "it is joined with what cannot go"
 
 
 def test_squeeze_and_excite_ties_the_weights_to_what_they_weigh(handmade):
-    graph = trace(handmade["excite"]())
+    graph = channel_graph(handmade["excite"]())
     assert groups(graph) == {
         "a": ("a", "back"),
         "squeeze": ("squeeze",),
@@ -185,7 +189,7 @@ def test_squeeze_and_excite_ties_the_weights_to_what_they_weigh(handmade):
 
 
 def test_a_shared_layer_ties_what_it_reads(handmade):
-    graph = trace(handmade["shared"]())
+    graph = channel_graph(handmade["shared"]())
     assert groups(graph) == {"a": ("a", "twice"), "b": ("b",)}
     assert [call.name for call in graph.calls].count("twice") == 2
 
@@ -196,7 +200,7 @@ def test_a_shared_layer_without_weights_ties_nothing():
     for name, filters in (("a", 5), ("b", 7), ("c", 5)):
         x = relu(layers.Conv2D(filters, 1, name=name)(x))
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert groups(graph) == {"a": ("a",), "b": ("b",), "c": ("c",)}
 
 
@@ -205,7 +209,7 @@ def test_a_tensor_may_be_concatenated_with_itself():
     x = layers.Conv2D(5, 1, name="a")(x)
     x = layers.Concatenate(name="concat")([x, x])
     model = keras.Model(image, layers.Conv2D(7, 1, name="b")(x))
-    graph = trace(model)
+    graph = channel_graph(model)
     a = channels_of(graph, "a")
     np.testing.assert_array_equal(graph.axes["b", "kernel"][2], [*a, *a])
 
@@ -216,7 +220,7 @@ def test_a_sequential_model_is_traced_as_the_functional_one(handmade):
     sequential = keras.Sequential(
         [functional.input, *(functional.get_layer(name) for name in names)]
     )
-    one, other = trace(functional), trace(sequential)
+    one, other = channel_graph(functional), channel_graph(sequential)
     assert groups(one) == groups(other) != {}
     assert one.axes.keys() == other.axes.keys()
     np.testing.assert_array_equal(
@@ -230,22 +234,22 @@ def test_a_subclassed_model_is_refused_with_the_remedy():
             return x
 
     with pytest.raises(InputError, match=r"is a Net without a graph.*keras.Model\(inp"):
-        trace(Net())
+        channel_graph(Net())
 
 
 def test_a_sequential_model_that_is_not_built_is_refused():
     with pytest.raises(InputError):
-        trace(keras.Sequential([layers.Conv2D(5, 1)]))
+        channel_graph(keras.Sequential([layers.Conv2D(5, 1)]))
 
 
 def test_outputs_stay_unless_they_are_asked_to_be_free(handmade):
     model = handmade["chain"]()
-    assert trace(model).groups[-1].frozen == "it is the model's output"
-    assert groups(trace(model, free=True)).keys() == {"a", "b", "logits"}
+    assert channel_graph(model).groups[-1].frozen == "it is the model's output"
+    assert groups(channel_graph(model, free=True)).keys() == {"a", "b", "logits"}
 
 
 def test_frozen_marks_the_channels_of_frozen_groups(handmade):
-    graph = trace(handmade["chain"]())
+    graph = channel_graph(handmade["chain"]())
     expected = np.isin(np.arange(25), channels_of(graph, "logits"))
     np.testing.assert_array_equal(graph.frozen, expected)
 
@@ -275,8 +279,8 @@ def recorded(model) -> list[tuple[str, list[str]]]:
 def read(model) -> list[tuple[str, list[str]]]:
     """The same from the channel graph."""
     calls, maker = [], {}
-    for call in trace(model).calls:
-        if call.kind == rules.INPUT:
+    for call in channel_graph(model).calls:
+        if call.kind == INPUT:
             maker[call.output] = "image"
             continue
         number = sum(name == call.name for name, _ in calls)
@@ -296,9 +300,7 @@ def test_the_graph_has_the_calls_that_keras_makes(handmade):
 def test_the_graph_of_an_architecture_has_the_calls_that_keras_makes(name):
     found = architectures.get(name)
     widths = range(3, 3 + len(found.widths))
-    model = structure.shapes_only(
-        found.build, widths, input_shape=(32, 32, 3), classes=5
-    )
+    model = shapes_only(found.build, widths, input_shape=(32, 32, 3), classes=5)
     with keras.StatelessScope(initialize_variables=False):
         assert sorted(read(model)) == sorted(recorded(model))
 
@@ -307,9 +309,9 @@ def test_the_graph_of_an_architecture_has_the_calls_that_keras_makes(name):
 
 
 def test_a_reference_tells_apart_groups_that_agree_by_chance():
-    found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
-    model = structure.shapes_only(found.build, [4] * 17)
-    alone, known = trace(model), trace(model, found.reference)
+    found = analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
+    model = shapes_only(found.build, [4] * 17)
+    alone, known = channel_graph(model), channel_graph(model, found.reference)
     crossings = {call.name for call in known.calls if call.crossing}
     assert crossings == {
         f"stage{stage}_block{block}_add"
@@ -339,8 +341,8 @@ def test_a_reference_knows_a_layer_that_is_added_to_two():
         x = layers.GlobalAveragePooling2D()(x)
         return keras.Model(image, layers.Dense(2, name="logits")(x))
 
-    reference, model = trace(build(17, 19)), build(13, 23)
-    alone, known = trace(model), trace(model, reference)
+    reference, model = channel_graph(build(17, 19)), build(13, 23)
+    alone, known = channel_graph(model), channel_graph(model, reference)
     assert {group.size for group in alone.groups if group.frozen is None} == {13, 23}
     assert not any(call.crossing for call in known.calls)
     assert groups(known) == groups(alone)
@@ -354,7 +356,7 @@ def test_operations_of_several_outputs_are_as_any_without_a_rule(used):
     x = layers.Concatenate(name="concat")([halves[i] for i in used] + [image])
     x = layers.Conv2D(11, 3, name="b")(x)
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     frozen = {group.name: group.frozen for group in graph.groups}
     assert "Split" in frozen["a"] and frozen["b"] is None
     assert len(graph.axes["b", "kernel"][2]) == 7 * len(used) + 3
@@ -366,14 +368,14 @@ def test_a_model_of_two_outputs_within_a_model_is_followed_to_the_one_that_is_re
     image = keras.Input((6, 7, 3), name="image")
     _, x = keras.Model(inner, both)(image)
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(11, 3, name="b")(x))
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert len(graph.axes["b", "kernel"][2]) == 13
 
 
 def test_a_reference_changes_nothing_where_widths_differ():
-    found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
-    model = structure.shapes_only(found.build, range(3, 20))
-    alone, known = trace(model), trace(model, found.reference)
+    found = analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
+    model = shapes_only(found.build, range(3, 20))
+    alone, known = channel_graph(model), channel_graph(model, found.reference)
     assert groups(alone) == groups(known)
     assert alone.axes.keys() == known.axes.keys()
     for key, axes in alone.axes.items():
@@ -385,6 +387,6 @@ def test_tracing_leaves_the_model_as_it_is(handmade, rng):
     model = handmade["residual"]()
     images = rng.normal(size=(3, 6, 7, 3))
     before, config = np.array(model(images)), model.get_config()
-    channels.trace(model)
+    channel_graph(model)
     np.testing.assert_array_equal(model(images), before)
     assert model.get_config() == config

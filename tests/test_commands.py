@@ -17,7 +17,9 @@ import pytest
 from PIL import Image
 from verbs import FLAGFILES, PLAIN, ROOT, SHORT, SMOKE, contents, refused
 
-from ns_tf import architectures, flagset, records, run_folders
+from ns_tf.networks import architectures
+from ns_tf.run import files, flags
+from ns_tf.run.folder import open_run
 
 VERBS = ("descend", "plan", "train", "compare", "report", "export")
 
@@ -149,9 +151,9 @@ def test_a_batch_larger_than_a_folder_of_images_is_refused(command, tmp_path, pi
 def test_a_tfds_set_that_nobody_prepared_is_refused_where_there_is_no_network(
     command, tmp_path, monkeypatch
 ):
-    from ns_tf.datasets import tfds_sets
+    from ns_tf.data.sources import tfds
 
-    monkeypatch.setattr(tfds_sets, "_online", lambda: False)
+    monkeypatch.setattr(tfds, "_online", lambda: False)
     data = ("--dataset=fashion_mnist", f"--data_dir={tmp_path / 'data'}")
     result = command("descend", *SMOKE, f"--run_dir={tmp_path / 'run'}", *data)
     refused(result, "fashion_mnist", "no network", "--data_dir")
@@ -196,7 +198,7 @@ def test_a_run_folder_of_other_flags_is_refused_and_the_flags_are_named(
 
 
 def test_two_processes_cannot_write_to_one_run_folder(command, copied):
-    with run_folders.open_run(copied, (copied / "run.flags").read_text()):
+    with open_run(copied, (copied / "run.flags").read_text()):
         result = command("descend", *SMOKE, f"--run_dir={copied}")
     refused(result, str(copied), "in use by another process")
 
@@ -404,7 +406,7 @@ def test_a_damaged_checkpoint_is_refused_and_named(command, copied, data):
 
 def test_a_checkpoint_without_its_arrays_is_refused_and_named(command, copied):
     facts = {"steps": 1, "events": 0, "stopped": False}
-    records.write_arrays(_checkpoint(copied), {}, facts)
+    files.write_arrays(_checkpoint(copied), {}, facts)
     result = command("descend", *SMOKE, f"--run_dir={copied}")
     refused(result, "prune_01.npz")
 
@@ -635,8 +637,8 @@ def test_a_flagfile_parses_and_its_head_has_the_command(path, flags_of, monkeypa
         assert "--run_dir=" in arguments
         assert "Takes:" in header
     with flags_of(verb) as configs:
-        flagset.parse([verb, f"--flagfile={path}", *arguments.split(), "--run_dir=x"])
-        made = [flagset.read(config) for config in configs]
+        flags.parse([verb, f"--flagfile={path}", *arguments.split(), "--run_dir=x"])
+        made = [flags.read(config) for config in configs]
     named = [config.architecture for config in made if hasattr(config, "architecture")]
     for name in filter(None, named):
         assert architectures.get(name).name == name

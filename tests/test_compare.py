@@ -15,8 +15,15 @@ import numpy as np
 import pytest
 from verbs import FLAGFILES, ROOT, contents, refused
 
-from ns_tf import cells, compare_config, flagset, methods, records, run_folders
-from ns_tf.configs import LARGEST_SEED
+from ns_tf.compare import cells
+from ns_tf.compare.cells import FINETUNE, TRUNK
+from ns_tf.compare.config import CompareConfig
+from ns_tf.engine.config import LARGEST_SEED
+from ns_tf.plan.methods import Entry
+from ns_tf.run import files
+from ns_tf.run import flags as run_flags
+from ns_tf.run.flagfile import as_flagfile
+from ns_tf.run.folder import open_run
 
 RECIPE = ("--epochs=2", "--batch=350", "--rate=0.05", "--schedule=cosine")
 SMALL = (
@@ -73,15 +80,15 @@ def test_every_cell_is_trained_by_the_recipe_and_within_its_budget(compared):
     listed = cells.read(compared)
     assert sorted(found) == sorted(listed)
     kinds = [cell.kind for cell in listed.values()]
-    assert kinds.count(cells.TRUNK) == 2 and kinds.count(cells.FINETUNE) == 2
+    assert kinds.count(TRUNK) == 2 and kinds.count(FINETUNE) == 2
     for name, cell in listed.items():
         assert found[name]["widths"] == list(cell.widths)
         assert found[name]["seed"] == cell.seed in (3, 5)
-        if cell.kind == cells.TRUNK:
+        if cell.kind == TRUNK:
             continue
         assert found[name]["params"] <= 2000
-        assert found[name]["epochs"] == (1 if cell.kind == cells.FINETUNE else 2)
-        header, rows = records.read_csv(compared / "cells" / name / "history.csv")
+        assert found[name]["epochs"] == (1 if cell.kind == FINETUNE else 2)
+        header, rows = files.read_csv(compared / "cells" / name / "history.csv")
         tested = [row[header.index("test_accuracy")] for row in rows]
         assert found[name]["best_test_accuracy"] == max(tested)
         assert found[name]["test_accuracy"] in tested
@@ -175,12 +182,12 @@ def test_while_cells_are_worked_on_the_tables_say_what_there_is(
     command, copied_comparison, monkeypatch
 ):
     """As somebody sees it who looks at them, or stops the comparison, then."""
-    from ns_tf import summary
+    from ns_tf.compare import outcome as compare_outcome
 
     def stopped(*arguments, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(summary, "write", stopped)
+    monkeypatch.setattr(compare_outcome, "write", stopped)
     changes = "--methods=uniform,new=uniform", "--seeds=3,7"
     code, out, err = again(command, copied_comparison, *changes)
     assert code == 130, err
@@ -273,7 +280,7 @@ def test_labels_that_mean_one_folder_are_refused(command, copied_comparison):
 
 
 def test_only_one_process_at_a_time(command, copied_comparison):
-    with run_folders.open_run(copied_comparison, "", compare=lambda old, new: []):
+    with open_run(copied_comparison, "", compare=lambda old, new: []):
         refused(again(command, copied_comparison), "in use by another process")
 
 
@@ -447,7 +454,7 @@ def test_a_search_that_is_not_the_flagfiles_any_more_is_refused(command, with_se
     folder = with_search("run")
     argv = arguments(folder, 1, "--seeds=3", "--epochs=1")[3:]
     argv.remove("--threads=1")  # In this process they are set already.
-    records.write_text(folder / "run.flags", _flags([None] * 3 + argv))
+    files.write_text(folder / "run.flags", _flags([None] * 3 + argv))
     flagfile = folder.parent / "search.flags"
     text = flagfile.read_text()
     flagfile.write_text(text.replace("--seed=0", "--seed=5"))
@@ -484,7 +491,7 @@ def run(argv, seconds=300):
 
 def begun(folder, *more):
     """The folder as a comparison of these flags left it after its search."""
-    records.write_text(folder / "run.flags", _flags(arguments(folder, 1, *more)))
+    files.write_text(folder / "run.flags", _flags(arguments(folder, 1, *more)))
     return folder
 
 
@@ -512,20 +519,24 @@ def test_killed_and_with_two_workers_it_comes_to_the_same(with_search, rng):
 
 def _flags(argv):
     """run.flags of a comparison that these arguments make."""
-    from ns_tf import configs
+    from ns_tf.engine.config import ExecutionConfig
+    from ns_tf.plan.config import SolverConfig
+    from ns_tf.problem.config import ProblemConfig
+    from ns_tf.run.config import RunConfig
+    from ns_tf.train.config import TrainConfig
 
     classes = (
-        configs.RunConfig,
-        configs.TaskConfig,
-        compare_config.CompareConfig,
-        configs.SolverConfig,
-        configs.TrainConfig,
-        configs.ExecutionConfig,
+        RunConfig,
+        ProblemConfig,
+        CompareConfig,
+        SolverConfig,
+        TrainConfig,
+        ExecutionConfig,
     )
     path = Path(argv[3].partition("=")[2]).parent / "all.flags"
     path.write_text("\n".join(argv[3:]))
-    _, *kept = flagset.read_file(str(path), *classes).values()
-    return flagset.as_flagfile(kept)
+    _, *kept = run_flags.read_file(str(path), *classes).values()
+    return as_flagfile(kept)
 
 
 @pytest.mark.slow
@@ -599,22 +610,24 @@ COMPARISONS = [
 @pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
 def test_a_flagfile_names_methods_and_searches_that_exist(path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    from ns_tf import configs
+    from ns_tf.engine.config import ExecutionConfig
+    from ns_tf.problem.config import ProblemConfig
+    from ns_tf.train.config import TrainConfig
 
-    read = flagset.read_file(
+    read = run_flags.read_file(
         str(path),
-        compare_config.CompareConfig,
-        configs.TrainConfig,
-        configs.ExecutionConfig,
-        configs.TaskConfig,
+        CompareConfig,
+        TrainConfig,
+        ExecutionConfig,
+        ProblemConfig,
     )
-    found = read[compare_config.CompareConfig]
+    found = read[CompareConfig]
     sources = [found.search]
     for text in found.methods:
-        entry = methods.Entry.parse(text)
+        entry = Entry.parse(text)
         sources.append(entry.source)
     for source in filter(None, sources):
         assert Path(source).is_file(), source
     for text in found.budgets:
         assert cells.parse_budget(text)
-    assert read[configs.TrainConfig].epochs > 1
+    assert read[TrainConfig].epochs > 1

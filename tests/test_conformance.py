@@ -11,21 +11,22 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import (
-    architectures,
-    budgets,
-    configs,
-    criteria,
-    datasets,
-    gates,
-    pipeline,
-    pruning,
-    registry,
-    structure,
-    thinning,
-)
+from ns_tf import budgets
 from ns_tf.base import Architecture
-from ns_tf.removal import Prunable, choose
+from ns_tf.budgets import Measure
+from ns_tf.data import sources
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.dataset import Dataset
+from ns_tf.data.sources import SOURCES
+from ns_tf.graph import gates
+from ns_tf.graph.thin import rebuild
+from ns_tf.networks import architectures, structure
+from ns_tf.networks.structure import Structure, shapes_only
+from ns_tf.prune import criteria
+from ns_tf.prune.config import PruneConfig
+from ns_tf.prune.iterative import prune_trace
+from ns_tf.prune.removal import Prunable, choose
+from ns_tf.registry import Registry
 
 layers = keras.layers
 ROOT = pathlib.Path(architectures.__file__).parent.parent
@@ -50,7 +51,7 @@ TINY = Architecture("tiny", (7, 11), tiny)
 
 
 @functools.cache
-def analyse(name: str) -> structure.Structure:
+def analyse(name: str) -> Structure:
     if name == "tiny":
         return structure.analyse(TINY, (11, 13, 3), 3)
     return structure.analyse(architectures.get(name), (32, 32, 3), 3)
@@ -66,7 +67,7 @@ def test_every_budget_counts_every_architecture(name, budget):
     assert member.name == budget and member.unit and member.help.endswith(".")
     default = np.array(found.architecture.widths)
     if member.measured:
-        cost = member.cost(found, budgets.Measure(batch=2, warmup=1, repeats=3))
+        cost = member.cost(found, Measure(batch=2, warmup=1, repeats=3))
         assert callable(cost)
         if name == "tiny":  # Only one is run.
             assert 0 < cost(default) < 60_000
@@ -82,7 +83,7 @@ def test_every_budget_counts_every_architecture(name, budget):
 def network(name: str):
     """(structure, model without values, its graph) at few filters a layer."""
     found = analyse(name)
-    model = structure.shapes_only(found.build, [5] * len(found.primary))
+    model = shapes_only(found.build, [5] * len(found.primary))
     return found, model, found.graph(model)
 
 
@@ -105,7 +106,7 @@ def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion
     alive[chosen] = False
     assert sum(prunable.count(alive)) == 5 * len(found.primary) - 3
     with keras.StatelessScope(initialize_variables=False):
-        thin, _ = thinning.rebuild(model, graph, alive, gates.place(graph))
+        thin, _ = rebuild(model, graph, alive, gates.place(graph))
     for width, numbers in zip(prunable.count(alive), prunable.widths, strict=True):
         for maker in graph.groups[graph.owner[numbers[0]]].makers:
             assert thin.get_layer(maker).filters == width
@@ -114,7 +115,7 @@ def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_every_criterion_prunes_in_training(criterion, rng):
     found = analyse("tiny")
-    config = configs.PruneConfig(
+    config = PruneConfig(
         criterion=criterion,
         pretrain_epochs=1,
         pretrain_rate=0.05,
@@ -123,16 +124,16 @@ def test_every_criterion_prunes_in_training(criterion, rng):
         filters_per_event=5,
         stop_fraction=0.2,
     )
-    trace = pruning.prune(found, (7, 11), noise(rng), config)
+    trace = prune_trace(found, (7, 11), noise(rng), config)
     assert trace.names == ("a", "b")
     np.testing.assert_array_equal(trace.history.sum(axis=1), [13, 8, 4])
     np.testing.assert_array_equal(trace.tau, found.params(trace.widths))
     assert len(trace.widths) >= 1
 
 
-def noise(rng) -> pipeline.Dataset:
+def noise(rng) -> Dataset:
     images = rng.integers(0, 256, (17, 11, 13, 3)).astype(np.uint8)
-    return datasets.from_arrays((images, np.arange(17) % 3), classes=3)
+    return from_arrays((images, np.arange(17) % 3), classes=3)
 
 
 # Every file of a kind holds a member of it.
@@ -141,7 +142,7 @@ KINDS = {
     architectures: (architectures.ARCHITECTURES, lambda member: member.builder),
     criteria: (criteria.CRITERIA, lambda member: member.formula),
     budgets: (budgets.BUDGETS, lambda member: member.cost),
-    datasets: (datasets.DATASETS, lambda member: member),
+    sources: (SOURCES, lambda member: member),
 }
 # Makes an architecture of any model, and registers none.
 EXEMPT = {"ns_tf.architectures.from_model"}
@@ -161,7 +162,7 @@ def test_every_file_of_a_kind_registers_a_member(package):
 @pytest.mark.parametrize("package", KINDS, ids=lambda package: package.__name__)
 def test_every_kind_suggests_the_nearest_name(package):
     known, _ = KINDS[package]
-    assert isinstance(known, registry.Registry)
+    assert isinstance(known, Registry)
     for name in known.names():
         with pytest.raises(ValueError, match="Did you mean"):
             known.get(name + "x")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ns_tf.base import InputError
-from ns_tf.costs import ALWAYS, CostPolynomial
+from ns_tf.networks.costs import ALWAYS, CostPolynomial
 
 
 def _by_hand(terms, widths) -> int:

@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import channels, criteria
 from ns_tf.base import InputError
-from ns_tf.execution import Execution
-from ns_tf.network import PrunableNetwork
-from ns_tf.removal import Prunable, choose
+from ns_tf.engine.execution import Execution
+from ns_tf.graph.walk import channel_graph
+from ns_tf.prune import criteria
+from ns_tf.prune.criteria import CRITERIA, by_layer
+from ns_tf.prune.network import PrunableNetwork
+from ns_tf.prune.removal import Prunable, choose
 
 layers = keras.layers
 
@@ -67,7 +69,7 @@ def test_an_unknown_criterion_suggests_the_nearest():
 
 
 def test_a_criterion_must_name_what_it_reads_and_where_it_holds():
-    before = criteria.CRITERIA.names()
+    before = CRITERIA.names()
     with pytest.raises(ValueError, match="got 'global', 'gradient'"):
         criteria.criterion("new", scope="global")(lambda gradient: gradient)
     with pytest.raises(ValueError, match="got 'everywhere', 'noise'"):
@@ -76,7 +78,7 @@ def test_a_criterion_must_name_what_it_reads_and_where_it_holds():
         criteria.criterion("random", scope="global")(lambda noise: noise)
     with pytest.raises(ValueError):
         criteria.criterion("new", scope="global")(lambda noise, kernel: noise)
-    assert criteria.CRITERIA.names() == before
+    assert CRITERIA.names() == before
 
 
 # Scores in training.
@@ -85,7 +87,7 @@ def test_a_criterion_must_name_what_it_reads_and_where_it_holds():
 def network(model, *, criterion="taylor_fo", batch=7, graph=None) -> PrunableNetwork:
     return PrunableNetwork(
         model,
-        graph or channels.trace(model),
+        graph or channel_graph(model),
         criterion=criteria.get(criterion),
         execution=Execution(),
         batch_size=batch,
@@ -209,9 +211,9 @@ def test_magnitude_is_the_same_before_and_after_thinning(coincide, rng):
         x = layers.GlobalAveragePooling2D(name="average")(x)
         return keras.Model(image, layers.Dense(2, name="logits")(x))
 
-    reference = channels.trace(build(5, 7, 11))
+    reference = channel_graph(build(5, 7, 11))
     model = build(*(11, 7, 11) if coincide else (5, 7, 11))
-    graph = channels.trace(model, reference)
+    graph = channel_graph(model, reference)
     pruned = network(model, criterion="magnitude", graph=graph)
     pruned.close(np.array([made_by(graph, "stem")[1], made_by(graph, "outer")[3]]))
     before = kernel_scores(pruned)
@@ -229,7 +231,7 @@ def test_scores_and_weights_are_the_same_whether_closed_or_gone(
     """When to thin is a question of speed alone."""
     keras.utils.set_random_seed(7)
     model = handmade[name]()
-    graph = channels.trace(model)
+    graph = channel_graph(model)
     steps = list(batches(rng, 4, classes=5))
     keep = (rng.random(len(graph.owner)) < 0.6) | graph.frozen
     for group in graph.groups:
@@ -402,6 +404,6 @@ def test_of_one_layers_scores_the_layers_shrink_alike(sizes, seed):
 
 
 def test_shares_of_a_layer_are_what_would_be_gone():
-    shares = criteria.by_layer(np.array([0.3, 0.1, 0.2]), 2)
+    shares = by_layer(np.array([0.3, 0.1, 0.2]), 2)
     np.testing.assert_allclose(shares, [5 / 5, 3 / 5, 4 / 5])
-    np.testing.assert_allclose(criteria.by_layer(np.zeros(4), 0), [0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(by_layer(np.zeros(4), 0), [0.25, 0.5, 0.75, 1])

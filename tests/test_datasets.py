@@ -9,10 +9,16 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from ns_tf import datasets, image_files, pipeline
 from ns_tf.base import InputError
-from ns_tf.datasets import tfds_sets
-from ns_tf.datasets.arrays import in_order
+from ns_tf.data import holdout, sources
+from ns_tf.data import images as data_images
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.batches import train_batches
+from ns_tf.data.dataset import SPLITS, Split
+from ns_tf.data.holdout import pixel_statistics
+from ns_tf.data.sources import SOURCES
+from ns_tf.data.sources import tfds as sources_tfds
+from ns_tf.data.tf_data import from_tf_data, in_order
 
 REAL = pathlib.Path(__file__).parents[2] / "shared" / "tfds"
 
@@ -52,13 +58,13 @@ def one_line(caught):
 @pytest.mark.parametrize("given", [(), ("test",), ("validation",)])
 def test_held_out_splits_are_disjoint_and_together_everything(rng, given, seed):
     train, other = pair(rng), pair(rng, 5)
-    dataset = datasets.from_arrays(
+    dataset = from_arrays(
         train, **dict.fromkeys(given, other), validation_fraction=0.2, seed=seed
     )
     held = [key for key in ("validation", "test") if key not in given]
     parts = [dataset.train, *(getattr(dataset, key) for key in held)]
     assert [len(part) for part in parts[1:]] == [round(0.2 * 23)] * len(held)
-    assert rows(*parts) == rows(pipeline.Split(*train))
+    assert rows(*parts) == rows(Split(*train))
     for key in given:
         np.testing.assert_array_equal(getattr(dataset, key).images, other[0])
     label = {image.tobytes(): y for image, y in zip(*train, strict=True)}
@@ -69,18 +75,16 @@ def test_held_out_splits_are_disjoint_and_together_everything(rng, given, seed):
 
 def test_the_seed_alone_chooses_what_is_held_out(rng):
     train = pair(rng)
-    same = [datasets.from_arrays(train, seed=5) for _ in range(2)]
+    same = [from_arrays(train, seed=5) for _ in range(2)]
     assert rows(same[0].test) == rows(same[1].test)
     assert rows(same[0].validation) == rows(same[1].validation)
-    others = {tuple(rows(datasets.from_arrays(train, seed=s).test)) for s in range(5)}
+    others = {tuple(rows(from_arrays(train, seed=s).test)) for s in range(5)}
     assert len(others) > 1
 
 
 def test_nothing_is_held_out_where_all_splits_are_given(rng):
     train = pair(rng)
-    dataset = datasets.from_arrays(
-        train, test=pair(rng, 2), validation=pair(rng, 4), classes=3
-    )
+    dataset = from_arrays(train, test=pair(rng, 2), validation=pair(rng, 4), classes=3)
     assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [
         23,
         4,
@@ -96,7 +100,7 @@ def test_nothing_is_held_out_where_all_splits_are_given(rng):
 def test_mean_and_deviation_are_those_of_the_training_pixels(rng, shape, dtype):
     images, labels = pair(rng, 101, shape)
     images = images if dtype == np.uint8 else (images / 255).astype(dtype)
-    dataset = datasets.from_arrays((images, labels))
+    dataset = from_arrays((images, labels))
     assert dataset.image_shape == shape and dataset.classes == 3
     assert dataset.train.images.dtype == (np.uint8 if dtype == np.uint8 else np.float32)
     assert dataset.train.labels.dtype == np.int32
@@ -108,23 +112,23 @@ def test_mean_and_deviation_are_those_of_the_training_pixels(rng, shape, dtype):
 def test_a_constant_channel_is_not_divided_by_zero(rng):
     images, labels = pair(rng)
     images[..., 1] = 7
-    dataset = datasets.from_arrays((images, labels))
+    dataset = from_arrays((images, labels))
     assert dataset.std[1] == 1 and dataset.std[0] < 1
-    x, _ = next(iter(pipeline.train_batches(dataset, 3, seed=0)))
+    x, _ = next(iter(train_batches(dataset, 3, seed=0)))
     np.testing.assert_allclose(x[..., 1], 0, atol=1e-6)
 
 
 def test_statistics_of_many_images_come_from_a_part(rng, monkeypatch):
-    monkeypatch.setattr(datasets, "SAMPLE", 2)
-    split = pipeline.Split(*pair(rng))
-    mean, _ = datasets.pixel_statistics(split, (5, 7, 3))
+    monkeypatch.setattr(holdout, "SAMPLE", 2)
+    split = Split(*pair(rng))
+    mean, _ = pixel_statistics(split, (5, 7, 3))
     expected = split.images[[0, -1]].mean((0, 1, 2)) / 255
     np.testing.assert_allclose(mean, expected, rtol=1e-6)
 
 
 def test_options_of_arrays_reach_the_data_set(rng):
     images, labels = pair(rng)
-    dataset = datasets.from_arrays(
+    dataset = from_arrays(
         (images, labels[:, None]),  # As keras.datasets has labels.
         class_names=["a", "b", "c", "d"],
         name="mine",
@@ -166,7 +170,7 @@ def nan_in_image_4(images):
 )
 def test_arrays_that_are_no_images_or_labels_are_refused(rng, change, message):
     with pytest.raises(InputError, match=message) as caught:
-        datasets.from_arrays(change(*pair(rng)))
+        from_arrays(change(*pair(rng)))
     one_line(caught)
 
 
@@ -190,28 +194,28 @@ def test_arrays_that_are_no_images_or_labels_are_refused(rng, change, message):
 )
 def test_options_out_of_range_are_refused(rng, options, message):
     with pytest.raises(InputError, match=message) as caught:
-        datasets.from_arrays(pair(rng), **options)
+        from_arrays(pair(rng), **options)
     one_line(caught)
 
 
 def test_splits_have_to_be_alike(rng):
     train = pair(rng)
     with pytest.raises(InputError, match=r"arrays test: .*got uint8 \[7, 5, 3\]"):
-        datasets.from_arrays(train, test=pair(rng, shape=(7, 5, 3)))
+        from_arrays(train, test=pair(rng, shape=(7, 5, 3)))
     images, labels = pair(rng)
     with pytest.raises(InputError, match="arrays validation: .*got float32"):
-        datasets.from_arrays(train, validation=(images / 255, labels))
+        from_arrays(train, validation=(images / 255, labels))
     with pytest.raises(InputError, match="arrays test: .* label 0 is -1"):
-        datasets.from_arrays(train, test=(images, labels - 1))
+        from_arrays(train, test=(images, labels - 1))
 
 
 def test_an_npz_file_is_a_data_set(rng, tmp_path):
     (x, y), (x2, y2) = pair(rng), pair(rng, 5)
     path = tmp_path / "mine.npz"
     np.savez(path, x_train=x, y_train=y, x_test=x2, y_test=y2)
-    dataset = datasets.load(f"arrays:{path}")
+    dataset = sources.load(f"arrays:{path}")
     np.testing.assert_array_equal(dataset.test.images, x2)
-    assert rows(dataset.train, dataset.validation) == rows(pipeline.Split(x, y))
+    assert rows(dataset.train, dataset.validation) == rows(Split(x, y))
 
 
 @pytest.mark.parametrize(
@@ -226,7 +230,7 @@ def test_an_npz_file_without_the_arrays_is_refused(tmp_path, arrays, message):
     path = tmp_path / "mine.npz"
     np.savez(path, **arrays)
     with pytest.raises(InputError, match=message):
-        datasets.load(f"arrays:{path}")
+        sources.load(f"arrays:{path}")
 
 
 def test_a_file_that_is_no_npz_is_refused(tmp_path):
@@ -234,10 +238,10 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
     for data in (b"", b"text", b"PK\x03\x04"):
         path.write_bytes(data)
         with pytest.raises(InputError, match="np.savez") as caught:
-            datasets.load(f"arrays:{path}")
+            sources.load(f"arrays:{path}")
         one_line(caught)
     with pytest.raises(InputError, match="there is none"):
-        datasets.load(f"arrays:{tmp_path}/none.npz")
+        sources.load(f"arrays:{tmp_path}/none.npz")
 
 
 # tf.data
@@ -248,9 +252,9 @@ def test_tf_data_is_the_same_as_its_arrays(rng, batch):
     arrays = in_order(*pair(rng))
     elements = tf.data.Dataset.from_tensor_slices(arrays).shuffle(23)
     elements = elements.batch(batch) if batch else elements
-    dataset = datasets.from_tf_data(elements, test=elements, name="mine", seed=3)
-    expected = datasets.from_arrays(arrays, test=arrays, name="mine", seed=3)
-    for key in pipeline.SPLITS:
+    dataset = from_tf_data(elements, test=elements, name="mine", seed=3)
+    expected = from_arrays(arrays, test=arrays, name="mine", seed=3)
+    for key in SPLITS:
         ours, theirs = getattr(dataset, key), getattr(expected, key)
         np.testing.assert_array_equal(ours.images, theirs.images)
         np.testing.assert_array_equal(ours.labels, theirs.labels)
@@ -293,12 +297,12 @@ def generated():
 )
 def test_tf_data_of_another_kind_is_refused(rng, elements, message):
     with pytest.raises(InputError, match=message) as caught:
-        datasets.from_tf_data(elements(tf.data.Dataset.from_tensor_slices(pair(rng))))
+        from_tf_data(elements(tf.data.Dataset.from_tensor_slices(pair(rng))))
     one_line(caught)
 
 
 def test_endless_tf_data_of_unknown_length_stops_at_the_memory(rng, monkeypatch):
-    monkeypatch.setattr(datasets.os, "sysconf", lambda name: 300)  # 90 kB in all.
+    monkeypatch.setattr(sources.os, "sysconf", lambda name: 300)  # 90 kB in all.
     signature = tf.TensorSpec([5, 7, 3], tf.uint8), tf.TensorSpec([], tf.int32)
 
     def forever():
@@ -307,17 +311,17 @@ def test_endless_tf_data_of_unknown_length_stops_at_the_memory(rng, monkeypatch)
 
     elements = tf.data.Dataset.from_generator(forever, output_signature=signature)
     with pytest.raises(InputError, match=r"fit into memory.*\.take\(n\)"):
-        datasets.from_tf_data(elements)
+        from_tf_data(elements)
 
 
 # Names
 
 
 def test_digits_are_real_gray_and_always_there():
-    dataset = datasets.load("digits")
+    dataset = sources.load("digits")
     assert dataset.image_shape == (32, 32, 1) and dataset.classes == 10
     assert dataset.class_names == tuple("0123456789") and not dataset.flip
-    sizes = [len(getattr(dataset, key)) for key in pipeline.SPLITS]
+    sizes = [len(getattr(dataset, key)) for key in SPLITS]
     assert sizes == [1437, 180, 180]
     assert dataset.train.images.dtype == np.uint8 and dataset.train.images.max() > 250
     assert set(dataset.train.labels) == set(range(10))
@@ -326,10 +330,10 @@ def test_digits_are_real_gray_and_always_there():
 def test_digits_of_8_pixels_are_the_originals_scaled_to_255():
     import sklearn.datasets
 
-    dataset = datasets.load("digits", image_size=8, validation_fraction=0.3, seed=2)
+    dataset = sources.load("digits", image_size=8, validation_fraction=0.3, seed=2)
     original = np.rint(sklearn.datasets.load_digits().images * 255 / 16)
-    parts = [getattr(dataset, key) for key in pipeline.SPLITS]
-    expected = pipeline.Split(original[..., None].astype(np.uint8), np.zeros(1797))
+    parts = [getattr(dataset, key) for key in SPLITS]
+    expected = Split(original[..., None].astype(np.uint8), np.zeros(1797))
     assert rows(*parts) == rows(expected)
 
 
@@ -350,7 +354,7 @@ def test_digits_of_8_pixels_are_the_originals_scaled_to_255():
 )
 def test_an_unknown_name_is_refused_with_a_suggestion(tmp_path, offline, name, message):
     with pytest.raises(InputError, match=message) as caught:
-        datasets.load(name, data_dir=tmp_path)
+        sources.load(name, data_dir=tmp_path)
     one_line(caught)
 
 
@@ -359,7 +363,7 @@ def test_an_unknown_name_is_refused_with_a_suggestion(tmp_path, offline, name, m
 )
 def test_load_refuses_options_out_of_range_before_it_reads(options):
     with pytest.raises(InputError, match="got"):
-        datasets.load("digits", **options)
+        sources.load("digits", **options)
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "tfds:mnist", "cifar100"])
@@ -367,7 +371,7 @@ def test_a_set_that_is_not_prepared_says_where_it_was_looked_for(
     tmp_path, offline, capfd, name
 ):
     with pytest.raises(InputError) as caught:
-        datasets.load(name, data_dir=tmp_path)
+        sources.load(name, data_dir=tmp_path)
     one_line(caught)
     for part in (name.removeprefix("tfds:"), str(tmp_path), "--data_dir", "network"):
         assert part in str(caught.value)
@@ -381,12 +385,12 @@ def test_a_network_that_swallows_everything_costs_three_seconds(tmp_path, monkey
         over.wait(60)
         raise OSError("timed out")
 
-    monkeypatch.setattr(tfds_sets, "PATIENCE", 0.3)
+    monkeypatch.setattr(sources_tfds, "PATIENCE", 0.3)
     monkeypatch.setattr(socket, "create_connection", swallow)
     start = time.monotonic()
     try:
         with pytest.raises(InputError, match="no network"):
-            datasets.load("fashion_mnist", data_dir=tmp_path)
+            sources.load("fashion_mnist", data_dir=tmp_path)
         assert time.monotonic() - start < 30
     finally:
         over.set()
@@ -396,10 +400,10 @@ def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise ConnectionError("the server said no\nand more")
 
-    monkeypatch.setattr(tfds_sets, "_online", lambda: True)
+    monkeypatch.setattr(sources_tfds, "_online", lambda: True)
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
     with pytest.raises(InputError, match="the server said no.*try again") as caught:
-        datasets.load("fashion_mnist", data_dir=tmp_path)
+        sources.load("fashion_mnist", data_dir=tmp_path)
     one_line(caught)
 
 
@@ -409,7 +413,7 @@ def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
 def photos(rng, count):
     """Smooth random images `[count, 32, 32, 3]` away from black and white."""
     small = rng.uniform(60, 200, (count, 5, 5, 3)).astype(np.float32)
-    return np.rint(image_files.resize(small, (32, 32))).astype(np.uint8)
+    return np.rint(data_images.resize(small, (32, 32))).astype(np.uint8)
 
 
 class TinyPictures(tfds.core.GeneratorBasedBuilder):
@@ -471,9 +475,9 @@ def prepared(tmp_path_factory):
 
 
 def test_any_prepared_tfds_set_is_read(prepared):
-    dataset = datasets.load("tiny_pictures", data_dir=prepared, seed=1)
+    dataset = sources.load("tiny_pictures", data_dir=prepared, seed=1)
     assert dataset.image_shape == (5, 7, 3) and dataset.class_names == ("cat", "dog")
-    assert [len(getattr(dataset, key)) for key in pipeline.SPLITS] == [8, 1, 3]
+    assert [len(getattr(dataset, key)) for key in SPLITS] == [8, 1, 3]
     assert sorted(dataset.test.images[:, 0, 0, 0]) == [50, 60, 70]
     parts = dataset.train, dataset.validation
     values = np.concatenate([part.images[:, 2, 3, 1] for part in parts])
@@ -483,38 +487,38 @@ def test_any_prepared_tfds_set_is_read(prepared):
 
 
 def test_jpeg_images_of_tfds_keep_their_mean_colour(prepared):
-    dataset = datasets.load("tiny_photos", data_dir=prepared)
+    dataset = sources.load("tiny_photos", data_dir=prepared)
     original = photos(np.random.default_rng(50), 3).mean((0, 1, 2))
     np.testing.assert_allclose(dataset.test.images.mean((0, 1, 2)), original, atol=0.3)
 
 
 def test_tfds_images_are_resized_on_request(prepared):
     for name in ("tfds:tiny_pictures", "tiny_unsized"):
-        dataset = datasets.load(name, data_dir=prepared, image_size=11)
+        dataset = sources.load(name, data_dir=prepared, image_size=11)
         assert dataset.image_shape == (11, 11, 3)
         assert sorted(dataset.test.images[:, 10, 10, 2]) == [50, 60, 70]
 
 
 def test_tfds_images_of_several_sizes_need_an_image_size(prepared):
     with pytest.raises(InputError, match="several sizes; give --image_size"):
-        datasets.load("tiny_unsized", data_dir=prepared)
+        sources.load("tiny_unsized", data_dir=prepared)
 
 
 def test_a_tfds_set_of_another_task_is_refused(prepared):
     with pytest.raises(InputError, match="not image classification.*image, label"):
-        datasets.load("tiny_numbers", data_dir=prepared)
+        sources.load("tiny_numbers", data_dir=prepared)
 
 
 def test_a_tfds_set_larger_than_the_memory_is_refused(prepared, monkeypatch):
-    monkeypatch.setattr(datasets.os, "sysconf", lambda name: 10)  # 100 bytes.
+    monkeypatch.setattr(sources.os, "sysconf", lambda name: 10)  # 100 bytes.
     with pytest.raises(InputError, match="fit into memory.*--image_size"):
-        datasets.load("tiny_pictures", data_dir=prepared)
+        sources.load("tiny_pictures", data_dir=prepared)
 
 
 def load_cifar(name):
     if not (REAL / name).exists():
         pytest.skip(f"no prepared {name} in {REAL}")
-    return datasets.load(name, data_dir=REAL)
+    return sources.load(name, data_dir=REAL)
 
 
 CIFAR = pytest.mark.parametrize(
@@ -526,20 +530,22 @@ CIFAR = pytest.mark.parametrize(
 def test_some_of_cifar_is_read_with_its_usual_constants(
     name, classes, offline, monkeypatch
 ):
-    whole = tfds_sets._arrays
+    whole = sources_tfds._arrays
     monkeypatch.setattr(
-        tfds_sets, "_arrays", lambda b, split, *rest: whole(b, f"{split}[:700]", *rest)
+        sources_tfds,
+        "_arrays",
+        lambda b, split, *rest: whole(b, f"{split}[:700]", *rest),
     )
     dataset = load_cifar(name)
     assert dataset.image_shape == (32, 32, 3) and dataset.classes == classes
     assert len(dataset.class_names) == classes
-    sizes = [len(getattr(dataset, key)) for key in pipeline.SPLITS]
+    sizes = [len(getattr(dataset, key)) for key in SPLITS]
     assert sizes == [630, 70, 700]
     assert (dataset.pad, dataset.flip) == (4, True)
-    mean, std = datasets.pixel_statistics(dataset.train, dataset.image_shape)
+    mean, std = pixel_statistics(dataset.train, dataset.image_shape)
     np.testing.assert_allclose(dataset.mean, mean, atol=0.03)
     np.testing.assert_allclose(dataset.std, std, atol=0.03)
-    x, _ = next(iter(pipeline.train_batches(dataset, 257, seed=0, augment=False)))
+    x, _ = next(iter(train_batches(dataset, 257, seed=0, augment=False)))
     np.testing.assert_allclose(tf.math.reduce_std(x), 1, atol=0.1)
 
 
@@ -548,15 +554,15 @@ def test_some_of_cifar_is_read_with_its_usual_constants(
 def test_all_of_cifar_has_the_published_mean_and_deviation(
     name, classes, offline, monkeypatch
 ):
-    monkeypatch.setattr(datasets, "SAMPLE", 50_000)
+    monkeypatch.setattr(holdout, "SAMPLE", 50_000)
     dataset = load_cifar(name)
-    sizes = [len(getattr(dataset, key)) for key in pipeline.SPLITS]
+    sizes = [len(getattr(dataset, key)) for key in SPLITS]
     assert sizes == [45000, 5000, 10000]
     assert (
         np.unique(dataset.test.labels, return_counts=True)[1].tolist()
         == [10000 // classes] * classes
     )
-    mean, std = datasets.pixel_statistics(dataset.train, dataset.image_shape)
+    mean, std = pixel_statistics(dataset.train, dataset.image_shape)
     np.testing.assert_allclose(dataset.mean, mean, atol=0.0015)
     np.testing.assert_allclose(dataset.std, std, atol=0.0015)
 
@@ -581,16 +587,16 @@ def fill(rng, tree, count=11, classes=("cat", "dog")):
 
 def test_one_tree_of_files_is_split_by_the_seed(rng, tmp_path):
     fill(rng, tmp_path)
-    same = [datasets.load(f"folder:{tmp_path}", seed=4) for _ in range(2)]
-    parts = [[set(getattr(d, key).images) for key in pipeline.SPLITS] for d in same]
+    same = [sources.load(f"folder:{tmp_path}", seed=4) for _ in range(2)]
+    parts = [[set(getattr(d, key).images) for key in SPLITS] for d in same]
     assert parts[0] == parts[1] and [len(p) for p in parts[0]] == [18, 2, 2]
     assert set.union(*parts[0]) == {str(p) for p in tmp_path.rglob("*.png")}
     assert sum(len(part) for part in parts[0]) == 22
-    for key in pipeline.SPLITS:
+    for key in SPLITS:
         split = getattr(same[0], key)
         for path, label in zip(split.images, split.labels, strict=True):
             assert pathlib.Path(path).parent.name == ("cat", "dog")[label]
-    other = datasets.load(f"folder:{tmp_path}", seed=5)
+    other = sources.load(f"folder:{tmp_path}", seed=5)
     assert set(other.train.images) != parts[0][0]
 
 
@@ -600,15 +606,15 @@ def test_trees_named_after_splits_are_kept(rng, tmp_path, validation):
     fill(rng, tmp_path / "test", 3, classes=("dog",))
     if validation:
         fill(rng, tmp_path / validation, 2)
-    dataset = datasets.load(f"folder:{tmp_path}")
-    sizes = [len(getattr(dataset, key)) for key in pipeline.SPLITS]
+    dataset = sources.load(f"folder:{tmp_path}")
+    sizes = [len(getattr(dataset, key)) for key in SPLITS]
     assert sizes == ([10, 4, 3] if validation else [9, 1, 3])
     assert set(dataset.test.labels) == {1} and dataset.class_names == ("cat", "dog")
 
 
 def test_a_class_may_be_called_train(rng, tmp_path):
     fill(rng, tmp_path, classes=("car", "train"))
-    dataset = datasets.load(f"folder:{tmp_path}")
+    dataset = sources.load(f"folder:{tmp_path}")
     assert dataset.class_names == ("car", "train")
 
 
@@ -618,14 +624,14 @@ def test_files_are_found_below_a_class_and_others_are_left(rng, tmp_path):
     (tmp_path / "cat" / "notes.txt").write_text("x")
     (tmp_path / "cat" / "._1.png").write_text("x")
     (tmp_path / ".cache").mkdir()
-    dataset = datasets.load(f"folder:{tmp_path}")
-    assert sum(len(getattr(dataset, key)) for key in pipeline.SPLITS) == 23
+    dataset = sources.load(f"folder:{tmp_path}")
+    assert sum(len(getattr(dataset, key)) for key in SPLITS) == 23
 
 
 def test_statistics_of_files_are_those_of_their_pixels(rng, tmp_path):
     fill(rng, tmp_path)
-    dataset = datasets.load(f"folder:{tmp_path}")
-    pixels = np.stack([image_files.decode(path) for path in dataset.train.images]) / 255
+    dataset = sources.load(f"folder:{tmp_path}")
+    pixels = np.stack([data_images.decode(path) for path in dataset.train.images]) / 255
     assert dataset.image_shape == (5, 7, 3)
     np.testing.assert_allclose(dataset.mean, pixels.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(dataset.std, pixels.std((0, 1, 2)), rtol=1e-5)
@@ -635,10 +641,10 @@ def test_files_of_several_sizes_are_resized_on_request(rng, tmp_path):
     fill(rng, tmp_path)
     write(rng, tmp_path / "dog" / "large.png", size=(13, 17), channels=1)
     with pytest.raises(InputError, match="need --image_size: .*5x7, .*13x17"):
-        datasets.load(f"folder:{tmp_path}")
-    dataset = datasets.load(f"folder:{tmp_path}", image_size=11)
+        sources.load(f"folder:{tmp_path}")
+    dataset = sources.load(f"folder:{tmp_path}", image_size=11)
     assert dataset.image_shape == (11, 11, 3)
-    x, _ = next(iter(pipeline.train_batches(dataset, 7, seed=0)))
+    x, _ = next(iter(train_batches(dataset, 7, seed=0)))
     assert x.shape == (7, 11, 11, 3)
 
 
@@ -648,7 +654,7 @@ def test_a_broken_file_is_named_before_the_work_begins(rng, tmp_path, data, imag
     fill(rng, tmp_path)
     (tmp_path / "dog" / "broken.jpg").write_bytes(data)
     with pytest.raises(InputError, match=r"dog/broken\.jpg.*replace or delete") as e:
-        datasets.load(f"folder:{tmp_path}", image_size=image_size)
+        sources.load(f"folder:{tmp_path}", image_size=image_size)
     one_line(e)
 
 
@@ -714,7 +720,7 @@ def test_a_folder_that_is_no_data_set_is_refused(rng, tmp_path, prepare, message
     root.mkdir()
     prepare(rng, root)
     with pytest.raises(InputError, match=message) as caught:
-        datasets.load(f"folder:{root}")
+        sources.load(f"folder:{root}")
     one_line(caught)
 
 
@@ -722,14 +728,14 @@ def test_a_folder_that_is_no_data_set_is_refused(rng, tmp_path, prepare, message
 
 
 def test_every_family_registers_a_loader():
-    datasets.DATASETS.names()
-    for path in pathlib.Path(datasets.__file__).parent.glob("[!_]*.py"):
+    SOURCES.names()
+    for path in pathlib.Path(sources.__file__).parent.glob("[!_]*.py"):
         module = f"ns_tf.datasets.{path.stem}"
-        loaders = [datasets.DATASETS.get(name) for name in datasets.DATASETS.names()]
+        loaders = [SOURCES.get(name) for name in SOURCES.names()]
         assert any(loader.__module__ == module for loader in loaders), module
 
 
 def test_a_data_set_can_be_varied(rng):
-    dataset = dataclasses.replace(datasets.from_arrays(pair(rng)), flip=True, pad=1)
-    x, _ = next(iter(pipeline.train_batches(dataset, 5, seed=0)))
+    dataset = dataclasses.replace(from_arrays(pair(rng)), flip=True, pad=1)
+    x, _ = next(iter(train_batches(dataset, 5, seed=0)))
     assert x.shape == (5, 5, 7, 3)

@@ -4,9 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import datasets, deployment, pipeline, structure
-from ns_tf.architectures.from_model import from_model
-from ns_tf.deployment import ends_in_softmax, scales_pixels
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.batches import eval_batches
+from ns_tf.data.dataset import for_network
+from ns_tf.graph.ends import ends_in_softmax, scales_pixels
+from ns_tf.networks.deployed import litert
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse
 
 layers = keras.layers
 
@@ -96,14 +100,14 @@ def test_a_model_of_whole_numbers_takes_pixels_as_they_are():
 def test_networks_that_scale_get_the_pixels_as_given(rng, kind):
     images = rng.integers(0, 256, (23, 8, 8, 3), np.uint8)
     images = images if kind == "uint8" else (images / 255).astype(kind)
-    data = datasets.from_arrays((images, np.arange(23) % 5), classes=5)
-    taken = pipeline.for_network(data, scales_pixels=True)
-    seen, _ = next(iter(pipeline.eval_batches(taken, taken.test, 100)))
+    data = from_arrays((images, np.arange(23) % 5), classes=5)
+    taken = for_network(data, scales_pixels=True)
+    seen, _ = next(iter(eval_batches(taken, taken.test, 100)))
     np.testing.assert_array_equal(seen, taken.test.images)
     assert seen.dtype == "float32"
     unit = 255 if kind == "uint8" else 1  # As an export undoes it.
     np.testing.assert_allclose(taken.mean + seen * taken.std, seen / unit, rtol=1e-6)
-    assert pipeline.for_network(data, scales_pixels=False) is data
+    assert for_network(data, scales_pixels=False) is data
 
 
 def sequential(layer):
@@ -121,10 +125,10 @@ def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
     normal = layers.Normalization()
     normal.adapt(pixels)
     normal = place(normal)
-    found = structure.analyse(from_model(headed([normal])), (8, 8, 3), 5)
+    found = analyse(from_model(headed([normal])), (8, 8, 3), 5)
     assert found.scales_pixels
     thin = found.build((5, 3))
-    again = structure.analyse(from_model(thin), (8, 8, 3), 5).build()
+    again = analyse(from_model(thin), (8, 8, 3), 5).build()
     for network in (thin, again):
         first = network.get_layer(normal.name)
         np.testing.assert_allclose(first(pixels), normal(pixels), atol=1e-5)
@@ -135,7 +139,7 @@ def test_a_litert_file_does_not_augment(rng):
 
     inner = keras.Sequential([layers.RandomFlip(), layers.RandomTranslation(0.2, 0.2)])
     network = headed([inner, layers.RandomRotation(0.1)])
-    reader = Interpreter(model_content=deployment.litert(network))
+    reader = Interpreter(model_content=litert(network))
     reader.allocate_tensors()
     images = rng.normal(size=(1, 8, 8, 3)).astype("float32")
     reader.set_tensor(reader.get_input_details()[0]["index"], images)

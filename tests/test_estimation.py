@@ -7,14 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searches import made_up
 
-from ns_tf import api, architectures, estimation, runs, scaling, structure
-from ns_tf.architectures.from_model import from_model
+from ns_tf.api import Search
 from ns_tf.base import InputError, ScalingLaw
+from ns_tf.descend.record import new_search
+from ns_tf.networks import architectures
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse
+from ns_tf.scaling import estimated
+from ns_tf.scaling.curves import power_law
+from ns_tf.scaling.estimated import CORRECTIONS
+from ns_tf.scaling.solve import at_cost
 
 
 def law(rng, layers):
     alpha, beta = rng.uniform(0.02, 0.1, layers), rng.uniform(0.3, 0.6, layers)
-    return scaling.power_law(ScalingLaw(alpha, beta, None, None, (1e4, 1e6)))
+    return power_law(ScalingLaw(alpha, beta, None, None, (1e4, 1e6)))
 
 
 def weights(widths):
@@ -41,14 +48,14 @@ def test_never_over_and_close_whatever_the_file_adds(seed, layers, more, ragged,
         return int(weights(widths) + 0.5 * np.sum(widths) + more + noise)
 
     size.measured = True
-    found = estimation.at_cost(
+    found = estimated.at_estimated_cost(
         curve, {"bytes": size}, {"bytes": most}, {"bytes": weights}
     )
     assert found.costs["bytes"] == size(found.widths) <= most
     assert found.targets == {"bytes": most}
-    assert len(calls) <= estimation.CORRECTIONS + 1
+    assert len(calls) <= CORRECTIONS + 1
     # As close as an exact budget would be, but for what the ends differ by.
-    least = scaling.at_cost(
+    least = at_cost(
         curve,
         {"bytes": lambda w: weights(w) + 0.5 * np.sum(w, -1) + more + ragged},
         {"bytes": 0.999 * most - ragged},
@@ -66,7 +73,7 @@ def test_what_the_file_adds_may_be_most_of_it(rng, slope, target):
     def size(widths):
         return slope * estimate(widths) + 1000
 
-    found = estimation.at_cost(
+    found = estimated.at_estimated_cost(
         law(rng, 2),
         {"bytes": size},
         {"bytes": target},
@@ -79,7 +86,7 @@ def test_what_the_file_adds_may_be_most_of_it(rng, slope, target):
 def test_without_estimates_it_is_the_solver_itself(rng):
     curve = law(rng, 3)
     costs, targets = {"params": weights}, {"params": 5e4}
-    assert estimation.at_cost(curve, costs, targets, {}) == scaling.at_cost(
+    assert estimated.at_estimated_cost(curve, costs, targets, {}) == at_cost(
         curve, costs, targets
     )
 
@@ -89,7 +96,7 @@ def test_a_budget_that_the_file_alone_exceeds_is_refused(rng):
         return 10_000
 
     with pytest.raises(InputError, match="bytes"):
-        estimation.at_cost(
+        estimated.at_estimated_cost(
             law(rng, 3), {"bytes": size}, {"bytes": 5_000}, {"bytes": weights}
         )
 
@@ -118,9 +125,9 @@ def mine():
 def test_the_exported_file_is_within_the_budget(name, most, status, tmp_path, rng):
     """Of a network with other weights and of another name."""
     architecture = from_model(mine()) if name == "mine" else architectures.get(name)
-    found = structure.analyse(architecture, (32, 32, 1), 10)
-    plain = runs.new_search(found, "digits", architecture.widths)
-    search = api.Search(made_up(plain, rng), None, architecture)
+    found = analyse(architecture, (32, 32, 1), 10)
+    plain = new_search(found, "digits", architecture.widths)
+    search = Search(made_up(plain, rng), None, architecture)
     plan = search.plan(litert_bytes=most)
     assert 0.97 * most < plan.scaling.costs["litert_bytes"] <= most
     model = plan.build()

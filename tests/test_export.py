@@ -12,8 +12,8 @@ import tensorflow as tf
 from PIL import Image
 from verbs import contents, refused
 
-from ns_tf import exports, formats
-from ns_tf.formats import Source
+from ns_tf.export import check, formats, work
+from ns_tf.export.formats import EXACT, FORMATS, Source
 
 EXPORTED = "saved_model,keras,litert,litert_int8,onnx"
 
@@ -52,10 +52,10 @@ def test_every_format_agrees_with_keras_in_its_own_runtime(exported):
     assert told["images"] == 150
     for name, one in found.items():
         path = Path(one["path"])
-        assert path.exists() and one["bytes"] == exports._size(path)
+        assert path.exists() and one["bytes"] == check._size(path)
         assert 0 < one["p50_ms"] <= one["p95_ms"]
         if name != "litert_int8":
-            assert one["largest_difference"] <= formats.EXACT
+            assert one["largest_difference"] <= EXACT
             assert one["agreement"] == 1 and one["accuracy"] == one["keras_accuracy"]
     assert found["litert_int8"]["bytes"] < found["litert"]["bytes"]
     weights = 4 * (3330 + 2 * 58)  # The parameters, and two statistics a filter.
@@ -204,9 +204,9 @@ def test_a_file_that_disagrees_is_not_left_in_place(
 
     member = formats.get("keras")
     monkeypatch.setitem(
-        formats.FORMATS._members,
+        FORMATS._members,
         "keras",
-        exports.dataclasses.replace(member, write=wrong),
+        work.dataclasses.replace(member, write=wrong),
     )
     asked = (f"--run_dir={trained}", f"--out_dir={tmp_path / 'deep' / 'models'}")
     code, out, err = command("export", *asked, "--format=keras", "--check_images=20")
@@ -284,9 +284,9 @@ def test_a_full_disk_leaves_nothing_behind(command, trained, tmp_path, monkeypat
 
     member = formats.get("keras")
     monkeypatch.setitem(
-        formats.FORMATS._members,
+        FORMATS._members,
         "keras",
-        exports.dataclasses.replace(member, write=full),
+        work.dataclasses.replace(member, write=full),
     )
     asked = (f"--run_dir={trained}", f"--out_dir={tmp_path / 'models'}")
     code, _, err = command("export", *asked, "--format=keras")

@@ -6,43 +6,47 @@ from absl import flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ns_tf import flagset
 from ns_tf.base import InputError
-from ns_tf.configs import DataConfig, RuntimeConfig
+from ns_tf.data.config import DataConfig
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.run import flagfile
+from ns_tf.run import flags as run_flags
+from ns_tf.run.flagfile import as_flagfile
+from ns_tf.run.option import option
 
 
 @dataclasses.dataclass(frozen=True)
 class Every:
     """One option of every type."""
 
-    filters: int = flagset.option(7, "Filters removed at once.")
-    rate: float = flagset.option(0.1, "Step size.")
-    criterion: str = flagset.option("taylor", "Worth.", choices=["taylor", "l1"])
-    name: str = flagset.option("a=b", "Name.")
-    xla: bool = flagset.option(False, "Compile.")
-    params: int | None = flagset.option(None, "Parameters at most.")
-    latency: float | None = flagset.option(2.5, "Milliseconds at most.")
-    run_dir: str | None = flagset.option(None, "Folder.", identity=False)
-    widths: tuple[int, ...] = flagset.option((2, 3), "Widths.")
-    rates: tuple[float, ...] = flagset.option((), "Rates.")
-    formats: tuple[str, ...] = flagset.option(("tf",), "Formats.")
+    filters: int = option(7, "Filters removed at once.")
+    rate: float = option(0.1, "Step size.")
+    criterion: str = option("taylor", "Worth.", choices=["taylor", "l1"])
+    name: str = option("a=b", "Name.")
+    xla: bool = option(False, "Compile.")
+    params: int | None = option(None, "Parameters at most.")
+    latency: float | None = option(2.5, "Milliseconds at most.")
+    run_dir: str | None = option(None, "Folder.", identity=False)
+    widths: tuple[int, ...] = option((2, 3), "Widths.")
+    rates: tuple[float, ...] = option((), "Rates.")
+    formats: tuple[str, ...] = option(("tf",), "Formats.")
 
 
 @dataclasses.dataclass(frozen=True)
 class Other:
-    filters: int = flagset.option(7, "Filters removed at once.")
-    threads: int = flagset.option(1, "Threads.", identity=False)
+    filters: int = option(7, "Filters removed at once.")
+    threads: int = option(1, "Threads.", identity=False)
 
 
 def parsed(*arguments, config_class=Every):
     values = flags.FlagValues()
-    flagset.define(config_class, flag_values=values)
+    run_flags.define(config_class, flag_values=values)
     values(["command", *arguments])
-    return flagset.read(config_class, flag_values=values)
+    return run_flags.read(config_class, flag_values=values)
 
 
 def one_option(annotation, default, **about):
-    field = flagset.option(default, about.pop("help", "Help."), **about)
+    field = option(default, about.pop("help", "Help."), **about)
     return dataclasses.make_dataclass("One", [("x", annotation, field)], frozen=True)
 
 
@@ -75,7 +79,7 @@ def path(tmp_path_factory):
 @settings(max_examples=80)
 @given(config=configs)
 def test_a_flagfile_parses_back_to_the_same_config(config, path):
-    path.write_text(flagset.as_flagfile([config]), encoding="utf-8")
+    path.write_text(as_flagfile([config]), encoding="utf-8")
     # repr: nan is not nan, and -0.0 is 0.0.
     assert repr(parsed(f"--flagfile={path}")) == repr(config)
 
@@ -83,9 +87,9 @@ def test_a_flagfile_parses_back_to_the_same_config(config, path):
 @settings(max_examples=40)
 @given(old=configs, new=configs)
 def test_differences_are_empty_exactly_for_equal_configs(old, new):
-    texts = [flagset.as_flagfile([config]) for config in (old, new)]
-    assert flagset.differences(texts[0], texts[0]) == []
-    changed = flagset.differences(*texts)
+    texts = [as_flagfile([config]) for config in (old, new)]
+    assert flagfile.differences(texts[0], texts[0]) == []
+    changed = flagfile.differences(*texts)
     fields = [f.name for f in dataclasses.fields(Every)]
     assert {line.split(":")[0][2:] for line in changed} == {
         name for name in fields if repr(getattr(old, name)) != repr(getattr(new, name))
@@ -93,38 +97,38 @@ def test_differences_are_empty_exactly_for_equal_configs(old, new):
 
 
 def test_differences_show_old_and_new_and_spare_the_ignored():
-    old = flagset.as_flagfile([Other()])
-    new = flagset.as_flagfile([Other(filters=11, threads=2)])
-    assert flagset.differences(old, new) == ["--filters: 7 -> 11", "--threads: 1 -> 2"]
-    assert flagset.differences(old, new, flagset.changeable(Other)) == [
+    old = as_flagfile([Other()])
+    new = as_flagfile([Other(filters=11, threads=2)])
+    assert flagfile.differences(old, new) == ["--filters: 7 -> 11", "--threads: 1 -> 2"]
+    assert flagfile.differences(old, new, flagfile.changeable(Other)) == [
         "--filters: 7 -> 11"
     ]
-    assert flagset.differences("# --a=\n", "--a=5\n") == ["--a: not set -> 5"]
+    assert flagfile.differences("# --a=\n", "--a=5\n") == ["--a: not set -> 5"]
 
 
 def test_flags_that_are_younger_than_the_run_had_their_defaults():
-    known = flagset.defaults(RuntimeConfig, DataConfig)
-    old = flagset.as_flagfile([RuntimeConfig(seed=3), DataConfig()])
+    known = flagfile.defaults(RuntimeConfig, DataConfig)
+    old = as_flagfile([RuntimeConfig(seed=3), DataConfig()])
     older = "\n".join(
         line for line in old.split("\n") if not line.startswith("--precision")
     )
     retired = older + "--thin_below=0.8\n"
     for text in (old, older, retired):
-        assert flagset.differences(text, old, defaults=known) == []
-    new = flagset.as_flagfile(
+        assert flagfile.differences(text, old, defaults=known) == []
+    new = as_flagfile(
         [
             RuntimeConfig(seed=3, precision="mixed_bfloat16"),
             DataConfig(image_size=13),
         ]
     )
-    assert sorted(flagset.differences(retired, new, defaults=known)) == [
+    assert sorted(flagfile.differences(retired, new, defaults=known)) == [
         "--image_size: not set -> 13",
         "--precision: float32 -> mixed_bfloat16",
     ]
 
 
 def test_changeable_names_options_that_do_not_change_results():
-    assert flagset.changeable(Every, Other) == {"run_dir", "threads"}
+    assert flagfile.changeable(Every, Other) == {"run_dir", "threads"}
 
 
 def test_defaults_stand_once():
@@ -175,7 +179,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_what_was_expected(
 def test_nan_reaches_the_config_whose_own_errors_pass_through():
     @dataclasses.dataclass(frozen=True)
     class Strict:
-        rate: float = flagset.option(0.1, "Step size.")
+        rate: float = option(0.1, "Step size.")
 
         def __post_init__(self):
             if not self.rate > 0:
@@ -188,11 +192,11 @@ def test_nan_reaches_the_config_whose_own_errors_pass_through():
 def test_two_configs_share_an_option_that_is_the_same():
     values = flags.FlagValues()
     for config_class in (Every, Other, Other):
-        flagset.define(config_class, flag_values=values)
+        run_flags.define(config_class, flag_values=values)
     values(["command", "--filters=13"])
-    assert flagset.read(Every, flag_values=values).filters == 13
-    assert flagset.read(Other, flag_values=values).filters == 13
-    assert flagset.as_flagfile([Other(), Every()]).count("--filters=7\n") == 1
+    assert run_flags.read(Every, flag_values=values).filters == 13
+    assert run_flags.read(Other, flag_values=values).filters == 13
+    assert as_flagfile([Other(), Every()]).count("--filters=7\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -208,23 +212,23 @@ def test_two_configs_with_different_options_of_one_name_are_refused(
     annotation, default, about
 ):
     values = flags.FlagValues()
-    flagset.define(Other, flag_values=values)
-    field = flagset.option(default, about.pop("help"), **about)
+    run_flags.define(Other, flag_values=values)
+    field = option(default, about.pop("help"), **about)
     clash = dataclasses.make_dataclass("Clash", [("filters", annotation, field)])
     with pytest.raises(ValueError, match="--filters of Clash is already"):
-        flagset.define(clash, flag_values=values)
+        run_flags.define(clash, flag_values=values)
 
 
 def test_a_flag_of_absl_cannot_be_an_option():
-    field = flagset.option("x", "Where to.")
+    field = option("x", "Where to.")
     clash = dataclasses.make_dataclass("Clash", [("log_dir", str, field)])
     with pytest.raises(ValueError, match="--log_dir of Clash is already"):
-        flagset.define(clash)
+        run_flags.define(clash)
 
 
 def test_configs_that_disagree_make_no_flagfile():
     with pytest.raises(ValueError, match="--filters=7 and --filters=8"):
-        flagset.as_flagfile([Every(), Other(filters=8)])
+        as_flagfile([Every(), Other(filters=8)])
 
 
 @pytest.mark.parametrize(
@@ -259,22 +263,22 @@ def test_a_plain_field_is_refused():
 @pytest.mark.parametrize("name", ["two\nlines", "blank ", "\ud800", "back\r"])
 def test_values_that_no_flagfile_can_hold_are_refused(name):
     with pytest.raises(InputError, match="--name"):
-        flagset.as_flagfile([Every(name=name)])
+        as_flagfile([Every(name=name)])
 
 
 def test_a_flagfile_is_sorted_by_class_and_comments_out_what_is_not_set():
-    text = flagset.as_flagfile([Other(), Every(latency=None)])
+    text = as_flagfile([Other(), Every(latency=None)])
     assert text.index("# Every") < text.index("# Other")
     assert "\n# --params=\n" in text
     assert "\n--latency=\n" in text  # Its default is a number, so this says something.
-    assert text == flagset.as_flagfile([Every(latency=None), Other()])
+    assert text == as_flagfile([Every(latency=None), Other()])
 
 
 def test_help_tells_every_flag_once_with_its_default():
     values = flags.FlagValues()
     for config_class in (Every, Other):
-        flagset.define(config_class, flag_values=values)
-    text = flagset.help_text(values)
+        run_flags.define(config_class, flag_values=values)
+    text = run_flags.help_text(values)
     assert text.startswith("One option of every type:\n  --filters=INT\n")
     assert "\nOther:\n  --threads=INT\n      Threads. (default: 1)" in text
     assert "--criterion=taylor|l1\n" in text

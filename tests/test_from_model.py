@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import architectures, structure
-from ns_tf.architectures.from_model import from_model, load
 from ns_tf.base import InputError
-from ns_tf.channels import trace
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks import architectures
+from ns_tf.networks import from_model as networks_from_model
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse, count_params, shapes_only
 
 layers = keras.layers
 
@@ -46,7 +48,7 @@ def filters(model) -> dict[str, int]:
 
 def by_layer(found, model) -> dict[str, int]:
     """Width by the layer that it is the first to set, in the order of the widths."""
-    graph = trace(model)
+    graph = channel_graph(model)
     free = [group for group in graph.groups if group.frozen is None]
     return {g.name: w for g, w in zip(free, found.widths, strict=True)}
 
@@ -90,13 +92,11 @@ def test_the_model_is_neither_changed_nor_shared(rng):
 
 
 def test_costs_are_those_of_what_is_built():
-    found = structure.analyse(from_model(resnet()), (8, 8, 3), 5)
+    found = analyse(from_model(resnet()), (8, 8, 3), 5)
     for widths in ([7, 11, 13, 11], [17, 19, 23, 29], [3, 3, 3, 3]):
-        model = structure.shapes_only(found.build, widths)
-        assert found.params(np.array(widths)) == structure.count_params(model)
-    assert found.params(np.array(found.architecture.widths)) == structure.count_params(
-        resnet()
-    )
+        model = shapes_only(found.build, widths)
+        assert found.params(np.array(widths)) == count_params(model)
+    assert found.params(np.array(found.architecture.widths)) == count_params(resnet())
 
 
 @pytest.mark.parametrize("first", ["bypass", "branches"])
@@ -119,7 +119,7 @@ def test_a_layer_that_is_added_to_a_concatenation_belongs_to_two_widths(first):
     x = layers.ReLU(name="relu")(layers.Add(name="add")([make() for make in order]))
     x = layers.GlobalAveragePooling2D(name="average")(x)
     model = keras.Model(image, layers.Dense(5, name="logits")(x))
-    found = structure.analyse(from_model(model), (8, 8, 3), 5)
+    found = analyse(from_model(model), (8, 8, 3), 5)
     assert set(found.names) == {"squeeze", "one", "three"}
     sizes = dict(zip(("squeeze", "one", "three"), (17, 19, 23), strict=True))
     built = found.build([sizes[name] for name in found.names])
@@ -207,20 +207,20 @@ def test_a_saved_model_is_an_architecture_by_its_path(tmp_path):
     found = architectures.get(f"keras:{path}")
     assert found.name == f"keras:{path}"
     assert found.widths == from_model(resnet()).widths
-    analysed = structure.analyse(found, (8, 8, 3), 5)
-    assert analysed.params(np.array(found.widths)) == structure.count_params(resnet())
+    analysed = analyse(found, (8, 8, 3), 5)
+    assert analysed.params(np.array(found.widths)) == count_params(resnet())
 
 
 def test_a_missing_file_is_told_with_its_path(tmp_path):
     path = str(tmp_path / "none.keras")
-    for find in (load, lambda p: architectures.get(f"keras:{p}")):
+    for find in (networks_from_model.load, lambda p: architectures.get(f"keras:{p}")):
         with pytest.raises(
             InputError, match="Expected a saved .keras model at"
         ) as error:
             find(path)
         assert path in str(error.value)
     with pytest.raises(InputError, match="there is none"):
-        load(str(tmp_path))
+        networks_from_model.load(str(tmp_path))
 
 
 def test_a_damaged_file_is_told_in_one_line(tmp_path):
@@ -230,7 +230,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path):
     for damaged in (b"", b"nothing of the kind", contents[: len(contents) // 2]):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match="is no .keras model to be read") as error:
-            load(str(path))
+            networks_from_model.load(str(path))
         assert "\n" not in str(error.value)
 
 
@@ -241,7 +241,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
     path = tmp_path / "lambda.keras"
     keras.Model(image, layers.Dense(5)(x)).save(path)
     with pytest.raises(InputError, match="is no .keras model to be read"):
-        load(str(path))
+        networks_from_model.load(str(path))
 
 
 # Models that are not ours.
@@ -263,8 +263,8 @@ def test_networks_of_keras_applications_are_analysed(name):
         model = getattr(keras.applications, name)(
             weights=None, input_shape=(64, 64, 3), classes=7
         )
-    found = structure.analyse(from_model(model), (64, 64, 3), 7)
+    found = analyse(from_model(model), (64, 64, 3), 7)
     widths = np.array(found.architecture.widths)
-    assert found.params(widths) == structure.count_params(model)
-    half = structure.shapes_only(found.build, np.maximum(1, widths // 2))
-    assert found.params(np.maximum(1, widths // 2)) == structure.count_params(half)
+    assert found.params(widths) == count_params(model)
+    half = shapes_only(found.build, np.maximum(1, widths // 2))
+    assert found.params(np.maximum(1, widths // 2)) == count_params(half)

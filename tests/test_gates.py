@@ -5,22 +5,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf import architectures, gates, structure, thinning
-from ns_tf.channels import NONE, trace
+from ns_tf.graph import gates, weights
+from ns_tf.graph.channels import NONE
+from ns_tf.graph.gates import Gate, Gates
+from ns_tf.graph.thin import rebuild
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import analyse, shapes_only
 
 layers = keras.layers
 
 
 def placed(model):
-    return gates.place(trace(model))
+    return gates.place(channel_graph(model))
 
 
 # Where gates go.
 
 
 def test_behind_a_batch_norm_no_operation_is_needed(handmade):
-    assert placed(handmade["chain"]()) == gates.Gates(("a_bn", "b_bn"), {})
-    assert placed(handmade["norm_last"]()) == gates.Gates(("a_bn", "b_bn"), {})
+    assert placed(handmade["chain"]()) == Gates(("a_bn", "b_bn"), {})
+    assert placed(handmade["norm_last"]()) == Gates(("a_bn", "b_bn"), {})
 
 
 def test_without_a_batch_norm_the_reader_reads_through_a_gate(handmade):
@@ -65,7 +70,7 @@ def test_a_sum_of_batch_norms_alone_is_gated_by_them():
     x = layers.ReLU(name="relu")(layers.Add(name="add")(sides))
     x = layers.GlobalAveragePooling2D(name="average")(x)
     found = placed(keras.Model(image, layers.Dense(5, name="logits")(x)))
-    assert found == gates.Gates(("a_bn", "b_bn"), {})
+    assert found == Gates(("a_bn", "b_bn"), {})
 
 
 def test_a_batch_norm_that_is_also_the_output_is_no_gate():
@@ -73,7 +78,7 @@ def test_a_batch_norm_that_is_also_the_output_is_no_gate():
     x = layers.Conv2D(11, 1, name="a")(image)
     a = layers.BatchNormalization(name="a_bn")(x)
     b = layers.Conv2D(5, 1, name="b")(a)
-    graph = trace(keras.Model(image, [a, b]), free=True)
+    graph = channel_graph(keras.Model(image, [a, b]), free=True)
     found = gates.place(graph)
     assert found.norms == ()
     assert found.edges == {("b", 0, 0): ("a_bn", 0, 0)}
@@ -84,7 +89,7 @@ def test_frozen_channels_have_no_gates():
     x = layers.Conv2D(11, 1, name="a")(image)
     x = layers.LayerNormalization(name="norm")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    assert placed(keras.Model(image, layers.Dense(5)(x))) == gates.Gates((), {})
+    assert placed(keras.Model(image, layers.Dense(5)(x))) == Gates((), {})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_frozen_channels_have_no_gates():
 )
 def test_where_all_widths_differ_the_paper_networks_need_no_operation(name, count):
     """Every layer's filters leave behind batch norms, as in the paper's figures."""
-    found = structure.analyse(architectures.get(name), (32, 32, 3), 5)
+    found = analyse(architectures.get(name), (32, 32, 3), 5)
     at = gates.place(found.reference)
     behind = {
         int(found.reference.owner[found.reference.axes[norm, "gamma"][0][0]])
@@ -106,8 +111,8 @@ def test_where_all_widths_differ_the_paper_networks_need_no_operation(name, coun
 
 
 def test_an_identity_between_widths_is_gated():
-    found = structure.analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
-    graph = found.graph(structure.shapes_only(found.build, [4] * 17))
+    found = analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
+    graph = found.graph(shapes_only(found.build, [4] * 17))
     crossing = {call.name for call in graph.calls if call.crossing}
     gated = {name for name, _, _ in gates.place(graph).edges}
     assert crossing <= gated
@@ -118,7 +123,7 @@ def test_an_identity_between_widths_is_gated():
 
 
 def test_a_gate_multiplies_each_channel_and_is_not_trained(rng):
-    gate = gates.Gate()
+    gate = Gate()
     x = rng.normal(size=(2, 3, 5, 7)).astype("float32")
     np.testing.assert_array_equal(gate(x), x)
     values = rng.normal(size=7).astype("float32")
@@ -130,9 +135,9 @@ def test_a_gate_multiplies_each_channel_and_is_not_trained(rng):
 
 def test_a_gate_survives_a_models_config():
     image = keras.Input((7,), name="image")
-    model = keras.Model(image, gates.Gate(name="g")(image))
+    model = keras.Model(image, Gate(name="g")(image))
     again = keras.Model.from_config(model.get_config())
-    assert isinstance(again.get_layer("g"), gates.Gate)
+    assert isinstance(again.get_layer("g"), Gate)
     assert again.get_layer("g").gate.shape == (7,)
 
 
@@ -145,7 +150,7 @@ def explicit(handmade) -> keras.Model:
 
     def call(layer, *args, **kwargs):
         x = layer(*args, **kwargs)
-        return gates.Gate(name=f"{layer.name}_gate")(x) if "_bn" in layer.name else x
+        return Gate(name=f"{layer.name}_gate")(x) if "_bn" in layer.name else x
 
     return keras.models.clone_model(model, call_function=call)
 
@@ -156,7 +161,7 @@ def test_gamma_and_beta_have_the_gradient_of_an_explicit_gate(
 ):
     """g dL/dg = gamma dL/dgamma + beta dL/dbeta, whatever g, gamma and beta are."""
     model = randomise(explicit(handmade))
-    by_key = thinning.weights(model)
+    by_key = weights.weights(model)
     for name in ("a_bn", "b_bn"):
         gate = by_key[f"{name}_gate", "gate"]
         gate.assign(rng.uniform(0.5, 1.5, gate.shape))
@@ -195,16 +200,16 @@ def test_gates_together_have_the_derivative_of_scaling_the_channel(
 ):
     """Sum over a channel's gates of g dL/dg = dL/dt of all of them times 1 + t."""
     model = randomise(handmade[name]())
-    graph = trace(model)
+    graph = channel_graph(model)
     at = gates.place(graph)
     keep = np.ones(len(graph.owner), bool)
-    gated, extra = thinning.rebuild(model, graph, keep, at)
+    gated, extra = rebuild(model, graph, keep, at)
     axes = {**graph.axes, **extra}
-    arrays = thinning.values(model)
+    arrays = weights.values(model)
     arrays |= {key: np.ones(gated_shape(gated, key)) for key in extra}
-    thinning.assign(gated, arrays)
+    weights.assign(gated, arrays)
     images, labels = rng.normal(size=(11, 6, 7, 3)), rng.integers(0, 5, 11)
-    by_key = thinning.weights(gated)
+    by_key = weights.weights(gated)
     keys = [
         key
         for key in by_key
@@ -249,4 +254,4 @@ def test_gates_together_have_the_derivative_of_scaling_the_channel(
 
 
 def gated_shape(model, key):
-    return thinning.weights(model)[key].shape
+    return weights.weights(model)[key].shape

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from verbs import ROOT, refused
 
-from ns_tf import architectures, datasets
 from ns_tf.base import InputError
+from ns_tf.data import sources
+from ns_tf.networks import architectures
 
 SEEDS = (0, 3)
 
@@ -71,7 +72,7 @@ def test_images_are_unpacked_as_they_were(
     monkeypatch.setattr(jax_images, "PART_BYTES", bytes_of_part)
     monkeypatch.setattr(jax_images, "ROWS", 1)
     np.savez(tmp_path / "colours.npz", **colours(rng, (101, 53, 7), (5, 11, 3)))
-    dataset = datasets.load(f"arrays:{tmp_path / 'colours.npz'}")
+    dataset = sources.load(f"arrays:{tmp_path / 'colours.npz'}")
     folder = tmp_path / "packed"
     folder.mkdir()
     paths = jax_images.write(dataset, folder)
@@ -91,7 +92,7 @@ def test_images_are_unpacked_as_they_were(
 
 def test_grey_images_are_refused(jax_images, tmp_path):
     with pytest.raises(InputError, match="8-bit colours"):
-        jax_images.write(datasets.load("digits"), tmp_path)
+        jax_images.write(sources.load("digits"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

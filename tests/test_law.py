@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ns_tf.base import InputError, PruneTrace, ScalingLaw
-from ns_tf.law import fit
+from ns_tf.scaling.law import fit_law
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
 RECORDS = [
@@ -39,7 +39,7 @@ def test_fit_recovers_the_law_that_made_the_trace(layers, rows, start, factor, s
     rng = np.random.default_rng(seed)
     law = ScalingLaw(rng.uniform(1e-3, 5, layers), rng.uniform(-0.3, 1.5, layers))
     tau = np.geomspace(start * factor, start, rows)
-    found = fit(_trace(law, tau))
+    found = fit_law(_trace(law, tau))
     np.testing.assert_allclose(found.alpha, law.alpha, rtol=1e-9)
     np.testing.assert_allclose(found.beta, law.beta, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.residual, 0, atol=1e-12)
@@ -48,7 +48,7 @@ def test_fit_recovers_the_law_that_made_the_trace(layers, rows, start, factor, s
 
 @pytest.mark.parametrize("record", RECORDS)
 def test_fit_of_a_published_trace_is_the_published_law(record):
-    law = fit(PruneTrace(np.array(record["widths"]), np.array(record["tau"])))
+    law = fit_law(PruneTrace(np.array(record["widths"]), np.array(record["tau"])))
     np.testing.assert_allclose(law.alpha, record["alpha"], rtol=1e-9)
     np.testing.assert_allclose(law.beta, record["beta"], rtol=1e-9)
     assert law.r2.min() > 0.88
@@ -57,7 +57,7 @@ def test_fit_of_a_published_trace_is_the_published_law(record):
 def test_r2_and_residual_are_those_of_a_line_fitted_layer_by_layer(rng):
     tau = np.geomspace(1e4, 1e6, 17)
     widths = tau[:, None] ** [0.3, 0.7, 0.5] * rng.uniform(0.8, 1.2, (17, 3))
-    law = fit(PruneTrace(widths, tau))
+    law = fit_law(PruneTrace(widths, tau))
     for layer in range(3):
         x, y = np.log(tau), np.log(widths[:, layer])
         slope, offset = np.polyfit(x, y, 1)
@@ -69,7 +69,7 @@ def test_r2_and_residual_are_those_of_a_line_fitted_layer_by_layer(rng):
 
 def test_a_layer_of_constant_width_has_beta_0_and_r2_1():
     tau = np.geomspace(1e4, 1e6, 11)
-    law = fit(PruneTrace(np.stack([np.full(11, 13), tau**0.5], axis=1), tau))
+    law = fit_law(PruneTrace(np.stack([np.full(11, 13), tau**0.5], axis=1), tau))
     np.testing.assert_allclose(law.widths(3e5)[0], 13, rtol=1e-12)
     assert abs(law.beta[0]) < 1e-12
     assert law.r2[0] == 1
@@ -79,24 +79,24 @@ def test_a_layer_of_constant_width_has_beta_0_and_r2_1():
 def test_two_rows_are_enough_where_the_caller_says_so():
     law = ScalingLaw(np.array([0.3, 2.0]), np.array([0.5, 0.25]))
     trace = _trace(law, np.array([1e5, 1e6]))
-    np.testing.assert_allclose(fit(trace, min_rows=2).alpha, law.alpha, rtol=1e-9)
+    np.testing.assert_allclose(fit_law(trace, min_rows=2).alpha, law.alpha, rtol=1e-9)
 
 
 def test_few_rows_are_refused_with_the_options_to_change():
     trace = PruneTrace(np.full((5, 3), 7), np.arange(1, 6))
     with pytest.raises(InputError, match="at least 6 .* has 5") as error:
-        fit(trace)
+        fit_law(trace)
     for option in ("--filters_per_event", "--stop_fraction"):
         assert option in str(error.value)
     with pytest.raises(InputError, match="at least 6 .* has 0"):
-        fit(PruneTrace(np.zeros((0, 3)), np.zeros(0)))
+        fit_law(PruneTrace(np.zeros((0, 3)), np.zeros(0)))
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-12])
 def test_rows_of_the_same_tau_are_refused(spread):
     tau = np.full(7, 12345.0) * (1 + spread * np.arange(7))
     with pytest.raises(InputError, match="12,345"):
-        fit(PruneTrace(np.full((7, 3), 5), tau))
+        fit_law(PruneTrace(np.full((7, 3), 5), tau))
 
 
 @pytest.mark.parametrize("value", [0, -1, np.nan, np.inf])
@@ -105,10 +105,10 @@ def test_numbers_without_a_logarithm_are_refused_by_row(value, where):
     trace = PruneTrace(np.full((7, 3), 5.0), np.geomspace(10, 99, 7))
     getattr(trace, where)[3] = value
     with pytest.raises(InputError, match="row 4"):
-        fit(trace)
+        fit_law(trace)
 
 
 @pytest.mark.parametrize("shapes", [((7, 3), (6,)), ((7,), (7,)), ((7, 3), (7, 1))])
 def test_shapes_that_are_no_trace_are_refused(shapes):
     with pytest.raises(InputError, match="widths .steps, layers."):
-        fit(PruneTrace(np.ones(shapes[0]), np.ones(shapes[1])))
+        fit_law(PruneTrace(np.ones(shapes[0]), np.ones(shapes[1])))

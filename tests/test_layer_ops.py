@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf.execution import Execution
+from ns_tf.engine.execution import Execution
 
 
 def trained(layer, images, seed=7) -> dict[str, np.ndarray]:

@@ -8,19 +8,27 @@ import numpy as np
 import pytest
 from searches import made_up
 
-from ns_tf import architectures, cells, configs, methods, runs, structure, thinning
-from ns_tf.architectures import from_model
 from ns_tf.base import InputError
-from ns_tf.methods import Entry, Setting
-from ns_tf.removal import Prunable, down_to
+from ns_tf.compare import cells
+from ns_tf.compare.cells import Kept
+from ns_tf.descend.record import new_search
+from ns_tf.graph.inherit import crossings
+from ns_tf.networks import architectures
+from ns_tf.networks.architectures import ARCHITECTURES
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse, count_params
+from ns_tf.plan import methods
+from ns_tf.plan.config import SolverConfig
+from ns_tf.plan.methods import METHODS, Entry, NotApplicable, Setting, li_l1
+from ns_tf.prune.removal import Prunable, down_to
 
 ROOT = Path(__file__).parents[1]
-NETWORKS = architectures.ARCHITECTURES.names()
+NETWORKS = ARCHITECTURES.names()
 
 
 def plain_of(name):
-    found = structure.analyse(architectures.get(name), (32, 32, 3), 10)
-    return found, runs.new_search(found, "data", found.architecture.widths)
+    found = analyse(architectures.get(name), (32, 32, 3), 10)
+    return found, new_search(found, "data", found.architecture.widths)
 
 
 @pytest.fixture(params=NETWORKS)
@@ -36,13 +44,13 @@ def task(request, rng, tmp_path):
             text = f"file:{tmp_path / 'widths.json'}"
         entry = Entry.parse(text)
         needs = methods.get(entry.name).needs_search
-        config = configs.SolverConfig(**solver)
+        config = SolverConfig(**solver)
         return Setting(entry, found, plain, config, search if needs else None)
 
     return setting
 
 
-@pytest.mark.parametrize("name", methods.METHODS.names())
+@pytest.mark.parametrize("name", METHODS.names())
 @pytest.mark.parametrize("ratio", [0.29, 0.83])
 def test_a_method_keeps_to_the_budget_and_nothing_more_fits(task, name, ratio):
     setting = task(name)
@@ -50,13 +58,13 @@ def test_a_method_keeps_to_the_budget_and_nothing_more_fits(task, name, ratio):
     budget = ratio**2 * float(costs(np.array(setting.plain.default_widths)))
     try:
         found = methods.get(name).propose(setting, {"params": budget})
-    except methods.NotApplicable as reason:
+    except NotApplicable as reason:
         assert name == "conv_cut" and "vgg11" in str(reason)
         return
     built = architectures.get(found.architecture).build(
         found.widths, input_shape=(32, 32, 3), classes=10
     )
-    params = structure.count_params(built)
+    params = count_params(built)
     assert params == found.costs["params"] <= budget
     assert params > 0.98 * budget
 
@@ -65,7 +73,7 @@ def test_conv_cut_has_no_identity_shortcut(task):
     setting = task("conv_cut")
     try:
         found = methods.get("conv_cut").propose(setting, {"params": 3e5})
-    except methods.NotApplicable:
+    except NotApplicable:
         return
     assert found.architecture.endswith("(shortcuts='convolution')")
     model = architectures.get(found.architecture).build(
@@ -80,7 +88,7 @@ def test_conv_cut_has_no_identity_shortcut(task):
 
 def test_options_of_an_architecture_stay_when_shortcuts_are_cut():
     found, plain = plain_of("mobilenet_v2(late_stride=2)")
-    setting = Setting(Entry.parse("conv_cut"), found, plain, configs.SolverConfig())
+    setting = Setting(Entry.parse("conv_cut"), found, plain, SolverConfig())
     made = methods.get("conv_cut").propose(setting, {"params": 3e5})
     options = architectures.registry.parse_call(made.architecture)[1]
     assert options == {"late_stride": 2, "shortcuts": "convolution"}
@@ -96,13 +104,13 @@ def test_shortcuts_are_of_two_kinds():
 def test_li_l1_offers_nothing_larger_than_the_default(task):
     setting = task("li_l1")
     full = float(setting.plain.costs["params"](np.array(setting.plain.default_widths)))
-    with pytest.raises(methods.NotApplicable, match="smaller"):
+    with pytest.raises(NotApplicable, match="smaller"):
         methods.get("li_l1").propose(setting, {"params": 2 * full})
 
 
 def test_li_l1_keeps_the_filters_of_largest_norm(handmade, randomise):
     model = randomise(handmade["chain"]())
-    found = structure.analyse(from_model.from_model(model), (6, 7, 3), 5)
+    found = analyse(from_model(model), (6, 7, 3), 5)
     trained = randomise(found.build())
     made = methods.get("li_l1").start(trained, found, (5, 3))
     kernel, thin = (
@@ -120,13 +128,13 @@ def test_li_l1_chooses_the_same_channels_at_both_ends_of_an_identity(randomise):
     thinner = tuple(width * 3 // 4 for width in widths)
     trained = randomise(found.build(widths))
     graph = found.graph(trained)
-    scores = methods.li_l1._norms(trained, graph)
+    scores = li_l1._norms(trained, graph)
     keep = down_to(scores, Prunable.of(found, graph), thinner)
-    joined = thinning.crossings(graph)
+    joined = crossings(graph)
     assert joined
     assert all(keep[source] == keep[target] for target, source in joined.items())
     model = methods.get("li_l1").start(trained, found, thinner)
-    assert structure.count_params(model) == int(found.params(np.array(thinner)))
+    assert count_params(model) == int(found.params(np.array(thinner)))
 
 
 @pytest.mark.parametrize("name", ["vgg11_cifar10", "mobilenet_v2_cifar100"])
@@ -143,7 +151,7 @@ def test_the_published_law_gives_the_published_widths():
     """PAPER: iteration 15 at r = 0.25; theirs is 0.14 % over the budget."""
     found, plain = plain_of("vgg11")
     entry = Entry.parse(f"file@15:{ROOT}/flags/published/vgg11_cifar10.json")
-    setting = Setting(entry, found, plain, configs.SolverConfig())
+    setting = Setting(entry, found, plain, SolverConfig())
     made = methods.get("file").propose(setting, {"params": 579_786})
     theirs = np.array([88, 132, 137, 120, 82, 56, 31, 53])
     assert np.abs(np.array(made.widths) - theirs).max() <= 1
@@ -168,7 +176,7 @@ def test_a_file_that_holds_no_widths_is_refused(tmp_path, text, told):
     (tmp_path / "x.json").write_text(text)
     found, plain = plain_of("vgg11")
     entry = Entry.parse(f"file:{tmp_path / 'x.json'}")
-    setting = Setting(entry, found, plain, configs.SolverConfig())
+    setting = Setting(entry, found, plain, SolverConfig())
     with pytest.raises(InputError) as error:
         methods.get("file").propose(setting, {"params": 579_786})
     assert told in str(error.value)
@@ -228,8 +236,8 @@ def test_what_is_no_budget_is_refused(text, told):
 def test_several_budgets_hold_at_once():
     assert cells.parse_budget("params=600+macs=5e3") == {"params": 600, "macs": 5000}
     found, plain = plain_of("vgg11")
-    setting = Setting(Entry.parse("uniform"), found, plain, configs.SolverConfig())
-    nothing = cells.Kept({}, (), None)
+    setting = Setting(Entry.parse("uniform"), found, plain, SolverConfig())
+    nothing = Kept({}, (), None)
     plan = cells.make([setting], ["params=600000+macs=5e6"], (3, 7), nothing, {}, {})
     costs = found.params(np.array(next(iter(plan.asked.values())).widths))
     assert costs <= 600_000

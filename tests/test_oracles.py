@@ -3,11 +3,12 @@
 import keras_tuner
 import pytest
 
-from ns_tf import oracles
 from ns_tf.base import InputError
-from ns_tf.options import Kind
-from ns_tf.space import Space
-from ns_tf.tune_config import TuneConfig
+from ns_tf.run.option import Kind
+from ns_tf.tune import oracle as tune_oracle
+from ns_tf.tune.config import TuneConfig
+from ns_tf.tune.oracle import OBJECTIVE, STATE
+from ns_tf.tune.space import Space
 
 SPACE = Space(
     {"x": (0.01, 1.0), "n": (3, 41), "way": ["a", "b"]},
@@ -26,7 +27,7 @@ def make(tuner, path=None, **changes):
     config = CONFIGS[tuner]
     if changes:
         config = type(config)(**{**vars(config), **changes})
-    return oracles.make(config, hp, 9, 5, path=path, adjust=SPACE.tidy)
+    return tune_oracle.make(config, hp, 9, 5, path=path, adjust=SPACE.tidy)
 
 
 def score(values):
@@ -35,7 +36,7 @@ def score(values):
 
 def end(oracle, trial):
     values = trial.hyperparameters.values
-    oracle.update_trial(trial.trial_id, {oracles.OBJECTIVE: score(values)})
+    oracle.update_trial(trial.trial_id, {OBJECTIVE: score(values)})
     trial.status = "COMPLETED"
     oracle.end_trial(trial)
 
@@ -52,7 +53,7 @@ def dealt_out(oracle, tuner="a"):
 @pytest.mark.parametrize("tuner", CONFIGS)
 def test_killed_before_and_during_every_trial_it_deals_out_the_same(tuner, tmp_path):
     straight = dealt_out(make(tuner))
-    path = tmp_path / oracles.STATE
+    path = tmp_path / STATE
     found = []
     for _ in range(len(straight)):
         make(tuner, path).create_trial("killed")
@@ -69,7 +70,7 @@ def test_killed_before_and_during_every_trial_it_deals_out_the_same(tuner, tmp_p
 @pytest.mark.parametrize("tuner", CONFIGS)
 def test_a_kill_while_the_end_is_written_repeats_at_most_that_end(tuner, tmp_path):
     """keras-tuner's own save comes while the trial still counts as running."""
-    path = tmp_path / oracles.STATE
+    path = tmp_path / STATE
     oracle = make(tuner, path)
     first = oracle.create_trial("a")
     states = []
@@ -87,7 +88,7 @@ def test_a_kill_while_the_end_is_written_repeats_at_most_that_end(tuner, tmp_pat
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian"])
 def test_trials_can_be_added(tuner, tmp_path):
-    path = tmp_path / oracles.STATE
+    path = tmp_path / STATE
     before = dealt_out(make(tuner, path))
     assert len(before) == 7
     more = dealt_out(make(tuner, path, max_trials=11))
@@ -96,7 +97,7 @@ def test_trials_can_be_added(tuner, tmp_path):
 
 
 def test_several_that_were_running_are_all_dealt_out_again_in_order(tmp_path):
-    path = tmp_path / oracles.STATE
+    path = tmp_path / STATE
     oracle = make("random", path)
     begun = [oracle.create_trial(f"worker{i}").trial_id for i in range(3)]
     again = make("random", path)
@@ -106,14 +107,14 @@ def test_several_that_were_running_are_all_dealt_out_again_in_order(tmp_path):
 
 @pytest.mark.parametrize("tuner", ["random", "hyperband"])
 def test_the_number_of_trials_is_known_beforehand(tuner):
-    assert oracles.count(make(tuner)) == len(dealt_out(make(tuner)))
+    assert tune_oracle.count(make(tuner)) == len(dealt_out(make(tuner)))
 
 
 def test_fewer_trials_if_the_space_has_no_more():
     config = TuneConfig(max_trials=20)
     hp = keras_tuner.HyperParameters()
     hp.Choice("way", ["a", "b", "c"])
-    assert oracles.count(oracles.make(config, hp, 9, 5)) == 3
+    assert tune_oracle.count(tune_oracle.make(config, hp, 9, 5)) == 3
 
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian"])
@@ -131,7 +132,7 @@ def test_nothing_is_tried_twice(tuner):
     def adjust(values):
         return {**values, "x": min(values["x"], 0.3)}
 
-    oracle = oracles.make(config, hp, 9, 5, adjust=adjust)
+    oracle = tune_oracle.make(config, hp, 9, 5, adjust=adjust)
     values = [tuple(values.values()) for _, values in dealt_out(oracle)]
     assert len(set(values)) == len(values) == 6
 
@@ -140,7 +141,7 @@ def test_the_largest_seed_is_a_seed():
     config = TuneConfig(tuner="bayesian", max_trials=2)
     hp = keras_tuner.HyperParameters()
     SPACE.declare(hp)
-    assert len(dealt_out(oracles.make(config, hp, 9, 2**32 - 1))) == 2
+    assert len(dealt_out(tune_oracle.make(config, hp, 9, 2**32 - 1))) == 2
 
 
 def test_hyperband_takes_the_best_ones_further():
@@ -155,7 +156,7 @@ def test_hyperband_takes_the_best_ones_further():
 
 
 def test_a_damaged_state_is_told(tmp_path):
-    path = tmp_path / oracles.STATE
+    path = tmp_path / STATE
     dealt_out(make("random", path))
     path.write_text(path.read_text().replace('"seed_state"', '"sead_state"'))
     with pytest.raises(InputError, match="list of trials .* is damaged"):

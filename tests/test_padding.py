@@ -5,12 +5,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf import architectures, configs, datasets, engine, padding, thinning, training
-from ns_tf.execution import Execution, strategy
+from ns_tf.data.arrays import from_arrays
+from ns_tf.engine import execution as engine_execution
+from ns_tf.engine import padding
+from ns_tf.engine.execution import Execution
+from ns_tf.engine.padding import Padded, fast_width
+from ns_tf.graph import weights
+from ns_tf.graph.weights import trainable_keys
+from ns_tf.networks import architectures
+from ns_tf.networks.architectures import ARCHITECTURES
+from ns_tf.problem.tasks.classification import loss_of
+from ns_tf.train import training
+from ns_tf.train.config import TrainConfig
 
 layers = keras.layers
 CLASSES = 5
-RECIPE = configs.TrainConfig(epochs=1, batch=16, rate=0.05, momentum=0.9)
+RECIPE = TrainConfig(epochs=1, batch=16, rate=0.05, momentum=0.9)
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 # Which layers of the handmade networks get filters: all that are not the logits or
 # meet a sigmoid, which makes something of nothing.
@@ -41,7 +51,7 @@ def images(rng):
         labels = rng.integers(0, CLASSES, count)
         pixels = rng.uniform(0, 1, (count, *shape)) + labels[:, None, None, None]
         arrays = (pixels / CLASSES).astype(np.float32), labels.astype(np.int32)
-        return datasets.from_arrays(arrays, classes=CLASSES)
+        return from_arrays(arrays, classes=CLASSES)
 
     return make
 
@@ -65,7 +75,7 @@ def filters(model: keras.Model) -> dict[str, int]:
 
 
 def test_widths_that_are_fast():
-    found = {count: padding.fast_width(count) for count in (1, 7, 8, 13, 31, 32, 61)}
+    found = {count: fast_width(count) for count in (1, 7, 8, 13, 31, 32, 61)}
     assert found == {1: 1, 7: 7, 8: 8, 13: 16, 31: 32, 32: 32, 61: 64}
 
 
@@ -74,7 +84,7 @@ def test_what_keeps_a_zero_gets_wider_and_the_rest_does_not(
     handmade, randomise, fours, rng, name, float64
 ):
     own = randomise(handmade[name]())
-    padded = padding.Padded(own, Execution())
+    padded = Padded(own, Execution())
     before, after = filters(own), filters(padded.model)
     assert before.keys() == after.keys()
     assert {n: w for n, w in after.items() if w != before[n]} == WIDER[name]
@@ -90,8 +100,8 @@ def test_what_keeps_a_zero_gets_wider_and_the_rest_does_not(
 @pytest.mark.parametrize("name", WIDER)
 def test_weights_go_in_and_come_out_as_they_are(handmade, randomise, fours, name):
     own = randomise(handmade[name]())
-    padded = padding.Padded(own, Execution())
-    expected = thinning.values(own)
+    padded = Padded(own, Execution())
+    expected = weights.values(own)
     found = padded.values()
     assert found.keys() == expected.keys()
     for key, value in expected.items():
@@ -110,19 +120,19 @@ def trained(build, dataset, execution=None):
     ]
 
 
-@pytest.mark.parametrize("name", architectures.ARCHITECTURES.names())
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 def test_registered_networks_learn_the_same(randomise, rng, float64, name):
     own = randomise(named(name))
-    padded = padding.Padded(own, Execution())
+    padded = Padded(own, Execution())
     assert padded.model is not own
     images, labels = rng.normal(size=(3, 32, 32, 3)), np.array([0, 2, 1])
     found = []
     for model in (own, padded.model):
         with tf.GradientTape() as tape:
-            losses = engine.loss_of(model)(labels, model(images, training=True))
+            losses = loss_of(model)(labels, model(images, training=True))
         variables = model.trainable_variables
         gradients = tape.gradient(losses, variables)
-        keys = thinning.trainable_keys(model)
+        keys = trainable_keys(model)
         found.append(dict(zip(keys, map(np.array, gradients), strict=True)))
     plain, wide = found
     assert plain.keys() == wide.keys()
@@ -133,10 +143,7 @@ def test_registered_networks_learn_the_same(randomise, rng, float64, name):
         np.testing.assert_allclose(wide[key], whole, 1e-6, noise, err_msg=key)
 
 
-SLOW = [
-    pytest.param(name, marks=pytest.mark.slow)
-    for name in architectures.ARCHITECTURES.names()
-]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES.names()]
 
 
 @pytest.mark.parametrize("name", [*WIDER, *SLOW])
@@ -164,7 +171,7 @@ def test_what_is_added_stays_zero(handmade, images, fours):
             break
         run.step(pixels, labels)
     own = run.trained.values()
-    for key, value in thinning.values(run.trained.model).items():
+    for key, value in weights.values(run.trained.model).items():
         if key[1] != "moving_variance":
             assert np.count_nonzero(value) == np.count_nonzero(own[key]), key
 
@@ -195,7 +202,9 @@ def test_a_stopped_training_goes_on_at_other_widths(
 def test_two_replicas_are_padded_too(handmade, images, fours, float64):
     dataset = images((6, 7, 3))
     one, _ = trained(handmade["chain"], dataset)
-    two, _ = trained(handmade["chain"], dataset, Execution(strategy("mirrored")))
+    two, _ = trained(
+        handmade["chain"], dataset, Execution(engine_execution.strategy("mirrored"))
+    )
     for a, b in zip(one.weights, two.weights, strict=True):
         np.testing.assert_allclose(b, a, atol=1e-8)
 
@@ -270,7 +279,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_networks_that_are_not_plain_stay_as_they_are(fours, name):
     own = OTHERS[name](keras.Input((6, 7, 3)))
-    assert padding.Padded(own, Execution()).model is own
+    assert Padded(own, Execution()).model is own
 
 
 def test_how_weights_began_and_what_else_they_have_does_not_matter(
@@ -287,16 +296,16 @@ def test_how_weights_began_and_what_else_they_have_does_not_matter(
         }
         return behind(image, layers.Conv2D(11, 3, name="b", **options))
 
-    padded = padding.Padded(build(), Execution())
+    padded = Padded(build(), Execution())
     assert padded.model.get_layer("b").filters == 12
     trained(build, images((6, 7, 3)))
 
 
 def test_networks_of_fast_widths_stay_as_they_are():
     own = architectures.get("vgg11").build(input_shape=(32, 32, 3), classes=10)
-    assert padding.Padded(own, Execution()).model is own
+    assert Padded(own, Execution()).model is own
 
 
 def test_under_xla_networks_stay_as_they_are(handmade, fours):
     own = handmade["chain"]()
-    assert padding.Padded(own, Execution(jit_compile=True)).model is own
+    assert Padded(own, Execution(jit_compile=True)).model is own

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf import image_files, pipeline
 from ns_tf.base import InputError
-from ns_tf.pipeline import Dataset, Split
+from ns_tf.data import batches as data_batches
+from ns_tf.data import images as data_images
+from ns_tf.data.batches import epoch_draws, eval_batches, steps_per_epoch, train_batches
+from ns_tf.data.dataset import Dataset, Split
 
 # (images, height, width, channels), batch: distinct primes, so that no axes can be
 # mistaken for one another; the batches do not divide the sets.
@@ -63,17 +65,17 @@ def assert_same(ours, others):
 @pytest.mark.parametrize("step", [1, 5, 13])
 def test_a_stream_from_step_k_is_the_rest_of_the_stream_from_0(rng, shape, batch, step):
     dataset = make(rng, shape)
-    whole = first(pipeline.train_batches(dataset, batch, seed=7), 17)
-    rest = pipeline.train_batches(dataset, batch, seed=7, first_step=step)
+    whole = first(train_batches(dataset, batch, seed=7), 17)
+    rest = train_batches(dataset, batch, seed=7, first_step=step)
     assert_same(first(rest, 17 - step), whole[step:])
 
 
 @pytest.mark.parametrize(("shape", "batch"), CASES)
 def test_an_epoch_shows_no_example_twice_and_fills_every_batch(rng, shape, batch):
     dataset = make(rng, shape)
-    steps = pipeline.steps_per_epoch(dataset, batch)
+    steps = steps_per_epoch(dataset, batch)
     assert steps == shape[0] // batch
-    batches = first(pipeline.train_batches(dataset, batch, seed=3), 3 * steps)
+    batches = first(train_batches(dataset, batch, seed=3), 3 * steps)
     for x, y in batches:
         assert x.shape == (batch, *shape[1:]) and x.dtype == np.float32
         assert y.shape == (batch,) and y.dtype == np.int32
@@ -106,16 +108,14 @@ def oracle(dataset, batch, seed, step):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_crops_and_flips_agree_with_numpy(rng, shape, batch, pad, flip, dtype):
     dataset = make(rng, shape, pad=pad, flip=flip, dtype=dtype)
-    for step, (x, _) in enumerate(
-        first(pipeline.train_batches(dataset, batch, seed=11), 7)
-    ):
+    for step, (x, _) in enumerate(first(train_batches(dataset, batch, seed=11), 7)):
         expected = normalised(oracle(dataset, batch, 11, step), dataset)
         np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_crops_reach_every_corner_and_flips_take_half(rng):
     dataset = make(rng, (1009, 5, 7, 3), pad=1)
-    draws = pipeline.epoch_draws(dataset, 5, 0)
+    draws = epoch_draws(dataset, 5, 0)
     assert sorted(draws[:, 0]) == list(range(1009))
     assert {tuple(corner) for corner in draws[:, 1:3]} == set(
         itertools.product(range(3), repeat=2)
@@ -128,8 +128,8 @@ def test_without_augmentation_the_images_are_the_originals_in_the_same_order(
     rng, shape, batch
 ):
     dataset = make(rng, shape)
-    plain = first(pipeline.train_batches(dataset, batch, seed=2, augment=False), 9)
-    moved = first(pipeline.train_batches(dataset, batch, seed=2), 9)
+    plain = first(train_batches(dataset, batch, seed=2, augment=False), 9)
+    moved = first(train_batches(dataset, batch, seed=2), 9)
     for (x, y), (_, y2) in zip(plain, moved, strict=True):
         np.testing.assert_array_equal(y, y2)
         expected = normalised(dataset.train.images[y], dataset)
@@ -139,7 +139,7 @@ def test_without_augmentation_the_images_are_the_originals_in_the_same_order(
 def test_epochs_and_seeds_have_orders_of_their_own(rng):
     dataset = make(rng, (23, 5, 7, 3))
     orders = [
-        tuple(pipeline.epoch_draws(dataset, seed, epoch)[:, 0])
+        tuple(epoch_draws(dataset, seed, epoch)[:, 0])
         for seed in range(3)
         for epoch in range(3)
     ]
@@ -150,7 +150,7 @@ def test_an_image_is_cropped_anew_in_every_epoch(rng):
     dataset = make(rng, (23, 5, 7, 3))
     moves = [
         draws[np.argsort(draws[:, 0]), 1:].tolist()
-        for draws in (pipeline.epoch_draws(dataset, 1, epoch) for epoch in range(2))
+        for draws in (epoch_draws(dataset, 1, epoch) for epoch in range(2))
     ]
     assert moves[0] != moves[1]
 
@@ -159,9 +159,7 @@ def test_an_image_is_cropped_anew_in_every_epoch(rng):
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_evaluation_shows_everything_once_in_order(rng, shape, batch, split):
     dataset = make(rng, shape)
-    batches = [
-        (x.numpy(), y.numpy()) for x, y in pipeline.eval_batches(dataset, split, batch)
-    ]
+    batches = [(x.numpy(), y.numpy()) for x, y in eval_batches(dataset, split, batch)]
     wanted = getattr(dataset, split)
     assert all(len(y) == batch for _, y in batches[:-1])
     np.testing.assert_array_equal(
@@ -178,7 +176,7 @@ def test_evaluation_shows_everything_once_in_order(rng, shape, batch, split):
 def test_evaluation_takes_a_split_too(rng):
     dataset = make(rng, (23, 5, 7, 3))
     part = Split(dataset.test.images[:1], dataset.test.labels[:1])
-    assert [len(y) for _, y in pipeline.eval_batches(dataset, part, 100)] == [1]
+    assert [len(y) for _, y in eval_batches(dataset, part, 100)] == [1]
 
 
 def test_normalised_training_images_have_mean_0_and_deviation_1(rng):
@@ -189,16 +187,16 @@ def test_normalised_training_images_have_mean_0_and_deviation_1(rng):
         mean=pixels.mean((0, 1, 2)).astype(np.float32),
         std=pixels.std((0, 1, 2)).astype(np.float32),
     )
-    ((x, _),) = first(pipeline.train_batches(dataset, 211, seed=0), 1)
+    ((x, _),) = first(train_batches(dataset, 211, seed=0), 1)
     np.testing.assert_allclose(x.mean((0, 1, 2)), 0, atol=1e-4)
     np.testing.assert_allclose(x.std((0, 1, 2)), 1, atol=1e-4)
 
 
 def test_streams_share_one_tensor_of_the_images(rng):
     dataset = make(rng, (23, 5, 7, 3))
-    before = pipeline._tensors(dataset.train)[0]
-    first(pipeline.train_batches(dataset, 4, seed=0), 1)
-    after = pipeline._tensors(dataset.train)[0]
+    before = data_batches._tensors(dataset.train)[0]
+    first(train_batches(dataset, 4, seed=0), 1)
+    after = data_batches._tensors(dataset.train)[0]
     assert after is before and "CPU" in after.device
 
 
@@ -208,7 +206,7 @@ def test_batches_do_not_depend_on_the_global_random_state(rng):
     for seed in (1, 2):
         np.random.seed(seed)
         tf.random.set_seed(seed)
-        streams.append(first(pipeline.train_batches(dataset, 4, seed=9), 7))
+        streams.append(first(train_batches(dataset, 4, seed=9), 7))
     assert_same(*streams)
 
 
@@ -216,9 +214,9 @@ def test_a_strategy_can_deal_the_batches_out(rng):
     dataset = make(rng, (23, 5, 7, 3))
     strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     dealt = strategy.experimental_distribute_dataset(
-        pipeline.train_batches(dataset, 4, seed=9, first_step=3)
+        train_batches(dataset, 4, seed=9, first_step=3)
     )
-    ours = first(pipeline.train_batches(dataset, 4, seed=9, first_step=3), 4)
+    ours = first(train_batches(dataset, 4, seed=9, first_step=3), 4)
     theirs = first(dealt, 4)
     assert_same(theirs, ours)
 
@@ -241,19 +239,19 @@ def test_the_module_does_not_import_tensorflow():
 def test_a_batch_size_out_of_range_is_refused(rng, batch, message):
     dataset = make(rng, (23, 5, 7, 3))
     with pytest.raises(InputError, match=message):
-        pipeline.steps_per_epoch(dataset, batch)
+        steps_per_epoch(dataset, batch)
     with pytest.raises(InputError, match=message):
-        pipeline.train_batches(dataset, batch, seed=0)
+        train_batches(dataset, batch, seed=0)
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, "4"])
 def test_evaluation_refuses_batch_sizes_out_of_range(rng, batch):
     with pytest.raises(InputError, match="whole number of at least 1"):
-        pipeline.eval_batches(make(rng, (23, 5, 7, 3)), "test", batch)
+        eval_batches(make(rng, (23, 5, 7, 3)), "test", batch)
 
 
 def test_the_largest_batch_is_the_training_set(rng):
-    assert pipeline.steps_per_epoch(make(rng, (23, 5, 7, 3)), 23) == 1
+    assert steps_per_epoch(make(rng, (23, 5, 7, 3)), 23) == 1
 
 
 @pytest.mark.parametrize(
@@ -266,12 +264,12 @@ def test_the_largest_batch_is_the_training_set(rng):
 )
 def test_seed_and_first_step_are_whole_numbers(rng, options, message):
     with pytest.raises(InputError, match=message):
-        pipeline.train_batches(make(rng, (23, 5, 7, 3)), 4, **options)
+        train_batches(make(rng, (23, 5, 7, 3)), 4, **options)
 
 
 def test_an_unknown_split_gets_a_suggestion(rng):
     with pytest.raises(InputError, match="got 'valdation'. Did you mean 'validation'"):
-        pipeline.eval_batches(make(rng, (23, 5, 7, 3)), "valdation", 4)
+        eval_batches(make(rng, (23, 5, 7, 3)), "valdation", 4)
 
 
 def on_disk(rng, folder, count=7):
@@ -289,10 +287,10 @@ def on_disk(rng, folder, count=7):
 def test_files_give_the_batches_that_their_pixels_give(rng, tmp_path):
     memory, files = on_disk(rng, tmp_path)
     assert files.train.on_disk and not memory.train.on_disk
-    ours = first(pipeline.train_batches(files, 3, seed=1), 5)
-    assert_same(ours, first(pipeline.train_batches(memory, 3, seed=1), 5))
-    ours = first(pipeline.eval_batches(files, "train", 3), 3)
-    assert_same(ours, first(pipeline.eval_batches(memory, "train", 3), 3))
+    ours = first(train_batches(files, 3, seed=1), 5)
+    assert_same(ours, first(train_batches(memory, 3, seed=1), 5))
+    ours = first(eval_batches(files, "train", 3), 3)
+    assert_same(ours, first(eval_batches(memory, "train", 3), 3))
 
 
 @pytest.mark.parametrize(
@@ -303,16 +301,16 @@ def test_files_are_decoded_once_where_memory_allows(
 ):
     memory, files = on_disk(rng, tmp_path)
     decoded = []
-    decode = image_files.decode
+    decode = data_images.decode
 
     def counted(path):
         decoded.append(path)
         return decode(path)
 
-    monkeypatch.setattr(image_files, "decode", counted)
-    monkeypatch.setattr(image_files, "KEPT_BYTES", kept)
+    monkeypatch.setattr(data_images, "decode", counted)
+    monkeypatch.setattr(data_images, "KEPT_BYTES", kept)
     for order in ([3, 0, 5, 1], [6, 2, 4], range(7), range(7), range(7)):
-        pixels = image_files.read_images(files.train, np.array(order), (5, 7, 3))
+        pixels = data_images.read_images(files.train, np.array(order), (5, 7, 3))
         np.testing.assert_array_equal(pixels, memory.train.images[list(order)])
     assert sorted(decoded) == sorted(list(files.train.images) * times)
 
@@ -323,9 +321,9 @@ def test_a_file_that_breaks_later_is_named_when_it_is_met(rng, tmp_path):
     with open(path, "r+b") as file:
         file.truncate(20)
     with pytest.raises(tf.errors.OpError, match=r"5\.png"):
-        first(pipeline.train_batches(files, 7, seed=1), 1)
+        first(train_batches(files, 7, seed=1), 1)
     with pytest.raises(tf.errors.OpError, match=r"5\.png"):
-        first(pipeline.eval_batches(files, "train", 3), 3)
+        first(eval_batches(files, "train", 3), 3)
 
 
 GIF = (
@@ -366,17 +364,17 @@ def jpeg():
 )
 def test_every_kind_of_file_becomes_rgb(tmp_path, data, expected):
     (tmp_path / "image").write_bytes(data())
-    image = image_files.decode(tmp_path / "image")
+    image = data_images.decode(tmp_path / "image")
     assert image.dtype == np.uint8 and image.ndim == 3
     np.testing.assert_array_equal(image[0, 0], expected)
 
 
 def test_jpeg_files_keep_their_mean_colour(rng, tmp_path):
     small = rng.uniform(60, 200, (5, 5, 3)).astype(np.float32)
-    image = np.rint(image_files.resize(small, (64, 64))).astype(np.uint8)
+    image = np.rint(data_images.resize(small, (64, 64))).astype(np.uint8)
     data = tf.io.encode_jpeg(image, quality=95).numpy()
     (tmp_path / "image.jpg").write_bytes(data)
-    decoded = image_files.decode(tmp_path / "image.jpg")
+    decoded = data_images.decode(tmp_path / "image.jpg")
     np.testing.assert_allclose(decoded.mean((0, 1)), image.mean((0, 1)), atol=0.3)
     # What the default would give: the reason for asking for another method.
     shifted = tf.io.decode_jpeg(data).numpy().mean((0, 1)) - image.mean((0, 1))
@@ -387,7 +385,7 @@ def test_jpeg_files_keep_their_mean_colour(rng, tmp_path):
 def test_a_broken_file_is_named_in_one_line(tmp_path, data):
     (tmp_path / "cat.png").write_bytes(data)
     with pytest.raises(InputError, match=r"cat\.png.*replace or delete") as caught:
-        image_files.decode(tmp_path / "cat.png")
+        data_images.decode(tmp_path / "cat.png")
     assert "\n" not in str(caught.value)
 
 
@@ -395,6 +393,6 @@ def test_resizing_keeps_constant_images_and_the_dtype(rng):
     for dtype, value in [(np.uint8, 201), (np.float32, 0.3)]:
         images = np.full((2, 5, 7, 3), value, dtype)
         for size in [(11, 13), (3, 2), (5, 7)]:
-            resized = image_files.resize(images, size)
+            resized = data_images.resize(images, size)
             assert resized.shape == (2, *size, 3) and resized.dtype == dtype
             np.testing.assert_allclose(resized, value, rtol=1e-6)

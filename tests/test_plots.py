@@ -10,9 +10,9 @@ import pytest
 from matplotlib import figure as mpl_figure
 from matplotlib import image
 
-from ns_tf import plots
 from ns_tf.base import PruneTrace, ScalingLaw
-from ns_tf.law import fit
+from ns_tf.render import plots
+from ns_tf.scaling.law import fit_law
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
 
@@ -46,7 +46,7 @@ def _trace(rng, layers: int) -> PruneTrace:
 @pytest.mark.parametrize("layers", [1, 6])
 def test_growth_has_a_panel_for_every_layer(layers, rng, texts):
     trace = _trace(rng, layers)
-    law = fit(trace)
+    law = fit_law(trace)
     names = [f"layer_{i}" for i in range(layers)]
     path = io.BytesIO()
     plots.growth(trace, law, names, path)
@@ -63,7 +63,7 @@ def test_growth_has_a_panel_for_every_layer(layers, rng, texts):
 
 def test_growth_shows_every_point_and_panels_of_the_same_span(rng, texts):
     trace = _trace(rng, 3)
-    plots.growth(trace, fit(trace), list("abc"), io.BytesIO())
+    plots.growth(trace, fit_law(trace), list("abc"), io.BytesIO())
     spans = []
     for axes in texts[0][0].axes:
         low, high = axes.get_ylim()
@@ -78,13 +78,13 @@ def test_growth_of_a_published_record_of_19_layers(tmp_path):
     record = records["iterations"][0]
     trace = PruneTrace(np.array(record["widths"]), np.array(record["tau"]))
     names = [f"a_rather_long_name_of_a_layer_{i}" for i in range(19)]
-    plots.growth(trace, fit(trace), names, tmp_path / "growth.tmp")
+    plots.growth(trace, fit_law(trace), names, tmp_path / "growth.tmp")
     assert (tmp_path / "growth.tmp").read_bytes().startswith(b"\x89PNG")
 
 
 def test_growth_takes_a_law_without_its_fit(rng, texts):
     trace = _trace(rng, 2)
-    law = fit(trace)
+    law = fit_law(trace)
     bare = ScalingLaw(law.alpha, law.beta)
     plots.growth(trace, bare, ["a", "b"], io.BytesIO())
     assert "nan" not in " ".join(texts[0][1])

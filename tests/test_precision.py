@@ -7,20 +7,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf import (
-    architectures,
-    channels,
-    configs,
-    criteria,
-    datasets,
-    execution,
-    precision,
-    pruning,
-    structure,
-)
 from ns_tf.base import Architecture, InputError
-from ns_tf.execution import Execution
-from ns_tf.network import PrunableNetwork
+from ns_tf.data.arrays import from_arrays
+from ns_tf.engine import execution
+from ns_tf.engine.execution import Execution
+from ns_tf.engine.precision import LossScale, with_policy
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks import architectures
+from ns_tf.networks.architectures import ARCHITECTURES
+from ns_tf.networks.structure import analyse
+from ns_tf.prune import criteria, iterative
+from ns_tf.prune.config import PruneConfig
+from ns_tf.prune.network import PrunableNetwork
 
 MIXED = ("mixed_bfloat16", "mixed_float16")
 
@@ -30,7 +28,7 @@ def network(model, **options):
     way = Execution(**options)
     return PrunableNetwork(
         way.build(lambda: model),
-        channels.trace(model),
+        channel_graph(model),
         criterion=criteria.get("taylor_fo"),
         execution=way,
         batch_size=7,
@@ -63,7 +61,7 @@ def made(handmade, randomise):
 @pytest.mark.parametrize("name", ["chain", "residual", "no_norm"])
 def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     model = made(name)
-    mixed = precision.with_policy(model, policy)
+    mixed = with_policy(model, policy)
     assert [layer.name for layer in mixed.layers] == [lay.name for lay in model.layers]
     for one, other in zip(mixed.variables, model.variables, strict=True):
         assert one.dtype == "float32"
@@ -76,10 +74,10 @@ def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
 
 
-@pytest.mark.parametrize("name", architectures.ARCHITECTURES.names())
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 def test_the_last_layer_with_weights_makes_whole_logits(name):
     model = architectures.get(name).build(input_shape=(32, 32, 3), classes=7)
-    mixed = precision.with_policy(model, "mixed_bfloat16")
+    mixed = with_policy(model, "mixed_bfloat16")
     *body, last = [layer for layer in mixed.layers if layer.weights]
     assert {layer.compute_dtype for layer in body} == {"bfloat16"}
     assert last.compute_dtype == mixed.output.dtype == "float32"
@@ -130,7 +128,7 @@ def test_a_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(
 
 
 def test_the_scale_doubles_after_as_many_good_steps_as_it_says():
-    scale = precision.LossScale()
+    scale = LossScale()
     for _ in range(scale.STEPS - 1):
         scale.update(tf.constant(True))
     np.testing.assert_array_equal(
@@ -140,7 +138,7 @@ def test_the_scale_doubles_after_as_many_good_steps_as_it_says():
     np.testing.assert_array_equal(scale.state(), [2.0**16, 0, scale.STEPS])
     scale.update(tf.constant(False))
     np.testing.assert_array_equal(scale.state(), [2.0**15, 0, scale.STEPS])
-    other = precision.LossScale()
+    other = LossScale()
     other.restore(scale.state())
     np.testing.assert_array_equal(other.state(), scale.state())
 
@@ -175,7 +173,7 @@ def test_a_model_that_is_mixed_already_has_its_loss_scaled_and_keeps_its_policie
     model = tiny((7, 5), input_shape=(6, 7, 3), classes=5)
     keras.config.set_dtype_policy("float32")
     assert Execution().loss_scale(model) is not None
-    mixed = precision.with_policy(model, "mixed_bfloat16")
+    mixed = with_policy(model, "mixed_bfloat16")
     assert {layer.dtype_policy.name for layer in mixed.layers if layer.weights} == {
         "mixed_float16"
     }
@@ -183,7 +181,7 @@ def test_a_model_that_is_mixed_already_has_its_loss_scaled_and_keeps_its_policie
 
 def test_an_event_waits_for_a_step_that_did_not_overflow(rng):
     data, found, config = float16_search(rng)
-    run = pruning._Run(
+    run = iterative._Run(
         found, (13, 11), data, config, 3, Execution(precision="mixed_float16")
     )
     run.network.loss_scale.scale.assign(2.0**60)
@@ -240,7 +238,7 @@ def test_two_replicas_scale_alike(made, rng):
     ):
         pruned = PrunableNetwork(
             way.build(lambda: made("chain")),
-            channels.trace(made("chain")),
+            channel_graph(made("chain")),
             criterion=criteria.get("taylor_fo"),
             execution=way,
             batch_size=6,
@@ -273,9 +271,9 @@ def float16_search(rng):
     """A small data set, an architecture for it, and settings for a short search."""
     labels = rng.integers(0, 5, 71).astype(np.int32)
     pixels = rng.uniform(0, 1, (71, 5, 5, 3)) + labels[:, None, None, None]
-    data = datasets.from_arrays(((pixels / 5).astype(np.float32), labels), classes=5)
-    found = structure.analyse(Architecture("tiny", (13, 11), tiny), (5, 5, 3), 5)
-    config = configs.PruneConfig(
+    data = from_arrays(((pixels / 5).astype(np.float32), labels), classes=5)
+    found = analyse(Architecture("tiny", (13, 11), tiny), (5, 5, 3), 5)
+    config = PruneConfig(
         pretrain_epochs=0,
         search_batch=16,
         steps_per_event=2,
@@ -290,7 +288,7 @@ def test_a_float16_search_goes_on_where_it_was_stopped(rng):
     way = Execution(precision="mixed_float16")
 
     def run(steps, state=None):
-        work = pruning._Run(found, (13, 11), data, config, 3, way)
+        work = iterative._Run(found, (13, 11), data, config, 3, way)
         if state:
             work.restore(*state)
         for batch in itertools.islice(work.batches(), steps):

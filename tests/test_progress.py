@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from ns_tf import progress
+from ns_tf.run import progress
+from ns_tf.run.progress import Progress, Quiet
 
 
 class Clock:
@@ -36,9 +37,7 @@ class Gone(io.StringIO):
 
 def lines_of(clock, *, total, seconds, initial=0, steps=None, **values):
     stream = io.StringIO()
-    bar = progress.Progress(
-        total, label="prune", unit="events", initial=initial, stream=stream
-    )
+    bar = Progress(total, label="prune", unit="events", initial=initial, stream=stream)
     with bar:
         for _ in range(total - initial if steps is None else steps):
             clock.now += seconds
@@ -79,14 +78,14 @@ def test_nothing_done_tells_no_time_left(clock):
 
 def test_a_total_may_be_unknown(clock):
     stream = io.StringIO()
-    with progress.Progress(None, label="read", unit="images", stream=stream) as bar:
+    with Progress(None, label="read", unit="images", stream=stream) as bar:
         bar.update(17)
     assert stream.getvalue() == "read: 17 images, 0:00:00 elapsed\n"
 
 
 def test_values_stay_until_they_change(clock):
     stream = io.StringIO()
-    with progress.Progress(3, label="fit", unit="steps", stream=stream) as bar:
+    with Progress(3, label="fit", unit="steps", stream=stream) as bar:
         bar.update(loss=0.123456, phase="warm-up")
         bar.update(loss=0.1)
     assert "2/3 steps (66%), loss=0.1, phase=warm-up" in stream.getvalue()
@@ -95,7 +94,7 @@ def test_values_stay_until_they_change(clock):
 def test_work_that_fails_tells_how_far_it_came(clock):
     stream = io.StringIO()
     with pytest.raises(ZeroDivisionError):
-        with progress.Progress(3, label="fit", unit="steps", stream=stream) as bar:
+        with Progress(3, label="fit", unit="steps", stream=stream) as bar:
             bar.update()
             raise ZeroDivisionError
     assert stream.getvalue().startswith("fit: 1/3 steps (33%)")
@@ -103,9 +102,7 @@ def test_work_that_fails_tells_how_far_it_came(clock):
 
 def test_a_terminal_gets_a_bar():
     stream = Terminal()
-    with progress.Progress(
-        3, label="fit", unit="steps", initial=1, stream=stream
-    ) as bar:
+    with Progress(3, label="fit", unit="steps", initial=1, stream=stream) as bar:
         bar.update(2, loss=0.25)
     last = stream.getvalue().rstrip("\n").split("\r")[-1]
     assert "fit: 100%" in last
@@ -116,21 +113,21 @@ def test_a_terminal_gets_a_bar():
 def test_a_terminal_of_no_columns_gets_a_bar_too():
     master, slave = os.openpty()
     with os.fdopen(slave, "w") as stream:
-        with progress.Progress(3, label="fit", unit="steps", stream=stream) as bar:
+        with Progress(3, label="fit", unit="steps", stream=stream) as bar:
             bar.update(3)
         assert b"fit: 100%" in os.read(master, 4096)
     os.close(master)
 
 
 def test_a_reader_that_went_away_does_not_end_the_work(clock):
-    with progress.Progress(3, label="fit", unit="steps", stream=Gone()) as bar:
+    with Progress(3, label="fit", unit="steps", stream=Gone()) as bar:
         clock.now += 60
         bar.update()
     assert bar._done == 1
 
 
 def test_quiet_takes_the_same_calls_and_says_nothing(capfd):
-    with progress.Quiet(3, label="fit", unit="steps", initial=1) as bar:
+    with Quiet(3, label="fit", unit="steps", initial=1) as bar:
         bar.update(2, loss=0.5)
     assert capfd.readouterr() == ("", "")
 
@@ -139,7 +136,7 @@ def test_an_update_that_shows_nothing_is_cheap():
     count = 20_000
     best = np.inf
     for _ in range(5):
-        bar = progress.Progress(count, label="x", unit="y", stream=io.StringIO())
+        bar = Progress(count, label="x", unit="y", stream=io.StringIO())
         with bar:
             start = time.perf_counter()
             for step in range(count):

@@ -10,20 +10,19 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import (
-    architectures,
-    configs,
-    datasets,
-    execution,
-    network,
-    padding,
-    pruning,
-    structure,
-)
-from ns_tf.base import RunError
-from ns_tf.execution import Execution
+from ns_tf.base import Architecture, RunError
+from ns_tf.data.arrays import from_arrays
+from ns_tf.engine import execution, padding
+from ns_tf.engine.execution import Execution
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import analyse, count_params, shapes_only
+from ns_tf.prune import iterative, rebuilding
+from ns_tf.prune.config import PruneConfig
+from ns_tf.prune.iterative import prune_trace
+from ns_tf.prune.network import PrunableNetwork
+from ns_tf.prune.rebuilding import Rebuilding
 
-QUICK = configs.PruneConfig(
+QUICK = PruneConfig(
     pretrain_epochs=1,
     pretrain_rate=0.05,
     search_batch=16,
@@ -37,7 +36,7 @@ def images(rng):
     def make(size: int, count: int = 71):
         labels = rng.integers(0, 5, count)
         pixels = rng.uniform(0, 1, (count, size, size, 3)) + labels[:, None, None, None]
-        return datasets.from_arrays(
+        return from_arrays(
             ((pixels / 5).astype(np.float32), labels.astype(np.int32)), classes=5
         )
 
@@ -48,13 +47,13 @@ def images(rng):
 def rebuilds(monkeypatch):
     """A list that grows by the channels of each network that pruning rebuilds."""
     seen = []
-    compact = network.PrunableNetwork.compact
+    compact = PrunableNetwork.compact
 
     def counted(self, keep):
         compact(self, keep)
         seen.append(int(self.present.sum()))
 
-    monkeypatch.setattr(network.PrunableNetwork, "compact", counted)
+    monkeypatch.setattr(PrunableNetwork, "compact", counted)
     return seen
 
 
@@ -89,12 +88,12 @@ def residual(widths, *, input_shape, classes):
 
 
 def small(builder, widths):
-    architecture = structure.Architecture(builder.__name__, widths, builder)
-    return structure.analyse(architecture, (5, 5, 3), 5)
+    architecture = Architecture(builder.__name__, widths, builder)
+    return analyse(architecture, (5, 5, 3), 5)
 
 
 def vgg11():
-    return structure.analyse(architectures.get("vgg11"), (32, 32, 3), 5)
+    return analyse(architectures.get("vgg11"), (32, 32, 3), 5)
 
 
 @pytest.mark.parametrize(
@@ -115,11 +114,11 @@ def vgg11():
 def test_masked_and_thinned_networks_leave_the_same_trace(
     found, widths, config, rebuild, images, float64, rebuilds, monkeypatch
 ):
-    monkeypatch.setattr(pruning, "REBUILD_SECONDS", 1e-5)
+    monkeypatch.setattr(rebuilding, "REBUILD_SECONDS", 1e-5)
     monkeypatch.setattr(padding, "MULTIPLES", ((3, 2),))
     dataset = images(found.input_shape[0])
     masked, thinned = (
-        pruning.prune(found, widths, dataset, dataclasses.replace(config, rebuild=way))
+        prune_trace(found, widths, dataset, dataclasses.replace(config, rebuild=way))
         for way in ("never", rebuild)
     )
     assert len(rebuilds) >= 2
@@ -137,7 +136,7 @@ def test_one_and_two_replicas_leave_the_same_trace(images, float64):
     mirrored = Execution(execution.strategy("mirrored"))
     assert mirrored.replicas == 2
     one, two = (
-        pruning.prune(found, (13, 11, 13), dataset, config, execution=way)
+        prune_trace(found, (13, 11, 13), dataset, config, execution=way)
         for way in (Execution(), mirrored)
     )
     np.testing.assert_array_equal(one.history, two.history)
@@ -145,7 +144,7 @@ def test_one_and_two_replicas_leave_the_same_trace(images, float64):
 
 def test_a_rebuild_keeps_closed_channels_up_to_a_fast_width(images):
     found, widths = small(residual, (43, 37, 43)), (43, 37, 43)
-    run = pruning._Run(found, widths, images(5), QUICK, 0, None)
+    run = iterative._Run(found, widths, images(5), QUICK, 0, None)
     pruned, channels = run.network, run.prunable.widths
     pruned.close(np.concatenate([channels[0][:1], channels[1][:6], channels[2][:2]]))
     keep = pruned.fast()
@@ -170,10 +169,10 @@ def test_a_rebuild_keeps_closed_channels_up_to_a_fast_width(images):
 def test_rebuilds_are_as_many_as_asked_for(
     images, rebuilds, monkeypatch, rebuild, seconds, least, most
 ):
-    monkeypatch.setattr(pruning, "REBUILD_SECONDS", seconds)
+    monkeypatch.setattr(rebuilding, "REBUILD_SECONDS", seconds)
     monkeypatch.setattr(padding, "MULTIPLES", ())
     config = dataclasses.replace(QUICK, rebuild=rebuild, stop_fraction=0.2)
-    trace = pruning.prune(small(chain, (13, 11, 17)), (13, 11, 17), images(5), config)
+    trace = prune_trace(small(chain, (13, 11, 17)), (13, 11, 17), images(5), config)
     assert len(trace.history) == 11
     # The last removal is followed by no training.
     assert least <= len(rebuilds) <= most
@@ -197,7 +196,7 @@ def test_rebuilding_when_it_pays_costs_little_more_than_the_best_schedule(rng):
     best[0] = 0.0
     for i in range(1, events + 1):
         best[i] = min(best[j] + size[j] * (i - j) + cost for j in range(i))
-    clock, built, rebuilt = pruning.Rebuilding("pays", cost), size[0], []
+    clock, built, rebuilt = Rebuilding("pays", cost), size[0], []
     for i, now in enumerate(size):
         rebuilt.append(clock.due(built - now, events - i))
         built = now if rebuilt[-1] else built
@@ -207,13 +206,13 @@ def test_rebuilding_when_it_pays_costs_little_more_than_the_best_schedule(rng):
 
 def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(images):
     found = small(chain, (13, 11, 17))
-    trace = pruning.prune(found, (13, 11, 17), images(5), QUICK)
+    trace = prune_trace(found, (13, 11, 17), images(5), QUICK)
     lost = (trace.history < [13, 11, 17]).all(axis=1)
     assert 0 < len(trace.widths) <= len(trace.history)
     np.testing.assert_array_equal(trace.widths, trace.history[lost])
     for widths, tau in zip(trace.widths[::4], trace.tau[::4], strict=True):
-        built = structure.shapes_only(found.build, [int(w) for w in widths])
-        assert structure.count_params(built) == tau
+        built = shapes_only(found.build, [int(w) for w in widths])
+        assert count_params(built) == tau
     assert trace.names == found.names
 
 
@@ -221,7 +220,7 @@ def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(im
 def test_layers_stop_at_the_minimum_and_the_rest_goes_on(images, minimum):
     found = small(chain, (7, 3, 17))
     config = dataclasses.replace(QUICK, prune_min_width=minimum, stop_fraction=0.0)
-    trace = pruning.prune(found, (7, 3, 17), images(5), config)
+    trace = prune_trace(found, (7, 3, 17), images(5), config)
     assert trace.history[-1].tolist() == [minimum] * 3
     steps = -np.diff(trace.history.sum(axis=1))
     assert (steps[:-1] == 3).all()
@@ -230,7 +229,7 @@ def test_layers_stop_at_the_minimum_and_the_rest_goes_on(images, minimum):
 def test_the_paper_stops_where_a_layer_would_lose_its_last_filter(images):
     found = small(chain, (7, 3, 17))
     config = dataclasses.replace(QUICK, at_min_width="stop", stop_fraction=0.0)
-    trace = pruning.prune(found, (7, 3, 17), images(5), config)
+    trace = prune_trace(found, (7, 3, 17), images(5), config)
     assert (trace.history >= 1).all()
     assert trace.history[-1].sum() > 3
 
@@ -239,7 +238,7 @@ def test_the_paper_stops_where_a_layer_would_lose_its_last_filter(images):
 def test_pruning_stops_at_the_fraction_and_not_below(images, fraction):
     found = small(chain, (13, 11, 17))
     config = dataclasses.replace(QUICK, stop_fraction=fraction)
-    trace = pruning.prune(found, (13, 11, 17), images(5), config)
+    trace = prune_trace(found, (13, 11, 17), images(5), config)
     assert trace.history[-1].sum() == np.ceil(fraction * 41)
 
 
@@ -247,7 +246,7 @@ def test_pruning_stops_at_the_fraction_and_not_below(images, fraction):
 def test_other_criteria_prune_too_and_a_layer_criterion_thins_alike(images, criterion):
     found = small(chain, (20, 10, 40))
     config = dataclasses.replace(QUICK, criterion=criterion, stop_fraction=0.5)
-    trace = pruning.prune(found, (20, 10, 40), images(5), config)
+    trace = prune_trace(found, (20, 10, 40), images(5), config)
     shares = trace.history[-1] / [20, 10, 40]
     assert trace.history[-1].sum() == 35
     if criterion == "magnitude":
@@ -258,11 +257,11 @@ def test_a_loss_that_is_not_finite_names_the_step(images):
     found = small(chain, (7, 5, 11))
     config = dataclasses.replace(QUICK, pretrain_rate=1e30, pretrain_epochs=3)
     with pytest.raises(RunError, match=r"loss is (nan|inf) at training step \d+"):
-        pruning.prune(found, (7, 5, 11), images(5), config)
+        prune_trace(found, (7, 5, 11), images(5), config)
 
 
 def test_the_search_rate_is_the_papers():
-    config = configs.PruneConfig()
+    config = PruneConfig()
     epochs = [0, 9, 10, 19, 20, 30]
     rates = [config.rate(epoch * 175, 175) for epoch in epochs]
     np.testing.assert_allclose(
@@ -272,7 +271,7 @@ def test_the_search_rate_is_the_papers():
 
 def test_the_steps_foretold_are_those_that_are_taken(images):
     found, dataset = small(chain, (13, 11, 17)), images(5)
-    run = pruning._Run(found, (13, 11, 17), dataset, QUICK, 0, None)
+    run = iterative._Run(found, (13, 11, 17), dataset, QUICK, 0, None)
     for batch in run.batches():
         if run.finished:
             break

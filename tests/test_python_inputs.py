@@ -4,8 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import datasets, python_inputs
 from ns_tf.base import InputError
+from ns_tf.data import python_data
+from ns_tf.data.arrays import from_arrays
+from ns_tf.networks.python_models import architecture
+from ns_tf.run.folder import PREFIX
 
 layers = keras.layers
 SETTINGS = {
@@ -56,7 +59,7 @@ def network(**changes) -> keras.Model:
 
 
 def name_of(model) -> str:
-    return python_inputs.architecture(model, None).name
+    return architecture(model, None).name
 
 
 def test_a_model_is_the_same_whatever_keras_calls_its_layers(tmp_path):
@@ -92,27 +95,27 @@ def pair(rng):
 def test_data_are_told_apart_by_content(pair):
     one, other = pair(), pair()
     names = [
-        python_inputs.dataset(data).name
-        for data in (one, other, datasets.from_arrays(one), datasets.from_arrays(other))
+        python_data.dataset(data).name
+        for data in (one, other, from_arrays(one), from_arrays(other))
     ]
     assert names[:2] == names[2:] and names[0] != names[1]
-    tested = python_inputs.dataset(datasets.from_arrays(one, test=other)).name
+    tested = python_data.dataset(from_arrays(one, test=other)).name
     assert tested not in names
-    assert all(name.startswith(python_inputs.PREFIX) for name in [*names, tested])
+    assert all(name.startswith(PREFIX) for name in [*names, tested])
 
 
 def test_a_data_set_keeps_the_name_that_it_was_given(pair):
-    found = python_inputs.dataset(datasets.from_arrays(pair(), name="mine"))
+    found = python_data.dataset(from_arrays(pair(), name="mine"))
     assert found.name == "mine"
 
 
 def test_data_to_train_and_to_test_as_keras_has_them(pair):
     train, test = pair(), pair(11)
-    found = python_inputs.dataset((train, test))
+    found = python_data.dataset((train, test))
     np.testing.assert_array_equal(found.test.images, test[0])
     assert len(found.train) + len(found.validation) == 53
 
 
 def test_more_pairs_than_two_are_refused(pair):
     with pytest.raises(InputError, match="to train and one to test"):
-        python_inputs.dataset((pair(), pair(), pair()))
+        python_data.dataset((pair(), pair(), pair()))

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 
 import ns_tf
-from ns_tf import (
-    architectures,
-    budgets,
-    configs,
-    criteria,
-    methods,
-    runs,
-    structure,
-)
+from ns_tf import budgets
+from ns_tf.budgets import BUDGETS
+from ns_tf.descend.record import new_search
+from ns_tf.networks import architectures
+from ns_tf.networks.architectures import ARCHITECTURES
+from ns_tf.networks.structure import analyse
+from ns_tf.plan import methods
+from ns_tf.plan.config import SolverConfig
+from ns_tf.plan.methods import METHODS, Entry, Setting
+from ns_tf.prune import criteria
+from ns_tf.prune.criteria import CRITERIA
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -41,10 +43,10 @@ def test_the_readme_has_the_blocks_that_it_should():
 def registries(monkeypatch):
     """What is registered in a test is gone after it."""
     for registry in (
-        architectures.ARCHITECTURES,
-        criteria.CRITERIA,
-        budgets.BUDGETS,
-        methods.METHODS,
+        ARCHITECTURES,
+        CRITERIA,
+        BUDGETS,
+        METHODS,
     ):
         registry.names()
         monkeypatch.setattr(registry, "_members", dict(registry._members))
@@ -53,16 +55,16 @@ def registries(monkeypatch):
 def test_the_recipes_for_adding_work(registries):
     for block in blocks("docs/adding.md"):
         exec(compile(block, "docs/adding.md", "exec"), {})
-    found = structure.analyse(architectures.get("tiny"), (8, 8, 3), 5)
+    found = analyse(architectures.get("tiny"), (8, 8, 3), 5)
     model = found.build((7, 11))
     kernels = [w for w in model.trainable_weights if w.name == "kernel"]
     entries = sum(int(np.prod(kernel.shape)) for kernel in kernels)
     assert budgets.get("kernels").cost(found)(np.array([7, 11])) == entries
     kernel = np.array([[3.0, 0.0], [4.0, 2.0]])
     np.testing.assert_allclose(criteria.get("l2").formula(kernel), [5, 2])
-    plain = runs.new_search(found, "data", found.architecture.widths)
-    entry = methods.Entry.parse("rectangle")
-    setting = methods.Setting(entry, found, plain, configs.SolverConfig())
+    plain = new_search(found, "data", found.architecture.widths)
+    entry = Entry.parse("rectangle")
+    setting = Setting(entry, found, plain, SolverConfig())
     one, other = methods.get("rectangle").propose(setting, {"params": 3000}).widths
     assert abs(one - other) <= 1
 

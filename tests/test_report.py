@@ -13,8 +13,13 @@ import pytest
 from searches import made_up
 from verbs import contents, refused
 
-from ns_tf import api, architectures, plans, reports, runs, structure
+from ns_tf.api import Search
 from ns_tf.base import InputError
+from ns_tf.descend.record import new_search, write_search
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import analyse
+from ns_tf.plan.plan import make_plan
+from ns_tf.report import page as report_page
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(
@@ -72,13 +77,13 @@ def searched_folder(tmp_path_factory):
 
 def written(name, tmp_path_factory):
     """A run folder of a search, and the search."""
-    found = structure.analyse(architectures.get(name), (32, 32, 3), 10)
-    plain = runs.new_search(found, "data <b>&", found.architecture.widths)
+    found = analyse(architectures.get(name), (32, 32, 3), 10)
+    plain = new_search(found, "data <b>&", found.architecture.widths)
     search = made_up(plain, np.random.default_rng(7), iterations=2)
     folder = tmp_path_factory.mktemp("report")
     for count in (1, 2):  # As a search does: the last iteration's files each time.
         states = search.states[:count]
-        runs.write_search(folder, dataclasses.replace(search, states=states))
+        write_search(folder, dataclasses.replace(search, states=states))
     return folder, search
 
 
@@ -103,7 +108,7 @@ def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
     name, tmp_path_factory, tmp_path
 ):
     folder, search = written(name, tmp_path_factory)
-    reports.write(folder, None, tmp_path / "report.html")
+    report_page.write(folder, None, tmp_path / "report.html")
     rng = np.random.default_rng(11)
     asked = []
     for _ in range(100):
@@ -124,7 +129,7 @@ def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
         given = one["asked"]
         method, _, iteration = given["curve"].partition("@")
         try:
-            plan = plans.make_plan(
+            plan = make_plan(
                 search,
                 {given["budget"]: given["target"]},
                 method=method,
@@ -148,7 +153,7 @@ def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
 @needs_browser
 def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
     folder, search = searched_folder
-    reports.write(folder, None, tmp_path / "report.html")
+    report_page.write(folder, None, tmp_path / "report.html")
     full = float(search.costs["params"](np.array(search.default_widths)))
     asked = [
         {"budget": "params"},
@@ -189,7 +194,7 @@ class _Links(html.parser.HTMLParser):
 
 def test_the_page_loads_nothing_and_says_what_was_found(searched_folder):
     folder, search = searched_folder
-    text = reports.page(folder)
+    text = report_page.page(folder)
     parsed = _Links()
     parsed.feed(text)
     assert parsed.open == []
@@ -199,7 +204,7 @@ def test_the_page_loads_nothing_and_says_what_was_found(searched_folder):
     for name in search.names:
         assert f"<td>{name}</td>" in text
     assert f"{search.states[-1].law.beta[0]:.3f}" in text
-    plan = api.Search(search).plan(ratio=0.5)
+    plan = Search(search).plan(ratio=0.5)
     assert f"{plan.params:,}" in text and ", ".join(map(str, plan.widths)) in text
 
 
@@ -257,13 +262,13 @@ def test_a_comparison_is_in_the_report_alone_or_beside_a_search(
 def test_what_if_offers_the_searches_that_one_set_of_costs_holds_for(tmp_path):
     """Of the same layers, one with other classes, whose parameters are others."""
     for name, classes in (("a", 10), ("b", 11), ("c", 10)):
-        found = structure.analyse(architectures.get("vgg11"), (32, 32, 3), classes)
-        plain = runs.new_search(found, name, found.architecture.widths)
+        found = analyse(architectures.get("vgg11"), (32, 32, 3), classes)
+        plain = new_search(found, name, found.architecture.widths)
         folder = tmp_path / "searches" / name
         folder.mkdir(parents=True)
         search = made_up(plain, np.random.default_rng(7), iterations=1)
-        runs.write_search(folder, search)
-    page = reports.page(tmp_path)
+        write_search(folder, search)
+    page = report_page.page(tmp_path)
     offered = re.findall(r'<option value="([^"]*neuralscale[^"]*)">', page)
     assert offered == ["a: neuralscale@1", "c: neuralscale@1"]
     assert "b: Laws of iteration 1" in page and "other costs: b. ns_tf.plan" in page

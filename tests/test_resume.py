@@ -16,17 +16,18 @@ import numpy as np
 import pytest
 
 import ns_tf
-from ns_tf import (
-    blocks,
-    configs,
-    datasets,
-    progress,
-    pruning,
-    records,
-    runs,
-    trainings,
-)
-from ns_tf.architectures.from_model import from_model
+from ns_tf.data import sources
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.networks import blocks
+from ns_tf.networks.from_model import from_model
+from ns_tf.plan.config import BudgetConfig, MethodConfig
+from ns_tf.problem.config import NetworkConfig
+from ns_tf.prune import rebuilding
+from ns_tf.run import files
+from ns_tf.run.checkpoint import Checkpoint
+from ns_tf.run.progress import Quiet
+from ns_tf.train.config import TrainConfig
+from ns_tf.train.work import TrainRun
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
@@ -46,7 +47,7 @@ SLOW = pytest.mark.slow
 def cheap_rebuilds():
     """Three or four rebuilds in networks too small for any to pay."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pruning, "REBUILD_SECONDS", 1e-4)
+        patch.setattr(rebuilding, "REBUILD_SECONDS", 1e-4)
         yield
 
 
@@ -73,7 +74,7 @@ class StopAt:
 def killed_at(k):
     """A progress that ends the process at the k-th step, before what could be saved."""
 
-    class Killed(progress.Quiet):
+    class Killed(Quiet):
         left = k
 
         def update(self, n=1, **values):
@@ -110,7 +111,7 @@ ARCHITECTURE = ns_tf.Architecture("residual", (11, 17, 13), residual)
 @pytest.fixture(scope="module")
 def digits():
     """400 digits of 8 x 8."""
-    whole = datasets.load("digits", image_size=8).train
+    whole = sources.load("digits", image_size=8).train
     return whole.images[:400], whole.labels[:400]
 
 
@@ -187,7 +188,7 @@ def test_a_search_killed_at_any_steps_ends_as_if_never_killed(
     expected = contents(undisturbed())
     count, rng = itertools.count(1), random.Random(every)
     # After more than one step the checkpoint is older than what was done.
-    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: next(count) % every == 0)
+    monkeypatch.setattr(Checkpoint, "due", lambda self: next(count) % every == 0)
 
     def attempt():
         search(digits, tmp_path / "run", progress=killed_at(rng.randint(14, 40)))
@@ -216,7 +217,7 @@ def test_a_search_killed_while_it_writes_an_iteration_loses_nothing(
         real(source, target)
 
     once = {"iterations": 1, "checkpoint_seconds": 60.0}
-    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", replace)
         with pytest.raises(Ended):
@@ -241,7 +242,7 @@ def training(digits, tmp_path_factory):
     np.savez(inputs / "digits.npz", x_train=digits[0], y_train=digits[1])
     model = residual((11, 17, 13), input_shape=(8, 8, 1), classes=10)
     model.save(inputs / "model.keras")
-    network = configs.NetworkConfig(
+    network = NetworkConfig(
         architecture=f"keras:{inputs / 'model.keras'}",
         dataset=f"arrays:{inputs / 'digits.npz'}",
         widths=from_model(model).widths,
@@ -249,13 +250,13 @@ def training(digits, tmp_path_factory):
     )
 
     def training(run_dir, seconds=60.0, **arguments):
-        work = trainings.TrainRun(
+        work = TrainRun(
             run_dir,
             network,
-            configs.BudgetConfig(),
-            configs.CurveConfig(),
-            configs.TrainConfig(epochs=EPOCHS, batch=BATCH, rate_drops=(2,)),
-            configs.RuntimeConfig(checkpoint_seconds=seconds),
+            BudgetConfig(),
+            MethodConfig(),
+            TrainConfig(epochs=EPOCHS, batch=BATCH, rate_drops=(2,)),
+            RuntimeConfig(checkpoint_seconds=seconds),
         )
         work.go(**arguments)
 
@@ -355,7 +356,7 @@ def test_signals_write_a_checkpoint_and_the_same_search_goes_on(start, tmp_path)
         assert process.returncode == code, err
         assert err.splitlines()[-1] == STOPPED
         assert "Traceback" not in err
-        steps.append(records.read_arrays(checkpoint)[1]["steps"])
+        steps.append(files.read_arrays(checkpoint)[1]["steps"])
     assert 0 < steps[0] <= steps[1]
     found = ns_tf.search("vgg11", "digits", run_dir=run_dir, **TINY)
     assert len(found.states) == 1

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import rules
-from ns_tf.channels import NONE, trace
+from ns_tf.graph.channels import NONE
+from ns_tf.graph.rules import ADD, CHANNELWISE, JOIN, NORM, THROUGH, UNKNOWN
+from ns_tf.graph.walk import channel_graph
 
 layers = keras.layers
 
@@ -25,7 +26,7 @@ def around(layer, *, shape=(6, 7, 3), flat=False) -> keras.Model:
 
 def found(layer, **options):
     """(kind of the layer's call, why a is frozen, graph)."""
-    graph = trace(around(layer, **options))
+    graph = channel_graph(around(layer, **options))
     (call,) = (call for call in graph.calls if call.name == layer.name)
     reasons = {group.name: group.frozen for group in graph.groups}
     assert reasons["logits"] == "it is the model's output"
@@ -59,7 +60,7 @@ KEEPS_ZERO = [
 @pytest.mark.parametrize("layer", KEEPS_ZERO, ids=lambda layer: layer.name)
 def test_layers_that_pass_channels_through_keep_a_zero(layer, rng):
     kind, reason, graph = found(layer)
-    assert (kind, reason) == (rules.THROUGH, None)
+    assert (kind, reason) == (THROUGH, None)
     x = rng.normal(size=(3, 6, 7, 11)).astype("float32")
     x[..., 4] = 0
     y = np.array(layer(x))
@@ -75,14 +76,14 @@ def test_layers_that_pass_channels_through_keep_a_zero(layer, rng):
 @pytest.mark.parametrize("name", ["sigmoid", "softplus", "hard_sigmoid", "exponential"])
 def test_activations_that_lift_a_zero_are_not_passed_through(name):
     kind, reason, _ = found(layers.Activation(name))
-    assert (kind, reason) == (rules.CHANNELWISE, None)
+    assert (kind, reason) == (CHANNELWISE, None)
 
 
 def test_an_activation_in_a_layer_counts_as_well():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(11, 1, activation="softmax", name="a")(image)
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert "softmax of 'a'" in graph.groups[0].frozen
 
 
@@ -91,14 +92,14 @@ def test_a_sigmoid_in_a_layer_freezes_nothing():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(11, 1, activation="sigmoid", name="a")(image)
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert graph.groups[0].frozen is None
 
 
 def test_a_leaky_relu_with_a_threshold_does_not_keep_a_zero():
     layer = layers.ReLU(negative_slope=0.5, threshold=1.0)
     assert float(layer(np.zeros(1))[0]) == -0.5
-    assert found(layer)[0] == rules.CHANNELWISE
+    assert found(layer)[0] == CHANNELWISE
 
 
 class Doubled(layers.Layer):
@@ -128,7 +129,7 @@ class Doubled(layers.Layer):
 )
 def test_what_has_no_rule_freezes_what_reaches_it_and_is_named(layer):
     kind, reason, graph = found(layer)
-    assert kind == rules.UNKNOWN
+    assert kind == UNKNOWN
     assert reason == f"{type(layer).__name__} 'odd' cannot be followed"
     # Nothing is known of what comes out; what is made after it is free again.
     assert (graph.axes["b", "kernel"][-2] == NONE).all()
@@ -144,14 +145,14 @@ def test_what_has_no_rule_freezes_what_reaches_it_and_is_named(layer):
 )
 def test_channels_first_is_not_followed(layer):
     kind, reason, _ = found(layer())
-    assert kind == rules.UNKNOWN and "'odd'" in reason
+    assert kind == UNKNOWN and "'odd'" in reason
 
 
 def test_a_batch_norm_without_scale_or_centre_is_no_gate():
     for options in ({"scale": False}, {"center": False}):
         kind, reason, _ = found(layers.BatchNormalization(**options))
-        assert (kind, reason) == (rules.CHANNELWISE, None)
-    assert found(layers.BatchNormalization(axis=3))[0] == rules.NORM
+        assert (kind, reason) == (CHANNELWISE, None)
+    assert found(layers.BatchNormalization(axis=3))[0] == NORM
 
 
 def test_a_softmax_at_the_end_freezes_the_classes_only():
@@ -165,7 +166,9 @@ def test_a_softmax_at_the_end_freezes_the_classes_only():
         y = x
         for layer in end if isinstance(end, list) else [end]:
             y = layer(y)
-        reasons = {g.name: g.frozen for g in trace(keras.Model(image, y)).groups}
+        reasons = {
+            g.name: g.frozen for g in channel_graph(keras.Model(image, y)).groups
+        }
         assert reasons["a"] is None
         assert reasons["classes"] is not None
 
@@ -177,11 +180,11 @@ def joined(layer, *inputs) -> keras.Model:
 @pytest.mark.parametrize(
     "layer, kind",
     [
-        (layers.Add(), rules.ADD),
-        (layers.Subtract(), rules.JOIN),
-        (layers.Multiply(), rules.JOIN),
-        (layers.Average(), rules.JOIN),
-        (layers.Maximum(), rules.JOIN),
+        (layers.Add(), ADD),
+        (layers.Subtract(), JOIN),
+        (layers.Multiply(), JOIN),
+        (layers.Average(), JOIN),
+        (layers.Maximum(), JOIN),
     ],
     ids=lambda value: getattr(value, "name", value),
 )
@@ -189,7 +192,7 @@ def test_joins_tie_channel_by_channel(layer, kind):
     image = keras.Input((3,), name="image")
     one, other = (layers.Dense(7, name=name)(image) for name in ("one", "other"))
     x = layer([one, other])
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert graph.groups[0].makers == ("one", "other")
     assert graph.groups[0].frozen is None
     assert [call.kind for call in graph.calls if call.name == layer.name] == [kind]
@@ -201,7 +204,7 @@ def test_a_join_that_repeats_one_channel_for_all_freezes():
     mask = layers.Conv2D(1, 1, name="mask")(image)
     x = layers.Multiply(name="attend")([x, mask])
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     for group in graph.groups[:2]:
         assert group.frozen == "Multiply 'attend' cannot be followed"
 
@@ -212,7 +215,7 @@ def test_a_concatenation_of_pixels_freezes():
     y = layers.Conv2D(7, 1, name="b")(image)
     x = layers.Concatenate(axis=1, name="stack")([x, y])
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert {group.frozen for group in graph.groups[:2]} == {
         "Concatenate 'stack' cannot be followed"
     }
@@ -224,7 +227,7 @@ def test_operators_are_followed_like_the_layers_they_are():
     x = layers.Conv2D(7, 1, name="a")(image)
     x = x + layers.Conv2D(7, 1, name="b")(x)
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert graph.groups[0].makers == ("a", "b")
     assert graph.groups[0].frozen is None
 
@@ -233,7 +236,7 @@ def test_an_operator_with_a_constant_freezes():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(7, 1, name="a")(image) + 1
     x = layers.GlobalAveragePooling2D()(x)
-    graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
     assert "cannot be followed" in graph.groups[0].frozen
 
 
@@ -242,7 +245,7 @@ def test_rank_one_and_three_convolutions_have_the_same_axes():
         image = keras.Input((5,) * rank + (3,), name="image")
         x = layer(7, 1, name="a")(image)
         x = layers.Flatten(name="flatten")(x)
-        graph = trace(keras.Model(image, layers.Dense(2, name="logits")(x)))
+        graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
         axes = graph.axes["a", "kernel"]
         assert axes[:rank] == (None,) * rank
         assert len(axes) == rank + 2

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ns_tf import flagset, records, run_folders
 from ns_tf.base import InputError
+from ns_tf.run import files, flagfile
+from ns_tf.run.folder import open_run
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,18 +24,18 @@ def tree(folder):
 
 def sparing(name):
     """The comparison of flags that lets this one differ."""
-    return functools.partial(flagset.differences, ignore={name})
+    return functools.partial(flagfile.differences, ignore={name})
 
 
 def test_a_run_folder_is_made_once_and_continued_by_the_same_flags(tmp_path):
     folder = tmp_path / "runs" / "vgg11"
-    with run_folders.open_run(folder, "--seed=1\n") as run:
+    with open_run(folder, "--seed=1\n") as run:
         assert run.new
         assert run.path == folder
-        records.write_text(run / "descent.json", "{}")
+        files.write_text(run / "descent.json", "{}")
     assert (folder / "run.flags").read_text() == "--seed=1\n"
     more = "--seed=1\n--threads=2\n"
-    with run_folders.open_run(folder, more, compare=sparing("threads")) as run:
+    with open_run(folder, more, compare=sparing("threads")) as run:
         assert not run.new
     assert (folder / "run.flags").read_text() == "--seed=1\n"
     assert (folder / "descent.json").read_text() == "{}"
@@ -42,11 +43,11 @@ def test_a_run_folder_is_made_once_and_continued_by_the_same_flags(tmp_path):
 
 def test_a_run_folder_of_other_flags_is_refused_and_untouched(tmp_path):
     text = "".join(f"--{name}=1\n" for name in "abcdef")
-    run_folders.open_run(tmp_path / "run", text).close()
+    open_run(tmp_path / "run", text).close()
     before = tree(tmp_path)
     changed = text.replace("=1", "=2")
     with pytest.raises(InputError) as caught:
-        run_folders.open_run(tmp_path / "run", changed, compare=sparing("f"))
+        open_run(tmp_path / "run", changed, compare=sparing("f"))
     assert str(caught.value) == (
         f"{tmp_path}/run holds a search of other flags (--a: 1 -> 2; --b: 1 -> 2; "
         "--c: 1 -> 2 and 2 more): give another --run_dir, or the flags of "
@@ -59,14 +60,14 @@ def test_a_folder_of_something_else_is_refused_and_untouched(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     before = tree(tmp_path)
     with pytest.raises(InputError, match="holds 'thesis.tex' but no run.flags"):
-        run_folders.open_run(tmp_path, "--seed=1\n")
+        open_run(tmp_path, "--seed=1\n")
     assert tree(tmp_path) == before
 
 
 def test_a_run_killed_before_its_first_file_can_be_started_again(tmp_path):
     (tmp_path / ".lock").touch()
     (tmp_path / ".run.flags.17.writing").write_text("--se")
-    with run_folders.open_run(tmp_path, "--seed=1\n") as run:
+    with open_run(tmp_path, "--seed=1\n") as run:
         assert run.new
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "run.flags"]
 
@@ -75,7 +76,7 @@ def test_a_run_killed_before_its_first_file_can_be_started_again(tmp_path):
 def test_a_place_that_cannot_be_a_folder_is_refused(place, tmp_path):
     (tmp_path / "file").write_text("precious")
     with pytest.raises(InputError, match="cannot be a run folder: .*--run_dir"):
-        run_folders.open_run(tmp_path / place, "--seed=1\n")
+        open_run(tmp_path / place, "--seed=1\n")
     assert (tmp_path / "file").read_text() == "precious"
 
 
@@ -95,16 +96,16 @@ def test_a_run_folder_is_for_one_process_and_free_after_its_death(tmp_path):
         assert process.stdout.readline() == "open\n"
         message = re.escape(f"{tmp_path / 'run'} is in use by another process")
         with pytest.raises(InputError, match=message):
-            run_folders.open_run(tmp_path / "run", "--seed=1\n")
+            open_run(tmp_path / "run", "--seed=1\n")
     finally:
         process.kill()
         process.communicate()
-    run_folders.open_run(tmp_path / "run", "--seed=1\n").close()
+    open_run(tmp_path / "run", "--seed=1\n").close()
 
 
 def test_a_closed_run_folder_is_free(tmp_path):
-    with run_folders.open_run(tmp_path / "run", "--seed=1\n") as run:
+    with open_run(tmp_path / "run", "--seed=1\n") as run:
         with pytest.raises(InputError, match="in use"):
-            run_folders.open_run(tmp_path / "run", "--seed=1\n")
+            open_run(tmp_path / "run", "--seed=1\n")
     run.close()  # Closing twice does no harm.
-    assert not run_folders.open_run(tmp_path / "run", "--seed=1\n").new
+    assert not open_run(tmp_path / "run", "--seed=1\n").new

@@ -3,8 +3,8 @@
 import numpy as np
 from tensorboard.backend.event_processing import event_accumulator
 
-from ns_tf import scalars
-from ns_tf.progress import Quiet
+from ns_tf.run import tensorboard
+from ns_tf.run.progress import Quiet
 
 
 def test_values_are_written_now_and_then_and_counted_on_after_a_stop(tmp_path):
@@ -14,7 +14,7 @@ def test_values_are_written_now_and_then_and_counted_on_after_a_stop(tmp_path):
         def update(self, n=1, **values):
             shown.append(values)
 
-    progress = scalars.logged(Shown, tmp_path)
+    progress = tensorboard.logged(Shown, tmp_path)
     for first in (0, 23):
         with progress(47, label="iteration 1/2", unit="steps", initial=first) as bar:
             for step in range(first, first + 23):
@@ -37,5 +37,5 @@ def test_values_are_written_now_and_then_and_counted_on_after_a_stop(tmp_path):
 
 
 def test_without_tensorboard_the_progress_is_itself(tmp_path, monkeypatch):
-    monkeypatch.setattr(scalars.importlib.util, "find_spec", lambda name: None)
-    assert scalars.logged(Quiet, tmp_path) is Quiet
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    assert tensorboard.logged(Quiet, tmp_path) is Quiet

@@ -8,10 +8,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from ns_tf import scaling
 from ns_tf.base import InputError, PruneTrace, RunError, ScalingLaw
-from ns_tf.costs import ALWAYS, CostPolynomial
-from ns_tf.law import fit
+from ns_tf.networks.costs import ALWAYS, CostPolynomial
+from ns_tf.scaling.curves import floor_ratio, power_law, uniform_curve
+from ns_tf.scaling.law import fit_law
+from ns_tf.scaling.solve import MEASUREMENTS, at_cost
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
 VGG11 = (64, 128, 256, 256, 512, 512, 512, 512)
@@ -90,7 +91,7 @@ def rng():
     ],
 )
 def test_the_polynomials_of_this_file_count_as_the_paper(widths, cost, ratio, expected):
-    assert cost(scaling.floor_ratio(widths, ratio)) == expected
+    assert cost(floor_ratio(widths, ratio)) == expected
 
 
 def assert_meets(found, costs, targets, round_to=1, min_width=1, max_width=2**16):
@@ -136,7 +137,7 @@ def problems(draw, least_beta=0.1):
 @hypothesis.given(problems())
 def test_no_budget_is_broken_and_nothing_more_fits(problem):
     law, costs, targets, options = problem
-    found = scaling.at_cost(scaling.power_law(law), costs, targets, **options)
+    found = at_cost(power_law(law), costs, targets, **options)
     assert_meets(found, costs, targets, **options)
 
 
@@ -145,7 +146,7 @@ def test_no_budget_is_broken_and_nothing_more_fits(problem):
 def test_negative_betas_end_in_valid_widths_or_one_line_that_names_beta(problem):
     law, costs, targets, options = problem
     try:
-        found = scaling.at_cost(scaling.power_law(law), costs, targets, **options)
+        found = at_cost(power_law(law), costs, targets, **options)
     except InputError as error:
         assert "beta" in str(error) and "\n" not in str(error)
         assert law.beta.min() < 0.02
@@ -157,20 +158,18 @@ def test_negative_betas_end_in_valid_widths_or_one_line_that_names_beta(problem)
 @hypothesis.given(problems())
 def test_uniform_widths_meet_budgets_too(problem):
     law, costs, targets, options = problem
-    curve = scaling.uniform(law.widths(1e4), 1e4)
-    assert_meets(
-        scaling.at_cost(curve, costs, targets, **options), costs, targets, **options
-    )
+    curve = uniform_curve(law.widths(1e4), 1e4)
+    assert_meets(at_cost(curve, costs, targets, **options), costs, targets, **options)
 
 
 @pytest.mark.parametrize(("name", "record"), RECORDS)
 @pytest.mark.parametrize("ratio", np.arange(1, 9) / 4)
 def test_published_laws_land_within_a_thousandth_below_the_budget(name, record, ratio):
     default, cost = NETWORKS[name]
-    law = fit(PruneTrace(np.array(record["widths"]), np.array(record["tau"])))
+    law = fit_law(PruneTrace(np.array(record["widths"]), np.array(record["tau"])))
     costs = {"params": cost}
-    targets = {"params": int(cost(scaling.floor_ratio(default, ratio)))}
-    found = scaling.at_cost(scaling.power_law(law), costs, targets)
+    targets = {"params": int(cost(floor_ratio(default, ratio)))}
+    found = at_cost(power_law(law), costs, targets)
     assert_meets(found, costs, targets)
     assert -1e-3 <= found.costs["params"] / targets["params"] - 1 <= 0
     # The top-up changes the law's widths by little.
@@ -182,16 +181,16 @@ def test_published_laws_land_within_a_thousandth_below_the_budget(name, record, 
 def test_tau_is_the_largest_where_the_rounded_law_fits(rng):
     law = ScalingLaw(rng.uniform(0.5, 2, 8), rng.uniform(0.3, 0.6, 8))
     cost = vgg11(10)
-    found = scaling.at_cost(scaling.power_law(law), {"p": cost}, {"p": 600_000})
+    found = at_cost(power_law(law), {"p": cost}, {"p": 600_000})
     for factor, fits in ((1 - 1e-9, True), (1 + 1e-9, False)):
         widths = np.floor(law.widths(found.tau * factor) + 0.5).astype(int)
         assert (cost(widths) <= 600_000) == fits
 
 
 def test_uniform_passes_through_its_widths_and_finds_the_way_back():
-    assert scaling.uniform(VGG11, 3.0)(3.0).tolist() == list(VGG11)
-    curve, target = scaling.uniform(VGG11), {"p": 9_231_114}
-    found = scaling.at_cost(curve, {"p": vgg11(10)}, target)
+    assert uniform_curve(VGG11, 3.0)(3.0).tolist() == list(VGG11)
+    curve, target = uniform_curve(VGG11), {"p": 9_231_114}
+    found = at_cost(curve, {"p": vgg11(10)}, target)
     assert found.widths == VGG11
     assert found.costs == found.targets == target
 
@@ -199,38 +198,34 @@ def test_uniform_passes_through_its_widths_and_finds_the_way_back():
 def test_the_largest_network_is_an_answer():
     cost = vgg11(10)
     target = {"p": int(cost(np.full(8, 40)))}
-    found = scaling.at_cost(
-        scaling.uniform(VGG11), {"p": cost}, target, max_width=47, round_to=8
-    )
+    found = at_cost(uniform_curve(VGG11), {"p": cost}, target, max_width=47, round_to=8)
     assert found.widths == (40,) * 8
 
 
 @pytest.mark.parametrize(("width", "parts"), [(100, 29), (128, 25), (50, 58), (7, 1)])
 def test_floor_ratio_does_not_lose_a_filter_to_float_error(width, parts):
     expected = max(1, width * parts // 100)
-    assert scaling.floor_ratio([width], parts / 100) == (expected,)
+    assert floor_ratio([width], parts / 100) == (expected,)
 
 
 @pytest.mark.parametrize("ratio", [0, -1, np.nan, np.inf, "1", None, True])
 def test_ratios_that_make_no_sense_are_refused(ratio):
     with pytest.raises(InputError, match="positive number"):
-        scaling.floor_ratio([5], ratio)
+        floor_ratio([5], ratio)
 
 
 @pytest.mark.parametrize("target", [0, -5, np.nan, np.inf, "9", None, True])
 def test_targets_that_make_no_sense_are_refused(target):
     with pytest.raises(InputError, match="params is a positive, finite number"):
-        scaling.at_cost(
-            scaling.uniform(VGG11), {"params": vgg11(10)}, {"params": target}
-        )
+        at_cost(uniform_curve(VGG11), {"params": vgg11(10)}, {"params": target})
 
 
 @pytest.mark.parametrize("target", [50, 2_000_000])
 def test_an_impossible_budget_is_one_line_with_both_ends(target):
     cost = vgg11(10)
     with pytest.raises(InputError) as error:
-        curve = scaling.uniform(VGG11)
-        scaling.at_cost(curve, {"p": cost}, {"p": target}, min_width=3, max_width=97)
+        curve = uniform_curve(VGG11)
+        at_cost(curve, {"p": cost}, {"p": target}, min_width=3, max_width=97)
     message = str(error.value)
     for part in (target, int(cost(np.full(8, 3))), int(cost(np.full(8, 97)))):
         assert f"{part:,}" in message
@@ -240,9 +235,9 @@ def test_an_impossible_budget_is_one_line_with_both_ends(target):
 def test_budgets_that_nothing_counts_are_refused():
     costs = {"params": vgg11(10)}
     with pytest.raises(InputError, match="Did you mean 'params'"):
-        scaling.at_cost(scaling.uniform(VGG11), costs, {"parms": 5})
+        at_cost(uniform_curve(VGG11), costs, {"parms": 5})
     with pytest.raises(InputError, match="at least one budget of: params"):
-        scaling.at_cost(scaling.uniform(VGG11), costs, {})
+        at_cost(uniform_curve(VGG11), costs, {})
 
 
 @pytest.mark.parametrize(
@@ -258,7 +253,7 @@ def test_budgets_that_nothing_counts_are_refused():
 )
 def test_grids_without_a_width_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        scaling.at_cost(scaling.uniform(VGG11), {"p": vgg11(10)}, {"p": 1e6}, **options)
+        at_cost(uniform_curve(VGG11), {"p": vgg11(10)}, {"p": 1e6}, **options)
 
 
 @pytest.mark.parametrize(
@@ -271,9 +266,9 @@ def test_grids_without_a_width_are_refused(options, message):
     ],
 )
 def test_a_law_that_never_gets_there_names_its_betas(alpha, beta, how):
-    curve = scaling.power_law(ScalingLaw(np.full(8, alpha), np.array(beta)))
+    curve = power_law(ScalingLaw(np.full(8, alpha), np.array(beta)))
     with pytest.raises(InputError, match=f"{how or ''} at every tau; .*in layer"):
-        scaling.at_cost(curve, {"p": vgg11(10)}, {"p": 10_000_000})
+        at_cost(curve, {"p": vgg11(10)}, {"p": 10_000_000})
 
 
 @pytest.mark.parametrize(
@@ -282,7 +277,7 @@ def test_a_law_that_never_gets_there_names_its_betas(alpha, beta, how):
 def test_laws_that_are_none_are_refused(broken):
     values = {"alpha": 1.0, "beta": 0.5} | broken
     with pytest.raises(InputError, match="positive alpha and a finite beta"):
-        scaling.power_law(ScalingLaw(*(np.array([v, 0.5]) for v in values.values())))
+        power_law(ScalingLaw(*(np.array([v, 0.5]) for v in values.values())))
 
 
 class Stopwatch:
@@ -306,24 +301,24 @@ class Stopwatch:
 )
 def test_a_measured_budget_is_met_by_measurement_in_few_of_them(target, noise, seed):
     clock = Stopwatch(np.random.default_rng(seed), noise)
-    curve = scaling.uniform(VGG11)
-    found = scaling.at_cost(curve, {"ms": clock}, {"ms": target})
+    curve = uniform_curve(VGG11)
+    found = at_cost(curve, {"ms": clock}, {"ms": target})
     assert (found.widths, found.costs["ms"]) in clock.seen
     assert found.costs["ms"] <= target
     assert found.costs["ms"] >= 0.8 * target / (1 + noise)
-    assert len(clock.seen) <= scaling.MEASUREMENTS
+    assert len(clock.seen) <= MEASUREMENTS
 
 
 @pytest.mark.parametrize("target", [1e9, 60.0, 20.0])
 def test_exact_budgets_hold_beside_measured_ones(target, rng):
     clock = Stopwatch(rng, 0.02)
     costs, targets = {"ms": clock, "p": vgg11(10)}, {"ms": target, "p": 9_231_114}
-    found = scaling.at_cost(scaling.uniform(VGG11), costs, targets)
+    found = at_cost(uniform_curve(VGG11), costs, targets)
     assert list(found.costs) == ["ms", "p"]
     assert (found.widths, found.costs["ms"]) in clock.seen
     assert found.costs["ms"] <= target
     assert found.costs["p"] == vgg11(10)(found.widths) <= 9_231_114
-    assert len(clock.seen) <= scaling.MEASUREMENTS
+    assert len(clock.seen) <= MEASUREMENTS
     if target == 1e9:  # Does not bind: the exact answer, measured once.
         assert found.widths == VGG11
         assert len(clock.seen) == 1
@@ -332,9 +327,9 @@ def test_exact_budgets_hold_beside_measured_ones(target, rng):
 def test_a_measured_budget_that_nothing_meets_is_one_line(rng):
     clock = Stopwatch(rng, 0.0)
     with pytest.raises(InputError, match="ms=0.0001 was not met: .* had ms=") as error:
-        scaling.at_cost(scaling.uniform(VGG11), {"ms": clock}, {"ms": 1e-4})
+        at_cost(uniform_curve(VGG11), {"ms": clock}, {"ms": 1e-4})
     assert "\n" not in str(error.value)
-    assert len(clock.seen) <= scaling.MEASUREMENTS
+    assert len(clock.seen) <= MEASUREMENTS
 
 
 def test_a_measurement_of_nan_is_a_failure():
@@ -343,4 +338,4 @@ def test_a_measurement_of_nan_is_a_failure():
 
     broken.measured = True
     with pytest.raises(RunError, match="ms was measured as nan"):
-        scaling.at_cost(scaling.uniform(VGG11), {"ms": broken}, {"ms": 1.0})
+        at_cost(uniform_curve(VGG11), {"ms": broken}, {"ms": 1.0})

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ns_tf.base import InputError
-from ns_tf.configs import PruneConfig, TrainConfig
-from ns_tf.options import Kind
-from ns_tf.space import Choices, Range, Space, parse, scalar_options
+from ns_tf.prune.config import PruneConfig
+from ns_tf.run.option import Kind
+from ns_tf.train.config import TrainConfig
+from ns_tf.tune import space as tune_space
+from ns_tf.tune.space import Choices, Range, Space
 
 KINDS = {
     "x": Kind(float),
@@ -22,7 +24,7 @@ KINDS = {
 
 def test_texts_and_values_mean_the_same():
     texts = ["x=0.5..2", "n=3|5", "way=b", "on=true|false"]
-    by_text = Space(parse(texts), KINDS).members
+    by_text = Space(tune_space.parse(texts), KINDS).members
     values = {"x": (0.5, 2), "n": [3, 5], "way": "b", "on": [True, False]}
     assert by_text == Space(values, KINDS).members
     assert by_text["x"] == Range(0.5, 2.0, whole=False)
@@ -95,14 +97,14 @@ BAD = {
 @pytest.mark.parametrize("text", BAD)
 def test_what_makes_no_sense_is_refused(text):
     with pytest.raises(InputError) as refused:
-        Space(parse([text]), KINDS)
+        Space(tune_space.parse([text]), KINDS)
     assert BAD[text] in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_name_given_twice_is_refused():
     with pytest.raises(InputError, match="given twice"):
-        parse(["x=1", "x=2"])
+        tune_space.parse(["x=1", "x=2"])
 
 
 @pytest.mark.parametrize("value", [(1, 2, 3), [], object(), None, [None]])
@@ -112,6 +114,6 @@ def test_values_from_python_that_make_no_sense_are_refused(value):
 
 
 def test_lists_are_no_hyperparameters():
-    kinds = scalar_options(TrainConfig, PruneConfig)
+    kinds = tune_space.scalar_options(TrainConfig, PruneConfig)
     assert "rate_drops" not in kinds
     assert {"rate", "batch", "augmentation", "steps_per_event"} <= set(kinds)

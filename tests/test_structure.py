@@ -8,9 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import architectures, budgets, gates, rules, structure
-from ns_tf.architectures.from_model import from_model
+from ns_tf import budgets
 from ns_tf.base import Architecture, InputError
+from ns_tf.graph.gates import Gate
+from ns_tf.graph.rules import INPUT, MAKE, NORM, THROUGH
+from ns_tf.networks import architectures, structure
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import Structure, count_params, shapes_only
 
 layers = keras.layers
 
@@ -24,7 +28,7 @@ CASES = {
 
 
 @functools.cache
-def analyse(name: str) -> structure.Structure:
+def analyse(name: str) -> Structure:
     size, _ = CASES[name]
     return structure.analyse(architectures.get(name), (size, size, 3), 7)
 
@@ -47,8 +51,8 @@ def test_costs_are_those_of_what_is_built(name, data):
     # Few numbers, so that widths coincide and projections vanish.
     width = data.draw(st.sampled_from([st.integers(1, 3), st.integers(1, 97)]))
     widths = np.array(data.draw(st.lists(width, min_size=layers, max_size=layers)))
-    model = structure.shapes_only(found.build, widths)
-    assert found.params(widths) == structure.count_params(model)
+    model = shapes_only(found.build, widths)
+    assert found.params(widths) == count_params(model)
     assert budgets.get("macs").cost(found)(widths) == macs_by_hand(model)
     entries = sum(int(np.prod(weight.shape)) for weight in model.weights)
     assert budgets.get("weight_bytes").cost(found)(widths) == 4 * entries
@@ -57,8 +61,8 @@ def test_costs_are_those_of_what_is_built(name, data):
 @pytest.mark.parametrize("name", ["preact_resnet18", "mobilenet_v2"])
 def test_costs_are_those_of_what_is_built_where_all_widths_agree(name):
     found, widths = analyse(name), np.full(CASES[name][1], 6)
-    model = structure.shapes_only(found.build, widths)
-    assert found.params(widths) == structure.count_params(model)
+    model = shapes_only(found.build, widths)
+    assert found.params(widths) == count_params(model)
     assert budgets.get("macs").cost(found)(widths) == macs_by_hand(model)
     entries = sum(int(np.prod(weight.shape)) for weight in model.weights)
     assert budgets.get("weight_bytes").cost(found)(widths) == 4 * entries
@@ -111,8 +115,8 @@ def test_multiply_adds_grow_with_the_image_and_parameters_do_not():
 def test_every_width_is_named_after_a_layer_with_as_many_filters(name):
     found = analyse(name)
     widths = range(23, 23 + CASES[name][1])
-    model = structure.shapes_only(found.build, widths)
-    default = structure.shapes_only(found.build)
+    model = shapes_only(found.build, widths)
+    default = shapes_only(found.build)
     assert len(set(found.names)) == len(found.names)
     for layer, width in zip(found.names, widths, strict=True):
         assert model.get_layer(layer).filters == width
@@ -128,7 +132,7 @@ def test_every_width_is_named_after_a_layer_with_as_many_filters(name):
 )
 def test_widths_are_named_after_layers_that_never_vanish(name):
     found = analyse(name)
-    model = structure.shapes_only(found.build, [6] * CASES[name][1])
+    model = shapes_only(found.build, [6] * CASES[name][1])
     assert {model.get_layer(layer).filters for layer in found.names} == {6}
 
 
@@ -196,8 +200,8 @@ def test_shapes_alone_never_become_values():
         x = layers.Dense(5, kernel_initializer=initializer, name="a")(image)
         return keras.Model(image, x)
 
-    structure.shapes_only(build)
-    gates.Gate()(keras.Input((7,)))
+    shapes_only(build)
+    Gate()(keras.Input((7,)))
     assert made == []
 
 
@@ -227,8 +231,8 @@ def test_a_width_may_set_several_layers():
     assert found.names == ("a", "b")
     assert sorted(found.sizes.values()) == [(0, 1), (0, 1), (1, 1)]
     widths = np.array([13, 29])
-    model = structure.shapes_only(found.build, widths)
-    assert found.params(widths) == structure.count_params(model)
+    model = shapes_only(found.build, widths)
+    assert found.params(widths) == count_params(model)
 
 
 def test_a_layer_may_have_a_multiple_of_a_width_or_a_size_of_its_own():
@@ -238,8 +242,8 @@ def test_a_layer_may_have_a_multiple_of_a_width_or_a_size_of_its_own():
     found = analyse_plain(lambda w: (w[0], 5, w[1]))
     assert sorted(found.sizes.values()) == [(0, 1), (1, 1)]
     for widths in ([13, 29], [29, 29]):
-        model = structure.shapes_only(found.build, widths)
-        assert found.params(np.array(widths)) == structure.count_params(model)
+        model = shapes_only(found.build, widths)
+        assert found.params(np.array(widths)) == count_params(model)
 
 
 def test_a_width_that_sets_nothing_is_refused():
@@ -286,14 +290,14 @@ def test_structures_are_kept():
 def test_the_structure_builds_and_traces_the_network_of_any_widths():
     found = analyse("vgg11")
     widths = (3, 5, 7, 11, 13, 17, 19, 23)
-    model = structure.shapes_only(found.build, widths)
+    model = shapes_only(found.build, widths)
     assert model.output_shape == (None, 7)
     sizes = [g.size for g in found.graph(model).groups if g.frozen is None]
     assert tuple(sizes) == widths
     assert found.build().count_params() > 0
     assert {call.kind for call in found.reference.calls} == {
-        rules.INPUT,
-        rules.MAKE,
-        rules.NORM,
-        rules.THROUGH,
+        INPUT,
+        MAKE,
+        NORM,
+        THROUGH,
     }

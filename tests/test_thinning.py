@@ -4,8 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf import architectures, gates, structure, thinning
-from ns_tf.channels import trace
+from ns_tf.graph import gates, weights
+from ns_tf.graph.thin import rebuild, selection
+from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import stays, take
+from ns_tf.networks import architectures, structure
+from ns_tf.networks.structure import shapes_only
 
 layers = keras.layers
 
@@ -28,39 +32,39 @@ class Thinner:
     def __init__(self, model: keras.Model, graph):
         self.model, self.graph = model, graph
         self.gates = gates.place(graph)
-        self.arrays = thinning.values(model)
+        self.arrays = weights.values(model)
         everything = np.ones(len(graph.owner), bool)
-        self.gated, self.extra = thinning.rebuild(model, graph, everything, self.gates)
+        self.gated, self.extra = rebuild(model, graph, everything, self.gates)
         self.fill(self.gated, self.extra, everything)
 
     def fill(self, model, extra, keep) -> None:
         """Sets the weights of a rebuilt network from the seed's."""
         arrays = {}
-        for key in thinning.weights(model):
+        for key in weights.weights(model):
             axes = extra.get(key) or self.graph.axes.get(key) or ()
             if key in self.arrays:
                 whole = self.arrays[key]
             elif key[1] == "gate":
                 whole = np.ones(len(axes[0]))
             else:
-                whole = thinning.selection(len(axes[-1]))
-            arrays[key] = thinning.take(whole, axes, keep)
-        thinning.assign(model, arrays)
+                whole = selection(len(axes[-1]))
+            arrays[key] = take(whole, axes, keep)
+        weights.assign(model, arrays)
 
     def closed(self, keep) -> keras.Model:
         """The network at full size with the gates of what goes at zero."""
         self.fill(self.gated, self.extra, np.ones_like(keep))
-        for key, weight in thinning.weights(self.gated).items():
+        for key, weight in weights.weights(self.gated).items():
             layer, name = key
             norm = layer in self.gates.norms and name in ("gamma", "beta")
             if norm or name == "gate":
                 (axis,) = self.extra.get(key) or self.graph.axes[key]
-                weight.assign(np.array(weight) * thinning.stays(axis, keep))
+                weight.assign(np.array(weight) * stays(axis, keep))
         return self.gated
 
     def thin(self, keep) -> keras.Model:
         """The network without what goes."""
-        model, extra = thinning.rebuild(self.model, self.graph, keep, self.gates)
+        model, extra = rebuild(self.model, self.graph, keep, self.gates)
         self.fill(model, extra, keep)
         return model
 
@@ -95,7 +99,7 @@ def build(name, handmade, randomise, rng) -> tuple[Thinner, np.ndarray]:
     """A network with random weights, and images for it."""
     if name in handmade:
         model = randomise(handmade[name]())
-        graph = trace(model)
+        graph = channel_graph(model)
     else:
         found = analyse(name)
         widths = rng.choice([11, 13], len(found.primary))
@@ -162,12 +166,9 @@ def test_thinning_in_two_steps_is_thinning_in_one(
         fewer[group.channels[some[group.channels]][0]] = True
     axes = thinner.graph.axes
     for key, whole in thinner.arrays.items():
-        once = thinning.take(whole, axes[key], fewer)
-        held = [
-            axis if axis is None else axis[thinning.stays(axis, some)]
-            for axis in axes[key]
-        ]
-        twice = thinning.take(thinning.take(whole, axes[key], some), held, fewer)
+        once = take(whole, axes[key], fewer)
+        held = [axis if axis is None else axis[stays(axis, some)] for axis in axes[key]]
+        twice = take(take(whole, axes[key], some), held, fewer)
         np.testing.assert_array_equal(once, twice)
     assert_same(thinner.closed(fewer), thinner.thin(fewer), images, 1e-10)
 
@@ -182,7 +183,7 @@ def test_one_channel_of_every_group_is_enough(handmade, randomise, rng, float64)
 
 def test_an_identity_between_widths_that_come_apart_becomes_a_selection():
     found = analyse("preact_resnet18")
-    model = structure.shapes_only(found.build, [4] * 17)
+    model = shapes_only(found.build, [4] * 17)
     graph = found.graph(model)
     keep = np.ones(len(graph.owner), bool)
     by_maker = {maker: group for group in graph.groups for maker in group.makers}
@@ -190,14 +191,14 @@ def test_an_identity_between_widths_that_come_apart_becomes_a_selection():
     keep[by_maker["stage1_block1_conv2"].channels[2]] = False
     at = gates.place(graph)
     with keras.StatelessScope(initialize_variables=False):
-        thin, extra = thinning.rebuild(model, graph, keep, at)
+        thin, extra = rebuild(model, graph, keep, at)
     # The second block's ends are the first block's sum and its own.
     assert [key for key in extra if key[1] == "kernel"] == [
         ("stage1_block1_add_select1", "kernel"),
         ("stage1_block2_add_select1", "kernel"),
     ]
     axes = extra["stage1_block1_add_select1", "kernel"]
-    kernel = thinning.take(thinning.selection(4), axes, keep)
+    kernel = take(selection(4), axes, keep)
     # Stem 0, 2, 3 to sum 0, 1, 3.
     np.testing.assert_array_equal(kernel[0, 0], [[1, 0, 0], [0, 0, 0], [0, 0, 1]])
     assert not thin.get_layer("stage1_block1_add_select1").trainable
@@ -216,7 +217,7 @@ def test_a_shared_layer_may_be_called_on_what_is_deeper_first(randomise, rng, fl
     x = layers.Add(name="add")([deep, shallow])
     x = layers.GlobalAveragePooling2D(name="average")(x)
     model = randomise(keras.Model(image, layers.Dense(5, name="logits")(x)))
-    thinner = Thinner(model, trace(model))
+    thinner = Thinner(model, channel_graph(model))
     images = rng.normal(size=(11, 6, 7, 3)) + rng.normal(size=(11, 1, 1, 3))
     assert_same(model, thinner.gated, images, 1e-12)
 
@@ -229,7 +230,7 @@ def test_every_weight_has_a_key_of_its_own():
     x = keras.Sequential(inner, name="inner")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     model = keras.Model(image, layers.Dense(5, name="logits")(x))
-    assert len(thinning.weights(model)) == len(model.weights)
+    assert len(weights.weights(model)) == len(model.weights)
 
 
 # The pieces.
@@ -239,32 +240,32 @@ def test_take_is_plain_indexing(rng):
     array = rng.normal(size=(3, 5, 7))
     keep = np.array([1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 1], bool)
     axes = (None, np.array([0, 1, 4, 5, 9]), np.array([2, 2, -1, 3, 6, 7, 10]))
-    part = thinning.take(array, axes, keep)
+    part = take(array, axes, keep)
     expected = array[:, [0, 3, 4]][:, :, [0, 1, 2, 3, 6]]
     np.testing.assert_array_equal(part, expected)
-    np.testing.assert_array_equal(thinning.take(array, (), keep), array)
+    np.testing.assert_array_equal(take(array, (), keep), array)
 
 
 def test_what_is_no_channel_always_stays():
     keep = np.zeros(5, bool)
-    stay = thinning.stays(np.array([-1, 0, 4, -1]), keep)
+    stay = stays(np.array([-1, 0, 4, -1]), keep)
     np.testing.assert_array_equal(stay, [1, 0, 0, 1])
 
 
 def test_values_and_assign_are_each_others_inverse(handmade, randomise):
     model = randomise(handmade["residual"]())
-    arrays = thinning.values(model)
+    arrays = weights.values(model)
     assert len(arrays) == len(model.weights)
     randomise(model)
     assert any(
-        (np.array(w) != arrays[k]).any() for k, w in thinning.weights(model).items()
+        (np.array(w) != arrays[k]).any() for k, w in weights.weights(model).items()
     )
-    thinning.assign(model, arrays)
-    for key, weight in thinning.weights(model).items():
+    weights.assign(model, arrays)
+    for key, weight in weights.weights(model).items():
         np.testing.assert_array_equal(weight, arrays[key])
     del arrays["a", "kernel"]
     with pytest.raises(KeyError):
-        thinning.assign(model, arrays)
+        weights.assign(model, arrays)
 
 
 def test_the_seed_is_not_changed(handmade, randomise, rng):

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ns_tf import crews, run_folders, trials
 from ns_tf.base import InputError, RunError
+from ns_tf.crew import trials
+from ns_tf.crew.processes import Crew
+from ns_tf.crew.trials import NAME, PAUSE, Chief, InOrder, Worker
+from ns_tf.run.folder import InUse
 
 WORKER = textwrap.dedent("""
     import os, pathlib, sys, threading, time
@@ -54,8 +57,8 @@ def crew(tmp_path):
 
     def crew(after, seconds=0.3):
         command = [sys.executable, str(tmp_path / "worker.py"), str(tmp_path)]
-        oracle = trials.InOrder(after)
-        return crews.Crew(oracle, [*command, str(seconds)], 2, tmp_path / "crew")
+        oracle = InOrder(after)
+        return Crew(oracle, [*command, str(seconds)], 2, tmp_path / "crew")
 
     return crew
 
@@ -80,16 +83,16 @@ def test_each_name_comes_once_and_after_what_it_waits_for(tmp_path_factory, data
     seen = []
 
     def work(trial):
-        name = trial.hyperparameters.get(trials.NAME)
+        name = trial.hyperparameters.get(NAME)
         assert set(after[name]) <= set(seen)
         seen.append(name)
         return 0.0
 
-    oracle = trials.InOrder({name: after[name] for name in order})
+    oracle = InOrder({name: after[name] for name in order})
     folder = tmp_path_factory.mktemp("notes")
-    trials.PAUSE, before = 0, trials.PAUSE
+    trials.PAUSE, before = 0, PAUSE
     try:
-        trials.Worker(oracle, work, folder).go()
+        Worker(oracle, work, folder).go()
     finally:
         trials.PAUSE = before
     assert sorted(seen) == sorted(names)
@@ -102,7 +105,7 @@ def test_an_error_of_the_work_comes_through_as_it_is(tmp_path, kind):
         raise kind("no such thing")
 
     with pytest.raises(kind, match="no such thing"):
-        trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
+        Worker(InOrder({"a": ()}), work, tmp_path).go()
 
 
 def test_a_piece_that_an_orphan_holds_is_waited_for(tmp_path, monkeypatch):
@@ -111,15 +114,15 @@ def test_a_piece_that_an_orphan_holds_is_waited_for(tmp_path, monkeypatch):
 
     def work(trial):
         if next(held):
-            raise run_folders.InUse("in use by another process")
+            raise InUse("in use by another process")
         return 0.0
 
-    trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
+    Worker(InOrder({"a": ()}), work, tmp_path).go()
     assert next(held, None) is None
     monkeypatch.setattr(trials, "PATIENCE", 0)
     held = iter([True, True, False])
-    with pytest.raises(run_folders.InUse, match="another process"):
-        trials.Worker(trials.InOrder({"a": ()}), work, tmp_path).go()
+    with pytest.raises(InUse, match="another process"):
+        Worker(InOrder({"a": ()}), work, tmp_path).go()
 
 
 def test_two_workers_do_each_piece_once_and_both_work(crew, tmp_path):
@@ -178,8 +181,8 @@ def test_a_worker_that_waits_for_another_can_be_stopped(crew, tmp_path):
 def test_a_worker_whose_chief_is_gone_ends_when_all_is_done(monkeypatch, tmp_path):
     place(monkeypatch, "box7", free_port())
     answers = iter([False, False, True])
-    oracle = trials.InOrder({"a": ()})
-    worker = trials.Worker(oracle, pytest.fail, tmp_path, over=lambda: next(answers))
+    oracle = InOrder({"a": ()})
+    worker = Worker(oracle, pytest.fail, tmp_path, over=lambda: next(answers))
     worker.go()
     assert next(answers, None) is None
 
@@ -190,7 +193,7 @@ def test_an_address_that_is_taken_is_told(monkeypatch, tmp_path):
         other.listen()
         place(monkeypatch, "chief", other.getsockname()[1])
         with pytest.raises(RunError, match="is the port taken"):
-            trials.Chief(trials.InOrder({"a": ()}), tmp_path)
+            Chief(InOrder({"a": ()}), tmp_path)
 
 
 def free_port():
@@ -264,7 +267,7 @@ def test_other_oracles_of_keras_tuner_are_served_as_well(tmp_path):
         seen.append(trial.hyperparameters.get("x"))
         return seen[-1]
 
-    trials.Worker(oracle, work, tmp_path).go()
+    Worker(oracle, work, tmp_path).go()
     assert len(set(seen)) == 5
     assert oracle.get_best_trials(1)[0].score == min(seen)
     assert not list(tmp_path.iterdir())

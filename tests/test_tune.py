@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from verbs import ROOT, contents, refused
 
-from ns_tf import leaderboard, runs
+from ns_tf.descend.record import read_search
+from ns_tf.tune import leaderboard
 
 SEARCH = (
     "--dataset=digits",
@@ -259,7 +260,7 @@ def test_the_numbers_of_a_search_are_tuned_under_a_cap(
         flags = (folder / "run.flags").read_text()
         for flag, value in row["values"].items():
             assert f"--{flag}={value}\n" in flags
-        (state,) = runs.read_search(folder).states
+        (state,) = read_search(folder).states
         removed = 19 + 23 - 9
         events = -(-removed // row["values"]["filters_per_event"])
         steps = row["values"]["pretrain_epochs"] * 22
@@ -292,28 +293,34 @@ def test_values_that_do_not_go_together_are_a_trial_that_failed(
 def test_a_search_that_goes_on_with_later_iterations_there_finds_the_same(
     flagfile, tmp_path
 ):
-    from ns_tf import configs, progress, tune_config, tuned_searches
+    from ns_tf.engine.config import RuntimeConfig
+    from ns_tf.plan.config import BudgetConfig
+    from ns_tf.problem.config import ProblemConfig
+    from ns_tf.run.progress import Quiet
+    from ns_tf.train.config import TrainConfig
+    from ns_tf.tune.config import TuneConfig
+    from ns_tf.tune.searches import TunedSearches
 
     text = flagfile.read_text() + "\n--iterations=3\n"
     (tmp_path / "deep.flags").write_text(text)
-    tune = tune_config.TuneConfig(
+    tune = TuneConfig(
         search=str(tmp_path / "deep.flags"),
         tune="search",
         space=("filters_per_event=3..5",),
         max_search_steps=29,  # Two of three iterations, of 11 to 14 steps.
     )
-    work = tuned_searches.TunedSearches(
+    work = TunedSearches(
         tmp_path,
-        configs.TaskConfig(),
+        ProblemConfig(),
         tune,
-        configs.BudgetConfig(params=2000.0),
-        configs.TrainConfig(epochs=1, batch=350),
-        configs.RuntimeConfig(),
+        BudgetConfig(params=2000.0),
+        TrainConfig(epochs=1, batch=350),
+        RuntimeConfig(),
     )
     values = work.adjust({"filters_per_event": 3})
 
     def find():
-        quiet = {"progress": progress.Quiet, "stop": None}
+        quiet = {"progress": Quiet, "stop": None}
         return work.find(values, tmp_path, **quiet)
 
     first = find()

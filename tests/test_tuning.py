@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searches import made_up
 
-from ns_tf import api, configs, runs, structure, tuning
+from ns_tf.api import Search
 from ns_tf.base import Architecture, InputError
-from ns_tf.tuning import ScaledHyperModel
+from ns_tf.descend.record import new_search
+from ns_tf.networks.structure import analyse
+from ns_tf.train.config import TrainConfig
+from ns_tf.tune import hypermodel
+from ns_tf.tune.hypermodel import SPACE, ScaledHyperModel
 
 
 def small(widths, *, input_shape, classes):
@@ -26,10 +30,10 @@ def small(widths, *, input_shape, classes):
 
 def searched(widths):
     architecture = Architecture("small", widths, small)
-    found = structure.analyse(architecture, (13, 11, 3), 5)
-    plain = runs.new_search(found, "made up", widths)
+    found = analyse(architecture, (13, 11, 3), 5)
+    plain = new_search(found, "made up", widths)
     record = made_up(plain, np.random.default_rng(7))
-    return api.Search(record, None, architecture)
+    return Search(record, None, architecture)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +65,8 @@ def test_no_trial_is_oversized(search, seed, budget):
 def test_it_offers_all_that_a_tuner_may_want():
     hp = keras_tuner.HyperParameters()
     ScaledHyperModel(searched((67, 83))).declare_hyperparameters(hp)
-    assert {one.name for one in hp.space} == set(tuning.SPACE)
-    assert set(tuning.SPACE) == {
+    assert {one.name for one in hp.space} == set(SPACE)
+    assert set(SPACE) == {
         "ratio",
         "round_to",
         "rate",
@@ -128,15 +132,15 @@ def test_augmentation_does_nothing_outside_of_training(search, how, rng):
 
 
 def test_a_recipe_is_shortened_in_proportion():
-    train = configs.TrainConfig(epochs=300, rate_drops=(100, 200, 250), warmup_epochs=9)
-    short = tuning.shortened(train, 30)
+    train = TrainConfig(epochs=300, rate_drops=(100, 200, 250), warmup_epochs=9)
+    short = hypermodel.shortened(train, 30)
     assert (short.epochs, short.rate_drops, short.warmup_epochs) == (
         30,
         (10, 20, 25),
         0,
     )
-    assert tuning.shortened(train, 300) == train
-    assert tuning.shortened(train, 2).rate_drops == (1, 2)
+    assert hypermodel.shortened(train, 300) == train
+    assert hypermodel.shortened(train, 2).rate_drops == (1, 2)
 
 
 BAD = {

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from ns_tf import records, verdicts
-from ns_tf.verdicts import Row
+from ns_tf.compare import verdicts
+from ns_tf.compare.verdicts import Line
+from ns_tf.run import files
 
 
 def row(method, accuracies, budget="ratio=0.25", **others):
@@ -24,7 +25,7 @@ def row(method, accuracies, budget="ratio=0.25", **others):
         "best_epochs": tuple(a + 0.01 for a in accuracies),
         "seconds": (60.0, 180.0, 120.0)[: len(accuracies)],
     }
-    return Row(**{**given, **others})
+    return Line(**{**given, **others})
 
 
 def welch(a, b):
@@ -105,8 +106,8 @@ def test_the_tables_hold_mean_and_population_deviation(tmp_path):
     assert f"| {accuracies.mean():.2f} ± {accuracies.std():.2f} |" in text
     assert "| 3.50 (5.25) |" in text and "* Not there: g." in text
     assert "| 2.0 |" in text, "the median of the minutes"
-    records.write_csv(tmp_path / "table.csv", *verdicts.csv_rows(rows))
-    header, (line,) = records.read_csv(tmp_path / "table.csv")
+    files.write_csv(tmp_path / "table.csv", *verdicts.csv_rows(rows))
+    header, (line,) = files.read_csv(tmp_path / "table.csv")
     told = dict(zip(header, line, strict=True))
     assert told["accuracy_mean"] == rows[0].accuracy[0]
     assert told["widths"] == "3 5" and told["accuracies"] == "0.9 0.92 0.97"

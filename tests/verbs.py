@@ -19,7 +19,9 @@ PLAIN = ("--architecture=vgg11", "--dataset=digits", *SHORT)
 
 def configs_of(verb):
     """The config classes that the verb's main takes, in order."""
-    hints = typing.get_type_hints(importlib.import_module(f"ns_tf.{verb}").main)
+    hints = typing.get_type_hints(
+        importlib.import_module(f"ns_tf.{verb}.__main__").main
+    )
     return [kind for name, kind in hints.items() if name != "return"]
 
 

@@ -6,27 +6,35 @@ python tools/demo.py --run_dir=runs/demo
 import pathlib
 import time
 
-from ns_tf import cli, configs
-from ns_tf.progress import Progress
+from ns_tf import cli
+from ns_tf.cli import quiet_tensorflow
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.plan.config import BudgetConfig, MethodConfig
+from ns_tf.problem.config import NetworkConfig
+from ns_tf.run.config import RunConfig
+from ns_tf.run.progress import Progress
+from ns_tf.run.stop import interruptible
+from ns_tf.train.config import TrainConfig
 
 FLAGFILE = pathlib.Path(__file__).parent.parent / "flags" / "demo.flags"
 RATIO = 0.0625  # The budget: the parameters of default widths times this.
 EPOCHS = 12
 
 
-def main(run: configs.RunConfig) -> None:
+def main(run: RunConfig) -> None:
     """Runs the demonstration; goes on where an earlier one was stopped."""
     start = time.monotonic()
-    cli.quiet_tensorflow()
-    from ns_tf import api
+    quiet_tensorflow()
+    from ns_tf.descend.work import SearchRun
+    from ns_tf.plan.plan import Searched
 
     print("1. Search: how does every layer's width grow with the network?", flush=True)
-    with cli.interruptible() as stop:
-        found = api.SearchRun(_search_configs()).go(
+    with interruptible() as stop:
+        record = SearchRun(_search_configs()).go(
             run.run_dir, progress=Progress, stop=stop
         )
     print("\n2. Plan: the widths for a budget.", flush=True)
-    plan = found.plan(ratio=RATIO)
+    plan = Searched(record).plan(ratio=RATIO)
     print(plan)
     print("\n3. Train: the plan, and uniform widths of the same size.", flush=True)
     rows = [
@@ -41,24 +49,25 @@ def main(run: configs.RunConfig) -> None:
 
 
 def _search_configs() -> dict:
-    from ns_tf import api, flagset
+    from ns_tf.descend.work import SEARCH_CONFIGS
+    from ns_tf.run.flagfile import from_flagfile
 
     text = FLAGFILE.read_text()
-    return {c: flagset.from_flagfile(c, text) for c in api.SEARCH_CONFIGS}
+    return {c: from_flagfile(c, text) for c in SEARCH_CONFIGS}
 
 
 def _train(run_dir: str, method: str, params: int) -> tuple:
-    from ns_tf import trainings
+    from ns_tf.train.work import TrainRun
 
-    work = trainings.TrainRun(
+    work = TrainRun(
         run_dir,
-        configs.NetworkConfig(),
-        configs.BudgetConfig(params=float(params)),
-        configs.CurveConfig(method=method),
-        configs.TrainConfig(epochs=EPOCHS, batch=64, rate=0.05, schedule="cosine"),
-        configs.RuntimeConfig(),
+        NetworkConfig(),
+        BudgetConfig(params=float(params)),
+        MethodConfig(method=method),
+        TrainConfig(epochs=EPOCHS, batch=64, rate=0.05, schedule="cosine"),
+        RuntimeConfig(),
     )
-    with cli.interruptible() as stop:
+    with interruptible() as stop:
         result = work.go(progress=Progress, stop=stop)
     return method, work.widths, result
 
@@ -73,4 +82,4 @@ def _table(rows: list[tuple]):
 
 
 if __name__ == "__main__":
-    cli.run(main, configs.RunConfig)
+    cli.run(main, RunConfig)

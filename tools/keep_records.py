@@ -12,9 +12,12 @@ import re
 import shutil
 from pathlib import Path
 
-from ns_tf import cli, records, run_folders
+from ns_tf import cli
 from ns_tf.base import InputError
-from ns_tf.flagset import option
+from ns_tf.cli import quiet_tensorflow
+from ns_tf.run import files
+from ns_tf.run.folder import FLAGS, LOCK
+from ns_tf.run.option import option
 
 KINDS = (".json", ".csv", ".md", ".flags")
 LEFT = ("checkpoints", "logs", "plots", "workers")
@@ -30,32 +33,32 @@ class KeepConfig:
 
 def main(config: KeepConfig) -> None:
     """Copies, and says how much."""
-    cli.quiet_tensorflow()
-    from ns_tf import python_inputs
+    quiet_tensorflow()
+    from ns_tf.run.folder import MODEL
 
     source = Path(config.run_dir)
-    if not (source / run_folders.FLAGS_NAME).is_file():
+    if not (source / FLAGS).is_file():
         raise InputError(
-            f"{source} is no run folder: there is no {run_folders.FLAGS_NAME} in it. "
+            f"{source} is no run folder: there is no {FLAGS} in it. "
             "Give that of a search, a training or a comparison: --run_dir=runs/NAME."
         )
     target = Path(config.out_dir) / source.resolve().name
     inside = target.resolve().is_relative_to(source.resolve())
-    if inside or (target / run_folders.LOCK_NAME).exists():
+    if inside or (target / LOCK).exists():
         raise InputError(
             f"{target} is a run folder, and none of its files may be replaced by a "
             "copy. Give another --out_dir."
         )
     found = sorted(_told(source, _without(source)))
-    found += [path for path in [source / python_inputs.MODEL] if path.exists()]
+    found += [path for path in [source / MODEL] if path.exists()]
     for path in found:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-        if path.name == run_folders.FLAGS_NAME:
+        if path.name == FLAGS:
             # Where data are is a machine's own affair.
             text = re.sub("(?m)^--data_dir=.*$", "# --data_dir=", path.read_text())
-            records.write_text(copy, text)
+            files.write_text(copy, text)
     size = sum(path.stat().st_size for path in found)
     print(f"{target}: {len(found)} files, {size:,} bytes")
 
@@ -65,13 +68,14 @@ def _without(source: Path) -> set[Path]:
 
     A network that others are still to start from is not, either: it has to be there.
     """
-    from ns_tf import cells, jobs
+    from ns_tf.compare import cells
+    from ns_tf.train.job import has_ended
 
     trained = [*source.glob("cells/*"), *source.glob("train/*")]
-    open_ = {path for path in trained if not jobs.ended(path)}
+    open_ = {path for path in trained if not has_ended(path)}
     for cell in cells.read_kept(source).cells.values():
         folder = source / "cells" / cell.name
-        if cell.trunk and not jobs.ended(folder):
+        if cell.trunk and not has_ended(folder):
             open_.add(source / "cells" / cell.trunk)
     searches = source.glob("searches/*")
     left = {folder / name for folder in (source, *searches) for name in LEFT}

@@ -41,7 +41,6 @@ class Budget:
     measured: bool
     cost: Callable  # (structure) -> cost; measured: (structure, measure) -> cost.
     estimate: str | None = None  # An exact budget that differs by little more than
-    # a constant from this one, which is measured and always answers the same.
 
 
 def budget(

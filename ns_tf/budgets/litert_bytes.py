@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
 
 
@@ -16,24 +17,25 @@ def litert_bytes(structure, measure_as: Measure):
     """Builds the network of the widths asked for, and converts it."""
 
     def cost(widths) -> int:
-        from ns_tf import deployment
+        from ns_tf.graph.ends import ends_in_softmax
+        from ns_tf.networks import deployed as networks_deployed
+        from ns_tf.networks.deployed import litert
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
         # What an export has: the converter leaves a scaling by 1 out.
         mean, std = (0, 1 / 255) if structure.scales_pixels else (0.5, 0.25)
         channels = structure.input_shape[-1]
-        deployed = deployment.deployed(
+        deployed = networks_deployed.deployed(
             model,
             np.full(channels, mean),
             np.full(channels, std),
-            softmax=not deployment.ends_in_softmax(model),
+            softmax=not ends_in_softmax(model),
             dtype="float32",
         )
-        return len(deployment.litert(deployed))
+        return len(litert(deployed))
 
-    cost.measured = True
-    return cost
+    return Cost(cost, measured=True)
 
 
 def _fill(model) -> None:

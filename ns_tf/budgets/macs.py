@@ -1,7 +1,7 @@
 """Multiply-adds of one image."""
 
 from ns_tf.budgets import budget
-from ns_tf.costs import CostPolynomial
+from ns_tf.networks.costs import CostPolynomial
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # As Keras names them.
 

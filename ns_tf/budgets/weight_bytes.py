@@ -1,7 +1,7 @@
 """Size of the weights where they are kept in float32."""
 
 from ns_tf.budgets import budget
-from ns_tf.costs import CostPolynomial
+from ns_tf.networks.costs import CostPolynomial
 
 FLOAT32 = 4  # Bytes.
 

@@ -1,0 +1,1 @@
+"""Methods x budgets x seeds: `python -m ns_tf.compare`."""

@@ -1,0 +1,1 @@
+"""Who shares out pieces of work: one process, several, several machines."""

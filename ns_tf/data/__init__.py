@@ -1,0 +1,1 @@
+"""Data sets as values, and the batches drawn from them."""

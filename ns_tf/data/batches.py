@@ -1,0 +1,229 @@
+"""Data sets as values, and the batches drawn from them.
+
+The batch of a step is a function of (seed, step) only: NumPy draws the order, the crops
+and the flips of an epoch; tf.data only gathers, moves and normalises. A run that
+resumes at a step therefore sees what it would have seen, with nothing to restore.
+"""
+
+import difflib
+import functools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from ns_tf.base import InputError
+from ns_tf.data import images as data_images
+from ns_tf.data.dataset import SPLITS, Dataset, Split
+from ns_tf.run.checks import check_whole
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+# A split's images become a tensor once, however many streams are drawn from it.
+_TENSORS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
+
+
+def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
+    """Full batches in the training split, at least 1.
+
+    Raises:
+        InputError: if the batch size is no whole number from 1 to the size of the
+            training split.
+    """
+    check_whole("The batch size", batch_size, at_least=1)
+    size = len(dataset.train)
+    if batch_size > size:
+        raise InputError(
+            f"{dataset.name} has {size} training images; a batch of {batch_size} is "
+            f"too large. Give at most {size} (--batch, --search_batch)."
+        )
+    return size // batch_size
+
+
+def train_batches(
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    seed: int,
+    first_step: int = 0,
+    augment: bool = True,
+) -> "tf.data.Dataset":
+    """Endless training batches from global step `first_step` on.
+
+    Every epoch is a new permutation of the training split; what does not fill a batch
+    is left out until the next epoch.
+
+    Args:
+        dataset: The data set; its `pad` and `flip` say how images are varied.
+        batch_size: Images of a batch, over all replicas.
+        seed: Together with the step it decides the batch, and nothing else does.
+        first_step: Steps that are already done.
+        augment: False for the images as they are, in the same order.
+
+    Returns:
+        (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`).
+
+    Raises:
+        InputError: batch size out of range; seed or first step no whole number from 0.
+            A file that cannot be read ends the stream with a `tf.errors.OpError`
+            whose message names it.
+    """
+    import tensorflow as tf
+
+    steps_per_epoch(dataset, batch_size)
+    check_whole("The seed", seed, at_least=0)
+    check_whole("The first step", first_step, at_least=0)
+    fetch = _fetcher(dataset.train, dataset.image_shape)
+    moved = augment and (dataset.pad > 0 or dataset.flip)
+
+    draw = _drawer(dataset, batch_size, seed)
+
+    def batch(step):
+        # Stateless, or op determinism would make the map sequential.
+        draws = tf.numpy_function(draw, [step], tf.int32, stateful=False)
+        draws = tf.ensure_shape(draws, [batch_size, 4])
+        images, labels = fetch(draws[:, 0])
+        if moved:
+            images = _crop_and_flip(images, draws, dataset.pad)
+        return _normalise(images, dataset), labels
+
+    return _in_order(tf.data.Dataset.counter(first_step), batch)
+
+
+def eval_batches(
+    dataset: Dataset, split: str | Split, batch_size: int
+) -> "tf.data.Dataset":
+    """All examples of a split once, in order; the last batch may be smaller.
+
+    Args:
+        dataset: The data set that the images are normalised by.
+        split: "train", "validation" or "test", or a `Split` of such images.
+        batch_size: Images of a batch.
+
+    Returns:
+        (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`).
+
+    Raises:
+        InputError: an unknown split; a batch size that is no whole number from 1.
+    """
+    import tensorflow as tf
+
+    check_whole("The batch size", batch_size, at_least=1)
+    split = _named(dataset, split) if isinstance(split, str) else split
+    fetch = _fetcher(split, dataset.image_shape)
+
+    def batch(indices):
+        images, labels = fetch(indices)
+        return _normalise(images, dataset), labels
+
+    return _in_order(tf.data.Dataset.range(len(split)).batch(batch_size), batch)
+
+
+def epoch_draws(dataset: Dataset, seed: int, epoch: int) -> np.ndarray:
+    """What chance decides in an epoch, in the order of the examples.
+
+    `default_rng([seed, epoch])` gives the order, then by example the corner of the
+    crop in the padded image, then the flip.
+
+    Returns:
+        `[n, 4]` int32: index of the example, rows down, columns right, 1 if mirrored.
+    """
+    size = len(dataset.train)
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(size)
+    corner = rng.integers(0, 2 * dataset.pad + 1, size=(size, 2))
+    flip = rng.integers(0, 2, size=size) * dataset.flip
+    return np.column_stack([order, corner[order], flip[order]]).astype(np.int32)
+
+
+def _drawer(dataset: Dataset, batch_size: int, seed: int) -> Callable:
+    """A function: global step -> the rows of `epoch_draws` [batch, 4] for it."""
+    steps = steps_per_epoch(dataset, batch_size)
+    # Two: batches are made ahead, so around the end of an epoch both are in use.
+    epochs = functools.lru_cache(maxsize=2)(
+        functools.partial(epoch_draws, dataset, seed)
+    )
+
+    def draw(step):
+        epoch, place = divmod(int(step), steps)
+        return epochs(epoch)[place * batch_size : (place + 1) * batch_size]
+
+    return draw
+
+
+def _in_order(stream: "tf.data.Dataset", batch: Callable) -> "tf.data.Dataset":
+    """The stream mapped to batches in parallel, ahead of their use."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.deterministic = True
+    # There are no files to deal out; the default would try and warn.
+    policy = tf.data.experimental.AutoShardPolicy.DATA
+    options.experimental_distribute.auto_shard_policy = policy
+    batches = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _named(dataset: Dataset, split: str) -> Split:
+    if split not in SPLITS:
+        close = difflib.get_close_matches(split, SPLITS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise InputError(f"A split is one of {', '.join(SPLITS)}; got {split!r}.{hint}")
+    return getattr(dataset, split)
+
+
+def _fetcher(split: Split, shape: tuple[int, int, int]) -> Callable:
+    """A graph function: indices [batch] -> (images [batch, h, w, c], labels)."""
+    import tensorflow as tf
+
+    images, labels = _tensors(split)
+    reader = functools.partial(data_images.read_images, split, shape=shape)
+
+    def gather(indices):
+        return tf.gather(images, indices), tf.gather(labels, indices)
+
+    def read(indices):
+        pixels = tf.numpy_function(reader, [indices], tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, [None, *shape]), tf.gather(labels, indices)
+
+    return read if split.on_disk else gather
+
+
+def _tensors(split: Split) -> tuple:
+    """(images, labels) in host memory; images are None for files."""
+    import tensorflow as tf
+
+    if split not in _TENSORS:
+        # tf.data runs on the host: on a GPU every stream would fetch them back.
+        with tf.init_scope(), tf.device("/CPU:0"):
+            images = None if split.on_disk else tf.constant(split.images)
+            _TENSORS[split] = images, tf.constant(split.labels)
+    return _TENSORS[split]
+
+
+def _crop_and_flip(images, draws, pad: int):
+    """Every image [batch, h, w, c] moved within a black border, or mirrored."""
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    rows = draws[:, 1, None] + tf.range(height)
+    columns = tf.range(width)
+    mirrored = draws[:, 3, None] == 1
+    columns = draws[:, 2, None] + tf.where(mirrored, columns[::-1], columns)
+    images = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)
+
+
+def _normalise(images, dataset: Dataset):
+    import tensorflow as tf
+
+    pixels = tf.cast(images, tf.float32)
+    if dataset.as_given:
+        return pixels
+    scale = 255.0 if images.dtype == tf.uint8 else 1.0
+    return (pixels / scale - dataset.mean) / dataset.std

@@ -1,0 +1,30 @@
+"""Settings of the data set."""
+
+import dataclasses
+
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """The data set."""
+
+    dataset: str = option(
+        "digits",
+        "digits (embedded), cifar10, cifar100, the TFDS name of any image "
+        "classification set, folder:/path with a folder a class, or arrays:/path.npz "
+        "with x_train, y_train and, if there are any, x_test, y_test.",
+    )
+    data_dir: str | None = option(
+        None,
+        "Where TFDS data sets are prepared; TFDS's own place if empty.",
+        identity=False,
+    )
+    image_size: int | None = option(
+        None, "Height and width that images are resized to; the set's own if empty."
+    )
+    validation_fraction: float = option(
+        0.1,
+        "Share of the training images held out where a set has no validation split.",
+    )
+    split_seed: int = option(0, "Chooses which images these are.")

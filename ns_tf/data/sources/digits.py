@@ -1,0 +1,37 @@
+"""The 8x8 handwritten digits that come with scikit-learn: real, and always there."""
+
+import numpy as np
+import sklearn.datasets
+
+from ns_tf.base import InputError
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.dataset import Dataset, crop_margin
+from ns_tf.data.sources import SOURCES, Request
+
+SIZE = 32  # Pixels: what CIFAR networks are made for.
+
+
+@SOURCES.register("digits")
+def load_digits(request: Request) -> Dataset:
+    """1,797 gray digits, resized; validation and test are held out.
+
+    Raises:
+        InputError: if something follows the name.
+    """
+
+    if request.argument:
+        raise InputError(
+            f"digits takes no argument; got {request.name!r}. Write 'digits'."
+        )
+    source = sklearn.datasets.load_digits()
+    images = source.images[..., None] * (255 / 16)  # Their pixels are 0..16.
+    size = request.image_size or SIZE
+    return from_arrays(
+        (np.rint(images).astype(np.uint8), source.target),
+        class_names=[str(name) for name in source.target_names],
+        name=request.name,
+        image_size=size,
+        pad=crop_margin((size, size, 1)),
+        validation_fraction=request.validation_fraction,
+        seed=request.seed,
+    )

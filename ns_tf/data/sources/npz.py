@@ -1,0 +1,54 @@
+"""Data sets from an .npz file of plain arrays."""
+
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+
+from ns_tf.base import InputError
+from ns_tf.data import sources
+from ns_tf.data.arrays import Pair, from_arrays
+from ns_tf.data.dataset import SPLITS, Dataset
+from ns_tf.data.sources import SOURCES, Request
+
+
+@SOURCES.register("arrays")
+def load_arrays(request: Request) -> Dataset:
+    """`arrays:/path.npz`: the arrays `x_train`, `y_train`, and so for the other splits.
+
+    Raises:
+        InputError: no such file, no such arrays in it; and as `from_arrays`.
+    """
+    path = sources.existing(request.argument, "an .npz file")
+    try:
+        # np.load alone would take a single array (.npy) as well.
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"Expected an .npz file of plain arrays at {path}; it cannot be read as "
+            "one. Write it with np.savez."
+        ) from error
+    pairs = {key: _pair_of(arrays, key, path) for key in SPLITS}
+    return from_arrays(
+        pairs["train"],
+        test=pairs["test"],
+        validation=pairs["validation"],
+        name=request.name,
+        image_size=request.image_size,
+        validation_fraction=request.validation_fraction,
+        seed=request.seed,
+    )
+
+
+def _pair_of(arrays: Mapping[str, np.ndarray], key: str, path) -> Pair | None:
+    wanted = f"x_{key}", f"y_{key}"
+    missing = [name for name in wanted if name not in arrays]
+    if not missing:
+        return arrays[wanted[0]], arrays[wanted[1]]
+    if len(missing) == 1 or key == "train":
+        raise InputError(
+            f"{path} has to hold x_{key} and y_{key}; it holds "
+            f"{', '.join(sorted(arrays)) or 'nothing'}. Write both with np.savez."
+        )
+    return None

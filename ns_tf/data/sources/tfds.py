@@ -1,0 +1,226 @@
+"""Image classification sets by their TFDS name."""
+
+import contextlib
+import difflib
+import pathlib
+import socket
+import threading
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging
+
+from ns_tf.base import InputError
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.dataset import SPLITS, Dataset, crop_margin
+from ns_tf.data.holdout import check_memory
+from ns_tf.data.images import decode_jpeg
+from ns_tf.data.sources import SOURCES, Request
+
+HOST = ("storage.googleapis.com", 443)  # Where TFDS downloads, or asks first.
+PATIENCE = 3.0  # Seconds until a network that does not answer counts as none.
+BATCH = 256  # Images decoded at a time.
+
+
+@SOURCES.register("tfds")
+def load_tfds(request: Request) -> Dataset:
+    """`tfds:name`, or any name that no other family has: the TFDS set, in memory.
+
+    Raises:
+        InputError: an unknown name; a set that is not prepared and cannot be
+            downloaded, is not of images with one class each, or too large.
+    """
+    return read(request.argument, request)
+
+
+def read(tfds_name: str, request: Request) -> Dataset:
+    """The TFDS set of that name, in memory.
+
+    Training images move a little at random but are not mirrored, which may change what
+    they show; `dataclasses.replace(dataset, flip=True)` where it does not.
+
+    Raises:
+        InputError: as `load_tfds`.
+    """
+    builder = _builder(tfds_name, request)
+    _prepare(builder, tfds_name)
+    keys = _features(builder, tfds_name)
+    names = builder.info.features[keys[1]].names
+    splits = {key: key for key in SPLITS if key in builder.info.splits}
+    if "train" not in splits:
+        raise InputError(
+            f"{tfds_name} has no split 'train', only "
+            f"{', '.join(builder.info.splits) or 'none'}; take another data set."
+        )
+    shape = _image_shape(builder, tfds_name, keys[0], request)
+    count = sum(builder.info.splits[key].num_examples for key in splits)
+    remedy = "give a smaller --image_size, or its image files as folder:/path"
+    check_memory(tfds_name, count, shape, remedy)
+    pairs = {key: _arrays(builder, key, keys, shape) for key in splits}
+    return from_arrays(
+        pairs.pop("train"),
+        **pairs,
+        class_names=names,
+        name=request.name,
+        pad=crop_margin(shape),
+        validation_fraction=request.validation_fraction,
+        seed=request.seed,
+    )
+
+
+def _builder(name: str, request: Request):
+
+    data_dir = request.data_dir or None
+    if data_dir is not None:
+        data_dir = pathlib.Path(data_dir).expanduser()
+    try:
+        with _quiet():
+            return tfds.builder(name, data_dir=data_dir, try_gcs=False)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise _unknown(request.name) from error
+    except (ValueError, AssertionError, TypeError) as error:
+        # A name that TFDS cannot parse, or a version or configuration it lacks.
+        if not _is_tfds(name):
+            raise _unknown(request.name) from error
+        raise InputError(
+            f"TFDS has no data set {name!r}: {_reason(error)} Give "
+            "name/config:version as on tensorflow.org/datasets."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Holds back TFDS's warning about a set that is not there; we raise our own."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of a message, without the arguments TFDS puts before."""
+    lines = str(error).split('}": ')[-1].strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text.partition(". ")[0].rstrip(".") + "."
+
+
+def _is_tfds(name: str) -> bool:
+    return name.partition("/")[0].partition(":")[0] in _tfds_names()
+
+
+def _tfds_names() -> list[str]:
+
+    # The community sets would be asked for over the network.
+    return tfds.list_builders(with_community_datasets=False)
+
+
+def _unknown(name: str) -> InputError:
+    own = [key for key in SOURCES.names() if key != "tfds"]
+    # Our own first: TFDS has a neighbour for almost every misspelling.
+    close = difflib.get_close_matches(name, own, n=1, cutoff=0.75)
+    close = close or difflib.get_close_matches(name, _tfds_names(), n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return InputError(
+        f"Unknown data set {name!r}.{hint} Known: digits, cifar10, cifar100, "
+        "folder:/path, arrays:/path.npz and the names of TFDS."
+    )
+
+
+def _prepare(builder, name: str) -> None:
+    """Downloads and prepares the set, if it is not and there is a network."""
+    with _quiet():
+        if builder.is_prepared():
+            return
+    place = pathlib.Path(builder.data_dir)
+    if not _online():
+        raise InputError(
+            f"Expected {name} prepared by TFDS in {place}; it is not, and there is no "
+            "network to download it. Give --data_dir of a prepared copy, or use a "
+            "machine with network."
+        )
+    try:
+        builder.download_and_prepare()
+    # TFDS lets through whatever its readers, unpackers and servers raise.
+    except Exception as error:
+        raise InputError(
+            f"TFDS could not download and prepare {name} into {place}: "
+            f"{_reason(error)} Give --data_dir of a prepared copy, or try again."
+        ) from error
+
+
+def _online() -> bool:
+    """Whether the network answers within `PATIENCE`; TFDS itself tries for minutes."""
+    answered = threading.Event()
+
+    def call():
+        with contextlib.suppress(OSError):
+            socket.create_connection(HOST, timeout=PATIENCE).close()
+            answered.set()
+
+    # Looking a host up knows no timeout: the thread may outlast the wait.
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return answered.is_set()
+
+
+def _features(builder, name: str) -> tuple[str, str]:
+    """The keys of the image and of its class."""
+
+    features, keys = builder.info.features, builder.info.supervised_keys
+    if keys and len(keys) == 2 and all(key in features for key in keys):
+        image, label = (features[key] for key in keys)
+        image = isinstance(image, tfds.features.Image) and image.np_dtype == np.uint8
+        if image and isinstance(label, tfds.features.ClassLabel):
+            return tuple(keys)
+    raise InputError(
+        f"{name} is not image classification: expected an 8-bit image with one class, "
+        f"got {', '.join(features) if hasattr(features, 'keys') else features} with "
+        f"supervised keys {keys}. Take another data set."
+    )
+
+
+def _image_shape(builder, name: str, key: str, request: Request) -> tuple:
+    height, width, channels = builder.info.features[key].shape
+    size = request.square() or (height, width)
+    if None in size:
+        raise InputError(
+            f"The images of {name} have several sizes; give --image_size, say 64."
+        )
+    return (*size, channels or 3)
+
+
+def _arrays(builder, split: str, keys: tuple[str, str], shape: tuple) -> tuple:
+    """(images [n, h, w, c] uint8, labels [n]), in the order of the files."""
+    import tensorflow_datasets as tfds
+
+    def sized(example):
+        image, label = example[keys[0]], example[keys[1]]
+        if image.shape[:2] != shape[:2]:
+            image = tf.image.resize(image, shape[:2], antialias=True)
+            image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+        return tf.ensure_shape(image, shape), label
+
+    @tfds.decode.make_decoder(output_dtype=tf.uint8)
+    def decoder(data, feature):
+        return decode_jpeg(data, feature.shape[2] or shape[2])  # They are PNG or JPEG.
+
+    examples = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders={keys[0]: decoder()},
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    batches = examples.map(sized, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH)
+    count = builder.info.splits[split].num_examples
+    images = np.empty((count, *shape), np.uint8)
+    labels = np.empty(count, np.int64)
+    done = 0
+    for image, label in batches.as_numpy_iterator():
+        images[done : done + len(label)] = image
+        labels[done : done + len(label)] = label
+        done += len(label)
+    return images[:done], labels[:done]

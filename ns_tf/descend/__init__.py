@@ -1,0 +1,1 @@
+"""Architecture descent: `python -m ns_tf.descend`."""

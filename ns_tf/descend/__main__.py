@@ -1,0 +1,69 @@
+"""Architecture descent: finds how every layer's width grows with the network's size.
+
+python -m ns_tf.descend --flagfile=flags/demo.flags --run_dir=runs/demo
+
+The same command continues a search that was stopped or killed.
+"""
+
+from ns_tf import cli
+from ns_tf.cli import quiet_tensorflow
+from ns_tf.data.config import DataConfig
+from ns_tf.descend.config import SearchConfig
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.prune.config import PruneConfig
+from ns_tf.run.config import RunConfig
+from ns_tf.run.progress import Progress
+from ns_tf.run.stop import interruptible
+
+
+def main(
+    run: RunConfig,
+    search: SearchConfig,
+    data: DataConfig,
+    prune: PruneConfig,
+    runtime: RuntimeConfig,
+) -> None:
+    """Searches, and says what was found."""
+    quiet_tensorflow()
+    from ns_tf.descend.work import SearchRun
+
+    chosen = {type(config): config for config in (search, data, prune, runtime)}
+    work = SearchRun(chosen)
+    shape = "x".join(str(size) for size in work.dataset.image_shape)
+    params = int(work.structure.params(work.widths))
+    print(
+        f"{work.architecture.name} with {params:,} parameters, {work.dataset.name} "
+        f"({len(work.dataset.train):,} training images of {shape}, "
+        f"{work.dataset.classes} classes), on {cli.devices()}"
+    )
+    with interruptible() as stop:
+        record = work.go(run.run_dir, progress=Progress, stop=stop)
+    print(table(record))
+    print(f"Pictures: {run.run_dir}/plots. Next, the widths for a budget:")
+    print(f"  python -m ns_tf.plan --run_dir={run.run_dir} --params={params // 4}")
+
+
+def table(record) -> str:
+    """Every layer's law, and its widths by iteration."""
+    size = max(len("layer"), *(len(name) for name in record.names))
+    law = record.states[-1].law
+    head = " ".join(f"{f'it {state.iteration}':>6}" for state in record.states)
+    lines = [f"{'layer':<{size}}  {'alpha':>10} {'beta':>7} {'R2':>6}  {head}   next"]
+    for i, name in enumerate(record.names):
+        widths = " ".join(f"{state.widths[i]:>6}" for state in record.states)
+        lines.append(
+            f"{name:<{size}}  {law.alpha[i]:>10.4g} {law.beta[i]:>7.3f} "
+            f"{law.r2[i]:>6.3f}  {widths} {record.states[-1].scaling.widths[i]:>6}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        RunConfig,
+        SearchConfig,
+        DataConfig,
+        PruneConfig,
+        RuntimeConfig,
+    )

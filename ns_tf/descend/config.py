@@ -1,0 +1,37 @@
+"""Settings of a search."""
+
+import dataclasses
+
+from ns_tf.run.checks import LARGEST_RATIO, above_zero, at_least, within
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """Architecture descent (algorithm 4)."""
+
+    architecture: str = option(
+        "vgg11",
+        "vgg11, preact_resnet18, mobilenet_v2, with options as name(option=value); or "
+        "keras:/path of a saved .keras model.",
+    )
+    ratio: float = option(
+        1.0, "The seed network: this multiple of the architecture's default widths."
+    )
+    widths: tuple[int, ...] = option(
+        (), "The seed network's widths, in place of --ratio."
+    )
+    iterations: int = option(
+        1,
+        "Iterations of prune, fit, scale; the paper reports 1 and 15.",
+        identity=False,
+    )
+    tolerance: int = option(
+        0, "End when no width moved by more than this many filters.", identity=False
+    )
+
+    def __post_init__(self):
+        at_least(self, 1, "iterations")
+        at_least(self, 0, "tolerance")
+        above_zero(self, "ratio")
+        within(self, 0, LARGEST_RATIO, "ratio")

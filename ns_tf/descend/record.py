@@ -1,0 +1,225 @@
+"""The run folder of a search: what it holds, written and read back."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ns_tf.base import DescentState, InputError, PruneTrace, Scaling, ScalingLaw, Widths
+from ns_tf.budgets import exact_costs
+from ns_tf.networks.costs import CostPolynomial
+from ns_tf.run import files
+from ns_tf.run.folder import DESCENT
+
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchRecord:
+    """A search, as far as it has come: all that plans need."""
+
+    architecture: str
+    dataset: str
+    input_shape: tuple[int, int, int]
+    classes: int
+    names: tuple[str, ...]  # [layers]
+    default_widths: Widths  # Of the architecture.
+    seed_widths: Widths  # Of the network that the search started from.
+    costs: Mapping[str, CostPolynomial]  # By budget.
+    states: tuple[DescentState, ...]
+
+    def state(self, iteration: int | None = None) -> DescentState:
+        """The state of an iteration, from 1; of the last one if None.
+
+        Raises:
+            InputError: if there is no such iteration yet.
+        """
+        if not self.states:
+            raise InputError("The search has no finished iteration yet; let it go on.")
+        if iteration is None:
+            return self.states[-1]
+        if not 1 <= iteration <= len(self.states):
+            raise InputError(
+                f"The search has iterations 1 to {len(self.states)}; got --iteration="
+                f"{iteration}."
+            )
+        return self.states[iteration - 1]
+
+
+def new_search(structure, dataset: str, seed_widths: Sequence[int]) -> SearchRecord:
+    """A search that has no iteration yet: enough for uniform scaling.
+
+    Args:
+        structure: The `Structure` that is searched.
+        dataset: Name of the data set.
+        seed_widths: Where the search starts from.
+    """
+    return SearchRecord(
+        architecture=structure.architecture.name,
+        dataset=dataset,
+        input_shape=structure.input_shape,
+        classes=structure.classes,
+        names=structure.names,
+        default_widths=structure.architecture.widths,
+        seed_widths=tuple(seed_widths),
+        costs=exact_costs(structure),
+        states=(),
+    )
+
+
+def write_search(folder: str | Path, search: SearchRecord) -> None:
+    """Writes `descent.json` and the last state's trace and history."""
+    folder = Path(folder)
+    if search.states:
+        state = search.states[-1]
+        _write_trace(folder, state)
+    files.write_json(folder / DESCENT, _search_json(search))
+
+
+def read_search(folder: str | Path) -> SearchRecord:
+    """The search that a run folder holds.
+
+    Raises:
+        InputError: no run folder, no iteration finished yet, or a damaged file.
+    """
+    folder = Path(folder)
+    path = folder / DESCENT
+    if not path.exists():
+        raise InputError(
+            f"{folder} holds no {DESCENT}. Search first: python -m ns_tf.descend "
+            f"--run_dir={folder} ..., or give the --run_dir of a search."
+        )
+    data = files.read_json(path, what="search", version=VERSION)
+    with files.readable(path, "search"):
+        return _search_of(data, folder)
+
+
+def trace_path(folder: str | Path, iteration: int, what: str = "trace") -> Path:
+    """The CSV of an iteration: its "trace", or the "history" of all its events."""
+    return Path(folder) / f"{what}_{iteration:02d}.csv"
+
+
+def _write_trace(folder: Path, state: DescentState) -> None:
+    trace = state.trace
+    rows = np.column_stack([trace.widths, trace.tau]).tolist()
+    header = [*trace.names, "tau"]
+    files.write_csv(trace_path(folder, state.iteration), header, rows)
+    path = trace_path(folder, state.iteration, "history")
+    files.write_csv(path, trace.names, trace.history.tolist())
+
+
+def _read_trace(folder: Path, state: Mapping[str, Any], names) -> PruneTrace:
+    """The trace and the history of a state; as many rows as the state says."""
+    tables = {}
+    for what, columns, rows in (
+        ("trace", [*names, "tau"], state["rows"]),
+        ("history", [*names], state["events"]),
+    ):
+        path = trace_path(folder, state["iteration"], what)
+        header, table = files.read_csv(path, what=what)
+        with files.readable(path, what):
+            if list(header) != columns or len(table) != rows:
+                raise ValueError(
+                    f"{len(table)} rows of {len(header)} columns; expected {rows} rows "
+                    f"of {','.join(columns)}"
+                )
+            if not all(isinstance(cell, int) for row in table for cell in row):
+                raise ValueError("a value that is no whole number")
+        tables[what] = np.array(table, int).reshape(-1, len(columns))
+    trace = tables["trace"]
+    return PruneTrace(trace[:, :-1], trace[:, -1], tuple(names), tables["history"])
+
+
+def _search_json(search: SearchRecord) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "architecture": search.architecture,
+        "dataset": search.dataset,
+        "input_shape": list(search.input_shape),
+        "classes": search.classes,
+        "names": list(search.names),
+        "default_widths": list(search.default_widths),
+        "seed_widths": list(search.seed_widths),
+        "costs": {name: cost.to_json() for name, cost in search.costs.items()},
+        "states": [_state_json(state) for state in search.states],
+    }
+
+
+def _state_json(state: DescentState) -> dict[str, Any]:
+    law = state.law
+    return {
+        "iteration": state.iteration,
+        "widths": list(state.widths),
+        "law": {
+            "alpha": law.alpha.tolist(),
+            "beta": law.beta.tolist(),
+            "r2": law.r2.tolist(),
+            "residual": law.residual.tolist(),
+            "tau_range": list(law.tau_range),
+        },
+        "events": len(state.trace.history),
+        "rows": len(state.trace.tau),
+        "scaling": dataclasses.asdict(state.scaling),
+        "seconds": round(state.seconds, 3),
+    }
+
+
+def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
+    names = tuple(data["names"])
+    for key in ("default_widths", "seed_widths"):
+        _check_layers(key, data[key], names)
+    if "params" not in data["costs"]:
+        raise ValueError("it has no cost polynomial of the parameters")
+    return SearchRecord(
+        architecture=data["architecture"],
+        dataset=data["dataset"],
+        input_shape=tuple(data["input_shape"]),
+        classes=data["classes"],
+        names=names,
+        default_widths=tuple(data["default_widths"]),
+        seed_widths=tuple(data["seed_widths"]),
+        costs={n: CostPolynomial.from_json(c) for n, c in data["costs"].items()},
+        states=tuple(_state_of(state, folder, names) for state in data["states"]),
+    )
+
+
+def _state_of(data: Mapping[str, Any], folder: Path, names) -> DescentState:
+    law, scaling = data["law"], data["scaling"]
+    arrays = {
+        key: np.array(law[key], float) for key in ("alpha", "beta", "r2", "residual")
+    }
+    for key, values in {**arrays, "widths": data["widths"], **scaling}.items():
+        if key in ("alpha", "beta", "r2", "residual", "widths"):
+            _check_layers(key, values, names)
+    low, high = law["tau_range"]
+    if not 0 < low <= high:
+        raise ValueError(f"a tau_range from {low} to {high}")
+    return DescentState(
+        iteration=data["iteration"],
+        widths=tuple(data["widths"]),
+        law=ScalingLaw(**arrays, tau_range=tuple(law["tau_range"])),
+        trace=_read_trace(folder, data, names),
+        scaling=Scaling(
+            tuple(scaling["widths"]),
+            scaling["tau"],
+            scaling["costs"],
+            scaling["targets"],
+        ),
+        seconds=data["seconds"],
+    )
+
+
+def _check_layers(key: str, values: Sequence, names: Sequence[str]) -> None:
+    if len(values) != len(names):
+        raise ValueError(f"{key} has {len(values)} values for {len(names)} layers")
+    if "widths" in key and not all(isinstance(w, int) and w > 0 for w in values):
+        raise ValueError(f"{key} are no positive whole numbers: {values}")
+
+
+def search_in(run_dir) -> SearchRecord | None:
+    """The search in the folder; None where nothing was ever searched."""
+    if (Path(run_dir) / DESCENT).exists():
+        return read_search(run_dir)
+    return None

@@ -1,0 +1,1 @@
+"""Makes TensorFlow train: devices, precision, the step, the loop."""

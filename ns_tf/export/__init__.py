@@ -1,0 +1,1 @@
+"""Files for other programs: `python -m ns_tf.export`."""

@@ -1,0 +1,239 @@
+"""Exports a trained network: writes files beside, runs them, compares, renames."""
+
+import contextlib
+import dataclasses
+import errno
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ns_tf.base import InputError, RunError
+from ns_tf.data.batches import eval_batches
+from ns_tf.data.dataset import Dataset, for_network
+from ns_tf.data.holdout import spread, take
+from ns_tf.descend.record import search_in
+from ns_tf.engine import precision
+from ns_tf.export import check, formats
+from ns_tf.export.check import Outcome
+from ns_tf.export.config import ExportConfig
+from ns_tf.export.formats import EXACT, Format, Source
+from ns_tf.graph.calls import functional
+from ns_tf.graph.ends import ends_in_softmax, scales_pixels
+from ns_tf.problem import resolve
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.resolve import load_dataset
+from ns_tf.run import files
+from ns_tf.run.flagfile import from_flagfile
+from ns_tf.run.folder import FLAGS, MODEL
+from ns_tf.run.progress import Quiet
+from ns_tf.train.job import read_result, training_in
+
+EXPORT = "export.json"
+_VERSION = re.compile(r"[1-9]\d*")
+
+
+class Export:
+    """What is to be exported: checks everything first, then does it.
+
+    Args:
+        run_dir: The folder of a training, or of a search or comparison with trainings.
+        task: Where the data set is not the training's.
+        export: Which formats, where.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | Path | None,
+        task: ProblemConfig,
+        export: ExportConfig,
+    ):
+        self.config = export
+        self.formats = [formats.get(name) for name in export.format]
+        for found in self.formats:
+            found.check()
+        path, task = _model_and_task(run_dir, task, export)
+        self.target = Path(export.out_dir or path.parent / "export")
+        self.name = export.name or _default_name(path)
+        self.version = self._version()
+        with files.readable(path, "trained network", "Train it again."):
+            model = keras.saving.load_model(path, compile=False)
+        self.dataset = for_network(
+            load_dataset(resolve.data_config(task)),
+            scales_pixels(functional(model)),
+        )
+        self.source = self._source(model)
+
+    def go(self, *, progress: type = Quiet) -> list[Outcome]:
+        """Writes all formats, or none if one of them cannot be or does not agree.
+
+        Raises:
+            InputError: the target cannot be written, or a converter refuses.
+            RunError: a file gives other answers than the Keras model.
+        """
+        images, labels = _images(self.dataset, "test", self.config.check_images)
+        expected = self.source.deployed().predict(images, batch_size=100, verbose=0)
+        with _writing(self.target) as work:
+            np.save(work / "images.npy", images)
+            outcomes, made = [], []
+            steps = 2 * len(self.formats)
+            with progress(steps, label="export", unit="steps") as bar:
+                for found in self.formats:
+                    place = found.file.format(name=self.name, version=self.version)
+                    path = work / place
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    found.write(self.source, path)
+                    bar.update(1, format=found.name)
+                    told = check.compare(found, path, work, expected, labels)
+                    outcomes.append(
+                        dataclasses.replace(told, path=str(self.target / place))
+                    )
+                    self._accept(found, outcomes[-1])
+                    made.append((path, self.target / place))
+                    bar.update(1)
+            for path, place in made:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(place)
+        told = {"version": 1, "name": self.name, "images": len(images)}
+        told["files"] = [dataclasses.asdict(outcome) for outcome in outcomes]
+        files.write_json(self.target / f"{self.name}.{EXPORT}", told)
+        return outcomes
+
+    def _source(self, model: keras.Model) -> Source:
+        found = self.dataset
+        if tuple(model.inputs[0].shape[1:]) != found.image_shape:
+            raise InputError(
+                f"The network takes images {tuple(model.inputs[0].shape[1:])}, the "
+                f"data set {found.name} has {found.image_shape}. Give the --dataset "
+                "and the --image_size that it was trained on."
+            )
+        if model.outputs[0].shape[-1] != found.classes:
+            raise InputError(
+                f"The network has {model.outputs[0].shape[-1]} classes, the data set "
+                f"{found.name} {found.classes}. Give the --dataset it was trained on."
+            )
+        return Source(
+            name=self.name,
+            model=precision.plain(model),
+            ends_in_softmax=ends_in_softmax(model),
+            class_names=found.class_names,
+            mean=found.mean,
+            std=found.std,
+            calibration=_images(found, "train", self.config.calibration_images)[0],
+            resize=self.config.resize,
+        )
+
+    def _version(self) -> int:
+        """The version asked for, or the next one; what is there is never replaced."""
+        folder = self.target / self.name
+        there = [
+            int(path.name)
+            for path in (folder.iterdir() if folder.is_dir() else ())
+            if _VERSION.fullmatch(path.name)
+        ]
+        version = self.config.version
+        if version is None:
+            return max(there, default=0) + 1
+        if version in there and any(f.name == "saved_model" for f in self.formats):
+            raise InputError(
+                f"{folder / str(version)} exists, and a version is never replaced: a "
+                "server may be reading it. Leave --version out for the next one."
+            )
+        return version
+
+    def _accept(self, found: Format, told: Outcome) -> None:
+        """Raises RunError if a file does not agree with the Keras model."""
+        if found.exact:
+            if told.largest_difference > EXACT or told.agreement < 1:
+                raise RunError(
+                    f"{found.name} disagrees with the Keras model: probabilities by up "
+                    f"to {told.largest_difference:.2g} (allowed {EXACT:g}), "
+                    f"{100 * told.agreement:.2f} % of the classes agree. Nothing was "
+                    "left in place."
+                )
+            return
+        lost = 100 * (told.keras_accuracy - told.accuracy)
+        if lost > self.config.int8_points:
+            raise RunError(
+                f"{found.name} lost {lost:.2f} points of accuracy, more than "
+                f"--int8_points={self.config.int8_points:g}. Nothing was left in "
+                "place; calibrate with more images (--calibration_images), or leave it "
+                "out."
+            )
+
+
+def _images(dataset: Dataset, split: str, count: int):
+    """(images uint8 [n, h, w, c], labels [n]) of a split, evenly spread over it.
+
+    Not the first ones: folders and many files have one class after the other.
+    """
+    whole = getattr(dataset, split)
+    chosen = take(whole, spread(len(whole), count))
+    images, labels = [], []
+    for some, classes in eval_batches(dataset, chosen, 100):
+        pixels = 255 * (np.asarray(some) * dataset.std + dataset.mean)
+        images.append(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+        labels.append(np.asarray(classes))
+    return np.concatenate(images), np.concatenate(labels)
+
+
+@contextlib.contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """A folder beside the target, on its file system, that is gone afterwards.
+
+    Raises:
+        InputError: whatever the file system refuses.
+    """
+    made = [path for path in (target, *target.parents) if not path.exists()]
+    work = None
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".export.", dir=target))
+        yield work
+        made = []
+    except OSError as error:
+        full = " Free some space." if error.errno == errno.ENOSPC else ""
+        raise InputError(
+            f"{target} cannot be written: {error.strerror}.{full} Give another "
+            "--out_dir; nothing was left half-written."
+        ) from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+        for path in made:  # What was made for nothing.
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _model_and_task(run_dir, task, export: ExportConfig):
+    """The `.keras` file, and the complete task."""
+    if export.model is not None:
+        path = Path(export.model)
+        if not path.is_file():
+            raise InputError(f"--model={path}: there is no such file.")
+        if task.dataset is None:
+            raise InputError(
+                "Give the --dataset that the model was trained on: its normalisation "
+                "and its test images are needed."
+            )
+        return path, task
+    folder = training_in(Path(run_dir or "."), export.training)
+    text = (folder / FLAGS).read_text(encoding="utf-8")
+    told = from_flagfile(ProblemConfig, text)
+    given = dataclasses.asdict(told)
+    given |= {n: v for n, v in dataclasses.asdict(task).items() if v is not None}
+    above = folder.parent.parent
+    search = search_in(above)
+    result = read_result(folder)
+    given["architecture"] = given["architecture"] or result["architecture"]
+    task = ProblemConfig(**given)
+    return folder / MODEL, resolve.completed(task, search, above)
+
+
+def _default_name(path: Path) -> str:
+    stem = path.parent.name if path.name == MODEL else path.stem
+    return re.sub(r"[^\w.+-]+", "-", stem) or "model"

@@ -1,0 +1,1 @@
+"""The channel graph of a Keras model, and what follows from it."""

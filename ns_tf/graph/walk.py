@@ -1,0 +1,227 @@
+"""Reads the channel graph off a model: visits its calls in order."""
+
+import keras
+import numpy as np
+import scipy.sparse.csgraph
+
+from ns_tf.graph import rules
+from ns_tf.graph.calls import functional, nodes, ordered, tensors_in
+from ns_tf.graph.channels import NONE, Call, ChannelGraph, Group, Tensor
+from ns_tf.graph.rules import ADD, INPUT, JOIN
+
+
+class _Walk:
+    """Visits the calls in order and collects channels, ties and reasons to freeze."""
+
+    def __init__(self, model: keras.Model, reference: ChannelGraph | None):
+        config = model.get_config()
+        self.operations = {operation.name: operation for operation in model.operations}
+        self.nodes = list(nodes(config))
+        self.outputs = tuple(tensors_in(config["output_layers"]))
+        self.shapes = {}
+        for _, inputs, _ in self.nodes:
+            self.shapes.update(dict(inputs))
+        for tensor, key in zip(model.outputs, self.outputs, strict=True):
+            self.shapes[key] = tuple(tensor.shape)
+        self.made_in_reference = _made_by(reference) if reference else None
+        self.channels: dict[Tensor, np.ndarray] = {}
+        self.axes: dict[tuple[str, str], tuple] = {}
+        self.calls: list[Call] = []
+        self.maker: list[str] = []  # [channels so far]: the layer that made it.
+        self.made: dict[str, np.ndarray] = {}
+        self.seen: dict[str, list[np.ndarray]] = {}
+        self.ties: list[tuple[np.ndarray, np.ndarray]] = []
+        self.reasons: list[tuple[np.ndarray, str]] = []
+
+    # What rules use.
+
+    def make(self, name: str, size: int) -> np.ndarray:
+        """New channels [size] of layer `name`; the same ones if it is called again."""
+        if name not in self.made:
+            first = len(self.maker)
+            self.maker.extend([name] * size)
+            self.made[name] = np.arange(first, first + size)
+        return self.made[name]
+
+    def tie(self, one: np.ndarray, other: np.ndarray) -> None:
+        """Makes channels [size] and [size] live or die together."""
+        self.ties.append((one, other))
+
+    def freeze(self, channels: np.ndarray, reason: str) -> None:
+        """Keeps the channels from being removed."""
+        self.reasons.append((channels, reason))
+
+    def same_group(self, one: np.ndarray, other: np.ndarray) -> bool:
+        """Whether a join may tie these: always, unless the reference knows better."""
+        if self.made_in_reference is None:
+            return True
+        pairs = {
+            (self._maker(a), self._maker(b)) for a, b in zip(one, other, strict=True)
+        }
+        return all(self._groups_of(a) & self._groups_of(b) for a, b in pairs)
+
+    def _groups_of(self, maker: str | None) -> set[int]:
+        """Groups of the reference that a layer or a join makes; NONE's is its own."""
+        return self.made_in_reference.get(maker, {NONE} if maker is None else set())
+
+    def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
+        """Which input of the join `name` has the group of the join's output."""
+        if self.made_in_reference is None:
+            return 0
+        target = self._groups_of(name)
+        for place, channels in enumerate(inputs):
+            makers = {self._maker(channel) for channel in channels}
+            if all(self._groups_of(maker) & target for maker in makers):
+                return place
+        return 0
+
+    # The walk.
+
+    def visit(self, name: str, inputs: list[tuple], outputs: tuple[Tensor, ...]):
+        operation, (output, *others) = self.operations[name], outputs
+        tensors = tuple(tensor for tensor, _ in inputs)
+        if not tensors:  # An input of the model.
+            shape = tuple(operation.batch_shape)
+            self.shapes.setdefault(output, shape)
+            self.channels[output] = np.full(shape[-1] or 0, NONE)
+            self.calls.append(Call(name, INPUT, (), output))
+            return
+        arrays = [self.channels[tensor] for tensor in tensors]
+        if getattr(operation, "weights", None):
+            # A shared layer: one kernel reads what all its calls read.
+            earlier = self.seen.setdefault(name, arrays)
+            for one, other in zip(earlier, arrays, strict=True):
+                if one is not other:
+                    self.tie(one, other)
+        shapes = [self.shapes[tensor] for tensor in tensors]
+        effect = rules.apply(
+            self, operation, arrays, shapes, self._shape(output, operation)
+        )
+        self.channels[output] = effect.output
+        for weight, axes in effect.axes.items():
+            self.axes[name, weight] = axes
+        self.calls.append(Call(name, effect.kind, tensors, output, effect.crossing))
+        for other in others:  # No rule is of an operation with several outputs.
+            self.channels[other] = np.full(self._shape(other, operation)[-1] or 0, NONE)
+
+    def _shape(self, output: Tensor, operation) -> tuple:
+        """The output's shape, even where nothing but the model's end reads it."""
+        if output not in self.shapes:
+            tensors = keras.tree.flatten(operation.output)
+            self.shapes[output] = tuple(tensors[output[2]].shape)
+        return self.shapes[output]
+
+    def _maker(self, channel: int) -> str | None:
+        return None if channel == NONE else self.maker[channel]
+
+    def graph(self) -> ChannelGraph:
+        label = self._components()
+        relabelled = np.append(label, NONE)  # Of NONE, the last one, too.
+
+        def relabel(array):
+            return None if array is None else relabelled[array]
+
+        groups, owner = self._groups(label)
+        return ChannelGraph(
+            calls=tuple(self.calls),
+            channels={
+                tensor: relabel(array) for tensor, array in self.channels.items()
+            },
+            shapes=self.shapes,
+            axes={
+                key: tuple(relabel(axis) for axis in axes)
+                for key, axes in self.axes.items()
+            },
+            groups=groups,
+            owner=owner,
+            outputs=self.outputs,
+        )
+
+    def _components(self) -> np.ndarray:
+        """[made channels] -> number of the channel that they became by the ties."""
+        size = len(self.maker)
+        pairs = [np.empty((2, 0), int), *(np.stack(tie) for tie in self.ties)]
+        one, other = np.concatenate(pairs, axis=1)
+        for loose, tied in ((one, other), (other, one)):
+            # Tied to what cannot be removed: cannot be removed.
+            self.freeze(
+                tied[(loose < 0) & (tied >= 0)], "it is joined with what cannot go"
+            )
+        real = (one >= 0) & (other >= 0)
+        matrix = scipy.sparse.coo_matrix(
+            (np.ones(real.sum()), (one[real], other[real])), shape=(size, size)
+        )
+        count, label = scipy.sparse.csgraph.connected_components(matrix, directed=False)
+        # Number them in the order in which they are made, so that a group's channels
+        # keep their layer's order.
+        first = np.full(count, size)
+        np.minimum.at(first, label, np.arange(size))
+        return np.argsort(np.argsort(first))[label]
+
+    def _groups(self, label: np.ndarray) -> tuple[tuple[Group, ...], np.ndarray]:
+        makers: dict[int, list[str]] = {}
+        for channel, maker in zip(label, self.maker, strict=True):
+            names = makers.setdefault(int(channel), [])
+            if maker not in names:
+                names.append(maker)
+        order = {name: place for place, name in enumerate(self.made)}
+        signature = {c: tuple(sorted(m, key=order.get)) for c, m in makers.items()}
+        reasons = self._reasons(label, signature)
+        by_makers: dict[tuple, list[int]] = {}
+        for channel in sorted(signature):
+            by_makers.setdefault(signature[channel], []).append(channel)
+        groups = tuple(
+            Group(names[0], names, np.array(channels), reasons.get(names))
+            for names, channels in by_makers.items()
+        )
+        owner = np.empty(len(signature), int)
+        for number, group in enumerate(groups):
+            owner[group.channels] = number
+        return groups, owner
+
+    def _reasons(self, label, signature) -> dict[tuple, str]:
+        """Why a group is frozen: one channel that must stay keeps all of its group."""
+        reasons = {}
+        for channels, reason in self.reasons:
+            for channel in {int(c) for c in label[channels[channels >= 0]]}:
+                reasons.setdefault(signature[channel], reason)
+        return reasons
+
+
+def channel_graph(
+    model: keras.Model, reference: "ChannelGraph | None" = None, free: bool = False
+) -> ChannelGraph:
+    """The channel graph of a functional or sequential model.
+
+    Args:
+        model: Built; not changed.
+        reference: The graph of the same network at widths that are all different. Where
+            two widths happen to agree a shortcut may add channels of two groups with
+            nothing between; the reference tells them apart. Such an input is a
+            *crossing* and joins nothing.
+        free: Leave the channels of the output removable (for parts of networks).
+
+    Raises:
+        InputError: if the model has no graph (a subclassed model).
+    """
+    walk = _Walk(functional(model), reference)
+    for name, inputs, outputs in ordered(walk.nodes):
+        walk.visit(name, inputs, outputs)
+    if not free:
+        for output in walk.outputs:
+            walk.freeze(walk.channels[output], "it is the model's output")
+    return walk.graph()
+
+
+def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
+    """Numbers of the groups that a layer makes, or that leave a join."""
+    made: dict[str, set[int]] = {}
+    for number, group in enumerate(graph.groups):
+        for maker in group.makers:
+            made.setdefault(maker, set()).add(number)
+    for call in graph.calls:
+        channels = graph.channels[call.output]
+        if call.kind in (ADD, JOIN):
+            owners = graph.owner[channels[channels != NONE]]
+            made.setdefault(call.name, {int(owner) for owner in owners})
+    return made

@@ -1,0 +1,80 @@
+"""Networks as functions of their widths: one file a network, `get(name)` finds it.
+
+A builder is decorated with its default widths::
+
+    @architecture("vgg11", widths=(64, 128, 256, 256, 512, 512, 512, 512))
+    def vgg11(widths, *, input_shape, classes):
+        ...
+        return keras.Model(image, logits, name="vgg11")
+
+Further keyword arguments are options, given as `--architecture="name(option=value)"`.
+Every layer has a name that is the same at all widths.
+"""
+
+import functools
+import inspect
+from collections.abc import Sequence
+
+from ns_tf.base import Architecture, InputError
+from ns_tf.registry import Registry, parse_call, unknown
+
+# What a residual block's shortcut is where it could be either.
+IDENTITY, CONVOLUTION = "identity", "convolution"
+ARCHITECTURES = Registry("architecture", __name__)
+
+
+def architecture(name: str, *, widths: Sequence[int]):
+    """Decorator: registers a builder under `name` with its default widths."""
+
+    def add(builder):
+        ARCHITECTURES.register(name)(Architecture(name, tuple(widths), builder))
+        return builder
+
+    return add
+
+
+def get(text: str) -> Architecture:
+    """The architecture of that name; `"name(option=value)"` sets builder options.
+
+    `"keras:/path"` is a saved `.keras` model.
+
+    Raises:
+        InputError: no such architecture (suggests the nearest), no such option, or no
+            such file.
+    """
+    if text.startswith("keras:"):
+        from ns_tf.networks import from_model
+
+        return from_model.load(text.removeprefix("keras:"))
+    name, options = parse_call(text)
+    found = ARCHITECTURES.get(name)
+    parameters = inspect.signature(found.builder).parameters
+    known = set(parameters) - {"widths", "input_shape", "classes"}
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of {name}", option, known)
+    if not options:
+        return found
+    return Architecture(text, found.widths, functools.partial(found.builder, **options))
+
+
+def check_stride(name: str, value: int) -> None:
+    """Checks a builder's stride option.
+
+    Raises:
+        InputError: if it is not 1 or 2.
+    """
+    if type(value) is not int or value not in (1, 2):
+        raise InputError(f"{name} is a stride, 1 or 2; got {value!r}.")
+
+
+def check_shortcuts(value: str) -> None:
+    """Checks a builder's option `shortcuts`.
+
+    Raises:
+        InputError: if it is not "identity" or "convolution".
+    """
+    if value not in (IDENTITY, CONVOLUTION):
+        raise InputError(
+            f"shortcuts are {IDENTITY!r} or {CONVOLUTION!r}; got {value!r}."
+        )

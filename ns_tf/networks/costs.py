@@ -1,0 +1,161 @@
+"""What a network costs as an exact function of its widths."""
+
+import dataclasses
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ns_tf.base import InputError
+
+ALWAYS = (-1, -1)  # `differ` of a term that counts whatever the widths are.
+_LARGEST = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CostPolynomial:
+    """cost(w) = sum over terms of coefficient · x[left] · x[right], exactly.
+
+    x is w with a 1 appended, so that the index `layers` means a factor of one. A term
+    with differ = (a, b) counts only where w[a] != w[b]: the projection that a residual
+    block has where its two widths differ.
+    """
+
+    unit: str  # "parameters", "MACs"
+    coefficient: np.ndarray  # [terms], int64
+    left: np.ndarray  # [terms]: index into x.
+    right: np.ndarray  # [terms]: index into x.
+    differ: np.ndarray  # [terms, 2]: indices into w, or -1, -1.
+
+    def __post_init__(self):
+        columns = {
+            "coefficient": np.asarray(self.coefficient, np.int64).reshape(-1),
+            "left": np.asarray(self.left, np.intp).reshape(-1),
+            "right": np.asarray(self.right, np.intp).reshape(-1),
+            "differ": np.asarray(self.differ, np.intp).reshape(-1, 2),
+        }
+        switched = np.flatnonzero(columns["differ"][:, 0] >= 0)
+        derived = {
+            "_switched": switched,
+            "_differ": columns["differ"][switched].T,  # [2, switched]
+            "_top": max(  # The fewest widths that every index fits.
+                columns["left"].max(initial=0),
+                columns["right"].max(initial=0),
+                columns["differ"].max(initial=-1) + 1,
+            ),
+            "_weight": sum(abs(int(c)) for c in columns["coefficient"]),
+        }
+        for name, value in {**columns, **derived}.items():
+            object.__setattr__(self, name, value)
+
+    def __call__(self, widths) -> np.ndarray:
+        """Costs [...], int64, of whole widths [..., layers].
+
+        Raises:
+            InputError: too few widths, widths that are not whole numbers, or a cost
+                that 64 bits cannot hold.
+        """
+        widths = np.asarray(widths)
+        if widths.ndim == 0 or widths.dtype.kind not in "iu":
+            raise InputError(
+                f"A cost needs whole widths [..., layers]; got {widths.dtype} "
+                f"{list(widths.shape)}."
+            )
+        layers = widths.shape[-1]
+        if layers < self._top:
+            raise InputError(f"This cost has {self._top} widths; got {layers}.")
+        x = np.ones((*widths.shape[:-1], layers + 1), np.int64)
+        x[..., :-1] = widths
+        largest = int(x.max(initial=1))
+        if self._weight * largest * largest <= _LARGEST:
+            return self._sum(x, self.coefficient)
+        try:  # Python's integers have no end; the sum may still fit.
+            total = self._sum(x.astype(object), self.coefficient.astype(object))
+            return np.asarray(total, dtype=np.int64)
+        except OverflowError as error:
+            raise InputError(
+                f"Widths of up to {largest} cost more {self.unit} than 64 bits hold; "
+                "give smaller widths (--max_width)."
+            ) from error
+
+    def _sum(self, x: np.ndarray, coefficient: np.ndarray) -> np.ndarray:
+        """Costs [...] of x [..., layers + 1]."""
+        terms = x.take(self.left, axis=-1)
+        terms *= x.take(self.right, axis=-1)
+        terms *= coefficient
+        if self._switched.size:
+            a, b = self._differ
+            terms[..., self._switched] *= x.take(a, axis=-1) != x.take(b, axis=-1)
+        return terms.sum(axis=-1)
+
+    @classmethod
+    def collect(
+        cls, unit: str, terms: Iterable[tuple[int, int, int, tuple[int, int]]]
+    ) -> "CostPolynomial":
+        """The polynomial of these terms, equal ones added up and zeros left out.
+
+        Args:
+            unit: What is counted.
+            terms: (coefficient, left, right, differ) each; left and right may be
+                swapped, and so may the two of differ.
+        """
+        sums: dict[tuple, int] = {}
+        for coefficient, left, right, differ in terms:
+            key = (*sorted((int(left), int(right))), *sorted(int(i) for i in differ))
+            sums[key] = sums.get(key, 0) + int(coefficient)
+        keys = sorted(key for key, coefficient in sums.items() if coefficient)
+        return cls(
+            unit,
+            coefficient=[sums[key] for key in keys],
+            left=[key[0] for key in keys],
+            right=[key[1] for key in keys],
+            differ=[key[2:] for key in keys],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, lists and text that `from_json` reads back."""
+        columns = ("coefficient", "left", "right", "differ")
+        return {"unit": self.unit} | {c: getattr(self, c).tolist() for c in columns}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "CostPolynomial":
+        """The polynomial that `to_json` made this of.
+
+        Raises:
+            InputError: if anything is missing, of different length, no whole number, or
+                no index.
+        """
+        try:
+            unit = data["unit"]
+            coefficient = [_whole(c) for c in data["coefficient"]]
+            left = [_whole(i) for i in data["left"]]
+            right = [_whole(i) for i in data["right"]]
+            differ = [tuple(_whole(i) for i in pair) for pair in data["differ"]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _damaged(f"{type(error).__name__} at {error}") from error
+        if not isinstance(unit, str):
+            raise _damaged(f"its unit is {unit!r}")
+        if not len(coefficient) == len(left) == len(right) == len(differ):
+            raise _damaged("its columns have different lengths")
+        if any(abs(c) > _LARGEST for c in coefficient):
+            raise _damaged("a coefficient needs more than 64 bits")
+        indices = [*left, *right, *(i for pair in differ for i in pair)]
+        if min([*left, *right], default=0) < 0 or max(indices, default=0) >= 2**31:
+            raise _damaged("an index is negative or too large")
+        for pair in differ:
+            if pair != ALWAYS and not (len(pair) == 2 and 0 <= min(pair) < max(pair)):
+                raise _damaged(f"differ holds {pair}")
+        return cls(unit, coefficient, left, right, differ)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError(f"{value!r} is no whole number")
+    return operator.index(value)
+
+
+def _damaged(reason: str) -> InputError:
+    return InputError(
+        f"This is no cost polynomial: {reason}. Count the cost of the network again."
+    )

@@ -1,0 +1,68 @@
+"""A network as it is deployed: pixels in, probabilities out; LiteRT's bytes of it.
+
+What tells how is here, too: whether a model scales pixels or ends in a softmax.
+"""
+
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def deployed(
+    model: keras.Model,
+    mean: np.ndarray,
+    std: np.ndarray,
+    *,
+    softmax: bool,
+    dtype: str = "uint8",
+    name: str = "deployed",
+) -> keras.Model:
+    """images `[batch, h, w, c]`, 0..255 -> probabilities `[batch, classes]`.
+
+    Args:
+        model: Takes normalised images.
+        mean: Of pixels from 0 to 1, `[channels]`.
+        std: The same.
+        softmax: Whether the model gives logits.
+        dtype: Of the images.
+        name: Of the result.
+    """
+    image = keras.Input(model.inputs[0].shape[1:], dtype=dtype, name="image")
+    scale, offset = 1 / (255 * std), -mean / std
+    x = keras.layers.Rescaling(
+        scale.tolist(), offset.tolist(), dtype="float32", name="normalise"
+    )(image)
+    x = model(x)
+    if softmax:
+        x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(image, x, name=name)
+
+
+def litert(
+    model: keras.Model, adjust: Callable[[Any], None] = lambda converter: None
+) -> bytes:
+    """The LiteRT file of a deployed model.
+
+    Args:
+        model: Takes float32. Its name and its layers' are in the file.
+        adjust: Sets options of the `tf.lite.TFLiteConverter`.
+    """
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    # As model.export does, which leaves open what training is: flips would be drawn.
+    archive.add_endpoint(
+        "serve",
+        lambda image: model(image, training=False),
+        [keras.InputSpec(shape=model.inputs[0].shape, dtype="float32")],
+    )
+    # From a SavedModel: of a Keras 3 model's function it would leave out the weights.
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        adjust(converter)
+        return converter.convert()

@@ -1,0 +1,98 @@
+"""Any functional or sequential Keras model as an architecture.
+
+What additions join keeps one width, so identity shortcuts stay identities. What cannot
+be followed (`ns_tf.rules`) keeps its size.
+"""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from ns_tf.base import Architecture, InputError
+from ns_tf.graph.calls import functional
+from ns_tf.graph.channels import NONE, ChannelGraph
+from ns_tf.graph.remake import resized
+from ns_tf.graph.walk import channel_graph
+
+PREFIX = "keras:"
+
+
+def from_model(model: keras.Model, name: str | None = None) -> Architecture:
+    """The architecture whose default widths are the model's; the model is not changed.
+
+    Args:
+        model: A built functional or sequential model; one image in, one vector of
+            logits or probabilities out.
+        name: What it is called; the model's name if None.
+
+    Raises:
+        InputError: no graph, several inputs or outputs, or no width that is free.
+    """
+    model = functional(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise InputError(
+            f"Expected a model with one input and one output; {model.name!r} has "
+            f"{len(model.inputs)} and {len(model.outputs)}."
+        )
+    graph = channel_graph(model)
+    free = [i for i, group in enumerate(graph.groups) if group.frozen is None]
+    if not free:
+        reasons = sorted({str(group.frozen) for group in graph.groups})
+        raise InputError(
+            f"{model.name!r} has no layer whose width is free: {'; '.join(reasons)}."
+        )
+    input_shape = tuple(model.inputs[0].shape[1:])
+    classes = model.outputs[0].shape[-1]
+
+    def build(widths, **given):
+        for what, own in (("input_shape", input_shape), ("classes", classes)):
+            if given[what] != own:
+                raise InputError(
+                    f"{model.name!r} was made for {what} {own}; got {given[what]}."
+                )
+        sizes = {i: width for i, width in zip(free, widths, strict=True)}
+        return resize(model, graph, sizes)
+
+    widths = tuple(graph.groups[i].size for i in free)
+    return Architecture(name or model.name, widths, build, source=model)
+
+
+def load(path: str) -> Architecture:
+    """The architecture of a saved `.keras` model.
+
+    Raises:
+        InputError: if the file is missing or cannot be read safely.
+    """
+    if not pathlib.Path(path).is_file():
+        raise InputError(f"Expected a saved .keras model at {path!r}; there is none.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises what its parts raise.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else error
+        raise InputError(f"{path!r} is no .keras model to be read: {reason}") from error
+    return from_model(model, PREFIX + path)
+
+
+def resize(
+    model: keras.Model, graph: ChannelGraph, sizes: dict[int, int]
+) -> keras.Model:
+    """The model with other group sizes and fresh weights.
+
+    Args:
+        model: Functional; not changed.
+        graph: Its channel graph.
+        sizes: New size of groups, by number; the others keep theirs.
+    """
+
+    def length(channels: np.ndarray) -> int:
+        owners = graph.owner[channels[channels != NONE]]
+        total = int((channels == NONE).sum())
+        for owner, count in zip(*np.unique(owners, return_counts=True), strict=True):
+            whole = graph.groups[owner].size
+            total += count // whole * sizes.get(int(owner), whole)
+        return int(total)
+
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: resized(layer, graph, length)
+    )

@@ -1,0 +1,1 @@
+"""The widths for a budget: `python -m ns_tf.plan`."""

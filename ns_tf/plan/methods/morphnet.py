@@ -1,0 +1,34 @@
+"""MorphNet (Taylor-FO), as the paper's section 4.2 has it."""
+
+from ns_tf.base import Curve, InputError, Widths
+from ns_tf.descend.record import SearchRecord
+from ns_tf.plan.methods import method, proportional
+
+
+@method(
+    "morphnet",
+    help="The widths at which pruning had half of the filters left, times one number.",
+    needs="search",
+    iteration=1,  # It prunes the network as it is given, once.
+)
+def morphnet(record: SearchRecord, iteration: int | None) -> Curve:
+    """Pruned to half of the filters, then scaled uniformly.
+
+    Raises:
+        InputError: the pruning never came down to half of the filters.
+    """
+    return proportional(record, _half(record, iteration))
+
+
+def _half(record: SearchRecord, iteration: int | None) -> Widths:
+    """Widths after the event that left half of the filters."""
+    state = record.state(iteration)
+    half = sum(state.widths) / 2
+    for row in state.trace.history:
+        if row.sum() <= half:
+            return tuple(int(width) for width in row)
+    raise InputError(
+        "MorphNet needs a pruning that came down to half of the filters; this one "
+        f"stopped above half of {sum(state.widths)}. Search with a smaller "
+        "--stop_fraction."
+    )

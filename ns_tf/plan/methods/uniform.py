@@ -1,0 +1,11 @@
+"""The default widths times one number: the paper's baseline."""
+
+from ns_tf.base import Curve
+from ns_tf.descend.record import SearchRecord
+from ns_tf.plan.methods import method, proportional
+
+
+@method("uniform", help="The default widths times one number.")
+def uniform(record: SearchRecord, iteration: int | None = None) -> Curve:
+    """Uniform scaling; it has no iterations."""
+    return proportional(record, record.default_widths)

@@ -1,0 +1,189 @@
+"""The searches that a comparison uses: run folders, and flagfiles to search by."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ns_tf.base import Architecture, InputError
+from ns_tf.data.config import DataConfig
+from ns_tf.descend.config import SearchConfig
+from ns_tf.descend.record import SearchRecord, read_search, search_in
+from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun
+from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
+from ns_tf.networks import python_models
+from ns_tf.networks.structure import Structure
+from ns_tf.plan import methods
+from ns_tf.plan.methods import Entry
+from ns_tf.problem import resolve
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.run import flags
+from ns_tf.run.folder import DESCENT, MODEL
+
+SEARCHES = "searches"
+
+
+class Sources:
+    """Where the methods of a comparison have their searches from.
+
+    Args:
+        folder: The comparison's; searches by flagfile are kept there.
+        default: `--search`: the search of methods that name none.
+        entries: The methods.
+        execution: Threads and checkpoints of searches by flagfile.
+        data_dir: Where they find their data, if the flagfile does not say.
+
+    Raises:
+        InputError: a source that is nowhere, or two of one name.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        default: str | None,
+        entries: Sequence[Entry],
+        execution: ExecutionConfig,
+        data_dir: str | None,
+    ):
+        self.folder, self.default = folder, default
+        self.execution, self.data_dir = execution, data_dir
+        named = [default, *(self.of(entry) for entry in entries)]
+        self.all = list(dict.fromkeys(source for source in named if source))
+        self.used = list(dict.fromkeys(source for source in named[1:] if source))
+        places: dict[Path, str] = {}
+        for source in self.all:
+            if not is_flagfile(source) and not Path(source).is_dir():
+                raise InputError(
+                    f"There is no search at {source}. Give the run folder of one, or a "
+                    "flagfile (NAME.flags) to search by."
+                )
+            other = places.setdefault(self.folder_of(source), source)
+            if other != source:
+                raise InputError(
+                    f"{other} and {source} would be kept in one folder, "
+                    f"{self.folder_of(source)}; rename one of the flagfiles."
+                )
+
+    def of(self, entry: Entry) -> str | None:
+        """The search of a method; None if it needs none.
+
+        Raises:
+            InputError: it needs one and nobody names it.
+        """
+        if not methods.get(entry.name).needs_search:
+            return None
+        source = entry.source or self.default
+        if source is None:
+            raise InputError(
+                f"The method {entry.name} needs a search: give --search=RUN_DIR, or "
+                f"name one, as {entry.name}:RUN_DIR."
+            )
+        return source
+
+    def folder_of(self, source: str) -> Path:
+        """The run folder of a search."""
+        if is_flagfile(source):
+            return self.folder / SEARCHES / Path(source).stem
+        return Path(source)
+
+    def pending(self) -> dict[str, SearchRun]:
+        """The searches by flagfile that are not finished, by source.
+
+        Raises:
+            InputError: what is kept of one is another search than the flagfile's.
+        """
+        found = {}
+        for source in filter(is_flagfile, self.used):
+            run = SearchRun(settings(source, self.execution, self.data_dir))
+            if not self._finished(source, run):
+                found[source] = run
+        return found
+
+    def read(self, source: str, compared: Structure) -> SearchRecord:
+        """A finished search.
+
+        Raises:
+            InputError: there is none, or it is of another network.
+        """
+        search = read_search(self.folder_of(source))
+        check_layers(source, search.names, compared)
+        search.state()  # Refuses one without an iteration.
+        return search
+
+    def complete(self, task: ProblemConfig) -> ProblemConfig:
+        """The task, what is left empty taken from the default search.
+
+        Raises:
+            InputError: architecture or data set are known from nowhere.
+        """
+        if self.default is None or not is_flagfile(self.default):
+            search = search_in(self.default) if self.default else None
+            place = Path(self.default or self.folder)
+            return resolve.completed(
+                task, search, place, "methods that need none, or --search"
+            )
+        chosen = settings(self.default, self.execution, self.data_dir)
+        searched = {
+            **dataclasses.asdict(chosen[DataConfig]),
+            "architecture": chosen[SearchConfig].architecture,
+        }
+        given = dataclasses.asdict(task)
+        given |= {n: v for n, v in searched.items() if given[n] is None}
+        return dataclasses.replace(task, **given)
+
+    def architecture(self, name: str) -> Architecture | None:
+        """A Python model's architecture, as the comparison or a search keeps it."""
+        places = [self.folder, *(self.folder_of(source) for source in self.all)]
+        kept = [place for place in places if (place / MODEL).exists()]
+        return python_models.saved(name, (kept or places)[0])
+
+    def _finished(self, source: str, run: SearchRun) -> bool:
+        path = self.folder_of(source)
+        if not (path / DESCENT).exists():
+            return False
+        run.check_folder(path)
+        wanted = run.config.iterations
+        return len(read_search(path).states) >= wanted
+
+
+def settings(
+    flagfile: str, execution: ExecutionConfig, data_dir: str | None
+) -> dict[type, Any]:
+    """The settings of a search by flagfile, by class.
+
+    Args:
+        flagfile: Its path.
+        execution: Whose threads and checkpoints it uses.
+        data_dir: Where it finds its data, if the flagfile does not say.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    chosen = flags.read_file(flagfile, *SEARCH_CONFIGS)
+    data, runtime = chosen[DataConfig], chosen[RuntimeConfig]
+    chosen[DataConfig] = dataclasses.replace(data, data_dir=data.data_dir or data_dir)
+    chosen[RuntimeConfig] = dataclasses.replace(
+        runtime,
+        threads=execution.threads,
+        checkpoint_seconds=execution.checkpoint_seconds,
+    )
+    return chosen
+
+
+def check_layers(source: str, names: Sequence[str], compared: Structure) -> None:
+    """Checks that a search is of the network that is compared.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if tuple(names) != compared.names:
+        raise InputError(
+            f"The search {source} is of another network than the one that is compared, "
+            f"{compared.architecture.name}: its layers are {', '.join(names[:3])}, ... "
+            "Name a search of this network, or give --architecture."
+        )
+
+
+def is_flagfile(source: str) -> bool:
+    """Whether a source is a flagfile to search by, not a run folder."""
+    return source.endswith(".flags")

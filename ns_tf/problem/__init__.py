@@ -1,0 +1,1 @@
+"""Which network, on which data, for which task."""

@@ -1,0 +1,48 @@
+"""Settings of which network is for which data."""
+
+import dataclasses
+import re
+
+from ns_tf.base import InputError
+from ns_tf.run.config import FOLDER_NAME
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class ProblemConfig:
+    """The network and its data; what is left empty is the search's."""
+
+    architecture: str | None = option(None, "As ns_tf.descend takes it.")
+    dataset: str | None = option(None, "As ns_tf.descend takes it.")
+    data_dir: str | None = option(
+        None, "Where TFDS data sets are prepared.", identity=False
+    )
+    image_size: int | None = option(
+        None, "Height and width that images are resized to."
+    )
+    validation_fraction: float | None = option(
+        None, "Share of the training images held out where a set has no such split."
+    )
+    split_seed: int | None = option(None, "Chooses which images these are.")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig(ProblemConfig):
+    """The network and its data; what is left empty is the search's."""
+
+    widths: tuple[int, ...] = option(
+        (), "Filters of every layer, in place of a budget."
+    )
+    name: str | None = option(
+        None,
+        "Folder of the training within the run folder; named by method, budget and "
+        "seed if empty.",
+        identity=False,
+    )
+
+    def __post_init__(self):
+        if self.name is not None and not re.fullmatch(FOLDER_NAME, self.name):
+            raise InputError(
+                "--name is a folder's name of letters, digits, '.', '_', '+' and '-', "
+                f"at most 100 of them; got {self.name!r}."
+            )

@@ -1,0 +1,1 @@
+"""Iterative pruning (algorithm 1)."""

@@ -1,0 +1,68 @@
+"""Settings of iterative pruning."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from ns_tf.prune import criteria
+from ns_tf.run.checks import above_zero, at_least, within
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneConfig:
+    """Iterative pruning (algorithm 1); the defaults are the paper's for CIFAR."""
+
+    pretrain_epochs: int = option(10, "Epochs of training before pruning begins (P).")
+    pretrain_rate: float = option(0.1, "Learning rate of these epochs.")
+    prune_rate: float = option(0.01, "Learning rate while pruning.")
+    rate_decay: float = option(1.5, "What --prune_rate is divided by, again and again.")
+    rate_decay_epochs: int = option(10, "Epochs between two such divisions.")
+    search_batch: int = option(256, "Images a training step of the search.")
+    search_momentum: float = option(0.5, "Momentum of the search's SGD.")
+    search_weight_decay: float = option(5e-4, "Weight decay of the search's SGD.")
+    criterion: str = option(
+        "taylor_fo", "How filters are scored: taylor_fo, magnitude or random."
+    )
+    filters_per_event: int = option(10, "Filters removed at once, over all layers.")
+    steps_per_event: int = option(50, "Training steps between two removals.")
+    stop_fraction: float = option(0.05, "Stop when this share of the filters is left.")
+    prune_min_width: int = option(1, "Filters that pruning leaves every layer.")
+    at_min_width: str = option(
+        "exempt",
+        "What a layer at its minimum does: take no further part (exempt), or end the "
+        "pruning (stop), as in the paper.",
+        choices=("exempt", "stop"),
+    )
+    rebuild: str = option(
+        "pays",
+        "When the network is built anew without what was removed, a matter of speed "
+        "alone: when it pays, always (at every removal) or never (masks only).",
+        choices=("pays", "always", "never"),
+    )
+
+    def __post_init__(self):
+        criteria.get(self.criterion)
+        at_least(self, 0, "pretrain_epochs", "search_momentum", "search_weight_decay")
+        at_least(self, 1, "rate_decay_epochs", "search_batch", "filters_per_event")
+        at_least(self, 1, "steps_per_event", "prune_min_width", "rate_decay")
+        above_zero(self, "pretrain_rate", "prune_rate")
+        within(self, 0, 1, "stop_fraction", "search_momentum")
+
+    def stop_at(self, widths: Sequence[int]) -> int:
+        """Filters left at which the pruning of a network of these widths ends."""
+        least = sum(min(width, self.prune_min_width) for width in widths)
+        return max(least, math.ceil(self.stop_fraction * sum(widths)))
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """Learning rate of a training step, counted from 0."""
+        epoch = step // steps_per_epoch - self.pretrain_epochs
+        if epoch < 0:
+            return self.pretrain_rate
+        return self.prune_rate / self.rate_decay ** (epoch // self.rate_decay_epochs)
+
+    def steps(self, widths: Sequence[int], steps_per_epoch: int) -> int:
+        """Training steps that the pruning takes unless a layer ends it early."""
+        remove = max(0, sum(widths) - self.stop_at(widths))
+        events = math.ceil(remove / self.filters_per_event)
+        return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event

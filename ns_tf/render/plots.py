@@ -1,0 +1,272 @@
+"""Figures from records."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import ticker
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ns_tf.base import PruneTrace, ScalingLaw
+
+_BEYOND = 4.0  # The law is drawn to this factor outside the recorded tau.
+
+
+def growth(
+    trace: PruneTrace,
+    law: ScalingLaw,
+    names: Sequence[str],
+    path,
+    *,
+    format: str = "png",
+) -> None:
+    """Every layer's width over tau, log-log: what was recorded, and the fitted law.
+
+    One panel a layer, all with the same span, so that slopes compare: the slope is
+    beta. The law is dashed outside the recorded range, which is shaded.
+
+    Args:
+        trace: widths [steps, layers] over tau [steps].
+        law: Fitted to the trace.
+        names: Of the layers [layers].
+        path: Where the picture goes.
+        format: "png" or "svg".
+    """
+    layers = len(names)
+    columns = min(layers, 4 if layers <= 8 else 5)
+    rows = math.ceil(layers / columns)
+    figure = _figure(2.5 * columns + 0.6, 2.05 * rows + 1.0)
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flat
+    limits = _limits(trace, law)
+    for layer, panel in enumerate(panels):
+        if layer >= layers:
+            panel.remove()
+            continue
+        _draw_layer(panel, trace, law, layer)
+        panel.set_ylim(limits[layer])
+        title = f"{_short(names[layer])}  $\\beta$ {law.beta[layer]:.2f}"
+        if law.r2 is not None:
+            title += f"  $R^2$ {law.r2[layer]:.3f}"
+        panel.set_title(title, fontsize=8)
+        # The panel below may be missing in the last row.
+        panel.tick_params(labelbottom=layer + columns >= layers, labelsize=7.5)
+    figure.supxlabel(r"$\tau$: trainable parameters", fontsize=10)
+    figure.supylabel("width: filters of the layer", fontsize=10)
+    handles, labels = next(iter(figure.axes)).get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=9
+    )
+    figure.savefig(path, format=format, dpi=130)
+
+
+def descent(
+    widths_by_iteration, names: Sequence[str], path, *, format: str = "png"
+) -> None:
+    """Widths by iteration as a table in colours: how far each is from iteration 1.
+
+    Args:
+        widths_by_iteration: Whole widths [iterations, layers].
+        names: Of the layers [layers].
+        path: Where the picture goes.
+        format: "png" or "svg".
+    """
+    widths = np.asarray(widths_by_iteration)
+    iterations, layers = widths.shape
+    change = np.log2(widths / widths[:1]).T  # [layers, iterations]
+    span = max(1.0, np.abs(change).max())
+    figure = _figure(max(3.0, 0.5 * iterations) + 2.4, 0.27 * layers + 1.1)
+    panel = figure.subplots()
+    image = panel.imshow(
+        change, cmap="RdBu_r", vmin=-span, vmax=span, aspect="auto", origin="upper"
+    )
+    for layer in range(layers):
+        for i in range(iterations):
+            dark = abs(change[layer, i]) > 0.55 * span
+            panel.text(
+                i,
+                layer,
+                str(widths[i, layer]),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "black",
+            )
+    panel.set_xticks(range(iterations), range(1, iterations + 1), fontsize=8)
+    panel.set_yticks(range(layers), [_short(name) for name in names], fontsize=8)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    panel.set_xlabel("iteration of architecture descent", fontsize=9)
+    panel.set_title("Width: filters of each layer", fontsize=10)
+    ticks = np.arange(-math.floor(span), math.floor(span) + 1)
+    ticks = ticks[:: max(1, len(ticks) // 7)]
+    bar = figure.colorbar(image, ax=panel, ticks=ticks, pad=0.02)
+    bar.ax.set_yticklabels([_times(tick) for tick in ticks], fontsize=8)
+    bar.set_label("width relative to iteration 1", fontsize=9)
+    bar.outline.set_visible(False)
+    figure.savefig(path, format=format, dpi=130)
+
+
+_AXES = {
+    "params": "trainable parameters",
+    "macs": "multiply-adds of one image",
+    "latency_ms": "latency of a forward pass, ms",
+    "search_steps": "training steps of the search",
+}
+
+
+def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
+    """Test accuracy over a cost, a line a method, error bars over the seeds.
+
+    Args:
+        rows: Of `ns_tf.verdicts.Row`.
+        axis: "params", "macs" or "latency_ms".
+        path: Where the picture goes.
+        format: "png" or "svg".
+    """
+
+    figure = _figure(6.4, 4.2)
+    panel = figure.subplots()
+    markers = itertools.cycle("osD^vP*X<>")
+    for method in dict.fromkeys(row.method for row in rows):
+        line = [row for row in rows if row.method == method and row.accuracies]
+        if not line:
+            continue
+        line.sort(key=lambda row: getattr(row, axis))
+        statistics = 100 * np.array([row.accuracy for row in line])
+        panel.errorbar(
+            [getattr(row, axis) for row in line],
+            statistics[:, 0],
+            yerr=statistics[:, 1],
+            label=method,
+            marker=next(markers),
+            ms=5,
+            lw=1.2,
+            capsize=3,
+        )
+    _cost_axis(panel, [getattr(row, axis) for row in rows], _AXES[axis])
+    panel.set_ylabel("test accuracy, %", fontsize=9)
+    if panel.containers:  # Else every training failed.
+        figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    figure.savefig(path, format=format, dpi=130)
+
+
+def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
+    """Validation accuracy over a cost, a point a trial; the Pareto front by number.
+
+    Args:
+        rows: Of `ns_tf.leaderboard.Row`.
+        axis: "params" or "search_steps".
+        path: Where the picture goes.
+        format: "png" or "svg".
+    """
+    figure = _figure(6.4, 4.2)
+    panel = figure.subplots()
+    done = [row for row in rows if row.validation_accuracy is not None]
+    for front, style in ((False, "o"), (True, "o-")):
+        some = sorted(
+            (row for row in done if row.front == front),
+            key=lambda row: getattr(row, axis),
+        )
+        panel.plot(
+            [getattr(row, axis) for row in some],
+            [100 * row.validation_accuracy for row in some],
+            style,
+            color="C3" if front else "0.6",
+            ms=5,
+            lw=1.2,
+            drawstyle="steps-post",
+            label="Pareto front" if front else "other trials",
+        )
+    for row in done:
+        if row.front:  # By the number of its trial.
+            place = (getattr(row, axis), 100 * row.validation_accuracy)
+            number = row.trial.rpartition("_")[2].lstrip("0") or "0"
+            panel.annotate(
+                number, place, (4, 4), textcoords="offset points", fontsize=8
+            )
+    _cost_axis(panel, [getattr(row, axis) for row in done], _AXES[axis])
+    panel.set_ylabel("validation accuracy, %", fontsize=9)
+    if done:
+        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+    figure.savefig(path, format=format, dpi=130)
+
+
+def _cost_axis(panel: Any, values: Sequence[float], label: str) -> None:
+    """A logarithmic axis of a cost, with numbers that people say, over a light grid."""
+
+    panel.set_xscale("log")
+    if values and max(values) < 10 * min(values):  # Else the decades are labels enough.
+        low, high = min(values) / 1.25, max(values) * 1.25
+        panel.set_xlim(low, high)
+        panel.set_xticks(_round_ticks(low, high))
+        panel.xaxis.set_minor_locator(ticker.NullLocator())
+    panel.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+    panel.set_xlabel(label, fontsize=9)
+    panel.tick_params(labelsize=8)
+    panel.grid(color="0.9", lw=0.7)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """A few round numbers between."""
+
+    ticks = ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def _draw_layer(panel: Any, trace: PruneTrace, law: ScalingLaw, layer: int) -> None:
+    """One panel of `growth`: points, law and recorded range of one layer."""
+
+    tau, beyond = _ranges(trace)
+    panel.axvspan(tau[0], tau[-1], color="0.93", lw=0, label="recorded range")
+    recorded = np.asarray(trace.widths)[:, layer]
+    panel.plot(trace.tau, recorded, ".", ms=3.5, color="C0", label="recorded width")
+    width = law.widths(beyond[:, None])[:, layer]
+    panel.plot(beyond, width, "--", lw=1, color="C3", label="law, extrapolated")
+    width = law.widths(tau[:, None])[:, layer]
+    panel.plot(tau, width, lw=1.4, color="C3", label="law, fitted")
+    panel.set_xscale("log")
+    panel.set_yscale("log", base=2)
+    panel.set_xlim(beyond[0], beyond[-1])
+    panel.yaxis.set_major_locator(ticker.LogLocator(base=2, numticks=6))
+    panel.yaxis.set_major_formatter(ticker.FuncFormatter(lambda w, _: f"{w:g}"))
+    panel.minorticks_off()  # Of 19 panels they take most of the drawing time.
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _ranges(trace: PruneTrace) -> tuple[np.ndarray, np.ndarray]:
+    """tau [50] over the recorded range, and over what is drawn."""
+    low, high = float(np.min(trace.tau)), float(np.max(trace.tau))
+    return np.geomspace(low, high), np.geomspace(low / _BEYOND, high * _BEYOND)
+
+
+def _limits(trace: PruneTrace, law: ScalingLaw) -> np.ndarray:
+    """Limits of width [layers, 2] that show everything and have the same ratio."""
+    drawn = law.widths(_ranges(trace)[1][:, None])  # [points, layers]
+    drawn = np.log(np.concatenate([drawn, trace.widths]))
+    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    margin = 1.1 * (high - low).max() / 2 + 0.1
+    middle = (low + high) / 2
+    return np.exp(np.stack([middle - margin, middle + margin], axis=1))
+
+
+def _figure(width: float, height: float) -> Any:
+    """An empty figure of this size in inches, drawn by Agg: no display, no pyplot."""
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _short(name: str) -> str:
+    """The name, its middle left out if it is long."""
+    return name if len(name) <= 16 else f"{name[:6]}…{name[-9:]}"
+
+
+def _times(octaves: float) -> str:
+    """A power of two as a factor: ×4, ×1, ×1/4."""
+    return f"×{2**octaves:g}" if octaves >= 0 else f"×1/{2**-octaves:g}"

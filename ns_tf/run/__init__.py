@@ -1,0 +1,1 @@
+"""What every run needs: flags, files, folders, checkpoints, progress."""

@@ -1,0 +1,1 @@
+"""From traces to laws, from laws and budgets to whole widths."""

@@ -1,0 +1,1 @@
+"""Trains one network: `python -m ns_tf.train`."""

@@ -1,0 +1,64 @@
+"""Settings of a training."""
+
+import dataclasses
+import math
+
+from ns_tf.base import InputError
+from ns_tf.run.checks import above_zero, at_least, within
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Training from scratch; the defaults are the paper's recipe for CIFAR."""
+
+    epochs: int = option(300, "Epochs.")
+    batch: int = option(128, "Images a training step.")
+    rate: float = option(0.1, "Learning rate at the start.")
+    schedule: str = option(
+        "step",
+        "step divides the rate at --rate_drops, cosine lets it fall to 0, constant "
+        "leaves it.",
+        choices=("step", "cosine", "constant"),
+    )
+    rate_drops: tuple[int, ...] = option(
+        (100, 200, 250), "Epochs after which the rate is divided."
+    )
+    rate_divisor: float = option(10.0, "What it is divided by.")
+    warmup_epochs: int = option(0, "Epochs over which the rate first rises from 0.")
+    momentum: float = option(0.5, "Momentum of SGD.")
+    weight_decay: float = option(5e-4, "Weight decay of SGD.")
+    augmentation: str = option(
+        "own",
+        "How training images are varied: as the data set does (own), not at all, "
+        "mirrored, moved within a border, or both.",
+        choices=("own", "none", "flip", "crop", "both"),
+    )
+    test_every_epoch: bool = option(
+        False,
+        "Also test after every epoch, for the paper's statistic (the best of them); it "
+        "chooses nothing.",
+    )
+
+    def __post_init__(self):
+        at_least(self, 1, "epochs", "batch", "rate_divisor")
+        at_least(self, 0, "warmup_epochs", "weight_decay", "momentum")
+        above_zero(self, "rate")
+        within(self, 0, 1, "momentum")
+        if any(drop < 1 for drop in self.rate_drops):
+            raise InputError(f"--rate_drops are epochs from 1; got {self.rate_drops}.")
+
+    def rate_at(self, step: int, steps_per_epoch: int) -> float:
+        """Learning rate of a training step, counted from 0."""
+        warmup = self.warmup_epochs * steps_per_epoch
+        if step < warmup:
+            return self.rate * (step + 1) / warmup
+        epoch = step // steps_per_epoch
+        if self.schedule == "step":
+            return self.rate / self.rate_divisor ** sum(
+                d <= epoch for d in self.rate_drops
+            )
+        if self.schedule == "cosine":
+            done = (step - warmup) / max(1, self.epochs * steps_per_epoch - warmup)
+            return self.rate * (1 + math.cos(math.pi * done)) / 2
+        return self.rate

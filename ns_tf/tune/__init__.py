@@ -1,0 +1,1 @@
+"""Tuning by keras-tuner: `python -m ns_tf.tune`."""

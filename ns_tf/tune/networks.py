@@ -1,0 +1,143 @@
+"""Tuning the budget and the recipe of networks along one search's law."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ns_tf.base import InputError, RunError, Widths
+from ns_tf.data.batches import steps_per_epoch
+from ns_tf.descend.record import new_search
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.plan import plan
+from ns_tf.plan.config import BudgetConfig
+from ns_tf.plan.methods import Entry
+from ns_tf.plan.plan import Searched
+from ns_tf.plan.sources import Sources, check_layers
+from ns_tf.problem import resolve
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.run.progress import Quiet
+from ns_tf.train.config import TrainConfig
+from ns_tf.tune import hypermodel
+from ns_tf.tune import space as tune_space
+from ns_tf.tune.config import TuneConfig
+from ns_tf.tune.hypermodel import RATIO, ROUND, SPACE, ScaledHyperModel
+from ns_tf.tune.space import Space
+
+
+class TunedNetworks:
+    """Trials are networks of the search: a budget and a recipe each.
+
+    Args:
+        folder: The tuning's.
+        task: Architecture and data set, where they are not the search's.
+        tune: The search, and the hyperparameters.
+        budget: What all networks keep to.
+        train: The recipe, where the hyperparameters say nothing.
+        runtime: Devices and threads of a search by flagfile.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        task: ProblemConfig,
+        tune: TuneConfig,
+        budget: BudgetConfig,
+        train: TrainConfig,
+        runtime: RuntimeConfig,
+    ):
+        self._train = train
+        self._given = tune_space.parse(tune.space) or _default(budget)
+        self.space = Space(self._given, hypermodel.kinds())
+        self._entry = Entry.parse("neuralscale")
+        self._sources = Sources(
+            folder, tune.search, [self._entry], runtime, task.data_dir
+        )
+        self._source = self._sources.of(self._entry)
+        self.task = self._sources.complete(task)
+        self.architecture, self.structure, self.dataset = resolve.task(
+            self.task, self._sources.architecture(self.task.architecture)
+        )
+        self._fixed = self._fixed_options(budget)
+        self._pending = self._sources.pending()
+        self._model: ScaledHyperModel | None = None
+        if self._pending:
+            self._check()
+        else:
+            self._hypermodel()
+        member = self.space.members.get("batch")
+        for batch in member.ends if member else (train.batch,):
+            steps_per_epoch(self.dataset, batch)
+
+    def prepare(self, *, progress: type = Quiet, stop: Any = None) -> None:
+        """Does the search, if it is not done."""
+        for source, search in self._pending.items():
+            folder = self._sources.folder_of(source)
+            search.go(folder, progress=progress, stop=stop)
+        self._hypermodel()
+
+    def source(self) -> dict[str, Any]:
+        """What trials depend on that is no flag: the law, and the held-out images."""
+        law = self._hypermodel().search.record.state().law
+        task = dataclasses.asdict(dataclasses.replace(self.task, data_dir=None))
+        return {"alpha": law.alpha.tolist(), "beta": law.beta.tolist(), "task": task}
+
+    def adjust(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values: every network fits its budget."""
+        return values
+
+    def recipe(self, values: dict[str, Any]) -> TrainConfig:
+        """How the network of these values is trained."""
+        return self._hypermodel().recipe(values)
+
+    def find(
+        self, values: dict[str, Any], folder: Path, *, progress: type, stop: Any
+    ) -> dict[str, Any]:
+        """Widths on the law that meet the budget of these values."""
+        try:
+            return {"widths": list(self._hypermodel().plan_of(values).widths)}
+        except InputError as error:  # Of a measured budget: the ends were checked.
+            raise RunError(str(error)) from error
+
+    def _hypermodel(self) -> ScaledHyperModel:
+        if self._model is None:
+            found = self._sources.read(self._source, self.structure)
+            self._model = ScaledHyperModel(
+                self._search(found.seed_widths, found.states),
+                self._given,
+                train=self._train,
+                **self._fixed,
+            )
+        return self._model
+
+    def _fixed_options(self, budget: BudgetConfig) -> dict[str, Any]:
+        """What `Search.plan` takes, but for what is a hyperparameter."""
+        given = {**plan.solver_options(budget), **budget.targets}
+        if budget.ratio is not None:
+            given["ratio"] = budget.ratio
+        if ROUND in self.space.members and given[ROUND] == 1:
+            del given[ROUND]  # Any other was asked for.
+        return given
+
+    def _search(self, widths: Widths, states: tuple = ()) -> Searched:
+        """A search of this network at this task's images and classes."""
+        plain = new_search(self.structure, self.dataset.name, widths)
+        record = dataclasses.replace(plain, states=states)
+        return Searched(record, self.architecture)
+
+    def _check(self) -> None:
+        """Refuses, before the search is done, what no law could mend."""
+        for found in self._pending.values():
+            check_layers(self._source, found.structure.names, self.structure)
+        fixed = {**self._fixed, "method": "uniform"}
+        search = self._search(self.architecture.widths)
+        ScaledHyperModel(search, self._given, train=self._train, **fixed)
+
+
+def _default(budget: BudgetConfig) -> dict[str, Any]:
+    """The usual space, without what is set by flags."""
+    space = dict(SPACE)
+    if budget.targets or budget.ratio is not None:
+        del space[RATIO]
+    if budget.round_to != 1:
+        del space[ROUND]
+    return space

@@ -1,0 +1,124 @@
+"""What pruning takes: masked, rebuilt at every removal, and the way of ns_tf.
+
+Masked is a network of Keras's layers at full size. "never" is ns_tf with
+--rebuild=never: as well at full size, at the speed of its own steps.
+
+python tools/bench_search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
+
+All do the same removals, taking turns in one run. ns_tf does every event of the paper's
+schedule and decides what goes; the others follow at every --sample-th event. Of the
+--nominal_steps training steps between two events --steps are run, and stand for all.
+"""
+
+import dataclasses
+import pathlib
+
+import bench_table
+import lockstep
+
+from ns_tf import cli
+from ns_tf.networks import architectures
+from ns_tf.run.checks import at_least
+from ns_tf.run.option import option
+from ns_tf.run.progress import Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchConfig:
+    """What is pruned."""
+
+    network: str = option("vgg11", "An architecture.")
+    ratio: float = option(1.0, "Times its default widths.")
+    batch: int = option(64, "Images a step; the paper's 256 make steps 4 times longer.")
+    steps: int = option(2, "Training steps that are run between two removals.")
+    nominal_steps: int = option(50, "How many they stand for.")
+    filters: int = option(10, "Filters removed at once.")
+    pretrain: int = option(100, "Training steps of ns_tf before the first removal.")
+    sample: int = option(10, "The other ways do every so many-th event.")
+    dataset: str = option("", "A data set's name; noise of CIFAR's shape if empty.")
+    data_dir: str | None = option(None, "Where TFDS data sets are prepared.")
+    out: str = option("", "Where a JSON row an event goes, if anywhere.")
+
+    def __post_init__(self):
+        at_least(self, 2, "steps")  # The first one after a rebuild traces.
+        at_least(self, 1, "nominal_steps", "filters", "sample", "batch")
+
+
+def main(config: BenchConfig) -> None:
+    """Races the ways and prints the table."""
+    architectures.get(config.network)  # Refused here, not by every worker.
+    with (
+        lockstep.Worker("bench_tf.py") as ours,
+        lockstep.Worker("bench_tf.py") as masked,
+        lockstep.Worker("bench_tf.py") as never,
+        lockstep.Worker("bench_tf.py") as naive,
+        lockstep.Worker("bench_tf.py") as static,
+    ):
+        workers = {"ns_tf": ours, "masked": masked, "never": never}
+        workers |= {"naive": naive, "static": static}
+        rows = []
+        for way, worker in workers.items():
+            told = worker.ask("start", **settings(config), way=way)
+            rows.append({"way": way, "event": 0, "parts": told["parts"]})
+        rows += race(workers, told["events"], config)
+    report(rows, config, ("ns_tf", "masked", "never", "naive"))
+
+
+def settings(config: BenchConfig) -> dict:
+    """What a TensorFlow worker starts with, beside its way."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(BenchConfig)
+        if field.name not in ("sample", "out")
+    }
+
+
+def report(rows: list[dict], config: BenchConfig, ways) -> None:
+    """Keeps the rows, if asked to, and prints the table."""
+    if config.out:
+        lockstep.write_rows(pathlib.Path(config.out), rows)
+    pace = f"{config.filters} filters every {config.nominal_steps} steps"
+    print(f"{config.network}, batch {config.batch}, {pace}\n")
+    print(bench_table.summary(rows, ways, config.nominal_steps))
+
+
+def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[dict]:
+    """A row for every event of every way; the first of them leads.
+
+    Args:
+        workers: Started, by way.
+        events: How many there are.
+        config: Which of them the others follow.
+        follow: (worker, way, channels removed, channels left) -> what that way took.
+    """
+    follow = follow or follow_tf
+    leader, *followers = workers
+    rows: list[dict] = []
+    waiting: list[int] = []
+    with Progress(events, label=config.network, unit="events") as bar:
+        for event in range(1, events + 1):
+            told = workers[leader].ask("event")
+            waiting += told.pop("removed")
+            present = told.pop("present")
+            rows.append({"way": leader, "event": event, **told})
+            if event % config.sample == 0 and event < events:
+                for way in followers:
+                    told = follow(workers[way], way, waiting, present)
+                    rows.append({"way": way, "event": event, **told})
+                waiting = []
+                told = workers[leader].ask("checkpoint")
+                rows.append({"way": leader, "event": event, **told})
+            bar.update(1)
+    return rows
+
+
+def follow_tf(worker, way: str, remove: list[int], present: list[int]) -> dict:
+    """The same removals done another way; or steps of a plain model of what is left."""
+    if way == "static":
+        return worker.ask("steps_at", present=present, repeats=3)
+    told = worker.ask("event", remove=remove)
+    return {name: told[name] for name in told.keys() - {"removed", "present"}}
+
+
+if __name__ == "__main__":
+    cli.run(main, BenchConfig)

@@ -1,0 +1,89 @@
+"""Pruning in ns_tf against PyTorch: masked, and made thinner by torch-pruning.
+
+pip install torch torch-pruning
+python tools/bench_vs_pytorch.py --network=vgg11 --out=runs/bench/pytorch_vgg11.jsonl
+
+The same removals in one run, taking turns, as in bench_search.py. torch-pruning ties
+the channels of identity shortcuts, which ns_tf does not: of the three networks it can
+make the same removals in vgg11 alone.
+"""
+
+import dataclasses
+import os
+
+import bench_search
+import lockstep
+import numpy as np
+
+from ns_tf import cli
+from ns_tf.base import InputError
+from ns_tf.registry import unknown
+from ns_tf.run.option import option
+
+NETWORKS = ("vgg11", "preact_resnet18", "mobilenet_v2")  # Of torch_networks.
+CHAINS = ("vgg11",)  # Networks without shortcuts.
+
+
+@dataclasses.dataclass(frozen=True)
+class TorchConfig:
+    """PyTorch."""
+
+    threads: int = option(os.cpu_count() or 1, "CPU threads of PyTorch.")
+
+
+def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
+    """Races the ways and prints the table."""
+    _check(config.network)
+    ways = ["ns_tf", "masked", "torch_masked"]
+    ways += ["torch_pruned"] if config.network in CHAINS else []
+    with (
+        lockstep.Worker("bench_tf.py") as ours,
+        lockstep.Worker("bench_tf.py") as masked,
+        lockstep.Worker("bench_torch.py") as torch_masked,
+        lockstep.Worker("bench_torch.py") as torch_pruned,
+    ):
+        some = (ours, masked, torch_masked, torch_pruned)
+        workers = dict(zip(ways, some[: len(ways)], strict=True))
+        rows = []
+        for way in ways[:2]:
+            told = workers[way].ask("start", **bench_search.settings(config), way=way)
+            rows.append({"way": way, "event": 0, "parts": told["parts"]})
+        channels = [np.array(width) for width in told["channels"]]
+        for way in ways[2:]:
+            workers[way].ask(
+                "start",
+                way=way,
+                network=config.network,
+                widths=[len(width) for width in channels],
+                batch=config.batch,
+                steps=config.steps,
+                threads=torch.threads,
+            )
+
+        def follow(worker, way, remove, present):
+            if not way.startswith("torch"):
+                return bench_search.follow_tf(worker, way, remove, present)
+            gone = [
+                np.flatnonzero(np.isin(width, remove)).tolist() for width in channels
+            ]
+            return worker.ask("event", remove=gone)
+
+        rows += bench_search.race(workers, told["events"], config, follow)
+    bench_search.report(rows, config, ways)
+
+
+def _check(network: str) -> None:
+    if network not in NETWORKS:
+        raise unknown("network", network, NETWORKS)
+    try:
+        import torch  # noqa: F401
+        import torch_pruning  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"This benchmark needs torch and torch-pruning ({error.name} is missing): "
+            "pip install -e '.[bench]'."
+        ) from error
+
+
+if __name__ == "__main__":
+    cli.run(main, bench_search.BenchConfig, TorchConfig)
