@@ -27,7 +27,7 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["ns_tf", "ns_tf.*"]),
-    package_data={"ns_tf": ["page/*", "formats/runtimes/*.py"]},
+    package_data={"ns_tf": ["py.typed", "report/assets/*", "export/runtimes/*.py"]},
     install_requires=[
         "tensorflow>=2.18",
         "keras>=3.8",

@@ -4,7 +4,8 @@ import importlib
 import typing
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from places import ROOT
+
 FLAGFILES = sorted((ROOT / "flags").rglob("*.flags"))
 SMOKE = (
     f"--flagfile={ROOT}/flags/smoke.flags",
