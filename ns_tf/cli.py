@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-import tensorflow as tf
 from absl import flags
 
 from ns_tf.base import InputError, RunError
@@ -183,6 +182,7 @@ def quiet_tensorflow() -> Any:
 
 def devices() -> str:
     """What TensorFlow will compute on, in words: a CPU fall-back should be seen."""
+    import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:

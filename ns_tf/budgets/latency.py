@@ -4,7 +4,6 @@ import dataclasses
 import time
 
 import numpy as np
-import tensorflow as tf
 
 from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
@@ -53,6 +52,7 @@ def forward_pass(model, input_shape: tuple[int, int, int], batch: int = 100):
 
     For networks that are to take turns; the first call traces.
     """
+    import tensorflow as tf
 
     @tf.function(jit_compile=False)
     def forward(images):
@@ -77,6 +77,7 @@ def percentiles(times: np.ndarray) -> tuple[float, float]:
 
 def _wait(outputs) -> None:
     """Copies the outputs to the host, which on a GPU is when they are really there."""
+    import tensorflow as tf
 
     tf.nest.map_structure(lambda output: output.numpy(), outputs)
 

@@ -4,7 +4,6 @@ import pathlib
 import weakref
 
 import numpy as np
-import tensorflow as tf
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import Split
@@ -53,6 +52,7 @@ def decode(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         InputError: if the file cannot be read or is no whole image; names it.
     """
+    import tensorflow as tf
 
     try:
         data = pathlib.Path(path).read_bytes()
@@ -74,6 +74,7 @@ def decode(path: str | pathlib.Path) -> np.ndarray:
 
 def decode_jpeg(data, channels: int):
     """The image tensor [h, w, channels] uint8 in the bytes of a JPEG or PNG file."""
+    import tensorflow as tf
 
     # TF's default method lowers red and blue by more than one level of 255, on average.
     return tf.io.decode_jpeg(data, channels, dct_method="INTEGER_ACCURATE")
@@ -89,6 +90,7 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Bilinear, with antialiasing when made smaller.
     """
+    import tensorflow as tf
 
     if images.shape[-3:-1] == tuple(size):
         return images

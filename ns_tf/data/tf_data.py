@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from ns_tf.base import InputError
 from ns_tf.data.arrays import Pair, from_arrays

@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 
 def deployed(
@@ -51,6 +50,7 @@ def litert(
         model: Takes float32. Its name and its layers' are in the file.
         adjust: Sets options of the `tf.lite.TFLiteConverter`.
     """
+    import tensorflow as tf
 
     archive = keras.export.ExportArchive()
     archive.track(model)

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import ticker
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ns_tf.base import PruneTrace, ScalingLaw
 
@@ -196,6 +193,7 @@ def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None
 
 def _cost_axis(panel: Any, values: Sequence[float], label: str) -> None:
     """A logarithmic axis of a cost, with numbers that people say, over a light grid."""
+    from matplotlib import ticker
 
     panel.set_xscale("log")
     if values and max(values) < 10 * min(values):  # Else the decades are labels enough.
@@ -213,6 +211,7 @@ def _cost_axis(panel: Any, values: Sequence[float], label: str) -> None:
 
 def _round_ticks(low: float, high: float) -> list[float]:
     """A few round numbers between."""
+    from matplotlib import ticker
 
     ticks = ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [tick for tick in ticks if low <= tick <= high]
@@ -220,6 +219,7 @@ def _round_ticks(low: float, high: float) -> list[float]:
 
 def _draw_layer(panel: Any, trace: PruneTrace, law: ScalingLaw, layer: int) -> None:
     """One panel of `growth`: points, law and recorded range of one layer."""
+    from matplotlib import ticker
 
     tau, beyond = _ranges(trace)
     panel.axvspan(tau[0], tau[-1], color="0.93", lw=0, label="recorded range")
@@ -256,6 +256,8 @@ def _limits(trace: PruneTrace, law: ScalingLaw) -> np.ndarray:
 
 def _figure(width: float, height: float) -> Any:
     """An empty figure of this size in inches, drawn by Agg: no display, no pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf.run import files
+from ns_tf.run.stop import Stop
 
 
 class Checkpoint:
@@ -16,17 +17,19 @@ class Checkpoint:
     Args:
         path: The file; None to save nothing and only leave when asked to stop.
         seconds: Least time between two saves.
-        stop: Has `requested` and `leave()` (`ns_tf.cli.Stop`); asked at every step.
+        stop: Asked at every step whether a signal wants the work to stop.
     """
 
-    def __init__(self, path: str | Path | None, *, seconds: float, stop: Any = None):
+    def __init__(
+        self, path: str | Path | None, *, seconds: float, stop: Stop | None = None
+    ):
         self.path = None if path is None else Path(path)
         self.seconds = seconds
-        self.stop = stop
+        self.stop = stop or Stop()
         self._saved = time.monotonic()
 
     def restore(self, take: Callable[[dict[str, np.ndarray], dict], None]) -> None:
-        """Calls `take(arrays, facts)` with the last save, if there is one.
+        """Calls `take(arrays, facts)` with what was saved last, if anything was.
 
         Raises:
             InputError: if the file is damaged.
@@ -39,18 +42,25 @@ class Checkpoint:
 
     def due(self) -> bool:
         """Whether to save now."""
-        if self.stop is not None and self.stop.requested:
+        if self.stop.requested:
             return True
         return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
-        """Saves, in place of the last save; leaves if a signal asked to stop."""
+        """Replaces what was saved last; then leaves if a signal asked to stop.
+
+        Args:
+            arrays: By name.
+            facts: Plain values that JSON can hold.
+
+        Raises:
+            Interrupted: a signal asked to stop.
+        """
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             files.write_arrays(self.path, dict(arrays), dict(facts))
         self._saved = time.monotonic()
-        if self.stop is not None:
-            self.stop.leave()
+        self.stop.leave()
 
     def remove(self) -> None:
         """Removes the file, if there is one."""

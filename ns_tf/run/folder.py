@@ -1,6 +1,5 @@
 """Folders of runs: each belongs to one run, and to one process at a time."""
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +137,7 @@ def _ours(name: str) -> bool:
 
 def _locked(path: Path) -> int:
     """The descriptor that holds the folder's lock; InUse if another one does."""
+    import fcntl
 
     number = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:

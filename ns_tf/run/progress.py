@@ -6,20 +6,17 @@ import numbers
 import os
 import sys
 import time
-from typing import Any, TextIO
-
-import tqdm
+from typing import Any, Protocol, TextIO
 
 
-class Quiet:
-    """Says nothing; the default of library code, which never prints by itself.
+class Bar:
+    """Counts units of work and says nothing: what `Quiet` gives.
 
-    Library code takes `progress: type = Quiet` and does
-    `with progress(total, label="prune", unit="events") as bar: ... bar.update()`.
+    Used as a context, so that what is open is closed whatever happens::
+
+        with progress.bar(total, label="prune", unit="steps") as bar:
+            bar.update(1, loss=0.5)
     """
-
-    def __init__(self, total: int | None, *, label: str, unit: str, initial: int = 0):
-        self.total, self.label, self.unit, self.initial = total, label, unit, initial
 
     def __enter__(self):
         return self
@@ -28,114 +25,188 @@ class Quiet:
         return None
 
     def update(self, n: int = 1, **values: Any) -> None:
-        """Counts n more units done; the values are shown as they stand then."""
+        """Counts n more units; the values are shown with the next line.
+
+        Args:
+            n: Units done since the last update.
+            **values: What to show beside the count, by name: numbers or text.
+        """
 
 
-class Progress(Quiet):
-    """Shows count, share, values, time spent and time left on standard error.
+class Meter(Protocol):
+    """What shows progress: `Quiet`, `Progress`, or a class of one's own."""
 
-    On a terminal a tqdm bar; elsewhere a line every `every` seconds and one at the
-    end. An update that shows nothing costs about a microsecond.
+    def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
+        """A bar for one piece of work.
+
+        Args:
+            total: Units in all; None if unknown.
+            label: What is done.
+            unit: What is counted, in the plural.
+            initial: Units that an earlier run did.
+        """
+
+
+class Quiet:
+    """Shows nothing: the default of library code, which never prints by itself."""
+
+    def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
+        """A bar that shows nothing."""
+        del total, label, unit, initial
+        return Bar()
+
+
+class Progress:
+    """Shows count, share, values, time spent and time left on a stream.
+
+    On a terminal it is a tqdm bar; elsewhere a line every `every` seconds and one at
+    the end. An update that shows nothing costs about a microsecond.
 
     Args:
-        total: Units in all; None if unknown.
-        label: What is done.
-        unit: What is counted, in the plural.
-        initial: Units that an earlier run did; time left is told from this run's rate.
-        stream: Where to; standard error if None.
+        stream: Where to; standard error, as it is when a bar begins, if None.
         every: Seconds between two lines.
     """
 
-    def __init__(
-        self,
-        total: int | None,
-        *,
-        label: str,
-        unit: str,
-        initial: int = 0,
-        stream: TextIO | None = None,
-        every: float = 5.0,
-    ):
-        super().__init__(total, label=label, unit=unit, initial=initial)
-        self._stream = sys.stderr if stream is None else stream
-        self._bar = None
-        self._every = every
-        self._done = initial
-        self._shown: int | None = None  # Count in the last line.
-        self._values: dict[str, Any] = {}
+    def __init__(self, stream: TextIO | None = None, every: float = 5.0):
+        self.stream = stream
+        self.every = every
+
+    def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
+        """A bar for one piece of work; time left follows from this run's rate."""
+        stream = sys.stderr if self.stream is None else self.stream
+        work = _Work(total, label, unit, initial)
+        if stream.isatty():
+            return _TerminalBar(work, stream)
+        return _LineBar(work, stream, self.every)
+
+
+class _Work:
+    """What is counted, and how far it has come."""
+
+    def __init__(self, total: int | None, label: str, unit: str, initial: int):
+        self.total, self.label, self.unit = total, label, unit
+        self.initial = self.done = initial
+        self.values: dict[str, Any] = {}
+        self.start = time.monotonic()
+
+    def value_texts(self) -> list[str]:
+        """The last values, as name=value."""
+        return [f"{name}={_short(value)}" for name, value in self.values.items()]
+
+    def line(self) -> str:
+        """Count, values and times in one line."""
+        elapsed = time.monotonic() - self.start
+        count = f"{self.done} {self.unit}"
+        times = [f"{_clock(elapsed)} elapsed"]
+        if self.total:
+            share = 100 * self.done // self.total
+            count = f"{self.done}/{self.total} {self.unit} ({share}%)"
+            here = self.done - self.initial
+            if here > 0 and self.done < self.total:
+                left = elapsed * (self.total - self.done) / here
+                times.append(f"{_clock(left)} left")
+        return f"{self.label}: {', '.join([count, *self.value_texts(), *times])}"
+
+
+class _ShownBar(Bar):
+    """A bar that is shown every `every` seconds, and at its end."""
+
+    def __init__(self, work: _Work, every: float):
+        self.work, self.every = work, every
+        self._shown: int | None = None  # The count that was shown last.
+        self._due = time.monotonic() + every
 
     def __enter__(self):
-        self._start = time.monotonic()
-        if self._stream.isatty():
-            self._bar, self._every = self._make_bar(), 0.1
-        self._due = self._start + self._every
+        self.work.start = time.monotonic()
+        self._due = self.work.start + self.every
         return self
 
-    def _make_bar(self):
-
-        columns = 0
-        with contextlib.suppress(OSError):
-            columns = os.get_terminal_size(self._stream.fileno()).columns
-        return tqdm.tqdm(
-            total=self.total,
-            initial=self.initial,
-            desc=self.label,
-            unit=f" {self.unit}",
-            file=self._stream,
-            # A terminal that says it has no columns would get empty bars.
-            dynamic_ncols=columns > 0,
-            ncols=None if columns else 80,
-            mininterval=0,
-            leave=None,  # A bar inside a bar goes away when it is done.
-        )
+    def __exit__(self, *exception):
+        if self._shown != self.work.done:
+            self._show()
 
     def update(self, n: int = 1, **values: Any) -> None:
-        """Counts n more units done; the values are shown as they stand then."""
-        self._done += n
+        """Counts n more units, and shows them if that is due."""
+        self.work.done += n
         if values:
-            self._values.update(values)
+            self.work.values.update(values)
         if time.monotonic() >= self._due:
             self._show()
-
-    def __exit__(self, *exception):
-        if self._shown != self._done:
-            self._show()
-        if self._bar is not None:
-            self._bar.close()
 
     def _show(self) -> None:
         # A terminal or log that went away must not end hours of work.
         with contextlib.suppress(OSError):
-            if self._bar is None:
-                print(self._line(), file=self._stream, flush=True)
-            else:
-                self._bar.set_postfix_str(", ".join(self._told()), refresh=False)
-                self._bar.update(self._done - self._bar.n)
-        self._shown = self._done
-        self._due = time.monotonic() + self._every
+            self.draw()
+        self._shown = self.work.done
+        self._due = time.monotonic() + self.every
 
-    def _told(self) -> list[str]:
-        return [f"{name}={_short(value)}" for name, value in self._values.items()]
+    def draw(self) -> None:
+        """Writes the present state to the stream."""
+        raise NotImplementedError
 
-    def _line(self) -> str:
-        elapsed = time.monotonic() - self._start
-        count = f"{self._done} {self.unit}"
-        times = [f"{_clock(elapsed)} elapsed"]
-        if self.total:
-            share = 100 * self._done // self.total
-            count = f"{self._done}/{self.total} {self.unit} ({share}%)"
-            here = self._done - self.initial
-            if here > 0 and self._done < self.total:
-                left = elapsed * (self.total - self._done) / here
-                times.append(f"{_clock(left)} left")
-        return f"{self.label}: {', '.join([count, *self._told(), *times])}"
+
+class _LineBar(_ShownBar):
+    """For pipes and log files: a line of text at a time."""
+
+    def __init__(self, work: _Work, stream: TextIO, every: float):
+        super().__init__(work, every)
+        self.stream = stream
+
+    def draw(self) -> None:
+        """Writes a line."""
+        print(self.work.line(), file=self.stream, flush=True)
+
+
+class _TerminalBar(_ShownBar):
+    """For terminals: tqdm."""
+
+    def __init__(self, work: _Work, stream: TextIO):
+        super().__init__(work, every=0.1)
+        self.stream = stream
+        self._bar = None
+
+    def __enter__(self):
+        import tqdm  # Late: pipes and `--help` do not need it.
+
+        columns = 0
+        with contextlib.suppress(OSError):
+            columns = os.get_terminal_size(self.stream.fileno()).columns
+        work = self.work
+        self._bar = tqdm.tqdm(
+            total=work.total,
+            initial=work.initial,
+            desc=work.label,
+            unit=f" {work.unit}",
+            file=self.stream,
+            # A terminal that says it has no columns would get empty bars.
+            dynamic_ncols=columns > 0,
+            ncols=None if columns else 80,
+            mininterval=0,
+            leave=None,  # A bar inside a bar disappears when it is done.
+        )
+        return super().__enter__()
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        self._bar.close()
+
+    def draw(self) -> None:
+        """Redraws the bar."""
+        self._bar.set_postfix_str(", ".join(self.work.value_texts()), refresh=False)
+        self._bar.update(self.work.done - self._bar.n)
 
 
 def _short(value: Any) -> str:
+    """A value in few characters; also tensors and arrays of one number."""
     if isinstance(value, (str, bool, numbers.Integral)):
         return str(value)
-    return f"{float(value):.4g}"  # Also tensors and arrays of one number.
+    return f"{float(value):.4g}"
 
 
 def _clock(seconds: float) -> str:
+    """Seconds as hours:minutes:seconds.
+
+    >>> _clock(3723.4)
+    '1:02:03'
+    """
     return str(datetime.timedelta(seconds=round(seconds)))

@@ -1,7 +1,6 @@
 """The 8x8 handwritten digits that come with scikit-learn: real, and always there."""
 
 import numpy as np
-import sklearn.datasets
 
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
@@ -18,6 +17,7 @@ def load_digits(request: Request) -> Dataset:
     Raises:
         InputError: if something follows the name.
     """
+    import sklearn.datasets
 
     if request.argument:
         raise InputError(

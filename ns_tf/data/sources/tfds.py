@@ -7,8 +7,6 @@ import socket
 import threading
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 from absl import logging
 
 from ns_tf.base import InputError
@@ -71,6 +69,8 @@ def read(tfds_name: str, request: Request) -> Dataset:
 
 def _builder(name: str, request: Request):
 
+    import tensorflow_datasets as tfds
+
     data_dir = request.data_dir or None
     if data_dir is not None:
         data_dir = pathlib.Path(data_dir).expanduser()
@@ -114,6 +114,8 @@ def _is_tfds(name: str) -> bool:
 def _tfds_names() -> list[str]:
 
     # The community sets would be asked for over the network.
+    import tensorflow_datasets as tfds
+
     return tfds.list_builders(with_community_datasets=False)
 
 
@@ -169,6 +171,7 @@ def _online() -> bool:
 
 def _features(builder, name: str) -> tuple[str, str]:
     """The keys of the image and of its class."""
+    import tensorflow_datasets as tfds
 
     features, keys = builder.info.features, builder.info.supervised_keys
     if keys and len(keys) == 2 and all(key in features for key in keys):
@@ -195,6 +198,7 @@ def _image_shape(builder, name: str, key: str, request: Request) -> tuple:
 
 def _arrays(builder, split: str, keys: tuple[str, str], shape: tuple) -> tuple:
     """(images [n, h, w, c] uint8, labels [n]), in the order of the files."""
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     def sized(example):

@@ -3,9 +3,7 @@
 import logging
 
 import numpy as np
-import onnx
 import tensorflow as tf
-import tf2onnx
 
 from ns_tf.base import InputError
 from ns_tf.export.formats import file_format
@@ -20,6 +18,8 @@ from ns_tf.export.formats import file_format
 )
 def onnx_file(source, path):
     """Converted by tf2onnx, images as Keras has them: channels last."""
+    import onnx
+    import tf2onnx
 
     model = source.deployed()
     signature = [tf.TensorSpec([None, *source.image_shape], tf.uint8, "image")]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from ns_tf.export.formats import file_format
 
@@ -102,6 +101,7 @@ def _fitted(images, source):
 
 def _write_warmup(source, path):
     """A request to each signature: the server answers them before it is ready."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     image = source.calibration[:1]
     encoded = np.array([tf.io.encode_png(image[0]).numpy()])

@@ -1,0 +1,43 @@
+"""Loss and score of a network on a split."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf.data.batches import eval_batches
+from ns_tf.data.dataset import Dataset
+
+# (data set, split, batch size) -> (mean loss, counts).
+Evaluator = Callable[[Dataset, str, int], tuple[float, np.ndarray]]
+
+
+def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
+    """A function that evaluates the model on a split, compiled once.
+
+    Args:
+        model: The network.
+        loss: (targets, outputs) -> losses [batch].
+        count: (targets, outputs) -> what the score is made of, summed over the batch:
+            whole numbers of any shape (`Task.count`).
+
+    Returns:
+        (data set, split, batch size) -> (mean loss, counts of the whole split).
+    """
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def measure(inputs, targets):
+        outputs = model(inputs, training=False)
+        return tf.reduce_sum(loss(targets, outputs)), count(targets, outputs)
+
+    def evaluate(dataset: Dataset, split: str, batch_size: int):
+        total, counts, size = 0.0, 0, 0
+        for inputs, targets in eval_batches(dataset, split, batch_size):
+            batch_loss, batch_counts = measure(inputs, targets)
+            total += float(batch_loss)
+            counts = counts + np.asarray(batch_counts, np.int64)
+            size += len(targets)
+        return total / size, counts
+
+    return evaluate
