@@ -17,7 +17,6 @@ def litert_bytes(structure, measure_as: Measure):
     """Builds the network of the widths asked for, and converts it."""
 
     def cost(widths) -> int:
-        from ns_tf.graph.ends import ends_in_softmax
         from ns_tf.networks import deployed as networks_deployed
         from ns_tf.networks.deployed import litert
 
@@ -30,7 +29,7 @@ def litert_bytes(structure, measure_as: Measure):
             model,
             np.full(channels, mean),
             np.full(channels, std),
-            softmax=not ends_in_softmax(model),
+            answer=deployed.softmax_of(model),
             dtype="float32",
         )
         return len(litert(deployed))

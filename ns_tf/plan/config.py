@@ -101,3 +101,8 @@ class MethodConfig:
 
     method: str = option("neuralscale", _about_methods(), choices=_curve_methods())
     iteration: int | None = option(None, "Iteration of the search; the last if empty.")
+
+    @property
+    def needs_search(self) -> bool:
+        """Whether the method's curve is made from a search."""
+        return methods.get(self.method).needs_search

@@ -1,12 +1,14 @@
 """Folders of runs: each belongs to one run, and to one process at a time."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.run import files, flagfile
 from ns_tf.run.files import TEMPORARY
+from ns_tf.run.flagfile import as_flagfile
 
 CELLS = "cells.json"
 RESULT = "result.json"
@@ -26,8 +28,9 @@ class InUse(InputError):
 class RunFolder:
     """A run folder that no other process writes to until it is closed."""
 
-    def __init__(self, path: Path, lock: int, *, new: bool):
+    def __init__(self, path: Path, lock: int, flags: str, *, new: bool):
         self.path = path
+        self.flags = flags  # The text of `run.flags` for this run.
         self.new = new  # False if an earlier run is continued.
         self._lock: int | None = lock
 
@@ -40,10 +43,10 @@ class RunFolder:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    def keep_flags(self, flagfile_text: str) -> None:
-        """Keeps these flags in place of those of the run that is continued."""
+    def keep_flags(self) -> None:
+        """Keeps the flags of this run in place of those of the run it continues."""
         if not self.new:
-            files.write_text(self / FLAGS, flagfile_text)
+            files.write_text(self / FLAGS, self.flags)
 
     def close(self) -> None:
         """Lets other processes write to the folder; the death of this one does, too."""
@@ -52,21 +55,13 @@ class RunFolder:
             self._lock = None
 
 
-def open_run(
-    path: str | Path,
-    flagfile_text: str,
-    *,
-    compare: Callable[[str, str], list[str]] = flagfile.differences,
-    what: str = "search",
-) -> RunFolder:
+def open_run(path: str | Path, configs: Sequence[Any], what: str) -> RunFolder:
     """The run folder, made if there is none; continued if it was made by these flags.
 
     Args:
         path: The folder.
-        flagfile_text: The flags of this run, from `flagset.as_flagfile`.
-        compare: What differs between the flags of the run that is continued and these,
-            where it may not (`flagset.comparison`).
-        what: What the run is, for errors.
+        configs: The settings of this run; their options are its flags.
+        what: What the run is, for errors: "search", "training".
 
     Raises:
         InUse: another process is writing to it. Nothing was written.
@@ -75,18 +70,19 @@ def open_run(
     """
     path, lock = Path(path), None
     try:
-        is_new(path, flagfile_text, compare, what)
+        is_new(path, configs, what)
         path.mkdir(parents=True, exist_ok=True)
         lock = _locked(path)
         # Once more: another process may have been first.
-        new = is_new(path, flagfile_text, compare, what)
+        new = is_new(path, configs, what)
         # Not below train/: what lies there belongs to trainings, which may be running.
         for folder in (path, path / "checkpoints", path / "plots"):
             for stale in folder.glob(f".*{TEMPORARY}"):
                 stale.unlink()
+        flags = as_flagfile(configs)
         if new:
-            files.write_text(path / FLAGS, flagfile_text)
-        return RunFolder(path, lock, new=new)
+            files.write_text(path / FLAGS, flags)
+        return RunFolder(path, lock, flags, new=new)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
@@ -98,12 +94,13 @@ def open_run(
         raise
 
 
-def is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> bool:
+def is_new(path: str | Path, configs: Sequence[Any], what: str) -> bool:
     """Whether the folder holds no run yet; looks only, the arguments as of `open_run`.
 
     Raises:
         InputError: it belongs to other flags or to something else.
     """
+    path = Path(path)
     if not path.exists():
         return True
     try:
@@ -120,7 +117,8 @@ def is_new(path: Path, flagfile_text: str, compare: Callable, what: str) -> bool
         raise InputError(
             f"{path / FLAGS} is damaged ({error}). Give another --run_dir."
         ) from error
-    changed = compare(old, flagfile_text)
+    compare = flagfile.comparison(*(type(config) for config in configs))
+    changed = compare(old, as_flagfile(configs))
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise InputError(
