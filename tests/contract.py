@@ -294,13 +294,27 @@ def check_form(found, kept, where=""):
         return
     assert type(found) is type(kept), where
     if isinstance(kept, dict):
-        assert sorted(found) == sorted(kept), where
+        assert set(kept) <= set(found), where
         for name in kept:
             check_form(found[name], kept[name], f"{where} {name}")
     if isinstance(kept, list):
         assert len(found) == len(kept), where
         for number, pair in enumerate(zip(found, kept, strict=True)):
             check_form(*pair, f"{where} {number}")
+
+
+def reduced(found, kept):
+    """What was found, without entries that the recorded form has not."""
+    if isinstance(found, dict) and isinstance(kept, dict):
+        return {n: reduced(found[n], kept[n]) for n in found if n in kept}
+    if isinstance(found, list) and isinstance(kept, list) and len(found) == len(kept):
+        return [reduced(*pair) for pair in zip(found, kept, strict=True)]
+    return found
+
+
+def set_lines(lines):
+    """Lines of a flagfile that set a flag; of anything else, all lines."""
+    return [line for line in lines if not line.startswith("#")]
 
 
 def differences(old, new, where=""):

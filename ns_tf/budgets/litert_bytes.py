@@ -17,22 +17,21 @@ def litert_bytes(structure, measure_as: Measure):
     """Builds the network of the widths asked for, and converts it."""
 
     def cost(widths) -> int:
-        from ns_tf.networks import deployed as networks_deployed
-        from ns_tf.networks.deployed import litert
+        from ns_tf.networks import deployed  # Late: it needs Keras.
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
         # What an export has: the converter leaves a scaling by 1 out.
         mean, std = (0, 1 / 255) if structure.scales_pixels else (0.5, 0.25)
         channels = structure.input_shape[-1]
-        deployed = networks_deployed.deployed(
+        network = deployed.deployed(
             model,
             np.full(channels, mean),
             np.full(channels, std),
             answer=deployed.softmax_of(model),
             dtype="float32",
         )
-        return len(litert(deployed))
+        return len(deployed.litert(network))
 
     return Cost(cost, measured=True)
 

@@ -21,12 +21,11 @@ from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, RESULT
+from ns_tf.run.folder import CELLS, COMPARISON, RESULT
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
 from ns_tf.train.results import read_failure, read_result
 
-COMPARISON = "comparison.json"  # As `ns_tf.compare` leaves it.
 LATENCY = "latency.json"
 TABLE = "table.md"
 AXES = ("params", "latency_ms")  # Of the figures.

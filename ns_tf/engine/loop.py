@@ -118,7 +118,6 @@ class Losses:
             self._sum += self.last
         self._pending.clear()
 
-    @property
     def shown(self) -> dict[str, float]:
         """What progress shows: the last loss, once any was looked at."""
         return {} if np.isnan(self.last) else {"loss": self.last}

@@ -11,6 +11,7 @@ from ns_tf.run.files import TEMPORARY
 from ns_tf.run.flagfile import as_flagfile
 
 CELLS = "cells.json"
+COMPARISON = "comparison.json"
 RESULT = "result.json"
 FAILURE = "failure.json"
 WIDTHS = "widths.json"
