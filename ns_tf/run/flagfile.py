@@ -15,6 +15,12 @@ def changeable(*config_classes: type) -> set[str]:
     return {f.name for f, _ in found if not f.metadata["option"]["identity"]}
 
 
+def inherited(*config_classes: type) -> set[str]:
+    """Names of the options that older runs left to their search (`inherited=True`)."""
+    every = [field for one in config_classes for field, _ in options(one)]
+    return {field.name for field in every if field.metadata["option"]["inherited"]}
+
+
 def as_flagfile(configs: Iterable[Any]) -> str:
     """One `--name=value` a line for every field, for `--flagfile`, sorted by class.
 
@@ -78,6 +84,7 @@ def differences(
     new_text: str,
     ignore: Iterable[str] = (),
     defaults: Mapping[str, str] | None = None,
+    inherited: Iterable[str] = (),
 ) -> list[str]:
     """What changed between two flagfiles, like `--seed: 0 -> 1`; empty if nothing did.
 
@@ -87,11 +94,13 @@ def differences(
         ignore: Names of flags that may differ, as from `changeable`.
         defaults: As from `defaults`: what flags were that the old text knows nothing
             of. What is among neither them nor the new ones has no meaning any more.
+        inherited: Names of flags that the old text may leave unset.
     """
     old, new = _assignments(old_text), _assignments(new_text)
     if defaults:
         old = {n: v for n, v in {**defaults, **old}.items() if n in {**defaults, **new}}
-    names = [name for name in {**old, **new} if name not in set(ignore)]
+    unset = {name for name in inherited if not old.get(name)}
+    names = [name for name in {**old, **new} if name not in {*ignore, *unset}]
     return [
         f"--{name}: {old.get(name) or 'not set'} -> {new.get(name) or 'not set'}"
         for name in names
@@ -105,6 +114,7 @@ def comparison(*config_classes: type) -> Callable[[str, str], list[str]]:
         differences,
         ignore=changeable(*config_classes),
         defaults=defaults(*config_classes),
+        inherited=inherited(*config_classes),
     )
 
 

@@ -18,6 +18,7 @@ def option(
     *,
     identity: bool = True,
     choices: Sequence[str] | None = None,
+    inherited: bool = False,
 ) -> Any:
     """A dataclass field that `define` makes a flag of.
 
@@ -27,8 +28,10 @@ def option(
         identity: False if another value gives the same results (threads, say), so
             that a run may be continued with it.
         choices: The only values (of a tuple: items) that the flag takes, if any.
+        inherited: True if "not set" in an older run meant what its search says, so that
+            the run may be continued with the value in full.
     """
-    about = {"help": help, "identity": identity}
+    about = {"help": help, "identity": identity, "inherited": inherited}
     about["choices"] = None if choices is None else tuple(choices)
     return dataclasses.field(default=default, metadata={"option": about})
 
