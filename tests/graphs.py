@@ -3,8 +3,6 @@
 import keras
 import numpy as np
 
-from ns_tf.graph.channels import ChannelGraph
-
 layers = keras.layers
 
 

@@ -147,7 +147,8 @@ def _attempt(layer: keras.Layer, make: Callable[[], keras.Layer]) -> keras.Layer
     try:
         return make()
     except Exception as error:  # Keras raises what its parts raise.
-        reason = str(error).rpartition("Exception encountered: ")[-1]
+        message = repr(error) if isinstance(error, KeyError) else str(error)
+        reason = message.rpartition("Exception encountered: ")[-1]
         reason = re.split(r"\. |\n", reason, maxsplit=1)[0].removesuffix(".")
         raise InputError(
             f"Layer {layer.name!r} cannot be made again from its configuration: "

@@ -67,9 +67,11 @@ def test_every_expansion_is_six_times_what_enters_the_bottleneck_but_the_first()
 
 
 def test_a_convolution_stands_in_every_shortcut_if_it_is_asked_for():
-    def count(text):
-        model = shapes(text, [3] * 19)
-        return sum(layer.name.endswith("_shortcut") for layer in model.layers)
+    def shortcuts(text):
+        names = [layer.name for layer in shapes(text, [3] * 19).layers]
+        return [name for name in names if name.endswith("_shortcut")]
 
-    assert count("mobilenet_v2") == 3  # Where a stride halves the map.
-    assert count("mobilenet_v2(shortcuts='convolution')") == 17
+    halving = (2, 3, 4, 6)  # Stages whose first bottleneck has a stride of 2.
+    expected = [f"stage{stage}_block1_shortcut" for stage in halving]
+    assert shortcuts("mobilenet_v2") == expected
+    assert len(shortcuts("mobilenet_v2(shortcuts='convolution')")) == 17
