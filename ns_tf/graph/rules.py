@@ -4,8 +4,11 @@ A rule is a function of (walk, layer, inputs, shapes) that returns an `Effect`. 
 type without a rule freezes the channels that reach it, with the layer named as the
 reason: nothing is guessed.
 
-A rule for a layer of one's own is registered with `@rule("ClassName")`. A layer that
-multiplies every channel by a weight of its own::
+A layer of one's own is followed once `@rule("ClassName")` has registered its rule, in
+every process that reads the model. For a layer that multiplies every channel by a
+weight::
+
+    from ns_tf.graph.rules import THROUGH, Effect, rule
 
     @keras.saving.register_keras_serializable("mine")
     class Scale(keras.layers.Layer):
@@ -15,8 +18,7 @@ multiplies every channel by a weight of its own::
         def call(self, x):
             return x * self.scale
 
-
-    @rules.rule("Scale")
+    @rule("Scale")
     def scale(walk, layer, inputs, shapes):
         return Effect(THROUGH, output=inputs[0], axes={"scale": (inputs[0],)})
 

@@ -29,15 +29,14 @@ class _Walk:
             self.shapes.update(dict(inputs))
         for tensor, key in zip(model.outputs, self.outputs, strict=True):
             self.shapes[key] = tuple(tensor.shape)
-        self.made_in_reference = _made_by(reference) if reference else None
+        self.reference_groups = _made_by(reference) if reference else None
         self.channels: dict[Tensor, np.ndarray] = {}
         self.axes: dict[tuple[str, str], Axes] = {}
         self.calls: list[Call] = []
         self.maker: list[str] = []  # [channels so far]: the layer that made it.
-        self.made: dict[str, np.ndarray] = {}  # Layer -> its channels.
-        self.seen: dict[
-            str, list[np.ndarray]
-        ] = {}  # Layer -> what its first call read.
+        self.by_maker: dict[str, np.ndarray] = {}  # Layer -> its channels.
+        # Layer -> the channels of the tensors that its first call reads.
+        self.first_read: dict[str, list[np.ndarray]] = {}
         self.ties: list[tuple[np.ndarray, np.ndarray]] = []
         self.reasons: list[tuple[np.ndarray, str]] = []
 
@@ -45,11 +44,11 @@ class _Walk:
 
     def make(self, name: str, size: int) -> np.ndarray:
         """New channels [size] of layer `name`; the same ones if it is called again."""
-        if name not in self.made:
+        if name not in self.by_maker:
             first = len(self.maker)
             self.maker.extend([name] * size)
-            self.made[name] = np.arange(first, first + size)
-        return self.made[name]
+            self.by_maker[name] = np.arange(first, first + size)
+        return self.by_maker[name]
 
     def tie(self, one: np.ndarray, other: np.ndarray) -> None:
         """Makes channels [size] and [size] live or die together."""
@@ -61,7 +60,7 @@ class _Walk:
 
     def same_group(self, one: np.ndarray, other: np.ndarray) -> bool:
         """Whether a join may tie these: not if the reference has them in two groups."""
-        if self.made_in_reference is None:
+        if self.reference_groups is None:
             return True
         pairs = {
             (self._maker(a), self._maker(b)) for a, b in zip(one, other, strict=True)
@@ -70,11 +69,11 @@ class _Walk:
 
     def _groups_of(self, maker: str | None) -> set[int]:
         """Groups of the reference that a maker makes; {NONE} for what is no channel."""
-        return self.made_in_reference.get(maker, {NONE} if maker is None else set())
+        return self.reference_groups.get(maker, {NONE} if maker is None else set())
 
     def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
         """Which input of the join `name` has the group of the join's output."""
-        if self.made_in_reference is None:
+        if self.reference_groups is None:
             return 0
         target = self._groups_of(name)
         for place, channels in enumerate(inputs):
@@ -98,7 +97,7 @@ class _Walk:
         arrays = [self.channels[tensor] for tensor in tensors]
         if getattr(operation, "weights", None):
             # A shared layer: one kernel reads what all its calls read.
-            earlier = self.seen.setdefault(name, arrays)
+            earlier = self.first_read.setdefault(name, arrays)
             for one, other in zip(earlier, arrays, strict=True):
                 if one is not other:
                     self.tie(one, other)
@@ -174,7 +173,7 @@ class _Walk:
             names = makers.setdefault(int(channel), [])
             if maker not in names:
                 names.append(maker)
-        order = {name: place for place, name in enumerate(self.made)}
+        order = {name: place for place, name in enumerate(self.by_maker)}
         signature = {c: tuple(sorted(m, key=order.get)) for c, m in makers.items()}
         reasons = self._reasons(label, signature)
         by_makers: dict[tuple, list[int]] = {}
@@ -238,13 +237,13 @@ def channel_graph(
 
 def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
     """Layer or join -> places of the groups that it makes or puts out."""
-    made: dict[str, set[int]] = {}
+    groups: dict[str, set[int]] = {}
     for number, group in enumerate(graph.groups):
         for maker in group.makers:
-            made.setdefault(maker, set()).add(number)
+            groups.setdefault(maker, set()).add(number)
     for call in graph.calls:
         channels = graph.channels[call.output]
         if call.kind in (ADD, JOIN):
             owners = graph.owner[channels[channels != NONE]]
-            made.setdefault(call.name, {int(owner) for owner in owners})
-    return made
+            groups.setdefault(call.name, {int(owner) for owner in owners})
+    return groups

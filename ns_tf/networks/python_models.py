@@ -51,12 +51,12 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
             f"sequential model; got {model!r}."
         )
     name = PREFIX + _model_fingerprint(model)
-    kept = Path(run_dir) / MODEL if run_dir else None
-    if kept and kept.exists():
-        earlier = from_model.load(str(kept)).source
+    path = Path(run_dir) / MODEL if run_dir else None
+    if path and path.exists():
+        earlier = from_model.load(str(path)).source
         if PREFIX + _model_fingerprint(earlier) == name:
             model = earlier
-    elif kept:
+    elif path:
         check_readable(functional(model))
     return from_model.from_model(model, name)
 
