@@ -26,8 +26,7 @@ from ns_tf.plan.methods import Entry, Setting
 from ns_tf.plan.sources import Sources, check_layers
 from ns_tf.problem import resolve
 from ns_tf.problem.config import ProblemConfig
-from ns_tf.run import files, flagfile
-from ns_tf.run.flagfile import as_flagfile
+from ns_tf.run import files
 from ns_tf.run.folder import CELLS, MODEL, RESULT, RunFolder, open_run
 from ns_tf.run.progress import Quiet
 from ns_tf.train.config import TrainConfig
@@ -104,10 +103,8 @@ class Comparison:
         """
         searches = self.sources.pending()
         plan = self._plan(searches)
-        text = as_flagfile(self.configs)
-        compare = flagfile.comparison(*(type(config) for config in self.configs))
-        self._run = open_run(self.folder, text, compare=compare, what="comparison")
-        self._run.keep_flags(text)  # Methods, budgets, seeds may be others than before.
+        self._run = open_run(self.folder, self.configs, "comparison")
+        self._run.keep_flags()  # Methods, budgets, seeds may be others than before.
         python_models.save(self.architecture, self.folder)
         for source, search in searches.items():
             folder = self.sources.folder_of(source)

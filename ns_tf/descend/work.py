@@ -21,9 +21,8 @@ from ns_tf.problem.resolve import load_dataset
 from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
 from ns_tf.render import plots
-from ns_tf.run import files, flagfile, tensorboard
+from ns_tf.run import files, tensorboard
 from ns_tf.run.checkpoint import Checkpoint
-from ns_tf.run.flagfile import as_flagfile
 from ns_tf.run.folder import is_new, open_run
 from ns_tf.run.progress import Quiet
 from ns_tf.scaling.curves import floor_ratio
@@ -70,13 +69,13 @@ class SearchRun:
         """Does the search, or goes on with it; keeps it in `run_dir`, if given."""
         if run_dir is None:
             return self._descend(progress, (), None, stop)
-        with open_run(run_dir, **self._flags) as folder:
+        with open_run(run_dir, list(self.configs.values()), "search") as folder:
             python_models.save(self.architecture, folder.path)
             done = ()
             if (folder / "descent.json").exists():
                 done = read_search(folder.path).states
             if len(done) < self.config.iterations:  # Which may be more than before.
-                folder.keep_flags(self._flags["flagfile_text"])
+                folder.keep_flags()
             progress = tensorboard.logged(progress, folder / "logs")
             return self._descend(progress, done, folder.path, stop)
 
@@ -86,15 +85,7 @@ class SearchRun:
         Raises:
             InputError: it does.
         """
-        is_new(Path(run_dir), what="search", **self._flags)
-
-    @property
-    def _flags(self) -> dict[str, Any]:
-        """This search's flags, and how they compare with those of a run folder."""
-        return {
-            "flagfile_text": as_flagfile(self.configs.values()),
-            "compare": flagfile.comparison(*self.configs),
-        }
+        is_new(run_dir, list(self.configs.values()), "search")
 
     def _descend(self, progress, done, folder: Path | None = None, stop=None):
         record = new_search(self.structure, self.dataset.name, self.widths)

@@ -17,9 +17,8 @@ from ns_tf.engine.execution import Execution
 from ns_tf.networks import python_models
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
-from ns_tf.run import files, flagfile, tensorboard
+from ns_tf.run import files, tensorboard
 from ns_tf.run.checkpoint import Checkpoint
-from ns_tf.run.flagfile import as_flagfile
 from ns_tf.run.folder import FAILURE, MODEL, RESULT, WIDTHS, is_new, open_run
 from ns_tf.run.progress import Quiet
 from ns_tf.train import training
@@ -63,7 +62,7 @@ class Job:
         Raises:
             InputError: it does: by its flags, or by the widths that a search gave.
         """
-        is_new(self.folder, **self._flags)
+        is_new(self.folder, self.configs, "training")
         self._check_widths()
 
     def _check_widths(self) -> None:
@@ -75,22 +74,13 @@ class Job:
                 "--name for another folder, or the --iteration that it was begun with."
             )
 
-    @property
-    def _flags(self) -> dict[str, Any]:
-        """This training's flags, and how they compare with those of a folder."""
-        return {
-            "flagfile_text": as_flagfile(self.configs),
-            "compare": flagfile.comparison(*(type(config) for config in self.configs)),
-            "what": "training",
-        }
-
     def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
         """Trains, or goes on; what `result.json` holds."""
-        with open_run(self.folder, **self._flags) as run:
+        with open_run(self.folder, self.configs, "training") as run:
             self._check_widths()
             if (run / RESULT).exists():
                 return read_result(self.folder)
-            run.keep_flags(self._flags["flagfile_text"])  # Data may have moved.
+            run.keep_flags()  # Data may have moved.
             kept = {"version": 1, "widths": self.widths}
             files.write_json(run / WIDTHS, kept)
             checkpoint = Checkpoint(

@@ -12,8 +12,7 @@ from ns_tf.engine.execution import Execution
 from ns_tf.networks import python_models
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
-from ns_tf.run import files, flagfile
-from ns_tf.run.flagfile import as_flagfile
+from ns_tf.run import files
 from ns_tf.run.folder import RESULT, RunFolder, open_run
 from ns_tf.run.progress import Quiet
 from ns_tf.train.config import TrainConfig
@@ -101,13 +100,11 @@ class Tuning:
             InputError: the folder is another run's, or the search is another one than
                 when this tuning began.
         """
-        text = as_flagfile(self.configs)
-        compare = flagfile.comparison(*(type(config) for config in self.configs))
-        self._run = open_run(self.folder, text, compare=compare, what="tuning")
+        self._run = open_run(self.folder, self.configs, "tuning")
         python_models.save(self.mode.architecture, self.folder)
         self.mode.prepare(progress=progress, stop=stop)
         self._keep_source()
-        self._run.keep_flags(text)  # The number of trials may be another than before.
+        self._run.keep_flags()  # The number of trials may be another than before.
         self._oracle().save()
 
     def listed(self) -> bool:
