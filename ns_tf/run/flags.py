@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
+from absl import logging as logging  # Defines --verbosity and others before ours.
 
 from ns_tf.base import InputError
 from ns_tf.run.option import WORDS, Kind, options
