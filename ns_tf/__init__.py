@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 # `import ns_tf` costs nothing.
 _PUBLIC = {
     "Architecture": "base",
+    "Cost": "base",
+    "Curve": "base",
     "DescentState": "base",
     "InputError": "base",
     "PruneTrace": "base",
@@ -27,6 +29,8 @@ _PUBLIC = {
     "load": "api",
     "search": "api",
     "architecture": "networks.architectures",
+    "budget": "budgets",
+    "CostPolynomial": "networks.costs",
     "from_model": "networks.from_model",
     "architecture_descent": "descend.descent",
     "prune_trace": "prune.iterative",
