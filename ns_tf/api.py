@@ -11,7 +11,9 @@ from ns_tf.descend.record import read_search
 from ns_tf.descend.work import SearchRun
 from ns_tf.networks import python_models
 from ns_tf.plan.plan import Searched
-from ns_tf.run.progress import Quiet
+from ns_tf.run.progress import Meter, Quiet
+from ns_tf.run.stop import Stop
+from ns_tf.run.watch import Watch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +45,8 @@ def search(
     data: Any = "digits",
     *,
     run_dir: str | Path | None = None,
-    progress: type = Quiet,
-    stop: Any = None,
+    progress: Meter | None = None,
+    stop: Stop | None = None,
     **options: Any,
 ) -> Search:
     """Searches how every layer's width grows with the network (algorithm 4).
@@ -57,8 +59,8 @@ def search(
             of (image, label), in any order.
         run_dir: Where it is kept; the same call continues it after a kill. None keeps
             nothing.
-        progress: `ns_tf.Progress` shows how far it has come.
-        stop: Asked at every step whether to stop (`ns_tf.cli.Stop`).
+        progress: `ns_tf.Progress()` shows how far it has come; None shows nothing.
+        stop: Asked at every step whether to stop (`ns_tf.run.stop.Stop`).
         **options: Fields of `ns_tf.configs`: `ratio=0.25, iterations=2,
             pretrain_epochs=5, seed=1, data_dir=...`; the defaults are the paper's.
 
@@ -76,6 +78,6 @@ def search(
         options,
     )
     run = SearchRun(chosen, architecture=architecture, dataset=dataset)
-    record = run.go(run_dir, progress=progress, stop=stop)
+    record = run.run(run_dir, Watch(progress or Quiet(), stop or Stop()))
     place = Path(run_dir) if run_dir else None
-    return Search(record, run.architecture, place)
+    return Search(record, run.problem.architecture, place)

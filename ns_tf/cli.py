@@ -8,14 +8,21 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from absl import flags
 
 from ns_tf.base import InputError, RunError
 from ns_tf.run import flags as run_flags
-from ns_tf.run.stop import Interrupted, handled_signals, restore_signals
+from ns_tf.run.progress import Progress
+from ns_tf.run.stop import (
+    Interrupted,
+    handled_signals,
+    interruptible,
+    restore_signals,
+)
+from ns_tf.run.watch import Watch
 
 flags.disclaim_key_flags()
 
@@ -188,3 +195,14 @@ def devices() -> str:
     if not gpus:
         return f"CPU ({os.cpu_count()} cores)"
     return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[Watch]:
+    """A watch that shows progress, and that Ctrl-C and SIGTERM ask to stop.
+
+    Raises:
+        Interrupted: at the end of the block, if a signal came.
+    """
+    with interruptible() as stop:
+        yield Watch(Progress(), stop)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
     """The cost that builds the network of given widths and converts it.
 
-    The file holds what an export adds to the network: the scaling of pixels, and the
-    softmax if the network ends in logits. Its size depends on no value of a weight, as
-    long as no two weights are equal.
+    The file holds what an export adds to the network: the scaling of pixels, and a
+    softmax where the network ends in logits. Its size does not depend on the values of
+    the weights, as long as no two weights are equal.
 
     Args:
         structure: Of the architecture.
@@ -33,8 +33,8 @@ def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
     """
 
     def cost(widths: np.ndarray) -> int:
-        from ns_tf.graph.ends import ends_in_softmax
-        from ns_tf.networks.deployed import deployed, litert
+        # Late: they need Keras.
+        from ns_tf.networks.deployed import deployed, litert, softmax_of
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
@@ -46,7 +46,7 @@ def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
             model,
             np.full(channels, mean),
             np.full(channels, std),
-            softmax=not ends_in_softmax(model),
+            answer=softmax_of(model),
             dtype="float32",
         )
         return len(litert(network))

@@ -8,18 +8,12 @@ goes on after a kill, and with more methods, budgets or seeds it adds what is mi
 the same command on each with keras-tuner's environment variables (docs/comparing.md).
 """
 
-import os
-import signal
-
 from ns_tf import cli
-from ns_tf.cli import quiet_tensorflow
 from ns_tf.compare.config import CompareConfig
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.plan.config import SolverConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run.config import RunConfig
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 from ns_tf.train.config import TrainConfig
 
 
@@ -32,41 +26,38 @@ def main(
     execution: ExecutionConfig,
 ) -> None:
     """Compares, and says what came out."""
-    quiet_tensorflow()
+    cli.quiet_tensorflow()
     from ns_tf.compare import outcome
     from ns_tf.compare.work import Comparison
-    from ns_tf.crew import processes, trials
-    from ns_tf.crew import work as crew_work
+    from ns_tf.crew import command
+    from ns_tf.crew.work import run as run_crew
 
-    role = trials.role()
-    trials.check_chief()
-    given = (run.run_dir, task, compare, solver, train, execution)
-    with (
-        Comparison(*given) as work,
-        interruptible(patient=processes.has_parent()) as stop,
-    ):
-        if role == "worker":
-            processes.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
-            crew_work.go(work, progress=Progress, stop=stop)
-            return
-        listed = work.prepare(progress=Progress, stop=stop)
+    def make() -> Comparison:
+        return Comparison(run.run_dir, task, compare, solver, train, execution)
+
+    def lead(work: Comparison, watch) -> str:
+        cells = work.prepare(watch)
         print(
-            f"{work.architecture.name} on {work.dataset.name}: {len(listed)} cells, "
-            f"{sum(map(work.done, listed.values()))} done before, on {cli.devices()}",
+            f"{work.problem.architecture.name} on {work.problem.dataset.name}: "
+            f"{len(cells)} cells, {sum(map(work.done, cells.values()))} done before, "
+            f"on {cli.devices()}",
             flush=True,
         )
-        outcome.so_far(work, listed)  # What it reads is damaged? Better told now.
-        crew_work.go(
+        outcome.so_far(work, cells)  # Fails early on damaged results.
+        run_crew(
             work,
+            watch,
             count=compare.workers,
-            command=__spec__.name,
+            command="ns_tf.compare",
             configs=[run, *work.configs],
-            tell=lambda: outcome.so_far(work, listed),
-            progress=Progress,
-            stop=stop,
+            on_progress=lambda: outcome.so_far(work, cells),
         )
-        print(outcome.write(work, listed, progress=Progress))
-    print(f"Tables, figures and trained networks: {work.folder}")
+        print(outcome.write(work, cells, watch))
+        return f"Tables, figures and trained networks: {work.folder}"
+
+    closing = command.run(make, lead)
+    if closing:
+        print(closing)
 
 
 if __name__ == "__main__":

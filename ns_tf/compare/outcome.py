@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,26 @@ from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, RESULT
-from ns_tf.run.progress import Quiet
-from ns_tf.train.job import ELSEWHERE, read_failure, read_result
+from ns_tf.run.folder import CELLS, COMPARISON, RESULT
+from ns_tf.run.watch import Watch
+from ns_tf.train.job import ELSEWHERE
+from ns_tf.train.results import read_failure, read_result
 
-COMPARISON = "comparison.json"  # As `ns_tf.compare` leaves it.
 LATENCY = "latency.json"
 TABLE = "table.md"
 AXES = ("params", "latency_ms")  # Of the figures.
 STATISTICS = ("test_accuracy", "best_test_accuracy", "seconds")  # Of result.json.
 
 
-def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quiet):
+def write(
+    work: Comparison, listed: Mapping[str, Cell], watch: Watch | None = None
+) -> str:
     """Writes table.md, table.csv, comparison.json and figures; the text of table.md.
 
     Args:
         work: The comparison.
         listed: Its cells by name, all done.
-        progress: Shows how far the measuring of latency has come.
+        watch: Shows how far the measuring of latency has come.
     """
     left = [name for name, cell in listed.items() if not work.done(cell)]
     if left:
@@ -47,7 +49,9 @@ def write(work: Comparison, listed: Mapping[str, Cell], *, progress: type = Quie
             "run the same command again."
         )
     shown = _shown(listed.values())
-    rows, text = _write_tables(work, shown, _latencies(work, shown, progress), "")
+    rows, text = _write_tables(
+        work, shown, _latencies(work, shown, watch or Watch()), ""
+    )
     (work.folder / "plots").mkdir(exist_ok=True)
     for axis in AXES:
         with files.replacing(_figure(work, axis)) as file:
@@ -158,7 +162,9 @@ def _network(cell: Cell) -> str:
     return f"{cell.architecture} {','.join(map(str, cell.widths))}"
 
 
-def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]]:
+def _latencies(
+    work: Comparison, shown: Sequence[Cell], watch: Watch
+) -> dict[str, list[float]]:
     """[median, p95] in ms by network, all measured in turns, once and for all.
 
     If one is new, all are measured again: only times that took turns compare.
@@ -169,13 +175,13 @@ def _latencies(work: Comparison, shown, progress: type) -> dict[str, list[float]
         return {name: kept[name] for name in networks}
     timed = {
         name: latency.forward_pass(
-            work.build(cell), work.dataset.image_shape, measure["batch"]
+            work.build(cell), work.problem.dataset.image_shape, measure["batch"]
         )
         for name, cell in networks.items()
     }
     times: dict[str, list[float]] = {name: [] for name in timed}
     rounds = measure["warmup"] + measure["repeats"]
-    with progress(rounds, label="latency", unit="rounds") as bar:
+    with watch.bar(rounds, label="latency", unit="rounds") as bar:
         for _ in range(rounds):
             for name, run in timed.items():
                 times[name].append(run())
@@ -231,12 +237,12 @@ def _processor() -> str:
 
 
 def _about(work: Comparison) -> dict[str, Any]:
-    train, solver = work.train, work.solver
+    train, solver = work.recipe, work.solver
     path = work.folder / CELLS
     with files.readable(path, "list of cells"):
         gaps = files.read_json(path, what="list of cells")["gaps"]
     return {
-        "title": f"{work.architecture.name} on {work.dataset.name}",
+        "title": f"{work.problem.architecture.name} on {work.problem.dataset.name}",
         "recipe": (
             f"{train.epochs} epochs, batch {train.batch}, SGD {train.rate:g} "
             f"({train.schedule}), momentum {train.momentum:g}, weight decay "

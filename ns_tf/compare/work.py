@@ -13,46 +13,47 @@ from ns_tf.base import InputError, RunError
 from ns_tf.compare import cells
 from ns_tf.compare.cells import FINETUNE, SCRATCH, TRUNK, Cell, CellList
 from ns_tf.compare.config import CompareConfig
-from ns_tf.crew.trials import NAME, InOrder
+from ns_tf.crew import trials
 from ns_tf.descend.record import new_search
 from ns_tf.descend.work import SearchRun
 from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
 from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures, python_models
-from ns_tf.networks.structure import Structure, analyse
+from ns_tf.networks.structure import analyse
 from ns_tf.plan import methods
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, Setting
 from ns_tf.plan.sources import Sources, check_layers
-from ns_tf.problem import resolve
 from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.problem import Problem
+from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS, MODEL, RESULT, RunFolder, open_run
-from ns_tf.run.progress import Quiet
+from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import (
-    Job,
-    has_ended,
-    network_costs,
-    read_failure,
-    scratch,
-    write_failure,
-)
+from ns_tf.train.job import Job, network_config, network_costs
+from ns_tf.train.results import has_ended, read_failure, write_failure
 
 
 class Comparison:
     """What is to be compared: checked first, then done, cell by cell.
 
-    Its cells are the pieces of a `workers.Work`.
+    Its cells are the pieces of a `ns_tf.crew.work.Work`.
 
     Args:
         run_dir: Where it is kept; the same comparison goes on there.
         task: Architecture and data set, where they are not the search's.
         compare: Methods, budgets, seeds.
         solver: How budgets are met and latency is measured.
-        train: The recipe of every training.
+        recipe: Of every training.
         execution: Devices and precision.
+
+    Raises:
+        InputError: what was asked for cannot be compared; nothing was written.
     """
+
+    label, unit = "compare", "cells"
 
     def __init__(
         self,
@@ -60,13 +61,12 @@ class Comparison:
         task: ProblemConfig,
         compare: CompareConfig,
         solver: SolverConfig,
-        train: TrainConfig,
+        recipe: TrainConfig,
         execution: ExecutionConfig,
     ):
-        self.label, self.unit = "compare", "cells"
         self.folder = Path(run_dir)
-        self.configs = (task, compare, solver, train, execution)
-        self.compare, self.solver, self.train = compare, solver, train
+        self.configs = (task, compare, solver, recipe, execution)
+        self.compare, self.solver, self.recipe = compare, solver, recipe
         self.execution_config = execution
         self.execution = Execution.of(execution)  # Before TensorFlow starts.
         self.entries = [Entry.parse(text) for text in compare.methods]
@@ -75,11 +75,11 @@ class Comparison:
         self.sources = Sources(
             self.folder, compare.search, self.entries, execution, task.data_dir
         )
-        self.task = self.sources.complete(task)
-        self.architecture, self.structure, self.dataset = resolve.task(
-            self.task, self.sources.architecture(self.task.architecture)
+        self.settings = self.sources.complete(task)
+        self.problem = problem_of(
+            self.settings, self.sources.architecture(self.settings.architecture)
         )
-        self._structures = {self.architecture.name: self.structure}
+        self._problems = {self.problem.architecture.name: self.problem}
         self._run: RunFolder | None = None
 
     def __enter__(self):
@@ -89,7 +89,7 @@ class Comparison:
         if self._run is not None:
             self._run.close()
 
-    def prepare(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Cell]:
+    def prepare(self, watch: Watch | None = None) -> dict[str, Cell]:
         """Does the searches that are asked for by flagfile, and lists the cells.
 
         From now on no other process may prepare in this folder, until this comparison
@@ -105,10 +105,9 @@ class Comparison:
         plan = self._plan(searches)
         self._run = open_run(self.folder, self.configs, "comparison")
         self._run.keep_flags()  # Methods, budgets, seeds may be others than before.
-        python_models.save(self.architecture, self.folder)
+        python_models.save(self.problem.architecture, self.folder)
         for source, search in searches.items():
-            folder = self.sources.folder_of(source)
-            search.go(folder, progress=progress, stop=stop)
+            search.run(self.sources.folder_of(source), watch)
         if searches:
             plan = self._plan({})
         files.write_json(self.folder / CELLS, plan.to_json())
@@ -124,18 +123,17 @@ class Comparison:
         names = [name for name, cell in listed.items() if not self.done(cell)]
         # Only what is open waits.
         after = {name: tuple({listed[name].trunk} & set(names)) for name in names}
-        return InOrder(after) if after else None
+        return trials.InOrder(after) if after else None
 
     def counts(self) -> tuple[int, int]:
         """How many cells are done, and how many there are."""
         listed = cells.read(self.folder).values()
         return sum(map(self.done, listed)), len(listed)
 
-    def do(self, trial, *, progress: type = Quiet, stop: Any = None) -> float:
+    def do(self, trial: Any, watch: Watch | None = None) -> float:
         """Trains the cell that a trial names."""
-        name = trial.hyperparameters.get(NAME)
-        cell = cells.read_kept(self.folder).cells[name]
-        self.train_cell(cell, progress=progress, stop=stop)
+        name = trial.hyperparameters.get(trials.NAME)
+        self.train_cell(cells.read_kept(self.folder).cells[name], watch)
         return 0.0
 
     def done(self, cell: Cell) -> bool:
@@ -148,13 +146,14 @@ class Comparison:
 
     def costs(self, cell: Cell) -> dict[str, int]:
         """What the network of a cell costs, by exact budget."""
-        return network_costs(self._structure(cell.architecture), cell.widths)
+        problem = self._problem(cell.architecture)
+        return network_costs(problem.structure, cell.widths)
 
     def build(self, cell: Cell) -> keras.Model:
         """The network of a cell, with fresh weights."""
-        return self._structure(cell.architecture).build(cell.widths)
+        return self._problem(cell.architecture).build(cell.widths)
 
-    def train_cell(self, cell: Cell, *, progress: type = Quiet, stop: Any = None):
+    def train_cell(self, cell: Cell, watch: Watch | None = None) -> None:
         """Trains a cell, or goes on with it; a loss of NaN is a result too."""
         if self.done(cell):
             return
@@ -162,55 +161,58 @@ class Comparison:
             cells_folder = self.folder / "cells"
             if cell.trunk and read_failure(cells_folder / cell.trunk):
                 raise RunError(f"{cell.trunk}, which it starts from, failed.")
-            self.job(cell).go(progress=progress, stop=stop)
+            self.job(cell).run(watch)
         except RunError as error:
             write_failure(self.cell_folder(cell), error)
 
     def job(self, cell: Cell) -> Job:
         """The training of a cell."""
-        found = self._structure(cell.architecture)
-        train = dataclasses.replace(self.train, test_every_epoch=cell.kind != TRUNK)
-        start = None
+        problem, start = self._problem(cell.architecture), None
+        recipe = dataclasses.replace(self.recipe, test_every_epoch=cell.kind != TRUNK)
         if cell.kind == FINETUNE:
-            train = dataclasses.replace(
-                train,
+            recipe = dataclasses.replace(
+                recipe,
                 epochs=self.compare.finetune_epochs,
                 rate=self.compare.finetune_rate,
                 schedule="constant",
                 warmup_epochs=0,
             )
-            start = functools.partial(self._start, cell, found)
+            start = functools.partial(self._start, cell, problem)
         runtime = RuntimeConfig(
             seed=cell.seed, **dataclasses.asdict(self.execution_config)
         )
-        return scratch(
+        return Job(
             self.cell_folder(cell),
-            found,
+            problem,
             cell.widths,
-            self.dataset,
-            self.task,
-            train,
-            runtime,
-            self.execution,
+            recipe,
+            Runtime.of(runtime, self.execution),
+            (network_config(self.settings, problem, cell.widths), recipe, runtime),
             start,
         )
 
-    def _start(self, cell: Cell, found: Structure) -> keras.Model:
+    def _start(self, cell: Cell, problem: Problem) -> keras.Model:
+        """The network that a cell starts from, made of its trunk's."""
         path = self.folder / "cells" / cell.trunk / MODEL
         with files.readable(path, "trained network"):
-            trained = keras.saving.load_model(path, compile=False)
-        return methods.get(cell.start).start(trained, found, cell.widths)
+            trunk = keras.saving.load_model(path, compile=False)
+        return methods.get(cell.start).start(trunk, problem.structure, cell.widths)
 
-    def _structure(self, name: str) -> Structure:
-        if name not in self._structures:
-            self._structures[name] = analyse(
-                architectures.get(name), self.dataset.image_shape, self.dataset.classes
+    def _problem(self, name: str) -> Problem:
+        """The problem of an architecture on this comparison's data."""
+        if name not in self._problems:
+            shapes = self.problem.structure.input_shape, self.problem.structure.classes
+            structure = analyse(architectures.get(name), *shapes)
+            self._problems[name] = dataclasses.replace(
+                self.problem, structure=structure
             )
-        return self._structures[name]
+        return self._problems[name]
 
     def _plan(self, pending: Mapping[str, SearchRun]) -> CellList:
         """The cells, but of methods whose search is pending: it is only looked at."""
-        plain = new_search(self.structure, self.dataset.name, self.architecture.widths)
+        problem = self.problem
+        structure, architecture = problem.structure, problem.architecture
+        plain = new_search(structure, problem.dataset.name, architecture.widths)
         settings = []
         for entry in self.entries:
             source, search = self.sources.of(entry), None
@@ -218,10 +220,10 @@ class Comparison:
                 self._check_pending(entry, source, pending[source])
                 continue
             if source:
-                search = self.sources.read(source, self.structure)
-            settings.append(Setting(entry, self.structure, plain, self.solver, search))
+                search = self.sources.read(source, structure)
+            settings.append(Setting(entry, structure, plain, self.solver, search))
         known = cells.read_kept(self.folder)
-        task = {**dataclasses.asdict(self.task), "data_dir": None}
+        task = {**dataclasses.asdict(self.settings), "data_dir": None}
         asked = self.compare
         plan = cells.make(
             settings, asked.budgets, asked.seeds, known, task, self._wanted
@@ -256,11 +258,13 @@ class Comparison:
 
     def _check_pending(self, entry, source: str, run: SearchRun) -> None:
         """What can be told of a method before its search is done."""
-        check_layers(source, run.structure.names, self.structure)
+        names = run.problem.structure.names
+        check_layers(source, names, self.problem.structure)
         if (entry.iteration or 1) > run.config.iterations:
             raise InputError(
                 f"{entry.name}@{entry.iteration}: the search {source} is of "
                 f"{run.config.iterations} iterations. Name one of them."
             )
-        default = self.architecture.widths
-        self.job(Cell("", "", "", 0, self.architecture.name, default, SCRATCH)).check()
+        architecture = self.problem.architecture
+        cell = Cell("", "", "", 0, architecture.name, architecture.widths, SCRATCH)
+        self.job(cell).check()

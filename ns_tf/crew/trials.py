@@ -19,6 +19,7 @@ from keras_tuner.engine import base_tuner
 
 from ns_tf.base import InputError, RunError
 from ns_tf.run.folder import InUse
+from ns_tf.run.stop import Stop
 
 NAME = "name"  # The hyperparameter that says which piece of work a trial is.
 PAUSE = 0.2  # Seconds between two looks at what others do.
@@ -63,7 +64,7 @@ class _Failed(keras_tuner.errors.FatalError):
 
 
 class _Over(Exception):
-    """Everything was done by others."""
+    """No work is left."""
 
 
 class Worker(base_tuner.BaseTuner):
@@ -75,7 +76,7 @@ class Worker(base_tuner.BaseTuner):
             minimises.
         folder: Where keras-tuner keeps its notes; emptied first.
         over: Whether nothing is left to do; asked while the chief does not answer.
-        stop: Asked between trials whether to stop (`ns_tf.cli.Stop`).
+        stop: Asked between trials whether to stop.
     """
 
     def __init__(
@@ -85,9 +86,9 @@ class Worker(base_tuner.BaseTuner):
         folder: str | Path,
         *,
         over: Callable[[], bool] = lambda: False,
-        stop: Any = None,
+        stop: Stop | None = None,
     ):
-        self.work, self.over, self.stop = work, over, stop
+        self.work, self.over, self.stop = work, over, stop or Stop()
         self._asked = False
         super().__init__(
             oracle, directory=str(folder), project_name=tuner_id(), overwrite=True
@@ -98,21 +99,18 @@ class Worker(base_tuner.BaseTuner):
         if self._asked:
             time.sleep(PAUSE)
         self._asked = True
-        self._leave_if_asked()
+        self.stop.leave()
         while role() == "worker" and not _answers(*_address()):
             if self.over():
                 raise _Over
-            self._leave_if_asked()
-            time.sleep(PAUSE)
-
-    def _leave_if_asked(self) -> None:
-        if self.stop is not None:
             self.stop.leave()
+            time.sleep(PAUSE)
 
     def run_trial(self, trial, *args, **keywords) -> float:
         """Does the work of a trial.
 
-        A process whose chief was killed may be at it still: it ends when it has saved.
+        Another process, whose chief was killed, may hold its folder; this one waits
+        until that process has saved its state and ended.
         """
         end = time.monotonic() + PATIENCE
         while True:
@@ -121,10 +119,10 @@ class Worker(base_tuner.BaseTuner):
             except Exception as error:
                 if not isinstance(error, InUse) or time.monotonic() > end:
                     raise _Failed(str(error)) from error
-            self._leave_if_asked()
+            self.stop.leave()
             time.sleep(PAUSE)
 
-    def go(self) -> None:
+    def run(self) -> None:
         """Works until nothing is left.
 
         Raises:

@@ -6,14 +6,11 @@ The same command continues a search that was stopped or killed.
 """
 
 from ns_tf import cli
-from ns_tf.cli import quiet_tensorflow
 from ns_tf.data.config import DataConfig
 from ns_tf.descend.config import SearchConfig
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run.config import RunConfig
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 
 
 def main(
@@ -24,20 +21,21 @@ def main(
     runtime: RuntimeConfig,
 ) -> None:
     """Searches, and says what was found."""
-    quiet_tensorflow()
+    cli.quiet_tensorflow()
     from ns_tf.descend.work import SearchRun
 
     chosen = {type(config): config for config in (search, data, prune, runtime)}
     work = SearchRun(chosen)
-    shape = "x".join(str(size) for size in work.dataset.image_shape)
-    params = int(work.structure.params(work.widths))
+    architecture, dataset = work.problem.architecture, work.problem.dataset
+    shape = "x".join(str(size) for size in dataset.image_shape)
+    params = int(work.problem.structure.params(work.widths))
     print(
-        f"{work.architecture.name} with {params:,} parameters, {work.dataset.name} "
-        f"({len(work.dataset.train):,} training images of {shape}, "
-        f"{work.dataset.classes} classes), on {cli.devices()}"
+        f"{architecture.name} with {params:,} parameters, {dataset.name} "
+        f"({len(dataset.train):,} training images of {shape}, "
+        f"{dataset.classes} classes), on {cli.devices()}"
     )
-    with interruptible() as stop:
-        record = work.go(run.run_dir, progress=Progress, stop=stop)
+    with cli.watching() as watch:
+        record = work.run(run.run_dir, watch)
     print(table(record))
     print(f"Pictures: {run.run_dir}/plots. Next, the widths for a budget:")
     print(f"  python -m ns_tf.plan --run_dir={run.run_dir} --params={params // 4}")

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,72 +15,67 @@ from ns_tf.base import (
     ScalingLaw,
     Widths,
 )
-from ns_tf.data.dataset import Dataset
-from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.structure import Structure
+from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.iterative import prune_trace
-from ns_tf.run.progress import Quiet
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.law import MIN_ROWS, fit_law
 from ns_tf.scaling.solve import at_cost
 
 
 def architecture_descent(
-    structure: Structure,
+    problem: Problem,
     widths: Sequence[int],
-    dataset: Dataset,
     config: PruneConfig,
+    runtime: Runtime | None = None,
     *,
-    iterations: int,
+    iterations: int = 1,
     tolerance: int = 0,
-    seed: int = 0,
-    execution: Execution | None = None,
-    progress: type = Quiet,
-    checkpoint: Callable[[int], Any] | None = None,
     done: Sequence[DescentState] = (),
 ) -> Iterator[DescentState]:
-    """The states of the iterations, one by one; keeps and writes nothing itself.
+    """The states of the iterations, one by one; keeps and writes none of them.
 
     Args:
-        structure: The architecture.
+        problem: The architecture, and the data whose training images are used.
         widths: Of the seed network, whose parameters every iteration keeps to.
-        dataset: Its training images are used, nothing else.
         config: Algorithm 1's numbers.
+        runtime: Seed, devices, progress, checkpoints; the default if None. Each
+            iteration draws a seed of its own from the runtime's.
         iterations: How many there are, those done included.
         tolerance: Ends when no width moved by more than this many filters.
-        seed: Of everything random; each iteration draws its own from it.
-        execution: Devices and precision; one device and float32 if None.
-        progress: Shows how far it has come (`ns_tf.progress`).
-        checkpoint: Iteration -> where its pruning is saved.
         done: The states that earlier runs ended with.
 
     Raises:
         RunError: the loss is not finite, too few removals were recorded to fit a law
             to, or the law comes nowhere to the seed's size.
     """
-    target = float(structure.params(np.array(widths)))
+    runtime = runtime or Runtime()
+    target = float(problem.structure.params(np.array(widths)))
     states = list(done)
     while len(states) < iterations and not settled(states, tolerance):
         start = time.monotonic()
         iteration = len(states) + 1
         now: Widths = states[-1].scaling.widths if states else tuple(widths)
         trace = prune_trace(
-            structure,
+            problem,
             now,
-            dataset,
             config,
-            seed=_seed(seed, iteration),
-            execution=execution,
-            progress=progress,
-            checkpoint=checkpoint(iteration) if checkpoint else None,
+            runtime.seeded(_seed(runtime.seed, iteration)),
             label=f"iteration {iteration}/{iterations}",
+            checkpoint=checkpoint_of(iteration),
         )
-        found = _fit(trace)
-        scaled = _scale(found, structure, target)
+        law = _fit(trace)
+        scaling = _scale(law, problem.structure, target)
         seconds = time.monotonic() - start
-        states.append(DescentState(iteration, now, found, trace, scaled, seconds))
+        states.append(DescentState(iteration, now, law, trace, scaling, seconds))
         yield states[-1]
+
+
+def checkpoint_of(iteration: int) -> str:
+    """Name, below a search's folder, of the checkpoint of an iteration's pruning."""
+    return f"checkpoints/prune_{iteration:02d}.npz"
 
 
 def check(widths: Sequence[int], config: PruneConfig) -> None:
@@ -109,12 +103,10 @@ def _fit(trace: PruneTrace) -> ScalingLaw:
         raise RunError(str(error)) from error
 
 
-def _scale(found: ScalingLaw, structure: Structure, target: float) -> Scaling:
+def _scale(law: ScalingLaw, structure: Structure, target: float) -> Scaling:
     """The next iteration's network; a law that never gets there is a failure too."""
     try:
-        return at_cost(
-            power_law(found), {"params": structure.params}, {"params": target}
-        )
+        return at_cost(power_law(law), {"params": structure.params}, {"params": target})
     except InputError as error:
         raise RunError(str(error)) from error
 

@@ -1,83 +1,94 @@
 """A search in a run folder: checked first, then done, iteration by iteration."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import Architecture, InputError
+from ns_tf.base import Architecture, DescentState, InputError
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.data.config import DataConfig
-from ns_tf.data.dataset import Dataset, for_network
-from ns_tf.descend import descent
+from ns_tf.data.dataset import Dataset
 from ns_tf.descend.config import SearchConfig
-from ns_tf.descend.descent import architecture_descent
+from ns_tf.descend.descent import architecture_descent, check, checkpoint_of
 from ns_tf.descend.record import SearchRecord, new_search, read_search, write_search
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures, python_models
-from ns_tf.networks.structure import analyse
+from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset
 from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
 from ns_tf.render import plots
-from ns_tf.run import files, tensorboard
-from ns_tf.run.checkpoint import Checkpoint
-from ns_tf.run.folder import is_new, open_run
-from ns_tf.run.progress import Quiet
+from ns_tf.run import files
+from ns_tf.run.folder import DESCENT, is_new, open_run
+from ns_tf.run.watch import Watch
 from ns_tf.scaling.curves import floor_ratio
 
-SEARCH_CONFIGS = (
-    SearchConfig,
-    DataConfig,
-    PruneConfig,
-    RuntimeConfig,
-)
+SEARCH_CONFIGS = (SearchConfig, DataConfig, PruneConfig, RuntimeConfig)
 
 
 class SearchRun:
-    """A search that is to be done: checks everything first, then does it."""
+    """A search that is to be done: checks everything first, then does it.
+
+    Args:
+        configs: The settings by class, one of each of `SEARCH_CONFIGS`.
+        architecture: The network, if it has no name to find it by.
+        dataset: The data set, if it has no name.
+
+    Raises:
+        InputError: the search cannot be done; nothing was written.
+    """
 
     def __init__(
         self,
-        chosen: dict[type, Any],
+        configs: Mapping[type, Any],
         *,
         architecture: Architecture | None = None,
         dataset: Dataset | None = None,
     ):
-        self.configs = chosen
-        self.config = chosen[SearchConfig]
-        self.runtime = chosen[RuntimeConfig]
-        self.execution = Execution.of(self.runtime)  # Before TensorFlow starts.
-        self.architecture = architecture or architectures.get(self.config.architecture)
-        dataset = dataset or load_dataset(chosen[DataConfig])
-        self.structure = analyse(
-            self.architecture, dataset.image_shape, dataset.classes
+        self.configs = configs
+        self.config = configs[SearchConfig]
+        self.prune = configs[PruneConfig]
+        # Before TensorFlow starts, which then has its threads.
+        execution = Execution.of(configs[RuntimeConfig])
+        self.runtime = Runtime.of(configs[RuntimeConfig], execution)
+        self.problem = Problem.of(
+            architecture or architectures.get(self.config.architecture),
+            dataset or load_dataset(configs[DataConfig]),
         )
-        self.dataset = for_network(dataset, self.structure.scales_pixels)
-        default = self.architecture.widths
+        default = self.problem.architecture.widths
         self.widths = self.config.widths or floor_ratio(default, self.config.ratio)
-        # Refuses what cannot be done, before anything is written.
-        prune = chosen[PruneConfig]
-        self.execution.check(lambda: self.structure.build(self.widths))
-        descent.check(self.widths, prune)
-        steps_per_epoch(self.dataset, prune.search_batch)
+        execution.check(lambda: self.problem.build(self.widths))
+        check(self.widths, self.prune)
+        steps_per_epoch(self.problem.dataset, self.prune.search_batch)
 
-    def go(
-        self, run_dir=None, *, progress: type = Quiet, stop: Any = None
+    def run(
+        self, run_dir: str | Path | None = None, watch: Watch | None = None
     ) -> SearchRecord:
-        """Does the search, or goes on with it; keeps it in `run_dir`, if given."""
+        """Does the search, or goes on with it.
+
+        Args:
+            run_dir: Where it is kept; None keeps nothing.
+            watch: Shows progress, lets it stop; its folder is set to `run_dir`.
+
+        Raises:
+            InputError: the folder belongs to something else, or is damaged.
+            RunError: the loss is not finite, or no law can be fitted.
+            Interrupted: a signal asked to stop.
+        """
+        watch = watch or Watch()
         if run_dir is None:
-            return self._descend(progress, (), None, stop)
-        with open_run(run_dir, list(self.configs.values()), "search") as folder:
-            python_models.save(self.architecture, folder.path)
+            return self._descend(watch, ())
+        with open_run(run_dir, self._flags, "search") as folder:
+            python_models.save(self.problem.architecture, folder.path)
             done = ()
-            if (folder / "descent.json").exists():
+            if (folder / DESCENT).exists():
                 done = read_search(folder.path).states
             if len(done) < self.config.iterations:  # Which may be more than before.
                 folder.keep_flags()
-            progress = tensorboard.logged(progress, folder / "logs")
-            return self._descend(progress, done, folder.path, stop)
+            return self._descend(watch.at(folder.path, folder / "logs"), done)
 
     def check_folder(self, run_dir: str | Path) -> None:
         """Refuses a folder that holds another search, or something else.
@@ -85,39 +96,33 @@ class SearchRun:
         Raises:
             InputError: it does.
         """
-        is_new(run_dir, list(self.configs.values()), "search")
+        is_new(run_dir, self._flags, "search")
 
-    def _descend(self, progress, done, folder: Path | None = None, stop=None):
-        record = new_search(self.structure, self.dataset.name, self.widths)
+    @property
+    def _flags(self) -> list[Any]:
+        """The settings that are the search's flags."""
+        return list(self.configs.values())
+
+    def _descend(self, watch: Watch, done: Sequence[DescentState]) -> SearchRecord:
+        """The search, its states written as they end if the watch has a folder."""
+        problem = self.problem
+        record = new_search(problem.structure, problem.dataset.name, self.widths)
         record = dataclasses.replace(record, states=tuple(done))
-        checkpoint = self._checkpoints(folder, stop)
         for state in architecture_descent(
-            self.structure,
+            problem,
             self.widths,
-            self.dataset,
-            self.configs[PruneConfig],
+            self.prune,
+            self.runtime.watched(watch),
             iterations=self.config.iterations,
             tolerance=self.config.tolerance,
-            seed=self.runtime.seed,
-            execution=self.execution,
-            progress=progress,
-            checkpoint=checkpoint,
             done=done,
         ):
             record = dataclasses.replace(record, states=(*record.states, state))
-            if folder:
-                draw(folder, record)
-                write_search(folder, record)
-                checkpoint(state.iteration).remove()
+            if watch.folder:
+                draw(watch.folder, record)
+                write_search(watch.folder, record)
+            watch.checkpoint(checkpoint_of(state.iteration)).remove()
         return record
-
-    def _checkpoints(self, folder: Path | None, stop) -> Callable[[int], Checkpoint]:
-        def checkpoint(iteration: int) -> Checkpoint:
-            name = f"prune_{iteration:02d}.npz"
-            path = folder / "checkpoints" / name if folder else None
-            return Checkpoint(path, seconds=self.runtime.checkpoint_seconds, stop=stop)
-
-        return checkpoint
 
 
 def draw(folder: Path, record: SearchRecord) -> None:
@@ -132,8 +137,12 @@ def draw(folder: Path, record: SearchRecord) -> None:
         plots.descent(widths, record.names, file)
 
 
-def configure(given: dict[str, Any], options: dict[str, Any]) -> dict[type, Any]:
-    """The config objects, with these fields set.
+def configure(named: Mapping[str, Any], options: Mapping[str, Any]) -> dict[type, Any]:
+    """The settings of a search, by class, with these fields set.
+
+    Args:
+        named: Fields that have arguments of their own.
+        options: Further fields.
 
     Raises:
         InputError: a field that does not exist, or is given twice.
@@ -142,10 +151,10 @@ def configure(given: dict[str, Any], options: dict[str, Any]) -> dict[type, Any]
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
-        if name in given:
+        if name in named:
             raise InputError(f"{name} is given twice: as an argument and as an option.")
-    named = {**given, **options}
+    values = {**named, **options}
     return {
-        c: c(**{n: v for n, v in named.items() if known[n] is c})
+        c: c(**{n: v for n, v in values.items() if known[n] is c})
         for c in SEARCH_CONFIGS
     }

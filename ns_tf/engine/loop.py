@@ -42,8 +42,8 @@ def run(
 ) -> None:
     """Steps until the work is finished; goes on from the checkpoint, if there is one.
 
-    Work that is continued ends as work that was never stopped. The checkpoint stays: who
-    keeps the result removes it then.
+    Work that is continued ends as work that was never stopped. The checkpoint stays;
+    whoever keeps the result removes it then.
 
     Args:
         stepper: The work.
@@ -118,7 +118,6 @@ class Losses:
             self._sum += self.last
         self._pending.clear()
 
-    @property
     def shown(self) -> dict[str, float]:
         """What progress shows: the last loss, once any was looked at."""
         return {} if np.isnan(self.last) else {"loss": self.last}

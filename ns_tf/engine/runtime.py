@@ -40,5 +40,6 @@ class Runtime:
         return dataclasses.replace(self, seed=seed)
 
     def watched(self, watch: Watch) -> "Runtime":
-        """The same, watched by another watch."""
+        """The same, watched by another watch that saves as often as this one's."""
+        watch = dataclasses.replace(watch, seconds=self.watch.seconds)
         return dataclasses.replace(self, watch=watch)

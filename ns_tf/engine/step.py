@@ -13,7 +13,6 @@ import tensorflow as tf
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.precision import LossScale
 from ns_tf.engine.sgd import Sgd
-from ns_tf.problem.tasks.classification import loss_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +22,7 @@ class TrainStep:
     Args:
         model: Trained in place.
         sgd: Made of `model.trainable_variables`.
+        loss: (targets, outputs) -> losses [batch].
         batch_size: Of all replicas together; the loss is the mean over it.
         execution: The model's and sgd's variables were made in its strategy's scope.
         probe: (gradients of the trainable variables, gradients of `watch`) -> gradients
@@ -34,6 +34,7 @@ class TrainStep:
 
     model: keras.Model
     sgd: Sgd
+    loss: Callable
     batch_size: int
     execution: Execution
     probe: Callable | None = None
@@ -41,7 +42,7 @@ class TrainStep:
     loss_scale: LossScale | None = None
 
     def compiled(self) -> Callable:
-        """The function (images, labels, rate) -> mean loss, which trains one step."""
+        """The function (inputs, targets, rate) -> mean loss, which trains one step."""
         execution = self.execution
         run, reduce = execution.strategy.run, execution.strategy.reduce
         gradients = self._gradients()
@@ -50,29 +51,28 @@ class TrainStep:
             # they are.
             gradients = tf.function(gradients, autograph=False, jit_compile=True)
 
-        def replica_step(images, labels, rate):
-            loss, found = gradients(images, labels)
+        def replica_step(inputs, targets, rate):
+            loss, found = gradients(inputs, targets)
             self._update(self._summed(found), rate)
             return loss
 
         @tf.function(autograph=False)
-        def step(images, labels, rate):
-            losses = run(replica_step, args=(images, labels, rate))
+        def step(inputs, targets, rate):
+            losses = run(replica_step, args=(inputs, targets, rate))
             return reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
         return step
 
     def _gradients(self) -> Callable:
-        """(images, labels) -> (loss, gradients of this replica, scaled)."""
-        loss_function = loss_of(self.model)
+        """(inputs, targets) -> (loss, gradients of this replica, scaled)."""
         watched = [variable.value for variable in self.watch]
         variables = [variable.value for variable in self.sgd.variables] + watched
         scaling = self.loss_scale
 
-        def gradients(images, labels):
+        def gradients(inputs, targets):
             with tf.GradientTape() as tape:
                 tape.watch(watched)
-                losses = loss_function(labels, self.model(images, training=True))
+                losses = self.loss(targets, self.model(inputs, training=True))
                 loss = tf.reduce_sum(losses) / self.batch_size
                 scaled = loss * scaling.scale if scaling else loss
             return loss, tape.gradient(scaled, variables)

@@ -11,11 +11,11 @@ import dataclasses
 
 from ns_tf import cli
 from ns_tf.base import InputError
-from ns_tf.cli import quiet_tensorflow
 from ns_tf.export.config import ExportConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run.option import option
 from ns_tf.run.progress import Progress
+from ns_tf.run.watch import Watch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +31,12 @@ def main(trained: TrainedConfig, task: ProblemConfig, export: ExportConfig) -> N
     """Exports, and says how well each file agrees."""
     if (trained.run_dir is None) == (export.model is None):
         raise InputError("Give either --run_dir or --model: what to export.")
-    quiet_tensorflow()
+    cli.quiet_tensorflow()
     from ns_tf.export import check
     from ns_tf.export.work import Export
 
     work = Export(trained.run_dir, task, export)
-    outcomes = work.go(progress=Progress)
+    outcomes = work.run(Watch(Progress()))
     print(check.table(outcomes))
     print("\n".join(outcome.path for outcome in outcomes))
 

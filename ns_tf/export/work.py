@@ -16,22 +16,25 @@ from ns_tf.base import InputError, RunError
 from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import Dataset, for_network
 from ns_tf.data.holdout import spread, take
-from ns_tf.descend.record import search_in
 from ns_tf.engine import precision
 from ns_tf.export import check, formats
 from ns_tf.export.check import Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
-from ns_tf.graph.ends import ends_in_softmax, scales_pixels
-from ns_tf.problem import resolve
+from ns_tf.graph.ends import scales_pixels
+from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
-from ns_tf.problem.resolve import load_dataset
+from ns_tf.problem.resolve import (
+    data_config,
+    load_dataset,
+    resolve,
+    settings_in,
+)
 from ns_tf.run import files
-from ns_tf.run.flagfile import from_flagfile
-from ns_tf.run.folder import FLAGS, MODEL
-from ns_tf.run.progress import Quiet
-from ns_tf.train.job import read_result, training_in
+from ns_tf.run.folder import MODEL
+from ns_tf.run.watch import Watch
+from ns_tf.train.results import read_result, training_in
 
 EXPORT = "export.json"
 _VERSION = re.compile(r"[1-9]\d*")
@@ -56,51 +59,53 @@ class Export:
         self.formats = [formats.get(name) for name in export.format]
         for found in self.formats:
             found.check()
-        path, task = _model_and_task(run_dir, task, export)
+        path, settings = _model_and_settings(run_dir, task, export)
         self.target = Path(export.out_dir or path.parent / "export")
         self.name = export.name or _default_name(path)
         self.version = self._version()
         with files.readable(path, "trained network", "Train it again."):
             model = keras.saving.load_model(path, compile=False)
         self.dataset = for_network(
-            load_dataset(resolve.data_config(task)),
+            load_dataset(data_config(settings)),
             scales_pixels(functional(model)),
         )
         self.source = self._source(model)
 
-    def go(self, *, progress: type = Quiet) -> list[Outcome]:
+    def run(self, watch: Watch | None = None) -> list[Outcome]:
         """Writes all formats, or none if one of them cannot be or does not agree.
+
+        Args:
+            watch: Shows progress.
 
         Raises:
             InputError: the target cannot be written, or a converter refuses.
             RunError: a file gives other answers than the Keras model.
         """
+        watch = watch or Watch()
         images, labels = _images(self.dataset, "test", self.config.check_images)
         expected = self.source.deployed().predict(images, batch_size=100, verbose=0)
         with _writing(self.target) as work:
             np.save(work / "images.npy", images)
-            outcomes, made = [], []
+            outcomes, moves = [], []
             steps = 2 * len(self.formats)
-            with progress(steps, label="export", unit="steps") as bar:
-                for found in self.formats:
-                    place = found.file.format(name=self.name, version=self.version)
-                    path = work / place
+            with watch.bar(steps, label="export", unit="steps") as bar:
+                for form in self.formats:
+                    place = form.file.format(name=self.name, version=self.version)
+                    path, target = work / place, self.target / place
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    found.write(self.source, path)
-                    bar.update(1, format=found.name)
-                    told = check.compare(found, path, work, expected, labels)
-                    outcomes.append(
-                        dataclasses.replace(told, path=str(self.target / place))
-                    )
-                    self._accept(found, outcomes[-1])
-                    made.append((path, self.target / place))
+                    form.write(self.source, path)
+                    bar.update(1, format=form.name)
+                    outcome = check.compare(form, path, work, expected, labels)
+                    self._accept(form, outcome)
+                    outcomes.append(dataclasses.replace(outcome, path=str(target)))
+                    moves.append((path, target))
                     bar.update(1)
-            for path, place in made:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
-        told = {"version": 1, "name": self.name, "images": len(images)}
-        told["files"] = [dataclasses.asdict(outcome) for outcome in outcomes]
-        files.write_json(self.target / f"{self.name}.{EXPORT}", told)
+            for path, target in moves:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+        summary = {"version": 1, "name": self.name, "images": len(images)}
+        summary["files"] = [dataclasses.asdict(outcome) for outcome in outcomes]
+        files.write_json(self.target / f"{self.name}.{EXPORT}", summary)
         return outcomes
 
     def _source(self, model: keras.Model) -> Source:
@@ -119,7 +124,7 @@ class Export:
         return Source(
             name=self.name,
             model=precision.plain(model),
-            ends_in_softmax=ends_in_softmax(model),
+            task=tasks.get("classification"),
             class_names=found.class_names,
             mean=found.mean,
             std=found.std,
@@ -209,29 +214,27 @@ def _writing(target: Path) -> Iterator[Path]:
                 path.rmdir()
 
 
-def _model_and_task(run_dir, task, export: ExportConfig):
-    """The `.keras` file, and the complete task."""
+def _model_and_settings(
+    run_dir: str | Path | None, asked: ProblemConfig, export: ExportConfig
+) -> tuple[Path, ProblemConfig]:
+    """The `.keras` file, and the settings of its network and data."""
     if export.model is not None:
         path = Path(export.model)
         if not path.is_file():
             raise InputError(f"--model={path}: there is no such file.")
-        if task.dataset is None:
+        if asked.dataset is None:
             raise InputError(
                 "Give the --dataset that the model was trained on: its normalisation "
                 "and its test images are needed."
             )
-        return path, task
+        return path, asked
     folder = training_in(Path(run_dir or "."), export.training)
-    text = (folder / FLAGS).read_text(encoding="utf-8")
-    told = from_flagfile(ProblemConfig, text)
-    given = dataclasses.asdict(told)
-    given |= {n: v for n, v in dataclasses.asdict(task).items() if v is not None}
-    above = folder.parent.parent
-    search = search_in(above)
-    result = read_result(folder)
-    given["architecture"] = given["architecture"] or result["architecture"]
-    task = ProblemConfig(**given)
-    return folder / MODEL, resolve.completed(task, search, above)
+    above = folder.parent.parent  # Trainings of older versions name no data set.
+    result = ProblemConfig(architecture=read_result(folder)["architecture"])
+    settings = resolve(
+        asked, settings_in(folder), settings_in(above), result, place=above
+    )
+    return folder / MODEL, settings
 
 
 def _default_name(path: Path) -> str:

@@ -79,3 +79,19 @@ def take(array: np.ndarray, axes, keep: np.ndarray) -> np.ndarray:
 def stays(channels: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """[axis] bool: which places of an axis stay; what is no channel always does."""
     return np.append(keep, True)[channels]  # NONE is -1, the last.
+
+
+def named(kind: str, arrays: Mapping[Key, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays by the names that checkpoints use: "kind/layer/weight"."""
+    return {f"{kind}/{layer}/{weight}": a for (layer, weight), a in arrays.items()}
+
+
+def by_kind(state: Mapping[str, np.ndarray]) -> dict[str, dict[Key, np.ndarray]]:
+    """The arrays that `named` named, by kind; other entries are left out."""
+    kinds: dict[str, dict[Key, np.ndarray]] = {}
+    for name, array in state.items():
+        if name.count("/") >= 2:
+            kind, key = name.split("/", 1)
+            layer, weight = key.rsplit("/", 1)
+            kinds.setdefault(kind, {})[layer, weight] = array
+    return kinds

@@ -1,7 +1,4 @@
-"""A network as it is deployed: pixels in, probabilities out; LiteRT's bytes of it.
-
-What tells how is here, too: whether a model scales pixels or ends in a softmax.
-"""
+"""A network as it is deployed: pixels in, probabilities out; its LiteRT file."""
 
 import tempfile
 from collections.abc import Callable
@@ -10,13 +7,23 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.graph.calls import functional
+from ns_tf.graph.ends import ends_in_softmax
+
+
+def softmax_of(model: keras.Model) -> keras.Layer | None:
+    """The softmax that makes probabilities of logits; None if the model has one."""
+    if ends_in_softmax(functional(model)):
+        return None
+    return keras.layers.Softmax(dtype="float32", name="probabilities")
+
 
 def deployed(
     model: keras.Model,
     mean: np.ndarray,
     std: np.ndarray,
     *,
-    softmax: bool,
+    answer: keras.Layer | None = None,
     dtype: str = "uint8",
     name: str = "deployed",
 ) -> keras.Model:
@@ -26,7 +33,7 @@ def deployed(
         model: Takes normalised images.
         mean: Of pixels from 0 to 1, `[channels]`.
         std: The same.
-        softmax: Whether the model gives logits.
+        answer: What is added behind the model: a softmax, where it gives logits.
         dtype: Of the images.
         name: Of the result.
     """
@@ -36,8 +43,8 @@ def deployed(
         scale.tolist(), offset.tolist(), dtype="float32", name="normalise"
     )(image)
     x = model(x)
-    if softmax:
-        x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
+    if answer is not None:
+        x = answer(x)
     return keras.Model(image, x, name=name)
 
 

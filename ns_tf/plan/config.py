@@ -84,9 +84,13 @@ class OutputConfig:
 
 
 def _curve_methods() -> tuple[str, ...]:
-    """Names of the methods that have a curve, the default first."""
-    names = methods.with_curve()
-    return tuple(sorted(names, key=lambda name: (name != "neuralscale", name)))
+    """The methods that have a curve: the default, then those that need no search."""
+    members = methods.with_curve()
+
+    def place(name: str) -> tuple:
+        return name != "neuralscale", members[name].needs_search, name
+
+    return tuple(sorted(members, key=place))
 
 
 def _about_methods() -> str:
@@ -101,3 +105,8 @@ class MethodConfig:
 
     method: str = option("neuralscale", _about_methods(), choices=_curve_methods())
     iteration: int | None = option(None, "Iteration of the search; the last if empty.")
+
+    @property
+    def needs_search(self) -> bool:
+        """Whether the method's curve is made from a search."""
+        return methods.get(self.method).needs_search

@@ -1,22 +1,22 @@
 """The searches that a comparison uses: run folders, and flagfiles to search by."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.data.config import DataConfig
 from ns_tf.descend.config import SearchConfig
-from ns_tf.descend.record import SearchRecord, read_search, search_in
+from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun
 from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
 from ns_tf.networks import python_models
 from ns_tf.networks.structure import Structure
 from ns_tf.plan import methods
 from ns_tf.plan.methods import Entry
-from ns_tf.problem import resolve
 from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.resolve import resolve, settings_in
 from ns_tf.run import flags
 from ns_tf.run.folder import DESCENT, MODEL
 
@@ -92,12 +92,12 @@ class Sources:
         Raises:
             InputError: what is kept of one is another search than the flagfile's.
         """
-        found = {}
+        searches = {}
         for source in filter(is_flagfile, self.used):
             run = SearchRun(settings(source, self.execution, self.data_dir))
             if not self._finished(source, run):
-                found[source] = run
-        return found
+                searches[source] = run
+        return searches
 
     def read(self, source: str, compared: Structure) -> SearchRecord:
         """A finished search.
@@ -110,26 +110,24 @@ class Sources:
         search.state()  # Refuses one without an iteration.
         return search
 
-    def complete(self, task: ProblemConfig) -> ProblemConfig:
-        """The task, what is left empty taken from the default search.
+    def complete(self, asked: ProblemConfig) -> ProblemConfig:
+        """Network and data, what is left empty taken from the default search.
 
         Raises:
             InputError: architecture or data set are known from nowhere.
         """
-        if self.default is None or not is_flagfile(self.default):
-            search = search_in(self.default) if self.default else None
-            place = Path(self.default or self.folder)
-            return resolve.completed(
-                task, search, place, "methods that need none, or --search"
+        place = self.default or self.folder
+        if self.default is None:
+            other = None
+        elif is_flagfile(self.default):
+            other = problem_config(
+                settings(self.default, self.execution, self.data_dir)
             )
-        chosen = settings(self.default, self.execution, self.data_dir)
-        searched = {
-            **dataclasses.asdict(chosen[DataConfig]),
-            "architecture": chosen[SearchConfig].architecture,
-        }
-        given = dataclasses.asdict(task)
-        given |= {n: v for n, v in searched.items() if given[n] is None}
-        return dataclasses.replace(task, **given)
+        else:
+            other = settings_in(self.default)
+        return resolve(
+            asked, other, place=place, instead="methods that need none, or --search"
+        )
 
     def architecture(self, name: str) -> Architecture | None:
         """A Python model's architecture, as the comparison or a search keeps it."""
@@ -168,6 +166,12 @@ def settings(
         checkpoint_seconds=execution.checkpoint_seconds,
     )
     return chosen
+
+
+def problem_config(chosen: Mapping[type, Any]) -> ProblemConfig:
+    """Network and data of a search's settings, by class."""
+    data = dataclasses.asdict(chosen[DataConfig])
+    return ProblemConfig(architecture=chosen[SearchConfig].architecture, **data)
 
 
 def check_layers(source: str, names: Sequence[str], compared: Structure) -> None:

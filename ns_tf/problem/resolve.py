@@ -2,23 +2,100 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.data import sources
 from ns_tf.data.config import DataConfig
-from ns_tf.data.dataset import Dataset, for_network
-from ns_tf.descend.record import SearchRecord
+from ns_tf.data.dataset import Dataset
 from ns_tf.networks import architectures
-from ns_tf.networks.structure import analyse
 from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.problem import Problem
 from ns_tf.run import files
 from ns_tf.run.flagfile import from_flagfile
-from ns_tf.run.folder import FLAGS, PREFIX
+from ns_tf.run.folder import DESCENT, FLAGS, PREFIX
+
+WIDTHS_OR_BUDGET = "widths (--widths) or a budget"
+
+
+def resolve(
+    asked: ProblemConfig,
+    *others: ProblemConfig | None,
+    place: str | Path,
+    instead: str = WIDTHS_OR_BUDGET,
+) -> ProblemConfig:
+    """The settings of network and data, complete.
+
+    Args:
+        asked: As the flags give them; what they leave empty is taken from the others.
+        *others: What run folders or flagfiles say, the nearest first.
+        place: Where it was looked for, for errors.
+        instead: What has to be given beside architecture and data set where there is no
+            search, for errors.
+
+    Raises:
+        InputError: architecture or data set are known from nowhere, or the data set was
+            given in Python.
+    """
+    values = dataclasses.asdict(asked)
+    for other in others:
+        for field in dataclasses.fields(ProblemConfig):
+            if other is not None and values[field.name] is None:
+                values[field.name] = getattr(other, field.name)
+    if asked.dataset is None and (values["dataset"] or "").startswith(PREFIX):
+        raise InputError(
+            "The search had its data from Python, so no command has it. "
+            "Give --dataset, or train plan.build() in Python."
+        )
+    for name in ("architecture", "dataset"):
+        if values[name] is None:
+            raise InputError(
+                f"{place} holds no search to take them from, so give --architecture, "
+                f"--dataset, and {instead}; --{name} is missing."
+            )
+    return dataclasses.replace(asked, **values)
+
+
+def settings_in(folder: str | Path) -> ProblemConfig | None:
+    """Network and data by the flags of a run folder; None if it has none.
+
+    Args:
+        folder: Of a search, a training, a comparison or a tuning.
+
+    Raises:
+        InputError: the flags are damaged.
+    """
+    path = Path(folder) / FLAGS
+    if not path.exists() and not (path.parent / DESCENT).exists():
+        return None
+    with files.readable(path, "list of flags"):
+        settings = from_flagfile(ProblemConfig, path.read_text(encoding="utf-8"))
+        if settings.dataset is None and (path.parent / DESCENT).exists():
+            raise ValueError("no --dataset in it")
+    return settings
+
+
+def problem_of(
+    config: ProblemConfig, architecture: Architecture | None = None
+) -> Problem:
+    """The problem of complete settings.
+
+    Args:
+        config: From `resolve`.
+        architecture: The architecture, if it has no name to find it by.
+
+    Raises:
+        InputError: network or data cannot be had, or do not go together.
+    """
+    architecture = architecture or architectures.get(config.architecture)
+    return Problem.of(architecture, load_dataset(data_config(config)))
 
 
 def load_dataset(config: DataConfig) -> Dataset:
-    """The data set that the settings name."""
+    """The data set that the settings name.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
     return sources.load(
         config.dataset,
         data_dir=config.data_dir,
@@ -28,70 +105,8 @@ def load_dataset(config: DataConfig) -> Dataset:
     )
 
 
-def task(network: ProblemConfig, python_model: Architecture | None):
-    """(architecture, structure, data set) of complete settings.
-
-    Args:
-        network: From `completed`.
-        python_model: The architecture, if it has no name to find it by.
-
-    Raises:
-        InputError: any of them cannot be had.
-    """
-    found = python_model or architectures.get(network.architecture)
-    dataset = load_dataset(data_config(network))
-    analysed = analyse(found, dataset.image_shape, dataset.classes)
-    return found, analysed, for_network(dataset, analysed.scales_pixels)
-
-
-def completed(
-    network: ProblemConfig,
-    search,
-    run_dir: Path,
-    instead: str = "widths (--widths) or a budget",
-):
-    """The network's settings, those left empty taken from the search.
-
-    Args:
-        network: As the flags give it.
-        search: The search, if there is one.
-        run_dir: Its folder.
-        instead: What else there has to be, for errors.
-
-    Raises:
-        InputError: architecture or data set are known from nowhere.
-    """
-    given = dataclasses.asdict(network)
-    if search is not None:
-        if given["dataset"] is None and search.dataset.startswith(PREFIX):
-            raise InputError(
-                "The search had its data from Python, so no command has it. "
-                "Give --dataset, or train plan.build() in Python."
-            )
-        searched = _searched(search, run_dir)
-        given |= {n: v for n, v in searched.items() if given[n] is None}
-    for name in ("architecture", "dataset"):
-        if given[name] is None:
-            raise InputError(
-                f"{run_dir} holds no search to take them from, so give --architecture, "
-                f"--dataset, and {instead}; --{name} is missing."
-            )
-    return dataclasses.replace(network, **given)
-
-
-def _searched(search: SearchRecord, run_dir: Path) -> dict[str, Any]:
-    """The settings of the search's network and data, from its flags."""
-    path = run_dir / FLAGS
-    with files.readable(path, "list of flags"):
-        text = path.read_text(encoding="utf-8")
-        if "--dataset=" not in text:
-            raise ValueError("no --dataset in it")
-    settings = dataclasses.asdict(from_flagfile(DataConfig, text))
-    return {**settings, "architecture": search.architecture}
-
-
-def data_config(network: ProblemConfig) -> DataConfig:
+def data_config(config: ProblemConfig) -> DataConfig:
     """The settings of the data alone, defaults where nothing is given."""
     names = [field.name for field in dataclasses.fields(DataConfig)]
-    given = {name: getattr(network, name) for name in names}
-    return DataConfig(**{n: v for n, v in given.items() if v is not None})
+    values = {name: getattr(config, name) for name in names}
+    return DataConfig(**{n: v for n, v in values.items() if v is not None})

@@ -5,7 +5,7 @@ rebuild turns into a channel that is not there. Both compute the same, so when t
 rebuild is a question of speed alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -15,13 +15,12 @@ from ns_tf.engine.execution import Execution, forget_kernels
 from ns_tf.engine.padding import fast_width
 from ns_tf.engine.sgd import Sgd
 from ns_tf.engine.step import TrainStep
-from ns_tf.graph import gates
-from ns_tf.graph import weights as graph_weights
+from ns_tf.graph import gates, weights
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.thin import rebuild, selection
 from ns_tf.graph.weights import Key, stays, take, trainable_keys
-from ns_tf.prune import signals
-from ns_tf.prune.criteria import Criterion
+from ns_tf.prune import criteria, signals
+from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.signals.gate_gradient import NormGate, Probe
 
 
@@ -36,19 +35,16 @@ class PrunableNetwork:
         self,
         seed: keras.Model,
         graph: ChannelGraph,
-        *,
-        criterion: Criterion,
+        loss: Callable,
+        config: PruneConfig,
         execution: Execution,
-        batch_size: int,
-        momentum: float,
-        weight_decay: float,
     ):
         self.seed_model = seed
         self.graph = graph
-        self.criterion = criterion
+        self.loss = loss  # (targets, outputs) -> losses [batch]
+        self.config = config
+        self.criterion = criteria.get(config.criterion)
         self.execution = execution
-        self.batch_size = batch_size
-        self.sgd_options = {"momentum": momentum, "weight_decay": weight_decay}
         self.gates = gates.place(graph)
         size = len(graph.owner)
         self.alive = np.ones(size, bool)  # Channels that are not removed.
@@ -61,13 +57,13 @@ class PrunableNetwork:
             ones = tf.ones(size + 1, keras.config.floatx())
             self.open = tf.Variable(ones, trainable=False, name="open")
         self.loss_scale = execution.loss_scale(seed)
-        self._build(graph_weights.values(seed), draws=graph_weights.draws(seed))
+        self._build(weights.values(seed), draws=weights.draws(seed))
 
     # Training.
 
-    def train(self, images, labels, rate: float) -> tf.Tensor:
+    def train(self, inputs: tf.Tensor, targets: tf.Tensor, rate: float) -> tf.Tensor:
         """One training step at that learning rate; returns the mean loss."""
-        return self._step(images, labels, tf.constant(rate, keras.config.floatx()))
+        return self._step(inputs, targets, tf.constant(rate, keras.config.floatx()))
 
     def score_sums(self) -> np.ndarray:
         """[n]: scores summed over the steps since `forget`."""
@@ -84,9 +80,9 @@ class PrunableNetwork:
         """False if all steps since `forget` overflowed, and so scored nothing."""
         return self.loss_scale is None or bool(self.loss_scale.applied.numpy())
 
-    def kernels(self):
+    def kernels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(channels [filters], kernel [..., filters]) of every layer that makes any."""
-        for key, variable in graph_weights.weights(self.model).items():
+        for key, variable in weights.weights(self.model).items():
             axes = self.graph.axes.get(key)  # Selection matrices are not in it.
             if key[1] == "kernel" and axes and axes[-1] is not None:
                 held, _ = self._remaining(axes, self.present)
@@ -101,7 +97,7 @@ class PrunableNetwork:
         self.alive[channels] = False
         self._tell_open()
         slots = dict(zip(self._trainable, self.sgd.slots, strict=True))
-        for key, variable in graph_weights.weights(self.model).items():
+        for key, variable in weights.weights(self.model).items():
             if self._is_gate(key):
                 (axis,) = self.axes[key]
                 stay = stays(axis, self.alive)[stays(axis, self.present)]
@@ -127,7 +123,7 @@ class PrunableNetwork:
 
     def compact(self, keep: np.ndarray | None = None) -> None:
         """Rebuilds the network without closed channels; or with those of `keep` [n]."""
-        arrays, slots = graph_weights.values(self.model), self._slot_values()
+        arrays, slots = weights.values(self.model), self._slot_values()
         was, self.present = self.present, (self.alive if keep is None else keep).copy()
 
         def thinner(values):
@@ -136,7 +132,7 @@ class PrunableNetwork:
                 for key, value in values.items()
             }
 
-        self._build(thinner(arrays), thinner(slots), graph_weights.draws(self.model))
+        self._build(thinner(arrays), thinner(slots), weights.draws(self.model))
 
     def _remaining(self, axes, was):
         """The axes as they were present, as `thinning.take` needs them."""
@@ -158,11 +154,15 @@ class PrunableNetwork:
                 self.seed_model, self.graph, self.present, self.gates
             )
             self.execution.adapt(self.model)
-            self.sgd = Sgd(self.model.trainable_variables, **self.sgd_options)
+            self.sgd = Sgd(
+                self.model.trainable_variables,
+                momentum=self.config.search_momentum,
+                weight_decay=self.config.search_weight_decay,
+            )
         self.axes = {**self.graph.axes, **extra}
         self._trainable = trainable_keys(self.model)
-        graph_weights.assign(self.model, {**self._new_arrays(extra), **arrays})
-        graph_weights.assign_draws(self.model, draws or {})
+        weights.assign(self.model, {**self._new_arrays(extra), **arrays})
+        weights.assign_draws(self.model, draws or {})
         if slots:
             for key, slot in zip(self._trainable, self.sgd.slots, strict=True):
                 slot.assign(slots[key])
@@ -182,7 +182,8 @@ class PrunableNetwork:
         self._step = TrainStep(
             self.model,
             self.sgd,
-            self.batch_size,
+            self.loss,
+            self.config.search_batch,
             self.execution,
             probe,
             probe.watch,
@@ -192,7 +193,7 @@ class PrunableNetwork:
 
     def _probe(self) -> Probe:
         """Reads the gradients of the gates that the model has."""
-        by_key = graph_weights.weights(self.model)
+        by_key = weights.weights(self.model)
         place = {key: i for i, key in enumerate(self._trainable)}
 
         def held(key: Key) -> np.ndarray:
@@ -218,29 +219,23 @@ class PrunableNetwork:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that training goes on from, as arrays by name."""
-        weights = {
-            f"weight/{a}/{b}": v
-            for (a, b), v in graph_weights.values(self.model).items()
-        }
-        slots = {f"slot/{a}/{b}": v for (a, b), v in self._slot_values().items()}
         own = {"alive": self.alive, "present": self.present}
         own["scores"] = self.scores.numpy()
         if self.loss_scale:
             own["loss_scale"] = self.loss_scale.state()
-        draws = graph_weights.draws(self.model)
-        drawn = {f"draw/{a}/{b}": value for (a, b), value in draws.items()}
-        return {**own, **weights, **slots, **drawn}
+        return {
+            **own,
+            **weights.named("weight", weights.values(self.model)),
+            **weights.named("slot", self._slot_values()),
+            **weights.named("draw", weights.draws(self.model)),
+        }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continues from what `state` returned."""
+        """Goes on from what `state` returned."""
         self.alive, self.present = state["alive"].copy(), state["present"].copy()
         self._tell_open()
         self.scores.assign(state["scores"])
         if self.loss_scale:
             self.loss_scale.restore(state["loss_scale"])
-        kinds = {"weight": {}, "slot": {}, "draw": {}}
-        for name, value in state.items():
-            if "/" in name:
-                kind, layer, weight = name.split("/")
-                kinds[kind][layer, weight] = value
-        self._build(kinds["weight"], kinds["slot"], kinds["draw"])
+        kinds = weights.by_kind(state)
+        self._build(kinds["weight"], kinds["slot"], kinds.get("draw", {}))

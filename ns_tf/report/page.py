@@ -10,7 +10,6 @@ from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.compare import verdicts
-from ns_tf.compare.outcome import COMPARISON
 from ns_tf.compare.verdicts import HEADER, TEST, Difference, Line
 from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.plan.plan import FAR, make_plan
@@ -19,7 +18,7 @@ from ns_tf.render import html as render_html
 from ns_tf.render import plots
 from ns_tf.render.html import option
 from ns_tf.run import files
-from ns_tf.run.folder import DESCENT
+from ns_tf.run.folder import COMPARISON, DESCENT
 
 PAGE = Path(__file__).parent / "assets"
 _REMEDY = "Run ns_tf.compare there again: it writes it anew; or give another folder."

@@ -72,14 +72,14 @@ class RunFolder:
     Args:
         path: The folder.
         lock: The open descriptor that holds the lock.
-        flags: The flags that it was opened with, as a flagfile.
+        flags: Text of `run.flags` for the run that opened it.
         new: Whether the run begins; False if an earlier one is continued.
     """
 
     def __init__(self, path: Path, lock: int, flags: str, *, new: bool):
         self.path = path
         self.new = new
-        self._flags = flags
+        self.flags = flags
         self._lock: int | None = lock
 
     def __enter__(self) -> "RunFolder":
@@ -99,7 +99,7 @@ class RunFolder:
         new run, `open_run` has written them.
         """
         if not self.new:
-            files.write_text(self / FLAGS, self._flags)
+            files.write_text(self / FLAGS, self.flags)
 
     def close(self) -> None:
         """Releases the lock. The system releases it too when the process ends."""

@@ -1,4 +1,4 @@
-"""TensorBoard beside the progress: values that a bar is told, as scalars in a folder."""
+"""Curves for TensorBoard: the values that a bar shows, as scalars in a folder."""
 
 import importlib.util
 import re

@@ -9,13 +9,10 @@ needs no search. The same command continues a training that was stopped or kille
 """
 
 from ns_tf import cli
-from ns_tf.cli import quiet_tensorflow
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.run.config import RunConfig
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 from ns_tf.train.config import TrainConfig
 
 
@@ -23,26 +20,30 @@ def main(
     run: RunConfig,
     network: NetworkConfig,
     budget: BudgetConfig,
-    curve: MethodConfig,
+    method: MethodConfig,
     train: TrainConfig,
     runtime: RuntimeConfig,
 ) -> None:
     """Trains, and says how good it became."""
-    quiet_tensorflow()
+    cli.quiet_tensorflow()
+    from ns_tf.plan.choice import WidthChoice
+    from ns_tf.train.results import score_in
     from ns_tf.train.work import TrainRun
 
-    work = TrainRun(run.run_dir, network, budget, curve, train, runtime)
+    choice = WidthChoice(network, budget, method)
+    work = TrainRun(run.run_dir, network, choice, train, runtime)
     print(
-        f"{work.architecture.name} {work.name}: {work.facts['params']:,} parameters, "
-        f"{work.facts['macs']:,} MACs, widths {','.join(map(str, work.widths))}, "
-        f"on {cli.devices()}"
+        f"{work.problem.architecture.name} {work.name}: "
+        f"{work.costs['params']:,} parameters, {work.costs['macs']:,} MACs, widths "
+        f"{','.join(map(str, work.widths))}, on {cli.devices()}"
     )
-    with interruptible() as stop:
-        result = work.go(progress=Progress, stop=stop)
+    with cli.watching() as watch:
+        result = work.run(watch)
+    score = work.problem.task.score
     print(
         f"epoch {result['best_epoch']} of {train.epochs} was best on validation images "
-        f"({100 * result['validation_accuracy']:.2f} %); on test images it has "
-        f"{100 * result['test_accuracy']:.2f} %"
+        f"({score.text(score_in(result, 'validation'))}); on test images it has "
+        f"{score.text(score_in(result, 'test'))}"
     )
     print(f"Model and history: {work.folder}")
 

@@ -1,4 +1,4 @@
-"""Training one network from scratch: what found widths are judged by."""
+"""Training one network: what widths are judged by."""
 
 import dataclasses
 import math
@@ -10,18 +10,21 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import RunError
-from ns_tf.data.batches import steps_per_epoch, train_batches
-from ns_tf.data.dataset import Dataset, augmented
-from ns_tf.engine.execution import Execution
+from ns_tf.data.batches import steps_per_epoch
+from ns_tf.data.dataset import augmented
+from ns_tf.engine import loop
+from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.loop import Clock, Losses
 from ns_tf.engine.padding import Padded
+from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.sgd import Sgd
 from ns_tf.engine.step import TrainStep
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
-from ns_tf.problem.tasks.classification import evaluator
-from ns_tf.run.progress import Quiet
+from ns_tf.problem.problem import Problem
 from ns_tf.train.config import TrainConfig
+
+CHECKPOINT = "checkpoint.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Epoch:
     rate: float  # Learning rate of its first step.
     train_loss: float
     validation_loss: float
-    validation_accuracy: float
-    test_accuracy: float | None = None  # If every epoch was tested.
+    validation_score: float  # Of the task: the accuracy, in classification.
+    test_score: float | None = None  # If every epoch was tested.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,138 +45,145 @@ class TrainResult:
 
     model: keras.Model  # With the weights of the best epoch on validation images.
     history: tuple[Epoch, ...]
-    best_epoch: int  # The first with the highest validation accuracy.
-    test_accuracy: float  # Of the best epoch; test images are read this once,
-    test_loss: float
+    best_epoch: int  # The first with the highest validation score.
+    test_score: float  # Of the best epoch; test images are read once, at the end.
+    test_loss: float  # Of the best epoch.
     seconds: float  # Wall time of the training, evaluation included.
 
 
 def best_of(history: Sequence[Epoch]) -> Epoch:
-    """The first epoch with the highest validation accuracy."""
-    return max(history, key=lambda epoch: epoch.validation_accuracy)
+    """The first epoch with the highest validation score."""
+    return max(history, key=lambda epoch: epoch.validation_score)
 
 
-def best_test_accuracy(history: Sequence[Epoch]) -> float | None:
-    """The paper's statistic, the best epoch on test images, if all were tested."""
-    tested = [epoch.test_accuracy for epoch in history]
+def best_test_score(history: Sequence[Epoch]) -> float | None:
+    """The paper's statistic: the best epoch on test images, if all were tested."""
+    tested = [epoch.test_score for epoch in history]
     return None if None in tested else max(tested)
 
 
 def train(
+    problem: Problem,
     build: Callable[[], keras.Model],
-    dataset: Dataset,
     config: TrainConfig,
+    runtime: Runtime | None = None,
     *,
-    seed: int = 0,
-    execution: Execution | None = None,
-    progress: type = Quiet,
-    checkpoint: Any = None,
     label: str = "train",
 ) -> TrainResult:
     """Trains the network that `build` makes.
 
     Args:
-        build: Makes the network, with fresh weights.
-        dataset: Trained on its train split; validation images choose the epoch.
+        problem: Its training images are learned, its validation images choose the
+            epoch, its task says how good the network is.
+        build: Makes the network, with the weights that it starts from.
         config: The recipe.
-        seed: Of the weights, the order of the images and the augmentation.
-        execution: Devices and precision; one device and float32 if None.
-        progress: Shows how far it has come (`ns_tf.progress`).
-        checkpoint: Where to continue from and save to (`ns_tf.runs.Checkpoint`).
-        label: What `progress` calls it.
+        runtime: Seed, devices, progress, checkpoints; the default if None.
+        label: What progress calls it.
 
     Raises:
         RunError: the loss is not finite.
         InputError: the batch is larger than the training set.
     """
-    dataset = augmented(dataset, config.augmentation)
-    run = _Training(build, dataset, config, seed, execution)
-    if checkpoint:
-        checkpoint.restore(run.restore)
-    run.clock.start()
-    with progress(run.total, label=label, unit="steps", initial=run.steps) as bar:
-        for images, labels in run.batches():
-            if run.steps >= run.total:
-                break
-            run.step(images, labels)
-            bar.update(1, **run.told())
-            if checkpoint and checkpoint.due():
-                checkpoint.save(*run.state())
-    return run.result()
+    training = Training(problem, build, config, runtime or Runtime())
+    loop.run(
+        training,
+        training.total,
+        training.runtime,
+        label=label,
+        checkpoint=CHECKPOINT,
+    )
+    return training.result()
 
 
-class _Training:
-    """A training run, between any two steps."""
+class Training:
+    """A training between any two steps (`ns_tf.engine.loop.Stepper`)."""
 
-    def __init__(self, build, dataset, config, seed, execution):
-        self.dataset, self.config, self.seed = dataset, config, seed
-        self.epoch_steps = steps_per_epoch(dataset, config.batch)
+    def __init__(
+        self,
+        problem: Problem,
+        build: Callable[[], keras.Model],
+        config: TrainConfig,
+        runtime: Runtime,
+    ):
+        self.task, self.config, self.runtime = problem.task, config, runtime
+        self.dataset = augmented(problem.dataset, config.augmentation)
+        self.epoch_steps = steps_per_epoch(self.dataset, config.batch)
         self.total = config.epochs * self.epoch_steps
-        self.execution = execution or Execution()
-        keras.utils.set_random_seed(seed)
-        self.model = self.execution.build(build)
-        self.trained = Padded(self.model, self.execution)
-        network = self.trained.model
-        with self.execution.strategy.scope():
+        execution = runtime.execution
+        keras.utils.set_random_seed(runtime.seed)
+        self.model = execution.build(build)
+        self.padded = Padded(self.model, execution)
+        network = self.padded.model
+        with execution.strategy.scope():
             self.sgd = Sgd(
                 network.trainable_variables,
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
             )
-        self.loss_scale = self.execution.loss_scale(network)
+        self.loss_scale = execution.loss_scale(network)
+        loss = self.task.loss(network)
         self._step = TrainStep(
             network,
             self.sgd,
+            loss,
             config.batch,
-            self.execution,
+            execution,
             loss_scale=self.loss_scale,
         ).compiled()
-        self.evaluate = evaluator(network)
+        self.evaluate = evaluator(network, loss, self.task.count)
         self.steps = 0
         self.losses = Losses()
         self.clock = Clock()
         self.history: list[Epoch] = []
         self.best: dict[Key, np.ndarray] = {}
 
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.steps >= self.total
+
     def batches(self):
         """The batches from the next step on."""
-        return self.execution.deal_out(
-            train_batches(
-                self.dataset, self.config.batch, seed=self.seed, first_step=self.steps
-            )
-        )
+        self.clock.start()
+        return loop.batches(self.dataset, self.config.batch, self.runtime, self.steps)
 
-    def step(self, images, labels) -> None:
+    def step(self, inputs: Any, targets: Any) -> None:
         """One training step, and what ends an epoch after its last one."""
         rate = self.config.rate_at(self.steps, self.epoch_steps)
-        floatx = keras.config.floatx()
-        loss = self._step(images, labels, tf.constant(rate, floatx))
+        rate = tf.constant(rate, keras.config.floatx())
+        loss = self._step(inputs, targets, rate)
         self.steps += 1
         self.losses.add(self.steps, loss)
         if self.steps % self.epoch_steps == 0:
             self._end_epoch()
 
-    def told(self) -> dict[str, float]:
-        """What the progress shows."""
-        told = self.losses.told
+    def shown(self) -> dict[str, float]:
+        """What progress shows."""
+        shown = self.losses.shown()
         if self.history:
-            told["validation"] = self.history[-1].validation_accuracy
-        return told
+            shown["validation"] = self.history[-1].validation_score
+        return shown
 
     def _end_epoch(self) -> None:
-        loss, accuracy = self.evaluate(self.dataset, "validation", self.config.batch)
+        """Validates, notes the epoch, keeps the weights if it is the best so far."""
+        loss, score = self._evaluated("validation")
         epoch = self.steps // self.epoch_steps
         rate = self.config.rate_at(self.steps - self.epoch_steps, self.epoch_steps)
         train_loss = self.losses.total() / self.epoch_steps
         self.losses.start()
-        best = max((e.validation_accuracy for e in self.history), default=-1.0)
-        tested = None
+        best = max((e.validation_score for e in self.history), default=-math.inf)
+        test_score = None
         self._check("validation", loss)
         if self.config.test_every_epoch:
-            _, tested = self.evaluate(self.dataset, "test", self.config.batch)
-        self.history.append(Epoch(epoch, rate, train_loss, loss, accuracy, tested))
-        if accuracy > best:
-            self.best = self.trained.values()
+            _, test_score = self._evaluated("test")
+        self.history.append(Epoch(epoch, rate, train_loss, loss, score, test_score))
+        if score > best:
+            self.best = self.padded.values()
+
+    def _evaluated(self, split: str) -> tuple[float, float]:
+        """Mean loss and score on a split."""
+        loss, counts = self.evaluate(self.dataset, split, self.config.batch)
+        return loss, self.task.score_of(counts)
 
     def _check(self, split: str, loss: float) -> None:
         """Raises RunError if a loss is not finite though those in training were."""
@@ -186,15 +196,14 @@ class _Training:
     def result(self) -> TrainResult:
         """The network of the best epoch, tested."""
         weights.assign(self.model, self.best)
-        self.trained.assign(self.best)
-        loss, accuracy = self.evaluate(self.dataset, "test", self.config.batch)
+        self.padded.assign(self.best)
+        loss, score = self._evaluated("test")
         self._check("test", loss)
-        best = best_of(self.history)
         return TrainResult(
             self.model,
             tuple(self.history),
-            best.epoch,
-            accuracy,
+            best_of(self.history).epoch,
+            score,
             loss,
             self.clock.seconds,
         )
@@ -202,43 +211,40 @@ class _Training:
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and facts to go on from."""
         arrays = {
-            f"slot/{i}": self.trained.own(key, slot.numpy())
-            for i, (key, slot) in enumerate(self.trained.pairs(self.sgd.slots))
+            f"slot/{i}": self.padded.own(key, slot.numpy())
+            for i, (key, slot) in enumerate(self.padded.pairs(self.sgd.slots))
         }
         if self.loss_scale:
             arrays["loss_scale"] = self.loss_scale.state()
         for kind, values in (
-            ("now", self.trained.values()),
+            ("now", self.padded.values()),
             ("best", self.best),
-            ("draw", weights.draws(self.trained.model)),
+            ("draw", weights.draws(self.padded.model)),
         ):
-            arrays |= {f"{kind}/{a}/{b}": value for (a, b), value in values.items()}
+            arrays |= weights.named(kind, values)
         facts = {
             "steps": self.steps,
             "loss": self.losses.total(),
             "seconds": self.clock.seconds,
-            "history": [dataclasses.asdict(epoch) for epoch in self.history],
+            "history": [dataclasses.astuple(epoch) for epoch in self.history],
         }
         return arrays, facts
 
-    def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping) -> None:
-        """Continues from what `state` returned."""
-        kinds: dict[str, dict] = {"now": {}, "best": {}, "draw": {}}
-        slots = self.trained.pairs(self.sgd.slots)
-        arrays = dict(arrays)
+    def restore(
+        self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
+    ) -> None:
+        """Goes on from what `state` returned."""
+        for place, (owner, slot) in enumerate(self.padded.pairs(self.sgd.slots)):
+            slot.assign(self.padded.padded(owner, arrays[f"slot/{place}"]))
         if self.loss_scale:
-            self.loss_scale.restore(arrays.pop("loss_scale"))
-        for name, value in arrays.items():
-            kind, *key = name.split("/")
-            if kind == "slot":
-                owner, slot = slots[int(key[0])]
-                slot.assign(self.trained.padded(owner, value))
-            else:
-                kinds[kind][tuple(key)] = value
-        self.trained.assign(kinds["now"])
-        weights.assign_draws(self.trained.model, kinds["draw"])
-        self.best = kinds["best"]
+            self.loss_scale.restore(arrays["loss_scale"])
+        kinds = weights.by_kind(arrays)
+        self.padded.assign(kinds["now"])
+        weights.assign_draws(self.padded.model, kinds.get("draw", {}))
+        self.best = kinds.get("best", {})
         self.steps = facts["steps"]
         self.losses.start(facts["loss"])
         self.clock = Clock(facts.get("seconds", 0.0))  # Older trainings have none.
-        self.history = [Epoch(**epoch) for epoch in facts["history"]]
+        # Older trainings have a dictionary an epoch.
+        rows = [r.values() if isinstance(r, dict) else r for r in facts["history"]]
+        self.history = [Epoch(*row) for row in rows]

@@ -1,95 +1,81 @@
-"""Trainings as a run folder has them: which network, what data, by which name."""
+"""A training in a run folder: which network, on what data, by which name."""
 
-import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ns_tf import budgets
-from ns_tf.base import InputError, check_widths
-from ns_tf.descend.record import new_search, search_in
+from ns_tf.base import Widths
+from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import python_models
-from ns_tf.plan.plan import make_plan, options
-from ns_tf.problem import resolve
-from ns_tf.run.progress import Quiet
-from ns_tf.train.job import Job, kept_widths
+from ns_tf.problem.config import NetworkConfig
+from ns_tf.problem.problem import Problem
+from ns_tf.problem.resolve import problem_of, resolve, settings_in
+from ns_tf.run.watch import Watch
+from ns_tf.train.config import TrainConfig
+from ns_tf.train.job import Job
+
+TRAININGS = "train"  # The folder of trainings in a run folder.
+
+
+class Choice(Protocol):
+    """Who decides on widths (`ns_tf.plan.choice.WidthChoice`)."""
+
+    flags: tuple
+
+    def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
+        """The widths of the network that `folder` trains."""
+
+    def name(self, seed: int) -> str:
+        """What the training is called, where the flags do not say."""
 
 
 class TrainRun:
-    """One network to be trained: checks everything first, then does it.
+    """One network that is to be trained: checks everything first, then does it.
 
     Args:
         run_dir: The run folder of a search, or a folder for trainings alone.
-        network: Architecture, data set and widths, where they are not the search's.
-        budget: The budget that the widths meet, if they are not given.
-        curve: Whose widths.
-        train: The recipe.
+        network: Architecture and data set, where they are not the search's; a name.
+        choice: Decides on the widths.
+        recipe: How it is trained.
         runtime: Seed, devices, precision.
+
+    Raises:
+        InputError: the network cannot be trained; nothing was written.
     """
 
-    def __init__(self, run_dir, network, budget, curve, train, runtime):
-        given = (network, budget, curve, train, runtime)
+    def __init__(
+        self,
+        run_dir: str | Path,
+        network: NetworkConfig,
+        choice: Choice,
+        recipe: TrainConfig,
+        runtime: RuntimeConfig,
+    ):
         execution = Execution.of(runtime)  # Before TensorFlow starts.
-        search = search_in(run_dir)
-        network = resolve.completed(network, search, Path(run_dir))
-        python_model = python_models.saved(network.architecture, run_dir)
-        self.architecture, self.structure, dataset = resolve.task(network, python_model)
-        self.name = network.name or _name(network, budget, curve, runtime.seed)
-        self.folder = Path(run_dir) / "train" / self.name
-        self.widths = self._widths(network, budget, curve, search)
+        network = resolve(network, settings_in(run_dir), place=run_dir)
+        self.problem = problem_of(
+            network, python_models.saved(network.architecture, run_dir)
+        )
+        self.name = network.name or choice.name(runtime.seed)
+        self.folder = Path(run_dir) / TRAININGS / self.name
+        self.widths = choice.widths(self.problem, run_dir, self.folder)
         self.job = Job(
             self.folder,
-            self.structure,
+            self.problem,
             self.widths,
-            dataset,
-            train,
-            runtime,
-            execution,
-            given,
+            recipe,
+            Runtime.of(runtime, execution),
+            flags=(network, *choice.flags, recipe, runtime),
         )
         self.job.check()
         self.job.check_folder()
-        self.facts = self.job.facts
 
-    def go(self, *, progress: type = Quiet, stop: Any = None) -> dict[str, Any]:
+    @property
+    def costs(self) -> dict[str, int]:
+        """What the network costs, by exact budget."""
+        return self.job.costs
+
+    def run(self, watch: Watch | None = None) -> dict[str, Any]:
         """Trains, or goes on; what `result.json` holds."""
-        return self.job.go(progress=progress, stop=stop)
-
-    def _widths(self, network, budget, curve, search):
-        if network.widths:
-            if budget.targets or budget.ratio:
-                raise InputError("Give --widths or a budget, not both.")
-            return check_widths(self.architecture, network.widths)
-        if search is None or search.architecture != self.architecture.name:
-            if curve.method != "uniform":
-                raise InputError(
-                    f"--method={curve.method} needs a search of "
-                    f"{self.architecture.name} in --run_dir. Search first "
-                    "(ns_tf.descend), give --widths, or --method=uniform with a budget."
-                )
-            default = self.architecture.widths
-            search = new_search(self.structure, "", default)
-        if any(budgets.get(name).measured for name in budget.targets):
-            kept = kept_widths(self.folder)
-            if kept is not None:  # No two measurements agree.
-                return check_widths(self.architecture, kept)
-        given = options(budget, curve)
-        return make_plan(search, budget.targets, **given).widths
-
-
-def _name(network, budget, curve, seed: int) -> str:
-    """A folder name that says method, budget and seed."""
-    if network.widths:
-        parts = ["widths", *(str(width) for width in network.widths)]
-    else:
-        parts = [curve.method]
-        if curve.iteration:
-            parts.append(f"it{curve.iteration}")
-        asked = {**budget.targets, **({"ratio": budget.ratio} if budget.ratio else {})}
-        parts += [f"{name}{value:.10g}" for name, value in asked.items()]
-    name = "_".join([*parts, f"seed{seed}"])
-    if len(name) <= 100:
-        return name
-    # File systems end at 255 bytes; so many widths are told apart by their digest.
-    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{parts[0]}_{digest}_seed{seed}"
+        return self.job.run(watch)

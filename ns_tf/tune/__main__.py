@@ -10,17 +10,11 @@ goes on after a kill, and with more --max_trials it adds trials. --workers=N wor
 trials at a time; on several machines, see docs/tuning.md.
 """
 
-import os
-import signal
-
 from ns_tf import cli
-from ns_tf.cli import quiet_tensorflow
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run.config import RunConfig
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune.config import TuneConfig
 
@@ -34,41 +28,38 @@ def main(
     runtime: RuntimeConfig,
 ) -> int | None:
     """Tunes, and says what came out."""
-    quiet_tensorflow()
-    from ns_tf.crew import processes, trials
-    from ns_tf.crew import work as crew_work
+    cli.quiet_tensorflow()
+    from ns_tf.crew import command
+    from ns_tf.crew.work import run as run_crew
     from ns_tf.tune import leaderboard
     from ns_tf.tune.work import Tuning
 
-    role = trials.role()
-    trials.check_chief()
-    given = (run.run_dir, task, tune, budget, train, runtime)
-    with (
-        Tuning(*given) as work,
-        interruptible(patient=processes.has_parent()) as stop,
-    ):
-        if role == "worker":
-            processes.stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
-            crew_work.go(work, progress=Progress, stop=stop)
-            return
-        work.prepare(progress=Progress, stop=stop)
+    def make() -> Tuning:
+        return Tuning(run.run_dir, task, tune, budget, train, runtime)
+
+    def lead(work: Tuning, watch) -> list[leaderboard.Place]:
+        work.prepare(watch)
         done, total = work.counts()
         print(
-            f"{work.mode.architecture.name} on {work.mode.dataset.name}: {total} "
+            f"{work.problem.architecture.name} on {work.problem.dataset.name}: {total} "
             f"trials, {done} done before, on {cli.devices()}",
             flush=True,
         )
-        crew_work.go(
+        run_crew(
             work,
+            watch,
             count=tune.workers,
-            command=__spec__.name,
+            command="ns_tf.tune",
             configs=[run, *work.configs],
-            tell=lambda: leaderboard.write(work),
-            progress=Progress,
-            stop=stop,
+            on_progress=lambda: leaderboard.write(work),
         )
         rows, text = leaderboard.write(work)
         print(text)
+        return rows
+
+    rows = command.run(make, lead)
+    if rows is None:  # A worker.
+        return None
     best = rows[0]
     if best.failure:
         print(f"Every trial failed, {best.trial} so: {best.failure}")
@@ -78,7 +69,8 @@ def main(
         f"{','.join(map(str, best.widths))}. To export it: python -m ns_tf.export "
         f"--run_dir={run.run_dir} --training={best.trial}"
     )
-    print(f"Table, figure and trained networks: {work.folder}")
+    print(f"Table, figure and trained networks: {run.run_dir}")
+    return None
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
 from ns_tf.render import plots, tables
 from ns_tf.run import files
-from ns_tf.train.job import network_costs, read_failure, read_result
+from ns_tf.train.job import network_costs
+from ns_tf.train.results import read_failure, read_result
 from ns_tf.tune.work import Tuning
 
 RESULT = "tuning.json"
@@ -59,8 +60,8 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     files.write_csv(work.folder / "table.csv", *_csv(rows, names))
     told = {
         "version": 1,
-        "architecture": work.mode.architecture.name,
-        "dataset": work.mode.dataset.name,
+        "architecture": work.problem.architecture.name,
+        "dataset": work.problem.dataset.name,
         "tune": work.tune.tune,
         "tuner": work.tune.tuner,
         "rows": [dataclasses.asdict(row) for row in rows],
@@ -96,7 +97,7 @@ def _row(work: Tuning, name: str) -> Place:
     kept, folder = work.read(name), work.training(name)
     found = kept.get("found", {})
     widths = tuple(found["widths"]) if found else None
-    costs = network_costs(work.mode.structure, widths) if widths else {}
+    costs = network_costs(work.problem.structure, widths) if widths else {}
     result: dict[str, Any] = {}
     failure = read_failure(folder)
     if failure is None:
@@ -130,7 +131,7 @@ def _markdown(work: Tuning, rows: Sequence[Place], names: Sequence[str]) -> str:
         "s",
     )
     lines = [
-        f"# {work.mode.architecture.name} on {work.mode.dataset.name}: "
+        f"# {work.problem.architecture.name} on {work.problem.dataset.name}: "
         f"{work.tune.tune}, {work.tune.tuner}",
         "",
         *_missing(work, len(rows)),

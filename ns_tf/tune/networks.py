@@ -13,9 +13,9 @@ from ns_tf.plan.config import BudgetConfig
 from ns_tf.plan.methods import Entry
 from ns_tf.plan.plan import Searched
 from ns_tf.plan.sources import Sources, check_layers
-from ns_tf.problem import resolve
 from ns_tf.problem.config import ProblemConfig
-from ns_tf.run.progress import Quiet
+from ns_tf.problem.resolve import problem_of
+from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune import hypermodel
 from ns_tf.tune import space as tune_space
@@ -53,9 +53,9 @@ class TunedNetworks:
             folder, tune.search, [self._entry], runtime, task.data_dir
         )
         self._source = self._sources.of(self._entry)
-        self.task = self._sources.complete(task)
-        self.architecture, self.structure, self.dataset = resolve.task(
-            self.task, self._sources.architecture(self.task.architecture)
+        self.settings = self._sources.complete(task)
+        self.problem = problem_of(
+            self.settings, self._sources.architecture(self.settings.architecture)
         )
         self._fixed = self._fixed_options(budget)
         self._pending = self._sources.pending()
@@ -66,19 +66,19 @@ class TunedNetworks:
             self._hypermodel()
         member = self.space.members.get("batch")
         for batch in member.ends if member else (train.batch,):
-            steps_per_epoch(self.dataset, batch)
+            steps_per_epoch(self.problem.dataset, batch)
 
-    def prepare(self, *, progress: type = Quiet, stop: Any = None) -> None:
+    def prepare(self, watch: Watch) -> None:
         """Does the search, if it is not done."""
         for source, search in self._pending.items():
             folder = self._sources.folder_of(source)
-            search.go(folder, progress=progress, stop=stop)
+            search.run(folder, watch)
         self._hypermodel()
 
     def source(self) -> dict[str, Any]:
         """What trials depend on that is no flag: the law, and the held-out images."""
         law = self._hypermodel().search.record.state().law
-        task = dataclasses.asdict(dataclasses.replace(self.task, data_dir=None))
+        task = dataclasses.asdict(dataclasses.replace(self.settings, data_dir=None))
         return {"alpha": law.alpha.tolist(), "beta": law.beta.tolist(), "task": task}
 
     def adjust(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class TunedNetworks:
         return self._hypermodel().recipe(values)
 
     def find(
-        self, values: dict[str, Any], folder: Path, *, progress: type, stop: Any
+        self, values: dict[str, Any], folder: Path, watch: Watch
     ) -> dict[str, Any]:
         """Widths on the law that meet the budget of these values."""
         try:
@@ -100,7 +100,7 @@ class TunedNetworks:
 
     def _hypermodel(self) -> ScaledHyperModel:
         if self._model is None:
-            found = self._sources.read(self._source, self.structure)
+            found = self._sources.read(self._source, self.problem.structure)
             self._model = ScaledHyperModel(
                 self._search(found.seed_widths, found.states),
                 self._given,
@@ -120,17 +120,19 @@ class TunedNetworks:
 
     def _search(self, widths: Widths, states: tuple = ()) -> Searched:
         """A search of this network at this task's images and classes."""
-        plain = new_search(self.structure, self.dataset.name, widths)
+        plain = new_search(self.problem.structure, self.problem.dataset.name, widths)
         record = dataclasses.replace(plain, states=states)
-        return Searched(record, self.architecture)
+        return Searched(record, self.problem.architecture)
 
     def _check(self) -> None:
         """Refuses, before the search is done, what no law could mend."""
-        for found in self._pending.values():
-            check_layers(self._source, found.structure.names, self.structure)
+        for search in self._pending.values():
+            check_layers(
+                self._source, search.problem.structure.names, self.problem.structure
+            )
         fixed = {**self._fixed, "method": "uniform"}
-        search = self._search(self.architecture.widths)
-        ScaledHyperModel(search, self._given, train=self._train, **fixed)
+        plain = self._search(self.problem.architecture.widths)
+        ScaledHyperModel(plain, self._given, train=self._train, **fixed)
 
 
 def _default(budget: BudgetConfig) -> dict[str, Any]:

@@ -8,23 +8,21 @@ from typing import Any
 
 from ns_tf.base import InputError, RunError, Widths
 from ns_tf.data.batches import steps_per_epoch
-from ns_tf.data.config import DataConfig
-from ns_tf.descend import descent
 from ns_tf.descend.config import SearchConfig
+from ns_tf.descend.descent import check
 from ns_tf.descend.record import new_search
 from ns_tf.descend.work import SearchRun
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.plan import plan as plan_plan
 from ns_tf.plan import sources
 from ns_tf.plan.config import BudgetConfig
-from ns_tf.plan.plan import Searched
+from ns_tf.plan.plan import Searched, solver_options
 from ns_tf.plan.sources import is_flagfile
 from ns_tf.plan.targets import with_ratio
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run import flagfile
 from ns_tf.run.flagfile import as_flagfile
-from ns_tf.run.progress import Quiet
+from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune import hypermodel, space
 from ns_tf.tune.config import TuneConfig
@@ -87,16 +85,15 @@ class TunedSearches:
             for value in member.ends:
                 self._prune({name: value})
         run = SearchRun(self._base)
-        self.architecture, self.structure = run.architecture, run.structure
-        self.dataset = run.dataset
-        self.task = _task(self._base)
+        self.problem = run.problem
+        self.settings = sources.problem_config(self._base)
         self._widths, self._iterations = run.widths, run.config.iterations
-        self._budget = {**plan_plan.solver_options(budget), **budget.targets}
+        self._budget = {**solver_options(budget), **budget.targets}
         self._budget["ratio"] = budget.ratio
         self._cap = tune.max_search_steps or self._steps({})
         self._check()
 
-    def prepare(self, *, progress: type = Quiet, stop: Any = None) -> None:
+    def prepare(self, watch: Watch) -> None:
         """Nothing: every trial searches."""
 
     def source(self) -> dict[str, Any]:
@@ -128,7 +125,7 @@ class TunedSearches:
         return hypermodel.shortened(self._train, values.get(EPOCHS, self._train.epochs))
 
     def find(
-        self, values: dict[str, Any], folder: Path, *, progress: type, stop: Any
+        self, values: dict[str, Any], folder: Path, watch: Watch
     ) -> dict[str, Any]:
         """Searches with these values; the widths that meet the budget.
 
@@ -152,12 +149,14 @@ class TunedSearches:
             )
             try:
                 run = SearchRun(
-                    chosen, architecture=self.architecture, dataset=self.dataset
+                    chosen,
+                    architecture=self.problem.architecture,
+                    dataset=self.problem.dataset,
                 )
             except InputError as error:  # Of values that do not go together.
                 raise RunError(str(error)) from error
-            record = run.go(folder / "search", progress=progress, stop=stop)
-            search = Searched(record, run.architecture)
+            record = run.run(folder / "search", watch)
+            search = Searched(record, self.problem.architecture)
             if len(record.states) < iteration:  # It had settled.
                 break
             used, done = used + steps, iteration
@@ -169,10 +168,13 @@ class TunedSearches:
 
     def _check(self) -> None:
         """Refuses budgets and hyperparameters that no trial could have."""
-        plain = new_search(self.structure, self.dataset.name, self._widths)
+        structure = self.problem.structure
+        plain = new_search(structure, self.problem.dataset.name, self._widths)
         targets = {n: v for n, v in self._budget.items() if n in plain.costs}
         with_ratio(plain, targets, self._budget["ratio"])
-        Searched(plain, self.architecture).plan(method="uniform", **self._budget)
+        Searched(plain, self.problem.architecture).plan(
+            method="uniform", **self._budget
+        )
         ends = {name: member.ends for name, member in self.space.members.items()}
         cheap = {
             name: min(ends[name], key=lambda value, sign=sign: -sign * value)
@@ -191,10 +193,10 @@ class TunedSearches:
             )
         for name, values in ends.items():
             for value in values:
-                descent.check(self._widths, self._prune({name: value}))
+                check(self._widths, self._prune({name: value}))
         for batch in ends.get("search_batch", ()):
-            steps_per_epoch(self.dataset, batch)
-        steps_per_epoch(self.dataset, self._train.batch)
+            steps_per_epoch(self.problem.dataset, batch)
+        steps_per_epoch(self.problem.dataset, self._train.batch)
 
     def _prune(self, values: Mapping[str, Any]) -> PruneConfig:
         fields = {field.name for field in dataclasses.fields(PruneConfig)}
@@ -209,7 +211,7 @@ class TunedSearches:
 
     def _steps_of(self, values: Mapping[str, Any], widths: Widths) -> int:
         prune = self._prune(values)
-        epoch = steps_per_epoch(self.dataset, prune.search_batch)
+        epoch = steps_per_epoch(self.problem.dataset, prune.search_batch)
         return prune.steps(widths, epoch)
 
 
@@ -220,10 +222,3 @@ def _cheaper(member: Any, value: int, sign: int) -> list[int]:
     else:
         values = member.values
     return sorted((v for v in values if sign * (v - value) > 0), key=lambda v: sign * v)
-
-
-def _task(base: Mapping[type, Any]) -> ProblemConfig:
-    """Network and data of a search's settings."""
-    data = dataclasses.asdict(base[DataConfig])
-    architecture = base[SearchConfig].architecture
-    return ProblemConfig(architecture=architecture, **data)

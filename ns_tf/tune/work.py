@@ -9,33 +9,34 @@ import keras_tuner
 from ns_tf.base import InputError, RunError
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import python_models
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run import files
 from ns_tf.run.folder import RESULT, RunFolder, open_run
-from ns_tf.run.progress import Quiet
+from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import (
-    Job,
+from ns_tf.train.job import Job, network_config
+from ns_tf.train.results import (
     has_ended,
     read_failure,
     read_result,
-    scratch,
+    score_in,
     write_failure,
 )
-from ns_tf.tune import oracle as tune_oracle
+from ns_tf.tune import oracle as oracles
 from ns_tf.tune.config import TuneConfig
 from ns_tf.tune.networks import TunedNetworks
-from ns_tf.tune.oracle import STATE
 from ns_tf.tune.searches import TunedSearches
 
-TRIALS = "trials"  # What was drawn and found,
-TRAIN = "train"  # and the networks, where `ns_tf.export` looks for them.
+TRIALS = "trials"  # The folder of what was drawn and found.
+TRAIN = "train"  # The folder of the networks; `ns_tf.export` looks for them there.
 TRIAL = "trial.json"
 SOURCE = "source.json"
 PARENT = "tuner/trial_id"  # Hyperband's: the trial that is trained longer now.
 WORST = 1.0  # The objective is the share of validation images that are missed.
+
 _MODES = {
     "network": TunedNetworks,
     "search": TunedSearches,
@@ -45,19 +46,21 @@ _MODES = {
 class Tuning:
     """What is to be tuned: checked first, then done, trial by trial.
 
-    Its trials are the pieces of a `workers.Work`.
+    Its trials are the pieces of a `ns_tf.crew.work.Work`.
 
     Args:
         run_dir: Where it is kept; the same tuning goes on there.
         task: Architecture and data set, where they are not the search's.
         tune: What is tuned, and how.
         budget: What all networks keep to.
-        train: The recipe, where the hyperparameters say nothing.
+        recipe: Of trainings, where the hyperparameters say nothing.
         runtime: Seed, devices, precision.
 
     Raises:
         InputError: what was asked for cannot be done; nothing was written.
     """
+
+    label, unit = "tune", "trials"
 
     def __init__(
         self,
@@ -65,22 +68,21 @@ class Tuning:
         task: ProblemConfig,
         tune: TuneConfig,
         budget: BudgetConfig,
-        train: TrainConfig,
+        recipe: TrainConfig,
         runtime: RuntimeConfig,
     ):
-        self.label, self.unit = "tune", "trials"
         self.folder = Path(run_dir)
-        self.configs = (task, tune, budget, train, runtime)
-        self.tune, self.train, self.runtime = tune, train, runtime
+        self.configs = (task, tune, budget, recipe, runtime)
+        self.tune, self.recipe, self.runtime = tune, recipe, runtime
         self.execution = Execution.of(runtime)  # Before TensorFlow starts.
-        self.mode = _MODES[tune.tune](self.folder, task, tune, budget, train, runtime)
+        self.mode = _MODES[tune.tune](self.folder, task, tune, budget, recipe, runtime)
+        self.problem = self.mode.problem
         if tune.tuner == "hyperband" and "epochs" in self.mode.space.members:
             raise InputError(
                 "With --tuner=hyperband the tuner draws the epochs, up to --epochs; "
                 "leave epochs out of --space."
             )
-        found = self.mode.structure
-        self.execution.check(lambda: found.build(found.architecture.widths))
+        self.execution.check(self.problem.build)
         self._run: RunFolder | None = None
 
     def __enter__(self):
@@ -90,7 +92,7 @@ class Tuning:
         if self._run is not None:
             self._run.close()
 
-    def prepare(self, *, progress: type = Quiet, stop: Any = None) -> None:
+    def prepare(self, watch: Watch | None = None) -> None:
         """Does the search that is asked for by flagfile, and opens the list of trials.
 
         From now on no other process may prepare in this folder, until this tuning is
@@ -101,15 +103,15 @@ class Tuning:
                 when this tuning began.
         """
         self._run = open_run(self.folder, self.configs, "tuning")
-        python_models.save(self.mode.architecture, self.folder)
-        self.mode.prepare(progress=progress, stop=stop)
+        python_models.save(self.problem.architecture, self.folder)
+        self.mode.prepare(watch or Watch())
         self._keep_source()
         self._run.keep_flags()  # The number of trials may be another than before.
         self._oracle().save()
 
     def listed(self) -> bool:
         """Whether trials can be asked for."""
-        return (self.folder / STATE).exists()
+        return (self.folder / oracles.STATE).exists()
 
     def oracle(self) -> keras_tuner.Oracle | None:
         """Deals out the trials that are left; None if none is."""
@@ -145,7 +147,7 @@ class Tuning:
                 raise ValueError("no values in it")
         return kept
 
-    def do(self, trial, *, progress: type = Quiet, stop: Any = None) -> float:
+    def do(self, trial: Any, watch: Watch | None = None) -> float:
         """Trains the network of a trial, or goes on with it.
 
         Returns:
@@ -155,15 +157,14 @@ class Tuning:
         folder = self.training(name)
         if not has_ended(folder):
             try:
-                job = self._job(trial, name, progress, stop)
-                job.go(progress=progress, stop=stop)
+                self._job(trial, name, watch or Watch()).run(watch)
             except RunError as error:
                 write_failure(folder, error)
         if read_failure(folder) is not None:
             return WORST
         result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
-            return 1 - result["validation_accuracy"]
+            return 1 - score_in(result, "validation")
 
     def _keep_source(self) -> None:
         """Refuses a search that changed: trials of two searches do not compare."""
@@ -177,24 +178,26 @@ class Tuning:
                 f"{self.folder} began. Give another --run_dir."
             )
 
-    def _job(self, trial, name: str, progress: type, stop: Any) -> Job:
-        kept = self._found(trial, name, progress, stop)
-        return scratch(
+    def _job(self, trial: Any, name: str, watch: Watch) -> Job:
+        """The training of a trial's network."""
+        kept = self._network(trial, name, watch)
+        widths = tuple(kept["found"]["widths"])
+        recipe = self.mode.recipe(kept["values"])
+        network = network_config(self.mode.settings, self.problem, widths)
+        return Job(
             self.training(name),
-            self.mode.structure,
-            tuple(kept["found"]["widths"]),
-            self.mode.dataset,
-            self.mode.task,
-            self.mode.recipe(kept["values"]),
-            self.runtime,
-            self.execution,
+            self.problem,
+            widths,
+            recipe,
+            Runtime.of(self.runtime, self.execution),
+            (network, recipe, self.runtime),
         )
 
-    def _found(self, trial, name: str, progress: type, stop: Any) -> dict[str, Any]:
+    def _network(self, trial: Any, name: str, watch: Watch) -> dict[str, Any]:
         """What is kept of a trial: its values, and the network found for them.
 
-        Found once, as a latency never repeats; a trial that Hyperband takes further has
-        the network that it had.
+        A network is found once, as no two measurements of latency agree. A trial that
+        Hyperband takes further has the network that it had.
         """
         folder = self.folder / TRIALS / name
         kept = self.read(name) if (folder / TRIAL).exists() else {}
@@ -208,22 +211,22 @@ class Tuning:
             before = self.read(_name(drawn[PARENT]))
             if "found" not in before:
                 raise RunError(f"Trial {drawn[PARENT]}, which it continues, failed.")
-            found = before["found"]
+            network = before["found"]
         else:
-            found = self.mode.find(kept["values"], folder, progress=progress, stop=stop)
-        kept["found"] = found
+            network = self.mode.find(kept["values"], folder, watch)
+        kept["found"] = network
         files.write_json(folder / TRIAL, kept)
         return kept
 
     def _oracle(self, path: bool = True) -> keras_tuner.Oracle:
         space = keras_tuner.HyperParameters()
         self.mode.space.declare(space)
-        return tune_oracle.make(
+        return oracles.make(
             self.tune,
             space,
-            self.train.epochs,
+            self.recipe.epochs,
             self.runtime.seed,
-            path=self.folder / STATE if path else None,
+            path=self.folder / oracles.STATE if path else None,
             adjust=lambda values: self.mode.adjust(self.mode.space.tidy(values)),
         )
 
@@ -231,7 +234,7 @@ class Tuning:
     def _total(self) -> int:
         if self.tune.tuner == "bayesian":  # Its proposals take time.
             return self.tune.max_trials
-        return tune_oracle.count(self._oracle(path=False))
+        return oracles.count(self._oracle(path=False))
 
 
 def _name(trial_id: str) -> str:

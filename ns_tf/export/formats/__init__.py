@@ -8,7 +8,7 @@ A format is a function that writes a `Source`::
 
 All take images `[batch, height, width, channels]` of 0 to 255 and give probabilities
 of the classes: normalisation is inside. What was written is run again in a process of
-its own, by `runtimes/`, and compared with the Keras model (`ns_tf.exports`).
+its own, by `ns_tf/export/runtimes/`, and compared with the Keras model.
 """
 
 import dataclasses
@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.networks import deployed as networks_deployed
+from ns_tf.networks.deployed import deployed
+from ns_tf.problem.tasks import Task
 from ns_tf.registry import Registry
 
 FORMATS = Registry("format", __name__)
@@ -33,7 +34,7 @@ class Source:
 
     name: str
     model: keras.Model  # float32; normalised images -> logits or probabilities.
-    ends_in_softmax: bool
+    task: Task  # Says what files answer.
     class_names: tuple[str, ...]  # [classes]
     mean: np.ndarray  # [channels], of pixels from 0 to 1.
     std: np.ndarray  # [channels]
@@ -47,11 +48,11 @@ class Source:
 
     def deployed(self, dtype: str = "uint8", name: str | None = None) -> keras.Model:
         """images `[batch, h, w, c]`, 0..255 -> probabilities `[batch, classes]`."""
-        return networks_deployed.deployed(
+        return deployed(
             self.model,
             self.mean,
             self.std,
-            softmax=not self.ends_in_softmax,
+            answer=self.task.answer(self.model),
             dtype=dtype,
             name=name or self.name,
         )

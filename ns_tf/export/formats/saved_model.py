@@ -19,16 +19,10 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 def saved_model(source, path):
     """Signatures: `serving_default` takes uint8 images, `encoded` JPEG or PNG bytes."""
     model = source.deployed()
-    names = tf.constant(source.class_names)
 
     def answer(images):
-        probabilities = model(images, training=False)
-        best = tf.argmax(probabilities, -1, tf.int32)
-        return {
-            "probabilities": probabilities,
-            "class": best,
-            "class_name": tf.gather(names, best),
-        }
+        outputs = model(images, training=False)
+        return source.task.response(outputs, source.class_names)
 
     def classify(image):
         return answer(_fitted(image, source) if source.resize else image)

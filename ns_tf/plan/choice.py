@@ -1,0 +1,86 @@
+"""Whose widths a network has: given ones, or those of a method at a budget."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from ns_tf import budgets
+from ns_tf.base import InputError, Widths, check_widths
+from ns_tf.descend.record import new_search, search_in
+from ns_tf.plan.config import BudgetConfig, MethodConfig
+from ns_tf.plan.plan import make_plan, options
+from ns_tf.problem.config import NetworkConfig
+from ns_tf.problem.problem import Problem
+from ns_tf.train.results import kept_widths
+
+_LONGEST_NAME = 100  # Characters; file systems end at 255 bytes.
+
+
+@dataclasses.dataclass(frozen=True)
+class WidthChoice:
+    """Whose widths a network has, by the flags."""
+
+    network: NetworkConfig
+    budget: BudgetConfig
+    method: MethodConfig
+
+    @property
+    def flags(self) -> tuple[BudgetConfig, MethodConfig]:
+        """The settings that the choice adds to a training's flags."""
+        return self.budget, self.method
+
+    def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
+        """The widths of the network.
+
+        Args:
+            problem: Its architecture and data.
+            run_dir: Where the search is, if there is one.
+            folder: Of the training. Widths for a measured budget are taken from there
+                if it has any, as no two measurements agree.
+
+        Raises:
+            InputError: widths and a budget are both given, the method needs a search,
+                or no network meets the budget.
+        """
+        architecture = problem.architecture
+        if self.network.widths:
+            if self.budget.targets or self.budget.ratio:
+                raise InputError("Give --widths or a budget, not both.")
+            return check_widths(architecture, self.network.widths)
+        search = search_in(run_dir)
+        if search is None or search.architecture != architecture.name:
+            if self.method.needs_search:
+                raise InputError(
+                    f"--method={self.method.method} needs a search of "
+                    f"{architecture.name} in --run_dir. Search first "
+                    "(ns_tf.descend), give --widths, or --method=uniform with a budget."
+                )
+            search = new_search(problem.structure, "", architecture.widths)
+        if any(budgets.get(name).measured for name in self.budget.targets):
+            before = kept_widths(folder)
+            if before is not None:
+                return check_widths(architecture, before)
+        return make_plan(
+            search, self.budget.targets, **options(self.budget, self.method)
+        ).widths
+
+    def name(self, seed: int) -> str:
+        """A folder's name that says method, budget and seed.
+
+        Many widths are told apart by a digest of their list.
+        """
+        if self.network.widths:
+            parts = ["widths", *(str(width) for width in self.network.widths)]
+        else:
+            parts = [self.method.method]
+            if self.method.iteration:
+                parts.append(f"it{self.method.iteration}")
+            targets = dict(self.budget.targets)
+            if self.budget.ratio:
+                targets["ratio"] = self.budget.ratio
+            parts += [f"{name}{value:.10g}" for name, value in targets.items()]
+        name = "_".join([*parts, f"seed{seed}"])
+        if len(name) <= _LONGEST_NAME:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        return f"{parts[0]}_{digest}_seed{seed}"
