@@ -40,7 +40,7 @@ class Curve:
     at: Callable[[float], np.ndarray]
     start: float = 1.0  # The tau at which the solver begins.
     tau_range: tuple[float, float] | None = None  # Of the law that was fitted, if any.
-    # The formula in plain numbers, by which the report draws the curve again.
+    # The formula in plain numbers, from which a page can draw the curve again.
     terms: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, tau: float) -> np.ndarray:

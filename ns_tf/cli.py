@@ -74,6 +74,9 @@ def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
     Args:
         main: As of `run`.
         configs: As of `run`; their flags are defined.
+
+    Raises:
+        SystemExit: if `main` exits by itself.
     """
     try:
         if signal.SIGTERM in handled_signals():
@@ -109,7 +112,13 @@ def _terminate(signum: int, frame: Any) -> None:
 
 
 def _printed_help(arguments: Sequence[str]) -> bool:
-    """Whether the arguments ask for help, which is printed then."""
+    """Whether the arguments ask for help, which is printed then.
+
+    The help begins with the docstring of the command's `__main__`.
+
+    Args:
+        arguments: Of the command line, without the command.
+    """
     full = any(argument in ("--helpfull", "-helpfull") for argument in arguments)
     if not full and not any(argument in _HELP for argument in arguments):
         return False
@@ -130,7 +139,10 @@ def _name() -> str:
 
 
 def _report(error: BaseException) -> int:
-    """Prints an error, as one line or with --debug as a traceback; its exit code."""
+    """Prints an error, as one line or with --debug as a traceback; its exit code.
+
+    Prints nothing if standard output is a pipe that nobody reads any more.
+    """
     gone = isinstance(error, BrokenPipeError) and _nobody_reads()
     try:
         _flush()
@@ -150,7 +162,11 @@ def _report(error: BaseException) -> int:
 
 
 def _describe(error: BaseException) -> tuple[str, int]:
-    """The line for an error, and the exit code."""
+    """The line for an error, and the exit code.
+
+    Errors of the library's own kinds are written for users; of others, the line has the
+    type or the file, and the way to the traceback.
+    """
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         signum = getattr(error, "signum", signal.SIGINT)
         return "stopped; run the same command again to continue", 128 + signum
@@ -181,6 +197,9 @@ def quiet_tensorflow() -> Any:
     """The module `tensorflow`, imported without its C++ messages on standard error.
 
     They are printed if the import fails, or with --debug.
+
+    Raises:
+        ImportError: if TensorFlow cannot be imported.
     """
     sys.stderr.flush()
     saved = os.dup(2)
