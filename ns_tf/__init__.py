@@ -11,36 +11,63 @@ import importlib
 
 __version__ = "0.1.0"
 
-# Public names by the module that has them; imported when they are first used, so that
-# `import ns_tf` costs nothing.
+# Public names by the module that has them, as "module" or "module:name"; imported when
+# they are first used, so that `import ns_tf` costs nothing.
 _PUBLIC = {
-    "Architecture": "base",
-    "Cost": "base",
-    "Curve": "base",
-    "DescentState": "base",
-    "InputError": "base",
-    "PruneTrace": "base",
-    "RunError": "base",
-    "Scaling": "base",
-    "ScalingLaw": "base",
-    "Progress": "run.progress",
-    "Plan": "plan.plan",
-    "Search": "api",
-    "load": "api",
+    # What users need.
     "search": "api",
-    "architecture": "networks.architectures",
-    "budget": "budgets",
-    "CostPolynomial": "networks.costs",
+    "load": "api",
+    "Search": "api",
+    "Plan": "api",
+    "Trained": "api",
+    "Outcome": "api",
+    "Progress": "run.progress",
+    "InputError": "base",
+    "RunError": "base",
+    "ScaledHyperModel": "tune.hypermodel",
+    # Networks and data.
+    "Architecture": "base",
     "from_model": "networks.from_model",
-    "architecture_descent": "descend.descent",
-    "prune_trace": "prune.iterative",
-    "fit_law": "scaling.law",
-    "at_cost": "scaling.solve",
-    "power_law": "scaling.curves",
-    "uniform_curve": "scaling.curves",
-    "analyse": "networks.structure",
+    "Dataset": "data.dataset",
+    "dataset": "data.sources:load",
     "from_arrays": "data.arrays",
     "from_tf_data": "data.tf_data",
+    # The paper's algorithms, and the values that they take and return.
+    "analyse": "networks.structure",
+    "prune_trace": "prune.iterative",
+    "fit_law": "scaling.law",
+    "power_law": "scaling.curves",
+    "uniform_curve": "scaling.curves",
+    "at_cost": "scaling.solve",
+    "architecture_descent": "descend.descent",
+    "Problem": "problem.problem",
+    "Runtime": "engine.runtime",
+    "Watch": "run.watch",
+    "PruneConfig": "prune.config",
+    "TrainConfig": "train.config",
+    "PruneTrace": "base",
+    "ScalingLaw": "base",
+    "Curve": "base",
+    "Cost": "base",
+    "CostPolynomial": "networks.costs",
+    "Scaling": "base",
+    "DescentState": "base",
+    "Measure": "budgets",
+    # For those who write parts (docs/adding.md).
+    "architecture": "networks.architectures",
+    "blocks": "networks.blocks:",
+    "budget": "budgets",
+    "criterion": "prune.criteria",
+    "signal": "prune.signals",
+    "method": "plan.methods",
+    "NotApplicable": "plan.methods",
+    "source": "data.sources",
+    "task": "problem.tasks",
+    "Task": "problem.tasks",
+    "Score": "problem.tasks",
+    "file_format": "export.formats",
+    "rule": "graph.rules",
+    "Effect": "graph.rules",
 }
 
 __all__ = sorted(_PUBLIC)
@@ -49,7 +76,11 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'ns_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"ns_tf.{_PUBLIC[name]}"), name)
+    place, _, inner = _PUBLIC[name].partition(":")
+    module = importlib.import_module(f"ns_tf.{place}")
+    if _PUBLIC[name].endswith(":"):  # The module itself.
+        return module
+    return getattr(module, inner or name)
 
 
 def __dir__():

@@ -28,8 +28,9 @@ ORDER = (
     "prune",
     "descend",
     "plan export",
-    "compare tune api",
+    "compare tune",
     "report",
+    "api",
 )
 
 

@@ -48,6 +48,8 @@ class Comparison:
         solver: How budgets are met and latency is measured.
         recipe: Of every training.
         execution: Devices and precision.
+        problem: Network and data, if they have no names to find them by; `task` says
+            what they are called.
 
     Raises:
         InputError: what was asked for cannot be compared; nothing was written.
@@ -63,6 +65,8 @@ class Comparison:
         solver: SolverConfig,
         recipe: TrainConfig,
         execution: ExecutionConfig,
+        *,
+        problem: Problem | None = None,
     ):
         self.folder = Path(run_dir)
         self.configs = (task, compare, solver, recipe, execution)
@@ -76,7 +80,7 @@ class Comparison:
             self.folder, compare.search, self.entries, execution, task.data_dir
         )
         self.settings = self.sources.complete(task)
-        self.problem = problem_of(
+        self.problem = problem or problem_of(
             self.settings, self.sources.architecture(self.settings.architecture)
         )
         self._problems = {self.problem.architecture.name: self.problem}

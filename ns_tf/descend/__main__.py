@@ -5,9 +5,13 @@ python -m ns_tf.descend --flagfile=flags/demo.flags --run_dir=runs/demo
 The same command continues a search that was stopped or killed.
 """
 
+import numpy as np
+
 from ns_tf import cli
+from ns_tf.budgets import BUDGETS
 from ns_tf.data.config import DataConfig
 from ns_tf.descend.config import SearchConfig
+from ns_tf.descend.record import SearchRecord
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run.config import RunConfig
@@ -37,11 +41,21 @@ def main(
     with cli.watching() as watch:
         record = work.run(run.run_dir, watch)
     print(table(record))
-    print(f"Pictures: {run.run_dir}/plots. Next, the widths for a budget:")
-    print(f"  python -m ns_tf.plan --run_dir={run.run_dir} --params={params // 4}")
+    print(f"Pictures: {run.run_dir}/plots")
+    print(next_steps(run.run_dir, record))
 
 
-def table(record) -> str:
+def next_steps(run_dir: str, record: SearchRecord) -> str:
+    """How the widths for a budget are asked for, whatever the budget counts."""
+    lines = ["Next, the widths for a budget of yours, for instance:"]
+    for name in ("params", "macs"):
+        quarter = int(record.costs[name](np.array(record.seed_widths))) // 4
+        lines.append(f"  python -m ns_tf.plan --run_dir={run_dir} --{name}={quarter}")
+    others = [name for name in BUDGETS.names() if name not in ("params", "macs")]
+    return "\n".join([*lines, f"  or {', '.join(f'--{name}' for name in others)}"])
+
+
+def table(record: SearchRecord) -> str:
     """Every layer's law, and its widths by iteration."""
     size = max(len("layer"), *(len(name) for name in record.names))
     law = record.states[-1].law

@@ -137,17 +137,20 @@ def draw(folder: Path, record: SearchRecord) -> None:
         plots.descent(widths, record.names, file)
 
 
-def configure(named: Mapping[str, Any], options: Mapping[str, Any]) -> dict[type, Any]:
-    """The settings of a search, by class, with these fields set.
+def configure(
+    kinds: Sequence[type], named: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[type, Any]:
+    """Settings by class, with these fields set; the others have their defaults.
 
     Args:
+        kinds: The classes of settings.
         named: Fields that have arguments of their own.
         options: Further fields.
 
     Raises:
         InputError: a field that does not exist, or is given twice.
     """
-    known = {f.name: c for c in SEARCH_CONFIGS for f in dataclasses.fields(c)}
+    known = {f.name: kind for kind in kinds for f in dataclasses.fields(kind)}
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
@@ -155,6 +158,6 @@ def configure(named: Mapping[str, Any], options: Mapping[str, Any]) -> dict[type
             raise InputError(f"{name} is given twice: as an argument and as an option.")
     values = {**named, **options}
     return {
-        c: c(**{n: v for n, v in values.items() if known[n] is c})
-        for c in SEARCH_CONFIGS
+        kind: kind(**{n: v for n, v in values.items() if known[n] is kind})
+        for kind in kinds
     }

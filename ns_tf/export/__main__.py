@@ -35,7 +35,7 @@ def main(trained: TrainedConfig, task: ProblemConfig, export: ExportConfig) -> N
     from ns_tf.export import check
     from ns_tf.export.work import Export
 
-    work = Export(trained.run_dir, task, export)
+    work = Export.of(trained.run_dir, task, export)
     outcomes = work.run(Watch(Progress()))
     print(check.table(outcomes))
     print("\n".join(outcome.path for outcome in outcomes))

@@ -23,6 +23,7 @@ from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
+from ns_tf.networks.python_models import file_name
 from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import (
@@ -31,6 +32,7 @@ from ns_tf.problem.resolve import (
     resolve,
     settings_in,
 )
+from ns_tf.problem.tasks import Task
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL
 from ns_tf.run.watch import Watch
@@ -41,35 +43,67 @@ _VERSION = re.compile(r"[1-9]\d*")
 
 
 class Export:
-    """What is to be exported: checks everything first, then does it.
+    """A trained network that is to be exported: checks everything first, then does it.
 
     Args:
-        run_dir: The folder of a training, or of a search or comparison with trainings.
-        task: Where the data set is not the training's.
-        export: Which formats, where.
+        model: Trained.
+        dataset: That it was trained on; its test images are what files are compared on.
+        task: Says what files answer.
+        config: Which formats, and how they are checked.
+        target: The folder that the files go to.
+        name: What the model is called there.
+
+    Raises:
+        InputError: a format's packages are missing, the version exists, or the model
+            and the data set do not go together.
     """
 
     def __init__(
         self,
-        run_dir: str | Path | None,
-        task: ProblemConfig,
-        export: ExportConfig,
+        model: keras.Model,
+        dataset: Dataset,
+        task: Task,
+        config: ExportConfig,
+        target: str | Path,
+        name: str,
     ):
-        self.config = export
-        self.formats = [formats.get(name) for name in export.format]
-        for found in self.formats:
-            found.check()
-        path, settings = _model_and_settings(run_dir, task, export)
-        self.target = Path(export.out_dir or path.parent / "export")
-        self.name = export.name or _default_name(path)
+        self.config, self.target = config, Path(target)
+        self.name = config.name or name
+        self.formats = [formats.get(name) for name in config.format]
+        for form in self.formats:
+            form.check()
         self.version = self._version()
+        self.dataset = for_network(dataset, scales_pixels(functional(model)))
+        self.source = self._source(model, task)
+
+    @classmethod
+    def of(
+        cls, run_dir: str | Path | None, asked: ProblemConfig, config: ExportConfig
+    ) -> "Export":
+        """What a command is to export.
+
+        Args:
+            run_dir: The folder of a training, or of a search or comparison with
+                trainings; None for `--model`.
+            asked: Where the data set is not the training's.
+            config: Which formats, where.
+
+        Raises:
+            InputError: as `Export`, or there is no such model or data set.
+        """
+        for name in config.format:
+            formats.get(name).check()
+        path, settings = _model_and_settings(run_dir, asked, config)
         with files.readable(path, "trained network", "Train it again."):
             model = keras.saving.load_model(path, compile=False)
-        self.dataset = for_network(
+        return cls(
+            model,
             load_dataset(data_config(settings)),
-            scales_pixels(functional(model)),
+            tasks.get("classification"),
+            config,
+            target=config.out_dir or path.parent / "export",
+            name=_default_name(path),
         )
-        self.source = self._source(model)
 
     def run(self, watch: Watch | None = None) -> list[Outcome]:
         """Writes all formats, or none if one of them cannot be or does not agree.
@@ -108,7 +142,8 @@ class Export:
         files.write_json(self.target / f"{self.name}.{EXPORT}", summary)
         return outcomes
 
-    def _source(self, model: keras.Model) -> Source:
+    def _source(self, model: keras.Model, task: Task) -> Source:
+        """The network with what belongs to it, if the data set is its own."""
         found = self.dataset
         if tuple(model.inputs[0].shape[1:]) != found.image_shape:
             raise InputError(
@@ -124,7 +159,7 @@ class Export:
         return Source(
             name=self.name,
             model=precision.plain(model),
-            task=tasks.get("classification"),
+            task=task,
             class_names=found.class_names,
             mean=found.mean,
             std=found.std,
@@ -238,5 +273,5 @@ def _model_and_settings(
 
 
 def _default_name(path: Path) -> str:
-    stem = path.parent.name if path.name == MODEL else path.stem
-    return re.sub(r"[^\w.+-]+", "-", stem) or "model"
+    """What a trained model is called: as its folder, or as its file."""
+    return file_name(path.parent.name if path.name == MODEL else path.stem)

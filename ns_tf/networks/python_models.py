@@ -6,6 +6,7 @@ may have one name. So the run folder keeps the model, and its flags keep a finge
 
 import hashlib
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -126,3 +127,12 @@ def _numbered(place: Any, number: dict[str, int]) -> Any:
     if isinstance(place, (list, tuple)):
         return [_numbered(part, number) for part in place]
     return number.get(place, place)
+
+
+def file_name(name: str) -> str:
+    """A name as files may have it.
+
+    >>> file_name("vgg11(norm=True)")
+    'vgg11-norm-True-'
+    """
+    return re.sub(r"[^\w.+-]+", "-", name) or "model"

@@ -19,7 +19,7 @@ FAR = 2.0  # Extrapolation beyond which a plan warns.
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class WidthPlan:
     """Widths that meet a budget, and how far they are to be trusted."""
 
     architecture: str
@@ -147,7 +147,7 @@ class Searched:
         max_width: int | None = None,
         measure: Measure | None = None,
         **targets: float,
-    ) -> "Plan":
+    ) -> "WidthPlan":
         """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7)`.
 
         Args:
@@ -193,7 +193,7 @@ def make_plan(
     max_width: int | None = None,
     measure: Measure | None = None,
     builder: Any = None,
-) -> Plan:
+) -> WidthPlan:
     """The widths for these budgets.
 
     Args:
@@ -229,7 +229,7 @@ def make_plan(
     )
     state = search.state(iteration) if chosen.needs_search else None
     widths = np.array(scaled.widths)
-    return Plan(
+    return WidthPlan(
         architecture=search.architecture,
         input_shape=search.input_shape,
         classes=search.classes,

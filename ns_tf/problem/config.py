@@ -12,18 +12,24 @@ from ns_tf.run.option import option
 class ProblemConfig:
     """The network and its data; what is left empty is the search's."""
 
-    architecture: str | None = option(None, "As ns_tf.descend takes it.")
-    dataset: str | None = option(None, "As ns_tf.descend takes it.")
+    architecture: str | None = option(
+        None, "As ns_tf.descend takes it.", inherited=True
+    )
+    dataset: str | None = option(None, "As ns_tf.descend takes it.", inherited=True)
     data_dir: str | None = option(
         None, "Where TFDS data sets are prepared.", identity=False
     )
     image_size: int | None = option(
-        None, "Height and width that images are resized to."
+        None, "Height and width that images are resized to.", inherited=True
     )
     validation_fraction: float | None = option(
-        None, "Share of the training images held out where a set has no such split."
+        None,
+        "Share of the training images held out where a set has no such split.",
+        inherited=True,
     )
-    split_seed: int | None = option(None, "Chooses which images these are.")
+    split_seed: int | None = option(
+        None, "Chooses which images these are.", inherited=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)

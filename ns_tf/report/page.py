@@ -12,6 +12,7 @@ from ns_tf.base import InputError
 from ns_tf.compare import verdicts
 from ns_tf.compare.verdicts import HEADER, TEST, Difference, Line
 from ns_tf.descend.record import SearchRecord, read_search
+from ns_tf.plan import methods
 from ns_tf.plan.plan import FAR, make_plan
 from ns_tf.plan.targets import with_ratio
 from ns_tf.render import html as render_html
@@ -158,24 +159,34 @@ def _script(search: SearchRecord, curves: dict[str, Any]) -> str:
 
 def _curves(searches: dict[str, SearchRecord]) -> dict[str, Any]:
     """Every curve that the page offers, by name; the last iteration's law first."""
-    found = {
-        f"{name + ': ' if name else ''}neuralscale@{state.iteration}": {
-            "kind": "law",
-            "alpha": state.law.alpha.tolist(),
-            "beta": state.law.beta.tolist(),
-            "scale": state.law.tau_range[1],
-            "range": list(state.law.tau_range),
-        }
-        for name, search in searches.items()
-        for state in reversed(search.states)
-    }
+    curves = {}
+    members = methods.with_curve()
+    searching = [name for name in members if members[name].needs_search]
+    for name in sorted(searching, key=lambda name: name != "neuralscale"):
+        for label, search in searches.items():
+            for state in reversed(search.states):
+                if members[name].iteration not in (None, state.iteration):
+                    continue
+                title = f"{label + ': ' if label else ''}{name}@{state.iteration}"
+                curves[title] = _curve(search, name, state.iteration)
     first = next(iter(searches.values()))
-    found["uniform"] = {
-        "kind": "uniform",
-        "widths": list(first.default_widths),
-        "scale": _ratio_target(first, 1.0),
-    }
-    return found
+    for name in members.keys() - set(searching):
+        curves[name] = _curve(first, name)
+    return {title: curve for title, curve in curves.items() if curve}
+
+
+def _curve(
+    search: SearchRecord, method: str, iteration: int | None = None
+) -> dict[str, Any] | None:
+    """The numbers of a curve; None if the search has none, or the page cannot draw it."""
+    try:
+        curve = methods.curve(search, method, iteration)
+    except InputError:  # MorphNet, where pruning ended above half of the filters.
+        return None
+    if not curve.terms:
+        return None
+    tau_range = {"range": list(curve.tau_range)} if curve.tau_range else {}
+    return {**curve.terms, "scale": curve.start, **tau_range}
 
 
 def _ratio_target(search: SearchRecord, ratio: float) -> float:
@@ -235,9 +246,9 @@ def _what_if(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 
 
 def _budgets(head: str, search: SearchRecord) -> str:
-    rows = []
+    rows, members = [], methods.with_curve()
     for ratio in RATIOS:
-        for method in ("uniform", "neuralscale"):
+        for method in sorted(members, key=lambda name: members[name].needs_search):
             try:
                 plan = make_plan(search, {}, method=method, ratio=ratio)
             except InputError as error:

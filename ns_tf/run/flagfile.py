@@ -24,6 +24,16 @@ def changeable(*config_classes: type) -> set[str]:
     return {f.name for f in fields if not f.metadata["option"]["identity"]}
 
 
+def inherited(*config_classes: type) -> set[str]:
+    """Names of the options that older runs left to their search (`inherited=True`).
+
+    Args:
+        *config_classes: Dataclasses of options.
+    """
+    fields = [field for one in config_classes for field, _ in options(one)]
+    return {f.name for f in fields if f.metadata["option"]["inherited"]}
+
+
 def as_flagfile(configs: Iterable[Any]) -> str:
     """One line `--name=value` for every field, for `--flagfile`, sorted by class.
 
@@ -107,6 +117,7 @@ def differences(
     new_text: str,
     ignore: Iterable[str] = (),
     defaults: Mapping[str, str] | None = None,
+    inherited: Iterable[str] = (),
 ) -> list[str]:
     """What changed between two flagfiles, one text a flag; empty if nothing did.
 
@@ -121,11 +132,14 @@ def differences(
         defaults: As from `defaults`: the values of flags that are younger than the old
             text. Flags of the old text that are neither here nor in the new text are
             retired, and passed over.
+        inherited: Names of flags that the old text may leave unset, as from
+            `inherited`.
     """
     old, new = _assignments(old_text), _assignments(new_text)
     if defaults:
         old = {n: v for n, v in {**defaults, **old}.items() if n in {**defaults, **new}}
-    names = [name for name in {**old, **new} if name not in set(ignore)]
+    unset = {name for name in inherited if not old.get(name)}
+    names = [name for name in {**old, **new} if name not in {*ignore, *unset}]
     return [
         f"--{name}: {old.get(name) or 'not set'} -> {new.get(name) or 'not set'}"
         for name in names
@@ -143,6 +157,7 @@ def comparison(*config_classes: type) -> Callable[[str, str], list[str]]:
         differences,
         ignore=changeable(*config_classes),
         defaults=defaults(*config_classes),
+        inherited=inherited(*config_classes),
     )
 
 

@@ -24,6 +24,7 @@ def option(
     *,
     identity: bool = True,
     choices: Sequence[str] | None = None,
+    inherited: bool = False,
 ) -> Any:
     """A dataclass field that becomes a flag (`ns_tf.run.flags.define`).
 
@@ -40,8 +41,10 @@ def option(
         identity: False if another value gives the same results, as the number of
             threads does, so that a run may be continued with it.
         choices: The only values that the flag takes, of a tuple the only items.
+        inherited: True if "not set" in an older run meant the value of its search, so
+            that the run may be continued with that value written out.
     """
-    about = {"help": help, "identity": identity}
+    about = {"help": help, "identity": identity, "inherited": inherited}
     about["choices"] = None if choices is None else tuple(choices)
     return dataclasses.field(default=default, metadata={"option": about})
 

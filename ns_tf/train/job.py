@@ -215,3 +215,17 @@ def network_config(
 def network_costs(structure: Structure, widths: Widths) -> dict[str, int]:
     """What the network of these widths costs, by exact budget."""
     return {n: int(c(np.array(widths))) for n, c in exact_costs(structure).items()}
+
+
+def read_history(folder: str | Path) -> tuple[Epoch, ...]:
+    """The epochs of a finished training.
+
+    Raises:
+        InputError: the history is missing or damaged.
+    """
+    path = Path(folder) / HISTORY
+    _, rows = files.read_csv(path, what="history")
+    with files.readable(path, "history"):
+        return tuple(
+            Epoch(*(None if cell == "" else cell for cell in row)) for row in rows
+        )

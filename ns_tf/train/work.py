@@ -39,6 +39,8 @@ class TrainRun:
         choice: Decides on the widths.
         recipe: How it is trained.
         runtime: Seed, devices, precision.
+        problem: Network and data, if they have no names to find them by; `network` says
+            what they are called.
 
     Raises:
         InputError: the network cannot be trained; nothing was written.
@@ -51,12 +53,15 @@ class TrainRun:
         choice: Choice,
         recipe: TrainConfig,
         runtime: RuntimeConfig,
+        *,
+        problem: Problem | None = None,
     ):
         execution = Execution.of(runtime)  # Before TensorFlow starts.
-        network = resolve(network, settings_in(run_dir), place=run_dir)
-        self.problem = problem_of(
-            network, python_models.saved(network.architecture, run_dir)
-        )
+        if problem is None:
+            network = resolve(network, settings_in(run_dir), place=run_dir)
+            saved = python_models.saved(network.architecture, run_dir)
+            problem = problem_of(network, saved)
+        self.problem = problem
         self.name = network.name or choice.name(runtime.seed)
         self.folder = Path(run_dir) / TRAININGS / self.name
         self.widths = choice.widths(self.problem, run_dir, self.folder)

@@ -16,7 +16,7 @@ from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.data.dataset import crop_margin
 from ns_tf.graph.ends import ends_in_softmax
-from ns_tf.plan.plan import Plan, Searched
+from ns_tf.plan.plan import Searched, WidthPlan
 from ns_tf.run.checks import LARGEST_RATIO
 from ns_tf.run.option import Kind
 from ns_tf.train.config import TrainConfig
@@ -91,11 +91,11 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         """Adds all hyperparameters."""
         self.space.declare(hp)
 
-    def plan(self, hp: Any) -> Plan:
+    def plan(self, hp: Any) -> WidthPlan:
         """The network of a trial: widths on the law that meet its budget."""
         return self.plan_of(self.space.values(hp))
 
-    def plan_of(self, values: Mapping[str, Any]) -> Plan:
+    def plan_of(self, values: Mapping[str, Any]) -> WidthPlan:
         """The network of these values of the hyperparameters.
 
         Raises:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from hypothesis import given, settings
-from options import Every, Other, configs, parsed
+from options import Every, Other, configs, one_option, parsed
 
 from ns_tf.base import InputError
 from ns_tf.data.config import DataConfig
@@ -114,6 +114,16 @@ def test_the_comparison_of_config_classes_is_of_what_changes_results():
     younger = old.replace("--xla=false\n", "")
     assert younger != old
     assert compare(younger, old) == []
+
+
+def test_older_runs_may_leave_unset_what_their_search_said():
+    config_class = one_option(str | None, None, inherited=True)
+    compare = flagfile.comparison(config_class)
+    assert flagfile.inherited(config_class, Other) == {"x"}
+    unset, one, other = (as_flagfile([config_class(x)]) for x in (None, "a", "b"))
+    assert compare(unset, one) == compare("", one) == []
+    assert compare(one, other) == ["--x: a -> b"]
+    assert compare(one, unset) == ["--x: a -> not set"]
 
 
 def test_defaults_are_text_and_empty_where_nothing_is_set():
