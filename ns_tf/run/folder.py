@@ -49,7 +49,7 @@ SOURCE = "source.json"  # The search whose laws a tuning draws from.
 TUNING = "tuning.json"  # What came out of a tuning.
 TABLE = "table.md"  # The results as a table for people,
 TABLE_CSV = "table.csv"  # and for programs.
-WORKERS = "workers"  # Folder: what worker processes printed.
+WORKERS = "workers"  # Folder: notes of keras-tuner, and logs of worker processes.
 WORKER_FLAGS = "worker.flags"  # Flags of a worker process: a flagfile.
 
 # Of an export (`ns_tf.export`) and a report (`ns_tf.report`).
