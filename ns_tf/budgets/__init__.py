@@ -13,9 +13,8 @@ weights as functions of the widths. A cost maps whole widths [..., layers] to co
         terms = ((*term, size.differ) for size in sizes for term in size.terms)
         return ns_tf.CostPolynomial.collect("entries", terms)
 
-Then `search.plan(kernels=200_000)` takes it, and so does the flag `--kernels` of
-commands that are started after the file was imported. In the package, a file in this
-folder is all that is to be added.
+Then `search.plan(kernels=200_000)` takes it. A file in this folder is found without
+being imported by anybody, and its budget becomes a flag of the commands, `--kernels`.
 
 The solver asks an exact cost hundreds of times, so it is a `CostPolynomial`, which is
 fast and which a run folder can keep. A cost that needs the network itself is measured.

@@ -19,6 +19,6 @@ class RunConfig:
 
     run_dir: str = option("", "The run folder, runs/NAME for instance.", identity=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.run_dir:
             raise InputError("Say where the run is kept: --run_dir=runs/NAME.")

@@ -194,7 +194,7 @@ def _crossing(search: _Search, start: float) -> float:
     return low
 
 
-def _top_up(search: _Search, widths: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _top_up(search: _Search, widths: np.ndarray, on_curve: np.ndarray) -> np.ndarray:
     """Widths [layers] grown by one step of the grid at a time until none can grow.
 
     Of the layers that can grow, the one grows that stays the furthest below the curve,
@@ -204,7 +204,7 @@ def _top_up(search: _Search, widths: np.ndarray, wanted: np.ndarray) -> np.ndarr
     Args:
         search: Grid and exact budgets.
         widths: Whole widths [layers] that meet the budgets.
-        wanted: Widths [layers] of the curve, not whole.
+        on_curve: Widths [layers] of the curve, not whole.
     """
     grid = search.grid
     steps = grid.step * np.eye(len(widths), dtype=np.int64)
@@ -213,7 +213,7 @@ def _top_up(search: _Search, widths: np.ndarray, wanted: np.ndarray) -> np.ndarr
         able = search.fits(grown) & (widths + grid.step <= grid.high)
         if not able.any():
             return widths
-        gain = np.where(able, wanted / (widths + grid.step), -np.inf)
+        gain = np.where(able, on_curve / (widths + grid.step), -np.inf)
         widths = grown[np.argmax(gain)]
 
 
