@@ -1,4 +1,4 @@
-"""What holds of every kind of part: a file a member, the nearest name, no name twice."""
+"""What holds of every kind of part: a file a member, names, no name twice."""
 
 import importlib
 import pkgutil

@@ -3,42 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from graphs import channels_of, groups, residual_twice, two_branches
 
-from ns_tf.base import InputError
 from ns_tf.graph import weights
-from ns_tf.graph.channels import NONE
-from ns_tf.graph.rules import INPUT
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks import architectures
 from ns_tf.networks.structure import analyse, shapes_only
 
 layers = keras.layers
-
-
-def groups(graph) -> dict[str, tuple[str, ...]]:
-    """Makers by group, of the groups that can lose channels."""
-    return {group.name: group.makers for group in graph.groups if group.frozen is None}
-
-
-def channels_of(graph, name: str) -> np.ndarray:
-    """The channels of the group that layer `name` makes."""
-    (group,) = (group for group in graph.groups if name in group.makers)
-    return group.channels
-
-
-def two_branches():
-    """
-    image[3] -+- a[13] -+- concat -+- dense[7] - logits[2]
-              +- b[23] -+          +- conv[5] - average - dense ...
-    """
-    image = keras.Input((6, 7, 3), name="image")
-    a = layers.Conv2D(13, 3, name="a")(image)
-    b = layers.Conv2D(23, 3, name="b")(image)
-    x = layers.Concatenate(name="concat")([a, b])
-    y = layers.Conv2D(5, 3, padding="same", name="conv")(x)
-    x = layers.Concatenate(name="again")([y, x])
-    x = layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(image, layers.Dense(2, name="logits")(x))
 
 
 def test_a_concatenation_puts_its_inputs_side_by_side():
@@ -51,36 +23,6 @@ def test_a_concatenation_puts_its_inputs_side_by_side():
     np.testing.assert_array_equal(outputs, conv)
     inputs, _ = graph.axes["logits", "kernel"]
     np.testing.assert_array_equal(inputs, [*conv, *a, *b])
-
-
-def test_numbers_are_dense_and_every_channel_has_one_owner(handmade):
-    for build in handmade.values():
-        graph = channel_graph(build())
-        numbers = np.concatenate([group.channels for group in graph.groups])
-        np.testing.assert_array_equal(np.sort(numbers), np.arange(len(graph.owner)))
-        for number, group in enumerate(graph.groups):
-            assert (graph.owner[group.channels] == number).all()
-            assert group.size == len(group.channels)
-            assert group.name == group.makers[0]
-
-
-def test_every_axis_has_as_many_numbers_as_the_weight_has_entries(handmade):
-    for build in handmade.values():
-        model = build()
-        graph = channel_graph(model)
-        known = 0
-        for key, weight in weights.weights(model).items():
-            for size, axis in zip(weight.shape, graph.axes[key], strict=True):
-                assert axis is None or len(axis) == size
-                known += axis is not None
-        assert known > 0
-
-
-def test_the_images_colours_are_no_channels(handmade):
-    for build in handmade.values():
-        graph = channel_graph(build())
-        *_, inputs, _ = graph.axes["a", "kernel"]
-        np.testing.assert_array_equal(inputs, [NONE] * 3)
 
 
 def closes(model, graph, name, channel, rng) -> bool:
@@ -139,23 +81,8 @@ def test_a_depthwise_convolution_repeats_each_channel(rng, randomise):
         assert closes(model, graph, "b", number, rng)
 
 
-def resnet():
-    """A first block with a projection, a second with an identity, as ResNet v1."""
-    image = keras.Input((6, 7, 3), name="image")
-    x = layers.Conv2D(7, 3, padding="same", name="stem")(image)
-    y = layers.Conv2D(11, 3, padding="same", activation="relu", name="one_a")(x)
-    y = layers.Conv2D(13, 3, padding="same", name="one_b")(y)
-    x = layers.Add(name="one_add")([y, layers.Conv2D(13, 1, name="one_project")(x)])
-    x = layers.ReLU(name="one_relu")(x)
-    y = layers.Conv2D(17, 3, padding="same", activation="relu", name="two_a")(x)
-    y = layers.Conv2D(13, 3, padding="same", name="two_b")(y)
-    x = layers.Add(name="two_add")([x, y])
-    x = layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(image, layers.Dense(5, name="logits")(x))
-
-
 def test_additions_tie_what_they_join():
-    graph = channel_graph(resnet())
+    graph = channel_graph(residual_twice())
     assert {frozenset(makers) for makers in groups(graph).values()} == {
         frozenset({"stem"}),
         frozenset({"one_a"}),
@@ -214,95 +141,13 @@ def test_a_tensor_may_be_concatenated_with_itself():
     np.testing.assert_array_equal(graph.axes["b", "kernel"][2], [*a, *a])
 
 
-def test_a_sequential_model_is_traced_as_the_functional_one(handmade):
-    names = [layer.name for layer in handmade["flatten"]().layers][1:]
-    functional = handmade["flatten"]()
-    sequential = keras.Sequential(
-        [functional.input, *(functional.get_layer(name) for name in names)]
-    )
-    one, other = channel_graph(functional), channel_graph(sequential)
-    assert groups(one) == groups(other) != {}
-    assert one.axes.keys() == other.axes.keys()
-    np.testing.assert_array_equal(
-        one.axes["hidden", "kernel"][0], other.axes["hidden", "kernel"][0]
-    )
-
-
-def test_a_subclassed_model_is_refused_with_the_remedy():
-    class Net(keras.Model):
-        def call(self, x):
-            return x
-
-    with pytest.raises(InputError, match=r"is a Net without a graph.*keras.Model\(inp"):
-        channel_graph(Net())
-
-
-def test_a_sequential_model_that_is_not_built_is_refused():
-    with pytest.raises(InputError):
-        channel_graph(keras.Sequential([layers.Conv2D(5, 1)]))
-
-
 def test_outputs_stay_unless_they_are_asked_to_be_free(handmade):
     model = handmade["chain"]()
     assert channel_graph(model).groups[-1].frozen == "it is the model's output"
     assert groups(channel_graph(model, free=True)).keys() == {"a", "b", "logits"}
 
 
-def test_frozen_marks_the_channels_of_frozen_groups(handmade):
-    graph = channel_graph(handmade["chain"]())
-    expected = np.isin(np.arange(25), channels_of(graph, "logits"))
-    np.testing.assert_array_equal(graph.frozen, expected)
-
-
 # The graph read from the config, against Keras's own walk over the model.
-
-
-def recorded(model) -> list[tuple[str, list[str]]]:
-    """(layer, makers of its inputs) of every call by which Keras clones the model."""
-    calls, maker = [], {}
-
-    def call(layer, *args, **kwargs):
-        given = keras.tree.flatten((args, kwargs))
-        tensors = [x for x in given if isinstance(x, keras.KerasTensor)]
-        number = sum(name == layer.name for name, _ in calls)
-        calls.append((layer.name, [maker.get(id(x), "image") for x in tensors]))
-        output = layer(*args, **kwargs)
-        maker[id(output)] = f"{layer.name}/{number}"
-        kept.append(output)
-        return output
-
-    kept = []  # Ids are those of living tensors.
-    keras.models.clone_model(model, call_function=call)
-    return calls
-
-
-def read(model) -> list[tuple[str, list[str]]]:
-    """The same from the channel graph."""
-    calls, maker = [], {}
-    for call in channel_graph(model).calls:
-        if call.kind == INPUT:
-            maker[call.output] = "image"
-            continue
-        number = sum(name == call.name for name, _ in calls)
-        # In an order in which they can be computed: the inputs are there.
-        calls.append((call.name, [maker[tensor] for tensor in call.inputs]))
-        maker[call.output] = f"{call.name}/{number}"
-    return calls
-
-
-def test_the_graph_has_the_calls_that_keras_makes(handmade):
-    for build in [*handmade.values(), two_branches, resnet]:
-        model = build()
-        assert sorted(read(model)) == sorted(recorded(model)) != []
-
-
-@pytest.mark.parametrize("name", ["vgg11", "preact_resnet18", "mobilenet_v2"])
-def test_the_graph_of_an_architecture_has_the_calls_that_keras_makes(name):
-    found = architectures.get(name)
-    widths = range(3, 3 + len(found.widths))
-    model = shapes_only(found.build, widths, input_shape=(32, 32, 3), classes=5)
-    with keras.StatelessScope(initialize_variables=False):
-        assert sorted(read(model)) == sorted(recorded(model))
 
 
 # Widths that agree by chance.

@@ -4,9 +4,25 @@ import keras
 import numpy as np
 import pytest
 
+from ns_tf.base import InputError
+from ns_tf.graph import rules, weights
 from ns_tf.graph.channels import NONE
-from ns_tf.graph.rules import ADD, CHANNELWISE, JOIN, NORM, THROUGH, UNKNOWN
+from ns_tf.graph.gates import Gates
+from ns_tf.graph.rules import (
+    ADD,
+    CHANNELWISE,
+    JOIN,
+    MAKE,
+    NORM,
+    THROUGH,
+    UNKNOWN,
+    Effect,
+    keeps_zero,
+    rule,
+)
+from ns_tf.graph.thin import rebuild
 from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import take
 
 layers = keras.layers
 
@@ -251,3 +267,113 @@ def test_rank_one_and_three_convolutions_have_the_same_axes():
         assert len(axes) == rank + 2
         np.testing.assert_array_equal(axes[-1], graph.groups[0].channels)
         assert len(graph.axes["logits", "kernel"][0]) == 5**rank * 7
+
+
+# Rules of one's own.
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Scale(layers.Layer):
+    """Multiplies every channel by a weight of its own."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(
+            shape=shape[-1:], initializer="random_normal", name="scale"
+        )
+
+    def call(self, x):
+        return x * self.scale
+
+
+@pytest.fixture
+def own_rules(monkeypatch):
+    """Rules that a test registers are gone when it ends."""
+    monkeypatch.setattr(rules, "_RULES", dict(rules._RULES))
+
+
+def scale(walk, layer, inputs, shapes):
+    return Effect(THROUGH, output=inputs[0], axes={"scale": (inputs[0],)})
+
+
+def test_a_layer_of_ones_own_is_followed_by_a_rule_of_ones_own(own_rules):
+    assert found(Scale(name="mine"))[:2] == (
+        UNKNOWN,
+        "Scale 'mine' cannot be followed",
+    )
+    assert rule("Scale")(scale) is scale
+    kind, reason, graph = found(Scale(name="mine"))
+    assert (kind, reason) == (THROUGH, None)
+    np.testing.assert_array_equal(graph.axes["mine", "scale"][0], np.arange(11))
+
+
+def test_a_network_with_a_rule_of_ones_own_is_thinned_exactly(own_rules, rng):
+    rule("Scale")(scale)
+    model = around(Scale(name="mine"))
+    graph = channel_graph(model)
+    keep = np.ones(len(graph.owner), bool)
+    keep[graph.groups[0].channels[[1, 4, 8]]] = False
+    thin, extra = rebuild(model, graph, keep, Gates((), {}))
+    assert extra == {} and thin.get_layer("mine").scale.shape == (8,)
+    arrays = weights.values(model)
+    weights.assign(
+        thin, {key: take(a, graph.axes[key], keep) for key, a in arrays.items()}
+    )
+    for name in ("kernel", "bias"):
+        variable = getattr(model.get_layer("a"), name)
+        variable.assign(np.array(variable) * keep[graph.axes["a", name][-1]])
+    images = rng.normal(size=(3, 6, 7, 3)).astype("float32")
+    np.testing.assert_allclose(thin(images), model(images), atol=1e-5)
+
+
+def test_a_rule_may_make_channels_tie_them_and_freeze_them(own_rules):
+    @rule("Doubled")
+    def follow(walk, layer, inputs, shapes):
+        assert shapes == [(None, 6, 7, 11)]
+        output = walk.make(layer.name, 11)
+        walk.tie(output[:5], inputs[0][:5])
+        walk.freeze(output[10:], "because")
+        return Effect(MAKE, output)
+
+    graph = channel_graph(around(Doubled(name="mine")))
+    sizes = {group.makers: (group.size, group.frozen) for group in graph.groups}
+    assert sizes["a", "mine"] == (5, None)
+    assert sizes["a",] == (6, None)
+    assert sizes["mine",] == (6, "because")
+
+
+def test_a_rule_may_decline(own_rules):
+    rule("Doubled")(lambda walk, layer, inputs, shapes: None)
+    assert found(Doubled(name="odd"))[1] == "Doubled 'odd' cannot be followed"
+
+
+def test_a_later_rule_replaces_an_earlier_one(own_rules):
+    rule("Doubled")(lambda walk, layer, inputs, shapes: Effect(THROUGH, inputs[0]))
+    rule("Doubled")(lambda walk, layer, inputs, shapes: Effect(CHANNELWISE, inputs[0]))
+    assert found(Doubled(name="mine"))[0] == CHANNELWISE
+
+
+def test_a_rule_that_miscounts_channels_is_refused(own_rules):
+    rule("Doubled")(lambda walk, layer, inputs, shapes: Effect(THROUGH, inputs[0][:7]))
+    with pytest.raises(InputError, match="rule of Doubled says that 'mine' puts out 7"):
+        found(Doubled(name="mine"))
+
+
+def test_a_rule_needs_a_name():
+    with pytest.raises(TypeError, match="Expected class names"):
+        rule(scale)
+    with pytest.raises(TypeError, match="Expected class names"):
+        rule()
+
+
+def test_an_effect_has_no_axes_unless_they_are_named():
+    effect = Effect(THROUGH, np.arange(3))
+    assert effect.axes == {} and effect.crossing == ()
+
+
+def test_activations_that_keep_a_zero_do():
+    names = "relu relu6 leaky_relu elu selu celu gelu silu tanh softsign".split()
+    for name in [*names, "hard_silu", "hard_tanh", "tanh_shrink", "linear"]:
+        activation = keras.activations.get(name)
+        assert keeps_zero(activation)
+        assert float(activation(keras.ops.zeros(3))[0]) == 0
+    assert keeps_zero(None) and not keeps_zero(lambda x: x)

@@ -93,11 +93,14 @@ def test_frozen_channels_have_no_gates():
 
 
 @pytest.mark.parametrize(
-    "name, count", [("vgg11", 8), ("preact_resnet18", 17), ("mobilenet_v2", 19)]
+    "name, size, count",
+    [("vgg11", 32, 8), ("preact_resnet18", 8, 17), ("mobilenet_v2", 8, 19)],
 )
-def test_where_all_widths_differ_the_paper_networks_need_no_operation(name, count):
+def test_where_all_widths_differ_the_paper_networks_need_no_operation(
+    name, size, count
+):
     """Every layer's filters leave behind batch norms, as in the paper's figures."""
-    found = analyse(architectures.get(name), (32, 32, 3), 5)
+    found = analyse(architectures.get(name), (size, size, 3), 5)
     at = gates.place(found.reference)
     behind = {
         int(found.reference.owner[found.reference.axes[norm, "gamma"][0][0]])

@@ -1,27 +1,21 @@
 """The fit of algorithm 2: recovers laws, gives the published ones, refuses junk."""
 
 import json
-import pathlib
 
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from places import GOLDENS
 
 from ns_tf.base import InputError, PruneTrace, ScalingLaw
 from ns_tf.scaling.law import fit_law
 
-GOLDENS = pathlib.Path(__file__).parent / "goldens"
 RECORDS = [
     pytest.param(record, id=f"{path.stem}-{record['iteration']}")
     for path in sorted(GOLDENS.glob("*_cifar*.json"))
     for record in json.loads(path.read_text())["iterations"]
 ]
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(7)
 
 
 def _trace(law: ScalingLaw, tau: np.ndarray) -> PruneTrace:

@@ -3,14 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from graphs import headed
 
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import for_network
 from ns_tf.graph.ends import ends_in_softmax, scales_pixels
-from ns_tf.networks.deployed import litert
-from ns_tf.networks.from_model import from_model
-from ns_tf.networks.structure import analyse
 
 layers = keras.layers
 
@@ -74,18 +72,6 @@ HEADS = {
 }
 
 
-def headed(head, dtype="float32"):
-    """A network of free widths 7 and 11 that begins with this."""
-    x = image = keras.Input((8, 8, 3), dtype=dtype)
-    for layer in head:
-        x = layer(x)
-    for name, width in (("a", 7), ("b", 11)):
-        x = layers.Conv2D(width, 3, padding="same", name=name)(x)
-        x = layers.BatchNormalization(name=f"{name}_bn")(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(image, layers.Dense(5)(x))
-
-
 @pytest.mark.parametrize("name", HEADS)
 def test_scaling_is_seen_before_anything_learns(name):
     head, expected = HEADS[name]
@@ -108,41 +94,3 @@ def test_networks_that_scale_get_the_pixels_as_given(rng, kind):
     unit = 255 if kind == "uint8" else 1  # As an export undoes it.
     np.testing.assert_allclose(taken.mean + seen * taken.std, seen / unit, rtol=1e-6)
     assert for_network(data, scales_pixels=False) is data
-
-
-def sequential(layer):
-    return keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(3), layer])
-
-
-def functional(layer):
-    image = keras.Input((8, 8, 3))
-    return keras.Model(image, sequential(layer)(image * 2))
-
-
-@pytest.mark.parametrize("place", [lambda layer: layer, sequential, functional])
-def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
-    pixels = rng.uniform(0, 255, (31, 8, 8, 3)).astype("float32")
-    normal = layers.Normalization()
-    normal.adapt(pixels)
-    normal = place(normal)
-    found = analyse(from_model(headed([normal])), (8, 8, 3), 5)
-    assert found.scales_pixels
-    thin = found.build((5, 3))
-    again = analyse(from_model(thin), (8, 8, 3), 5).build()
-    for network in (thin, again):
-        first = network.get_layer(normal.name)
-        np.testing.assert_allclose(first(pixels), normal(pixels), atol=1e-5)
-
-
-def test_a_litert_file_does_not_augment(rng):
-    from ai_edge_litert.interpreter import Interpreter
-
-    inner = keras.Sequential([layers.RandomFlip(), layers.RandomTranslation(0.2, 0.2)])
-    network = headed([inner, layers.RandomRotation(0.1)])
-    reader = Interpreter(model_content=litert(network))
-    reader.allocate_tensors()
-    images = rng.normal(size=(1, 8, 8, 3)).astype("float32")
-    reader.set_tensor(reader.get_input_details()[0]["index"], images)
-    reader.invoke()
-    answer = reader.get_tensor(reader.get_output_details()[0]["index"])
-    np.testing.assert_allclose(answer, network(images, training=False), atol=1e-5)

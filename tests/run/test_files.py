@@ -1,7 +1,8 @@
+"""Files: they come back bit by bit, whole or not at all, without pickle."""
+
 import json
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from ns_tf.base import InputError
 from ns_tf.run import files
 from ns_tf.run.folder import open_run
 
-ROOT = Path(__file__).parents[1]
 # fsync makes examples slow; the files of one test may be those of the last example.
 few = settings(
     max_examples=50,
@@ -185,7 +185,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_kill_amid_a_write_leaves_the_old_file(kind, call, tmp_path):
     folder = tmp_path / "run"
-    open_run(folder, "--seed=1\n").close()
+    open_run(folder, [], "search").close()
     WRITERS[kind](folder / "file", 1)
     old = (folder / "file").read_bytes()
     child = os.fork()
@@ -196,7 +196,7 @@ def test_a_kill_amid_a_write_leaves_the_old_file(kind, call, tmp_path):
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert (folder / "file").read_bytes() == old
     assert list(folder.glob(".file.*"))
-    open_run(folder, "--seed=1\n").close()
+    open_run(folder, [], "search").close()
     assert not list(folder.glob(".file.*"))
 
 

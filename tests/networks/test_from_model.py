@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from subclasses import Backbone, Doubled, DoubledStack, Nameless, Stack, around
 
 from ns_tf.base import InputError
 from ns_tf.graph.walk import channel_graph
@@ -196,6 +197,59 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(InputError, match="Net without a graph"):
         from_model(Net())
+
+
+# Subclasses of functional models.
+
+
+def test_a_functional_subclass_is_an_architecture(rng):
+    model = Backbone(name="mine")
+    found = from_model(model)
+    assert (found.name, found.widths) == ("mine", (11, 13))
+    structure = analyse(found, (6, 7, 3), 5)
+    assert structure.names == ("a", "b")
+    for widths in ((11, 13), (3, 7), (5, 5)):
+        built = structure.build(widths)
+        assert filters(built) == dict(zip("ab", widths, strict=True))
+        expected = count_params(Backbone(widths))
+        assert structure.params(np.array(widths)) == count_params(built) == expected
+    assert np.isfinite(built(rng.normal(size=(2, 6, 7, 3)))).all()
+
+
+def test_a_sequential_subclass_is_an_architecture():
+    found = from_model(Stack(name="mine"))
+    structure = analyse(found, (6, 7, 3), 5)
+    assert structure.names == ("a",) and found.widths == (11,)
+    assert structure.params(np.array([7])) == count_params(Stack(7))
+
+
+@pytest.mark.parametrize("make", [Backbone, Doubled, Stack, DoubledStack])
+def test_a_subclass_within_a_model_keeps_its_size(make, rng):
+    model = around(make(name="mine"))
+    structure = analyse(from_model(model), (6, 7, 3), 5)
+    assert structure.names == ("first", "last")
+    (mix,) = (group for group in structure.reference.groups if group.name == "mix")
+    assert mix.frozen == f"{make.__name__} 'mine' cannot be followed"
+    built = structure.build((19, 23))
+    assert type(built.get_layer("mine")) is make
+    assert structure.params(np.array([19, 23])) == count_params(built)
+    assert built(rng.normal(size=(2, 6, 7, 3))).shape == (2, 5)
+
+
+@pytest.mark.parametrize("make", [Doubled, DoubledStack])
+def test_a_subclass_that_overrides_call_is_refused(make):
+    with pytest.raises(InputError, match="'mine' .* overrides `call`"):
+        from_model(make(name="mine"))
+
+
+def test_a_subclass_within_a_model_that_leaves_out_its_name_is_refused():
+    with pytest.raises(InputError, match="'mine' cannot be made again"):
+        analyse(from_model(around(Nameless(name="mine"))), (6, 7, 3), 5)
+
+
+def test_a_saved_functional_subclass_is_an_architecture(tmp_path):
+    Backbone((7, 11), name="mine").save(tmp_path / "saved.keras")
+    assert networks_from_model.load(str(tmp_path / "saved.keras")).widths == (7, 11)
 
 
 # Saved models.
