@@ -74,11 +74,11 @@ def load_noise(request):
 
 
 def test_anyone_can_register_a_family(registered):
-    assert source("noise")(load_noise) is load_noise
-    dataset = load("noise:40", image_size=7, validation_fraction=0.25, seed=3)
-    assert dataset.name == "noise:40" and dataset.image_shape == (7, 7, 3)
+    assert source("speckles")(load_noise) is load_noise
+    dataset = load("speckles:40", image_size=7, validation_fraction=0.25, seed=3)
+    assert dataset.name == "speckles:40" and dataset.image_shape == (7, 7, 3)
     assert [len(getattr(dataset, key)) for key in SPLITS] == [20, 10, 10]
-    assert "noise" in SOURCES.names()
+    assert "speckles" in SOURCES.names()
 
 
 def test_the_example_of_the_docstring_is_the_one_tested_here():
