@@ -13,8 +13,6 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 from ns_tf.train.config import TrainConfig
 
 FLAGFILE = pathlib.Path(__file__).parent.parent / "flags" / "demo.flags"
@@ -30,10 +28,8 @@ def main(run: RunConfig) -> None:
     from ns_tf.plan.plan import Searched
 
     print("1. Search: how does every layer's width grow with the network?", flush=True)
-    with interruptible() as stop:
-        record = SearchRun(_search_configs()).go(
-            run.run_dir, progress=Progress, stop=stop
-        )
+    with cli.watching() as watch:
+        record = SearchRun(_search_configs()).run(run.run_dir, watch)
     print("\n2. Plan: the widths for a budget.", flush=True)
     plan = Searched(record).plan(ratio=RATIO)
     print(plan)
@@ -58,18 +54,20 @@ def _search_configs() -> dict:
 
 
 def _train(run_dir: str, method: str, params: int) -> tuple:
+    from ns_tf.plan.choice import WidthChoice
     from ns_tf.train.work import TrainRun
 
+    network = NetworkConfig()
+    budget, how = BudgetConfig(params=float(params)), MethodConfig(method=method)
     work = TrainRun(
         run_dir,
-        NetworkConfig(),
-        BudgetConfig(params=float(params)),
-        MethodConfig(method=method),
+        network,
+        WidthChoice(network, budget, how),
         TrainConfig(epochs=EPOCHS, batch=64, rate=0.05, schedule="cosine"),
         RuntimeConfig(),
     )
-    with interruptible() as stop:
-        result = work.go(progress=Progress, stop=stop)
+    with cli.watching() as watch:
+        result = work.run(watch)
     return method, work.widths, result
 
 

@@ -10,7 +10,6 @@ rows where they were trained. Networks do not come back, results and histories d
 """
 
 import dataclasses
-import math
 from pathlib import Path
 
 from images import TASK, facts, write
@@ -25,11 +24,7 @@ from ns_tf.plan.config import SolverConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run import files
 from ns_tf.run.config import RunConfig
-from ns_tf.run.flagfile import as_flagfile
-from ns_tf.run.folder import FLAGS
 from ns_tf.run.option import option
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 from ns_tf.train.config import TrainConfig
 
 
@@ -58,8 +53,8 @@ def main(
     if bool(carry.carried) == bool(carry.results):
         raise InputError("Give --carried=FOLDER to pack, or --results=FILE to take.")
     given = (run.run_dir, task, compare, solver, train, execution)
-    with Comparison(*given) as work, interruptible() as stop:
-        listed = work.prepare(progress=Progress, stop=stop)
+    with Comparison(*given) as work, cli.watching() as watch:
+        listed = work.prepare(watch)
         for cell in listed.values():
             if cell.kind != SCRATCH:
                 raise InputError(f"{cell.method} is not trained from scratch.")
@@ -76,14 +71,14 @@ def main(
 
 def _pack(work, listed, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    dataset = augmented(work.dataset, work.train.augmentation)
+    dataset = augmented(work.problem.dataset, work.recipe.augmentation)
     left = [dataclasses.asdict(c) for c in listed.values() if not work.done(c)]
     files.write_json(
         folder / TASK,
         {
             "version": 1,
             "precision": work.execution_config.precision,
-            "train": dataclasses.asdict(work.train),
+            "train": dataclasses.asdict(work.recipe),
             "dataset": facts(dataset),
             "cells": left,
         },
@@ -94,42 +89,22 @@ def _pack(work, listed, folder: Path) -> None:
 
 
 def _take(work, listed, path: Path) -> None:
-    from ns_tf.run.folder import RESULT
-    from ns_tf.train import training
-    from ns_tf.train.job import ELSEWHERE, write_failure, write_history
     from ns_tf.train.training import Epoch
 
-    found = files.read_json(path, what="results")
+    results = files.read_json(path, what="results")
     taken = 0
-    for name, told in found.items():
+    for name, result in results.items():
         cell = listed.get(name)
         if cell is None or work.done(cell):
             continue
-        history = [Epoch(*row) for row in told["history"]]
-        if len(history) != work.train.epochs:
-            raise InputError(
-                f"{name} has {len(history)} epochs, the recipe {work.train.epochs}."
-            )
-        folder = work.cell_folder(cell)
-        folder.mkdir(parents=True, exist_ok=True)
-        losses = [epoch.validation_loss for epoch in history]
-        if not all(map(math.isfinite, losses)):
-            write_failure(folder, f"The loss is not finite ({told['device']}).")
-            continue
-        job = work.job(cell)
-        files.write_text(folder / FLAGS, as_flagfile(job.configs))
-        write_history(folder, history)
-        best = training.best_of(history)
-        result = job.result(
-            history,
-            test_accuracy=best.test_accuracy,
-            test_loss=told["test_losses"][best.epoch - 1],
-            seconds=told["seconds"] / told["together"],
+        work.job(cell).adopt(
+            [Epoch(*row) for row in result["history"]],
+            test_losses=result["test_losses"],
+            seconds=result["seconds"] / result["together"],
+            elsewhere=f"{result['device']}, {work.execution_config.precision}",
         )
-        where = f"{told['device']}, {work.execution_config.precision}"
-        files.write_json(folder / RESULT, {**result, ELSEWHERE: where})
         taken += 1
-    print(f"{work.folder}: took {taken} of {len(found)} cells")
+    print(f"{work.folder}: took {taken} of {len(results)} cells")
 
 
 if __name__ == "__main__":
