@@ -1,7 +1,9 @@
-"""Data given as arrays: told apart by content."""
+"""Data of Python objects: the same by content, told apart by any change."""
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from pictures import in_one_line
 
 from ns_tf.base import InputError
 from ns_tf.data import python_data
@@ -31,17 +33,88 @@ def test_data_are_told_apart_by_content(pair):
 
 
 def test_a_data_set_keeps_the_name_that_it_was_given(pair):
-    found = python_data.dataset(from_arrays(pair(), name="mine"))
-    assert found.name == "mine"
+    dataset = python_data.dataset(from_arrays(pair(), name="mine"))
+    assert dataset.name == "mine"
 
 
 def test_data_to_train_and_to_test_as_keras_has_them(pair):
     train, test = pair(), pair(11)
-    found = python_data.dataset((train, test))
-    np.testing.assert_array_equal(found.test.images, test[0])
-    assert len(found.train) + len(found.validation) == 53
+    dataset = python_data.dataset((train, test))
+    np.testing.assert_array_equal(dataset.test.images, test[0])
+    assert len(dataset.train) + len(dataset.validation) == 53
 
 
 def test_more_pairs_than_two_are_refused(pair):
     with pytest.raises(InputError, match="to train and one to test"):
         python_data.dataset((pair(), pair(), pair()))
+
+
+@pytest.mark.parametrize("data", ["digits", "folder:/nowhere", ""])
+def test_a_name_is_no_data(data):
+    assert python_data.dataset(data) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (7, "or a pair of arrays .images, labels.; got int"),
+        (None, "got NoneType"),
+        ([np.zeros(3), np.zeros(3)], "got list"),
+        ((np.zeros(3),), "pair .images, labels."),
+        (((1, 2), (3, 4), (5, 6), (7, 8)), "got 4 pairs. See ns_tf.from_arrays"),
+    ],
+)
+def test_other_objects_are_refused(data, message):
+    with pytest.raises(InputError, match=message) as caught:
+        python_data.dataset(data)
+    in_one_line(caught)
+
+
+def test_tf_data_are_named_by_the_content_whatever_the_order(pair):
+    images, labels = pair()
+    elements = tf.data.Dataset.from_tensor_slices((images, labels))
+    names = {
+        python_data.dataset(data).name
+        for data in (elements, elements.shuffle(53), elements.batch(7))
+    }
+    assert len(names) == 1
+    other = tf.data.Dataset.from_tensor_slices((images, (labels + 1) % 3))
+    assert python_data.dataset(other).name not in names
+
+
+def renumbered(images, labels):
+    return images, (labels + 1) % 3
+
+
+def brighter(images, labels):
+    images = images.copy()
+    images[5, 3, 2, 1] ^= 1
+    return images, labels
+
+
+def transposed(images, labels):
+    return images.reshape(-1, 7, 5, 3), labels
+
+
+def as_floats(images, labels):
+    return (images / 255).astype(np.float32), labels
+
+
+def shorter(images, labels):
+    return images[:-1], labels[:-1]
+
+
+@pytest.mark.parametrize(
+    "change", [renumbered, brighter, transposed, as_floats, shorter]
+)
+def test_any_change_of_the_content_is_another_name(pair, change):
+    data = pair()
+    assert python_data.dataset(change(*data)).name != python_data.dataset(data).name
+
+
+def test_the_layout_in_memory_is_no_content(pair):
+    images, labels = pair()
+    name = python_data.dataset((images, labels)).name
+    turned = np.asfortranarray(images)
+    assert turned.flags.c_contiguous is False
+    assert python_data.dataset((turned, labels.astype(np.int8))).name == name
