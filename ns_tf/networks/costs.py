@@ -144,6 +144,17 @@ class CostPolynomial:
             differ=[key[2:] for key in keys],
         )
 
+    def without_switched(self) -> "CostPolynomial":
+        """The terms that count whatever the widths are: no larger a cost anywhere."""
+        always = self.differ[:, 0] < 0
+        return CostPolynomial(
+            self.unit,
+            self.coefficient[always],
+            self.left[always],
+            self.right[always],
+            self.differ[always],
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, lists and text that `from_json` reads back.
 

@@ -1,0 +1,182 @@
+"""Whole widths of most value under budgets: the price law's optimum, filled up."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from ns_tf.base import Cost, InputError, Scaling, ScalingLaw
+from ns_tf.networks.costs import CostPolynomial
+from ns_tf.scaling.estimated import solve_by_estimates
+from ns_tf.scaling.grid import Grid, grid_of
+from ns_tf.scaling.prices import Optimum, Value, optimum, value_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Pricing:
+    """How a plan at a price came about, and how good it is."""
+
+    exponent: float  # p of the scores' fall, after the floor.
+    floored: bool  # Whether the exponent that was asked for was below the floor.
+    # By budget: lambda_k B_k over the sum of all. 0 for a budget that does not bind.
+    shares: Mapping[str, float]
+    # How far the loss is above the least that any real-valued widths within the
+    # budgets have, as a share of it: at most so far from the best value.
+    gap: float
+
+    def worth(self, budget: str, other: str) -> float | None:
+        """How many percent more of `other` are worth 1 % more of `budget`.
+
+        None if `other` does not bind, so that more of it is worth nothing.
+
+        >>> Pricing(1.0, False, {"macs": 0.75, "params": 0.25}, 0.0).worth(
+        ...     "macs", "params")
+        3.0
+        """
+        if not self.shares[other]:
+            return None
+        return self.shares[budget] / self.shares[other]
+
+
+def at_price(
+    law: ScalingLaw,
+    exponent: float,
+    costs: Mapping[str, Cost],
+    targets: Mapping[str, float],
+    *,
+    round_to: int = 1,
+    min_width: int = 1,
+    max_width: int | None = None,
+) -> tuple[Scaling, Pricing]:
+    """The whole widths of most value that meet every budget.
+
+    The optimum of the price law (`ns_tf.scaling.prices`) is rounded down, which meets
+    every budget, and filled up: of the layers that can grow by `round_to` within all
+    budgets, the one grows whose step is worth most for its price, until none can.
+
+    >>> law = ScalingLaw(np.array([1.0, 1.0]), np.array([0.5, 0.5]))
+    >>> cost = CostPolynomial.collect(
+    ...     "MACs", [(3, 0, 2, (-1, -1)), (1, 0, 1, (-1, -1))])
+    >>> scaling, pricing = at_price(law, 1.0, {"macs": Cost(cost)}, {"macs": 900})
+    >>> scaling.widths, scaling.costs, pricing.shares
+    ((24, 34), {'macs': 888}, {'macs': 1.0})
+
+    Args:
+        law: alpha, beta `[layers]`.
+        exponent: p: scores fall as tau^-p.
+        costs: By budget, cost polynomials; or measured costs whose estimate is one.
+        targets: By budget: the largest cost allowed; all hold.
+        round_to: Every width is a multiple of it.
+        min_width: The least width.
+        max_width: The largest width; 65,536 if None.
+
+    Returns:
+        The widths with their costs, tau of whose is the trainable size that the first
+        budget counts; and how they were priced.
+
+    Raises:
+        InputError: a budget without a price, targets that the smallest widths exceed or
+            the largest do not reach, or an exponent that makes no sense.
+    """
+    grid = grid_of(round_to, min_width, max_width)
+    value = value_of(law, exponent)
+    prices = {name: _polynomial(name, costs[name]) for name in targets}
+    pricing: list[Pricing] = []
+
+    def solve(known: Mapping[str, Cost], goals: Mapping[str, float]) -> Scaling:
+        _check_reach(prices, goals, grid, len(value.q))
+        best = optimum(value, prices, goals, low=grid.low, high=grid.high)
+        widths = _filled(value, prices, goals, grid, best)
+        least = _least(value, prices, goals, grid, best)
+        gap = float(value.loss(widths)) / least - 1
+        pricing.append(Pricing(value.exponent, value.floored, best.shares, gap))
+        amounts = {name: int(cost(widths)) for name, cost in prices.items()}
+        return Scaling(
+            widths=tuple(int(width) for width in widths),
+            tau=float(np.exp(np.mean(np.log(widths / law.alpha) / law.beta))),
+            costs=amounts,
+            targets=dict(goals),
+        )
+
+    if any(costs[name].estimate for name in targets):
+        scaling = solve_by_estimates(solve, costs, targets, grid, len(value.q))
+    else:
+        scaling = solve(costs, targets)
+    return scaling, pricing[-1]
+
+
+def _polynomial(name: str, cost: Cost) -> CostPolynomial:
+    """The price of a budget.
+
+    Raises:
+        InputError: it has none.
+    """
+    of = cost.estimate.of if cost.estimate else cost.of
+    if not isinstance(of, CostPolynomial):
+        raise InputError(
+            f"The budget {name} has no price: it is measured, and no polynomial of the "
+            "widths. Use --method=neuralscale for it, or budget params or macs."
+        )
+    return of
+
+
+def _check_reach(
+    prices: Mapping[str, CostPolynomial],
+    goals: Mapping[str, float],
+    grid: Grid,
+    layers: int,
+) -> None:
+    """Raises InputError if no network on the grid is as small, or as large, as that."""
+    ends = np.repeat([[grid.low], [grid.high]], layers, axis=1)
+    for name, goal in goals.items():
+        smallest, largest = prices[name](ends).tolist()
+        if not smallest <= goal <= largest:
+            raise InputError(
+                f"{name}={goal:,.10g} cannot be met: the smallest network (every width "
+                f"{grid.low}) costs {smallest:,}, the largest (every width {grid.high}) "
+                f"{largest:,}. Ask for something between, or change --min_width or "
+                "--max_width."
+            )
+
+
+def _filled(
+    value: Value,
+    prices: Mapping[str, CostPolynomial],
+    goals: Mapping[str, float],
+    grid: Grid,
+    best: Optimum,
+) -> np.ndarray:
+    """The optimum rounded down to the grid [layers], then grown while any step fits."""
+    # An optimum at a whole number must not lose a filter to rounding.
+    steps = np.floor(best.widths / grid.step * (1 + 1e-12))
+    widths = np.clip(steps * grid.step, grid.low, grid.high).astype(np.int64)
+    step = grid.step * np.eye(len(widths), dtype=np.int64)
+    while True:
+        grown = widths + step  # [layers, layers]: a row for each layer that grows.
+        able = widths + grid.step <= grid.high
+        price = np.zeros(len(widths))
+        for name, cost in prices.items():
+            more = cost(grown)
+            able &= more <= goals[name]
+            price += best.shares[name] * (more - cost(widths)) / goals[name]
+        if not able.any():
+            return widths
+        gain = value.log_of_more(widths, grid.step) - np.log(np.maximum(price, 1e-300))
+        widths = grown[np.argmax(np.where(able, gain, -np.inf))]
+
+
+def _least(
+    value: Value,
+    prices: Mapping[str, CostPolynomial],
+    goals: Mapping[str, float],
+    grid: Grid,
+    best: Optimum,
+) -> float:
+    """A loss that no widths on the grid come below.
+
+    Projections that exist where two widths differ are left out: they may all be gone.
+    """
+    if all((cost.differ < 0).all() for cost in prices.values()):
+        return best.loss
+    bare = {name: cost.without_switched() for name, cost in prices.items()}
+    return optimum(value, bare, goals, low=grid.low, high=grid.high).loss
