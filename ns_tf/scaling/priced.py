@@ -59,7 +59,7 @@ def at_price(
     ...     "MACs", [(3, 0, 2, (-1, -1)), (1, 0, 1, (-1, -1))])
     >>> scaling, pricing = at_price(law, 1.0, {"macs": Cost(cost)}, {"macs": 900})
     >>> scaling.widths, scaling.costs, pricing.shares
-    ((24, 34), {'macs': 888}, {'macs': 1.0})
+    ((27, 30), {'macs': 891}, {'macs': 1.0})
 
     Args:
         law: alpha, beta `[layers]`.
@@ -132,10 +132,10 @@ def _check_reach(
         smallest, largest = prices[name](ends).tolist()
         if not smallest <= goal <= largest:
             raise InputError(
-                f"{name}={goal:,.10g} cannot be met: the smallest network (every width "
-                f"{grid.low}) costs {smallest:,}, the largest (every width {grid.high}) "
-                f"{largest:,}. Ask for something between, or change --min_width or "
-                "--max_width."
+                f"{name}={goal:,.10g} cannot be met: the smallest network (every "
+                f"width {grid.low}) costs {smallest:,}, the largest (every width "
+                f"{grid.high}) {largest:,}. Ask for something between, or change "
+                "--min_width or --max_width."
             )
 
 

@@ -1,7 +1,7 @@
 """Widths that are worth most at a price: the geometric program of a law and budgets.
 
-A search leaves a layer with w filters when the lowest score of the network is S. So one
-more filter is worth v_l(w) = S(tau), at the tau where the law gives the layer w filters.
+A search leaves a layer with w filters when the lowest score of the network is S. So
+one more filter is worth v_l(w) = S(tau), at the tau where the law gives it w filters.
 With S = tau^-p that is v_l(w) = (w / alpha_l)^(-p / beta_l), and a network is worth
 
     U(w) = const - sum_l c_l w_l^(-q_l),   q_l = p / beta_l - 1,
@@ -17,7 +17,7 @@ with lambda_k = 0 for a budget that does not bind. The paper's curve is p -> inf
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import scipy.linalg
@@ -128,9 +128,9 @@ def optimum(
     Raises:
         InputError: the smallest widths are over a budget.
     """
-    layers, names = len(value.q), list(budgets)
+    names = list(budgets)
     program = _Program.of(value, [(costs[name], budgets[name]) for name in names])
-    x, multipliers = _solve(program, np.log(low), np.log(high), layers)
+    x, multipliers = _InteriorPoint(program, np.log(low), np.log(high)).solve()
     shares = multipliers / max(float(multipliers.sum()), 1e-300)
     shares = np.where(shares > _NEGLIGIBLE, shares, 0.0)
     shares = shares / max(float(shares.sum()), 1e-300)
@@ -195,7 +195,7 @@ class _Program:
     def hessian(
         self, gradients: np.ndarray, shares: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
-        """[layers, layers]: sum of the functions' Hessians, with weights [functions]."""
+        """[layers, layers]: sum of the functions' Hessians by weights [functions]."""
         size = self.layers + 1
         weighted = shares * weights[self.owner]
         places = self.widths[:, None] * size + self.widths  # [2, 2, terms]
@@ -205,70 +205,105 @@ class _Program:
         return matrix - (gradients.T * weights) @ gradients
 
 
-def _solve(
-    program: _Program, low: float, high: float, layers: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The optimum x [layers], and the multipliers of the budgets.
+class _InteriorPoint:
+    """A primal-dual path to the optimum of a program within bounds of single widths.
 
-    Slacks s > 0 turn f(x) <= 0 into f(x) + s = 0, so the start need not be feasible.
+    The constraints f(x) <= 0 are the budgets, then low - x and x - high where these are
+    finite. Slacks s > 0 turn them into f(x) + s = 0, so the start need not be feasible.
     """
-    x = _start(program, low, high, layers)
-    sides = [(-1.0, low)] if np.isfinite(low) else []
-    sides += [(1.0, high)] if np.isfinite(high) else []
-    signs = np.repeat([sign for sign, _ in sides], layers)
-    ends = np.repeat([end for _, end in sides], layers)
 
-    def constraints(values, x):
-        """Budgets, then the bounds of single widths."""
-        return np.concatenate([values[1:], signs * (np.tile(x, len(sides)) - ends)])
+    def __init__(self, program: _Program, low: float, high: float):
+        self.program, self.layers = program, program.layers
+        sides = [(-1.0, low)] if np.isfinite(low) else []
+        sides += [(1.0, high)] if np.isfinite(high) else []
+        self.sides = len(sides)
+        self.signs = np.repeat([sign for sign, _ in sides], self.layers)
+        self.ends = np.repeat([end for _, end in sides], self.layers)
+        self._look(_start(program, low, high))
+        self.budgets = len(self.values) - 1
+        self.slack = np.maximum(-self.f, 1e-2)
+        self.dual = np.full(len(self.f), 1.0 / len(self.f))
 
-    def pulled(multipliers, gradients):
-        """Jacobian' times multipliers, [layers]."""
-        budgets, rest = multipliers[:bounds], multipliers[bounds:]
-        return gradients[1:].T @ budgets + (signs * rest).reshape(-1, layers).sum(0)
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The optimum x [layers], and the multipliers of the budgets."""
+        for _ in range(_STEPS):
+            if self._near():
+                break
+            self._step()
+        active = self.dual > self.slack
+        fixed = (active[self.budgets :] * self.signs != 0).reshape(-1, self.layers)
+        return _polished(
+            self.program,
+            self.x,
+            self.dual[: self.budgets],
+            active[: self.budgets],
+            fixed.any(axis=0),
+        )
 
-    def moved(dx, gradients):
-        """Jacobian times dx, [constraints]."""
-        return np.concatenate([gradients[1:] @ dx, signs * np.tile(dx, len(sides))])
+    def _look(self, x: np.ndarray) -> None:
+        """Evaluates the functions at x."""
+        self.x = x
+        self.values, self.gradients, self.shares = self.program.evaluate(x)
+        at_bounds = self.signs * (np.tile(x, self.sides) - self.ends)
+        self.f = np.concatenate([self.values[1:], at_bounds])
 
-    values, gradients, shares = program.evaluate(x)
-    bounds = len(values) - 1
-    f = constraints(values, x)
-    slack, dual = np.maximum(-f, 1e-2), np.full(len(f), 1.0 / len(f))
-    for _ in range(_STEPS):
-        pull = gradients[0] + pulled(dual, gradients)  # Zero at the optimum.
-        miss = f + slack
-        gap = float(slack @ dual) / len(f)
-        if gap < _GAP and max(np.abs(pull).max(), np.abs(miss).max()) < _RESIDUAL:
-            break
-        ratio = dual / slack
-        matrix = program.hessian(gradients, shares, np.append(1.0, dual[:bounds]))
-        matrix += (gradients[1:].T * ratio[:bounds]) @ gradients[1:]
-        matrix[np.diag_indices(layers)] += ratio[bounds:].reshape(-1, layers).sum(0)
-        matrix[np.diag_indices(layers)] += 1e-15 * np.trace(matrix)
-        factor = scipy.linalg.cho_factor(matrix, check_finite=False)
+    def _pulled(self, multipliers: np.ndarray) -> np.ndarray:
+        """Jacobian of the constraints, transposed, times multipliers: [layers]."""
+        rest = self.signs * multipliers[self.budgets :]
+        pull = self.gradients[1:].T @ multipliers[: self.budgets]
+        return pull + rest.reshape(-1, self.layers).sum(axis=0)
 
-        def direction(complement, pull=pull, miss=miss, ratio=ratio, factor=factor):
-            right = -pull - pulled(ratio * miss - complement / slack, gradients)
-            dx = scipy.linalg.cho_solve(factor, right, check_finite=False)
-            ds = -miss - moved(dx, gradients)
-            return dx, ds, -(complement + dual * ds) / slack
+    @property
+    def _pull(self) -> np.ndarray:
+        """What stationarity misses, [layers]: zero at the optimum."""
+        return self.gradients[0] + self._pulled(self.dual)
 
-        dx, ds, dz = direction(slack * dual)
+    def _near(self) -> bool:
+        """Whether Newton's method may finish."""
+        gap = float(self.slack @ self.dual) / len(self.f)
+        miss = max(np.abs(self._pull).max(), np.abs(self.f + self.slack).max())
+        return gap < _GAP and miss < _RESIDUAL
+
+    def _step(self) -> None:
+        """One step of predictor and corrector."""
+        solve = self._factored()
+        slack, dual, size = self.slack, self.dual, len(self.f)
+        gap = float(slack @ dual) / size
+        _, ds, dz = self._direction(solve, slack * dual)
         ahead = (slack + _longest(slack, ds) * ds) @ (dual + _longest(dual, dz) * dz)
-        centre = gap * (ahead / len(f) / gap) ** 3
-        dx, ds, dz = direction(slack * dual + ds * dz - centre)
+        centre = gap * (ahead / size / gap) ** 3
+        dx, ds, dz = self._direction(solve, slack * dual + ds * dz - centre)
         # A longer step in ln w would leave what the quadratic model describes.
-        primal = min(_longest(slack, ds), 2.0 / max(float(np.abs(dx).max()), 1e-300))
-        x, slack = x + primal * dx, slack + primal * ds
-        dual = dual + _longest(dual, dz) * dz
-        values, gradients, shares = program.evaluate(x)
-        f = constraints(values, x)
+        longest = 2.0 / max(float(np.abs(dx).max()), 1e-300)
+        length = min(_longest(slack, ds), longest)
+        self.slack = slack + length * ds
+        self.dual = dual + _longest(dual, dz) * dz
+        self._look(self.x + length * dx)
         # A slack follows its constraint where that is within its bound.
-        slack = np.where(-f > 0.5 * slack, -f, slack)
-    active = dual > slack
-    fixed = (active[bounds:] * signs != 0).reshape(-1, layers).any(0)
-    return _polished(program, x, dual[:bounds], active[:bounds], fixed)
+        self.slack = np.where(-self.f > 0.5 * self.slack, -self.f, self.slack)
+
+    def _factored(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Solves with the matrix of the Newton step."""
+        ratio, diagonal = self.dual / self.slack, np.diag_indices(self.layers)
+        weights = np.append(1.0, self.dual[: self.budgets])
+        matrix = self.program.hessian(self.gradients, self.shares, weights)
+        costs = self.gradients[1:]
+        matrix += (costs.T * ratio[: self.budgets]) @ costs
+        matrix[diagonal] += ratio[self.budgets :].reshape(-1, self.layers).sum(axis=0)
+        matrix[diagonal] += 1e-15 * np.trace(matrix)
+        factor = scipy.linalg.cho_factor(matrix, check_finite=False)
+        return lambda right: scipy.linalg.cho_solve(factor, right, check_finite=False)
+
+    def _direction(
+        self, solve: Callable, complement: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Newton's direction of (x, slack, dual) towards slack * dual = 0."""
+        miss = self.f + self.slack
+        force = (self.dual * miss - complement) / self.slack
+        dx = solve(-self._pull - self._pulled(force))
+        moved = self.signs * np.tile(dx, self.sides)
+        ds = -miss - np.concatenate([self.gradients[1:] @ dx, moved])
+        return dx, ds, -(complement + self.dual * ds) / self.slack
 
 
 def _polished(
@@ -317,7 +352,7 @@ def _longest(values: np.ndarray, direction: np.ndarray) -> float:
     return min(1.0, 0.995 * float((-values[shrinking] / direction[shrinking]).min()))
 
 
-def _start(program: _Program, low: float, high: float, layers: int) -> np.ndarray:
+def _start(program: _Program, low: float, high: float) -> np.ndarray:
     """Equal widths that just fit every budget.
 
     Raises:
@@ -325,7 +360,7 @@ def _start(program: _Program, low: float, high: float, layers: int) -> np.ndarra
     """
 
     def over(x: float) -> bool:
-        values, _, _ = program.evaluate(np.full(layers, x))
+        values, _, _ = program.evaluate(np.full(program.layers, x))
         return bool((values[1:] > 0).any())
 
     inside, outside = max(low, -50.0), min(high, 50.0)
@@ -336,4 +371,4 @@ def _start(program: _Program, low: float, high: float, layers: int) -> np.ndarra
     for _ in range(30):
         middle = (inside + outside) / 2
         inside, outside = (inside, middle) if over(middle) else (middle, outside)
-    return np.full(layers, inside)
+    return np.full(program.layers, inside)
