@@ -6,35 +6,23 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small import chain, problem, prunable
 
-from ns_tf.base import Architecture, InputError
-from ns_tf.data.arrays import from_arrays
-from ns_tf.engine import execution
-from ns_tf.engine.execution import Execution
-from ns_tf.engine.precision import LossScale, with_policy
-from ns_tf.graph.walk import channel_graph
+from ns_tf.base import InputError
+from ns_tf.engine.execution import Execution, strategy
+from ns_tf.engine.precision import LossScale, plain, with_policy
+from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures
 from ns_tf.networks.architectures import ARCHITECTURES
-from ns_tf.networks.structure import analyse
-from ns_tf.prune import criteria, iterative
 from ns_tf.prune.config import PruneConfig
-from ns_tf.prune.network import PrunableNetwork
+from ns_tf.prune.iterative import Pruning
 
 MIXED = ("mixed_bfloat16", "mixed_float16")
 
 
 def network(model, **options):
     """A network of the model, at its own weights, that can be trained and scored."""
-    way = Execution(**options)
-    return PrunableNetwork(
-        way.build(lambda: model),
-        channel_graph(model),
-        criterion=criteria.get("taylor_fo"),
-        execution=way,
-        batch_size=7,
-        momentum=0.5,
-        weight_decay=5e-4,
-    )
+    return prunable(model, execution=Execution(**options))
 
 
 def batch(rng):
@@ -170,7 +158,7 @@ def test_xla_changes_nothing_but_rounding(made, name, rng):
 
 def test_a_model_that_is_mixed_already_has_its_loss_scaled_and_keeps_its_policies():
     keras.config.set_dtype_policy("mixed_float16")
-    model = tiny((7, 5), input_shape=(6, 7, 3), classes=5)
+    model = chain((7, 5), input_shape=(6, 7, 3), classes=5)
     keras.config.set_dtype_policy("float32")
     assert Execution().loss_scale(model) is not None
     mixed = with_policy(model, "mixed_bfloat16")
@@ -179,11 +167,8 @@ def test_a_model_that_is_mixed_already_has_its_loss_scaled_and_keeps_its_policie
     }
 
 
-def test_an_event_waits_for_a_step_that_did_not_overflow(rng):
-    data, found, config = float16_search(rng)
-    run = iterative._Run(
-        found, (13, 11), data, config, 3, Execution(precision="mixed_float16")
-    )
+def test_an_event_waits_for_a_step_that_did_not_overflow():
+    run = float16_search()
     run.network.loss_scale.scale.assign(2.0**60)
     for batch in itertools.islice(run.batches(), 6):
         run.step(*batch)
@@ -222,57 +207,25 @@ def test_what_cannot_compute_so_is_refused_before_the_search(policy):
         Execution(precision=policy).check(lambda: model)
 
 
-def test_xla_over_several_replicas_is_refused():
-    with pytest.raises(InputError, match="--jit_compile works on one device; got 2"):
-        Execution(execution.strategy("mirrored"), jit_compile=True)
-
-
 def test_two_replicas_scale_alike(made, rng):
     images, labels = batch(rng)
     images, labels = images[:6], labels[:6]
-    mirrored = execution.strategy("mirrored")
-    found = []
-    for way in (
-        Execution(precision="mixed_float16"),
-        Execution(mirrored, precision="mixed_float16"),
-    ):
-        pruned = PrunableNetwork(
-            way.build(lambda: made("chain")),
-            channel_graph(made("chain")),
-            criterion=criteria.get("taylor_fo"),
-            execution=way,
-            batch_size=6,
-            momentum=0.5,
-            weight_decay=5e-4,
-        )
+    scores = []
+    for devices in (strategy("one_device"), strategy("mirrored")):
+        way = Execution(devices, precision="mixed_float16")
+        pruned = prunable(made("chain"), execution=way, batch=6)
         dealt = way.deal_out(
             tf.data.Dataset.from_tensors((images, labels)).unbatch().batch(6)
         )
         for some in dealt:
             pruned.train(*some, 0.1)
-        found.append((pruned.score_sums(), pruned.loss_scale.state()))
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=0.2)
-    np.testing.assert_array_equal(found[0][1], [2.0**15, 1, 1])
-    np.testing.assert_array_equal(found[1][1], [2.0**15, 1, 1])
+        scores.append(pruned.score_sums())
+        np.testing.assert_array_equal(pruned.loss_scale.state(), [2.0**15, 1, 1])
+    np.testing.assert_allclose(*scores, rtol=0.2)
 
 
-def tiny(widths, *, input_shape, classes):
-    """image - a - BN - ReLU - b - BN - ReLU - average - logits."""
-    x = image = keras.Input(input_shape, name="image")
-    for name, width in zip("ab", widths, strict=True):
-        x = keras.layers.Conv2D(width, 3, padding="same", name=name)(x)
-        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
-        x = keras.layers.ReLU(name=f"{name}_relu")(x)
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
-
-
-def float16_search(rng):
-    """A small data set, an architecture for it, and settings for a short search."""
-    labels = rng.integers(0, 5, 71).astype(np.int32)
-    pixels = rng.uniform(0, 1, (71, 5, 5, 3)) + labels[:, None, None, None]
-    data = from_arrays(((pixels / 5).astype(np.float32), labels), classes=5)
-    found = analyse(Architecture("tiny", (13, 11), tiny), (5, 5, 3), 5)
+def float16_search() -> Pruning:
+    """A short search in float16."""
     config = PruneConfig(
         pretrain_epochs=0,
         search_batch=16,
@@ -280,15 +233,13 @@ def float16_search(rng):
         filters_per_event=2,
         rebuild="always",
     )
-    return data, found, config
+    runtime = Runtime(Execution(precision="mixed_float16"), seed=3)
+    return Pruning(problem(chain, (13, 11)), (13, 11), config, runtime)
 
 
-def test_a_float16_search_goes_on_where_it_was_stopped(rng):
-    data, found, config = float16_search(rng)
-    way = Execution(precision="mixed_float16")
-
+def test_a_float16_search_goes_on_where_it_was_stopped():
     def run(steps, state=None):
-        work = iterative._Run(found, (13, 11), data, config, 3, way)
+        work = float16_search()
         if state:
             work.restore(*state)
         for batch in itertools.islice(work.batches(), steps):
@@ -301,3 +252,13 @@ def test_a_float16_search_goes_on_where_it_was_stopped(rng):
     for name, array in whole[0].items():
         np.testing.assert_array_equal(stopped[0][name], array, err_msg=name)
     assert whole[0]["loss_scale"].tolist() == [2.0**15, 9, 1]
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_a_model_made_plain_again_has_its_weights_and_computes_whole(made, policy, rng):
+    model = made("residual")
+    whole = plain(with_policy(model, policy))
+    assert {layer.compute_dtype for layer in whole.layers} == {"float32"}
+    images, _ = batch(rng)
+    np.testing.assert_allclose(whole(images), model(images), rtol=1e-6, atol=1e-6)
+    assert plain(model) is model

@@ -4,19 +4,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small import coloured, data_only
 
-from ns_tf.data.arrays import from_arrays
-from ns_tf.engine import execution as engine_execution
 from ns_tf.engine import padding
-from ns_tf.engine.execution import Execution
+from ns_tf.engine.execution import Execution, strategy
 from ns_tf.engine.padding import Padded, fast_width
+from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.graph.weights import trainable_keys
 from ns_tf.networks import architectures
 from ns_tf.networks.architectures import ARCHITECTURES
-from ns_tf.problem.tasks.classification import loss_of
-from ns_tf.train import training
+from ns_tf.problem import tasks
 from ns_tf.train.config import TrainConfig
+from ns_tf.train.training import Training, train
 
 layers = keras.layers
 CLASSES = 5
@@ -43,17 +43,6 @@ WIDER = {
 def fours(monkeypatch):
     """Every width is padded to a multiple of four."""
     monkeypatch.setattr(padding, "MULTIPLES", ((1, 4),))
-
-
-@pytest.fixture
-def images(rng):
-    def make(shape, count: int = 53):
-        labels = rng.integers(0, CLASSES, count)
-        pixels = rng.uniform(0, 1, (count, *shape)) + labels[:, None, None, None]
-        arrays = (pixels / CLASSES).astype(np.float32), labels.astype(np.int32)
-        return from_arrays(arrays, classes=CLASSES)
-
-    return make
 
 
 def named(name: str) -> keras.Model:
@@ -113,9 +102,10 @@ def test_weights_go_in_and_come_out_as_they_are(handmade, randomise, fours, name
 
 def trained(build, dataset, execution=None):
     """(network, losses and accuracies by epoch) of a short training."""
-    result = training.train(build, dataset, RECIPE, seed=3, execution=execution)
+    runtime = Runtime(execution or Execution(), seed=3)
+    result = train(data_only(dataset), build, RECIPE, runtime)
     return result.model, [
-        (epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy)
+        (epoch.train_loss, epoch.validation_loss, epoch.validation_score)
         for epoch in result.history
     ]
 
@@ -129,7 +119,8 @@ def test_registered_networks_learn_the_same(randomise, rng, float64, name):
     found = []
     for model in (own, padded.model):
         with tf.GradientTape() as tape:
-            losses = loss_of(model)(labels, model(images, training=True))
+            loss = tasks.get("classification").loss(model)
+            losses = loss(labels, model(images, training=True))
         variables = model.trainable_variables
         gradients = tape.gradient(losses, variables)
         keys = trainable_keys(model)
@@ -147,11 +138,9 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES.nam
 
 
 @pytest.mark.parametrize("name", [*WIDER, *SLOW])
-def test_a_padded_training_is_the_plain_one(
-    handmade, images, float64, monkeypatch, name
-):
+def test_a_padded_training_is_the_plain_one(handmade, rng, float64, monkeypatch, name):
     build = handmade.get(name) or (lambda: named(name))
-    dataset = images(build().input_shape[1:])
+    dataset = coloured(rng, build().input_shape[1:])
     models = []
     for multiples in ((), ((1, 4),)):
         monkeypatch.setattr(padding, "MULTIPLES", multiples)
@@ -163,28 +152,28 @@ def test_a_padded_training_is_the_plain_one(
         np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-8, err_msg=one.path)
 
 
-def test_what_is_added_stays_zero(handmade, images, fours):
-    dataset = images((6, 7, 3))
-    run = training._Training(handmade["residual"], dataset, RECIPE, 3, None)
+def test_what_is_added_stays_zero(handmade, rng, fours):
+    dataset = coloured(rng, (6, 7, 3))
+    run = Training(data_only(dataset), handmade["residual"], RECIPE, Runtime(seed=3))
     for pixels, labels in run.batches():
         if run.steps == 5:
             break
         run.step(pixels, labels)
-    own = run.trained.values()
-    for key, value in weights.values(run.trained.model).items():
+    own = run.padded.values()
+    for key, value in weights.values(run.padded.model).items():
         if key[1] != "moving_variance":
             assert np.count_nonzero(value) == np.count_nonzero(own[key]), key
 
 
 def test_a_stopped_training_goes_on_at_other_widths(
-    handmade, images, float64, monkeypatch
+    handmade, rng, float64, monkeypatch
 ):
     """What is kept does not tell which widths were computed at."""
-    dataset = images((6, 7, 3))
+    problem = data_only(coloured(rng, (6, 7, 3)))
 
     def run(multiples, state=None, until=7):
         monkeypatch.setattr(padding, "MULTIPLES", multiples)
-        made = training._Training(handmade["residual"], dataset, RECIPE, 3, None)
+        made = Training(problem, handmade["residual"], RECIPE, Runtime(seed=3))
         if state:
             made.restore(*state)
         for pixels, labels in made.batches():
@@ -199,12 +188,10 @@ def test_a_stopped_training_goes_on_at_other_widths(
         np.testing.assert_allclose(resumed[name], value, atol=1e-10, err_msg=name)
 
 
-def test_two_replicas_are_padded_too(handmade, images, fours, float64):
-    dataset = images((6, 7, 3))
+def test_two_replicas_are_padded_too(handmade, rng, fours, float64):
+    dataset = coloured(rng, (6, 7, 3))
     one, _ = trained(handmade["chain"], dataset)
-    two, _ = trained(
-        handmade["chain"], dataset, Execution(engine_execution.strategy("mirrored"))
-    )
+    two, _ = trained(handmade["chain"], dataset, Execution(strategy("mirrored")))
     for a, b in zip(one.weights, two.weights, strict=True):
         np.testing.assert_allclose(b, a, atol=1e-8)
 
@@ -282,9 +269,7 @@ def test_networks_that_are_not_plain_stay_as_they_are(fours, name):
     assert Padded(own, Execution()).model is own
 
 
-def test_how_weights_began_and_what_else_they_have_does_not_matter(
-    images, fours, float64
-):
+def test_how_weights_began_and_what_else_they_have_does_not_matter(rng, fours, float64):
     """A copy needs none of it, and could not always be made with it."""
 
     def build():
@@ -298,7 +283,7 @@ def test_how_weights_began_and_what_else_they_have_does_not_matter(
 
     padded = Padded(build(), Execution())
     assert padded.model.get_layer("b").filters == 12
-    trained(build, images((6, 7, 3)))
+    trained(build, coloured(rng, (6, 7, 3)))
 
 
 def test_networks_of_fast_widths_stay_as_they_are():

@@ -157,9 +157,9 @@ def test_strided_1x1_convolutions_compute_what_they_did(float64, rng, padding, s
 
     def answers():
         with tf.GradientTape() as tape:
-            told = model(images)
-            loss = tf.reduce_sum(told * told)
-        return told, *tape.gradient(loss, model.trainable_variables)
+            outputs = model(images)
+            loss = tf.reduce_sum(outputs * outputs)
+        return outputs, *tape.gradient(loss, model.trainable_variables)
 
     before = answers()
     Execution().adapt(model)
@@ -173,7 +173,7 @@ CORRUPTS = """
 import os, sys
 os.environ.update(TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="3")
 import keras, numpy as np, tensorflow as tf
-from ns_tf.execution import Execution
+from ns_tf.engine.execution import Execution
 tf.config.threading.set_intra_op_parallelism_threads(1)
 image = keras.Input((16, 16, 4))
 model = keras.Model(image, keras.layers.Conv2D(6, 1, strides=2)(image))
