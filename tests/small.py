@@ -136,6 +136,38 @@ def made_by(graph: ChannelGraph, name: str) -> np.ndarray:
     return group.channels
 
 
+def planted(rng) -> keras.Model:
+    """image - a[5] - BN - ReLU - b[7] - BN - ReLU - average - logits.
+
+    Of the channels of a, 0 is read by nobody, 1 is dead, 2 is constant; 3 and 4 are
+    ordinary.
+    """
+    image = keras.Input((6, 7, 3), name="image")
+    x = image
+    for name, filters in (("a", 5), ("b", 7)):
+        x = keras.layers.Conv2D(filters, 3, name=name)(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, keras.layers.Dense(2, name="logits")(x))
+    kernel = rng.normal(size=(3, 3, 5, 7))
+    kernel[:, :, 0] = 0
+    model.get_layer("b").kernel.assign(kernel)
+    model.get_layer("a_bn").gamma.assign([1.1, 0, 0, 0.9, -0.8])
+    model.get_layer("a_bn").beta.assign([0.3, 0, 0.7, 0.2, 0.4])
+    model.get_layer("b_bn").beta.assign(rng.uniform(0.2, 0.5, 7))
+    return model
+
+
+def batches(rng, count, *, classes=2):
+    """Batches of 7 noise images [6, 7, 3] and classes."""
+    for _ in range(count):
+        yield (
+            rng.normal(size=(7, 6, 7, 3)).astype("float32"),
+            rng.integers(0, classes, 7).astype("int32"),
+        )
+
+
 # What ends work before its time.
 
 

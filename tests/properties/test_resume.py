@@ -14,22 +14,23 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from places import ROOT
+from small import Ended, KilledAt, StopAt, dropped
 
 import ns_tf
 from ns_tf.data import sources
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.networks import blocks
 from ns_tf.networks.from_model import from_model
+from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.prune import rebuilding
 from ns_tf.run import files
 from ns_tf.run.checkpoint import Checkpoint
-from ns_tf.run.progress import Quiet
+from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.work import TrainRun
 
-ROOT = Path(__file__).parents[1]
 OPTIONS = {
     "iterations": 2,
     "search_batch": 53,
@@ -51,61 +52,7 @@ def cheap_rebuilds():
         yield
 
 
-class Ended(BaseException):
-    """Stands for the end of the process."""
-
-
-class StopAt:
-    """Asked once a step, asks in its turn to stop at the k-th."""
-
-    def __init__(self, k):
-        self.left = k
-
-    @property
-    def requested(self):
-        self.left -= 1
-        return self.left <= 0
-
-    def leave(self):
-        if self.left <= 0:
-            raise Ended
-
-
-def killed_at(k):
-    """A progress that ends the process at the k-th step, before what could be saved."""
-
-    class Killed(Quiet):
-        left = k
-
-        def update(self, n=1, **values):
-            Killed.left -= 1
-            if Killed.left == 0:
-                raise Ended
-
-    return Killed
-
-
-def residual(widths, *, input_shape, classes):
-    """Three convolutions, and a projection wherever two of the widths differ.
-
-    Dropout draws random numbers, which have to go on where they were.
-    """
-    x = image = keras.Input(input_shape, name="image")
-    for i, width in enumerate(widths, 1):
-        before = x
-        x = blocks.conv(x, width, 3, bias=False, name=f"conv{i}")
-        x = blocks.batch_norm(x, name=f"bn{i}")
-        if i == 3:
-            if widths[1] != width:
-                before = blocks.conv(before, width, 1, bias=True, name="project3")
-            x = keras.layers.Add(name="add3")([x, before])
-        x = keras.layers.ReLU(name=f"relu{i}")(x)
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    x = keras.layers.Dropout(0.1, name="dropout")(x)
-    return keras.Model(image, blocks.dense(x, classes, name="logits"))
-
-
-ARCHITECTURE = ns_tf.Architecture("residual", (11, 17, 13), residual)
+ARCHITECTURE = ns_tf.Architecture("dropped", (11, 17, 13), dropped)
 
 
 @pytest.fixture(scope="module")
@@ -117,19 +64,19 @@ def digits():
 
 def contents(folder):
     """Path -> bytes of all that a search or a training found, without its seconds."""
-    found = {}
+    texts = {}
     for path in sorted(Path(folder).rglob("*")):
         if path.suffix in (".json", ".csv", ".flags"):
             text = path.read_text()
             text = re.sub(r'("seconds": )[\d.]+', r"\g<1>0", text)
-            found[str(path.relative_to(folder))] = text
-    return found
+            texts[str(path.relative_to(folder))] = text
+    return texts
 
 
 def assert_no_litter(folder):
     """Checks that no checkpoint and no half-written file is left."""
-    left = [p for p in Path(folder).rglob("*") if p.is_file()]
-    assert not [p for p in left if p.suffix == ".npz" or p.name.endswith(".writing")]
+    files = [p for p in Path(folder).rglob("*") if p.is_file()]
+    assert not [p for p in files if p.suffix == ".npz" or p.name.endswith(".writing")]
 
 
 def search(digits, run_dir, **options):
@@ -191,7 +138,7 @@ def test_a_search_killed_at_any_steps_ends_as_if_never_killed(
     monkeypatch.setattr(Checkpoint, "due", lambda self: next(count) % every == 0)
 
     def attempt():
-        search(digits, tmp_path / "run", progress=killed_at(rng.randint(14, 40)))
+        search(digits, tmp_path / "run", progress=KilledAt(rng.randint(14, 40)))
 
     assert until_done(attempt) >= 2
     assert contents(tmp_path / "run") == expected
@@ -240,7 +187,7 @@ def training(digits, tmp_path_factory):
     """Trains a saved Keras model on arrays in a file, as `ns_tf.train` does."""
     inputs = tmp_path_factory.mktemp("inputs")
     np.savez(inputs / "digits.npz", x_train=digits[0], y_train=digits[1])
-    model = residual((11, 17, 13), input_shape=(8, 8, 1), classes=10)
+    model = dropped((11, 17, 13), input_shape=(8, 8, 1), classes=10)
     model.save(inputs / "model.keras")
     network = NetworkConfig(
         architecture=f"keras:{inputs / 'model.keras'}",
@@ -249,16 +196,12 @@ def training(digits, tmp_path_factory):
         name="it",
     )
 
-    def training(run_dir, seconds=60.0, **arguments):
-        work = TrainRun(
-            run_dir,
-            network,
-            BudgetConfig(),
-            MethodConfig(),
-            TrainConfig(epochs=EPOCHS, batch=BATCH, rate_drops=(2,)),
-            RuntimeConfig(checkpoint_seconds=seconds),
-        )
-        work.go(**arguments)
+    choice = WidthChoice(network, BudgetConfig(), MethodConfig())
+    recipe = TrainConfig(epochs=EPOCHS, batch=BATCH, rate_drops=(2,))
+
+    def training(run_dir, seconds=60.0, **watching):
+        runtime = RuntimeConfig(checkpoint_seconds=seconds)
+        TrainRun(run_dir, network, choice, recipe, runtime).run(Watch(**watching))
 
     return training
 
@@ -286,13 +229,13 @@ def test_a_training_ended_at_any_steps_ends_as_if_never_ended(
         if how == "stopped":
             training(run_dir, stop=StopAt(k))
         else:
-            training(run_dir, seconds=0.0, progress=killed_at(k))
+            training(run_dir, seconds=0.0, progress=KilledAt(k))
 
     assert until_done(attempt) >= 2
-    expected, found = contents(trained), contents(run_dir)
-    assert found.keys() == expected.keys()
+    expected, actual = contents(trained), contents(run_dir)
+    assert actual.keys() == expected.keys()
     for name in ("train/it/result.json", "train/it/history.csv"):
-        assert found[name] == expected[name]
+        assert actual[name] == expected[name]
     for one, other in zip(weights(run_dir), weights(trained), strict=True):
         np.testing.assert_array_equal(one, other)
     assert_no_litter(run_dir)
@@ -358,8 +301,8 @@ def test_signals_write_a_checkpoint_and_the_same_search_goes_on(start, tmp_path)
         assert "Traceback" not in err
         steps.append(files.read_arrays(checkpoint)[1]["steps"])
     assert 0 < steps[0] <= steps[1]
-    found = ns_tf.search("vgg11", "digits", run_dir=run_dir, **TINY)
-    assert len(found.states) == 1
+    search = ns_tf.search("vgg11", "digits", run_dir=run_dir, **TINY)
+    assert len(search.iterations) == 1
     assert_no_litter(run_dir)
 
 
