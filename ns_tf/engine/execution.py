@@ -205,7 +205,7 @@ class Execution:
 
 
 def forget_kernels() -> None:
-    """Frees memory of shapes that ran before: TensorFlow's kernels, malloc's free pages.
+    """Frees memory of shapes that ran before: cached kernels, malloc's free pages.
 
     To be called when a network was replaced by one of other shapes. Without it the
     memory of a search grows by some MiB a rebuild. Results do not change.

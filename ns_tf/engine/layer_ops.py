@@ -62,7 +62,7 @@ def fuse(layer: keras.layers.BatchNormalization) -> None:
     """
     if (
         type(layer) is keras.layers.BatchNormalization
-        and not isinstance(layer.call, functools.partial)  # It is fused already.
+        and not isinstance(layer.call, functools.partial)  # Not fused yet.
         and layer.built
         and layer.input_spec.ndim == 4
         and layer.axis in (-1, 3)

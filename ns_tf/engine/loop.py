@@ -189,7 +189,7 @@ class Clock:
         self._begun = time.monotonic()
 
     def start(self) -> None:
-        """Starts to count this process's seconds; what came before in it is left out."""
+        """Starts to count the seconds of this process."""
         self._begun = time.monotonic()
 
     @property

@@ -172,8 +172,8 @@ def _wider(
     """A copy at fast widths, with fresh weights.
 
     Returns:
-        (the copy, the channel numbers of its weights' axes, [channels of the copy] bool:
-        which of them the network has); None if there is nothing to widen, or if the
+        (the copy, channel numbers of the axes of its weights, [channels of the copy]
+        bool: those that the network has); None if there is nothing to widen, or if the
         copy's channels do not match the network's.
     """
     own = functional(own)
