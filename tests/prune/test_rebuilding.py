@@ -135,3 +135,25 @@ for batch in run.batches():
         pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
         print(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
 """
+
+
+def test_a_rebuild_is_due_by_nominal_seconds_alone():
+    due = Due("pays", cost=7.0)
+    answers = [due(excess=3.0, events=left) for left in (5, 4, 3, 2, 1)]
+    # 9 seconds were lost before the fourth event, and 6 more would not be.
+    assert answers == [False, False, False, False, False]
+    due = Due("pays", cost=7.0)
+    assert [due(3.0, left) for left in (9, 8, 7, 6)] == [False, False, False, True]
+    assert due.waste == 0.0
+
+
+def test_always_and_never_ask_no_seconds():
+    for when in ("always", "never"):
+        due = Due(when, cost=0.0)
+        assert [due(5.0, 9) for _ in range(3)] == [when == "always"] * 3
+
+
+def test_no_rebuild_is_due_for_a_loss_that_soon_ends():
+    due = Due("pays", cost=7.0, waste=100.0)
+    assert not due(excess=3.0, events=2)
+    assert due(excess=3.0, events=3)

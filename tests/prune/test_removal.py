@@ -4,7 +4,9 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 
-from ns_tf.prune.removal import Prunable, choose
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import analyse, shapes_only
+from ns_tf.prune.removal import Prunable, choose, down_to
 
 
 @st.composite
@@ -146,3 +148,42 @@ def test_of_one_layers_scores_the_layers_shrink_alike(sizes, seed):
         slack = 2 / min((len(part) for part in parts if len(part) > 5), default=1)
         assert max(lost, default=0) - min(lost, default=0) <= slack
     np.testing.assert_array_equal(scores, given_scores)
+
+
+# Down to widths that are given.
+
+
+@hypothesis.given(event=events(), seed=st.integers(0, 2**32 - 1))
+def test_down_to_keeps_the_highest_scores_of_each_layer_and_its_followers(event, seed):
+    scores, _, prunable = event
+    rng = np.random.default_rng(seed)
+    widths = tuple(int(rng.integers(0, len(c) + 1)) for c in prunable.widths)
+    keep = down_to(scores, prunable, widths)
+    assert prunable.count(keep) == widths
+    ((tail, leader, factor),) = prunable.followers
+    assert keep[tail].sum() == factor * widths[leader]
+    for channels in (*prunable.widths, tail):
+        stay, gone = channels[keep[channels]], channels[~keep[channels]]
+        if len(stay) and len(gone):
+            assert scores[gone].max() <= scores[stay].min()
+
+
+def test_down_to_keeps_what_no_width_counts():
+    prunable = Prunable((np.array([0, 2]),), ())
+    keep = down_to(np.zeros(5), prunable, (1,))
+    assert keep.tolist() == [False, True, True, True, True]
+
+
+def test_prunable_channels_of_a_structure_are_its_widths_and_what_follows_them():
+    """A depthwise layer of MobileNetV2's expansions has no width of its own."""
+    structure = analyse(architectures.get("mobilenet_v2"), (32, 32, 3), 5)
+    widths = tuple(range(3, 3 + len(structure.primary)))
+    graph = structure.graph(shapes_only(structure.build, widths))
+    prunable = Prunable.of(structure, graph)
+    alive = np.ones(len(graph.owner), bool)
+    assert prunable.count(alive) == widths
+    assert len(prunable.followers) > 0
+    for channels, width, factor in prunable.followers:
+        assert len(channels) == factor * widths[width]
+    counted = np.concatenate(prunable.widths)
+    assert len(set(counted)) == len(counted) == sum(widths)

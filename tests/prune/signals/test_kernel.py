@@ -41,3 +41,26 @@ def test_magnitude_is_the_same_before_and_after_thinning(coincide, rng):
     pruned.compact()
     after = kernel_scores(pruned)
     np.testing.assert_allclose(after[pruned.alive], before[pruned.alive], rtol=1e-6)
+
+
+def test_scores_of_layers_that_make_the_same_channels_are_added(rng):
+    image = keras.Input((6, 7, 3), name="image")
+    x, y = (layers.Conv2D(5, 1, name=name)(image) for name in "xy")
+    x = layers.Add(name="add")([x, y])
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(2, name="logits")(x))
+    pruned = prunable(model, criterion="magnitude")
+    expected = sum(
+        np.abs(model.get_layer(name).kernel.numpy()).sum(axis=(0, 1, 2))
+        for name in "xy"
+    )
+    channels = made_by(pruned.graph, "x")
+    np.testing.assert_allclose(kernel_scores(pruned)[channels], expected, rtol=1e-6)
+
+
+def test_closed_channels_score_nothing(handmade):
+    pruned = prunable(handmade["chain"](), criterion="magnitude")
+    channels = made_by(pruned.graph, "a")
+    pruned.close(channels[[2, 5]])
+    scores = kernel_scores(pruned)[channels]
+    assert (scores == 0).nonzero()[0].tolist() == [2, 5]
