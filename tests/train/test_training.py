@@ -112,8 +112,8 @@ def test_progress_shows_steps_losses_and_the_last_validation_score(work):
     runtime = Runtime(watch=Watch(meter))
     result = train(work, work.build, replaced(RECIPE, epochs=2), runtime, label="it")
     (bar,) = meter.bars
-    assert bar == {"total": 8, "label": "it", "unit": "steps", "initial": 0}
-    assert len(meter.updates) == 8
+    assert bar == {"total": 6, "label": "it", "unit": "steps", "initial": 0}
+    assert len(meter.updates) == 6
     assert "validation" not in meter.updates[0]
     assert meter.updates[-1]["validation"] == result.history[-1].validation_score
     assert meter.updates[-1]["loss"] > 0

@@ -7,6 +7,7 @@ from small import chain, problem
 
 from ns_tf.base import InputError
 from ns_tf.engine.config import RuntimeConfig
+from ns_tf.plan.config import MethodConfig
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.run.flagfile import as_flagfile, from_flagfile
 from ns_tf.run.folder import FLAGS, RESULT
@@ -37,8 +38,9 @@ def work():
     return problem(chain, (7, 5))
 
 
-def run(run_dir, work, choice=None, network=NetworkConfig(), recipe=RECIPE):
-    return TrainRun(run_dir, network, choice or Fixed(), recipe, RUNTIME, problem=work)
+def run(run_dir, work, choice=None, network=None, recipe=RECIPE):
+    network, choice = network or NetworkConfig(), choice or Fixed()
+    return TrainRun(run_dir, network, choice, recipe, RUNTIME, problem=work)
 
 
 def test_the_choice_decides_widths_and_name(work, tmp_path):
@@ -57,15 +59,17 @@ def test_a_name_in_the_flags_comes_first(work, tmp_path):
 
 
 def test_making_it_writes_nothing_and_running_it_keeps_all_flags(work, tmp_path):
-    made = run(tmp_path, work, Fixed(flags=(ProblemConfig(split_seed=5),)))
+    made_by = Fixed(flags=(MethodConfig(method="uniform"),))
+    made = run(tmp_path, work, made_by)
     assert list(tmp_path.iterdir()) == []
     result = made.run()
     assert result["widths"] == [5, 3] and (made.folder / RESULT).exists()
     text = (made.folder / FLAGS).read_text()
     assert from_flagfile(TrainConfig, text) == RECIPE
     assert from_flagfile(RuntimeConfig, text) == RUNTIME
+    assert from_flagfile(MethodConfig, text).method == "uniform"
     with pytest.raises(InputError, match="training of other flags"):
-        run(tmp_path, work, recipe=dataclasses.replace(RECIPE, epochs=2))
+        run(tmp_path, work, made_by, recipe=dataclasses.replace(RECIPE, epochs=2))
 
 
 def test_network_and_data_are_found_by_name_or_by_the_run_folders_flags(tmp_path):
