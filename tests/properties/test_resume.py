@@ -36,7 +36,7 @@ OPTIONS = {
     "search_batch": 53,
     "pretrain_epochs": 1,
     "pretrain_rate": 0.05,
-    "filters_per_event": 2,
+    "filters_per_event": 3,
     "steps_per_event": 2,
     "stop_fraction": 0.25,
 }
