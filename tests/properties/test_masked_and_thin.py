@@ -47,7 +47,7 @@ def vgg11(widths, *, input_shape, classes):
 def test_masked_and_thinned_networks_leave_the_same_trace(
     builder, widths, size, stop_fraction, rebuild, rng, float64, rebuilds, monkeypatch
 ):
-    monkeypatch.setattr(rebuilding, "REBUILD_SECONDS", 1e-5)
+    monkeypatch.setattr(rebuilding, "REBUILD_SECONDS", 1e-6)
     monkeypatch.setattr(padding, "MULTIPLES", ((3, 2),))
     work = problem(builder, widths, coloured(rng, (size, size, 3)))
     config = replaced(QUICK, filters_per_event=5, stop_fraction=stop_fraction)
