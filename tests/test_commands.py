@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from verbs import FLAGFILES, PLAIN, ROOT, SHORT, SMOKE, contents, refused
+from verbs import FLAGFILES, PLAIN, ROOT, SHORT, SMOKE, contents, locked, refused
 
 from ns_tf.networks import architectures
 from ns_tf.run import files, flags
-from ns_tf.run.folder import open_run
 
 VERBS = ("descend", "plan", "train", "compare", "report", "export")
 
@@ -198,7 +197,7 @@ def test_a_run_folder_of_other_flags_is_refused_and_the_flags_are_named(
 
 
 def test_two_processes_cannot_write_to_one_run_folder(command, copied):
-    with open_run(copied, (copied / "run.flags").read_text()):
+    with locked(copied):
         result = command("descend", *SMOKE, f"--run_dir={copied}")
     refused(result, str(copied), "in use by another process")
 

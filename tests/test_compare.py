@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from verbs import FLAGFILES, ROOT, contents, refused
+from verbs import FLAGFILES, ROOT, contents, locked, refused
 
 from ns_tf.compare import cells
 from ns_tf.compare.cells import FINETUNE, TRUNK
@@ -23,7 +23,6 @@ from ns_tf.plan.methods import Entry
 from ns_tf.run import files
 from ns_tf.run import flags as run_flags
 from ns_tf.run.flagfile import as_flagfile
-from ns_tf.run.folder import open_run
 
 RECIPE = ("--epochs=2", "--batch=350", "--rate=0.05", "--schedule=cosine")
 SMALL = (
@@ -280,7 +279,7 @@ def test_labels_that_mean_one_folder_are_refused(command, copied_comparison):
 
 
 def test_only_one_process_at_a_time(command, copied_comparison):
-    with open_run(copied_comparison, "", compare=lambda old, new: []):
+    with locked(copied_comparison):
         refused(again(command, copied_comparison), "in use by another process")
 
 

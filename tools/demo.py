@@ -11,9 +11,8 @@ from ns_tf.cli import quiet_tensorflow
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.problem.config import NetworkConfig
+from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
-from ns_tf.run.progress import Progress
-from ns_tf.run.stop import interruptible
 from ns_tf.train.config import TrainConfig
 
 FLAGFILE = pathlib.Path(__file__).parent.parent / "flags" / "demo.flags"
@@ -29,10 +28,8 @@ def main(run: RunConfig) -> None:
     from ns_tf.plan.plan import Searched
 
     print("1. Search: how does every layer's width grow with the network?", flush=True)
-    with interruptible() as stop:
-        record = SearchRun(_search_configs()).go(
-            run.run_dir, progress=Progress, stop=stop
-        )
+    with cli.watching() as watch:
+        record = SearchRun(_search_configs()).run(run.run_dir, watch)
     print("\n2. Plan: the widths for a budget.", flush=True)
     plan = Searched(record).plan(ratio=RATIO)
     print(plan)
@@ -41,7 +38,7 @@ def main(run: RunConfig) -> None:
         _train(run.run_dir, method, plan.params)
         for method in ("uniform", "neuralscale")
     ]
-    print("\n" + "\n".join(_table(rows)))
+    print(f"\n{_table(rows)}")
     print("One training each, few test images: that it works, not which is better.")
     print(f"\nRun folder: {run.run_dir}")
     print(f"Pictures:   {run.run_dir}/plots")
@@ -57,28 +54,41 @@ def _search_configs() -> dict:
 
 
 def _train(run_dir: str, method: str, params: int) -> tuple:
+    from ns_tf.plan.choice import WidthChoice
     from ns_tf.train.work import TrainRun
 
+    network = NetworkConfig()
+    budget, how = BudgetConfig(params=float(params)), MethodConfig(method=method)
     work = TrainRun(
         run_dir,
-        NetworkConfig(),
-        BudgetConfig(params=float(params)),
-        MethodConfig(method=method),
+        network,
+        WidthChoice(network, budget, how),
         TrainConfig(epochs=EPOCHS, batch=64, rate=0.05, schedule="cosine"),
         RuntimeConfig(),
     )
-    with interruptible() as stop:
-        result = work.go(progress=Progress, stop=stop)
+    with cli.watching() as watch:
+        result = work.run(watch)
     return method, work.widths, result
 
 
-def _table(rows: list[tuple]):
-    yield f"{'method':<12} {'parameters':>10} {'MACs':>10} {'test':>8}  widths"
-    for method, widths, result in rows:
-        yield (
-            f"{method:<12} {result['params']:>10,} {result['macs']:>10,} "
-            f"{100 * result['test_accuracy']:>6.2f} %  {','.join(map(str, widths))}"
-        )
+def _table(rows: list[tuple]) -> str:
+    """A line for each training: method, costs, test accuracy, widths."""
+    return tables.plain(
+        ("method", "parameters", "MACs", "test", "widths"),
+        [
+            (
+                method,
+                f"{result['params']:,}",
+                f"{result['macs']:,}",
+                f"{100 * result['test_accuracy']:.2f} %",
+                ",".join(map(str, widths)),
+            )
+            for method, widths, result in rows
+        ],
+        align="<>>><",
+        least=(12, 10, 10, 8),
+        gaps=(" ", " ", " "),
+    )
 
 
 if __name__ == "__main__":

@@ -21,13 +21,11 @@ from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, COMPARISON, RESULT
+from ns_tf.run.folder import CELLS, COMPARISON, LATENCY, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
 from ns_tf.train.results import read_failure, read_result
 
-LATENCY = "latency.json"
-TABLE = "table.md"
 AXES = ("params", "latency_ms")  # Of the figures.
 STATISTICS = ("test_accuracy", "best_test_accuracy", "seconds")  # Of result.json.
 
@@ -52,7 +50,7 @@ def write(
     rows, text = _write_tables(
         work, shown, _latencies(work, shown, watch or Watch()), ""
     )
-    (work.folder / "plots").mkdir(exist_ok=True)
+    (work.folder / PLOTS).mkdir(exist_ok=True)
     for axis in AXES:
         with files.replacing(_figure(work, axis)) as file:
             plots.comparison(rows, axis, file)
@@ -79,7 +77,7 @@ def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
 
 
 def _figure(work: Comparison, axis: str) -> Path:
-    return work.folder / "plots" / f"accuracy_{axis}.png"
+    return work.folder / PLOTS / f"accuracy_{axis}.png"
 
 
 def _shown(listed: Iterable[Cell]) -> list[Cell]:
@@ -102,7 +100,7 @@ def _write_tables(
     about = {**_about(work), "missing": missing}
     text = verdicts.markdown(rows, found, about)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / "table.csv", *verdicts.csv_rows(rows))
+    files.write_csv(work.folder / TABLE_CSV, *verdicts.csv_rows(rows))
     told = {
         "version": 1,
         **about,

@@ -29,7 +29,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, MODEL, RESULT, RunFolder, open_run
+from ns_tf.run.folder import CELLS, CELLS_FOLDER, MODEL, RESULT, RunFolder, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job, network_config, network_costs
@@ -146,7 +146,7 @@ class Comparison:
 
     def cell_folder(self, cell: Cell) -> Path:
         """Where the training of a cell is kept."""
-        return self.folder / "cells" / cell.name
+        return self.folder / CELLS_FOLDER / cell.name
 
     def costs(self, cell: Cell) -> dict[str, int]:
         """What the network of a cell costs, by exact budget."""
@@ -162,7 +162,7 @@ class Comparison:
         if self.done(cell):
             return
         try:
-            cells_folder = self.folder / "cells"
+            cells_folder = self.folder / CELLS_FOLDER
             if cell.trunk and read_failure(cells_folder / cell.trunk):
                 raise RunError(f"{cell.trunk}, which it starts from, failed.")
             self.job(cell).run(watch)
@@ -197,7 +197,7 @@ class Comparison:
 
     def _start(self, cell: Cell, problem: Problem) -> keras.Model:
         """The network that a cell starts from, made of its trunk's."""
-        path = self.folder / "cells" / cell.trunk / MODEL
+        path = self.folder / CELLS_FOLDER / cell.trunk / MODEL
         with files.readable(path, "trained network"):
             trunk = keras.saving.load_model(path, compile=False)
         return methods.get(cell.start).start(trunk, problem.structure, cell.widths)

@@ -19,9 +19,8 @@ from ns_tf.crew.trials import PAUSE, Chief, Worker
 from ns_tf.engine.execution import forget_kernels
 from ns_tf.run import files
 from ns_tf.run.flagfile import as_flagfile
+from ns_tf.run.folder import WORKER_FLAGS, WORKERS
 from ns_tf.run.watch import Watch
-
-WORKERS = "workers"  # The folder of keras-tuner's notes and the workers' logs.
 
 
 class Work(Protocol):
@@ -81,7 +80,7 @@ def run(
     if role == "chief":
         _serve(work, oracle, watch, on_progress)
     elif role == "alone" and count > 1:
-        flagfile = work.folder / "worker.flags"
+        flagfile = work.folder / WORKER_FLAGS
         files.write_text(flagfile, as_flagfile(configs))
         start = [sys.executable, "-m", command, f"--flagfile={flagfile}"]
         crew = Crew(oracle, start, _enough(work, count), work.folder / WORKERS)

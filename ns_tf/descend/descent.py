@@ -20,6 +20,7 @@ from ns_tf.networks.structure import Structure
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.iterative import prune_trace
+from ns_tf.run.folder import CHECKPOINTS, PRUNING
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.law import MIN_ROWS, fit_law
 from ns_tf.scaling.solve import at_cost
@@ -75,7 +76,7 @@ def architecture_descent(
 
 def checkpoint_of(iteration: int) -> str:
     """Name, below a search's folder, of the checkpoint of an iteration's pruning."""
-    return f"checkpoints/prune_{iteration:02d}.npz"
+    return f"{CHECKPOINTS}/{PRUNING.format(iteration)}"
 
 
 def check(widths: Sequence[int], config: PruneConfig) -> None:

@@ -11,7 +11,7 @@ from ns_tf.base import DescentState, InputError, PruneTrace, Scaling, ScalingLaw
 from ns_tf.budgets import exact_costs
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.run import files
-from ns_tf.run.folder import DESCENT
+from ns_tf.run.folder import DESCENT, HISTORY, TRACE
 
 VERSION = 1
 
@@ -98,7 +98,8 @@ def read_search(folder: str | Path) -> SearchRecord:
 
 def trace_path(folder: str | Path, iteration: int, what: str = "trace") -> Path:
     """The CSV of an iteration: its "trace", or the "history" of all its events."""
-    return Path(folder) / f"{what}_{iteration:02d}.csv"
+    name = {"trace": TRACE, "history": HISTORY}[what]
+    return Path(folder) / name.format(iteration)
 
 
 def _write_trace(folder: Path, state: DescentState) -> None:

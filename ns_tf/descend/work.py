@@ -22,7 +22,7 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import DESCENT, is_new, open_run
+from ns_tf.run.folder import DESCENT, LOGS, PLOTS, is_new, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.curves import floor_ratio
 
@@ -88,7 +88,7 @@ class SearchRun:
                 done = read_search(folder.path).states
             if len(done) < self.config.iterations:  # Which may be more than before.
                 folder.keep_flags()
-            return self._descend(watch.at(folder.path, folder / "logs"), done)
+            return self._descend(watch.at(folder.path, folder / LOGS), done)
 
     def check_folder(self, run_dir: str | Path) -> None:
         """Refuses a folder that holds another search, or something else.
@@ -127,13 +127,13 @@ class SearchRun:
 
 def draw(folder: Path, record: SearchRecord) -> None:
     """Draws the last state's growth and the widths of all iterations."""
-    (folder / "plots").mkdir(exist_ok=True)
+    (folder / PLOTS).mkdir(exist_ok=True)
     state = record.states[-1]
     name = f"growth_{state.iteration:02d}.png"
-    with files.replacing(folder / "plots" / name) as file:
+    with files.replacing(folder / PLOTS / name) as file:
         plots.growth(state.trace, state.law, record.names, file)
     widths = [s.widths for s in record.states] + [state.scaling.widths]
-    with files.replacing(folder / "plots" / "widths.png") as file:
+    with files.replacing(folder / PLOTS / "widths.png") as file:
         plots.descent(widths, record.names, file)
 
 

@@ -18,9 +18,7 @@ from ns_tf.plan.methods import Entry
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import resolve, settings_in
 from ns_tf.run import flags
-from ns_tf.run.folder import DESCENT, MODEL
-
-SEARCHES = "searches"
+from ns_tf.run.folder import DESCENT, MODEL, SEARCHES
 
 
 class Sources:

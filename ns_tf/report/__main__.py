@@ -13,6 +13,7 @@ from pathlib import Path
 from ns_tf import cli
 from ns_tf.report import page
 from ns_tf.run.config import RunConfig
+from ns_tf.run.folder import REPORT
 from ns_tf.run.option import option
 
 
@@ -30,7 +31,7 @@ class ReportConfig:
 
 def main(run: RunConfig, report: ReportConfig) -> None:
     """Writes the page, and says where it is."""
-    path = Path(report.out or Path(run.run_dir) / "report.html")
+    path = Path(report.out or Path(run.run_dir) / REPORT)
     page.write(run.run_dir, report.comparison, path)
     print(path)
 

@@ -22,7 +22,7 @@ from ns_tf.networks.structure import Structure
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run import files
-from ns_tf.run.folder import MODEL, RESULT, WIDTHS, is_new, open_run
+from ns_tf.run.folder import EPOCHS, LOGS, MODEL, RESULT, WIDTHS, is_new, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
@@ -30,7 +30,6 @@ from ns_tf.train.results import kept_widths, read_result, write_failure
 from ns_tf.train.training import Epoch, TrainResult
 
 ELSEWHERE = "elsewhere"  # In a result: what trained the network in place of `Job`.
-HISTORY = "history.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Job:
             folder.keep_flags()  # Where the data are may have changed.
             widths = {"version": 1, "widths": self.widths}
             files.write_json(folder / WIDTHS, widths)
-            runtime = self.runtime.watched(watch.at(folder.path, folder / "logs"))
+            runtime = self.runtime.watched(watch.at(folder.path, folder / LOGS))
             trained = training.train(
                 self.problem,
                 self.start or (lambda: self.problem.build(self.widths)),
@@ -212,7 +211,7 @@ class Job:
         names = [field.name for field in dataclasses.fields(Epoch)]
         header = [name.replace("score", score) for name in names]
         rows = [dataclasses.astuple(epoch) for epoch in history]
-        files.write_csv(self.folder / HISTORY, header, rows)
+        files.write_csv(self.folder / EPOCHS, header, rows)
 
 
 def network_config(
@@ -251,7 +250,7 @@ def read_history(folder: str | Path) -> tuple[Epoch, ...]:
     Raises:
         InputError: the history is missing or damaged.
     """
-    path = Path(folder) / HISTORY
+    path = Path(folder) / EPOCHS
     _, rows = files.read_csv(path, what="history")
     with files.readable(path, "history"):
         return tuple(

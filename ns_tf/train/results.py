@@ -6,7 +6,7 @@ from typing import Any
 
 from ns_tf.base import InputError, Widths
 from ns_tf.run import files
-from ns_tf.run.folder import FAILURE, RESULT, WIDTHS
+from ns_tf.run.folder import CELLS_FOLDER, FAILURE, RESULT, TRAIN, WIDTHS
 
 
 def has_ended(folder: Path) -> bool:
@@ -101,7 +101,7 @@ def training_in(folder: Path, name: str | None) -> Path:
     """
     finished = [
         path.parent
-        for kind in ("train", "cells")
+        for kind in (TRAIN, CELLS_FOLDER)
         for path in sorted(folder.glob(f"{kind}/*/{RESULT}"))
     ]
     if (folder / RESULT).exists() and name is None:

@@ -25,9 +25,8 @@ from ns_tf.engine.step import TrainStep
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
+from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
-
-CHECKPOINT = "checkpoint.npz"
 
 
 @dataclasses.dataclass(frozen=True)

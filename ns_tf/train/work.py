@@ -15,11 +15,10 @@ from ns_tf.networks import python_models
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of, resolve, settings_in
+from ns_tf.run.folder import TRAIN
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job
-
-TRAININGS = "train"  # The folder of trainings in a run folder.
 
 
 class Choice(Protocol):
@@ -76,7 +75,7 @@ class TrainRun:
             problem = problem_of(network, saved)
         self.problem = problem
         self.name = network.name or choice.name(runtime.seed)
-        self.folder = Path(run_dir) / TRAININGS / self.name
+        self.folder = Path(run_dir) / TRAIN / self.name
         self.widths = choice.widths(self.problem, run_dir, self.folder)
         self.job = Job(
             self.folder,

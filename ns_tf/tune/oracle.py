@@ -13,7 +13,6 @@ from keras_tuner.engine import trial as kt_trial
 from ns_tf.run import files
 from ns_tf.tune.config import TuneConfig
 
-STATE = "trials.json"
 BRACKET = "tuner/bracket"  # Hyperband's: it repeats trials on purpose.
 OBJECTIVE = "default_objective"  # What keras-tuner calls what a trial returns.
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"

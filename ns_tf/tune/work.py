@@ -14,7 +14,16 @@ from ns_tf.networks import python_models
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run import files
-from ns_tf.run.folder import RESULT, RunFolder, open_run
+from ns_tf.run.folder import (
+    RESULT,
+    SOURCE,
+    TRAIN,
+    TRIAL,
+    TRIALS,
+    TRIALS_FOLDER,
+    RunFolder,
+    open_run,
+)
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job, network_config
@@ -30,10 +39,6 @@ from ns_tf.tune.config import TuneConfig
 from ns_tf.tune.networks import TunedNetworks
 from ns_tf.tune.searches import TunedSearches
 
-TRIALS = "trials"  # The folder of what was drawn and found.
-TRAIN = "train"  # The folder of the networks; `ns_tf.export` looks for them there.
-TRIAL = "trial.json"
-SOURCE = "source.json"
 PARENT = "tuner/trial_id"  # Hyperband's: the trial that is trained longer now.
 WORST = 1.0  # The objective is the share of validation images that are missed.
 
@@ -111,7 +116,7 @@ class Tuning:
 
     def listed(self) -> bool:
         """Whether trials can be asked for."""
-        return (self.folder / oracles.STATE).exists()
+        return (self.folder / TRIALS).exists()
 
     def oracle(self) -> keras_tuner.Oracle | None:
         """Deals out the trials that are left; None if none is."""
@@ -126,7 +131,7 @@ class Tuning:
     def done(self) -> list[str]:
         """Names of the trials that are done, in the order in which they were drawn."""
         names = sorted(
-            path.parent.name for path in self.folder.glob(f"{TRIALS}/*/{TRIAL}")
+            path.parent.name for path in self.folder.glob(f"{TRIALS_FOLDER}/*/{TRIAL}")
         )
         return [name for name in names if has_ended(self.training(name))]
 
@@ -140,7 +145,7 @@ class Tuning:
         Raises:
             InputError: it is missing or damaged.
         """
-        path = self.folder / TRIALS / name / TRIAL
+        path = self.folder / TRIALS_FOLDER / name / TRIAL
         with files.readable(path, "trial"):
             kept = files.read_json(path, what="trial", version=1)
             if not isinstance(kept["values"], dict):
@@ -199,7 +204,7 @@ class Tuning:
         A network is found once, as no two measurements of latency agree. A trial that
         Hyperband takes further has the network that it had.
         """
-        folder = self.folder / TRIALS / name
+        folder = self.folder / TRIALS_FOLDER / name
         kept = self.read(name) if (folder / TRIAL).exists() else {}
         if "found" in kept:
             return kept
@@ -226,7 +231,7 @@ class Tuning:
             space,
             self.recipe.epochs,
             self.runtime.seed,
-            path=self.folder / oracles.STATE if path else None,
+            path=self.folder / TRIALS if path else None,
             adjust=lambda values: self.mode.adjust(self.mode.space.tidy(values)),
         )
 

@@ -16,10 +16,11 @@ REPEATS, WARMUP = 50, 10  # Of single images, for the latency.
 
 def main(runtime: str, file: str, images: str, out: str) -> None:
     """Writes probabilities [n, classes] and milliseconds [REPEATS] of one image."""
-    place = pathlib.Path(__file__).with_name(f"{runtime}.py")
+    own = pathlib.Path(__file__).with_name(f"{runtime}.py")
+    place = pathlib.Path(runtime) if runtime.endswith(".py") else own
     # Not by its name: libraries have modules of these names, and look for them here.
     del sys.path[0]
-    spec = importlib.util.spec_from_file_location(f"runtime_{runtime}", place)
+    spec = importlib.util.spec_from_file_location(f"runtime_{place.stem}", place)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     run = module.load(file)
