@@ -11,12 +11,10 @@ from ns_tf.base import Architecture
 from ns_tf.budgets import Measure
 from ns_tf.networks import architectures, structure
 from ns_tf.networks.structure import Structure
-from ns_tf.prune import criteria
 
 layers = keras.layers
 
 ARCHITECTURES = architectures.ARCHITECTURES.names()
-CRITERIA = criteria.CRITERIA.names()
 BUDGETS = budgets.BUDGETS.names()
 
 
@@ -41,7 +39,7 @@ def analyse(name: str) -> Structure:
     return structure.analyse(architectures.get(name), (32, 32, 3), 3)
 
 
-# Every architecture x criterion x budget.
+# Every architecture x budget.
 
 
 @pytest.mark.parametrize("name", [*ARCHITECTURES, "tiny"])
