@@ -18,7 +18,7 @@ def test_every_budget_has_a_flag_with_its_own_help():
     for name in BUDGETS.names():
         (field,) = [f for f in dataclasses.fields(BudgetConfig) if f.name == name]
         assert field.default is None
-        assert field.metadata["help"] == budgets.get(name).help
+        assert field.metadata["option"]["help"] == budgets.get(name).help
 
 
 def test_targets_are_the_budgets_that_were_given():
@@ -51,10 +51,11 @@ def test_latency_is_measured_as_the_settings_say():
 
 def test_the_method_is_any_that_has_a_curve_neuralscale_first():
     (field,) = [f for f in dataclasses.fields(MethodConfig) if f.name == "method"]
-    choices = field.metadata["choices"]
+    about = field.metadata["option"]
+    choices = about["choices"]
     assert choices[:2] == ("neuralscale", "uniform")
     assert sorted(choices) == sorted(methods.with_curve())
-    assert all(methods.get(name).help in field.metadata["help"] for name in choices)
+    assert all(methods.get(name).help in about["help"] for name in choices)
 
 
 @pytest.mark.parametrize("name", sorted(methods.with_curve()))

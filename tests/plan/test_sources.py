@@ -1,6 +1,5 @@
 """Where a comparison's searches come from: run folders, flagfiles, or nowhere."""
 
-import shutil
 import types
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ns_tf.plan import sources
 from ns_tf.plan.methods import Entry
 from ns_tf.plan.sources import Sources, check_layers, is_flagfile, settings
 from ns_tf.problem.config import ProblemConfig
+from ns_tf.run.flagfile import as_flagfile
 
 STRUCTURE = types.SimpleNamespace(
     names=NAMES, architecture=types.SimpleNamespace(name="toy")
@@ -142,20 +142,20 @@ def test_a_flagfile_that_is_not_there_is_refused(tmp_path):
         made.pending()
 
 
-def test_a_finished_search_of_the_same_flags_is_not_pending(tmp_path, searched):
-    """`searched` has one iteration; three are two more than there are."""
-    text = (searched / "run.flags").read_text()
-    (tmp_path / "done.flags").write_text(text)
-    (tmp_path / "more.flags").write_text(
-        text.replace("--iterations=1", "--iterations=3")
-    )
-    assert "--iterations=1" in text
-    for name in ("done", "more"):
-        shutil.copytree(searched, tmp_path / "searches" / name)
-    made = sources_of(
-        tmp_path,
-        None,
-        f"neuralscale:{tmp_path / 'done.flags'}",
-        f"morphnet:{tmp_path / 'more.flags'}",
-    )
-    assert list(made.pending()) == [str(tmp_path / "more.flags")]
+def test_a_finished_search_of_the_same_flags_is_not_pending(tmp_path, network):
+    """Two iterations are there: two of one flagfile, and one less than another asks."""
+    for name, iterations in (("done", 2), ("more", 3)):
+        path = tmp_path / f"{name}.flags"
+        lines = (network, "--dataset=digits", "--image_size=16")
+        path.write_text("\n".join([*lines, f"--iterations={iterations}"]))
+        folder = tmp_path / "searches" / name
+        folder.mkdir(parents=True)
+        chosen = settings(str(path), ExecutionConfig(), None)
+        (folder / "run.flags").write_text(as_flagfile(list(chosen.values())))
+        written(folder, toy_search(2))
+    done, more = (f"{tmp_path / name}.flags" for name in ("done", "more"))
+    made = sources_of(tmp_path, None, f"neuralscale:{done}", f"morphnet:{more}")
+    assert list(made.pending()) == [more]
+    Path(done).write_text(Path(done).read_text() + "\n--seed=5")
+    with pytest.raises(InputError, match="of other flags .*--seed: 0 -> 5"):
+        made.pending()
