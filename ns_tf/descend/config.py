@@ -15,7 +15,7 @@ class SearchConfig:
     >>> SearchConfig(iterations=0)
     Traceback (most recent call last):
     ...
-    ns_tf.base.InputError: --iterations is at least 1; got 0.
+    ns_tf.base.InputError: --iterations is a whole number of at least 1; got 0.
 
     Raises:
         InputError: a number out of its range.
