@@ -249,9 +249,10 @@ def _state_of(
     arrays = {
         key: np.array(law[key], float) for key in ("alpha", "beta", "r2", "residual")
     }
-    for key, values in {**arrays, "widths": data["widths"], **scaling}.items():
-        if key in ("alpha", "beta", "r2", "residual", "widths"):
-            _check_layers(key, values, names)
+    for widths in (data["widths"], scaling["widths"]):
+        _check_layers("widths", widths, names)
+    for key, values in arrays.items():
+        _check_layers(key, values, names)
     low, high = law["tau_range"]
     if not 0 < low <= high:
         raise ValueError(f"a tau_range from {low} to {high}")

@@ -106,12 +106,12 @@ def test_latency_is_measured_once_and_again_when_a_network_is_new(
     before = (work.folder / "latency.json").read_bytes()
     kept = json.loads(before)
     assert kept["warmup"] == 1 and kept["repeats"] == 3 and "cores" in kept["machine"]
-    monkeypatch.setattr(latency, "forward_pass", pytest.fail)
+    monkeypatch.setattr(latency, "forward_pass", lambda *_: pytest.fail("measured"))
     write(work, listed)
     assert (work.folder / "latency.json").read_bytes() == before
     kept["ms"] = {"toy 1,1,1": [1.0, 2.0]}
     files.write_json(work.folder / "latency.json", kept)
-    with pytest.raises(pytest.fail.Exception):
+    with pytest.raises(pytest.fail.Exception, match="measured"):
         write(work, listed)
 
 

@@ -115,7 +115,7 @@ def test_a_training_that_fails_is_a_result_and_its_trunks_failure_too(
 def test_fine_tuning_starts_from_the_trunks_network_cut_to_the_cells_widths(prepared):
     work, listed = prepared
     trunk, cell = listed["trunk_seed3"], listed["li_l1_params2003_seed3"]
-    with pytest.raises(InputError, match="no trained network"):
+    with pytest.raises(InputError, match="trained network .*trunk_seed3/model.keras"):
         work.job(cell).start()
     folder = work.cell_folder(trunk)
     folder.mkdir(parents=True)

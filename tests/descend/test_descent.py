@@ -19,6 +19,7 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.config import PruneConfig
 
 BETA = np.array([0.3, 0.5, 0.7])
+GOAL = np.array([7, 23, 29])  # Where made-up prunings pull the widths to.
 
 
 def cost(widths):
@@ -29,11 +30,16 @@ def cost(widths):
 PROBLEM = types.SimpleNamespace(structure=types.SimpleNamespace(params=cost))
 
 
+def start_of(widths):
+    """Where the law of a made-up pruning passes, at the size of these widths."""
+    return GOAL**0.3 * np.asarray(widths) ** 0.7
+
+
 def trace_of(widths, rows=11):
-    """Pruning that follows the law width * (tau / tau of the widths) ** BETA."""
+    """Pruning by the law start * (tau / tau of the widths) ** BETA."""
     tau = np.geomspace(cost(widths), cost(widths) / 9, rows)
     share = (tau / tau[0])[:, None] ** BETA
-    return PruneTrace(np.asarray(widths) * share, tau, NAMES, np.zeros((rows, 3)))
+    return PruneTrace(start_of(widths) * share, tau, NAMES, np.zeros((rows, 3)))
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def test_an_iteration_fits_the_law_that_made_its_trace(pruned):
     (state,) = descend()
     np.testing.assert_allclose(state.law.beta, BETA, rtol=1e-9)
     np.testing.assert_allclose(
-        state.law.alpha, DEFAULT / float(cost(DEFAULT)) ** BETA, rtol=1e-9
+        state.law.alpha, start_of(DEFAULT) / float(cost(DEFAULT)) ** BETA, rtol=1e-9
     )
     assert state.iteration == 1 and state.widths == DEFAULT and state.seconds >= 0
 
