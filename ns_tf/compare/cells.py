@@ -206,7 +206,13 @@ def make(
 
 
 def _check_task(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
-    """Refuses other settings of network or data than the comparison began with."""
+    """Refuses other settings of network or data than the comparison began with.
+
+    Settings that only one of the two has, as of an older version, are not compared.
+
+    Raises:
+        InputError: naming the setting and both values.
+    """
     for name, value in (before or {}).items():
         if name in now and now[name] != value:
             raise InputError(
@@ -227,6 +233,12 @@ def _cells(
     setting: Setting, text: str, seeds: Sequence[int], known: Mapping[str, Cell]
 ) -> list[Cell]:
     """The cells of a method at a budget, one a seed.
+
+    Args:
+        setting: Of the method.
+        text: The entry of `--budgets`.
+        seeds: Of the trainings.
+        known: The cells of earlier runs, by name.
 
     Raises:
         NotApplicable: the method proposes no network for this budget.
@@ -288,7 +300,12 @@ def _check_before(before: Iterable[Cell], kind: str, network: Cell | Proposal) -
 
 
 def _trunks(plain: SearchRecord, cells: Iterable[Cell]) -> list[Cell]:
-    """The trunks that cells are pruned from: the default widths, one cell a seed."""
+    """The trunks that cells are pruned from: the default widths, one cell a seed.
+
+    Args:
+        plain: Of the network that is compared.
+        cells: Of all methods; only those of methods with a `start` have a trunk.
+    """
     seeds = {cell.trunk: cell.seed for cell in cells if cell.trunk}
     return [
         Cell(name, TRUNK, "", seed, plain.architecture, plain.default_widths, TRUNK)

@@ -15,6 +15,8 @@ class CompareConfig:
     `search`, `methods`, `budgets`, `seeds` and `workers` may change when a comparison
     continues; the fine-tuning is part of the recipe and may not.
 
+    >>> CompareConfig().methods
+    ('uniform', 'morphnet', 'neuralscale')
     >>> CompareConfig(seeds=(3, 3))
     Traceback (most recent call last):
     ...

@@ -135,7 +135,11 @@ def _write_tables(
 
 
 def _groups(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    """Cells by budget and method, both in the order of the list."""
+    """Cells by budget and method, both in the order of the list.
+
+    Args:
+        cells: No trunks; a group has a cell a seed.
+    """
     groups: dict[tuple[str, str], list[Cell]] = {}
     for budget in dict.fromkeys(cell.budget for cell in cells):
         for cell in cells:
@@ -188,7 +192,10 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
 
 
 def _network(cell: Cell) -> str:
-    """The key of a cell's network in latency.json: architecture and widths."""
+    """The key of a cell's network in latency.json: architecture and widths.
+
+    Cells of several seeds or methods may share a network, which is measured once.
+    """
     return f"{cell.architecture} {','.join(map(str, cell.widths))}"
 
 
@@ -198,6 +205,11 @@ def _latencies(
     """[median, p95] in ms by network, all measured in turns and kept.
 
     One new network has all of them measured again: only times taken in turns compare.
+
+    Args:
+        work: The comparison; its solver says how latency is measured.
+        cells: No trunks.
+        watch: Shows how many rounds are measured.
     """
     networks = {_network(cell): cell for cell in cells}
     before, measure = _kept_latencies(work), _measure(work)
@@ -272,7 +284,11 @@ def _processor() -> str:
 
 
 def _about(work: Comparison) -> dict[str, Any]:
-    """Title, recipe, date, way of measuring, and gaps, in words for the tables."""
+    """Title, recipe, date, way of measuring, and gaps, in words for the tables.
+
+    Raises:
+        InputError: the list of cells is damaged.
+    """
     train, solver = work.recipe, work.solver
     path = work.folder / CELLS
     with files.readable(path, "list of cells"):

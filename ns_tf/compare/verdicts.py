@@ -130,7 +130,10 @@ def differences(rows: Sequence[Line]) -> list[Difference]:
 
 
 def _difference(one: Line, other: Line) -> Difference:
-    """The difference of two rows, its p-value by Welch's t-test, not yet corrected."""
+    """The difference of two rows, its p-value by Welch's t-test, not yet corrected.
+
+    There is neither interval nor p-value with one seed, or where no seeds differ.
+    """
     if one.accuracy[0] < other.accuracy[0]:
         one, other = other, one
     points = 100 * (one.accuracy[0] - other.accuracy[0])
@@ -241,7 +244,12 @@ def sentences(found: Iterable[Difference], gaps: Iterable[str]) -> list[str]:
 
 
 def elsewhere(rows: Iterable[Line]) -> str:
-    """The footnote of `MARK`; empty if no method of the table has it."""
+    """The footnote of `MARK`; empty if no method of the table has it.
+
+    >>> row = Line("a", "params=3", (3,), 3, 5, (0.5,), (0.5,), (7.0,))
+    >>> elsewhere([dataclasses.replace(row, elsewhere=("JAX",))])
+    '† Not trained by ns_tf.train but elsewhere: JAX.'
+    """
     names = sorted({name for row in rows for name in row.elsewhere})
     if not names:
         return ""
@@ -249,7 +257,10 @@ def elsewhere(rows: Iterable[Line]) -> str:
 
 
 def csv_rows(rows: Iterable[Line]) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of table.csv; lists are joined by blanks, gaps are empty."""
+    """Header and rows of table.csv.
+
+    Lists are joined by blanks; what is not there is an empty cell.
+    """
     tables = [row.to_json() for row in rows]
     header = list(tables[0]) if tables else []
     return header, [[_plain(table[name]) for name in header] for table in tables]
@@ -267,7 +278,11 @@ def _plain(value: Any) -> Any:
 
 
 def cells(row: Line) -> list[str]:
-    """The texts of a row, one for every column of `HEADER`."""
+    """The texts of a row, one for every column of `HEADER`.
+
+    The training time is the median over the seeds. A row without a trained seed has
+    "-" in place of its statistics.
+    """
     latency = "-"
     if row.latency_ms is not None:
         latency = f"{row.latency_ms:.2f} ({row.latency_p95_ms:.2f})"

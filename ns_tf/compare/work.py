@@ -164,7 +164,11 @@ class Comparison:
         return network_costs(problem.structure, cell.widths)
 
     def build(self, cell: Cell) -> keras.Model:
-        """The network of a cell, with fresh weights."""
+        """The network of a cell, with fresh weights.
+
+        Returns:
+            Logits `[batch, classes]` of the data set's images.
+        """
         return self._problem(cell.architecture).build(cell.widths)
 
     def train_cell(self, cell: Cell, watch: Watch | None = None) -> None:
@@ -287,7 +291,7 @@ class Comparison:
         names = ("methods", "budgets", "seeds")
         return {name: list(getattr(self.compare, name)) for name in names}
 
-    def _check_trunks(self, asked: Mapping[str, Cell]) -> None:
+    def _check_trunks(self, listed: Mapping[str, Cell]) -> None:
         """Refuses cells whose trunk is trained but has no network in its folder.
 
         That is so in a copy of the records alone.
@@ -295,10 +299,10 @@ class Comparison:
         Raises:
             InputError: names the trunk and says to delete it.
         """
-        for cell in asked.values():
+        for cell in listed.values():
             if cell.trunk is None or self.done(cell):
                 continue
-            trunk = self.cell_folder(asked[cell.trunk])
+            trunk = self.cell_folder(listed[cell.trunk])
             if (trunk / RESULT).exists() and not (trunk / MODEL).exists():
                 raise InputError(
                     f"{cell.name} starts from the network that {trunk} had, and there "

@@ -106,7 +106,10 @@ class Crew:
         return ""
 
     def _start(self, name: str) -> None:
-        """Starts a worker; its output is appended to its log."""
+        """Starts a worker in a session of its own; its output goes to its log.
+
+        A log keeps the output of a worker that was started again.
+        """
         environment = {**self._environment, "KERASTUNER_TUNER_ID": name}
         with open(self.logs[name], "ab") as log:
             self._processes[name] = subprocess.Popen(

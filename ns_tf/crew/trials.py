@@ -101,7 +101,7 @@ class Worker(base_tuner.BaseTuner):
             oracle, directory=str(folder), project_name=tuner_id(), overwrite=True
         )
 
-    def pre_create_trial(self):
+    def pre_create_trial(self) -> None:
         """Waits before the next question: the last answer may have been IDLE.
 
         Raises:

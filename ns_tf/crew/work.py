@@ -170,16 +170,16 @@ def _counted(
     The function takes values to show beside the count, and calls `on_progress` when
     pieces have ended since its last call.
     """
-    shown, total = work.counts()
-    with watch.bar(total, label=work.label, unit=work.unit, initial=shown) as bar:
+    before, total = work.counts()
+    with watch.bar(total, label=work.label, unit=work.unit, initial=before) as bar:
 
         def count(**values: str) -> None:
-            nonlocal shown
+            nonlocal before
             done, _ = work.counts()
-            bar.update(done - shown, **values)
-            if done > shown:
+            bar.update(done - before, **values)
+            if done > before:
                 on_progress()
-            shown = done
+            before = done
 
         yield count
         count()

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from toys import in_use
+from toys import DEFAULT, in_use, macs, params, toy_search
 from verbs import ROOT, SMOKE, contents, refused
 
+from ns_tf.budgets import BUDGETS
+from ns_tf.descend import __main__ as command_of_descend
 from ns_tf.run import files
 
 
@@ -259,3 +261,28 @@ def test_the_smoke_flagfile_as_it_is_gives_a_search(command, tmp_path):
     code, out, err = command("descend", smoke, f"--run_dir={tmp_path / 'run'}")
     assert code == 0, err
     assert "conv8" in out
+
+
+# What it prints.
+
+
+def test_the_table_has_a_row_a_layer_with_its_law_and_its_widths():
+    record = toy_search(2)
+    header, *rows = command_of_descend.table(record).splitlines()
+    assert header.split() == ["layer", "alpha", "beta", "R2", *"it 1 it 2 next".split()]
+    law = record.states[-1].law
+    for i, (name, row) in enumerate(zip(record.names, rows, strict=True)):
+        widths = [state.widths[i] for state in record.states]
+        widths.append(record.states[-1].scaling.widths[i])
+        numbers = [f"{law.alpha[i]:.4g}", f"{law.beta[i]:.3f}", f"{law.r2[i]:.3f}"]
+        assert row.split() == [name, *numbers, *map(str, widths)]
+
+
+def test_the_next_steps_are_plans_of_a_quarter_by_several_budgets():
+    record = toy_search(1)
+    lines = command_of_descend.next_steps("runs/x", record).splitlines()
+    plan = "python -m ns_tf.plan --run_dir=runs/x"
+    assert f"  {plan} --params={params(DEFAULT) // 4}" in lines
+    assert f"  {plan} --macs={macs(DEFAULT) // 4}" in lines
+    others = sorted(set(BUDGETS.names()) - {"params", "macs"})
+    assert lines[-1] == "  or " + ", ".join(f"--{name}" for name in others)
