@@ -146,8 +146,13 @@ def test_a_finished_search_of_the_same_flags_is_not_pending(tmp_path, network):
     """Two iterations are there: two of one flagfile, and one less than another asks."""
     for name, iterations in (("done", 2), ("more", 3)):
         path = tmp_path / f"{name}.flags"
-        lines = (network, "--dataset=digits", "--image_size=16")
-        path.write_text("\n".join([*lines, "--filters_per_event=2", f"--iterations={iterations}"]))
+        lines = (
+            network,
+            "--dataset=digits",
+            "--image_size=16",
+            "--filters_per_event=2",
+        )
+        path.write_text("\n".join([*lines, f"--iterations={iterations}"]))
         folder = tmp_path / "searches" / name
         folder.mkdir(parents=True)
         chosen = settings(str(path), ExecutionConfig(), None)
