@@ -10,8 +10,9 @@ import subprocess
 
 import numpy as np
 import pytest
+import toys
 from searches import made_up
-from verbs import contents, refused
+from toys import toy_search
 
 from ns_tf.api import Search
 from ns_tf.base import InputError
@@ -77,8 +78,8 @@ def searched_folder(tmp_path_factory):
 
 def written(name, tmp_path_factory):
     """A run folder of a search, and the search."""
-    found = analyse(architectures.get(name), (32, 32, 3), 10)
-    plain = new_search(found, "data <b>&", found.architecture.widths)
+    structure = analyse(architectures.get(name), (32, 32, 3), 10)
+    plain = new_search(structure, "data <b>&", structure.architecture.widths)
     search = made_up(plain, np.random.default_rng(7), iterations=2)
     folder = tmp_path_factory.mktemp("report")
     for count in (1, 2):  # As a search does: the last iteration's files each time.
@@ -97,9 +98,9 @@ def browse(path, tmp_path, asked=()):
     done = subprocess.run(
         [*argv, f"file://{moved}"], capture_output=True, text=True, timeout=120
     )
-    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
-    assert found, done.stderr[-2000:]
-    return json.loads(html.unescape(found.group(1)))
+    match = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
+    assert match, done.stderr[-2000:]
+    return json.loads(html.unescape(match.group(1)))
 
 
 @needs_browser
@@ -114,7 +115,8 @@ def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
     for _ in range(100):
         budget = str(rng.choice(["params", "macs"]))
         full = float(search.costs[budget](np.array(search.default_widths)))
-        curve = str(rng.choice(["neuralscale@1", "neuralscale@2", "uniform"]))
+        names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
+        curve = str(rng.choice(names))
         target = float(np.round(full * np.exp(rng.uniform(-3, 2))))
         asked.append(
             {
@@ -208,88 +210,41 @@ def test_the_page_loads_nothing_and_says_what_was_found(searched_folder):
     assert f"{plan.params:,}" in text and ", ".join(map(str, plan.widths)) in text
 
 
-def test_a_comparison_is_in_the_report_alone_or_beside_a_search(
-    command, searched_folder, tmp_path
-):
-    folder, _ = searched_folder
-    row = {
-        "widths": [3],
-        "params": 3,
-        "macs": 5,
-        "best_epochs": [0.5],
-        "seconds": [7],
-        "failures": [],
-        "latency_ms": 1.5,
-        "latency_p95_ms": 2.5,
-        "budget": "params=3",
-    }
-    told = {
-        "version": 1,
-        "title": "net on data",
-        "recipe": "2 epochs.",
-        "latency": "on paper.",
-        "date": "2026-11-22",
-        "gaps": ["c at params=3: it cannot"],
-        "rows": [
-            {**row, "method": m, "accuracies": [a]} for m, a in (("a", 0.25), ("b", 1))
-        ],
-        "differences": [
-            {
-                "budget": "params=3",
-                "better": "b",
-                "worse": "a",
-                "points": 75.0,
-                "interval": None,
-                "p": None,
-            }
-        ],
-    }
-    compared = tmp_path / "compared"
-    compared.mkdir()
-    (compared / "comparison.json").write_text(json.dumps(told))
-    code, out, err = command("report", f"--run_dir={compared}")
-    assert code == 0, err
-    alone = (compared / "report.html").read_text()
-    assert "b is 75.00 points above a" in alone and "what_if" not in alone
-    assert "Not there: c at params=3: it cannot." in alone
-    out = tmp_path / "both.html"
-    asked = (f"--run_dir={folder}", f"--comparison={compared}", f"--out={out}")
-    assert command("report", *asked)[0] == 0
-    both = out.read_text()
-    assert "b is 75.00 points above a" in both and 'id="what_if"' in both
-
-
 def test_what_if_offers_the_searches_that_one_set_of_costs_holds_for(tmp_path):
     """Of the same layers, one with other classes, whose parameters are others."""
-    for name, classes in (("a", 10), ("b", 11), ("c", 10)):
-        found = analyse(architectures.get("vgg11"), (32, 32, 3), classes)
-        plain = new_search(found, name, found.architecture.widths)
+    for name, classes in (("a", 5), ("b", 7), ("c", 5)):
+        costs = toy_search(0).costs
+        if name == "b":
+            costs = {**costs, "params": costs["macs"]}
         folder = tmp_path / "searches" / name
         folder.mkdir(parents=True)
-        search = made_up(plain, np.random.default_rng(7), iterations=1)
-        write_search(folder, search)
+        toys.written(folder, toy_search(1, classes=classes, costs=costs))
     page = report_page.page(tmp_path)
     offered = re.findall(r'<option value="([^"]*neuralscale[^"]*)">', page)
     assert offered == ["a: neuralscale@1", "c: neuralscale@1"]
     assert "b: Laws of iteration 1" in page and "other costs: b. ns_tf.plan" in page
+    curves = re.findall(r'<option value="([^"]*@1)">', page)
+    assert "a: morphnet@1" in curves and "b: morphnet@1" not in curves
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty"])
-def test_a_folder_of_nothing_has_no_report(command, tmp_path, name):
-    (tmp_path / "empty").mkdir()
-    before = contents(tmp_path)
-    refused(command("report", f"--run_dir={tmp_path / name}"), "neither a search")
-    assert contents(tmp_path) == before
+def test_a_folder_of_nothing_has_no_page(tmp_path):
+    with pytest.raises(InputError, match="neither a search .* nor a comparison"):
+        report_page.page(tmp_path)
+    with pytest.raises(InputError, match="no comparison at .*comparison.json"):
+        report_page.page(toys.written(tmp_path, toy_search(1)), tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"version": 1, "title": "x"}'])
-def test_a_damaged_comparison_is_refused_and_named(command, tmp_path, text):
-    (tmp_path / "comparison.json").write_text(text)
-    refused(command("report", f"--run_dir={tmp_path}"), "comparison.json")
-    assert not (tmp_path / "report.html").exists()
+def test_a_search_without_an_iteration_has_no_page(tmp_path):
+    write_search(tmp_path, toy_search(0))
+    with pytest.raises(InputError, match="no finished iteration"):
+        report_page.page(tmp_path)
 
 
-def test_a_place_that_cannot_be_written_is_refused(command, searched_folder, tmp_path):
-    folder, _ = searched_folder
-    asked = (f"--run_dir={folder}", f"--out={tmp_path / 'nowhere' / 'r.html'}")
-    refused(command("report", *asked), "nowhere", "--out")
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_the_head_of_the_page_tells_iterations_minutes_and_images(tmp_path, iterations):
+    """61 seconds an iteration."""
+    text = report_page.page(toys.written(tmp_path, toy_search(iterations)))
+    head = {1: "1 iteration of", 3: "3 iterations of"}[iterations]
+    minutes = {1: "1.0 minutes", 3: "3.0 minutes"}[iterations]
+    assert head in text and minutes in text and "<title>toy on data" in text
+    assert "images 11x11x3, 5 classes; seed network 13,17,19." in text

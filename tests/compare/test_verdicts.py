@@ -1,5 +1,6 @@
 """Statistics against formulas written out; tables against what they were made of."""
 
+import dataclasses
 import json
 import math
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import ROOT
 from scipy import special
 
 from ns_tf.compare import verdicts
@@ -112,3 +114,94 @@ def test_the_tables_hold_mean_and_population_deviation(tmp_path):
     assert told["accuracy_mean"] == rows[0].accuracy[0]
     assert told["widths"] == "3 5" and told["accuracies"] == "0.9 0.92 0.97"
     assert json.loads(json.dumps(rows[0].to_json()))["params"] == 101
+
+
+def test_differences_are_by_budget_in_the_order_of_rows_the_largest_first():
+    rows = [
+        row(method, scores, budget)
+        for budget in ("params=5", "params=3")
+        for method, scores in (("a", (0.9,)), ("b", (0.7,)), ("c", (0.8,)))
+    ]
+    pairs = verdicts.differences(rows)
+    assert [pair.budget for pair in pairs] == ["params=5"] * 3 + ["params=3"] * 3
+    points = [round(pair.points) for pair in pairs[:3]]
+    assert points == sorted(points, reverse=True) == [20, 10, 10]
+    assert (pairs[0].better, pairs[0].worse) == ("a", "b")
+
+
+def test_all_p_values_of_a_comparison_are_corrected_together(rng):
+    """Three methods are three pairs, so the smallest p is three times Welch's."""
+    scores = {
+        name: rng.normal(mean, 0.01, 5)
+        for name, mean in zip("abc", (0.9, 0.8, 0.7), strict=True)
+    }
+    pairs = verdicts.differences([row(name, one) for name, one in scores.items()])
+    plain = {
+        frozenset((p.better, p.worse)): welch(scores[p.better], scores[p.worse])
+        for p in pairs
+    }
+    smallest = min(plain, key=plain.get)
+    (pair,) = [p for p in pairs if {p.better, p.worse} == smallest]
+    assert pair.p == pytest.approx(3 * plain[smallest])
+    rounding = 1 - 1e-9
+    assert all(p.p >= rounding * plain[frozenset((p.better, p.worse))] for p in pairs)
+
+
+@pytest.mark.parametrize(
+    "statistic, seeds, text",
+    [
+        ((0.5, 0.25), 3, "50.00 ± 25.00"),
+        ((0.5, 0.0), 1, "50.00"),
+        ((math.nan, math.nan), 0, "-"),
+    ],
+)
+def test_shares_are_told_in_per_cent_and_of_one_seed_without_deviation(
+    statistic, seeds, text
+):
+    assert verdicts.percent(statistic, seeds) == text
+
+
+def test_who_trained_elsewhere_is_marked_and_named_once():
+    rows = [
+        row("a", (0.5,), elsewhere=("JAX 1",)),
+        row("b", (0.5,)),
+        row("c", (0.5,), elsewhere=("JAX 1", "by hand")),
+    ]
+    assert [verdicts.cells(one)[0] for one in rows] == ["a †", "b", "c †"]
+    note = verdicts.elsewhere(rows)
+    assert note.startswith("†") and note.endswith("elsewhere: JAX 1; by hand.")
+    assert verdicts.elsewhere(rows[1:2]) == ""
+
+
+FINISHED = sorted((ROOT / "docs" / "runs").glob("*/comparison.json"))
+
+
+@pytest.mark.parametrize("path", FINISHED, ids=lambda path: path.parent.name)
+def test_finished_tables_are_written_byte_by_byte_as_they_are(path, tmp_path):
+    """From their own rows; rows of before ns_tf knew of others lack `elsewhere`."""
+    table = json.loads(path.read_text())
+    fields = [field.name for field in dataclasses.fields(Line)]
+    rows = [
+        Line(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in kept.items()
+                if name in fields
+            }
+        )
+        for kept in table["rows"]
+    ]
+    pairs = verdicts.differences(rows)
+    text = verdicts.markdown(rows, pairs, table)
+    assert text == (path.parent / "table.md").read_text()
+    told = [{**dataclasses.asdict(one), "certain": one.certain} for one in pairs]
+    assert told == [
+        {**one, "interval": one["interval"] and tuple(one["interval"])}
+        for one in table["differences"]
+    ]
+    files.write_csv(tmp_path / "table.csv", *verdicts.csv_rows(rows))
+    header, lines = files.read_csv(tmp_path / "table.csv")
+    before, kept = files.read_csv(path.parent / "table.csv")
+    assert set(header) - set(before) <= {"elsewhere"}
+    places = [header.index(name) for name in before]
+    assert [[line[place] for place in places] for line in lines] == kept
