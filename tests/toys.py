@@ -1,8 +1,6 @@
 """Searches of three made-up layers, and settings for methods: quick to have."""
 
-import contextlib
 import dataclasses
-import fcntl
 import functools
 import json
 import types
@@ -124,14 +122,6 @@ def file_of(folder, **values):
     path = folder / "values.json"
     path.write_text(json.dumps(values))
     return path
-
-
-@contextlib.contextmanager
-def in_use(folder):
-    """Holds the lock of a run folder, as another process would."""
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
 
 
 @functools.cache

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from toys import DEFAULT, in_use, macs, params, toy_search
-from verbs import ROOT, SMOKE, contents, refused
+from toys import DEFAULT, macs, params, toy_search
+from verbs import ROOT, SMOKE, contents, locked, refused
 
 from ns_tf.budgets import BUDGETS
 from ns_tf.descend import __main__ as command_of_descend
@@ -183,7 +183,7 @@ def test_a_run_folder_of_other_flags_is_refused_and_the_flags_are_named(
 
 
 def test_two_processes_cannot_write_to_one_run_folder(command, copied):
-    with in_use(copied):
+    with locked(copied):
         result = command("descend", *SMOKE, f"--run_dir={copied}")
     refused(result, str(copied), "in use by another process")
 
