@@ -9,21 +9,12 @@ import pytest
 from ns_tf import budgets
 from ns_tf.base import Architecture
 from ns_tf.budgets import Measure
-from ns_tf.data.arrays import from_arrays
-from ns_tf.data.dataset import Dataset
-from ns_tf.graph import gates
-from ns_tf.graph.thin import rebuild
 from ns_tf.networks import architectures, structure
-from ns_tf.networks.structure import Structure, shapes_only
-from ns_tf.prune import criteria
-from ns_tf.prune.config import PruneConfig
-from ns_tf.prune.iterative import prune_trace
-from ns_tf.prune.removal import Prunable, choose
+from ns_tf.networks.structure import Structure
 
 layers = keras.layers
 
 ARCHITECTURES = architectures.ARCHITECTURES.names()
-CRITERIA = criteria.CRITERIA.names()
 BUDGETS = budgets.BUDGETS.names()
 
 
@@ -48,7 +39,7 @@ def analyse(name: str) -> Structure:
     return structure.analyse(architectures.get(name), (32, 32, 3), 3)
 
 
-# Every architecture x criterion x budget.
+# Every architecture x budget.
 
 
 @pytest.mark.parametrize("name", [*ARCHITECTURES, "tiny"])
@@ -68,60 +59,3 @@ def test_every_budget_counts_every_architecture(name, budget):
     assert counts.dtype == np.int64
     assert 0 < counts[0] < counts[1] < counts[2] <= 4 * counts[1]
     assert cost.unit == member.unit
-
-
-@functools.cache
-def network(name: str):
-    """(structure, model without values, its graph) at few filters a layer."""
-    found = analyse(name)
-    model = shapes_only(found.build, [5] * len(found.primary))
-    return found, model, found.graph(model)
-
-
-@pytest.mark.parametrize("name", [*ARCHITECTURES, "tiny"])
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion, rng):
-    found, model, graph = network(name)
-    member = criteria.get(criterion)
-    scores = np.zeros(len(graph.owner))
-    if member.reads == "kernel":
-        for (layer, weight), axes in graph.axes.items():
-            if weight == "kernel" and axes[-1] is not None:
-                kernel = rng.normal(size=model.get_layer(layer).kernel.shape)
-                np.add.at(scores, axes[-1], member.formula(kernel))
-    else:
-        scores = member.formula(rng.normal(size=len(scores)))
-    assert scores.shape == graph.owner.shape and np.isfinite(scores).all()
-    prunable, alive = Prunable.of(found, graph), np.ones(len(scores), bool)
-    chosen = choose(scores, alive, prunable, count=3, scope=member.scope)
-    alive[chosen] = False
-    assert sum(prunable.count(alive)) == 5 * len(found.primary) - 3
-    with keras.StatelessScope(initialize_variables=False):
-        thin, _ = rebuild(model, graph, alive, gates.place(graph))
-    for width, numbers in zip(prunable.count(alive), prunable.widths, strict=True):
-        for maker in graph.groups[graph.owner[numbers[0]]].makers:
-            assert thin.get_layer(maker).filters == width
-
-
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_criterion_prunes_in_training(criterion, rng):
-    found = analyse("tiny")
-    config = PruneConfig(
-        criterion=criterion,
-        pretrain_epochs=1,
-        pretrain_rate=0.05,
-        search_batch=8,
-        steps_per_event=1,
-        filters_per_event=5,
-        stop_fraction=0.2,
-    )
-    trace = prune_trace(found, (7, 11), noise(rng), config)
-    assert trace.names == ("a", "b")
-    np.testing.assert_array_equal(trace.history.sum(axis=1), [13, 8, 4])
-    np.testing.assert_array_equal(trace.tau, found.params(trace.widths))
-    assert len(trace.widths) >= 1
-
-
-def noise(rng) -> Dataset:
-    images = rng.integers(0, 256, (17, 11, 13, 3)).astype(np.uint8)
-    return from_arrays((images, np.arange(17) % 3), classes=3)
