@@ -128,6 +128,14 @@ class MethodConfig:
 
     method: str = option("neuralscale", _about_methods(), choices=_curve_methods())
     iteration: int | None = option(None, "Iteration of the search; the last if empty.")
+    price_exponent: float | None = option(
+        None,
+        "Of --method=priced: scores fall as tau to minus this; 1 if empty.",
+    )
+
+    def __post_init__(self):
+        if self.price_exponent is not None:
+            above_zero(self, "price_exponent")
 
     @property
     def needs_search(self) -> bool:

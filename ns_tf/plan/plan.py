@@ -20,6 +20,7 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
 from ns_tf.plan.targets import solve, with_ratio
 from ns_tf.registry import unknown
 from ns_tf.render import tables
+from ns_tf.scaling.priced import Pricing
 
 if TYPE_CHECKING:
     import keras
@@ -65,12 +66,14 @@ class WidthPlan:
         """How far tau is outside the recorded range, as a factor of at least 1.
 
         max(low / tau, tau / high, 1) for a record from `low` to `high`: 1 inside it,
-        3 at three times its largest network. 1 for a curve that nothing recorded.
+        3 at three times its largest network. 1 for a curve that nothing recorded. A
+        plan at a price has a tau a layer, of which the one furthest outside counts.
         """
         if self.tau_range is None:
             return 1.0
         low, high = self.tau_range
-        return max(low / self.scaling.tau, self.scaling.tau / high, 1.0)
+        taus = getattr(self.scaling, "taus", (self.scaling.tau,))
+        return max(low / min(taus), max(taus) / high, 1.0)
 
     @property
     def warning(self) -> str | None:
@@ -125,10 +128,18 @@ class WidthPlan:
             "tau": self.scaling.tau,
             "extrapolation": self.extrapolation,
             "warning": self.warning,
+            **({"pricing": dataclasses.asdict(self.pricing)} if self.pricing else {}),
         }
 
+    @property
+    def pricing(self) -> Pricing | None:
+        """How a plan at a price came about; None for a plan along a curve."""
+        return getattr(self.scaling, "pricing", None)
+
     def __str__(self) -> str:
-        return "\n".join([self._layers(), "", *self._budgets(), *self._trust()])
+        return "\n".join(
+            [self._layers(), "", *self._budgets(), *self._prices(), *self._trust()]
+        )
 
     def _layers(self) -> str:
         """Every layer's width before and after, as a table."""
@@ -148,6 +159,22 @@ class WidthPlan:
             if target is not None:
                 line += f" of {target:,.10g} ({100 * (cost / target - 1):+.3f} %)"
             yield line
+
+    def _prices(self) -> Iterator[str]:
+        """What budgets are worth, and how far the plan is from the best value."""
+        pricing = self.pricing
+        if pricing is None:
+            return
+        floored = ", raised above every beta" if pricing.floored else ""
+        yield f"priced: scores taken to fall as tau^-{pricing.exponent:.3g}{floored}"
+        binding = [name for name, share in pricing.shares.items() if share]
+        for name, share in pricing.shares.items():
+            taken = f"takes {share:.1%} of the value" if share else "does not bind"
+            yield f"{name} {taken}"
+        for other in binding[1:]:
+            worth = pricing.worth(binding[0], other)
+            yield f"1 % more {binding[0]} is worth {worth:.3g} % more {other}"
+        yield f"at most {pricing.gap:.3%} more loss of value than any such widths"
 
     def _trust(self) -> Iterator[str]:
         """The recorded range and the warning; nothing for a curve without a record."""
@@ -179,6 +206,7 @@ class Searched:
         min_width: int = 1,
         max_width: int | None = None,
         measure: Measure | None = None,
+        price_exponent: float | None = None,
         **targets: float,
     ) -> "WidthPlan":
         """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7)`.
@@ -192,6 +220,7 @@ class Searched:
             min_width: Filters that every layer has at least.
             max_width: Filters that a layer has at most.
             measure: How `latency_ms` is measured.
+            price_exponent: Of the method "priced": p, where scores fall as tau^-p.
             **targets: Budgets by name; with several, all hold.
 
         Returns:
@@ -215,6 +244,7 @@ class Searched:
             max_width=max_width,
             measure=measure,
             builder=self.architecture,
+            price_exponent=price_exponent,
         )
 
 
@@ -230,6 +260,7 @@ def make_plan(
     max_width: int | None = None,
     measure: Measure | None = None,
     builder: Architecture | None = None,
+    price_exponent: float | None = None,
 ) -> WidthPlan:
     """The widths for these budgets (algorithm 3).
 
@@ -248,6 +279,7 @@ def make_plan(
         max_width: Filters that a layer has at most.
         measure: How measured budgets are measured.
         builder: The architecture, if no registered name finds it.
+        price_exponent: Of `priced`: scores are taken to fall as tau^-price_exponent.
 
     Returns:
         The plan of largest tau under all budgets; no width can grow by `round_to`.
@@ -260,6 +292,12 @@ def make_plan(
     if iteration is not None:
         member.check_iteration(iteration)
     curve = methods.curve(search, method, iteration)
+    if price_exponent is not None:
+        if not isinstance(curve, PriceLaw):
+            raise InputError(
+                f"--price_exponent goes with --method=priced; got --method={method}."
+            )
+        curve = dataclasses.replace(curve, exponent=price_exponent)
     scaling = solve(
         search,
         curve,
@@ -297,6 +335,7 @@ def options(budget: BudgetConfig, curve: MethodConfig) -> dict[str, Any]:
     return {
         "method": curve.method,
         "iteration": curve.iteration,
+        "price_exponent": curve.price_exponent,
         "ratio": budget.ratio,
         **solver_options(budget),
     }

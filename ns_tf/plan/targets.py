@@ -15,23 +15,24 @@ from ns_tf.base import Architecture, Cost, Curve, InputError, Scaling
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.scaling.curves import floor_ratio
+from ns_tf.scaling.priced import PriceLaw, at_price
 from ns_tf.scaling.solve import at_cost
 
 
 def solve(
     search: SearchRecord,
-    along: Curve,
+    along: Curve | PriceLaw,
     targets: Mapping[str, float],
     *,
     measure: Measure | None = None,
     builder: Architecture | None = None,
     **options: Any,
 ) -> Scaling:
-    """The widths on a curve that meet these budgets.
+    """The widths on a curve, or of most value, that meet these budgets.
 
     Args:
         search: Whose network's costs are counted.
-        along: tau -> widths.
+        along: A curve tau -> widths, or what filters are worth.
         targets: Budgets by name; all hold.
         measure: How measured budgets are measured.
         builder: The architecture, if no registered name finds it.
@@ -44,6 +45,8 @@ def solve(
         InputError: unknown or impossible budget.
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
+    if isinstance(along, PriceLaw):
+        return at_price(along, costs, targets, **options)
     return at_cost(along, costs, targets, **options)
 
 

@@ -38,16 +38,36 @@ class Pricing:
         return self.shares[budget] / self.shares[other]
 
 
+@dataclasses.dataclass(frozen=True)
+class PriceLaw:
+    """What more filters are worth, in place of a curve tau -> widths."""
+
+    law: ScalingLaw
+    exponent: float  # p: scores fall as tau^-p.
+
+    @property
+    def tau_range(self) -> tuple[float, float] | None:
+        """The recorded range of the law."""
+        return self.law.tau_range
+
+
+@dataclasses.dataclass(frozen=True)
+class PricedScaling(Scaling):
+    """Widths of most value that meet budgets."""
+
+    pricing: Pricing
+    taus: tuple[float, ...]  # [layers]: where the law gives each layer its width.
+
+
 def at_price(
-    law: ScalingLaw,
-    exponent: float,
+    price: PriceLaw,
     costs: Mapping[str, Cost],
     targets: Mapping[str, float],
     *,
     round_to: int = 1,
     min_width: int = 1,
     max_width: int | None = None,
-) -> tuple[Scaling, Pricing]:
+) -> PricedScaling:
     """The whole widths of most value that meet every budget.
 
     The optimum of the price law (`ns_tf.scaling.prices`) is rounded down, which meets
@@ -57,13 +77,12 @@ def at_price(
     >>> law = ScalingLaw(np.array([1.0, 1.0]), np.array([0.5, 0.5]))
     >>> cost = CostPolynomial.collect(
     ...     "MACs", [(3, 0, 2, (-1, -1)), (1, 0, 1, (-1, -1))])
-    >>> scaling, pricing = at_price(law, 1.0, {"macs": Cost(cost)}, {"macs": 900})
-    >>> scaling.widths, scaling.costs, pricing.shares
+    >>> scaling = at_price(PriceLaw(law, 1.0), {"macs": Cost(cost)}, {"macs": 900})
+    >>> scaling.widths, scaling.costs, scaling.pricing.shares
     ((27, 30), {'macs': 891}, {'macs': 1.0})
 
     Args:
-        law: alpha, beta `[layers]`.
-        exponent: p: scores fall as tau^-p.
+        price: The law, and how scores fall.
         costs: By budget, cost polynomials; or measured costs whose estimate is one.
         targets: By budget: the largest cost allowed; all hold.
         round_to: Every width is a multiple of it.
@@ -71,38 +90,37 @@ def at_price(
         max_width: The largest width; 65,536 if None.
 
     Returns:
-        The widths with their costs, tau of whose is the trainable size that the first
-        budget counts; and how they were priced.
+        The widths, their costs, how they were priced; tau is the geometric mean of the
+        layers' own.
 
     Raises:
         InputError: a budget without a price, targets that the smallest widths exceed or
             the largest do not reach, or an exponent that makes no sense.
     """
     grid = grid_of(round_to, min_width, max_width)
-    value = value_of(law, exponent)
+    law, value = price.law, value_of(price.law, price.exponent)
     prices = {name: _polynomial(name, costs[name]) for name in targets}
-    pricing: list[Pricing] = []
 
-    def solve(known: Mapping[str, Cost], goals: Mapping[str, float]) -> Scaling:
+    def solve(known: Mapping[str, Cost], goals: Mapping[str, float]) -> PricedScaling:
+        del known  # The prices are those of the budgets, or of their estimates.
         _check_reach(prices, goals, grid, len(value.q))
         best = optimum(value, prices, goals, low=grid.low, high=grid.high)
         widths = _filled(value, prices, goals, grid, best)
         least = _least(value, prices, goals, grid, best)
         gap = float(value.loss(widths)) / least - 1
-        pricing.append(Pricing(value.exponent, value.floored, best.shares, gap))
-        amounts = {name: int(cost(widths)) for name, cost in prices.items()}
-        return Scaling(
+        log_taus = np.log(widths / law.alpha) / law.beta
+        return PricedScaling(
             widths=tuple(int(width) for width in widths),
-            tau=float(np.exp(np.mean(np.log(widths / law.alpha) / law.beta))),
-            costs=amounts,
+            tau=float(np.exp(log_taus.mean())),
+            costs={name: int(cost(widths)) for name, cost in prices.items()},
             targets=dict(goals),
+            pricing=Pricing(value.exponent, value.floored, best.shares, gap),
+            taus=tuple(np.exp(log_taus).tolist()),
         )
 
     if any(costs[name].estimate for name in targets):
-        scaling = solve_by_estimates(solve, costs, targets, grid, len(value.q))
-    else:
-        scaling = solve(costs, targets)
-    return scaling, pricing[-1]
+        return solve_by_estimates(solve, costs, targets, grid, len(value.q))
+    return solve(costs, targets)
 
 
 def _polynomial(name: str, cost: Cost) -> CostPolynomial:

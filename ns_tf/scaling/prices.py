@@ -17,19 +17,20 @@ with lambda_k = 0 for a budget that does not bind. The paper's curve is p -> inf
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.linalg
 
 from ns_tf.base import InputError, ScalingLaw
 from ns_tf.networks.costs import CostPolynomial
 
 FLOOR = 1.1  # The exponent is at least this times the largest beta.
-_GAP = 1e-9  # Slack times multiplier, on average; of the logarithm of the loss.
-_RESIDUAL = 1e-7
-_STEPS = 100  # Newton steps, at most; some 15 are usual.
-_NEGLIGIBLE = 1e-9  # A share of the value that is a multiplier's rounding.
+_RESIDUAL = 1e-12  # Of the conditions, in logarithms.
+_OVER = 1e-9  # What a budget may be over, in ln of the cost, to count as met.
+_STEPS = 60  # Newton steps, at most; some 6 are usual.
+_LONGEST = 2.0  # A Newton step in ln w.
+_REACH = 600.0  # |ln lambda|, near the ends of float64.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +115,14 @@ def optimum(
 ) -> Optimum:
     """The widths of most value that meet every budget.
 
-    A primal-dual interior point method with Mehrotra's predictor and corrector
-    (Mehrotra, SIAM J. Optimization, 1992) on ln of the loss and ln of the costs.
-    Projections that exist where two widths differ are counted as if they all did.
+    The conditions are solved by Newton's method in logarithms,
+
+        ln(v_l w_l) = ln sum_k lambda_k dC_k/dx_l,   ln C_k = ln B_k,
+
+    for the budgets k that bind: first for each of them alone, then for pairs, until the
+    others are met. In this form the Jacobian is diagonally dominant, so that widths of
+    any scale are found to rounding. Projections that exist where two widths differ are
+    counted as if they all did.
 
     Args:
         value: What widths are worth.
@@ -129,11 +135,13 @@ def optimum(
         InputError: the smallest widths are over a budget.
     """
     names = list(budgets)
-    program = _Program.of(value, [(costs[name], budgets[name]) for name in names])
-    x, multipliers = _InteriorPoint(program, np.log(low), np.log(high)).solve()
-    shares = multipliers / max(float(multipliers.sum()), 1e-300)
-    shares = np.where(shares > _NEGLIGIBLE, shares, 0.0)
-    shares = shares / max(float(shares.sum()), 1e-300)
+    prices = [
+        _Posynomial.of(costs[name], budgets[name], len(value.q)) for name in names
+    ]
+    bounds = np.log(low) if low > 0 else -np.inf, np.log(high)
+    x, multipliers = _solve(value, prices, bounds)
+    taken = multipliers * np.array([np.exp(price(x)) for price in prices])
+    shares = taken / max(float(taken.sum()), 1e-300)
     widths = np.exp(x)
     return Optimum(
         widths,
@@ -143,232 +151,187 @@ def optimum(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Program:
-    """ln of the loss and of every cost over its budget: ln sum_t exp(a_t + E_t x).
-
-    The terms of all of them stand one after the other; the loss is the first. A term
-    has at most two widths, so E is kept as two (width, exponent) pairs a term; the
-    width `layers` stands for none.
-    """
+class _Posynomial:
+    """A cost over its budget as a function of x = ln w: sum_t exp(a_t + x_i + x_j)."""
 
     logs: np.ndarray  # [terms]: a
-    widths: np.ndarray  # [2, terms]
-    powers: np.ndarray  # [2, terms]
-    owner: np.ndarray  # [terms]: the function that a term belongs to.
+    widths: np.ndarray  # [2, terms]: i and j; `layers` for none.
     layers: int
 
     @classmethod
-    def of(
-        cls, value: Value, bounds: Sequence[tuple[CostPolynomial, float]]
-    ) -> "_Program":
-        """The program of a value and of (cost, budget) pairs."""
-        layers = len(value.q)
-        none = np.full(layers, layers)
-        parts = [(value.log_c, np.arange(layers), none, -value.q)]
-        for cost, budget in bounds:
-            logs = np.log(np.asarray(cost.coefficient, float)) - np.log(budget)
-            parts.append((logs, cost.left, cost.right, np.ones(len(logs))))
-        logs, one, other, power = (np.concatenate(p) for p in zip(*parts, strict=True))
-        owner = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-        second = np.where(owner == 0, 0.0, 1.0)
-        return cls(
-            logs, np.stack([one, other]), np.stack([power, second]), owner, layers
-        )
+    def of(cls, cost: CostPolynomial, budget: float, layers: int) -> "_Posynomial":
+        """The cost over the budget."""
+        logs = np.log(np.asarray(cost.coefficient, float)) - np.log(budget)
+        return cls(logs, np.stack([cost.left, cost.right]), layers)
 
-    def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(values [functions], gradients [functions, layers], shares [terms]) at x."""
-        count = int(self.owner[-1]) + 1
-        padded = np.append(x, 0.0)
-        logs = self.logs + (self.powers * padded[self.widths]).sum(axis=0)
-        top = np.full(count, -np.inf)
-        np.maximum.at(top, self.owner, logs)
-        shares = np.exp(logs - top[self.owner])
-        sums = np.bincount(self.owner, shares, count)
-        shares = shares / sums[self.owner]
-        places = self.owner * (self.layers + 1) + self.widths
-        flat = np.bincount(
-            places.ravel(), (self.powers * shares).ravel(), count * (self.layers + 1)
-        )
-        gradients = flat.reshape(count, -1)[:, :-1]
-        return top + np.log(sums), gradients, shares
+    def _terms(self, x: np.ndarray) -> np.ndarray:
+        """ln of every term at x [layers]."""
+        return self.logs + np.append(x, 0.0)[self.widths].sum(axis=0)
 
-    def hessian(
-        self, gradients: np.ndarray, shares: np.ndarray, weights: np.ndarray
-    ) -> np.ndarray:
-        """[layers, layers]: sum of the functions' Hessians by weights [functions]."""
+    def __call__(self, x: np.ndarray) -> float:
+        """ln of the cost over its budget at x."""
+        terms = self._terms(x)
+        top = terms.max()
+        return float(top + np.log(np.exp(terms - top).sum()))
+
+    def derivatives(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient [layers] and Hessian [layers, layers] of cost / budget, in x."""
         size = self.layers + 1
-        weighted = shares * weights[self.owner]
-        places = self.widths[:, None] * size + self.widths  # [2, 2, terms]
-        values = self.powers[:, None] * self.powers * weighted
-        flat = np.bincount(places.ravel(), values.ravel(), size * size)
-        matrix = flat.reshape(size, size)[:-1, :-1]
-        return matrix - (gradients.T * weights) @ gradients
+        terms = np.exp(self._terms(x))
+        gradient = np.bincount(self.widths.ravel(), np.tile(terms, 2), size)[:-1]
+        places = (self.widths[:, None] * size + self.widths).ravel()
+        hessian = np.bincount(places, np.tile(terms, 4), size * size)
+        return gradient, hessian.reshape(size, size)[:-1, :-1]
 
 
-class _InteriorPoint:
-    """A primal-dual path to the optimum of a program within bounds of single widths.
-
-    The constraints f(x) <= 0 are the budgets, then low - x and x - high where these are
-    finite. Slacks s > 0 turn them into f(x) + s = 0, so the start need not be feasible.
-    """
-
-    def __init__(self, program: _Program, low: float, high: float):
-        self.program, self.layers = program, program.layers
-        sides = [(-1.0, low)] if np.isfinite(low) else []
-        sides += [(1.0, high)] if np.isfinite(high) else []
-        self.sides = len(sides)
-        self.signs = np.repeat([sign for sign, _ in sides], self.layers)
-        self.ends = np.repeat([end for _, end in sides], self.layers)
-        self._look(_start(program, low, high))
-        self.budgets = len(self.values) - 1
-        self.slack = np.maximum(-self.f, 1e-2)
-        self.dual = np.full(len(self.f), 1.0 / len(self.f))
-
-    def solve(self) -> tuple[np.ndarray, np.ndarray]:
-        """The optimum x [layers], and the multipliers of the budgets."""
-        for _ in range(_STEPS):
-            if self._near():
-                break
-            self._step()
-        active = self.dual > self.slack
-        fixed = (active[self.budgets :] * self.signs != 0).reshape(-1, self.layers)
-        return _polished(
-            self.program,
-            self.x,
-            self.dual[: self.budgets],
-            active[: self.budgets],
-            fixed.any(axis=0),
-        )
-
-    def _look(self, x: np.ndarray) -> None:
-        """Evaluates the functions at x."""
-        self.x = x
-        self.values, self.gradients, self.shares = self.program.evaluate(x)
-        at_bounds = self.signs * (np.tile(x, self.sides) - self.ends)
-        self.f = np.concatenate([self.values[1:], at_bounds])
-
-    def _pulled(self, multipliers: np.ndarray) -> np.ndarray:
-        """Jacobian of the constraints, transposed, times multipliers: [layers]."""
-        rest = self.signs * multipliers[self.budgets :]
-        pull = self.gradients[1:].T @ multipliers[: self.budgets]
-        return pull + rest.reshape(-1, self.layers).sum(axis=0)
-
-    @property
-    def _pull(self) -> np.ndarray:
-        """What stationarity misses, [layers]: zero at the optimum."""
-        return self.gradients[0] + self._pulled(self.dual)
-
-    def _near(self) -> bool:
-        """Whether Newton's method may finish."""
-        gap = float(self.slack @ self.dual) / len(self.f)
-        miss = max(np.abs(self._pull).max(), np.abs(self.f + self.slack).max())
-        return gap < _GAP and miss < _RESIDUAL
-
-    def _step(self) -> None:
-        """One step of predictor and corrector."""
-        solve = self._factored()
-        slack, dual, size = self.slack, self.dual, len(self.f)
-        gap = float(slack @ dual) / size
-        _, ds, dz = self._direction(solve, slack * dual)
-        ahead = (slack + _longest(slack, ds) * ds) @ (dual + _longest(dual, dz) * dz)
-        centre = gap * (ahead / size / gap) ** 3
-        dx, ds, dz = self._direction(solve, slack * dual + ds * dz - centre)
-        # A longer step in ln w would leave what the quadratic model describes.
-        longest = 2.0 / max(float(np.abs(dx).max()), 1e-300)
-        length = min(_longest(slack, ds), longest)
-        self.slack = slack + length * ds
-        self.dual = dual + _longest(dual, dz) * dz
-        self._look(self.x + length * dx)
-        # A slack follows its constraint where that is within its bound.
-        self.slack = np.where(-self.f > 0.5 * self.slack, -self.f, self.slack)
-
-    def _factored(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Solves with the matrix of the Newton step."""
-        ratio, diagonal = self.dual / self.slack, np.diag_indices(self.layers)
-        weights = np.append(1.0, self.dual[: self.budgets])
-        matrix = self.program.hessian(self.gradients, self.shares, weights)
-        costs = self.gradients[1:]
-        matrix += (costs.T * ratio[: self.budgets]) @ costs
-        matrix[diagonal] += ratio[self.budgets :].reshape(-1, self.layers).sum(axis=0)
-        matrix[diagonal] += 1e-15 * np.trace(matrix)
-        factor = scipy.linalg.cho_factor(matrix, check_finite=False)
-        return lambda right: scipy.linalg.cho_solve(factor, right, check_finite=False)
-
-    def _direction(
-        self, solve: Callable, complement: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Newton's direction of (x, slack, dual) towards slack * dual = 0."""
-        miss = self.f + self.slack
-        force = (self.dual * miss - complement) / self.slack
-        dx = solve(-self._pull - self._pulled(force))
-        moved = self.signs * np.tile(dx, self.sides)
-        ds = -miss - np.concatenate([self.gradients[1:] @ dx, moved])
-        return dx, ds, -(complement + self.dual * ds) / self.slack
-
-
-def _polished(
-    program: _Program,
-    x: np.ndarray,
-    dual: np.ndarray,
-    active: np.ndarray,
-    fixed: np.ndarray,
+def _solve(
+    value: Value, prices: Sequence[_Posynomial], bounds: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The optimum to rounding: Newton's method on its conditions.
-
-    Args:
-        program: The program.
-        x: Near the optimum, [layers].
-        dual: Multipliers of the budgets, near those of the optimum.
-        active: Which budgets bind.
-        fixed: Which widths are at a bound, [layers].
-    """
-    free, dual = ~fixed, np.where(active, dual, 0.0)
-    count, binding = int(free.sum()), int(active.sum())
-    start = x, dual
-    for _ in range(4):
-        values, gradients, shares = program.evaluate(x)
-        hessian = program.hessian(gradients, shares, np.append(1.0, dual))
-        pull = gradients[0] + gradients[1:].T @ dual
-        jacobian = gradients[1:][active][:, free]
-        matrix = np.zeros((count + binding,) * 2)
-        matrix[:count, :count] = hessian[np.ix_(free, free)]
-        matrix[count:, :count], matrix[:count, count:] = jacobian, jacobian.T
-        right = np.append(-pull[free], -values[1:][active])
-        try:
-            step = scipy.linalg.solve(matrix, right, check_finite=False)
-        except scipy.linalg.LinAlgError:  # Two budgets that are one.
-            return start
-        x, dual = x.copy(), dual.copy()
-        x[free] += step[:count]
-        dual[active] += step[count:]
-    return x, np.maximum(dual, 0.0)
-
-
-def _longest(values: np.ndarray, direction: np.ndarray) -> float:
-    """The longest step, at most 1, that keeps the values positive."""
-    shrinking = direction < 0
-    if not shrinking.any():
-        return 1.0
-    return min(1.0, 0.995 * float((-values[shrinking] / direction[shrinking]).min()))
-
-
-def _start(program: _Program, low: float, high: float) -> np.ndarray:
-    """Equal widths that just fit every budget.
+    """The optimum x [layers], and the multipliers of the budgets.
 
     Raises:
         InputError: the smallest widths are over a budget.
     """
+    start = _on_the_curve(value, prices, bounds)
+    none = np.zeros(len(prices))
+    if (start >= bounds[1]).all():  # The largest widths fit.
+        return start, none
+    nearest = None
+    for count in range(1, len(prices) + 1):
+        for binding in itertools.combinations(range(len(prices)), count):
+            x, logs = _newton(value, [prices[k] for k in binding], bounds, start)
+            if x is None:
+                continue
+            over = max(price(x) for price in prices)
+            if nearest is None or over < nearest[0]:
+                multipliers = none.copy()
+                multipliers[list(binding)] = np.exp(logs)
+                nearest = over, x, multipliers
+            if over <= _OVER:
+                return nearest[1:]
+    if nearest is None:
+        raise RuntimeError("The conditions of the price law were not solved.")
+    return nearest[1:]
 
-    def over(x: float) -> bool:
-        values, _, _ = program.evaluate(np.full(program.layers, x))
-        return bool((values[1:] > 0).any())
 
-    inside, outside = max(low, -50.0), min(high, 50.0)
-    if over(inside):
+def _on_the_curve(
+    value: Value, prices: Sequence[_Posynomial], bounds: tuple[float, float]
+) -> np.ndarray:
+    """x where a filter is worth the same in every layer: the paper's curve.
+
+    As far along it as the budgets allow.
+
+    Raises:
+        InputError: the smallest widths are over a budget.
+    """
+    low, high = bounds
+
+    def at(worth: float) -> np.ndarray:
+        x = (value.log_c + np.log(value.q) - worth) / (value.q + 1)
+        return np.clip(x, low, high)
+
+    def over(x: np.ndarray) -> bool:
+        return any(price(x) > 0 for price in prices)
+
+    if np.isfinite(low) and over(np.full(len(value.q), low)):
         raise InputError(
             "The smallest widths are over a budget. Ask for more, or lower --min_width."
         )
+    # ln of what a filter is worth: little for large networks, much for small ones.
+    large, small = -1.0, 1.0
+    while over(at(small)):
+        small *= 2
+    while not over(at(large)) and (at(large) < high).any() and large > -1e9:
+        large *= 2
     for _ in range(30):
-        middle = (inside + outside) / 2
-        inside, outside = (inside, middle) if over(middle) else (middle, outside)
-    return np.full(program.layers, inside)
+        middle = (large + small) / 2
+        large, small = (middle, small) if over(at(middle)) else (large, middle)
+    return at(small)
+
+
+def _newton(
+    value: Value,
+    prices: Sequence[_Posynomial],
+    bounds: tuple[float, float],
+    x: np.ndarray,
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """x [layers] and ln of the multipliers where these budgets bind; None if nowhere.
+
+    A width at a bound is held there while its condition leads out of the bounds.
+    """
+    low, high = bounds
+    logs = _first_multipliers(value, prices, x)
+    for _ in range(_STEPS):
+        system = _System.at(value, prices, x, logs)
+        held = ((x <= low) & (system.f <= 0)) | ((x >= high) & (system.f >= 0))
+        if system.miss(~held) < _RESIDUAL:
+            return x, logs
+        try:
+            dx, dlogs = system.step(~held)
+        except np.linalg.LinAlgError:  # Nothing may move, or two budgets are one.
+            return None, logs
+        length = min(1.0, _LONGEST / max(float(np.abs(dx).max()), 1e-300))
+        x = np.clip(x + length * dx, low, high)
+        logs = logs + length * dlogs
+        if not np.abs(logs).max() < _REACH:
+            return None, logs
+    return None, logs
+
+
+def _first_multipliers(
+    value: Value, prices: Sequence[_Posynomial], x: np.ndarray
+) -> np.ndarray:
+    """ln of multipliers that suit the middle one of the layers, [budgets]."""
+    worth = np.median(value.log_c + np.log(value.q) - value.q * x)
+    pulls = [np.median(price.derivatives(x)[0]) for price in prices]
+    return worth - np.log(pulls) - np.log(len(prices))
+
+
+@dataclasses.dataclass(frozen=True)
+class _System:
+    """The conditions at a point, and their derivatives."""
+
+    f: np.ndarray  # [layers]: ln of what filters are worth over what they cost.
+    over: np.ndarray  # [budgets]: ln of the costs over their budgets.
+    inner: np.ndarray  # [layers, layers]: df / dx
+    outer: np.ndarray  # [budgets, layers]: -df / d ln lambda
+    slopes: np.ndarray  # [budgets, layers]: d over / dx
+
+    @classmethod
+    def at(
+        cls,
+        value: Value,
+        prices: Sequence[_Posynomial],
+        x: np.ndarray,
+        logs: np.ndarray,
+    ) -> "_System":
+        """The conditions at x [layers] and ln of the multipliers [budgets]."""
+        gradients, hessians = zip(*(p.derivatives(x) for p in prices), strict=True)
+        gradients, weights = np.stack(gradients), np.exp(logs)
+        pull = weights @ gradients
+        over = np.array([price(x) for price in prices])
+        curve = np.tensordot(weights, np.stack(hessians), 1)
+        return cls(
+            f=value.log_c + np.log(value.q) - value.q * x - np.log(pull),
+            over=over,
+            inner=-np.diag(value.q) - curve / pull[:, None],
+            outer=weights[:, None] * gradients / pull,
+            slopes=gradients / np.exp(over)[:, None],
+        )
+
+    def miss(self, free: np.ndarray) -> float:
+        """How far ln of the free widths and of the costs are from their conditions."""
+        widths = self.f / np.diag(self.inner)
+        return max(np.abs(widths[free]).max(initial=0.0), np.abs(self.over).max())
+
+    def step(self, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's step of x [layers] and of ln of the multipliers [budgets]."""
+        count, budgets = int(free.sum()), len(self.over)
+        matrix = np.zeros((count + budgets,) * 2)
+        matrix[:count, :count] = self.inner[np.ix_(free, free)]
+        matrix[:count, count:] = -self.outer[:, free].T
+        matrix[count:, :count] = self.slopes[:, free]
+        step = np.linalg.solve(matrix, -np.append(self.f[free], self.over))
+        dx = np.zeros(len(self.f))
+        dx[free] = step[:count]
+        return dx, step[count:]

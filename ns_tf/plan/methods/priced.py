@@ -1,0 +1,18 @@
+"""The price law: the widths of most value at the price of the budget's own unit."""
+
+from ns_tf.descend.record import SearchRecord
+from ns_tf.plan.methods import method
+from ns_tf.scaling.priced import PriceLaw
+
+# Of p = 1, 2 and the floor, tried on VGG11 at equal multiply-adds (docs/results.md).
+EXPONENT = 1.0
+
+
+@method(
+    "priced",
+    help="Widths of most value by the law, a filter of a layer priced in the budget.",
+    needs="search",
+)
+def priced(record: SearchRecord, iteration: int | None) -> PriceLaw:
+    """The price law of an iteration (`ns_tf.scaling.prices`)."""
+    return PriceLaw(record.state(iteration).law, EXPONENT)

@@ -1,0 +1,111 @@
+"""Whole widths of most value: never over, nothing can grow, near the best."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ns_tf.base import Cost, InputError, ScalingLaw
+from ns_tf.networks.costs import ALWAYS, CostPolynomial
+from ns_tf.scaling.priced import PriceLaw, Pricing, at_price
+from ns_tf.scaling.prices import value_of
+
+
+def law_of(rng, layers):
+    return ScalingLaw(rng.uniform(0.5, 2, layers), rng.uniform(0.2, 0.8, layers))
+
+
+def residual(rng, layers):
+    """A chain with projections where two neighbours differ."""
+    big = rng.integers(1, 900, (2, layers))
+    terms = [(int(c), i, min(i + 1, layers), ALWAYS) for i, c in enumerate(big[0])]
+    terms += [(int(c), i, i + 1, (i, i + 1)) for i, c in enumerate(big[1, :-1])]
+    return CostPolynomial.collect("entries", terms)
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**20),
+    st.integers(2, 9),
+    st.floats(0.3, 5),
+    st.sampled_from([1, 3, 8]),
+    st.integers(1, 2),
+)
+def test_no_budget_is_broken_and_no_width_can_grow(seed, layers, p, grid, budgets):
+    rng = np.random.default_rng(seed)
+    price = PriceLaw(law_of(rng, layers), p)
+    costs = {str(i): residual(rng, layers) for i in range(budgets)}
+    goals = {n: int(c(rng.integers(9, 60, layers))) for n, c in costs.items()}
+    ones = np.full(layers, grid)
+    goals = {n: max(g, int(costs[n](ones))) for n, g in goals.items()}
+    known = {name: Cost(cost) for name, cost in costs.items()}
+    scaling = at_price(price, known, goals, round_to=grid)
+    widths = np.array(scaling.widths)
+    assert (widths % grid == 0).all() and widths.min() >= grid
+    for name, cost in costs.items():
+        assert scaling.costs[name] == int(cost(widths)) <= goals[name]
+    for layer in range(layers):
+        more = widths + grid * (np.arange(layers) == layer)
+        assert any(int(c(more)) > goals[n] for n, c in costs.items())
+    assert scaling.pricing.gap >= -1e-12
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**20), st.floats(0.4, 4))
+def test_no_widths_at_all_are_worth_more_than_the_bound_says(seed, exponent):
+    rng = np.random.default_rng(seed)
+    law, cost = law_of(rng, 3), residual(rng, 3)
+    goal = int(cost(rng.integers(4, 14, 3)))
+    scaling = at_price(PriceLaw(law, exponent), {"c": Cost(cost)}, {"c": goal})
+    value = value_of(law, exponent)
+    every = np.array(list(itertools.product(range(1, 40), repeat=3)))
+    every = every[cost(every) <= goal]
+    best = value.loss(every).min()
+    mine = float(value.loss(np.array(scaling.widths)))
+    assert mine <= best * (1 + scaling.pricing.gap) * (1 + 1e-9)
+
+
+def test_binding_budgets_are_used(rng):
+    law, layers = law_of(rng, 19), 19
+    costs = {"a": residual(rng, layers), "b": residual(rng, layers)}
+    goals = {name: int(cost(np.full(layers, 100))) for name, cost in costs.items()}
+    known = {name: Cost(cost) for name, cost in costs.items()}
+    scaling = at_price(PriceLaw(law, 1.0), known, goals)
+    for name, share in scaling.pricing.shares.items():
+        assert share == 0 or scaling.costs[name] >= 0.98 * goals[name]
+    assert any(scaling.pricing.shares.values())
+
+
+def test_measured_budgets_with_an_estimate_are_corrected(rng):
+    law, cost = law_of(rng, 5), residual(rng, 5)
+
+    def size(widths):
+        return int(cost(np.asarray(widths))) + 1000
+
+    known = {"bytes": Cost(size, measured=True, estimate=Cost(cost))}
+    scaling = at_price(PriceLaw(law, 1.0), known, {"bytes": 90_000})
+    assert 0.97 * 90_000 <= size(scaling.widths) <= 90_000
+    assert scaling.costs["bytes"] == size(scaling.widths)
+    assert scaling.targets == {"bytes": 90_000}
+
+
+def test_a_budget_without_a_price_is_refused(rng):
+    law = law_of(rng, 2)
+    clock = Cost(lambda widths: 1.0, measured=True)
+    with pytest.raises(InputError, match="The budget ms has no price"):
+        at_price(PriceLaw(law, 1.0), {"ms": clock}, {"ms": 2.0})
+
+
+@pytest.mark.parametrize("goal", [1, 10**15])
+def test_budgets_that_no_network_meets_are_refused(goal, rng):
+    law, cost = law_of(rng, 2), residual(rng, 2)
+    with pytest.raises(InputError, match="c=.* cannot be met: the smallest network"):
+        at_price(PriceLaw(law, 1.0), {"c": Cost(cost)}, {"c": goal}, max_width=50)
+
+
+def test_what_one_budget_is_worth_in_another():
+    pricing = Pricing(1.0, False, {"macs": 0.6, "params": 0.4, "bytes": 0.0}, 0.0)
+    assert pricing.worth("macs", "params") == pytest.approx(1.5)
+    assert pricing.worth("macs", "bytes") is None
