@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ns_tf import budgets
-from ns_tf.base import Architecture, Scaling, Widths
+from ns_tf.base import Architecture, InputError, Scaling, Widths
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
@@ -20,7 +20,7 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
 from ns_tf.plan.targets import solve, with_ratio
 from ns_tf.registry import unknown
 from ns_tf.render import tables
-from ns_tf.scaling.priced import Pricing
+from ns_tf.scaling.priced import PriceLaw, Pricing
 
 if TYPE_CHECKING:
     import keras

@@ -193,6 +193,9 @@ def _solve(
         InputError: the smallest widths are over a budget.
     """
     start = _on_the_curve(value, prices, bounds)
+    # Multipliers of about 1: only their ratios count.
+    scale = np.median(value.log_c + np.log(value.q) - value.q * start)
+    value = dataclasses.replace(value, log_c=value.log_c - scale)
     none = np.zeros(len(prices))
     if (start >= bounds[1]).all():  # The largest widths fit.
         return start, none
