@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ns_tf.data.dataset import Dataset
-from ns_tf.data.sources import SOURCES, Request, tfds
+from ns_tf.data.sources import Request, source, tfds
 
 # Of the pixels of the 50,000 training images: (mean, standard deviation).
 STATISTICS = {
@@ -14,8 +14,8 @@ STATISTICS = {
 }
 
 
-@SOURCES.register("cifar10")
-@SOURCES.register("cifar100")
+@source("cifar10")
+@source("cifar100")
 def load_cifar(request: Request) -> Dataset:
     """50,000 training and 10,000 test images through TFDS, mirrored at random.
 

@@ -5,12 +5,12 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import Dataset, crop_margin
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import Request, source
 
 SIZE = 32  # Pixels: what CIFAR networks are made for.
 
 
-@SOURCES.register("digits")
+@source("digits")
 def load_digits(request: Request) -> Dataset:
     """1,797 gray digits, resized; validation and test are held out.
 

@@ -11,7 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.data import holdout, images, sources
 from ns_tf.data.dataset import Dataset, Split, crop_margin
 from ns_tf.data.holdout import pixel_statistics, spread
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import Request, source
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 SPLIT_FOLDERS = {
@@ -23,7 +23,7 @@ SPLIT_FOLDERS = {
 CHECKED = 10_000  # Files that are decoded before the start, evenly over the folder.
 
 
-@SOURCES.register("folder")
+@source("folder")
 def load_folder(request: Request) -> Dataset:
     """`folder:/path`: subfolders train, val (or validation), test of class folders.
 

@@ -9,10 +9,10 @@ from ns_tf.base import InputError
 from ns_tf.data import sources
 from ns_tf.data.arrays import Pair, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import Request, source
 
 
-@SOURCES.register("arrays")
+@source("arrays")
 def load_arrays(request: Request) -> Dataset:
     """`arrays:/path.npz`: the arrays `x_train`, `y_train`, and so for the other splits.
 

@@ -14,14 +14,14 @@ from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset, crop_margin
 from ns_tf.data.holdout import check_memory
 from ns_tf.data.images import decode_jpeg
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import SOURCES, Request, source
 
 HOST = ("storage.googleapis.com", 443)  # Where TFDS downloads, or asks first.
 PATIENCE = 3.0  # Seconds until a network that does not answer counts as none.
 BATCH = 256  # Images decoded at a time.
 
 
-@SOURCES.register("tfds")
+@source("tfds")
 def load_tfds(request: Request) -> Dataset:
     """`tfds:name`, or any name that no other family has: the TFDS set, in memory.
 
