@@ -5,9 +5,9 @@ python tools/elsewhere/cells.py --flagfile=flags/table1_vgg11_cifar10.flags \\
 
 lists the cells and packs them with the data; `tools/elsewhere/training.py` trains them
 there; the same command with --results=FILE takes them into the folder of the
-comparison. Then
-`python -m ns_tf.compare` with the same flags makes the tables, and says of these rows
-where they were trained. Networks do not come back, results and histories do.
+comparison. Then `python -m ns_tf.compare` with the same flags makes the tables, and says
+of these rows where they were trained. Networks do not come back, results and histories
+do.
 """
 
 import dataclasses
