@@ -1,5 +1,7 @@
 """Cells that are trained elsewhere: packed, trained with JAX, taken back."""
 
+import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,7 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from verbs import ROOT, refused
+from places import ROOT
+from verbs import refused
 
 from ns_tf.base import InputError
 from ns_tf.data import sources
@@ -17,11 +20,13 @@ SEEDS = (0, 3)
 
 
 @pytest.fixture
-def jax_images(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    import jax_images
-
-    return jax_images
+def packing():
+    """The module of tools/elsewhere that packs and unpacks images."""
+    path = ROOT / "tools" / "elsewhere" / "images.py"
+    spec = importlib.util.spec_from_file_location("packing", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def colours(rng, sizes=(67, 13, 17), shape=(32, 32, 3)):
@@ -57,7 +62,7 @@ def flags(tmp_path, rng):
 def tool(name, *flags, **environment):
     """(exit code, output, errors) of a tool in a process of its own."""
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / name, *flags],
+        [sys.executable, ROOT / "tools" / "elsewhere" / name, *flags],
         capture_output=True,
         text=True,
         env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
@@ -67,32 +72,35 @@ def tool(name, *flags, **environment):
 
 @pytest.mark.parametrize("bytes_of_part", [1, 10**9])
 def test_images_are_unpacked_as_they_were(
-    bytes_of_part, jax_images, monkeypatch, tmp_path, rng
+    bytes_of_part, packing, monkeypatch, tmp_path, rng
 ):
-    monkeypatch.setattr(jax_images, "PART_BYTES", bytes_of_part)
-    monkeypatch.setattr(jax_images, "ROWS", 1)
+    monkeypatch.setattr(packing, "PART_BYTES", bytes_of_part)
+    monkeypatch.setattr(packing, "ROWS", 1)
     np.savez(tmp_path / "colours.npz", **colours(rng, (101, 53, 7), (5, 11, 3)))
     dataset = sources.load(f"arrays:{tmp_path / 'colours.npz'}")
     folder = tmp_path / "packed"
     folder.mkdir()
-    paths = jax_images.write(dataset, folder)
+    paths = packing.write(dataset, folder)
     assert (len(paths) > 1) == (bytes_of_part == 1)
-    told = json.loads(json.dumps(jax_images.facts(dataset)))
-    found = jax_images.read(folder, told)
+    told = json.loads(json.dumps(packing.facts(dataset)))
+    found = packing.read(folder, told)
     for name in ("train", "validation", "test"):
         one, other = getattr(found, name), getattr(dataset, name)
         np.testing.assert_array_equal(one.images, other.images)
         np.testing.assert_array_equal(one.labels, other.labels)
     assert found.image_shape == (5, 11, 3) and found.classes == 3
+    assert not found.as_given
+    raw = packing.facts(dataclasses.replace(dataset, as_given=True))
+    assert packing.read(folder, raw).as_given
     np.testing.assert_array_equal(found.mean, dataset.mean)
     paths[-1].unlink()
     with pytest.raises(InputError, match="lacks a part"):
-        jax_images.read(folder, told)
+        packing.read(folder, told)
 
 
-def test_grey_images_are_refused(jax_images, tmp_path):
+def test_grey_images_are_refused(packing, tmp_path):
     with pytest.raises(InputError, match="8-bit colours"):
-        jax_images.write(sources.load("digits"), tmp_path)
+        packing.write(sources.load("digits"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -112,7 +120,7 @@ def made_up(task, accuracies):
 
 
 def test_results_become_cells_of_the_comparison(flags, tmp_path, command):
-    code, _, err = tool("jax_cells.py", *flags, f"--carried={tmp_path / 'there'}")
+    code, _, err = tool("cells.py", *flags, f"--carried={tmp_path / 'there'}")
     assert code == 0, err
     task = json.loads((tmp_path / "there" / "task.json").read_text())
     assert [cell["seed"] for cell in task["cells"]] == list(SEEDS)
@@ -121,10 +129,10 @@ def test_results_become_cells_of_the_comparison(flags, tmp_path, command):
     answer = made_up(task, [(0.8, 0.25), (0.4, 0.5)])
     (tmp_path / "results.json").write_text(json.dumps(answer))
     taking = (*flags, f"--results={tmp_path / 'results.json'}")
-    code, out, err = tool("jax_cells.py", *taking)
+    code, out, err = tool("cells.py", *taking)
     assert code == 0, err
     assert "took 2 of 2 cells" in out
-    assert "took 0 of 2 cells" in tool("jax_cells.py", *taking)[1]
+    assert "took 0 of 2 cells" in tool("cells.py", *taking)[1]
     for name in answer:
         folder = tmp_path / "runs" / "cells" / name
         kept = json.loads((folder / "result.json").read_text())
@@ -143,14 +151,14 @@ def test_results_become_cells_of_the_comparison(flags, tmp_path, command):
 
 
 def test_results_of_another_recipe_are_refused(flags, tmp_path):
-    code, _, err = tool("jax_cells.py", *flags, f"--carried={tmp_path / 'there'}")
+    code, _, err = tool("cells.py", *flags, f"--carried={tmp_path / 'there'}")
     assert code == 0, err
     task = json.loads((tmp_path / "there" / "task.json").read_text())
     (tmp_path / "results.json").write_text(json.dumps(made_up(task, [(0.8, 0.25)])))
-    taken = tool("jax_cells.py", *flags, f"--results={tmp_path / 'results.json'}")
+    taken = tool("cells.py", *flags, f"--results={tmp_path / 'results.json'}")
     refused(taken, "1 epochs", "the recipe 2")
     assert not (tmp_path / "runs" / "cells").exists()
-    refused(tool("jax_cells.py", *flags), "--carried", "--results")
+    refused(tool("cells.py", *flags), "--carried", "--results")
 
 
 def test_a_network_from_a_file_is_refused(flags, tmp_path):
@@ -159,20 +167,20 @@ def test_a_network_from_a_file_is_refused(flags, tmp_path):
         path
     )
     asked = (*flags, f"--architecture=keras:{path}", f"--carried={tmp_path / 'there'}")
-    refused(tool("jax_cells.py", *asked), "mine.keras is a file", "ns_tf.compare")
+    refused(tool("cells.py", *asked), "mine.keras is a file", "ns_tf.compare")
     assert not (tmp_path / "there").exists()
 
 
 def test_jax_trains_the_cells(flags, tmp_path):
     pytest.importorskip("jax", reason="JAX is not installed; pip install jax")
     there = tmp_path / "there"
-    code, _, err = tool("jax_cells.py", *flags, f"--carried={there}")
+    code, _, err = tool("cells.py", *flags, f"--carried={there}")
     assert code == 0, err
     found = {}
     for how in ("matmul", "library"):
         out = tmp_path / f"{how}.json"
         asked = (f"--carried={there}", f"--out={out}", f"--convolutions={how}")
-        code, _, err = tool("jax_training.py", *asked, KERAS_BACKEND="jax")
+        code, _, err = tool("training.py", *asked, KERAS_BACKEND="jax")
         assert code == 0, err
         found[how] = json.loads(out.read_text())
     assert len(found["matmul"]) == 2
@@ -182,6 +190,6 @@ def test_jax_trains_the_cells(flags, tmp_path):
     losses = [np.array(one["history"])[:, 2] for one in found["matmul"].values()]
     assert not np.allclose(*losses)  # Each seed has its own.
     results = tmp_path / "matmul.json"
-    code, out, err = tool("jax_cells.py", *flags, f"--results={results}")
+    code, out, err = tool("cells.py", *flags, f"--results={results}")
     assert code == 0, err
     assert "took 2 of 2 cells" in out

@@ -11,6 +11,7 @@ from ns_tf.cli import quiet_tensorflow
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.problem.config import NetworkConfig
+from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
 from ns_tf.run.progress import Progress
 from ns_tf.run.stop import interruptible
@@ -41,7 +42,7 @@ def main(run: RunConfig) -> None:
         _train(run.run_dir, method, plan.params)
         for method in ("uniform", "neuralscale")
     ]
-    print("\n" + "\n".join(_table(rows)))
+    print(f"\n{_table(rows)}")
     print("One training each, few test images: that it works, not which is better.")
     print(f"\nRun folder: {run.run_dir}")
     print(f"Pictures:   {run.run_dir}/plots")
@@ -72,13 +73,24 @@ def _train(run_dir: str, method: str, params: int) -> tuple:
     return method, work.widths, result
 
 
-def _table(rows: list[tuple]):
-    yield f"{'method':<12} {'parameters':>10} {'MACs':>10} {'test':>8}  widths"
-    for method, widths, result in rows:
-        yield (
-            f"{method:<12} {result['params']:>10,} {result['macs']:>10,} "
-            f"{100 * result['test_accuracy']:>6.2f} %  {','.join(map(str, widths))}"
-        )
+def _table(rows: list[tuple]) -> str:
+    """A line for each training: method, costs, test accuracy, widths."""
+    return tables.plain(
+        ("method", "parameters", "MACs", "test", "widths"),
+        [
+            (
+                method,
+                f"{result['params']:,}",
+                f"{result['macs']:,}",
+                f"{100 * result['test_accuracy']:.2f} %",
+                ",".join(map(str, widths)),
+            )
+            for method, widths, result in rows
+        ],
+        align="<>>><",
+        least=(12, 10, 10, 8),
+        gaps=(" ", " ", " "),
+    )
 
 
 if __name__ == "__main__":

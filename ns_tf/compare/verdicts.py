@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ns_tf.render import tables
+
 _SPREAD = 1e-9  # Points: below it the seeds agree to rounding.
 LEVEL = 0.05  # Of the test, after Holm's correction over all pairs of the comparison.
 TEST = (
@@ -155,8 +157,7 @@ def markdown(
     lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
     if about.get("missing"):
         lines += [about["missing"], ""]
-    lines += [_line(HEADER), _line(["---"] * len(HEADER))]
-    lines += [_line(cells(row)) for row in rows]
+    lines.append(_markdown(HEADER, [cells(row) for row in rows]))
     mark = elsewhere(rows)
     lines += ["", mark, ""] if mark else [""]
     lines += [
@@ -173,11 +174,10 @@ def markdown(
         "",
         "## Widths",
         "",
-        _line(("method", "budget", "widths")),
-        _line(["---"] * 3),
-    ]
-    lines += [
-        _line((row.method, row.budget, ", ".join(map(str, row.widths)))) for row in rows
+        _markdown(
+            ("method", "budget", "widths"),
+            [(row.method, row.budget, ", ".join(map(str, row.widths))) for row in rows],
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -241,8 +241,9 @@ def percent(statistic: tuple[float, float], seeds: int) -> str:
     return f"{100 * mean:.2f} ± {100 * std:.2f}" if seeds > 1 else f"{100 * mean:.2f}"
 
 
-def _line(texts: Iterable[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose lines change with their own cells only."""
+    return tables.markdown(header, rows, align="<" * len(header), padded=False)
 
 
 def _mean_std(values: Sequence[float]) -> tuple[float, float]:

@@ -1,18 +1,21 @@
-"""Images that are already in memory: arrays, tf.data, an .npz file."""
+"""Data sets of arrays that are in memory.
+
+`from_arrays` is where images and labels enter: it checks shapes, types and values, so
+that nothing behind it does. The sources `digits`, `arrays` and `tfds` end in it too.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data import holdout
-from ns_tf.data import images as data_images
 from ns_tf.data.dataset import NAMELESS, Dataset, Split
-from ns_tf.data.holdout import pixel_statistics
-from ns_tf.data.sources import Request
+from ns_tf.data.holdout import check_fraction, complete, pixel_statistics
+from ns_tf.data.images import resize
+from ns_tf.data.labels import check_labels
+from ns_tf.data.labels import class_names as names_of
 from ns_tf.run.checks import check_whole
 
-MAX_CLASSES = 1_000_000  # A label beyond is a mistake, such as an identifier.
 Pair = tuple[np.ndarray, np.ndarray]  # Images [n, h, w, c], labels [n].
 
 
@@ -30,7 +33,10 @@ def from_arrays(
     validation_fraction: float = 0.1,
     seed: int = 0,
 ) -> Dataset:
-    """A data set of (images, labels) pairs.
+    """The data set of pairs (images, labels), ready for training.
+
+    Splits that are not given are held out of `train`. Mean and standard deviation are
+    those of the training pixels that remain.
 
     Args:
         train: Images `[n, h, w, c]`, uint8 or float from 0 to 1, and labels `[n]` or
@@ -43,29 +49,32 @@ def from_arrays(
         image_size: Height and width in pixels to resize to; as they are if None.
         pad: Random crops move training images by up to so many pixels.
         flip: Whether training images are mirrored at random.
-        validation_fraction: Share of `train` that is held out, for each.
-        seed: Chooses what is held out.
+        validation_fraction: Share of `train` that is held out for each missing split.
+        seed: Chooses which images these are.
+
+    Returns:
+        The data set: images uint8 or float32, labels int32.
 
     Raises:
-        InputError: images or labels that are none, with the reason.
+        InputError: images that are not `[n, h, w, c]` of 1, 3 or 4 channels, pixels of
+            another type or range, labels that are no numbers of classes, splits that
+            differ in shape or type, or an option out of range.
     """
-    request = Request(
-        name,
-        image_size=image_size,
-        validation_fraction=validation_fraction,
-        seed=seed,
-    )
-    request.check()
+    if image_size is not None:
+        check_whole("--image_size", image_size, at_least=1)
+    check_fraction(validation_fraction)
+    check_whole("--split_seed", seed, at_least=0)
     check_whole("The padding", pad, at_least=0)
     pairs = {"train": train, "validation": validation, "test": test}
     splits = {
-        key: _split(f"{name} {key}", pair, request.square())
+        key: _split(f"{name} {key}", pair, image_size)
         for key, pair in pairs.items()
         if pair is not None
     }
     _check_alike(name, splits)
-    names = _class_names(name, splits, classes, class_names)
-    parts = holdout.complete(
+    largest = max(int(split.labels.max()) for split in splits.values())
+    names = names_of(name, largest, classes, class_names)
+    parts = complete(
         splits["train"],
         splits.get("validation"),
         splits.get("test"),
@@ -77,18 +86,21 @@ def from_arrays(
     return Dataset(name, shape, len(names), names, *parts, mean, std, pad, bool(flip))
 
 
-def _split(what: str, pair: Pair, size: tuple[int, int] | None) -> Split:
-    """The pair, checked, as uint8 or float32 images and int32 labels."""
+def _split(what: str, pair: Pair, size: int | None) -> Split:
+    """The pair, checked, as uint8 or float32 images (resized) and int32 labels."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise InputError(f"{what} is a pair (images, labels); got {_kind(pair)}.")
+        raise InputError(
+            f"{what} is a pair (images, labels); got {type(pair).__name__}."
+        )
     images = _check_images(what, np.asarray(pair[0]))
-    labels = _check_labels(what, np.asarray(pair[1]), len(images))
+    labels = check_labels(what, np.asarray(pair[1]), len(images))
     if images.dtype != np.uint8:
         images = images.astype(np.float32, copy=False)
-    return Split(images if size is None else data_images.resize(images, size), labels)
+    return Split(images if size is None else resize(images, (size, size)), labels)
 
 
 def _check_images(what: str, images: np.ndarray) -> np.ndarray:
+    """The images `[n, h, w, c]`, if shape, type and values are those of images."""
     if images.ndim != 4:
         raise InputError(
             f"{what}: images are [n, height, width, channels]; got an array of shape "
@@ -116,7 +128,11 @@ def _check_images(what: str, images: np.ndarray) -> np.ndarray:
 
 
 def _check_scale(what: str, images: np.ndarray) -> None:
-    """Float pixels are 0..1: exported networks take 0..255 and divide them by 255."""
+    """Passes float pixels from 0 to 1.
+
+    Exported networks take pixels from 0 to 255 and divide them by 255: a network that
+    was trained on pixels of another scale would be exported wrongly.
+    """
     low, high = float(images.min()), float(images.max())
     if not np.isfinite((low, high)).all():
         bad = int(np.argmin(np.isfinite(images).all(axis=(1, 2, 3))))
@@ -132,30 +148,8 @@ def _check_scale(what: str, images: np.ndarray) -> None:
         )
 
 
-def _check_labels(what: str, labels: np.ndarray, count: int) -> np.ndarray:
-    if labels.shape == (count, 1):  # As keras.datasets has them.
-        labels = labels[:, 0]
-    if labels.shape != (count,):
-        raise InputError(
-            f"{what}: {count} images need labels of shape [{count}]; got "
-            f"{list(labels.shape)}. One-hot labels: labels.argmax(-1)."
-        )
-    if labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{what}: labels are whole numbers; got {labels.dtype}. Convert with "
-            "labels.astype('int32')."
-        )
-    bad = (labels < 0) | (labels >= MAX_CLASSES)
-    if bad.any():
-        place = int(bad.argmax())
-        raise InputError(
-            f"{what}: labels are the numbers of classes, from 0; label {place} is "
-            f"{labels[place]}. Leave unlabelled images out, and number the classes."
-        )
-    return labels.astype(np.int32)
-
-
 def _check_alike(name: str, splits: Mapping[str, Split]) -> None:
+    """Passes splits whose images have the shape and the type of the training images."""
     expected = splits["train"].images
     for key, split in splits.items():
         images = split.images
@@ -165,32 +159,3 @@ def _check_alike(name: str, splits: Mapping[str, Split]) -> None:
                 f"{expected.dtype} {list(expected.shape[1:])}; got {images.dtype} "
                 f"{list(images.shape[1:])}. Give an image size, or convert them."
             )
-
-
-def _class_names(
-    name: str,
-    splits: Mapping[str, Split],
-    classes: int | None,
-    class_names: Sequence[str] | None,
-) -> tuple[str, ...]:
-    """The names, given or made up, if all labels have one."""
-    largest = max(int(split.labels.max()) for split in splits.values())
-    if classes is None:
-        classes = largest + 1 if class_names is None else len(class_names)
-    check_whole(f"{name}: the number of classes", classes, at_least=2)
-    names = tuple(class_names or (str(label) for label in range(classes)))
-    if len(names) != classes:
-        raise InputError(
-            f"{name} has {classes} classes but {len(names)} class names: "
-            f"{', '.join(names[:5])} ...; give one a class."
-        )
-    if largest >= classes:
-        raise InputError(
-            f"{name}: labels of {classes} classes are 0 to {classes - 1}; the largest "
-            f"is {largest}. Give classes={largest + 1}, or mend the labels."
-        )
-    return names
-
-
-def _kind(value) -> str:
-    return f"{type(value).__name__}"

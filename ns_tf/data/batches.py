@@ -1,4 +1,4 @@
-"""Data sets as values, and the batches drawn from them.
+"""Batches of a data set: endless ones to train with, each image once to evaluate.
 
 The batch of a step is a function of (seed, step) only: NumPy draws the order, the crops
 and the flips of an epoch; tf.data only gathers, moves and normalises. A run that
@@ -14,20 +14,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data import images as data_images
 from ns_tf.data.dataset import SPLITS, Dataset, Split
+from ns_tf.data.images import read_images
 from ns_tf.run.checks import check_whole
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-# A split's images become a tensor once, however many streams are drawn from it.
+# Split -> (images, labels) as tensors, shared by all streams that are drawn from it.
 _TENSORS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
-    """Full batches in the training split, at least 1.
+    """Full batches in the training split, at least 1: floor(images / batch).
+
+    Args:
+        dataset: The data set.
+        batch_size: Images of a batch, over all replicas.
 
     Raises:
         InputError: if the batch size is no whole number from 1 to the size of the
@@ -59,17 +63,17 @@ def train_batches(
     Args:
         dataset: The data set; its `pad` and `flip` say how images are varied.
         batch_size: Images of a batch, over all replicas.
-        seed: Together with the step it decides the batch, and nothing else does.
-        first_step: Steps that are already done.
-        augment: False for the images as they are, in the same order.
+        seed: Decides the batch of a step, with the step and nothing else.
+        first_step: Steps that are done already: the stream begins where one from 0 is
+            after this many batches.
+        augment: Whether images are varied; the order is the same either way.
 
     Returns:
         (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`).
 
     Raises:
         InputError: batch size out of range; seed or first step no whole number from 0.
-            A file that cannot be read ends the stream with a `tf.errors.OpError`
-            whose message names it.
+        tf.errors.OpError: from the stream, at a file that cannot be read; names it.
     """
     import tensorflow as tf
 
@@ -77,16 +81,15 @@ def train_batches(
     check_whole("The seed", seed, at_least=0)
     check_whole("The first step", first_step, at_least=0)
     fetch = _fetcher(dataset.train, dataset.image_shape)
-    moved = augment and (dataset.pad > 0 or dataset.flip)
-
+    varied = augment and (dataset.pad > 0 or dataset.flip)
     draw = _drawer(dataset, batch_size, seed)
 
     def batch(step):
-        # Stateless, or op determinism would make the map sequential.
+        # A stateful function would make the map sequential under op determinism.
         draws = tf.numpy_function(draw, [step], tf.int32, stateful=False)
         draws = tf.ensure_shape(draws, [batch_size, 4])
         images, labels = fetch(draws[:, 0])
-        if moved:
+        if varied:
             images = _crop_and_flip(images, draws, dataset.pad)
         return _normalise(images, dataset), labels
 
@@ -123,13 +126,19 @@ def eval_batches(
 
 
 def epoch_draws(dataset: Dataset, seed: int, epoch: int) -> np.ndarray:
-    """What chance decides in an epoch, in the order of the examples.
+    """All random numbers of an epoch, a row for each example in the order of the epoch.
 
-    `default_rng([seed, epoch])` gives the order, then by example the corner of the
-    crop in the padded image, then the flip.
+    `numpy.random.default_rng([seed, epoch])` draws a permutation, then for each example
+    the corner of its crop in the padded image, then for each example the flip.
+
+    Args:
+        dataset: The data set; its training split, `pad` and `flip` count.
+        seed: Of the run.
+        epoch: From 0.
 
     Returns:
-        `[n, 4]` int32: index of the example, rows down, columns right, 1 if mirrored.
+        int32 `[n, 4]`: index of the example, rows down and columns right (0 to 2 pad),
+        1 if mirrored.
     """
     size = len(dataset.train)
     rng = np.random.default_rng([seed, epoch])
@@ -140,9 +149,9 @@ def epoch_draws(dataset: Dataset, seed: int, epoch: int) -> np.ndarray:
 
 
 def _drawer(dataset: Dataset, batch_size: int, seed: int) -> Callable:
-    """A function: global step -> the rows of `epoch_draws` [batch, 4] for it."""
+    """A function: global step -> its rows of `epoch_draws` [batch, 4]."""
     steps = steps_per_epoch(dataset, batch_size)
-    # Two: batches are made ahead, so around the end of an epoch both are in use.
+    # Batches are made ahead: around the end of an epoch, two epochs are in use.
     epochs = functools.lru_cache(maxsize=2)(
         functools.partial(epoch_draws, dataset, seed)
     )
@@ -155,12 +164,12 @@ def _drawer(dataset: Dataset, batch_size: int, seed: int) -> Callable:
 
 
 def _in_order(stream: "tf.data.Dataset", batch: Callable) -> "tf.data.Dataset":
-    """The stream mapped to batches in parallel, ahead of their use."""
+    """The stream mapped to batches: in parallel, in order, ahead of their use."""
     import tensorflow as tf
 
     options = tf.data.Options()
     options.deterministic = True
-    # There are no files to deal out; the default would try and warn.
+    # A strategy has no files to deal out here; its default policy would try and warn.
     policy = tf.data.experimental.AutoShardPolicy.DATA
     options.experimental_distribute.auto_shard_policy = policy
     batches = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -168,6 +177,7 @@ def _in_order(stream: "tf.data.Dataset", batch: Callable) -> "tf.data.Dataset":
 
 
 def _named(dataset: Dataset, split: str) -> Split:
+    """The split of that name; InputError with a suggestion if there is none."""
     if split not in SPLITS:
         close = difflib.get_close_matches(split, SPLITS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -180,7 +190,7 @@ def _fetcher(split: Split, shape: tuple[int, int, int]) -> Callable:
     import tensorflow as tf
 
     images, labels = _tensors(split)
-    reader = functools.partial(data_images.read_images, split, shape=shape)
+    reader = functools.partial(read_images, split, shape=shape)
 
     def gather(indices):
         return tf.gather(images, indices), tf.gather(labels, indices)
@@ -192,20 +202,20 @@ def _fetcher(split: Split, shape: tuple[int, int, int]) -> Callable:
     return read if split.on_disk else gather
 
 
-def _tensors(split: Split) -> tuple:
-    """(images, labels) in host memory; images are None for files."""
+def _tensors(split: Split) -> "tuple[tf.Tensor | None, tf.Tensor]":
+    """(images [n, h, w, c], labels [n]) in host memory; images are None for files."""
     import tensorflow as tf
 
     if split not in _TENSORS:
-        # tf.data runs on the host: on a GPU every stream would fetch them back.
+        # tf.data runs on the host: each stream would copy tensors back from a GPU.
         with tf.init_scope(), tf.device("/CPU:0"):
             images = None if split.on_disk else tf.constant(split.images)
             _TENSORS[split] = images, tf.constant(split.labels)
     return _TENSORS[split]
 
 
-def _crop_and_flip(images, draws, pad: int):
-    """Every image [batch, h, w, c] moved within a black border, or mirrored."""
+def _crop_and_flip(images: "tf.Tensor", draws: "tf.Tensor", pad: int) -> "tf.Tensor":
+    """`ns_tf.data.augment.crop_and_flip` in TensorFlow, whatever Keras's backend is."""
     import tensorflow as tf
 
     height, width = images.shape[1:3]
@@ -218,7 +228,8 @@ def _crop_and_flip(images, draws, pad: int):
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
-def _normalise(images, dataset: Dataset):
+def _normalise(images: "tf.Tensor", dataset: Dataset) -> "tf.Tensor":
+    """`ns_tf.data.augment.normalise` in TensorFlow, whatever Keras's backend is."""
     import tensorflow as tf
 
     pixels = tf.cast(images, tf.float32)

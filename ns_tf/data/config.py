@@ -1,4 +1,4 @@
-"""Settings of the data set."""
+"""Flags of the data set; `ns_tf.data.sources.load` takes the same values."""
 
 import dataclasses
 
@@ -7,7 +7,11 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """The data set."""
+    """The data set: which, where it lies, its image size, what is held out.
+
+    >>> DataConfig().dataset, DataConfig().validation_fraction
+    ('digits', 0.1)
+    """
 
     dataset: str = option(
         "digits",

@@ -1,26 +1,35 @@
-"""A data set as a value: its splits, how pixels are scaled and images varied."""
+"""A data set as a value: its splits, how pixels are scaled and images varied.
+
+Nothing here reads images or needs TensorFlow.
+"""
 
 import dataclasses
 
 import numpy as np
 
-NAMELESS = "arrays"  # What a data set of arrays is called that was given no name.
+NAMELESS = "arrays"  # The name of a data set of arrays, if it was given none.
 SPLITS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Images with their classes."""
+    """Images with their classes.
 
-    images: np.ndarray  # [n, h, w, c] uint8 or float32; or [n] str: paths of files.
-    labels: np.ndarray  # [n] int32.
+    >>> split = Split(np.zeros((2, 5, 7, 3), np.uint8), np.array([0, 1], np.int32))
+    >>> len(split), split.on_disk
+    (2, False)
+    """
+
+    images: np.ndarray  # [n, h, w, c] uint8 or float32, or [n] paths of image files.
+    labels: np.ndarray  # [n] int32, from 0.
 
     def __len__(self) -> int:
+        """Number of images."""
         return len(self.labels)
 
     @property
     def on_disk(self) -> bool:
-        """Whether the images are files, read when a batch needs them."""
+        """Whether the images are files, which are read when a batch needs them."""
         return self.images.dtype.kind in "UO"
 
 
@@ -28,36 +37,43 @@ class Split:
 class Dataset:
     """An image classification data set, and how its training images are varied.
 
-    Pixels are 0..1: uint8 images are divided by 255, float images are taken as they
-    are. `mean` and `std` are in that unit.
+    A network is fed (pixel - mean) / std, where pixels are on the scale 0..1: those of
+    uint8 images are divided by 255, those of float images are taken as they are.
     """
 
     name: str  # As `--dataset` takes it.
     image_shape: tuple[int, int, int]  # (height, width, channels).
-    classes: int
-    class_names: tuple[str, ...]  # [classes]
+    classes: int  # Labels are 0 to classes - 1.
+    class_names: tuple[str, ...]  # [classes], in the order of the labels.
     train: Split
     validation: Split
     test: Split
-    mean: np.ndarray  # [c] float32
-    std: np.ndarray  # [c] float32, none zero.
-    pad: int  # Random crops move the image by up to so many pixels; 0 for no crops.
+    mean: np.ndarray  # [c] float32, on the scale 0..1.
+    std: np.ndarray  # [c] float32, on the scale 0..1, none zero.
+    pad: int  # Random crops move an image by at most this many pixels; 0: no crops.
     flip: bool  # Whether half of the training images are mirrored left to right.
-    as_given: bool = False  # Pixels are left as they are: the network scales them.
+    as_given: bool = False  # Whether pixels are fed unscaled: the network scales them.
 
 
 def renamed(dataset: Dataset, name: str) -> Dataset:
-    """The data set under another name."""
+    """The data set under another name.
+
+    Args:
+        dataset: The data set.
+        name: What `--dataset` and messages call it.
+    """
     return dataclasses.replace(dataset, name=name)
 
 
 def augmented(dataset: Dataset, how: str) -> Dataset:
-    """The data set with its training images varied otherwise.
+    """The data set with another variation of its training images.
+
+    Crops have the margin of the set itself, or `crop_margin` where it has none.
 
     Args:
         dataset: The data set.
-        how: "own" (as it is), "none", "flip" (mirrored), "crop" (moved within a
-            border, of the set's own size or `crop_margin`), "both".
+        how: "own" for what the set has; "none"; "flip" (half of the images mirrored),
+            "crop" (moved at random), or "both".
     """
     if how == "own":
         return dataset
@@ -74,18 +90,31 @@ def for_network(dataset: Dataset, scales_pixels: bool) -> Dataset:
 
     Args:
         dataset: The data set.
-        scales_pixels: Whether the network itself scales pixels: it gets them as they
-            are given, uint8 ones from 0 to 255.
+        scales_pixels: Whether the network scales pixels itself. It is then fed pixels
+            as they are: those of uint8 images and of files from 0 to 255.
+
+    Returns:
+        The data set itself where the network does not; otherwise one `as_given`, whose
+        mean is 0 and whose std `[c]` is one unit of its pixels: 1/255 or 1.
     """
     if not scales_pixels:
         return dataset
-    whole = dataset.train.on_disk or dataset.train.images.dtype == np.uint8
-    std = np.full_like(dataset.std, 1 / 255 if whole else 1)
+    bytes_ = dataset.train.on_disk or dataset.train.images.dtype == np.uint8
+    std = np.full_like(dataset.std, 1 / 255 if bytes_ else 1)
     return dataclasses.replace(
         dataset, mean=np.zeros_like(dataset.mean), std=std, as_given=True
     )
 
 
 def crop_margin(shape: tuple[int, int, int]) -> int:
-    """Pixels that random crops move an image by: 4 for 32, as is usual for CIFAR."""
+    """Pixels by which random crops move an image: an eighth of its shorter side.
+
+    >>> crop_margin((32, 32, 3)), crop_margin((64, 48, 3))
+    (4, 6)
+
+    4 pixels of 32 are what trainings on CIFAR use.
+
+    Args:
+        shape: (height, width, channels).
+    """
     return min(shape[:2]) // 8

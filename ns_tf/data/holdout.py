@@ -1,4 +1,7 @@
-"""Splits that a source lacks, held out of its training images; pixel statistics."""
+"""What data sets share: held-out splits, pixel statistics, limits of memory.
+
+What is held out depends on the seed and on the number of training images alone.
+"""
 
 import concurrent.futures
 import os
@@ -6,16 +9,17 @@ import os
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data import images as data_images
 from ns_tf.data.dataset import Split
+from ns_tf.data.images import read_images
 
-SAMPLE = 10_000  # Images that the mean and the deviation of the pixels are taken from.
-# Keeps what is held out apart from the draws of every epoch, which have [seed, epoch].
+SAMPLE = 10_000  # Images of which mean and deviation of the pixels are computed.
+# `epoch_draws` seeds its generator with [seed, epoch]: these digits keep the draw of
+# the held-out images apart from those of the epochs.
 _HOLD_OUT = (0x5EED, 0xDA7A)
 
 
 def check_fraction(fraction: float) -> None:
-    """Passes numbers between 0 and 1.
+    """Passes a share of images that is above 0 and below 1.
 
     Raises:
         InputError: for anything else.
@@ -36,10 +40,26 @@ def complete(
     fraction: float,
     seed: int,
 ) -> tuple[Split, Split, Split]:
-    """(train, validation, test): what is None is held out of the training images.
+    """(train, validation, test), where splits that are None are held out of `train`.
+
+    >>> train = Split(np.zeros((10, 1, 1, 1)), np.arange(10))
+    >>> splits = complete(train, None, None, fraction=0.2, seed=0)
+    >>> [len(split) for split in splits]
+    [6, 2, 2]
+
+    Args:
+        train: All images that there are to train on.
+        validation: The split of the source, or None.
+        test: The same.
+        fraction: Share of `train` that is held out for each missing split; at least one
+            image.
+        seed: Chooses which ones.
+
+    Returns:
+        Three splits that have no image of `train` in common and lose none.
 
     Raises:
-        InputError: if no image would be left to train on.
+        InputError: if no image would remain to train on.
     """
     missing = (validation is None) + (test is None)
     size = len(train)
@@ -60,7 +80,12 @@ def complete(
 
 
 def take(split: Split, indices: np.ndarray) -> Split:
-    """The examples at these indices, in the order of the split."""
+    """The examples at these indices, in the order of the split.
+
+    >>> split = Split(np.zeros((5, 1, 1, 1)), np.array([7, 5, 3, 2, 1]))
+    >>> take(split, np.array([4, 0])).labels.tolist()
+    [7, 1]
+    """
     indices = np.sort(indices)
     return Split(split.images[indices], split.labels[indices])
 
@@ -68,39 +93,57 @@ def take(split: Split, indices: np.ndarray) -> Split:
 def pixel_statistics(
     split: Split, shape: tuple[int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation `[c]` of the pixels, scaled to 0..1.
+    """Mean and standard deviation of the pixels on the scale 0..1.
 
-    Of at most `SAMPLE` images, evenly spread over the split. A channel that is constant
-    has deviation 1.
+    They are those of at most `SAMPLE` images, evenly spread over the split.
+
+    Args:
+        split: Images in memory or in files.
+        shape: (height, width, channels) that images of files are resized to.
+
+    Returns:
+        (mean, std), each `[c]` float32. A constant channel has std 1.
     """
 
     def moments(indices):
-        pixels = data_images.read_images(split, indices, shape)
+        """Means of the pixels and of their squares, each [c]."""
+        pixels = read_images(split, indices, shape)
         pixels = pixels.astype(float) / (255 if pixels.dtype == np.uint8 else 1)
         return pixels.mean(axis=(0, 1, 2)), np.square(pixels).mean(axis=(0, 1, 2))
 
-    chosen = spread(len(split), SAMPLE)
-    chunks = np.array_split(chosen, -(-len(chosen) // 32))
+    indices = spread(len(split), SAMPLE)
+    chunks = np.array_split(indices, -(-len(indices) // 32))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         parts = np.array(list(pool.map(moments, chunks)))  # [chunks, 2, c]
     weights = [len(chunk) for chunk in chunks]
     mean, square = np.average(parts, axis=0, weights=weights)
     std = np.sqrt(np.maximum(square - mean**2, 0))
-    # A constant channel has nothing to tell; dividing by its rounding errors would.
+    # The deviation of a constant channel is rounding error: dividing by it would make
+    # noise of it.
     std = np.where(std > 1e-6, std, 1.0)
     return mean.astype(np.float32), std.astype(np.float32)
 
 
 def spread(size: int, count: int) -> np.ndarray:
-    """At most `count` indices, evenly over 0..size-1."""
+    """At most `count` indices, evenly spread over 0 to size - 1, both among them.
+
+    >>> spread(11, 3).tolist(), spread(3, 5).tolist()
+    ([0, 5, 10], [0, 1, 2])
+    """
     return np.unique(np.linspace(0, size - 1, min(size, count)).astype(int))
 
 
 def check_memory(what: str, images: int, shape: tuple[int, ...], remedy: str) -> None:
-    """Passes images [h, w, c] of one byte a value that fit into memory.
+    """Passes images of one byte a value that fit into the memory of the machine.
+
+    Args:
+        what: What has to fit, as the message begins.
+        images: Number of images.
+        shape: (height, width, channels) of each.
+        remedy: What to do otherwise, as the message ends.
 
     Raises:
-        InputError: if they are more than the machine has.
+        InputError: if they take more bytes than the machine has.
     """
     needed = images * int(np.prod(shape, dtype=np.int64))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,24 +1,38 @@
-"""Images in memory or in files: read, decoded, resized, kept where memory allows."""
+"""Images in memory or in files: read, decoded and resized; decoded ones are kept."""
 
 import pathlib
 import weakref
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import Split
 
-KEPT_BYTES = 2 * 2**30  # Of one split: TinyImageNet's training images are half of it.
-# Split -> shape -> (images [n, h, w, c], [n] bool: which are decoded already).
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+KEPT_BYTES = 2 * 2**30  # Of one split; TinyImageNet's training images take half of it.
+# Split -> shape -> (images [n, h, w, c], which of them are decoded [n] bool).
 _KEPT: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
 def read_images(
     split: Split, indices: np.ndarray, shape: tuple[int, int, int]
 ) -> np.ndarray:
-    """The images at these indices, `[len(indices), h, w, c]`.
+    """The images at these indices.
 
-    Files are decoded once and kept, where the whole split takes at most `KEPT_BYTES`.
+    Files are decoded once and kept if the whole split takes at most `KEPT_BYTES`;
+    otherwise they are decoded each time.
+
+    Args:
+        split: Images in memory or in files.
+        indices: `[batch]`.
+        shape: (height, width, channels) that files are resized to; images in memory
+            have it already.
+
+    Returns:
+        `[batch, h, w, c]` of the type of the split; uint8 of files.
 
     Raises:
         InputError: if a file cannot be read; names it.
@@ -27,13 +41,13 @@ def read_images(
         return split.images[indices]
     if len(split) * np.prod(shape) > KEPT_BYTES:
         return np.stack([_read(split.images[i], shape) for i in indices])
-    kept = _KEPT.setdefault(split, {})
-    if shape not in kept:
-        # Memory is taken by what is written, not by what is asked for.
+    by_shape = _KEPT.setdefault(split, {})
+    if shape not in by_shape:
+        # np.empty takes no memory before images are written into it.
         empty = np.empty((len(split), *shape), np.uint8), np.zeros(len(split), bool)
-        kept.setdefault(shape, empty)
-    images, decoded = kept[shape]
-    # Threads may decode an image twice, to the same pixels.
+        by_shape.setdefault(shape, empty)
+    images, decoded = by_shape[shape]
+    # Two threads may decode the same image: both write the same pixels.
     for i in indices[~decoded[indices]]:
         images[i] = _read(split.images[i], shape)
         decoded[i] = True
@@ -41,13 +55,18 @@ def read_images(
 
 
 def _read(path: str, shape: tuple[int, int, int]) -> np.ndarray:
+    """The image `[h, w, 3]` in a file, resized."""
     return resize(decode(path), shape[:2])
 
 
 def decode(path: str | pathlib.Path) -> np.ndarray:
-    """The RGB image in a JPEG, PNG, BMP or GIF file (its first frame), uint8.
+    """The RGB image in a JPEG, PNG, BMP or GIF file.
 
-    Gray images are repeated over the channels, transparency is dropped.
+    Gray images are repeated over the channels; transparency is dropped; of a GIF it is
+    the first frame.
+
+    Returns:
+        `[h, w, 3]` uint8.
 
     Raises:
         InputError: if the file cannot be read or is no whole image; names it.
@@ -56,7 +75,7 @@ def decode(path: str | pathlib.Path) -> np.ndarray:
 
     try:
         data = pathlib.Path(path).read_bytes()
-        # Asked for 3 channels, TF refuses BMP files that have 1 or 4.
+        # TensorFlow refuses to make 3 channels of BMP files that have 1 or 4.
         channels = 0 if data[:2] == b"BM" else 3
         with tf.device("/CPU:0"):
             if data[:2] == b"\xff\xd8":
@@ -72,23 +91,39 @@ def decode(path: str | pathlib.Path) -> np.ndarray:
     return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels.repeat(3, axis=-1)
 
 
-def decode_jpeg(data, channels: int):
-    """The image tensor [h, w, channels] uint8 in the bytes of a JPEG or PNG file."""
+def decode_jpeg(data: "bytes | tf.Tensor", channels: int) -> "tf.Tensor":
+    """The image in the bytes of a JPEG or PNG file.
+
+    Args:
+        data: Content of the file: bytes or a scalar string tensor.
+        channels: 1 or 3; 0 for those of the file.
+
+    Returns:
+        uint8 `[h, w, channels]`.
+    """
     import tensorflow as tf
 
-    # TF's default method lowers red and blue by more than one level of 255, on average.
+    # The default method lowers red and blue by more than one level of 255 on average.
     return tf.io.decode_jpeg(data, channels, dct_method="INTEGER_ACCURATE")
 
 
 def _reason(error: Exception) -> str:
+    """What went wrong in one line, without the names of TensorFlow's nodes."""
     text = getattr(error, "strerror", None) or getattr(error, "message", str(error))
     return " ".join(text.split("{{")[-1].split("}}")[-1].split())[:120]
 
 
 def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Images [..., h, w, c] stretched to (height, width); the dtype stays.
+    """Images stretched to another size, by bilinear interpolation.
 
-    Bilinear, with antialiasing when made smaller.
+    Images that become smaller are smoothed first (antialiasing).
+
+    Args:
+        images: `[..., h, w, c]`, uint8 or float.
+        size: (height, width) in pixels.
+
+    Returns:
+        `[..., height, width, c]` of the same type; uint8 is rounded.
     """
     import tensorflow as tf
 

@@ -1,4 +1,7 @@
-"""Data given as Python objects: made into a data set, named by a fingerprint."""
+"""Data sets of Python objects, named by a fingerprint of their content.
+
+A run folder records the name: a search continues only with the same images and labels.
+"""
 
 import hashlib
 from typing import Any
@@ -16,42 +19,52 @@ def dataset(data: Any) -> Dataset | None:
     """The data set of arrays or of a `tf.data.Dataset`; None for a name.
 
     Args:
-        data: A name; a Dataset; a `tf.data.Dataset` of (image, label); (images,
-            labels); or such a pair to train and one to test, as
-            `keras.datasets.cifar10.load_data()` has them.
+        data: One of: a name; a `Dataset`; a `tf.data.Dataset` of (image, label); a pair
+            (images `[n, h, w, c]`, labels `[n]`); a pair of such pairs, to train and to
+            test, as `keras.datasets.cifar10.load_data()` returns them.
+
+    Returns:
+        The data set. Its name is `PREFIX` and 12 hexadecimal digits of its splits,
+        unless `data` is a `Dataset` that has a name. None if `data` is a string.
 
     Raises:
-        InputError: if it is none of these.
+        InputError: if it is none of these; and as `from_arrays` and `from_tf_data`.
     """
     if isinstance(data, str):
         return None
     if isinstance(data, Dataset):
-        made = data
-        if made.name != NAMELESS:
-            return made
+        if data.name != NAMELESS:
+            return data
+        unnamed = data
     elif isinstance(data, tuple) and all(isinstance(part, tuple) for part in data):
         if len(data) != 2:
             raise InputError(
                 "Expected a pair (images, labels), or one to train and one to test; "
                 f"got {len(data)} pairs. See ns_tf.from_arrays for validation images."
             )
-        made = from_arrays(data[0], test=data[1])
+        unnamed = from_arrays(data[0], test=data[1])
     elif isinstance(data, tuple):
-        made = from_arrays(data)
+        unnamed = from_arrays(data)
     elif hasattr(data, "element_spec"):
-        made = from_tf_data(data)
+        unnamed = from_tf_data(data)
     else:
         raise InputError(
             "Expected a data set's name, a Dataset, a tf.data.Dataset or a pair of "
             f"arrays (images, labels); got {type(data).__name__}."
         )
-    parts = (made.train, made.validation, made.test)
-    arrays = [array for part in parts for array in (part.images, part.labels)]
-    return renamed(made, PREFIX + _fingerprint(*arrays))
+    splits = (unnamed.train, unnamed.validation, unnamed.test)
+    arrays = [array for split in splits for array in (split.images, split.labels)]
+    return renamed(unnamed, PREFIX + _fingerprint(*arrays))
 
 
 def _fingerprint(*arrays: Any) -> str:
-    """12 hexadecimal digits of shapes, types and values."""
+    """12 hexadecimal digits of shapes, types and values.
+
+    >>> _fingerprint(np.arange(3)) == _fingerprint(np.arange(3))
+    True
+    >>> _fingerprint(np.arange(3)) == _fingerprint(np.arange(3), np.arange(0))
+    False
+    """
     digest = hashlib.sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)

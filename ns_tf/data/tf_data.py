@@ -1,4 +1,8 @@
-"""Data sets from `tf.data`, read into memory in an order that content decides."""
+"""Data sets from `tf.data`, read into memory in an order that content decides.
+
+The batch of a step has to be found again by a search that resumes, and a shuffled
+`tf.data.Dataset` yields another order each time.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,32 +26,34 @@ def from_tf_data(
     validation: "tf.data.Dataset | None" = None,
     **options,
 ) -> Dataset:
-    """A data set of finite `tf.data.Dataset`s of (image, label), batched or not.
+    """The data set of finite `tf.data.Dataset`s of (image, label), batched or not.
 
-    They are read once, into memory, and put in an order of their content: a search that
-    resumes must find any batch again, of shuffled data sets too (`in_order`).
+    They are read once, into memory, and put in the order of `in_order`.
 
     Args:
         train: Elements (image `[h, w, c]`, label) or batches of them.
         test: The same; held out of `train` if None.
         validation: The same; held out of `train` if None.
-        **options: As for `from_arrays`.
+        **options: Of `ns_tf.from_arrays`: `class_names`, `pad`, `seed` and so on.
+
+    Returns:
+        The data set that `from_arrays` makes of the same images in that order.
 
     Raises:
-        InputError: an endless data set, elements of another kind, images of several
-            sizes; and as `from_arrays`.
+        InputError: an endless or empty data set, elements of another kind, images of
+            several sizes; and as `from_arrays`.
     """
-    given = {"train": train, "validation": validation, "test": test}
+    streams = {"train": train, "validation": validation, "test": test}
     pairs = {
         key: _materialise(key, elements)
-        for key, elements in given.items()
+        for key, elements in streams.items()
         if elements is not None
     }
     return from_arrays(pairs.pop("train"), **pairs, **options)
 
 
 def _materialise(key: str, elements: "tf.data.Dataset") -> Pair:
-    """All elements in two arrays."""
+    """All elements in two arrays, in the order of their content."""
     import tensorflow as tf
 
     if not isinstance(elements, tf.data.Dataset):
@@ -65,11 +71,22 @@ def _materialise(key: str, elements: "tf.data.Dataset") -> Pair:
     if not images:
         raise InputError(f"{key} is an empty data set; give at least one element.")
     pair = np.concatenate(images), np.concatenate(labels)
-    return in_order(*pair) if len(pair[0]) == len(pair[1]) else pair  # Refused later.
+    # `from_arrays` refuses pairs of two lengths with a better message.
+    return in_order(*pair) if len(pair[0]) == len(pair[1]) else pair
 
 
 def in_order(images: np.ndarray, labels: np.ndarray) -> Pair:
-    """The pair in an order that only its content decides, whatever its own was."""
+    """The pair sorted by a hash of each image with its label.
+
+    The same examples in any order come out in one order.
+
+    Args:
+        images: `[n, h, w, c]`.
+        labels: `[n]`, or any array whose first axis is n.
+
+    Returns:
+        (images, labels) of the same shapes.
+    """
     digests = [
         hashlib.sha256(image.tobytes() + np.asarray(label).tobytes()).digest()
         for image, label in zip(images, labels, strict=True)
@@ -79,6 +96,11 @@ def in_order(images: np.ndarray, labels: np.ndarray) -> Pair:
 
 
 def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
+    """Passes finite data sets of pairs of tensors, the first of rank 3 or 4.
+
+    Raises:
+        InputError: for others, and for an endless one.
+    """
     import tensorflow as tf
 
     spec = elements.element_spec
@@ -98,7 +120,11 @@ def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
 
 
 def _check_growth(key: str, images: Sequence[np.ndarray]) -> None:
-    """Stops at an image of another size, and before memory runs out."""
+    """Passes images of one size that fit into memory; called after each element.
+
+    Raises:
+        InputError: at an image of another size, and before memory runs out.
+    """
     shape, expected = images[-1].shape[1:], images[0].shape[1:]
     if shape != expected:
         raise InputError(

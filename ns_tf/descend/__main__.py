@@ -14,6 +14,7 @@ from ns_tf.descend.config import SearchConfig
 from ns_tf.descend.record import SearchRecord
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.prune.config import PruneConfig
+from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
 
 
@@ -57,17 +58,26 @@ def next_steps(run_dir: str, record: SearchRecord) -> str:
 
 def table(record: SearchRecord) -> str:
     """Every layer's law, and its widths by iteration."""
-    size = max(len("layer"), *(len(name) for name in record.names))
-    law = record.states[-1].law
-    head = " ".join(f"{f'it {state.iteration}':>6}" for state in record.states)
-    lines = [f"{'layer':<{size}}  {'alpha':>10} {'beta':>7} {'R2':>6}  {head}   next"]
-    for i, name in enumerate(record.names):
-        widths = " ".join(f"{state.widths[i]:>6}" for state in record.states)
-        lines.append(
-            f"{name:<{size}}  {law.alpha[i]:>10.4g} {law.beta[i]:>7.3f} "
-            f"{law.r2[i]:>6.3f}  {widths} {record.states[-1].scaling.widths[i]:>6}"
-        )
-    return "\n".join(lines)
+    law, last = record.states[-1].law, record.states[-1].scaling
+    count = len(record.states)
+    rows = [
+        [
+            name,
+            f"{law.alpha[i]:.4g}",
+            f"{law.beta[i]:.3f}",
+            f"{law.r2[i]:.3f}",
+            *(str(state.widths[i]) for state in record.states),
+            str(last.widths[i]),
+        ]
+        for i, name in enumerate(record.names)
+    ]
+    return tables.plain(
+        ["layer", "alpha", "beta", "R2", *(f"it {s.iteration}" for s in record.states)]
+        + ["next"],
+        rows,
+        least=[5, 10, 7, 6] + [6] * (count + 1),
+        gaps=["  ", " ", " ", "  "] + [" "] * count,
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from ns_tf.plan import methods
 from ns_tf.plan import targets as plan_targets
 from ns_tf.plan.targets import with_ratio
 from ns_tf.registry import unknown
+from ns_tf.render import tables
 
 FAR = 2.0  # Extrapolation beyond which a plan warns.
 
@@ -98,15 +99,16 @@ class WidthPlan:
         }
 
     def __str__(self) -> str:
-        return "\n".join([*self._layers(), "", *self._budgets(), *self._trust()])
+        return "\n".join([self._layers(), "", *self._budgets(), *self._trust()])
 
-    def _layers(self):
-        size = max(len("layer"), *(len(name) for name in self.names))
-        yield f"{'layer':<{size}}  {'searched':>8}  {'plan':>6}  {'times':>6}"
-        for name, old, new in zip(
-            self.names, self.seed_widths, self.widths, strict=True
-        ):
-            yield f"{name:<{size}}  {old:>8}  {new:>6}  {new / old:>6.2f}"
+    def _layers(self) -> str:
+        """Every layer's width before and after, as a table."""
+        widths = zip(self.names, self.seed_widths, self.widths, strict=True)
+        return tables.plain(
+            ("layer", "searched", "plan", "times"),
+            [(name, f"{a}", f"{b}", f"{b / a:.2f}") for name, a, b in widths],
+            least=(5, 8, 6, 6),
+        )
 
     def _budgets(self):
         for name, cost in {**self.costs, **self.scaling.costs}.items():

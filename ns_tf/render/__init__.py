@@ -1,1 +1,1 @@
-"""Pictures, tables and HTML."""
+"""Pictures, tables and HTML: values in, text or a file out; nothing is computed."""

@@ -1,35 +1,70 @@
-"""Figures from records."""
+"""Pictures of searches and comparisons, as PNG or SVG.
+
+Each function draws one picture and writes it to a path or an open binary file. They
+draw with Matplotlib's Agg directly: no display, no pyplot, nothing global. Matplotlib
+is imported at the first picture.
+"""
 
 import itertools
 import math
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
 from ns_tf.base import PruneTrace, ScalingLaw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Target = str | os.PathLike | BinaryIO  # Where a picture goes.
+
 _BEYOND = 4.0  # The law is drawn to this factor outside the recorded tau.
+_AXES = {
+    "params": "trainable parameters",
+    "macs": "multiply-adds of one image",
+    "latency_ms": "latency of a forward pass, ms",
+    "search_steps": "training steps of the search",
+}
+
+
+class ComparedRow(Protocol):
+    """What `comparison` reads of `ns_tf.compare.verdicts.Line`, besides the axis."""
+
+    method: str
+    accuracies: Sequence[float]  # [seeds], 0 to 1; empty if every training failed.
+    accuracy: tuple[float, float]  # Mean and standard deviation over the seeds.
+
+
+class TrialRow(Protocol):
+    """What `pareto` reads of `ns_tf.tune.leaderboard.Place`, besides the axis."""
+
+    trial: str  # Ends in the number of the trial: "trial_0012".
+    front: bool  # Whether no other trial is better in both.
+    validation_accuracy: float | None  # 0 to 1; None while it is not trained.
 
 
 def growth(
     trace: PruneTrace,
     law: ScalingLaw,
     names: Sequence[str],
-    path,
+    path: Target,
     *,
     format: str = "png",
 ) -> None:
-    """Every layer's width over tau, log-log: what was recorded, and the fitted law.
+    """Draws every layer's width over tau, log-log: the record, and the fitted law.
 
-    One panel a layer, all with the same span, so that slopes compare: the slope is
-    beta. The law is dashed outside the recorded range, which is shaded.
+    ln phi_l = ln alpha_l + beta_l ln tau is a straight line of slope beta_l. All panels
+    span the same ratio of widths, so that slopes can be compared by eye. The recorded
+    range is shaded; outside of it the law is dashed.
 
     Args:
         trace: widths [steps, layers] over tau [steps].
         law: Fitted to the trace.
         names: Of the layers [layers].
-        path: Where the picture goes.
+        path: A path or an open binary file.
         format: "png" or "svg".
     """
     layers = len(names)
@@ -48,7 +83,7 @@ def growth(
         if law.r2 is not None:
             title += f"  $R^2$ {law.r2[layer]:.3f}"
         panel.set_title(title, fontsize=8)
-        # The panel below may be missing in the last row.
+        # The last row may be short: the panel above a gap has labels too.
         panel.tick_params(labelbottom=layer + columns >= layers, labelsize=7.5)
     figure.supxlabel(r"$\tau$: trainable parameters", fontsize=10)
     figure.supylabel("width: filters of the layer", fontsize=10)
@@ -60,14 +95,21 @@ def growth(
 
 
 def descent(
-    widths_by_iteration, names: Sequence[str], path, *, format: str = "png"
+    widths_by_iteration: np.ndarray | Sequence[Sequence[int]],
+    names: Sequence[str],
+    path: Target,
+    *,
+    format: str = "png",
 ) -> None:
-    """Widths by iteration as a table in colours: how far each is from iteration 1.
+    """Draws widths by iteration as a table in colours.
+
+    A cell holds the width; its colour is the base-2 logarithm of its ratio to the width
+    of iteration 1, red where it grew and blue where it shrank.
 
     Args:
         widths_by_iteration: Whole widths [iterations, layers].
         names: Of the layers [layers].
-        path: Where the picture goes.
+        path: A path or an open binary file.
         format: "png" or "svg".
     """
     widths = np.asarray(widths_by_iteration)
@@ -106,24 +148,20 @@ def descent(
     figure.savefig(path, format=format, dpi=130)
 
 
-_AXES = {
-    "params": "trainable parameters",
-    "macs": "multiply-adds of one image",
-    "latency_ms": "latency of a forward pass, ms",
-    "search_steps": "training steps of the search",
-}
+def comparison(
+    rows: Sequence[ComparedRow], axis: str, path: Target, *, format: str = "png"
+) -> None:
+    """Draws test accuracy over a cost, a line for each method.
 
-
-def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
-    """Test accuracy over a cost, a line a method, error bars over the seeds.
+    A point is the mean over the seeds, its bar one standard deviation up and down.
+    Rows of which every training failed are left out.
 
     Args:
-        rows: Of `ns_tf.verdicts.Row`.
-        axis: "params", "macs" or "latency_ms".
-        path: Where the picture goes.
+        rows: A method at a budget each.
+        axis: The attribute of a row that is the cost: "params", "macs" or "latency_ms".
+        path: A path or an open binary file.
         format: "png" or "svg".
     """
-
     figure = _figure(6.4, 4.2)
     panel = figure.subplots()
     markers = itertools.cycle("osD^vP*X<>")
@@ -145,18 +183,22 @@ def comparison(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> 
         )
     _cost_axis(panel, [getattr(row, axis) for row in rows], _AXES[axis])
     panel.set_ylabel("test accuracy, %", fontsize=9)
-    if panel.containers:  # Else every training failed.
+    if panel.containers:  # Empty if every training failed.
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     figure.savefig(path, format=format, dpi=130)
 
 
-def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None:
-    """Validation accuracy over a cost, a point a trial; the Pareto front by number.
+def pareto(
+    rows: Sequence[TrialRow], axis: str, path: Target, *, format: str = "png"
+) -> None:
+    """Draws validation accuracy over a cost, a point for each trained trial.
+
+    A step line joins the Pareto front, whose points bear the numbers of their trials.
 
     Args:
-        rows: Of `ns_tf.leaderboard.Row`.
-        axis: "params" or "search_steps".
-        path: Where the picture goes.
+        rows: A trial each.
+        axis: The attribute of a row that is the cost: "params" or "search_steps".
+        path: A path or an open binary file.
         format: "png" or "svg".
     """
     figure = _figure(6.4, 4.2)
@@ -178,7 +220,7 @@ def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None
             label="Pareto front" if front else "other trials",
         )
     for row in done:
-        if row.front:  # By the number of its trial.
+        if row.front:
             place = (getattr(row, axis), 100 * row.validation_accuracy)
             number = row.trial.rpartition("_")[2].lstrip("0") or "0"
             panel.annotate(
@@ -191,12 +233,15 @@ def pareto(rows: Sequence[Any], axis: str, path, *, format: str = "png") -> None
     figure.savefig(path, format=format, dpi=130)
 
 
-def _cost_axis(panel: Any, values: Sequence[float], label: str) -> None:
-    """A logarithmic axis of a cost, with numbers that people say, over a light grid."""
+def _cost_axis(panel: "Axes", values: Sequence[float], label: str) -> None:
+    """Makes the horizontal axis a logarithmic one of a cost, over a light grid.
+
+    Ticks are powers of ten, or round numbers where the values span less than a decade.
+    """
     from matplotlib import ticker
 
     panel.set_xscale("log")
-    if values and max(values) < 10 * min(values):  # Else the decades are labels enough.
+    if values and max(values) < 10 * min(values):
         low, high = min(values) / 1.25, max(values) * 1.25
         panel.set_xlim(low, high)
         panel.set_xticks(_round_ticks(low, high))
@@ -210,15 +255,19 @@ def _cost_axis(panel: Any, values: Sequence[float], label: str) -> None:
 
 
 def _round_ticks(low: float, high: float) -> list[float]:
-    """A few round numbers between."""
+    """A few round numbers from `low` to `high`.
+
+    >>> [float(tick) for tick in _round_ticks(80_000, 390_000)]
+    [100000.0, 200000.0, 300000.0]
+    """
     from matplotlib import ticker
 
     ticks = ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def _draw_layer(panel: Any, trace: PruneTrace, law: ScalingLaw, layer: int) -> None:
-    """One panel of `growth`: points, law and recorded range of one layer."""
+def _draw_layer(panel: "Axes", trace: PruneTrace, law: ScalingLaw, layer: int) -> None:
+    """Draws a panel of `growth`: points, law and recorded range of one layer."""
     from matplotlib import ticker
 
     tau, beyond = _ranges(trace)
@@ -239,13 +288,16 @@ def _draw_layer(panel: Any, trace: PruneTrace, law: ScalingLaw, layer: int) -> N
 
 
 def _ranges(trace: PruneTrace) -> tuple[np.ndarray, np.ndarray]:
-    """tau [50] over the recorded range, and over what is drawn."""
+    """tau [50] over the recorded range, and over `_BEYOND` times that to both sides."""
     low, high = float(np.min(trace.tau)), float(np.max(trace.tau))
     return np.geomspace(low, high), np.geomspace(low / _BEYOND, high * _BEYOND)
 
 
 def _limits(trace: PruneTrace, law: ScalingLaw) -> np.ndarray:
-    """Limits of width [layers, 2] that show everything and have the same ratio."""
+    """Limits of width [layers, 2] that hold all that is drawn.
+
+    The ratio of the two limits is the same for all layers: the largest that any needs.
+    """
     drawn = law.widths(_ranges(trace)[1][:, None])  # [points, layers]
     drawn = np.log(np.concatenate([drawn, trace.widths]))
     low, high = drawn.min(axis=0), drawn.max(axis=0)
@@ -254,8 +306,8 @@ def _limits(trace: PruneTrace, law: ScalingLaw) -> np.ndarray:
     return np.exp(np.stack([middle - margin, middle + margin], axis=1))
 
 
-def _figure(width: float, height: float) -> Any:
-    """An empty figure of this size in inches, drawn by Agg: no display, no pyplot."""
+def _figure(width: float, height: float) -> "Figure":
+    """An empty figure of this size in inches, with a canvas of Agg."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -265,10 +317,18 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _short(name: str) -> str:
-    """The name, its middle left out if it is long."""
+    """The name, its middle left out if it is longer than 16 characters.
+
+    >>> _short("block3_expansion_conv"), _short("conv1")
+    ('block3…sion_conv', 'conv1')
+    """
     return name if len(name) <= 16 else f"{name[:6]}…{name[-9:]}"
 
 
 def _times(octaves: float) -> str:
-    """A power of two as a factor: ×4, ×1, ×1/4."""
+    """A power of two as a factor.
+
+    >>> _times(2), _times(0), _times(-2)
+    ('×4', '×1', '×1/4')
+    """
     return f"×{2**octaves:g}" if octaves >= 0 else f"×1/{2**-octaves:g}"

@@ -1,19 +1,20 @@
 """Cells of a comparison for a machine that has JAX and no TensorFlow: there and back.
 
-python tools/jax_cells.py --flagfile=flags/table1_vgg11_cifar10.flags \\
+python tools/elsewhere/cells.py --flagfile=flags/table1_vgg11_cifar10.flags \\
     --run_dir=runs/table1_jax --search=runs/vgg11 --data_dir=DIR --carried=.jax/vgg11
 
-lists the cells and packs them with the data; `tools/jax_training.py` trains them there;
-the same command with --results=FILE takes them into the comparison's folder. Then
-`python -m ns_tf.compare` with the same flags makes the tables, and says of these rows
-where they were trained. Networks do not come back, results and histories do.
+lists the cells and packs them with the data; `tools/elsewhere/training.py` trains them
+there; the same command with --results=FILE takes them into the folder of the
+comparison. Then `python -m ns_tf.compare` with the same flags makes the tables, and says
+of these rows where they were trained. Networks do not come back, results and histories
+do.
 """
 
 import dataclasses
 import math
 from pathlib import Path
 
-import jax_images
+from images import TASK, facts, write
 
 from ns_tf import cli
 from ns_tf.base import InputError
@@ -79,16 +80,16 @@ def _pack(work, listed, folder: Path) -> None:
     dataset = augmented(work.dataset, work.train.augmentation)
     left = [dataclasses.asdict(c) for c in listed.values() if not work.done(c)]
     files.write_json(
-        folder / jax_images.TASK,
+        folder / TASK,
         {
             "version": 1,
             "precision": work.execution_config.precision,
             "train": dataclasses.asdict(work.train),
-            "dataset": jax_images.facts(dataset),
+            "dataset": facts(dataset),
             "cells": left,
         },
     )
-    paths = jax_images.write(dataset, folder)
+    paths = write(dataset, folder)
     size = sum(path.stat().st_size for path in paths)
     print(f"{folder}: {len(left)} cells, {len(paths)} files of images, {size:,} bytes")
 

@@ -27,6 +27,7 @@ def facts(dataset: Dataset) -> dict:
         "std": [float(v) for v in dataset.std],
         "pad": dataset.pad,
         "flip": dataset.flip,
+        "as_given": dataset.as_given,
         "sizes": {split: len(getattr(dataset, split)) for split in SPLITS},
     }
 
@@ -92,6 +93,7 @@ def read(folder: Path, told: dict) -> Dataset:
         std=np.array(told["std"], np.float32),
         pad=told["pad"],
         flip=told["flip"],
+        as_given=told.get("as_given", False),  # Written before, none was.
         **splits,
     )
 

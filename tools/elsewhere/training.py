@@ -1,12 +1,13 @@
 """Trains the cells of a comparison with JAX, all seeds of a network at once.
 
-KERAS_BACKEND=jax python tools/jax_training.py --carried=.jax/vgg11 --out=results.json
+KERAS_BACKEND=jax python tools/elsewhere/training.py --carried=.jax/vgg11 --out=out.json
 
-For an accelerator whose machine has JAX and no TensorFlow: `tools/jax_cells.py` makes
-what this reads, and takes the results into the comparison's folder. The networks come
-from the builders, the batches from `ns_tf.pipeline.epoch_draws`, the recipe from the
-comparison's flags: what TensorFlow would train but for rounding and for the first
-weights, which each backend draws in its own way. Results are written as a network ends.
+For an accelerator whose machine has JAX and no TensorFlow: `tools/elsewhere/cells.py`
+makes what this reads, and takes the results into the comparison's folder. The networks
+come from the builders, the batches from `ns_tf.data.batches.epoch_draws` and
+`ns_tf.data.augment`, the recipe from the comparison's flags: what TensorFlow would
+train but for rounding and for the first weights, which each backend draws in its own
+way. Results are written as a network ends.
 """
 
 import dataclasses
@@ -21,12 +22,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jax_images
 import keras
 import numpy as np
+from images import TASK, read
 
 from ns_tf import cli
 from ns_tf.base import InputError
+from ns_tf.data import augment
 from ns_tf.data.batches import epoch_draws, steps_per_epoch
 from ns_tf.networks import architectures
 from ns_tf.run import files
@@ -42,7 +44,7 @@ LIBRARY = keras.layers.Conv2D.convolution_op, keras.layers.DepthwiseConv2D.call
 class JaxConfig:
     """What is trained, and how."""
 
-    carried: str = option("", "The folder that jax_cells.py wrote.")
+    carried: str = option("", "The folder that cells.py wrote.")
     images: str = option("", "The folder with its images, if they lie elsewhere.")
     out: str = option("results.json", "What came out; networks in it are not redone.")
     only: str = option("", "Only cells whose name begins so, commas between them.")
@@ -60,12 +62,12 @@ def main(config: JaxConfig) -> None:
     if keras.backend.backend() != "jax":
         raise InputError("Keras runs on another backend: set KERAS_BACKEND=jax.")
     folder = Path(config.carried)
-    task = files.read_json(folder / jax_images.TASK, what="task", version=1)
+    task = files.read_json(folder / TASK, what="task", version=1)
     keras.config.set_dtype_policy(task["precision"])
     if config.convolutions == "matmul":
         keras.layers.Conv2D.convolution_op = _convolution
         keras.layers.DepthwiseConv2D.call = _depthwise
-    dataset = jax_images.read(Path(config.images or folder), task["dataset"])
+    dataset = read(Path(config.images or folder), task["dataset"])
     recipe = TrainConfig(**task["train"])
     if config.epochs:
         recipe = dataclasses.replace(recipe, epochs=config.epochs)
@@ -107,8 +109,8 @@ def train(
     """One network from several seeds at once.
 
     Returns:
-        [seeds] dictionaries: `history` with the rows of `ns_tf.training.Epoch`, `test`
-        losses by epoch, `seconds` of the whole group, `together` how many it has.
+        [seeds] dictionaries: `history` with the rows of `ns_tf.train.training.Epoch`,
+        `test_losses` by epoch, `seconds` of the group, `together` how many it has.
     """
     begun = time.monotonic()
     networks = [_fresh(build, seed) for seed in seeds]
@@ -190,7 +192,7 @@ def _epoch(model: keras.Model, dataset, recipe: TrainConfig) -> Callable:
 
         def body(state, now):
             drawn, rate = now
-            batch = jax.vmap(lambda d: _moved(images, d, dataset))(drawn)
+            batch = jax.vmap(lambda d: _batch(images, d, dataset))(drawn)
             told = labels[drawn[..., 0]]
             return jax.vmap(step, in_axes=(0, 0, 0, None))(state, batch, told, rate)
 
@@ -214,7 +216,7 @@ def _evaluation(model: keras.Model, dataset) -> Callable:
 
     def evaluate(values, images, labels):
         def body(sums, batch):
-            normal = _normalised(batch[0], dataset)
+            normal = augment.normalise(batch[0], dataset)
             counted = jax.vmap(count, in_axes=(0, None, None))
             found = counted(values, normal, batch[1])
             return jax.tree.map(jnp.add, sums, found), None
@@ -227,10 +229,9 @@ def _evaluation(model: keras.Model, dataset) -> Callable:
 
 
 def _on_device(dataset) -> dict[str, tuple]:
-    """Every split's images and labels; the training images with their border."""
-    pad = dataset.pad
-    padded = np.pad(dataset.train.images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    found = {"train": (jnp.array(padded), jnp.array(dataset.train.labels))}
+    """Every split's images and labels; those of evaluation in batches."""
+    train = dataset.train
+    found = {"train": (jnp.array(train.images), jnp.array(train.labels))}
     for name in ("validation", "test"):
         split = getattr(dataset, name)
         rest = -len(split) % EVAL_BATCH
@@ -244,19 +245,12 @@ def _on_device(dataset) -> dict[str, tuple]:
     return found
 
 
-def _moved(images, draws, dataset):
-    """The batch that `draws` [batch, 4] mean, of images with their border."""
-    height, width = dataset.image_shape[:2]
-    rows = draws[:, 1, None] + jnp.arange(height)
-    columns = jnp.arange(width)
-    columns = jnp.where(draws[:, 3, None] == 1, columns[::-1], columns)
-    columns = draws[:, 2, None] + columns
-    batch = images[draws[:, 0, None, None], rows[:, :, None], columns[:, None, :]]
-    return _normalised(batch, dataset)
-
-
-def _normalised(images, dataset):
-    return (images.astype(jnp.float32) / 255 - dataset.mean) / dataset.std
+def _batch(images, draws, dataset):
+    """The training batch [batch, h, w, c] of `draws` [batch, 4], normalised."""
+    batch = images[draws[:, 0]]
+    if dataset.pad or dataset.flip:
+        batch = augment.crop_and_flip(batch, draws, dataset.pad)
+    return augment.normalise(batch, dataset)
 
 
 def _cross_entropy(logits, labels):

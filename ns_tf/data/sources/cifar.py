@@ -1,11 +1,11 @@
-"""CIFAR-10 and CIFAR-100, with the constants and crops that everybody uses."""
+"""CIFAR-10 and CIFAR-100, with the constants and crops that publications use."""
 
 import dataclasses
 
 import numpy as np
 
 from ns_tf.data.dataset import Dataset
-from ns_tf.data.sources import SOURCES, Request, tfds
+from ns_tf.data.sources import Request, source, tfds
 
 # Of the pixels of the 50,000 training images: (mean, standard deviation).
 STATISTICS = {
@@ -14,10 +14,16 @@ STATISTICS = {
 }
 
 
-@SOURCES.register("cifar10")
-@SOURCES.register("cifar100")
+@source("cifar10")
+@source("cifar100")
 def load_cifar(request: Request) -> Dataset:
-    """50,000 training and 10,000 test images through TFDS, mirrored at random.
+    """50,000 training and 10,000 test images of 32 x 32 from TFDS.
+
+    Training images move by up to 4 pixels and are mirrored at random. Mean and standard
+    deviation are the published ones of all 50,000, whatever is held out.
+
+    Args:
+        request: Of `cifar10` or `cifar100`, with a version of TFDS if any.
 
     Raises:
         InputError: if TFDS has not prepared it and cannot download it.

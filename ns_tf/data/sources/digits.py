@@ -5,14 +5,19 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import Dataset, crop_margin
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import Request, source
 
-SIZE = 32  # Pixels: what CIFAR networks are made for.
+SIZE = 32  # Pixels of a side: the size that networks for CIFAR expect.
 
 
-@SOURCES.register("digits")
+@source("digits")
 def load_digits(request: Request) -> Dataset:
-    """1,797 gray digits, resized; validation and test are held out.
+    """1,797 gray digits in 10 classes, resized; validation and test are held out.
+
+    Pixels of 0 to 16 become 0 to 255. Training images move at random by an eighth.
+
+    Args:
+        request: Without an argument; an image size of 8 leaves them as they are.
 
     Raises:
         InputError: if something follows the name.
@@ -24,7 +29,7 @@ def load_digits(request: Request) -> Dataset:
             f"digits takes no argument; got {request.name!r}. Write 'digits'."
         )
     source = sklearn.datasets.load_digits()
-    images = source.images[..., None] * (255 / 16)  # Their pixels are 0..16.
+    images = source.images[..., None] * (255 / 16)
     size = request.image_size or SIZE
     return from_arrays(
         (np.rint(images).astype(np.uint8), source.target),

@@ -1,4 +1,4 @@
-"""Image files in class-named folders; read when a batch needs them."""
+"""Image files in folders named after classes; read when a batch needs them."""
 
 import concurrent.futures
 import os
@@ -8,40 +8,47 @@ from collections.abc import Mapping
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data import holdout, images, sources
 from ns_tf.data.dataset import Dataset, Split, crop_margin
-from ns_tf.data.holdout import pixel_statistics, spread
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.holdout import complete, pixel_statistics, spread
+from ns_tf.data.images import decode
+from ns_tf.data.sources import Request, existing, source
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-SPLIT_FOLDERS = {
+SPLIT_FOLDERS = {  # Name of a folder -> the split in it.
     "train": "train",
     "val": "validation",
     "validation": "validation",
     "test": "test",
 }
-CHECKED = 10_000  # Files that are decoded before the start, evenly over the folder.
+CHECKED = 10_000  # Files that are decoded when the folder is read, evenly spread.
 
 
-@SOURCES.register("folder")
+@source("folder")
 def load_folder(request: Request) -> Dataset:
     """`folder:/path`: subfolders train, val (or validation), test of class folders.
 
-    Without those the folder holds the class folders itself, and what is held out is
-    chosen by the seed. Images are RGB; folders within a class folder are looked into.
-    Without an image size all images must have one size; with one they are stretched.
+    Without those the folder holds the class folders itself, and splits are held out.
+    Images are RGB. Files in folders below a class folder belong to the class. With an
+    image size images are stretched to a square; without one all must have one size.
+
+    Args:
+        request: Its argument is the path of the folder.
+
+    Returns:
+        The data set, whose images are paths: a batch reads its own files.
 
     Raises:
         InputError: no folder, fewer than two classes, a class without images, classes
-            that training lacks, a broken image (of the first 10,000 that are tried;
-            later ones when they are met), images of several sizes.
+            that training lacks, images of several sizes, or a broken image among those
+            that are decoded here (all, or `CHECKED` of them where an image size is
+            given); others are found when a batch needs them.
     """
-    root = sources.existing(request.argument, "a folder of class folders")
+    root = existing(request.argument, "a folder of class folders")
     trees = _trees(root)
     names = _class_names(trees["train"])
     splits = {key: _split(tree, names, key) for key, tree in trees.items()}
     shape = (*_image_size(splits, request), 3)
-    parts = holdout.complete(
+    parts = complete(
         splits["train"],
         splits.get("validation"),
         splits.get("test"),
@@ -55,20 +62,21 @@ def load_folder(request: Request) -> Dataset:
 
 
 def _trees(root: pathlib.Path) -> dict[str, pathlib.Path]:
-    """By split, the folder that holds its class folders; all in "train" if one."""
-    found = [folder.name for folder in _subfolders(root)]
-    # A class may be called "train" too, if its neighbours are not splits.
-    if not found or not set(found) <= set(SPLIT_FOLDERS):
+    """Split -> the folder of its class folders; all is "train" without splits."""
+    names = [folder.name for folder in _subfolders(root)]
+    # A class may be called "train": its neighbours are no splits then.
+    if not names or not set(names) <= set(SPLIT_FOLDERS):
         return {"train": root}
-    if "train" not in found or {"val", "validation"} <= set(found):
+    if "train" not in names or {"val", "validation"} <= set(names):
         raise InputError(
             f"Expected train, val (or validation) and test in {root}; found "
-            f"{', '.join(found)}. Rename the folders, or give one of class folders."
+            f"{', '.join(names)}. Rename the folders, or give one of class folders."
         )
-    return {SPLIT_FOLDERS[name]: root / name for name in found}
+    return {SPLIT_FOLDERS[name]: root / name for name in names}
 
 
 def _subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The folders directly within, by name; hidden ones are left out."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -80,6 +88,7 @@ def _subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _class_names(train: pathlib.Path) -> tuple[str, ...]:
+    """The names of the class folders, sorted: labels are their places."""
     names = tuple(folder.name for folder in _subfolders(train))
     if len(names) < 2:
         raise InputError(
@@ -99,7 +108,7 @@ def _split(tree: pathlib.Path, names: tuple[str, ...], key: str) -> Split:
         )
     files = [_images(tree / name) for name in names]
     empty = [name for name, paths in zip(names, files, strict=True) if not paths]
-    # Small validation and test sets may lack a class; training must not.
+    # A small validation or test set may lack a class; the training set must not.
     if empty and (key == "train" or len(empty) == len(names)):
         raise InputError(
             f"Expected images ({', '.join(SUFFIXES)}) in every class folder of {tree}; "
@@ -111,6 +120,7 @@ def _split(tree: pathlib.Path, names: tuple[str, ...], key: str) -> Split:
 
 
 def _images(folder: pathlib.Path) -> list[str]:
+    """Paths of the image files in a folder and below, sorted; hidden ones left out."""
     return sorted(
         os.path.join(place, name)
         for place, _, names in os.walk(folder)
@@ -120,23 +130,23 @@ def _images(folder: pathlib.Path) -> list[str]:
 
 
 def _image_size(splits: Mapping[str, Split], request: Request) -> tuple[int, int]:
-    """(height, width) of the images: as asked for, or as all of them are.
+    """(height, width) of the images: the requested size, or the one that all have.
 
-    Decodes the files, and so finds broken ones before the work has begun.
+    Decodes files, so that broken ones are found before the work begins: `CHECKED` of
+    them where a size is requested, otherwise all, to compare their sizes.
     """
     paths = np.concatenate([split.images for split in splits.values()])
-    asked = request.square()
-    # What no one asked to resize has to have one size, to the last file.
-    count = CHECKED if asked else len(paths)
+    size = request.square()
+    count = CHECKED if size else len(paths)
     paths = paths[spread(len(paths), count)]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        sizes = pool.map(lambda path: images.decode(path).shape[:2], paths)
+        shapes = pool.map(lambda path: decode(path).shape[:2], paths)
         first = expected = None
-        for path, size in zip(paths, sizes, strict=True):
-            first, expected = first or path, expected or size
-            if not asked and size != expected:
+        for path, shape in zip(paths, shapes, strict=True):
+            first, expected = first or path, expected or shape
+            if not size and shape != expected:
                 raise InputError(
                     f"Images of several sizes need --image_size: {first} has "
-                    f"{expected[0]}x{expected[1]}, {path} has {size[0]}x{size[1]}."
+                    f"{expected[0]}x{expected[1]}, {path} has {shape[0]}x{shape[1]}."
                 )
-    return asked or expected
+    return size or expected

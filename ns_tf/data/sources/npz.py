@@ -1,27 +1,33 @@
 """Data sets from an .npz file of plain arrays."""
 
+import pathlib
 import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data import sources
 from ns_tf.data.arrays import Pair, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import Request, existing, source
 
 
-@SOURCES.register("arrays")
+@source("arrays")
 def load_arrays(request: Request) -> Dataset:
-    """`arrays:/path.npz`: the arrays `x_train`, `y_train`, and so for the other splits.
+    """`arrays:/path.npz`: arrays named `x_train` and `y_train`, and so other splits.
+
+    `x_validation` and `y_validation`, `x_test` and `y_test` may be missing; the split is
+    held out then. Training images are not varied.
+
+    Args:
+        request: Its argument is the path of a file that `numpy.savez` wrote.
 
     Raises:
         InputError: no such file, no such arrays in it; and as `from_arrays`.
     """
-    path = sources.existing(request.argument, "an .npz file")
+    path = existing(request.argument, "an .npz file")
     try:
-        # np.load alone would take a single array (.npy) as well.
+        # np.load alone would accept a single array (.npy) too.
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
@@ -41,11 +47,14 @@ def load_arrays(request: Request) -> Dataset:
     )
 
 
-def _pair_of(arrays: Mapping[str, np.ndarray], key: str, path) -> Pair | None:
-    wanted = f"x_{key}", f"y_{key}"
-    missing = [name for name in wanted if name not in arrays]
+def _pair_of(
+    arrays: Mapping[str, np.ndarray], key: str, path: pathlib.Path
+) -> Pair | None:
+    """(images, labels) of a split; None for validation and test if it has neither."""
+    names = f"x_{key}", f"y_{key}"
+    missing = [name for name in names if name not in arrays]
     if not missing:
-        return arrays[wanted[0]], arrays[wanted[1]]
+        return arrays[names[0]], arrays[names[1]]
     if len(missing) == 1 or key == "train":
         raise InputError(
             f"{path} has to hold x_{key} and y_{key}; it holds "

@@ -1,29 +1,41 @@
-"""Image classification sets by their TFDS name."""
+"""Image classification sets by their TFDS name.
+
+TensorFlow Datasets is imported when one of its sets is read, or when an unknown name is
+compared with its names.
+"""
 
 import contextlib
 import difflib
 import pathlib
 import socket
 import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import logging
 
 from ns_tf.base import InputError
-from ns_tf.data.arrays import from_arrays
+from ns_tf.data.arrays import Pair, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset, crop_margin
 from ns_tf.data.holdout import check_memory
 from ns_tf.data.images import decode_jpeg
-from ns_tf.data.sources import SOURCES, Request
+from ns_tf.data.sources import SOURCES, Request, source
 
-HOST = ("storage.googleapis.com", 443)  # Where TFDS downloads, or asks first.
-PATIENCE = 3.0  # Seconds until a network that does not answer counts as none.
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import DatasetBuilder
+
+HOST = ("storage.googleapis.com", 443)  # The host that TFDS asks before a download.
+PATIENCE = 3.0  # Seconds to wait for its answer.
 BATCH = 256  # Images decoded at a time.
 
 
-@SOURCES.register("tfds")
+@source("tfds")
 def load_tfds(request: Request) -> Dataset:
     """`tfds:name`, or any name that no other family has: the TFDS set, in memory.
+
+    Args:
+        request: Its argument is the name as TFDS has it: "name/config:version".
 
     Raises:
         InputError: an unknown name; a set that is not prepared and cannot be
@@ -35,8 +47,13 @@ def load_tfds(request: Request) -> Dataset:
 def read(tfds_name: str, request: Request) -> Dataset:
     """The TFDS set of that name, in memory.
 
-    Training images move a little at random but are not mirrored, which may change what
-    they show; `dataclasses.replace(dataset, flip=True)` where it does not.
+    Its splits `train`, `validation` and `test` are read, others ignored. Crops have
+    `crop_margin`. Images are not mirrored, which may change their class (digits, say);
+    `dataclasses.replace(dataset, flip=True)` where it does not.
+
+    Args:
+        tfds_name: The name as TFDS has it.
+        request: Name in messages, folder, image size, fraction and seed.
 
     Raises:
         InputError: as `load_tfds`.
@@ -67,7 +84,8 @@ def read(tfds_name: str, request: Request) -> Dataset:
     )
 
 
-def _builder(name: str, request: Request):
+def _builder(name: str, request: Request) -> "DatasetBuilder":
+    """TFDS's builder of that name; nothing is downloaded."""
 
     import tensorflow_datasets as tfds
 
@@ -80,7 +98,7 @@ def _builder(name: str, request: Request):
     except tfds.core.registered.DatasetNotFoundError as error:
         raise _unknown(request.name) from error
     except (ValueError, AssertionError, TypeError) as error:
-        # A name that TFDS cannot parse, or a version or configuration it lacks.
+        # TFDS cannot parse the name, or lacks the version or configuration.
         if not _is_tfds(name):
             raise _unknown(request.name) from error
         raise InputError(
@@ -90,8 +108,8 @@ def _builder(name: str, request: Request):
 
 
 @contextlib.contextmanager
-def _quiet():
-    """Holds back TFDS's warning about a set that is not there; we raise our own."""
+def _quiet() -> Iterator[None]:
+    """Silences TFDS's warning of a missing set: an InputError says the same."""
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
@@ -101,27 +119,34 @@ def _quiet():
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence of a message, without the arguments TFDS puts before."""
+    """The first sentence of a message, without the arguments that TFDS puts first.
+
+    >>> _reason(ValueError("No such version. Known are 1.0 and 2.0."))
+    'No such version.'
+    """
     lines = str(error).split('}": ')[-1].strip().splitlines()
     text = lines[0] if lines else type(error).__name__
     return text.partition(". ")[0].rstrip(".") + "."
 
 
 def _is_tfds(name: str) -> bool:
+    """Whether TFDS has a set of that name, whatever its configuration or version."""
     return name.partition("/")[0].partition(":")[0] in _tfds_names()
 
 
 def _tfds_names() -> list[str]:
+    """The names of all sets that TFDS itself has."""
 
-    # The community sets would be asked for over the network.
+    # Community sets are listed over the network.
     import tensorflow_datasets as tfds
 
     return tfds.list_builders(with_community_datasets=False)
 
 
 def _unknown(name: str) -> InputError:
+    """The error for a name that neither a family nor TFDS has."""
     own = [key for key in SOURCES.names() if key != "tfds"]
-    # Our own first: TFDS has a neighbour for almost every misspelling.
+    # TFDS has a name close to almost any misspelling, so our own come first.
     close = difflib.get_close_matches(name, own, n=1, cutoff=0.75)
     close = close or difflib.get_close_matches(name, _tfds_names(), n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -131,8 +156,12 @@ def _unknown(name: str) -> InputError:
     )
 
 
-def _prepare(builder, name: str) -> None:
-    """Downloads and prepares the set, if it is not and there is a network."""
+def _prepare(builder: "DatasetBuilder", name: str) -> None:
+    """Downloads and prepares the set, unless it is prepared.
+
+    Raises:
+        InputError: if there is no network, or the download fails.
+    """
     with _quiet():
         if builder.is_prepared():
             return
@@ -145,7 +174,7 @@ def _prepare(builder, name: str) -> None:
         )
     try:
         builder.download_and_prepare()
-    # TFDS lets through whatever its readers, unpackers and servers raise.
+    # Readers, unpackers and servers raise errors of any kind.
     except Exception as error:
         raise InputError(
             f"TFDS could not download and prepare {name} into {place}: "
@@ -162,15 +191,15 @@ def _online() -> bool:
             socket.create_connection(HOST, timeout=PATIENCE).close()
             answered.set()
 
-    # Looking a host up knows no timeout: the thread may outlast the wait.
+    # The look-up of a host has no timeout: the thread may outlast the wait.
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(PATIENCE)
     return answered.is_set()
 
 
-def _features(builder, name: str) -> tuple[str, str]:
-    """The keys of the image and of its class."""
+def _features(builder: "DatasetBuilder", name: str) -> tuple[str, str]:
+    """The keys of the image and of its class in an example."""
     import tensorflow_datasets as tfds
 
     features, keys = builder.info.features, builder.info.supervised_keys
@@ -186,7 +215,10 @@ def _features(builder, name: str) -> tuple[str, str]:
     )
 
 
-def _image_shape(builder, name: str, key: str, request: Request) -> tuple:
+def _image_shape(
+    builder: "DatasetBuilder", name: str, key: str, request: Request
+) -> tuple[int, int, int]:
+    """(height, width, channels) of the images, as requested or as the set has them."""
     height, width, channels = builder.info.features[key].shape
     size = request.square() or (height, width)
     if None in size:
@@ -196,12 +228,18 @@ def _image_shape(builder, name: str, key: str, request: Request) -> tuple:
     return (*size, channels or 3)
 
 
-def _arrays(builder, split: str, keys: tuple[str, str], shape: tuple) -> tuple:
+def _arrays(
+    builder: "DatasetBuilder",
+    split: str,
+    keys: tuple[str, str],
+    shape: tuple[int, int, int],
+) -> Pair:
     """(images [n, h, w, c] uint8, labels [n]), in the order of the files."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
     def sized(example):
+        """(image [h, w, c], label), resized where the image has another size."""
         image, label = example[keys[0]], example[keys[1]]
         if image.shape[:2] != shape[:2]:
             image = tf.image.resize(image, shape[:2], antialias=True)
@@ -210,7 +248,7 @@ def _arrays(builder, split: str, keys: tuple[str, str], shape: tuple) -> tuple:
 
     @tfds.decode.make_decoder(output_dtype=tf.uint8)
     def decoder(data, feature):
-        return decode_jpeg(data, feature.shape[2] or shape[2])  # They are PNG or JPEG.
+        return decode_jpeg(data, feature.shape[2] or shape[2])
 
     examples = builder.as_dataset(
         split=split,
