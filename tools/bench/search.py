@@ -3,7 +3,7 @@
 Masked is a network of Keras's layers at full size. "never" is ns_tf with
 --rebuild=never: as well at full size, at the speed of its own steps.
 
-python tools/bench_search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
+python tools/bench/search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
 
 All do the same removals, taking turns in one run. ns_tf does every event of the paper's
 schedule and decides what goes; the others follow at every --sample-th event. Of the
@@ -13,8 +13,8 @@ schedule and decides what goes; the others follow at every --sample-th event. Of
 import dataclasses
 import pathlib
 
-import bench_table
 import lockstep
+import table
 
 from ns_tf import cli
 from ns_tf.networks import architectures
@@ -48,11 +48,11 @@ def main(config: BenchConfig) -> None:
     """Races the ways and prints the table."""
     architectures.get(config.network)  # Refused here, not by every worker.
     with (
-        lockstep.Worker("bench_tf.py") as ours,
-        lockstep.Worker("bench_tf.py") as masked,
-        lockstep.Worker("bench_tf.py") as never,
-        lockstep.Worker("bench_tf.py") as naive,
-        lockstep.Worker("bench_tf.py") as static,
+        lockstep.Worker("prune_tf.py") as ours,
+        lockstep.Worker("prune_tf.py") as masked,
+        lockstep.Worker("prune_tf.py") as never,
+        lockstep.Worker("prune_tf.py") as naive,
+        lockstep.Worker("prune_tf.py") as static,
     ):
         workers = {"ns_tf": ours, "masked": masked, "never": never}
         workers |= {"naive": naive, "static": static}
@@ -79,7 +79,7 @@ def report(rows: list[dict], config: BenchConfig, ways) -> None:
         lockstep.write_rows(pathlib.Path(config.out), rows)
     pace = f"{config.filters} filters every {config.nominal_steps} steps"
     print(f"{config.network}, batch {config.batch}, {pace}\n")
-    print(bench_table.summary(rows, ways, config.nominal_steps))
+    print(table.summary(rows, ways, config.nominal_steps))
 
 
 def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[dict]:
@@ -95,7 +95,7 @@ def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[d
     leader, *followers = workers
     rows: list[dict] = []
     waiting: list[int] = []
-    with Progress(events, label=config.network, unit="events") as bar:
+    with Progress().bar(events, label=config.network, unit="events") as bar:
         for event in range(1, events + 1):
             told = workers[leader].ask("event")
             waiting += told.pop("removed")

@@ -1,7 +1,7 @@
 """What threads, precision, oneDNN, XLA and other widths do to a training step.
 
-python tools/bench_settings.py --network=vgg11 --ratios=1,0.25
-python tools/bench_settings.py --network=vgg11 --widths=61,104,129,139,92,61,58,73 \
+python tools/bench/settings.py --network=vgg11 --ratios=1,0.25
+python tools/bench/settings.py --network=vgg11 --widths=61,104,129,139,92,61,58,73 \
     --only="not padded"
 """
 
@@ -75,7 +75,7 @@ def _measure(config: SettingsConfig, widths: Widths, chosen: dict) -> dict[str, 
         for name, given in chosen.items():
             environment = {k: v for k, v in given.items() if k.isupper()}
             options = {k: v for k, v in given.items() if not k.isupper()}
-            workers[name] = lockstep.Worker("bench_tf.py", environment)
+            workers[name] = lockstep.Worker("prune_tf.py", environment)
             told = workers[name].ask(
                 "plain",
                 network=config.network,
@@ -84,7 +84,7 @@ def _measure(config: SettingsConfig, widths: Widths, chosen: dict) -> dict[str, 
                 **options,
             )
             found[name]["first"] = told["first"]
-        with Progress(config.rounds, label=config.network, unit="rounds") as bar:
+        with Progress().bar(config.rounds, label=config.network, unit="rounds") as bar:
             for _ in range(config.rounds):
                 for name, worker in workers.items():
                     found[name]["steps"].append(worker.ask("plain_step")["step"])
