@@ -11,6 +11,7 @@ and histories come back, networks do not.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,8 +107,9 @@ def _take(work: "Comparison", listed: Mapping[str, "Cell"], path: Path) -> None:
         cell = listed.get(name)
         if cell is None or work.done(cell):
             continue
+        rows = [[math.nan if v is None else v for v in r] for r in result["history"]]
         work.job(cell).adopt(
-            [Epoch(*row) for row in result["history"]],
+            [Epoch(*row) for row in rows],
             test_losses=result["test_losses"],
             seconds=result["seconds"] / result["together"],
             elsewhere=f"{result['device']}, {work.execution_config.precision}",

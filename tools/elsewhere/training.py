@@ -145,6 +145,7 @@ def train(
     Returns:
         [seeds] dictionaries: `history` with the rows of `ns_tf.train.training.Epoch`,
         `test_losses` by epoch, `seconds` of the group, `together` how many it has.
+        Losses that are not finite are None.
     """
     start = time.monotonic()
     recipe, steps, score = lesson.recipe, lesson.steps, lesson.task.score_of
@@ -170,18 +171,26 @@ def train(
         for i, history in enumerate(histories):
             row = (losses[i], loss["validation"][i], score(counts["validation"][i]))
             row = (epoch + 1, rates[0], *row, score(counts["test"][i]))
-            history.append((row[0], *map(float, row[1:])))
-            test_losses[i].append(float(loss["test"][i]))
+            history.append((row[0], *map(_number, row[1:])))
+            test_losses[i].append(_number(loss["test"][i]))
         if epoch in (0, 1, 4) or (epoch + 1) % 20 == 0 or epoch + 1 == recipe.epochs:
             scores = [lesson.task.score.text(history[-1][-1]) for history in histories]
             seconds = f"{time.monotonic() - start:.1f} s"
-            print(f"{label}: epoch {epoch + 1}, {seconds}, test {', '.join(scores)}", flush=True)
+            print(
+                f"{label}: epoch {epoch + 1}, {seconds}, test {', '.join(scores)}",
+                flush=True,
+            )
     device = f"{jax.devices()[0].device_kind}, JAX {jax.__version__}"
     group = {"seconds": time.monotonic() - start, "together": len(seeds)}
     return [
         {"history": history, "test_losses": losses, **group, "device": device}
         for history, losses in zip(histories, test_losses, strict=True)
     ]
+
+
+def _number(value: Any) -> float | None:
+    """A float; None, as JSON has it, for what is not finite."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _fresh(build: Callable[[], keras.Model], seed: int) -> tuple:
