@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from verbs import ROOT, contents, refused
+from places import ROOT
+from verbs import contents, refused
 
 from ns_tf.descend.record import read_search
 from ns_tf.tune import leaderboard
@@ -112,28 +112,6 @@ def test_table_figure_and_front_tell_the_trials(tuned):
     assert len(set(header)) == len(header)
     picture = tuned / "plots" / "accuracy_params.png"
     assert picture.read_bytes()[:4] == b"\x89PNG"
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_front_is_what_nothing_beats(seed):
-    rng = np.random.default_rng(seed)
-    points = [tuple(map(int, rng.integers(0, 7, 2))) for _ in range(17)]
-    points[3] = None
-    front = leaderboard.pareto(points)
-    costs = [points[i][0] for i in front]
-    assert costs == sorted(set(costs)) and 3 not in front
-    for i, point in enumerate(points):
-        if point is None:
-            continue
-        beaten = any(
-            other is not None
-            and other[0] <= point[0]
-            and other[1] >= point[1]
-            and other != point
-            for other in points
-        )
-        twins = [j for j in front if points[j] == point]
-        assert len(twins) == (0 if beaten else 1), i
 
 
 def test_a_trial_can_be_exported(tuned, command, tmp_path):
@@ -288,43 +266,6 @@ def test_values_that_do_not_go_together_are_a_trial_that_failed(
     rows = outcome(tmp_path).values()
     failed = [row["values"] for row in rows if row["failure"]]
     assert failed == [{"filters_per_event": 5, "stop_fraction": 0.5}]
-
-
-def test_a_search_that_goes_on_with_later_iterations_there_finds_the_same(
-    flagfile, tmp_path
-):
-    from ns_tf.engine.config import RuntimeConfig
-    from ns_tf.plan.config import BudgetConfig
-    from ns_tf.problem.config import ProblemConfig
-    from ns_tf.run.progress import Quiet
-    from ns_tf.train.config import TrainConfig
-    from ns_tf.tune.config import TuneConfig
-    from ns_tf.tune.searches import TunedSearches
-
-    text = flagfile.read_text() + "\n--iterations=3\n"
-    (tmp_path / "deep.flags").write_text(text)
-    tune = TuneConfig(
-        search=str(tmp_path / "deep.flags"),
-        tune="search",
-        space=("filters_per_event=3..5",),
-        max_search_steps=29,  # Two of three iterations, of 11 to 14 steps.
-    )
-    work = TunedSearches(
-        tmp_path,
-        ProblemConfig(),
-        tune,
-        BudgetConfig(params=2000.0),
-        TrainConfig(epochs=1, batch=350),
-        RuntimeConfig(),
-    )
-    values = work.adjust({"filters_per_event": 3})
-
-    def find():
-        quiet = {"progress": Quiet, "stop": None}
-        return work.find(values, tmp_path, **quiet)
-
-    first = find()
-    assert find() == first and first["search_steps"] <= 29
 
 
 def test_networks_of_another_image_size_are_within_their_budget_too(

@@ -1,12 +1,14 @@
 """The arithmetic of the benchmarks, and that they run."""
 
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import toolbox
+from places import ROOT
 
 BENCH = toolbox.TOOLS / "bench"
 
@@ -188,6 +190,7 @@ def test_the_benchmarks_run(tool, arguments, texts, tmp_path):
         [sys.executable, BENCH / f"{tool}.py", "--batch=16", *arguments],
         capture_output=True,
         text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     for text in texts:
