@@ -5,6 +5,7 @@ same name does with a run folder.
 """
 
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -225,12 +226,15 @@ class Search(Searched):
             place = settings.data_dir
             dataset = load_dataset(DataConfig(dataset=data, data_dir=place))
         architecture = self.architecture or architectures.get(self.record.architecture)
+        problem = Problem.of(architecture, dataset)
+        if dataset.name.startswith(PREFIX) and dataset.name == settings.dataset:
+            return problem, settings  # The search's own data, given again.
         settings = ProblemConfig(
             architecture=architecture.name,
             dataset=dataset.name,
             data_dir=settings.data_dir,
         )
-        return Problem.of(architecture, dataset), settings
+        return problem, settings
 
     def compare(
         self,
@@ -264,11 +268,7 @@ class Search(Searched):
                 "A comparison reads the search's run folder, and this search has none. "
                 "Search with run_dir=, or save it there."
             )
-        texts = []
-        for name in [*BUDGETS.names(), "ratio"]:
-            values = options.pop(name, ())
-            values = values if isinstance(values, Sequence) else (values,)
-            texts += [f"{name}={value:.10g}" for value in values]
+        texts = _budget_texts(options)
         named: dict[str, Any] = {
             "search": str(self.run_dir),
             "methods": tuple(methods),
@@ -307,6 +307,25 @@ class Search(Searched):
         path = Path(path or self.run_dir / "report.html")
         page.write(self.run_dir, outcome.folder if outcome else None, path)
         return path
+
+
+def _budget_texts(options: dict[str, Any]) -> list[str]:
+    """Takes the budgets out of the options, as `--budgets` has them.
+
+    >>> _budget_texts({"ratio": [0.25, 0.5], "params": 600_000, "epochs": 3})
+    ['params=600000', 'ratio=0.25', 'ratio=0.5']
+    """
+    texts = []
+    for name in [*BUDGETS.names(), "ratio"]:
+        values = options.pop(name, ())
+        several = isinstance(values, (list, tuple, range))
+        for value in values if several else (values,):
+            if not isinstance(value, numbers.Real):
+                raise InputError(
+                    f"{name} is a number or a list of numbers; got {value!r}."
+                )
+            texts.append(f"{name}={value:.10g}")
+    return texts
 
 
 def load(run_dir: str | Path) -> Search:
