@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import exports
 import pytest
+import tunings
 from places import ROOT
 from verbs import contents, refused
 
@@ -51,6 +53,12 @@ def tuned(status, law, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned") / "run"
     assert status("tune", *asked(folder, law), "--max_trials=3") == 0
     return folder
+
+
+@pytest.fixture
+def instant(monkeypatch):
+    """Trainings end at once."""
+    return tunings.instant(monkeypatch)
 
 
 def asked(folder, search, *more):
@@ -114,7 +122,8 @@ def test_table_figure_and_front_tell_the_trials(tuned):
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_a_trial_can_be_exported(tuned, command, tmp_path):
+def test_a_trial_can_be_exported(tuned, command, tmp_path, monkeypatch):
+    exports.run_here(monkeypatch)
     code, out, err = command(
         "export",
         f"--run_dir={tuned}",
@@ -146,7 +155,9 @@ def test_the_same_command_again_trains_nothing(command, copied_tuning):
     assert outcome(copied_tuning) == told
 
 
-def test_the_table_is_written_as_trials_end(command, copied_tuning, monkeypatch):
+def test_the_table_is_written_as_trials_end(
+    command, copied_tuning, monkeypatch, instant
+):
     written, write = [], leaderboard.write
 
     def kept(work):
@@ -162,7 +173,7 @@ def test_the_table_is_written_as_trials_end(command, copied_tuning, monkeypatch)
     assert "So far" not in written[-1]
 
 
-def test_trials_can_be_added(command, copied_tuning):
+def test_trials_can_be_added(command, copied_tuning, instant):
     before = outcome(copied_tuning)
     code, out, err = again(command, copied_tuning, "--max_trials=4")
     assert code == 0 and "4 trials, 3 done before" in out, err
@@ -192,12 +203,12 @@ def test_a_search_that_changed_is_refused(command, copied_tuning, law, tmp_path)
 
 
 @pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
-def test_other_tuners(command, law, tmp_path, tuner):
+def test_other_tuners(command, law, tmp_path, tuner, instant):
     """Hyperband trains the best of its short ones again, and longer."""
     code, out, err = command(
         "tune",
         *asked(tmp_path, law, f"--tuner={tuner}"),
-        *(["--random_trials=2"] if tuner == "bayesian" else []),
+        *(["--random_trials=3"] if tuner == "bayesian" else []),
         "--epochs=3",
         "--max_trials=4",
     )
@@ -216,7 +227,7 @@ def test_other_tuners(command, law, tmp_path, tuner):
 
 
 def test_the_numbers_of_a_search_are_tuned_under_a_cap(
-    command, flagfile, tmp_path, network
+    command, flagfile, tmp_path, instant
 ):
     code, out, err = command(
         "tune",
@@ -249,7 +260,7 @@ def test_the_numbers_of_a_search_are_tuned_under_a_cap(
 
 
 def test_values_that_do_not_go_together_are_a_trial_that_failed(
-    command, flagfile, tmp_path
+    command, flagfile, tmp_path, instant
 ):
     """Each alone is sound: too few removals are left where both are drawn."""
     code, out, err = command(
@@ -269,7 +280,7 @@ def test_values_that_do_not_go_together_are_a_trial_that_failed(
 
 
 def test_networks_of_another_image_size_are_within_their_budget_too(
-    command, searched, tmp_path
+    command, searched, tmp_path, instant
 ):
     """Multiply-adds are those of the images that are trained on."""
     code, out, err = command(
@@ -284,7 +295,7 @@ def test_networks_of_another_image_size_are_within_their_budget_too(
         assert 0.9 * row["values"]["macs"] < row["macs"] <= row["values"]["macs"]
 
 
-def test_epochs_can_be_tuned_and_are_told(command, law, tmp_path):
+def test_epochs_can_be_tuned_and_are_told(command, law, tmp_path, instant):
     space = "--space=params=2000,epochs=1|3"
     code, out, err = command("tune", *asked(tmp_path, law), space, "--max_trials=5")
     assert code == 0, err
@@ -293,7 +304,7 @@ def test_epochs_can_be_tuned_and_are_told(command, law, tmp_path):
     assert all(row["epochs"] == row["values"]["epochs"] for row in rows)
 
 
-def test_a_search_by_flagfile_is_done_first(command, flagfile, tmp_path):
+def test_a_search_by_flagfile_is_done_first(command, flagfile, tmp_path, instant):
     code, out, err = command("tune", *asked(tmp_path, flagfile), "--max_trials=1")
     assert code == 0, err
     assert (tmp_path / "searches" / "small" / "descent.json").exists()
@@ -303,7 +314,12 @@ def test_a_search_by_flagfile_is_done_first(command, flagfile, tmp_path):
 def test_a_loss_that_is_not_finite_is_the_worst_trial(command, law, tmp_path):
     space = "--space=params=900..4000,rate=0.01|1e30"
     code, out, err = command(
-        "tune", *asked(tmp_path, law), space, "--max_trials=5", "--schedule=constant"
+        "tune",
+        *asked(tmp_path, law),
+        space,
+        "--max_trials=4",
+        "--schedule=constant",
+        "--epochs=1",
     )
     assert code == 0, err
     rows = list(outcome(tmp_path).values())
