@@ -46,9 +46,9 @@ def main(config: search.BenchConfig, torch: TorchConfig) -> None:
         workers = dict(zip(ways, some[: len(ways)], strict=True))
         rows = []
         for way in ways[:2]:
-            told = workers[way].ask("start", **search.settings(config), way=way)
-            rows.append({"way": way, "event": 0, "parts": told["parts"]})
-        channels = [np.array(width) for width in told["channels"]]
+            start = workers[way].ask("start", **search.settings(config), way=way)
+            rows.append({"way": way, "event": 0, "parts": start["parts"]})
+        channels = [np.array(width) for width in start["channels"]]
         for way in ways[2:]:
             workers[way].ask(
                 "start",
@@ -68,7 +68,7 @@ def main(config: search.BenchConfig, torch: TorchConfig) -> None:
             ]
             return worker.ask("event", remove=gone)
 
-        rows += search.race(workers, told["events"], config, follow)
+        rows += search.race(workers, start["events"], config, follow)
     search.report(rows, config, ways)
 
 
