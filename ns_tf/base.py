@@ -1,34 +1,47 @@
-"""The values that flow through ns_tf: immutable, without logic of their own."""
+"""The values that flow through ns_tf, and its two kinds of error.
+
+All values are immutable. tau is the size of a network: its trainable parameters, as the
+paper counts it. phi_l, here `widths`, is the number of filters of layer l.
+"""
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 Widths = tuple[int, ...]  # Filters of every layer that has a width, in forward order.
 
 
 class InputError(ValueError):
-    """What was asked for cannot be done: says what was expected, what came, what to do.
+    """Settings or input that cannot be used.
 
-    Commands print it as one line and exit 2.
+    The message is one line: what was expected, what came, what to do. Commands print it
+    and exit 2.
     """
 
 
 class RunError(RuntimeError):
-    """Work that was under way failed (a loss of NaN, say). Commands exit 1."""
+    """Work under way that failed, as by a loss of NaN. Commands print it and exit 1."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Widths as a function of a network's size: tau -> [layers], not yet whole."""
+    """Widths as a function of a network's size: tau -> [layers], not yet whole.
+
+    >>> Curve(lambda tau: np.sqrt(tau) * np.array([1.0, 2.0]))(9.0).tolist()
+    [3.0, 6.0]
+    """
 
     at: Callable[[float], np.ndarray]
-    start: float = 1.0  # The tau at which a search along it begins.
-    tau_range: tuple[float, float] | None = None  # Recorded by a search; None: none.
-    terms: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # For the page.
+    start: float = 1.0  # The tau at which the solver begins.
+    tau_range: tuple[float, float] | None = None  # Of the law that was fitted, if any.
+    # The formula in plain numbers, from which a page can draw the curve again.
+    terms: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, tau: float) -> np.ndarray:
         """Widths [layers] at this size."""
@@ -37,13 +50,21 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What networks cost in one unit, as a function of their widths."""
+    """What networks cost in one unit, as a function of their widths.
+
+    An exact cost is quick and takes any number of networks at once. A measured cost is
+    slow, takes one network [layers] at a time, and may differ from one measurement to
+    the next.
+
+    >>> entries = Cost(lambda widths: 9 * widths.prod(axis=-1))
+    >>> entries(np.array([[2, 3], [5, 7]])).tolist()
+    [54, 315]
+    """
 
     of: Callable[[np.ndarray], Any]  # Whole widths [..., layers] -> costs [...].
-    # A measured cost is slow and takes one network [layers] at a time; two measurements
-    # of one network may differ.
     measured: bool = False
-    # An exact cost that differs from this measured one by little more than a constant.
+    # Of a measured cost that repeats itself: an exact one that differs from it by
+    # little more than a constant.
     estimate: "Cost | None" = None
 
     def __call__(self, widths: np.ndarray) -> Any:
@@ -55,14 +76,15 @@ class Cost:
 class Architecture:
     """A network whose layers can have any width.
 
-    `builder(widths, *, input_shape, classes)` is the only truth about it: costs are
-    counted on what it makes, the channel graph is read off what it makes.
+    What its builder makes is the only description of it: costs are counted on the
+    built network, the channel graph is read off it.
     """
 
     name: str  # As `--architecture` takes it, arguments included.
     widths: Widths  # The default widths.
-    builder: Callable[..., Any]
-    source: Any = dataclasses.field(default=None, repr=False, compare=False)  # A model.
+    builder: Callable[..., Any]  # (widths, *, input_shape, classes) -> keras.Model
+    # The user's `keras.Model` that the architecture was made of, if it was made of one.
+    source: Any = dataclasses.field(default=None, repr=False, compare=False)
 
     def build(
         self,
@@ -70,7 +92,7 @@ class Architecture:
         *,
         input_shape: tuple[int, int, int],
         classes: int,
-    ):
+    ) -> "keras.Model":
         """The `keras.Model` of these widths; its output is logits `[batch, classes]`.
 
         Args:
@@ -101,6 +123,13 @@ class Architecture:
 def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
     """The widths as a tuple of int, if they fit the architecture.
 
+    >>> check_widths(Architecture("two", (8, 16), builder=None), np.array([3, 5]))
+    (3, 5)
+
+    Args:
+        architecture: Says how many widths there are.
+        widths: Filters of every layer; whole numbers of any library.
+
     Raises:
         InputError: wrong number of widths, or one that is no positive whole number.
     """
@@ -124,57 +153,64 @@ def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
 
 
 def _reason(error: Exception) -> str:
-    """What Keras says went wrong, without its account of the call."""
+    """The first line of Keras's message that is no traceback of the call."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("Exception encountered")]
-    return (told or lines or [type(error).__name__])[0]
+    reasons = [line for line in lines if not line.startswith("Exception encountered")]
+    return (reasons or lines or [type(error).__name__])[0]
 
 
 def _short(widths: Sequence[int]) -> str:
+    """Widths as `--widths` takes them."""
     return ",".join(str(width) for width in widths)
 
 
 @dataclasses.dataclass(frozen=True)
 class PruneTrace:
-    """What pruning left after each event (algorithm 1).
+    """The widths and the size of a network after each pruning event (algorithm 1).
 
-    Only events after which every layer had lost at least one filter are recorded.
+    A law is fitted to `widths` and `tau`, which begin at the first event after which
+    every layer had lost at least one filter. `history` has all events.
     """
 
     widths: np.ndarray  # [steps, layers], int.
-    tau: (
-        np.ndarray
-    )  # [steps]: trainable parameters of the network built at these widths.
-    names: tuple[str, ...] = ()  # [layers]: the layer that each width belongs to.
-    history: np.ndarray | None = (
-        None  # [events, layers]: after every event, from the first.
-    )
+    tau: np.ndarray  # [steps]: trainable parameters of a network of these widths.
+    names: tuple[str, ...] = ()  # [layers]: the layer whose filters a width counts.
+    history: np.ndarray | None = None  # [events, layers]: widths after every event.
 
 
 @dataclasses.dataclass(frozen=True)
 class ScalingLaw:
-    """phi_l(tau) = alpha_l * tau ** beta_l for every layer l (eq. 5)."""
+    """phi_l(tau) = alpha_l · tau ** beta_l for every layer l (eq. 5).
+
+    >>> law = ScalingLaw(np.array([2.0, 0.5]), np.array([0.25, 0.5]))
+    >>> law.widths(10_000).tolist()
+    [20.0, 50.0]
+    """
 
     alpha: np.ndarray  # [layers]
     beta: np.ndarray  # [layers]
     r2: np.ndarray | None = None  # [layers]: share of the variance of ln phi explained.
-    residual: np.ndarray | None = None  # [layers]: rms of ln phi - ln fit.
+    residual: np.ndarray | None = None  # [layers]: root mean square of ln phi - ln fit.
     tau_range: tuple[float, float] | None = None  # Smallest and largest tau fitted.
 
-    def widths(self, tau) -> np.ndarray:
-        """Widths [..., layers], not yet whole, at tau: a number or [..., 1]."""
+    def widths(self, tau: float | np.ndarray) -> np.ndarray:
+        """Widths [..., layers], not yet whole.
+
+        Args:
+            tau: Size of the network: a number, or [..., 1].
+        """
         return np.asarray(self.alpha) * np.asarray(tau, float) ** np.asarray(self.beta)
 
 
 @dataclasses.dataclass(frozen=True)
 class Scaling:
-    """Whole widths that meet every budget."""
+    """Whole widths that meet every budget (algorithm 3)."""
 
     widths: Widths
     tau: float  # Position on the curve, before the widths were made whole.
-    costs: Mapping[str, float]  # By budget: what these widths cost; at most the target.
-    targets: Mapping[str, float]  # By budget: what was allowed.
+    costs: Mapping[str, float]  # By budget: cost of these widths, at most the target.
+    targets: Mapping[str, float]  # By budget: the largest cost allowed.
 
 
 @dataclasses.dataclass(frozen=True)

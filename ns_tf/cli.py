@@ -1,4 +1,9 @@
-"""What every command shares: flags in, one line for an error, an exit code out."""
+"""What every command shares: flags in, one line for an error, an exit code out.
+
+A command is a `main(config, ...)` that takes config dataclasses (`ns_tf.run.option`)
+and calls `run(main, Config, ...)`. Nothing heavy is imported here: `--help` and a wrong
+flag are answered at once.
+"""
 
 import contextlib
 import logging
@@ -40,21 +45,21 @@ _COMMON = """Every command:
       Print the traceback of an error.
   --helpfull
       Show absl's own flags as well."""
-_LONGEST = 600  # Characters of an error that somebody else wrote.
+_LONGEST = 600  # Characters that are shown of an error of another library.
 
 
 def run(main: Callable[..., int | None], *configs: type) -> NoReturn:
     """Calls `main` with an instance of every config, made from the flags; then exits.
 
-    Exit code 0 (or what `main` returns); 2 for wrong flags or input; 1 for a failure
-    under way; 130 and 143 if SIGINT or SIGTERM stopped it; 141 if nobody reads the
-    output any more. All but the last say one line on standard error.
+    Exit codes are 0 (or what `main` returns); 2 for wrong flags or input; 1 for a
+    failure under way; 130 and 143 if SIGINT or SIGTERM stopped it; 141 if nobody reads
+    the output any more. Errors but the last print one line on standard error.
 
     Args:
-        main: The command.
-        configs: Dataclasses of `flagset.option`s, in the order of main's arguments.
+        main: The command; returns its exit code, or None for 0.
+        configs: Dataclasses of options, in the order of the arguments of `main`.
     """
-    # Read by TensorFlow when it is imported, which `main` does.
+    # TensorFlow reads both when it is imported, which `main` does.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Off by default on older CPUs, where it is faster too (docs/performance.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -64,6 +69,15 @@ def run(main: Callable[..., int | None], *configs: type) -> NoReturn:
 
 
 def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
+    """Runs the command on `sys.argv`, prints its error if there is one; its exit code.
+
+    Args:
+        main: As of `run`.
+        configs: As of `run`; their flags are defined.
+
+    Raises:
+        SystemExit: if `main` exits by itself.
+    """
     try:
         if signal.SIGTERM in handled_signals():
             signal.signal(signal.SIGTERM, _terminate)
@@ -77,35 +91,47 @@ def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
     except SystemExit:
         raise
     except BaseException as error:
-        restore_signals()  # An impatient second Ctrl-C must not show a traceback.
+        restore_signals()  # A second Ctrl-C must not show a traceback.
         return _report(error)
 
 
 def _flush() -> None:
-    if sys.stdout is not None:  # `command >&-`
+    """Writes what was printed.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    if sys.stdout is not None:  # It is None after `command >&-`.
         sys.stdout.flush()
 
 
 def _terminate(signum: int, frame: Any) -> None:
+    """Handles SIGTERM where the work has no checkpoint: stops as Ctrl-C does."""
     restore_signals()
     raise Interrupted(signum)
 
 
 def _printed_help(arguments: Sequence[str]) -> bool:
-    """Prints the help that the arguments ask for, if they do."""
+    """Whether the arguments ask for help, which is printed then.
+
+    The help begins with the docstring of the command's `__main__`.
+
+    Args:
+        arguments: Of the command line, without the command.
+    """
     full = any(argument in ("--helpfull", "-helpfull") for argument in arguments)
     if not full and not any(argument in _HELP for argument in arguments):
         return False
     doc = (sys.modules["__main__"].__doc__ or "").strip()
     if "python " not in doc:
         doc = f"{doc}\n\nUsage: python -m {_name()} [--flag=value ...]".strip()
-    told = flags.FLAGS.get_help().strip() if full else run_flags.help_text()
-    print(doc, *filter(None, [told, None if full else _COMMON]), sep="\n\n")
+    options = flags.FLAGS.get_help().strip() if full else run_flags.help_text()
+    print(doc, *filter(None, [options, None if full else _COMMON]), sep="\n\n")
     return True
 
 
 def _name() -> str:
-    """The command as `python -m` takes it."""
+    """The command as `python -m` takes it, without `.__main__`."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is not None:
         return spec.name.removesuffix(".__main__")
@@ -113,12 +139,15 @@ def _name() -> str:
 
 
 def _report(error: BaseException) -> int:
-    """The exit code for an error, after saying what it was."""
+    """Prints an error, as one line or with --debug as a traceback; its exit code.
+
+    Prints nothing if standard output is a pipe that nobody reads any more.
+    """
     gone = isinstance(error, BrokenPipeError) and _nobody_reads()
     try:
         _flush()
     except OSError:
-        # Else Python tries again on its way out, and complains.
+        # Otherwise Python tries to write again when it exits, and prints an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if gone:
         return 128 + signal.SIGPIPE
@@ -133,7 +162,11 @@ def _report(error: BaseException) -> int:
 
 
 def _describe(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and the exit code."""
+    """The line for an error, and the exit code.
+
+    Errors of the library's own kinds are written for users; of others, the line has the
+    type or the file, and the way to the traceback.
+    """
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         signum = getattr(error, "signum", signal.SIGINT)
         return "stopped; run the same command again to continue", 128 + signum
@@ -153,7 +186,7 @@ def _describe(error: BaseException) -> tuple[str, int]:
 
 
 def _nobody_reads() -> bool:
-    """Whether the reader of standard output or error is gone."""
+    """Whether the reader of standard output or standard error is gone."""
     poll = select.poll()
     for number in (1, 2):
         poll.register(number, 0)
@@ -161,9 +194,12 @@ def _nobody_reads() -> bool:
 
 
 def quiet_tensorflow() -> Any:
-    """The module `tensorflow`, imported without its C++ notes on standard error.
+    """The module `tensorflow`, imported without its C++ messages on standard error.
 
-    They are shown if the import fails, or with --debug.
+    They are printed if the import fails, or with --debug.
+
+    Raises:
+        ImportError: if TensorFlow cannot be imported.
     """
     sys.stderr.flush()
     saved = os.dup(2)
@@ -173,8 +209,9 @@ def quiet_tensorflow() -> Any:
         try:
             import tensorflow
 
-            tensorflow.config.list_physical_devices()  # The rest of the notes.
-            # It takes a rebuilt network's step for one function traced in vain.
+            tensorflow.config.list_physical_devices()  # Prints the rest of them.
+            # TensorFlow warns of a function that is traced again and again; the step of
+            # a network that was rebuilt is another function.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
             failed = False
             return tensorflow
@@ -188,7 +225,10 @@ def quiet_tensorflow() -> Any:
 
 
 def devices() -> str:
-    """What TensorFlow will compute on, in words: a CPU fall-back should be seen."""
+    """What TensorFlow computes on, in words: "1 GPU", or "CPU (8 cores)".
+
+    Commands print it, so that a GPU that TensorFlow did not find is noticed.
+    """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -199,7 +239,7 @@ def devices() -> str:
 
 @contextlib.contextmanager
 def watching() -> Iterator[Watch]:
-    """A watch that shows progress, and that Ctrl-C and SIGTERM ask to stop.
+    """A watch that shows progress, and asks the work to stop at Ctrl-C and SIGTERM.
 
     Raises:
         Interrupted: at the end of the block, if a signal came.

@@ -1,31 +1,56 @@
-"""Names on the command line to the things they mean."""
+"""Registries: the members of a kind by name, and how a name is written.
+
+A kind is a set of things that users choose by name: architectures, budgets, criteria,
+data sets, methods, file formats. The package's own members lie one a file in the folder
+of their kind; a user's file adds others with the same decorator.
+"""
 
 import ast
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from ns_tf.base import InputError
 
+Member = TypeVar("Member")
+
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that nobody registered; suggests the nearest one."""
+    """The error for a name that nobody registered; suggests the nearest known one.
+
+    >>> print(unknown("budget", "parms", ["macs", "params"]))
+    Unknown budget 'parms'. Did you mean 'params'? Known: macs, params.
+
+    Args:
+        kind: What the name should be a name of.
+        name: What was given.
+        known: The names that exist.
+    """
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    told = f"Known: {', '.join(known)}." if known else "There are none."
-    return InputError(f"Unknown {kind} {name!r}.{hint} {told}")
+    listing = f"Known: {', '.join(known)}." if known else "There are none."
+    return InputError(f"Unknown {kind} {name!r}.{hint} {listing}")
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:
-    """`"name(a=1, b='x')"` as its name and keyword arguments; plain names have none.
+    """The name and the keyword arguments of `"name"` or `"name(argument=value)"`.
 
     Only literals are read; nothing is evaluated.
 
+    >>> parse_call("vgg11")
+    ('vgg11', {})
+    >>> parse_call("preact_resnet18(shortcut='identity', depth=18)")
+    ('preact_resnet18', {'shortcut': 'identity', 'depth': 18})
+
+    Args:
+        text: A Python name, or a call of one with literal keyword arguments.
+
     Raises:
-        InputError: if the text is neither a name nor a call with literal keywords.
+        InputError: if the text is neither.
     """
     try:
         node = ast.parse(text.strip(), mode="eval").body
@@ -44,40 +69,66 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
 
 
 class Registry:
-    """Members of one kind by name: a decorator to add them, a look-up to find them.
+    """Members of one kind by name: a decorator adds them, a look-up finds them.
 
-    Members live one a file in `package`, which is imported at the first look-up; a new
-    file there is a new member, with nothing else to edit.
+    The package's own members lie one a file in `package`, whose files are imported at
+    the first look-up: a new file there is a new member, with nothing else to edit.
+    Members that are registered anywhere else, before or after that, stand beside them.
+
+    >>> shapes = Registry("shape", "ns_tf.budgets")
+    >>> @shapes.register("square")
+    ... def square(side):
+    ...     return side * side
+    >>> "square" in shapes, shapes.get("square")(7)
+    (True, 49)
+
+    Args:
+        kind: What a member is, in words, for errors.
+        package: Full name of the folder that holds the package's own members.
     """
 
     def __init__(self, kind: str, package: str):
         self.kind = kind
         self.package = package
         self._members: dict[str, Any] = {}
+        self._places: dict[str, str] = {}  # By name: file and line of its decorator.
         self._loaded = False
 
-    def register(self, name: str) -> Callable[[Any], Any]:
-        """Decorator: adds the member under `name`.
+    def register(self, name: str) -> Callable[[Member], Member]:
+        """A decorator that adds the member under `name` and returns it unchanged.
+
+        Args:
+            name: By which users choose the member.
 
         Raises:
-            ValueError: if the name is taken.
+            ValueError: if the name is taken. A name of the package's own may be taken
+                by a file that is imported later; then the first look-up raises.
         """
 
-        def add(member):
+        def add(member: Member) -> Member:
+            place = self._caller()
             if name in self._members:
-                raise ValueError(f"{self.kind} {name!r} is registered twice.")
-            self._members[name] = member
+                raise ValueError(
+                    f"The {self.kind} {name!r} is registered twice: at "
+                    f"{self._places[name]} and at {place}. Give one of them another "
+                    f"name, and leave those of {self.package} as they are."
+                )
+            self._members[name], self._places[name] = member, place
             return member
 
         return add
 
     def names(self) -> list[str]:
-        """All registered names, sorted."""
+        """All registered names, sorted.
+
+        Raises:
+            ValueError: if a member from elsewhere has the name of one of the package.
+        """
         self._load()
         return sorted(self._members)
 
     def __contains__(self, name: str) -> bool:
-        """Whether a member of that name is registered by now; loads no file."""
+        """Whether a member of that name is registered by now; imports no file."""
         return name in self._members
 
     def get(self, name: str) -> Any:
@@ -85,6 +136,7 @@ class Registry:
 
         Raises:
             InputError: if there is none; suggests the nearest name.
+            ValueError: if a member from elsewhere has the name of one of the package.
         """
         self._load()
         if name not in self._members:
@@ -92,8 +144,22 @@ class Registry:
         return self._members[name]
 
     def _load(self) -> None:
-        if not self._loaded:
-            package = importlib.import_module(self.package)
-            for module in pkgutil.iter_modules(package.__path__):
-                importlib.import_module(f"{self.package}.{module.name}")
-            self._loaded = True
+        """Imports every file of the package, once."""
+        if self._loaded:
+            return
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
+        self._loaded = True
+
+    def _caller(self) -> str:
+        """File and line of the code that registers a member.
+
+        The decorator of the kind, which calls `register`, lies in the package's
+        `__init__`; its frames are skipped.
+        """
+        frame = sys._getframe(1)
+        skipped = (__name__, self.package)
+        while frame.f_back and frame.f_globals.get("__name__") in skipped:
+            frame = frame.f_back
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}"

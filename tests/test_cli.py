@@ -1,112 +1,24 @@
-import os
+"""What every command shares: help, one line for an error, an exit code."""
+
+import functools
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import demo as demo_command
 import pytest
-
-ROOT = Path(__file__).parents[1]
-DEMO = '''
-"""Does what --mode says."""
-
-import dataclasses, os, sys, time
-from ns_tf import cli
-from ns_tf.base import InputError, RunError
-from ns_tf.flagset import option
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """What to do."""
-
-    mode: str = option("ok", "What to do.")
-    seed: int = option(3, "Seed.")
-
-
-def main(config):
-    if config.mode == "input":
-        raise InputError("Expected a.\\n  Got b.")
-    if config.mode == "run":
-        raise RunError("The loss is nan.")
-    if config.mode == "bug":
-        raise KeyError("a\\nb")
-    if config.mode == "silent bug":
-        raise AssertionError
-    if config.mode == "full":
-        print("x" * 100, file=open("/dev/full", "w"), flush=True)
-    if config.mode == "missing":
-        open("no/such/file")
-    if config.mode == "status":
-        return 7
-    if config.mode == "much":
-        for _ in range(100_000):
-            print("x" * 100)
-    if config.mode == "sleep":
-        print("ready", flush=True)
-        time.sleep(30)
-    if config.mode in ("loop", "stuck", "last"):
-        with cli.interruptible() as stop:
-            print("ready", flush=True)
-            for _ in range(3000):
-                time.sleep(0.01)
-                if stop.requested and config.mode == "loop":
-                    print("saved", flush=True)
-                    stop.leave()
-                if stop.requested and config.mode == "last":
-                    break
-                if stop.requested and config.mode == "stuck":
-                    print("stuck", flush=True)
-                    time.sleep(30)
-    if config.mode == "tensorflow":
-        print(cli.quiet_tensorflow().__name__, os.environ["TF_CPP_MIN_LOG_LEVEL"])
-    heavy = [m for m in ("keras", "tqdm") if m in sys.modules]
-    print(config.seed, *heavy)
-
-
-if __name__ == "__main__":
-    cli.run(main, Config)
-'''
-# Stands for the real one: says things on the C++ side of standard error.
-TENSORFLOW = """
-import os
-os.write(2, b"E0000 cuInit\\n")
-if os.environ.get("BROKEN"):
-    raise ImportError("no libcudart")
-class config:
-    list_physical_devices = staticmethod(lambda: os.write(2, b"W0000 no GPU\\n"))
-"""
+from places import ROOT
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "demo.py").write_text(DEMO.strip())
-    (folder / "tensorflow.py").write_text(TENSORFLOW)
-    (folder / "good.flags").write_text("# A comment.\n--seed=11\n\n--mode=ok\n")
-    (folder / "stray.flags").write_text("seed=11\n")
-    (folder / "binary.flags").write_bytes(b"\xff\xfe\x00\x81")
-    return folder
+    return demo_command.write(tmp_path_factory.mktemp("cli"))
 
 
 @pytest.fixture
 def start(folder):
-    """Starts the demo; the environment has no TF_CPP_MIN_LOG_LEVEL of its own."""
-
-    def start(*arguments, **settings):
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-        env = {**env, **settings.pop("env", {})}  # Threads: NumPy starts faster.
-        env.pop("TF_CPP_MIN_LOG_LEVEL", None)
-        return subprocess.Popen(
-            [sys.executable, "-m", "demo", *arguments],
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **settings},
-            cwd=folder,
-            env=env,
-            text=True,
-        )
-
-    return start
+    """Starts the demo."""
+    return functools.partial(demo_command.start, folder)
 
 
 @pytest.fixture
@@ -211,38 +123,6 @@ def test_a_closed_pipe_ends_quietly(start):
         assert process.wait(60) == 128 + signal.SIGPIPE
 
 
-STOPPED = "demo: stopped; run the same command again to continue\n"
-
-
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("mode, saved", [("loop", "saved\n"), ("sleep", "")])
-def test_a_signal_stops_the_work_and_a_loop_may_save_first(start, mode, saved, signum):
-    process = start(f"--mode={mode}")
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signum)
-    assert process.communicate(timeout=20) == (saved, STOPPED)
-    assert process.returncode == 128 + signum
-
-
-def test_a_signal_in_the_last_step_is_not_forgotten(start):
-    process = start("--mode=last")
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=20) == ("", STOPPED)
-    assert process.returncode == 143
-
-
-def test_a_second_signal_kills_at_once(start):
-    with start("--mode=stuck") as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "stuck\n"
-        begin = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == -signal.SIGINT
-    assert time.monotonic() - begin < 10
-
-
 def test_tensorflow_is_imported_without_a_word(demo):
     assert demo("--mode=tensorflow") == (0, "tensorflow 2\n3\n", "")
 
@@ -253,3 +133,34 @@ def test_what_tensorflow_said_is_shown_with_debug_and_when_it_fails(demo):
     status, _, err = demo("--mode=tensorflow", env={"BROKEN": "1"})
     assert status == 1
     assert err.startswith("E0000 cuInit\ndemo: ImportError: no libcudart")
+
+
+# --- What the commands import.
+
+SEARCH = ROOT / "docs" / "runs" / "vgg11_cifar10_short"
+HEAVY = {"tensorflow", "keras", "jax", "torch", "matplotlib", "keras_tuner"}
+LIGHT = {
+    "import ns_tf": "import ns_tf",
+    "plan --help": "sys.argv[1:] = ['--help']; plan()",
+    "plan": f"sys.argv[1:] = ['--run_dir={SEARCH}', '--params=600000']; plan()",
+}
+
+
+@pytest.mark.parametrize("what", LIGHT)
+def test_a_plan_and_its_help_load_neither_tensorflow_nor_keras(what):
+    code = (
+        "import runpy, sys\n"
+        "def plan():\n"
+        "    runpy.run_module('ns_tf.plan', run_name='__main__', alter_sys=True)\n"
+        "try:\n"
+        f"    {LIGHT[what]}\n"
+        "finally:\n"
+        "    print(*(name for name in sys.modules if '.' not in name), file=sys.stderr)"
+    )
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stderr.split())
+    assert "ns_tf" in imported
+    assert not HEAVY & imported
+    assert bool(done.stdout) == (what != "import ns_tf")

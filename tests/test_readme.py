@@ -1,25 +1,26 @@
 """What the documents show runs as it stands."""
 
-import pathlib
 import re
 
+import keras
 import numpy as np
 import pytest
+from places import ROOT
 
 import ns_tf
-from ns_tf import budgets
 from ns_tf.budgets import BUDGETS
-from ns_tf.descend.record import new_search
-from ns_tf.networks import architectures
+from ns_tf.data.sources import SOURCES
+from ns_tf.export.formats import FORMATS
+from ns_tf.graph import rules
 from ns_tf.networks.architectures import ARCHITECTURES
-from ns_tf.networks.structure import analyse
-from ns_tf.plan import methods
-from ns_tf.plan.config import SolverConfig
-from ns_tf.plan.methods import METHODS, Entry, Setting
-from ns_tf.prune import criteria
+from ns_tf.plan.methods import METHODS
+from ns_tf.problem.tasks import TASKS
 from ns_tf.prune.criteria import CRITERIA
+from ns_tf.prune.signals import SIGNALS
 
-ROOT = pathlib.Path(__file__).parent.parent
+REGISTRIES = (
+    *(ARCHITECTURES, BUDGETS, CRITERIA, FORMATS, METHODS, SIGNALS, SOURCES, TASKS),
+)
 
 
 def blocks(document: str) -> list[str]:
@@ -28,55 +29,88 @@ def blocks(document: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.S)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("README.md"))))
-def test_the_blocks_of_the_readme_run(number, capsys):
-    block = blocks("README.md")[number]
-    exec(compile(block, f"README.md block {number}", "exec"), {})
-    assert capsys.readouterr().out
+def test_the_blocks_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    """One after the other, as a reader types them."""
+    monkeypatch.chdir(tmp_path)
+    names, parts = {}, blocks("README.md")
+    assert len(parts) == 3
+    for number, block in enumerate(parts):
+        exec(compile(block, f"README.md block {number}", "exec"), names)
+        assert capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "models").glob("*.keras")]
 
 
-def test_the_readme_has_the_blocks_that_it_should():
-    assert len(blocks("README.md")) == 2
-
-
-@pytest.fixture
-def registries(monkeypatch):
-    """What is registered in a test is gone after it."""
-    for registry in (
-        ARCHITECTURES,
-        CRITERIA,
-        BUDGETS,
-        METHODS,
-    ):
+@pytest.fixture(scope="module")
+def parts():
+    """The parts that docs/adding.md adds, by their names; gone afterwards."""
+    for registry in REGISTRIES:
         registry.names()
-        monkeypatch.setattr(registry, "_members", dict(registry._members))
-
-
-def test_the_recipes_for_adding_work(registries):
+    before = [dict(registry._members) for registry in REGISTRIES]
+    known = dict(rules._RULES)
+    names = {}
     for block in blocks("docs/adding.md"):
-        exec(compile(block, "docs/adding.md", "exec"), {})
-    found = analyse(architectures.get("tiny"), (8, 8, 3), 5)
-    model = found.build((7, 11))
-    kernels = [w for w in model.trainable_weights if w.name == "kernel"]
+        imports = re.findall(r"^(?:import|from) (\S+)", block, re.M)
+        assert set(imports) <= {"ns_tf", "numpy", "keras"}
+        exec(compile(block, "docs/adding.md", "exec"), names)
+    yield names
+    for registry, members in zip(REGISTRIES, before, strict=True):
+        registry._members = members
+    rules._RULES.clear()
+    rules._RULES.update(known)
+
+
+@pytest.fixture(scope="module")
+def added(parts):
+    """A search of the added architecture, by the added criterion, on the added data."""
+    return ns_tf.search(
+        "tiny",
+        "noise:60",
+        criterion="l2",
+        pretrain_epochs=1,
+        search_batch=16,
+        steps_per_event=1,
+        filters_per_event=4,
+        stop_fraction=0.2,
+    )
+
+
+def test_an_added_architecture_criterion_and_data_source_serve_a_search(added):
+    assert added.record.architecture == "tiny" and added.record.dataset == "noise:60"
+    assert added.laws()[0].alpha.shape == (2,)
+
+
+def test_an_added_budget_is_kept_to(added):
+    plan = added.plan(kernels=900)
+    kernels = [w for w in plan.build().trainable_weights if w.name == "kernel"]
     entries = sum(int(np.prod(kernel.shape)) for kernel in kernels)
-    assert budgets.get("kernels").cost(found)(np.array([7, 11])) == entries
-    kernel = np.array([[3.0, 0.0], [4.0, 2.0]])
-    np.testing.assert_allclose(criteria.get("l2").formula(kernel), [5, 2])
-    plain = new_search(found, "data", found.architecture.widths)
-    entry = Entry.parse("rectangle")
-    setting = Setting(entry, found, plain, SolverConfig())
-    one, other = methods.get("rectangle").propose(setting, {"params": 3000}).widths
+    assert entries == plan.costs["kernels"] <= 900
+
+
+def test_an_added_method_plans(added):
+    one, other = added.plan(params=3000, method="rectangle").widths
     assert abs(one - other) <= 1
 
 
-def test_every_public_name_is_there():
-    for name in ns_tf.__all__:
-        assert getattr(ns_tf, name) is not None
+def test_an_added_rule_frees_the_channels_that_reach_its_layer(parts):
+    x = image = keras.Input((8, 8, 3))
+    x = parts["Scale"]()(keras.layers.Conv2D(7, 3, name="a")(x))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3, name="b")(x))
+    model = keras.Model(image, keras.layers.Dense(3)(x))
+    structure = ns_tf.analyse(ns_tf.from_model(model), (8, 8, 3), 3)
+    assert structure.names == ("a", "b")
+    assert structure.build([4, 5]).count_params() == structure.params(np.array([4, 5]))
+
+
+def test_an_added_file_format_is_written_and_run_again(added, tmp_path):
+    trained = added.plan(params=3000).train(epochs=1, batch=16)
+    (file,) = trained.export(tmp_path, ["h5"], check_images=5, calibration_images=5)
+    assert file.agreement == 1 and (tmp_path / "tiny.h5").exists()
 
 
 DOCUMENTS = (
     "README.md",
     *(f"docs/{name}.md" for name in ("adding", "comparing", "serving", "tuning")),
+    "docs/design.md",
 )
 
 
@@ -88,3 +122,14 @@ def test_links_lead_somewhere(document):
     assert document != "README.md" or here
     for link in here:
         assert (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/paper_to_code.md"])
+def test_files_that_documents_name_are_there(document):
+    text = (ROOT / document).read_text()
+    folders = "graph networks data budgets problem engine scaling train prune descend"
+    folders += " plan crew compare tune export report run render tools"
+    starts = "|".join(folders.split())
+    for path in re.findall(rf"`((?:{starts})/[\w/.]+?)(?::[^`]*)?`", text):
+        places = ROOT / path, ROOT / "ns_tf" / path
+        assert any(place.exists() for place in places), f"{document}: {path}"

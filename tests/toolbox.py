@@ -18,18 +18,20 @@ TOOLS = ROOT / "tools"
 def scripts(folder=""):
     """A function that imports a script of a folder of tools/ by its name.
 
-    While the context lasts, scripts find their neighbours as they do when they are run.
+    While the context lasts, scripts find their neighbours as they do when they are run,
+    also where another module has such a name.
     """
-    place, before = str(TOOLS / folder), set(sys.modules)
-    sys.path.insert(0, place)
+    place = TOOLS / folder
+    names = {path.stem for path in place.glob("*.py")}
+    others = {name: sys.modules.pop(name) for name in names & set(sys.modules)}
+    sys.path.insert(0, str(place))
     try:
         yield importlib.import_module
     finally:
-        sys.path.remove(place)
-        for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None) or ""
-            if file.startswith(str(TOOLS)):
-                del sys.modules[name]
+        sys.path.remove(str(place))
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(others)
 
 
 def status(module, *arguments):

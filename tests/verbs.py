@@ -1,10 +1,14 @@
 """What tests of the commands share: small settings, what a refusal looks like."""
 
+import contextlib
+import fcntl
 import importlib
 import typing
 from pathlib import Path
 
 from places import ROOT
+
+from ns_tf.run.folder import LOCK
 
 FLAGFILES = sorted((ROOT / "flags").rglob("*.flags"))
 SMOKE = (
@@ -30,6 +34,14 @@ def contents(folder):
     """Everything below the folder: path -> bytes."""
     files = (path for path in Path(folder).rglob("*") if path.is_file())
     return {str(p): p.read_bytes() for p in files if p.name != ".lock"}
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Holds the lock of a run folder, as a process that writes to it does."""
+    with open(Path(folder) / LOCK, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def refused(result, *told):

@@ -1,30 +1,56 @@
 """What a network may cost: one file a budget, `get(name)` finds it.
 
-A budget is a function that makes a cost of a `Structure`::
+A budget is a function that makes a cost of a `Structure`, which knows the sizes of all
+weights as functions of the widths. A cost maps whole widths [..., layers] to costs
+[...]. A user's file adds one with nothing but `ns_tf`::
 
-    @budget("params", unit="parameters", help="Trainable parameters, at most.")
-    def params(structure):
-        return structure.params
+    import ns_tf
 
-A cost is called with whole widths `[..., layers]` and returns costs `[...]`; the solver
-asks it hundreds of times, so it is a `CostPolynomial`, which a run folder can keep. One
-that has to run the network says `measured=True`: it is called with one list of widths
-at a time, and takes a `Measure`. If it is nearly an exact budget, as the size of a file
-is, `estimate=` names that one: few measurements then find the largest network that
-fits. The flag is the budget's name.
+    @ns_tf.budget("kernels", unit="entries", help="Entries of all kernels, at most.")
+    def kernels(structure):
+        "Entries of convolutions and dense kernels."
+        sizes = [weight for weight in structure.weights if weight.name == "kernel"]
+        terms = ((*term, size.differ) for size in sizes for term in size.terms)
+        return ns_tf.CostPolynomial.collect("entries", terms)
+
+Then `search.plan(kernels=200_000)` takes it. A file in this folder is found without
+being imported by anybody, and its budget becomes a flag of the commands, `--kernels`.
+
+The solver asks an exact cost hundreds of times, so it is a `CostPolynomial`, which is
+fast and which a run folder can keep. A cost that needs the network itself is measured.
+It is asked for one network [layers] at a time, at most eight times::
+
+    @ns_tf.budget("saved_bytes", unit="bytes", help="Size on disk.", measured=True)
+    def saved_bytes(structure, measure):
+        "Bytes of the saved network."
+        def cost(widths):
+            model = structure.build([int(width) for width in widths])
+            model.save("/tmp/measured.keras")
+            return os.path.getsize("/tmp/measured.keras")
+        return ns_tf.Cost(cost, measured=True)
+
+A measured budget may name an exact one as its `estimate`, if the two differ by little
+more than a constant and a measurement repeats itself: the size of a file and that of
+its weights. Then fewer measurements find a larger network (`ns_tf.scaling.estimated`).
 """
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ns_tf.registry import Registry
 
+if TYPE_CHECKING:
+    from ns_tf.networks.costs import CostPolynomial
+    from ns_tf.networks.structure import Structure
+
 BUDGETS = Registry("budget", __name__)
+CostMaker = TypeVar("CostMaker", bound=Callable)
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """How a measured budget is measured."""
+    """How measured budgets are measured; the defaults are the paper's (section 4.2)."""
 
     batch: int = 100  # Images a batch.
     warmup: int = 20  # Batches before the clock runs.
@@ -33,14 +59,16 @@ class Measure:
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """A kind of cost."""
+    """A kind of cost that a network can be held to."""
 
-    name: str
-    unit: str
-    help: str
-    measured: bool
-    cost: Callable  # (structure) -> cost; measured: (structure, measure) -> cost.
-    estimate: str | None = None  # An exact budget that differs by little more than
+    name: str  # By which `plan` takes it; also the flag.
+    unit: str  # "parameters", "bytes", "ms".
+    help: str  # A sentence; the help of the flag.
+    measured: bool  # Whether the network has to be built.
+    # (structure) -> cost of an exact budget; (structure, measure) -> of a measured one.
+    cost: Callable[..., Any]
+    # Of a measured budget: the exact one that approximates it up to a constant.
+    estimate: str | None = None
 
 
 def budget(
@@ -50,10 +78,25 @@ def budget(
     help: str,
     measured: bool = False,
     estimate: str | None = None,
-):
-    """Decorator: registers what makes a cost under `name`."""
+) -> Callable[[CostMaker], CostMaker]:
+    """A decorator that registers what makes the cost of a budget.
 
-    def add(cost):
+    It returns the function unchanged. See the head of this module for examples.
+
+    Args:
+        name: A Python name; `plan(name=target)` and the flag `--name` take the budget.
+        unit: What costs are counted in.
+        help: A sentence that says what is counted, and that it is the most allowed.
+        measured: Whether the function takes (structure, measure) in place of
+            (structure), and its cost is a measured `ns_tf.Cost`.
+        estimate: Of a measured budget: name of the exact budget that approximates it up
+            to a constant. Needs a measurement that repeats itself.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+
+    def add(cost: CostMaker) -> CostMaker:
         BUDGETS.register(name)(Budget(name, unit, help, measured, cost, estimate))
         return cost
 
@@ -63,13 +106,20 @@ def budget(
 def get(name: str) -> Budget:
     """The budget of that name.
 
+    >>> get("params").unit, get("latency_ms").measured
+    ('parameters', True)
+
     Raises:
         InputError: if there is none; suggests the nearest name.
     """
     return BUDGETS.get(name)
 
 
-def exact_costs(structure) -> dict:
-    """Cost by budget, of all budgets that need no measuring."""
+def exact_costs(structure: "Structure") -> "dict[str, CostPolynomial]":
+    """By budget: the cost of networks of this structure, of all exact budgets.
+
+    Args:
+        structure: Of the architecture, at its image size and number of classes.
+    """
     members = [get(name) for name in BUDGETS.names()]
     return {b.name: b.cost(structure) for b in members if not b.measured}

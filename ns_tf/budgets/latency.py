@@ -2,35 +2,42 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
 
+if TYPE_CHECKING:
+    import keras
+
+    from ns_tf.networks.structure import Structure
+
 
 def measure(
-    model,
+    model: "keras.Model",
     input_shape: tuple[int, int, int],
     *,
     batch: int = 100,
     warmup: int = 20,
     repeats: int = 80,
 ) -> float:
-    """Median time of one forward pass in ms; see `timings` for the arguments."""
+    """Median time of one forward pass, in ms; see `timings` for the arguments."""
     times = timings(model, input_shape, batch=batch, warmup=warmup, repeats=repeats)
     return percentiles(times)[0]
 
 
 def timings(
-    model,
+    model: "keras.Model",
     input_shape: tuple[int, int, int],
     *,
     batch: int = 100,
     warmup: int = 20,
     repeats: int = 80,
 ) -> np.ndarray:
-    """Times [repeats] in ms of forward passes in inference mode.
+    """Times [repeats] of forward passes in inference mode, in ms.
 
     Defaults are the paper's (section 4.2): batches of 100, 20 to warm up, 80 timed.
 
@@ -38,7 +45,8 @@ def timings(
         model: A built `keras.Model` on the TensorFlow backend.
         input_shape: (height, width, channels) of an image.
         batch: Images in one pass.
-        warmup: Passes that are not timed; the first one also traces.
+        warmup: Passes that are not timed; the first one also traces, so there is at
+            least one.
         repeats: Passes that are timed.
     """
     timed = forward_pass(model, input_shape, batch)
@@ -47,10 +55,18 @@ def timings(
     return np.array([timed() for _ in range(repeats)])
 
 
-def forward_pass(model, input_shape: tuple[int, int, int], batch: int = 100):
+def forward_pass(
+    model: "keras.Model", input_shape: tuple[int, int, int], batch: int = 100
+) -> Callable[[], float]:
     """A function that runs one forward pass and returns how long it took, in ms.
 
-    For networks that are to take turns; the first call traces.
+    Lets networks take turns, so that a machine that slows down slows all of them. The
+    first call traces.
+
+    Args:
+        model: A built `keras.Model` on the TensorFlow backend.
+        input_shape: (height, width, channels) of an image.
+        batch: Images in one pass.
     """
     import tensorflow as tf
 
@@ -70,13 +86,17 @@ def forward_pass(model, input_shape: tuple[int, int, int], batch: int = 100):
 
 
 def percentiles(times: np.ndarray) -> tuple[float, float]:
-    """Median and 95th percentile of times, in the unit that they have."""
+    """Median and 95th percentile of times, in their own unit.
+
+    >>> percentiles(np.arange(101.0))
+    (50.0, 95.0)
+    """
     median, p95 = np.percentile(times, [50, 95])
     return float(median), float(p95)
 
 
-def _wait(outputs) -> None:
-    """Copies the outputs to the host, which on a GPU is when they are really there."""
+def _wait(outputs: Any) -> None:
+    """Copies the outputs to the host; a GPU returns before it has computed them."""
     import tensorflow as tf
 
     tf.nest.map_structure(lambda output: output.numpy(), outputs)
@@ -88,10 +108,15 @@ def _wait(outputs) -> None:
     help="Milliseconds of one batch on this device, at most (median, measured).",
     measured=True,
 )
-def latency_ms(structure, measure_as: Measure):
-    """Builds the network of the widths asked for and times it."""
+def latency_ms(structure: "Structure", measure_as: Measure) -> Cost:
+    """The cost that builds the network of given widths and times it.
 
-    def cost(widths) -> float:
+    Args:
+        structure: Of the architecture.
+        measure_as: Batch size and numbers of batches.
+    """
+
+    def cost(widths: np.ndarray) -> float:
         model = structure.build([int(width) for width in widths])
         return measure(model, structure.input_shape, **dataclasses.asdict(measure_as))
 

@@ -1,9 +1,16 @@
 """Size of the LiteRT file in float32 that `ns_tf.export` writes."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
+
+if TYPE_CHECKING:
+    import keras
+
+    from ns_tf.networks.structure import Structure
 
 
 @budget(
@@ -13,31 +20,42 @@ from ns_tf.budgets import Measure, budget
     measured=True,
     estimate="weight_bytes",
 )
-def litert_bytes(structure, measure_as: Measure):
-    """Builds the network of the widths asked for, and converts it."""
+def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
+    """The cost that builds the network of given widths and converts it.
 
-    def cost(widths) -> int:
-        from ns_tf.networks import deployed  # Late: it needs Keras.
+    The file holds what an export adds to the network: the scaling of pixels, and a
+    softmax where the network ends in logits. Its size does not depend on the values of
+    the weights, as long as no two weights are equal.
+
+    Args:
+        structure: Of the architecture.
+        measure_as: Not used: a size needs no repetition.
+    """
+
+    def cost(widths: np.ndarray) -> int:
+        # Late: they need Keras.
+        from ns_tf.networks.deployed import deployed, litert, softmax_of
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
-        # What an export has: the converter leaves a scaling by 1 out.
+        # The export of a network that scales pixels itself scales them by 1, which the
+        # converter leaves out; in any other export the scaling stays in the file.
         mean, std = (0, 1 / 255) if structure.scales_pixels else (0.5, 0.25)
         channels = structure.input_shape[-1]
-        network = deployed.deployed(
+        network = deployed(
             model,
             np.full(channels, mean),
             np.full(channels, std),
-            answer=deployed.softmax_of(model),
+            answer=softmax_of(model),
             dtype="float32",
         )
-        return len(deployed.litert(network))
+        return len(litert(network))
 
     return Cost(cost, measured=True)
 
 
-def _fill(model) -> None:
-    """Gives all weights values that differ: equal ones would be kept only once."""
+def _fill(model: "keras.Model") -> None:
+    """Gives all weights different values: the converter keeps equal ones once."""
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(rng.uniform(0.5, 1.5, weight.shape))

@@ -1,7 +1,12 @@
 """Multiply-adds of one image."""
 
+from typing import TYPE_CHECKING
+
 from ns_tf.budgets import budget
 from ns_tf.networks.costs import CostPolynomial
+
+if TYPE_CHECKING:
+    from ns_tf.networks.structure import Structure
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # As Keras names them.
 
@@ -11,11 +16,14 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # As Keras names t
     unit="MACs",
     help="Multiply-adds of one image, at most (convolutions and dense layers).",
 )
-def macs(structure):
-    """One multiply-add for every entry of a kernel and every pixel it is applied at.
+def macs(structure: "Structure") -> CostPolynomial:
+    """Sum over kernels of entries · output pixels, of one forward pass of one image.
 
-    It holds for depthwise kernels too, whose entries are one channel's. Of a layer that
-    is made of others and no functional model, it is what the layer puts out.
+    Every entry of a kernel is one multiply-add at every pixel that the kernel is
+    applied at: a 3x3 convolution of i to o channels with p output pixels has 9·i·o·p.
+    That holds for depthwise kernels too, whose entries belong to one channel each. Of a
+    layer that consists of other layers and is no functional model, the pixels of its
+    own output count. Biases, batch norms and activations are left out.
     """
     return CostPolynomial.collect(
         "MACs",

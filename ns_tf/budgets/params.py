@@ -1,9 +1,18 @@
-"""Trainable parameters: the paper's budget."""
+"""Trainable parameters: the paper's budget, and its size tau of a network."""
+
+from typing import TYPE_CHECKING
 
 from ns_tf.budgets import budget
 
+if TYPE_CHECKING:
+    from ns_tf.networks.costs import CostPolynomial
+    from ns_tf.networks.structure import Structure
+
 
 @budget("params", unit="parameters", help="Trainable parameters, at most.")
-def params(structure):
-    """Entries of all trainable weights; no moving statistics."""
+def params(structure: "Structure") -> "CostPolynomial":
+    """Entries of all trainable weights: kernels, biases, gamma and beta.
+
+    Moving statistics of batch norms are not trained, so they do not count.
+    """
     return structure.params

@@ -1,7 +1,12 @@
-"""Size of the weights where they are kept in float32."""
+"""Size of the weights in float32."""
+
+from typing import TYPE_CHECKING
 
 from ns_tf.budgets import budget
 from ns_tf.networks.costs import CostPolynomial
+
+if TYPE_CHECKING:
+    from ns_tf.networks.structure import Structure
 
 FLOAT32 = 4  # Bytes.
 
@@ -11,8 +16,12 @@ FLOAT32 = 4  # Bytes.
     unit="bytes",
     help="Bytes of all weights in float32, at most; moving statistics count as well.",
 )
-def weight_bytes(structure):
-    """Four bytes for every entry of every weight, trainable or not."""
+def weight_bytes(structure: "Structure") -> CostPolynomial:
+    """Four bytes for every entry of every weight, trainable or not.
+
+    The least that a file of the network can have, before compression or quantization;
+    the estimate of `litert_bytes`.
+    """
     return CostPolynomial.collect(
         "bytes",
         (

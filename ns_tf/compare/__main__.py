@@ -2,8 +2,8 @@
 
 python -m ns_tf.compare --flagfile=flags/compare_digits.flags --run_dir=runs/compare
 
-Every cell is kept as it ends, and the tables say what there is so far: the same command
-goes on after a kill, and with more methods, budgets or seeds it adds what is missing.
+Every cell is kept as it ends, and the tables show the cells that are done. The same
+command continues after a kill; with more methods, budgets or seeds it adds their cells.
 --workers=N trains N cells at a time. On several machines with one file system, start
 the same command on each with keras-tuner's environment variables (docs/comparing.md).
 """
@@ -25,7 +25,21 @@ def main(
     train: TrainConfig,
     execution: ExecutionConfig,
 ) -> None:
-    """Compares, and says what came out."""
+    """Trains all cells that are not done, and prints the table with its verdict.
+
+    Args:
+        run: The folder of the comparison.
+        task: Architecture and data set, where they are not the search's.
+        compare: Methods, budgets, seeds, workers.
+        solver: How budgets are met and latency is measured.
+        train: The recipe of every training.
+        execution: Devices and precision.
+
+    Raises:
+        InputError: what was asked for cannot be compared; nothing was written.
+        RunError: a worker failed.
+        Interrupted: a signal asked to stop.
+    """
     cli.quiet_tensorflow()
     from ns_tf.compare import outcome
     from ns_tf.compare.work import Comparison

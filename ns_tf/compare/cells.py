@@ -1,4 +1,8 @@
-"""The cells of a comparison: a training for every method, budget and seed."""
+"""The cells of a comparison: a training for every method, budget and seed.
+
+`cells.json` keeps all cells that any run asked for, so that a label keeps its widths
+and a method can be asked for again. Names of cells are names of their folders.
+"""
 
 import dataclasses
 import re
@@ -11,7 +15,7 @@ from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
-from ns_tf.plan.methods import NotApplicable, Setting
+from ns_tf.plan.methods import NotApplicable, Proposal, Setting
 from ns_tf.plan.targets import with_ratio
 from ns_tf.registry import unknown
 from ns_tf.run import files
@@ -28,43 +32,43 @@ class Cell:
     """One training of a comparison."""
 
     name: str  # Its folder.
-    method: str  # As tables call it.
-    budget: str  # As `--budgets` has it.
+    method: str  # Its label in tables.
+    budget: str  # The text of `--budgets`.
     seed: int
     architecture: str
-    widths: Widths
-    kind: str  # From scratch; fine-tuned; or the trunk that others are made from.
-    trunk: str | None = None  # The cell whose network this one starts from,
-    start: str | None = None  # by the `start` of this method.
+    widths: Widths  # [layers]
+    kind: str  # SCRATCH, FINETUNE, or TRUNK: the network that others are pruned from.
+    trunk: str | None = None  # The cell whose network this one is pruned from.
+    start: str | None = None  # The method whose `start` prunes it.
 
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """What a comparison's folder knows of earlier runs."""
+    """What a comparison's folder keeps of earlier runs."""
 
-    cells: Mapping[str, Cell]  # By name, asked for now or not.
-    asked: tuple[str, ...]  # Names of those that the last run asked for, in its order.
-    task: Mapping[str, Any] | None  # The settings of the data and of the network.
+    cells: Mapping[str, Cell]  # By name: the cells of all runs.
+    asked: tuple[str, ...]  # Names of the last run's cells, in their order.
+    task: Mapping[str, Any] | None  # Settings of network and data, by flag.
     wanted: Mapping[str, Any] | None = None  # Methods, budgets, seeds of the last run.
 
 
 @dataclasses.dataclass(frozen=True)
 class CellList:
-    """All cells, and what could not be."""
+    """The cells of this run and of earlier ones, and the cells that cannot be."""
 
-    asked: Mapping[str, Cell]  # By name, in the order of work.
-    others: Mapping[str, Cell]  # Those that earlier runs asked for.
+    asked: Mapping[str, Cell]  # By name, in the order of work: those of this run.
+    others: Mapping[str, Cell]  # By name: those that only earlier runs asked for.
     gaps: tuple[tuple[str, str, str], ...]  # (method, budget, reason)
-    task: Mapping[str, Any]
-    wanted: Mapping[str, Any]  # What `asked` follows from.
+    task: Mapping[str, Any]  # Settings of network and data, by flag.
+    wanted: Mapping[str, Any]  # Methods, budgets and seeds that `asked` follows from.
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `cells.json`."""
-        kept = {**self.others, **self.asked}
+        cells = {**self.others, **self.asked}
         return {
             "version": VERSION,
             "task": self.task,
-            "cells": [dataclasses.asdict(cell) for cell in kept.values()],
+            "cells": [dataclasses.asdict(cell) for cell in cells.values()],
             "asked": list(self.asked),
             "wanted": self.wanted,
             "gaps": self.gaps,
@@ -72,17 +76,23 @@ class CellList:
 
 
 def read(folder: str | Path) -> dict[str, Cell]:
-    """The cells that a comparison's last run asked for, by name.
+    """The cells that a comparison's last run asked for, by name, in their order.
+
+    Args:
+        folder: Of the comparison.
 
     Raises:
         InputError: the list is missing or damaged.
     """
-    kept = _read(Path(folder) / CELLS)
-    return {name: kept.cells[name] for name in kept.asked}
+    before = _read(Path(folder) / CELLS)
+    return {name: before.cells[name] for name in before.asked}
 
 
 def read_kept(folder: str | Path) -> Kept:
-    """All that a comparison's folder knows; nothing where there was none.
+    """The cells of all runs; an empty record for a folder without a comparison.
+
+    Args:
+        folder: Of the comparison.
 
     Raises:
         InputError: the list is damaged.
@@ -92,12 +102,17 @@ def read_kept(folder: str | Path) -> Kept:
 
 
 def _read(path: Path) -> Kept:
+    """What a list of cells holds; lists of older versions lack "asked" and "wanted".
+
+    Raises:
+        InputError: the list is missing or damaged.
+    """
     data = files.read_json(path, what="list of cells", version=VERSION)
     with files.readable(path, "list of cells"):
-        made = [
-            Cell(**{**cell, "widths": tuple(cell["widths"])}) for cell in data["cells"]
-        ]
-        cells = {cell.name: cell for cell in made}
+        cells = {
+            cell["name"]: Cell(**{**cell, "widths": tuple(cell["widths"])})
+            for cell in data["cells"]
+        }
         asked = tuple(data.get("asked", cells))
         if not set(asked) <= set(cells):
             raise ValueError("a cell that is asked for is not in it")
@@ -105,29 +120,32 @@ def _read(path: Path) -> Kept:
 
 
 def parse_budget(text: str) -> dict[str, float]:
-    """`"params=600000+macs=5e7"` as numbers by name; `ratio` may be among them.
+    """The budgets of a text of `--budgets`, by name; `ratio` may be among them.
+
+    >>> parse_budget("params=600000+macs=5e7")
+    {'params': 600000.0, 'macs': 50000000.0}
 
     Raises:
         InputError: no such budget, or no positive number.
     """
-    found: dict[str, float] = {}
+    amounts: dict[str, float] = {}
     for part in text.split("+"):
         name, _, value = part.partition("=")
         name = name.strip()
         known = [*BUDGETS.names(), RATIO]
         if name not in known:
             raise unknown("budget", name, known)
-        if name in found:
+        if name in amounts:
             raise InputError(f"The budget {text!r} gives {name} twice.")
         try:
-            found[name] = float(value)
+            amounts[name] = float(value)
         except ValueError:
-            found[name] = 0.0
-        if not 0 < found[name] < float("inf"):
+            amounts[name] = 0.0
+        if not 0 < amounts[name] < float("inf"):
             raise InputError(
                 f"A budget is a name and a positive number: {name}=0.5; got {part!r}."
             )
-    return found
+    return amounts
 
 
 def make(
@@ -141,13 +159,16 @@ def make(
     """The cells of all methods, budgets and seeds.
 
     Args:
-        settings: One for every method, its search read.
-        budget_texts: As `--budgets` has them.
+        settings: One for every method, with its search.
+        budget_texts: The entries of `--budgets`.
         seeds: Of the trainings.
-        known: Of earlier runs of the comparison. Widths for measured budgets are taken
-            from there, as no two measurements agree.
-        task: The settings of the data and of the network.
-        wanted: The methods, budgets and seeds as the flags have them.
+        known: The cells of earlier runs. Widths for measured budgets are taken from
+            there, because no two measurements agree.
+        task: The settings of network and data, by flag.
+        wanted: Methods, budgets and seeds, by flag.
+
+    Returns:
+        The cells, all of one seed before those of the next.
 
     Raises:
         InputError: a budget that a method's curve cannot meet, two methods of one
@@ -161,19 +182,19 @@ def make(
                 f"Two methods are called {name!r}; give one a name of its own, as "
                 f"mine={name}."
             )
-    made, gaps = [], []
+    cells, gaps = [], []
     for text in budget_texts:
         for setting in settings:
             try:
-                made += _cells(setting, text, seeds, known.cells)
+                cells += _cells(setting, text, seeds, known.cells)
             except NotApplicable as reason:
                 gaps.append((label(setting), text, str(reason)))
-    if made:
-        made = [*_trunks(settings[0].plain, made), *made]
-    # One seed of everything before the next: whoever stops early has a comparison.
+    if cells:
+        cells = [*_trunks(settings[0].plain, cells), *cells]
+    # All cells of one seed come first: stopped early, the table compares all methods.
     order = {seed: place for place, seed in enumerate(seeds)}
     asked: dict[str, Cell] = {}
-    for cell in sorted(made, key=lambda cell: order[cell.seed]):
+    for cell in sorted(cells, key=lambda cell: order[cell.seed]):
         other = asked.setdefault(cell.name, cell)
         if other is not cell:
             raise InputError(
@@ -185,6 +206,13 @@ def make(
 
 
 def _check_task(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
+    """Refuses other settings of network or data than the comparison began with.
+
+    Settings that only one of the two has, as of an older version, are not compared.
+
+    Raises:
+        InputError: naming the setting and both values.
+    """
     for name, value in (before or {}).items():
         if name in now and now[name] != value:
             raise InputError(
@@ -194,46 +222,47 @@ def _check_task(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> Non
 
 
 def label(setting: Setting) -> str:
-    """What tables call a method: its label, or its name and the iteration."""
+    """The label of a method in tables: its own, or its name and the iteration."""
     entry, iteration = setting.entry, setting.iteration
     if entry.label:
         return entry.label.strip()
     return entry.name if iteration is None else f"{entry.name}@{iteration}"
 
 
-def _cells(setting: Setting, text: str, seeds, known) -> list[Cell]:
-    method = methods.get(setting.entry.name)
-    asked = parse_budget(text)
-    ratio = asked.pop(RATIO, None)
-    targets = with_ratio(setting.plain, asked, ratio)
-    name = label(setting)
+def _cells(
+    setting: Setting, text: str, seeds: Sequence[int], known: Mapping[str, Cell]
+) -> list[Cell]:
+    """The cells of a method at a budget, one a seed.
+
+    Args:
+        setting: Of the method.
+        text: The entry of `--budgets`.
+        seeds: Of the trainings.
+        known: The cells of earlier runs, by name.
+
+    Raises:
+        NotApplicable: the method proposes no network for this budget.
+        InputError: the budget cannot be met, or earlier cells of the label are others.
+    """
+    method, name = methods.get(setting.entry.name), label(setting)
+    numbers = parse_budget(text)
+    ratio = numbers.pop(RATIO, None)
+    targets = with_ratio(setting.plain, numbers, ratio)
     before = [c for c in known.values() if (c.method, c.budget) == (name, text)]
     if before and any(budgets.get(target).measured for target in targets):
-        found = before[0]
+        network: Cell | Proposal = before[0]
     else:
-        found = method.propose(setting, targets)
+        network = method.propose(setting, targets)
     kind = SCRATCH if method.start is None else FINETUNE
-    for cell in before:
-        if cell.kind != kind:
-            raise InputError(
-                f"{name} at {text} was another method when this comparison began "
-                f"({_KINDS[cell.kind]}; now {_KINDS[kind]}). Give it another label "
-                "(LABEL=METHOD), or another --run_dir."
-            )
-        if (cell.architecture, cell.widths) != (found.architecture, found.widths):
-            raise InputError(
-                f"{name} at {text} had the widths {_text(cell.widths)} when this "
-                f"comparison began, and has {_text(found.widths)} now: did the search "
-                "change? Give it another label (LABEL=METHOD), or another --run_dir."
-            )
+    _check_before(before, kind, network)
     return [
         Cell(
             name=_folder_name(name, text, f"seed{seed}"),
             method=name,
             budget=text,
             seed=seed,
-            architecture=found.architecture,
-            widths=found.widths,
+            architecture=network.architecture,
+            widths=network.widths,
             kind=kind,
             trunk=None if method.start is None else _folder_name(TRUNK, f"seed{seed}"),
             start=None if method.start is None else method.name,
@@ -242,12 +271,45 @@ def _cells(setting: Setting, text: str, seeds, known) -> list[Cell]:
     ]
 
 
-def _trunks(plain: SearchRecord, made: Iterable[Cell]) -> list[Cell]:
-    """Trainings of the default widths that cells start from, one a seed."""
-    wanted = {cell.trunk: cell.seed for cell in made if cell.trunk}
+def _check_before(before: Iterable[Cell], kind: str, network: Cell | Proposal) -> None:
+    """Refuses a label whose earlier cells are of another kind or have other widths.
+
+    Args:
+        before: The earlier cells of a label and a budget.
+        kind: Of the cells now.
+        network: Of the cells now: its architecture and widths.
+
+    Raises:
+        InputError: one of them differs; says to use another label.
+    """
+    for cell in before:
+        name, text = cell.method, cell.budget
+        if cell.kind != kind:
+            raise InputError(
+                f"{name} at {text} was another method when this comparison began "
+                f"({_KINDS[cell.kind]}; now {_KINDS[kind]}). Give it another label "
+                "(LABEL=METHOD), or another --run_dir."
+            )
+        if (cell.architecture, cell.widths) != (network.architecture, network.widths):
+            raise InputError(
+                f"{name} at {text} had the widths {_text(cell.widths)} when this "
+                f"comparison began, and has {_text(network.widths)} now: did the "
+                "search change? Give it another label (LABEL=METHOD), or another "
+                "--run_dir."
+            )
+
+
+def _trunks(plain: SearchRecord, cells: Iterable[Cell]) -> list[Cell]:
+    """The trunks that cells are pruned from: the default widths, one cell a seed.
+
+    Args:
+        plain: Of the network that is compared.
+        cells: Of all methods; only those of methods with a `start` have a trunk.
+    """
+    seeds = {cell.trunk: cell.seed for cell in cells if cell.trunk}
     return [
         Cell(name, TRUNK, "", seed, plain.architecture, plain.default_widths, TRUNK)
-        for name, seed in wanted.items()
+        for name, seed in seeds.items()
     ]
 
 
@@ -256,5 +318,10 @@ def _text(widths: Widths) -> str:
 
 
 def _folder_name(*parts: str) -> str:
+    """A name for a folder, of label, budget and seed.
+
+    >>> _folder_name("my law@2", "ratio=0.25", "seed3")
+    'my-law_it2_ratio0.25_seed3'
+    """
     plain = "_".join(parts).replace("@", "_it").replace("=", "")
     return re.sub(r"[^\w.+-]+", "-", plain)

@@ -1,4 +1,4 @@
-"""Settings of a comparison."""
+"""Settings of a comparison: methods, budgets, seeds, and who works on them."""
 
 import dataclasses
 
@@ -10,7 +10,21 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class CompareConfig:
-    """What is compared."""
+    """What is compared.
+
+    `search`, `methods`, `budgets`, `seeds` and `workers` may change when a comparison
+    continues; the fine-tuning is part of the recipe and may not.
+
+    >>> CompareConfig().methods
+    ('uniform', 'morphnet', 'neuralscale')
+    >>> CompareConfig(seeds=(3, 3))
+    Traceback (most recent call last):
+    ...
+    ns_tf.base.InputError: --seeds are one or more, all different; got 3,3.
+
+    Raises:
+        InputError: an empty list, an entry twice, or a number out of its range.
+    """
 
     search: str | None = option(
         None,
@@ -44,9 +58,9 @@ class CompareConfig:
         for name in ("methods", "budgets", "seeds"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
-                told = ",".join(map(str, values)) or "none"
+                text = ",".join(map(str, values)) or "none"
                 raise InputError(
-                    f"--{name} are one or more, all different; got {told}."
+                    f"--{name} are one or more, all different; got {text}."
                 )
         if not all(0 <= seed <= LARGEST_SEED for seed in self.seeds):
             raise InputError(

@@ -1,4 +1,8 @@
-"""The outcome of a comparison: tables, figures, verdict, from the cells it has kept."""
+"""The outcome of a comparison: tables, figures and verdict of its finished cells.
+
+Written: table.md for people, table.csv and comparison.json for programs, latency.json
+with what was measured, and a figure for every axis of `AXES`.
+"""
 
 import contextlib
 import dataclasses
@@ -21,38 +25,41 @@ from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, COMPARISON, RESULT
+from ns_tf.run.folder import CELLS, COMPARISON, LATENCY, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
-from ns_tf.train.results import read_failure, read_result
+from ns_tf.train.results import read_failure, read_result, score_in
 
-LATENCY = "latency.json"
-TABLE = "table.md"
-AXES = ("params", "latency_ms")  # Of the figures.
-STATISTICS = ("test_accuracy", "best_test_accuracy", "seconds")  # Of result.json.
+AXES = ("params", "latency_ms")  # What the figures show scores over.
 
 
 def write(
     work: Comparison, listed: Mapping[str, Cell], watch: Watch | None = None
 ) -> str:
-    """Writes table.md, table.csv, comparison.json and figures; the text of table.md.
+    """Writes table.md, table.csv, comparison.json and figures.
 
     Args:
         work: The comparison.
         listed: Its cells by name, all done.
-        watch: Shows how far the measuring of latency has come.
+        watch: Shows the progress of measuring latency.
+
+    Returns:
+        The text of table.md.
+
+    Raises:
+        RunError: a cell is not done.
+        InputError: a result, or the list of latencies, is damaged.
     """
-    left = [name for name, cell in listed.items() if not work.done(cell)]
-    if left:
+    missing = [name for name, cell in listed.items() if not work.done(cell)]
+    if missing:
         raise RunError(
-            f"{len(left)} of {len(listed)} cells are not done, {left[0]} among them; "
-            "run the same command again."
+            f"{len(missing)} of {len(listed)} cells are not done, {missing[0]} among "
+            "them; run the same command again."
         )
-    shown = _shown(listed.values())
-    rows, text = _write_tables(
-        work, shown, _latencies(work, shown, watch or Watch()), ""
-    )
-    (work.folder / "plots").mkdir(exist_ok=True)
+    cells = _without_trunks(listed.values())
+    times = _latencies(work, cells, watch or Watch())
+    rows, text = _write_tables(work, cells, times, "")
+    (work.folder / PLOTS).mkdir(exist_ok=True)
     for axis in AXES:
         with files.replacing(_figure(work, axis)) as file:
             plots.comparison(rows, axis, file)
@@ -62,71 +69,94 @@ def write(
 def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
     """Writes the tables of the cells that are done, while others are worked on.
 
-    There are no figures, and no latencies but those measured before: for that all
-    networks take turns on a machine that does nothing else.
+    It draws no figures, removes those of an earlier table, and measures no latency: to
+    compare, all networks take turns on a machine that does nothing else. Nothing is
+    written before the first cell is done or once all are.
 
     Args:
         work: The comparison.
         listed: Its cells by name.
+
+    Raises:
+        InputError: a result, or the list of latencies, is damaged.
     """
     done = [cell for cell in listed.values() if work.done(cell)]
-    shown = _shown(done)
-    if shown and len(done) < len(listed):
+    cells = _without_trunks(done)
+    if cells and len(done) < len(listed):
         missing = f"So far: {len(done)} of {len(listed)} cells are done."
-        _write_tables(work, shown, _kept_latencies(work), missing)
+        _write_tables(work, cells, _kept_latencies(work), missing)
         for axis in AXES:
-            _figure(work, axis).unlink(missing_ok=True)  # Of another table.
+            _figure(work, axis).unlink(missing_ok=True)
 
 
 def _figure(work: Comparison, axis: str) -> Path:
-    return work.folder / "plots" / f"accuracy_{axis}.png"
+    """The path of the figure over an axis."""
+    return work.folder / PLOTS / f"accuracy_{axis}.png"
 
 
-def _shown(listed: Iterable[Cell]) -> list[Cell]:
+def _without_trunks(listed: Iterable[Cell]) -> list[Cell]:
+    """The cells that tables show: a trunk is at no budget."""
     return [cell for cell in listed if cell.kind != TRUNK]
 
 
 def _write_tables(
-    work: Comparison, shown: list[Cell], times: Mapping[str, Any], missing: str
+    work: Comparison, cells: list[Cell], times: Mapping[str, Any], missing: str
 ) -> tuple[list[Line], str]:
-    """Writes table.md, table.csv and comparison.json; the rows, the text of table.md.
+    """Writes table.md, table.csv and comparison.json.
 
     Args:
         work: The comparison.
-        shown: Cells that are done.
-        times: Latencies [median, p95] by network.
-        missing: What the table says of cells that are not done.
+        cells: Cells that are done, no trunks.
+        times: Latencies [median, p95] in ms by network.
+        missing: A sentence on cells that are not done; empty if all are.
+
+    Returns:
+        The rows of the table, and the text of table.md.
     """
-    rows = [_row(work, group, times) for group in _groups(shown).values()]
-    found = verdicts.differences(rows)
+    rows = [_row(work, group, times) for group in _groups(cells).values()]
+    pairs = verdicts.differences(rows)
     about = {**_about(work), "missing": missing}
-    text = verdicts.markdown(rows, found, about)
+    text = verdicts.markdown(rows, pairs, about)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / "table.csv", *verdicts.csv_rows(rows))
-    told = {
+    files.write_csv(work.folder / TABLE_CSV, *verdicts.csv_rows(rows))
+    table = {
         "version": 1,
         **about,
         "test": TEST,
         "rows": [_finite(row.to_json()) for row in rows],
         "differences": [
-            {**dataclasses.asdict(one), "certain": one.certain} for one in found
+            {**dataclasses.asdict(pair), "certain": pair.certain} for pair in pairs
         ],
     }
-    files.write_json(work.folder / COMPARISON, told)
+    files.write_json(work.folder / COMPARISON, table)
     return rows, text
 
 
-def _groups(shown) -> dict[tuple[str, str], list[Cell]]:
-    """Cells by budget and method, in the order of the list."""
+def _groups(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Cell]]:
+    """Cells by budget and method, both in the order of the list.
+
+    Args:
+        cells: No trunks; a group has a cell a seed.
+    """
     groups: dict[tuple[str, str], list[Cell]] = {}
-    for budget in dict.fromkeys(cell.budget for cell in shown):
-        for cell in shown:
+    for budget in dict.fromkeys(cell.budget for cell in cells):
+        for cell in cells:
             if cell.budget == budget:
                 groups.setdefault((budget, cell.method), []).append(cell)
     return groups
 
 
 def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
+    """The row of a method at a budget.
+
+    Args:
+        work: The comparison.
+        group: The method's cells at the budget, one a seed, all done.
+        times: Latencies [median, p95] in ms by network.
+
+    Raises:
+        InputError: a result is damaged.
+    """
     results, failures, elsewhere = [], [], set()
     for cell in group:
         folder = work.cell_folder(cell)
@@ -134,12 +164,13 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
         if failure is not None:
             failures.append(failure)
             continue
-        kept = read_result(folder)
+        result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
-            results.append([kept[name] for name in STATISTICS])
-            if ELSEWHERE in kept:
-                elsewhere.add(str(kept[ELSEWHERE]))
-    accuracies, best, seconds = zip(*results, strict=True) if results else ((), (), ())
+            scores = score_in(result, "test"), score_in(result, "best_test")
+            results.append((*scores, result["seconds"]))
+            if ELSEWHERE in result:
+                elsewhere.add(str(result[ELSEWHERE]))
+    scores, best, seconds = zip(*results, strict=True) if results else ((), (), ())
     costs = work.costs(group[0])
     median, p95 = times.get(_network(group[0]), (None, None))
     return Line(
@@ -148,7 +179,7 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
         widths=group[0].widths,
         params=costs["params"],
         macs=costs["macs"],
-        accuracies=accuracies,
+        accuracies=scores,
         best_epochs=best,
         seconds=seconds,
         failures=tuple(failures),
@@ -159,20 +190,29 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
 
 
 def _network(cell: Cell) -> str:
+    """The key of a cell's network in latency.json: architecture and widths.
+
+    Cells of several seeds or methods may share a network, which is measured once.
+    """
     return f"{cell.architecture} {','.join(map(str, cell.widths))}"
 
 
 def _latencies(
-    work: Comparison, shown: Sequence[Cell], watch: Watch
+    work: Comparison, cells: Sequence[Cell], watch: Watch
 ) -> dict[str, list[float]]:
-    """[median, p95] in ms by network, all measured in turns, once and for all.
+    """[median, p95] in ms by network, all measured in turns and kept.
 
-    If one is new, all are measured again: only times that took turns compare.
+    One new network has all of them measured again: only times taken in turns compare.
+
+    Args:
+        work: The comparison; its solver says how latency is measured.
+        cells: No trunks.
+        watch: Shows how many rounds are measured.
     """
-    networks = {_network(cell): cell for cell in shown}
-    kept, measure = _kept_latencies(work), _measure(work)
-    if networks.keys() <= kept.keys():
-        return {name: kept[name] for name in networks}
+    networks = {_network(cell): cell for cell in cells}
+    before, measure = _kept_latencies(work), _measure(work)
+    if networks.keys() <= before.keys():
+        return {name: before[name] for name in networks}
     timed = {
         name: latency.forward_pass(
             work.build(cell), work.problem.dataset.image_shape, measure["batch"]
@@ -186,28 +226,32 @@ def _latencies(
             for name, run in timed.items():
                 times[name].append(run())
             bar.update(1)
-    found = {
+    statistics = {
         name: list(latency.percentiles(np.array(values[measure["warmup"] :])))
         for name, values in times.items()
     }
-    files.write_json(work.folder / LATENCY, {"version": 1, **measure, "ms": found})
-    return found
+    files.write_json(work.folder / LATENCY, {"version": 1, **measure, "ms": statistics})
+    return statistics
 
 
 def _kept_latencies(work: Comparison) -> dict[str, list[float]]:
-    """What was measured before, in the same way and on the same machine."""
+    """[median, p95] in ms by network, measured before in the same way and machine.
+
+    Raises:
+        InputError: the list of latencies is damaged.
+    """
     path = work.folder / LATENCY
     if not path.exists():
         return {}
     what, remedy = "list of latencies", "Delete it: it is made anew."
     with files.readable(path, what, remedy):
-        kept = files.read_json(path, what=what, version=1, remedy=remedy)
-        same = all(kept.get(name) == value for name, value in _measure(work).items())
-        return kept["ms"] if same else {}
+        before = files.read_json(path, what=what, version=1, remedy=remedy)
+        same = all(before.get(name) == value for name, value in _measure(work).items())
+        return before["ms"] if same else {}
 
 
 def _measure(work: Comparison) -> dict[str, Any]:
-    """How latency is measured, and on what."""
+    """Batch, warm-up and repeats of the measurement, and the machine in words."""
     solver = work.solver
     return {
         "batch": solver.latency_batch,
@@ -218,7 +262,7 @@ def _measure(work: Comparison) -> dict[str, Any]:
 
 
 def _machine() -> str:
-    """What it was measured on, in words."""
+    """GPUs or CPU, and the versions of TensorFlow and Keras."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         model = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
@@ -229,6 +273,7 @@ def _machine() -> str:
 
 
 def _processor() -> str:
+    """The model name of the CPU, or its architecture where no system says."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -237,6 +282,11 @@ def _processor() -> str:
 
 
 def _about(work: Comparison) -> dict[str, Any]:
+    """Title, recipe, date, way of measuring, and gaps, in words for the tables.
+
+    Raises:
+        InputError: the list of cells is damaged.
+    """
     train, solver = work.recipe, work.solver
     path = work.folder / CELLS
     with files.readable(path, "list of cells"):
@@ -259,7 +309,11 @@ def _about(work: Comparison) -> dict[str, Any]:
 
 
 def _finite(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table with null for what is not there: JSON has no NaN."""
+    """The values with None in place of NaN, which JSON does not have.
+
+    >>> _finite({"accuracy_mean": float("nan"), "params": 3})
+    {'accuracy_mean': None, 'params': 3}
+    """
     return {
         name: None if isinstance(value, float) and value != value else value
         for name, value in table.items()

@@ -1,4 +1,8 @@
-"""What a comparison says: rows of its table, and which differences exceed the noise."""
+"""Rows of a comparison's table, and which differences between methods are significant.
+
+Scores are shares from 0 to 1; tables and differences have them in per cent and points.
+The fields and JSON keys say "accuracy", the score of the first comparisons.
+"""
 
 import dataclasses
 import itertools
@@ -11,8 +15,8 @@ import numpy as np
 
 from ns_tf.render import tables
 
-_SPREAD = 1e-9  # Points: below it the seeds agree to rounding.
-LEVEL = 0.05  # Of the test, after Holm's correction over all pairs of the comparison.
+_SPREAD = 1e-9  # Points; seeds that differ by less agree up to rounding.
+LEVEL = 0.05  # Significance level, after Holm's correction over all pairs.
 TEST = (
     "Welch's t-test on the test accuracies of the seeds, two-sided, at 5 % after "
     "Holm's correction over all pairs"
@@ -21,33 +25,41 @@ TEST = (
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A method at a budget, over its seeds."""
+    """A row of the table: a method at a budget, over its seeds."""
 
-    method: str
-    budget: str
-    widths: tuple[int, ...]
+    method: str  # Its label.
+    budget: str  # The text of `--budgets`.
+    widths: tuple[int, ...]  # [layers]
     params: int
     macs: int
-    accuracies: tuple[float, ...]  # [seeds]: test, at the epoch that validation chose.
-    best_epochs: tuple[float, ...]  # [seeds]: the best epoch on test images.
-    seconds: tuple[float, ...]  # [seeds]: of training.
-    failures: tuple[str, ...] = ()  # Of the other seeds.
-    latency_ms: float | None = None  # Median of a forward pass,
-    latency_p95_ms: float | None = None  # and 95th percentile.
-    elsewhere: tuple[str, ...] = ()  # What trained it, if not ns_tf's own training.
+    accuracies: tuple[float, ...]  # [seeds]: test score of the best validation epoch.
+    best_epochs: tuple[float, ...]  # [seeds]: the highest test score of all epochs.
+    seconds: tuple[float, ...]  # [seeds]: wall time of the training.
+    failures: tuple[str, ...] = ()  # Reasons of the seeds whose training failed.
+    latency_ms: float | None = None  # Median of a forward pass; None: not measured.
+    latency_p95_ms: float | None = None  # Its 95th percentile.
+    elsewhere: tuple[str, ...] = ()  # Programs that trained it in place of ns_tf.
 
     @property
     def accuracy(self) -> tuple[float, float]:
-        """Mean and population standard deviation, as the paper has it."""
+        """Mean and population standard deviation of the test scores (table 1).
+
+        >>> row = Line("a", "params=3", (3,), 3, 5, (0.5, 0.75), (0.5, 1.0), (7.0, 9.0))
+        >>> row.accuracy
+        (0.625, 0.125)
+        """
         return _mean_std(self.accuracies)
 
     @property
     def best_epoch(self) -> tuple[float, float]:
-        """The paper's statistic: the same of the best test epochs."""
+        """Mean and population standard deviation of the highest test scores.
+
+        The paper's statistic: the epoch is chosen on the test images themselves.
+        """
         return _mean_std(self.best_epochs)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, statistics among them."""
+        """The fields and the two statistics as plain values, NaN for no seeds."""
         mean, std = self.accuracy
         best_mean, best_std = self.best_epoch
         return {
@@ -61,18 +73,22 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Two methods at one budget."""
+    """The difference between two methods at one budget."""
 
     budget: str
-    better: str
+    better: str  # The method of the higher mean.
     worse: str
     points: float  # Difference of the means, in percentage points; not negative.
-    interval: tuple[float, float] | None  # 95 %, in points; None if it has no spread.
-    p: float | None  # After Holm's correction; None if it cannot be tested.
+    interval: tuple[float, float] | None  # 95 %, in points; None without spread.
+    p: float | None  # After Holm's correction; None if there is nothing to test.
 
     @property
     def certain(self) -> bool:
-        """Whether it exceeds the noise."""
+        """Whether the difference is significant at `LEVEL`.
+
+        >>> Difference("params=3", "a", "b", 2.0, (1.0, 3.0), p=0.01).certain
+        True
+        """
         return self.p is not None and self.p < LEVEL
 
     def __str__(self) -> str:
@@ -82,33 +98,44 @@ class Difference:
                 f"{self.worse}; with so few seeds, or no spread, nobody can tell"
             )
         low, high = self.interval
-        told = (
+        size = (
             f"{self.points:.2f} points, 95 % interval {low:.2f} to {high:.2f}, "
             f"p = {self.p:.2g}"
         )
         if self.certain:
-            return f"{self.budget}: {self.better} beats {self.worse} by {told}"
+            return f"{self.budget}: {self.better} beats {self.worse} by {size}"
         return (
-            f"{self.budget}: {self.better} and {self.worse} are not told apart: {told}"
+            f"{self.budget}: {self.better} and {self.worse} are not told apart: {size}"
         )
 
 
 def differences(rows: Sequence[Line]) -> list[Difference]:
-    """All pairs of methods, budget by budget, the larger differences first."""
-    found = []
-    for one, other in itertools.combinations(rows, 2):
-        if one.budget == other.budget and one.accuracies and other.accuracies:
-            found.append(_difference(one, other))
-    adjusted = holm([difference.p for difference in found])
-    found = [
-        dataclasses.replace(difference, p=p)
-        for difference, p in zip(found, adjusted, strict=True)
+    """The differences of all pairs of methods at one budget, p-values corrected.
+
+    Args:
+        rows: Of the table. Rows without a trained seed are in no pair.
+
+    Returns:
+        Budget by budget in the order of the rows, the largest difference first.
+    """
+    pairs = [
+        _difference(one, other)
+        for one, other in itertools.combinations(rows, 2)
+        if one.budget == other.budget and one.accuracies and other.accuracies
+    ]
+    corrected = holm([pair.p for pair in pairs])
+    pairs = [
+        dataclasses.replace(pair, p=p) for pair, p in zip(pairs, corrected, strict=True)
     ]
     order = {row.budget: place for place, row in enumerate(rows)}
-    return sorted(found, key=lambda one: (order[one.budget], -one.points))
+    return sorted(pairs, key=lambda pair: (order[pair.budget], -pair.points))
 
 
 def _difference(one: Line, other: Line) -> Difference:
+    """The difference of two rows, its p-value by Welch's t-test, not yet corrected.
+
+    There is neither interval nor p-value with one seed, or where no seeds differ.
+    """
     if one.accuracy[0] < other.accuracy[0]:
         one, other = other, one
     points = 100 * (one.accuracy[0] - other.accuracy[0])
@@ -117,16 +144,27 @@ def _difference(one: Line, other: Line) -> Difference:
     if min(len(a), len(b)) > 1 and a.std() + b.std() > _SPREAD:
         from scipy import stats
 
-        with warnings.catch_warnings():  # Of one method all seeds may agree.
+        with warnings.catch_warnings():
+            # SciPy warns where all seeds of one method agree; the test still holds.
             warnings.simplefilter("ignore", RuntimeWarning)
-            tested = stats.ttest_ind(a, b, equal_var=False)
-        low, high = tested.confidence_interval(0.95)
-        interval, p = (float(low), float(high)), float(tested.pvalue)
+            test = stats.ttest_ind(a, b, equal_var=False)
+        low, high = test.confidence_interval(0.95)
+        interval, p = (float(low), float(high)), float(test.pvalue)
     return Difference(one.budget, one.method, other.method, points, interval, p)
 
 
 def holm(values: Sequence[float | None]) -> list[float | None]:
-    """p-values corrected for their number (Holm, 1979); None stays None."""
+    """p-values corrected for multiple testing (Holm, 1979); None stays None.
+
+    The i-th smallest of m values becomes max over j <= i of min(1, (m - j + 1) · p_j).
+
+    >>> holm([0.03, None, 0.01])
+    [0.03, None, 0.02]
+
+    Args:
+        values: Two-sided p-values; None for pairs that cannot be tested, which do not
+            count.
+    """
     tested = [i for i, p in enumerate(values) if p is not None]
     corrected: list[float | None] = [None] * len(values)
     largest = 0.0
@@ -136,7 +174,7 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-MARK = "†"  # Behind a method that was trained elsewhere.
+MARK = "†"  # Stands behind a method that another program trained.
 HEADER = (
     "method",
     "budget",
@@ -153,7 +191,14 @@ HEADER = (
 def markdown(
     rows: Sequence[Line], found: Iterable[Difference], about: Mapping[str, str]
 ) -> str:
-    """The table in the paper's form, the verdict below it."""
+    """The text of table.md: the table in the paper's form, the verdict, the widths.
+
+    Args:
+        rows: Of the table.
+        found: Differences between its rows.
+        about: Texts by key: title, recipe, date, latency, and, if cells are not done,
+            missing; a list of gaps.
+    """
     lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
     if about.get("missing"):
         lines += [about["missing"], ""]
@@ -183,15 +228,28 @@ def markdown(
 
 
 def sentences(found: Iterable[Difference], gaps: Iterable[str]) -> list[str]:
-    """The verdict: what differs, and which cells are not there."""
-    said = [f"{difference}." for difference in found]
-    if not said:
-        said = ["No two methods at one budget yet, so nothing to tell apart."]
-    return said + [f"Not there: {gap}." for gap in gaps]
+    """The verdict, a sentence a difference and a sentence a gap.
+
+    >>> sentences([], ["conv_cut at params=3: vgg11 has no shortcuts"])[1]
+    'Not there: conv_cut at params=3: vgg11 has no shortcuts.'
+
+    Args:
+        found: Differences between rows of the table.
+        gaps: Methods and budgets without a cell, with the reason.
+    """
+    verdict = [f"{difference}." for difference in found]
+    if not verdict:
+        verdict = ["No two methods at one budget yet, so nothing to tell apart."]
+    return verdict + [f"Not there: {gap}." for gap in gaps]
 
 
 def elsewhere(rows: Iterable[Line]) -> str:
-    """What the mark behind methods means; nothing if no method has it."""
+    """The footnote of `MARK`; empty if no method of the table has it.
+
+    >>> row = Line("a", "params=3", (3,), 3, 5, (0.5,), (0.5,), (7.0,))
+    >>> elsewhere([dataclasses.replace(row, elsewhere=("JAX",))])
+    '† Not trained by ns_tf.train but elsewhere: JAX.'
+    """
     names = sorted({name for row in rows for name in row.elsewhere})
     if not names:
         return ""
@@ -199,20 +257,32 @@ def elsewhere(rows: Iterable[Line]) -> str:
 
 
 def csv_rows(rows: Iterable[Line]) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of the same table for programs; lists are joined by blanks."""
+    """Header and rows of table.csv.
+
+    Lists are joined by blanks; what is not there is an empty cell.
+    """
     tables = [row.to_json() for row in rows]
     header = list(tables[0]) if tables else []
     return header, [[_plain(table[name]) for name in header] for table in tables]
 
 
 def _plain(value: Any) -> Any:
+    """A value as a cell of a CSV file.
+
+    >>> _plain((3, 5)), _plain(math.nan)
+    ('3 5', '')
+    """
     if isinstance(value, (tuple, list)):
         return " ".join(map(str, value))
     return "" if value is None or value != value else value
 
 
 def cells(row: Line) -> list[str]:
-    """A row of the table as text, under `HEADER`."""
+    """The texts of a row, one for every column of `HEADER`.
+
+    The training time is the median over the seeds. A row without a trained seed has
+    "-" in place of its statistics.
+    """
     latency = "-"
     if row.latency_ms is not None:
         latency = f"{row.latency_ms:.2f} ({row.latency_p95_ms:.2f})"
@@ -234,7 +304,15 @@ def cells(row: Line) -> list[str]:
 
 
 def percent(statistic: tuple[float, float], seeds: int) -> str:
-    """Mean and deviation of shares, in per cent; of one seed there is no deviation."""
+    """Mean and deviation of shares in per cent; the mean alone for one seed.
+
+    >>> percent((0.9312, 0.002), seeds=3), percent((0.9312, 0.0), seeds=1)
+    ('93.12 ± 0.20', '93.12')
+
+    Args:
+        statistic: Mean and standard deviation, as shares; NaN for no seeds.
+        seeds: How many trainings they are of.
+    """
     mean, std = statistic
     if math.isnan(mean):
         return "-"
@@ -247,6 +325,7 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _mean_std(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and population standard deviation; NaN for no values."""
     if not values:
         return math.nan, math.nan
     return float(np.mean(values)), float(np.std(values))

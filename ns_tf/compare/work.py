@@ -1,4 +1,4 @@
-"""Methods x budgets x seeds, each trained by one recipe and kept as it ends."""
+"""A comparison in a folder: its cells are listed, trained by one recipe, and kept."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, MODEL, RESULT, RunFolder, open_run
+from ns_tf.run.folder import CELLS, CELLS_FOLDER, MODEL, RESULT, RunFolder, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job, network_config, network_costs
@@ -39,20 +39,21 @@ from ns_tf.train.results import has_ended, read_failure, write_failure
 class Comparison:
     """What is to be compared: checked first, then done, cell by cell.
 
-    Its cells are the pieces of a `ns_tf.crew.work.Work`.
+    Its cells are the pieces of a `ns_tf.crew.work.Work`. It is a context: `prepare`
+    takes the folder's lock, and leaving the context gives it back.
 
     Args:
         run_dir: Where it is kept; the same comparison goes on there.
-        task: Architecture and data set, where they are not the search's.
+        task: Architecture and data set; what is not set is the search's.
         compare: Methods, budgets, seeds.
         solver: How budgets are met and latency is measured.
         recipe: Of every training.
         execution: Devices and precision.
-        problem: Network and data, if they have no names to find them by; `task` says
-            what they are called.
+        problem: Network and data given in Python, which `task` only names.
 
     Raises:
-        InputError: what was asked for cannot be compared; nothing was written.
+        InputError: methods, budgets, network or data that cannot be compared; nothing
+            was written.
     """
 
     label, unit = "compare", "cells"
@@ -94,21 +95,26 @@ class Comparison:
             self._run.close()
 
     def prepare(self, watch: Watch | None = None) -> dict[str, Cell]:
-        """Does the searches that are asked for by flagfile, and lists the cells.
+        """Does the searches by flagfile that are not finished, and lists the cells.
 
-        From now on no other process may prepare in this folder, until this comparison
-        is left.
+        Holds the folder's lock until the context of this comparison is left.
+
+        Args:
+            watch: Shows the progress of searches, lets them stop.
 
         Returns:
             The cells by name, in the order of work.
 
         Raises:
-            InputError: what was asked for cannot be done; nothing was written.
+            InputError: another process holds the folder, it belongs to another
+                comparison, or a cell cannot be trained; nothing was written.
+            RunError: a search failed.
+            Interrupted: a signal asked to stop.
         """
         searches = self.sources.pending()
         plan = self._plan(searches)
         self._run = open_run(self.folder, self.configs, "comparison")
-        self._run.keep_flags()  # Methods, budgets, seeds may be others than before.
+        self._run.keep_flags()  # Methods, budgets and seeds may have changed.
         python_models.save(self.problem.architecture, self.folder)
         for source, search in searches.items():
             search.run(self.sources.folder_of(source), watch)
@@ -118,35 +124,39 @@ class Comparison:
         return plan.asked
 
     def listed(self) -> bool:
-        """Whether the cells of these methods, budgets and seeds are known."""
+        """Whether cells.json is of these methods, budgets and seeds."""
         return cells.read_kept(self.folder).wanted == self._wanted
 
     def oracle(self) -> keras_tuner.Oracle | None:
-        """Deals out the cells that are not done; None if all are."""
+        """Deals out the cells that are not done, trunks first; None if all are done."""
         listed = cells.read(self.folder)
         names = [name for name, cell in listed.items() if not self.done(cell)]
-        # Only what is open waits.
+        # A trunk that is done holds nobody up.
         after = {name: tuple({listed[name].trunk} & set(names)) for name in names}
         return trials.InOrder(after) if after else None
 
     def counts(self) -> tuple[int, int]:
-        """How many cells are done, and how many there are."""
+        """How many cells are done, and how many there are in all."""
         listed = cells.read(self.folder).values()
         return sum(map(self.done, listed)), len(listed)
 
     def do(self, trial: Any, watch: Watch | None = None) -> float:
-        """Trains the cell that a trial names."""
+        """Trains the cell that a trial of keras-tuner names.
+
+        Returns:
+            0.0: the oracle deals out cells and minimises nothing.
+        """
         name = trial.hyperparameters.get(trials.NAME)
         self.train_cell(cells.read_kept(self.folder).cells[name], watch)
         return 0.0
 
     def done(self, cell: Cell) -> bool:
-        """Whether the cell needs no more work."""
+        """Whether the training of a cell is finished or has failed."""
         return has_ended(self.cell_folder(cell))
 
     def cell_folder(self, cell: Cell) -> Path:
         """Where the training of a cell is kept."""
-        return self.folder / "cells" / cell.name
+        return self.folder / CELLS_FOLDER / cell.name
 
     def costs(self, cell: Cell) -> dict[str, int]:
         """What the network of a cell costs, by exact budget."""
@@ -154,15 +164,31 @@ class Comparison:
         return network_costs(problem.structure, cell.widths)
 
     def build(self, cell: Cell) -> keras.Model:
-        """The network of a cell, with fresh weights."""
+        """The network of a cell, with fresh weights.
+
+        Returns:
+            Logits `[batch, classes]` of the data set's images.
+        """
         return self._problem(cell.architecture).build(cell.widths)
 
     def train_cell(self, cell: Cell, watch: Watch | None = None) -> None:
-        """Trains a cell, or goes on with it; a loss of NaN is a result too."""
+        """Trains a cell, or continues it.
+
+        A loss that is not finite is kept as the cell's failure, so that it is not
+        trained again; the table counts it.
+
+        Args:
+            cell: Of this comparison.
+            watch: Shows the progress, lets the training stop.
+
+        Raises:
+            InputError: the folder of the cell is damaged or in use.
+            Interrupted: a signal asked to stop.
+        """
         if self.done(cell):
             return
         try:
-            cells_folder = self.folder / "cells"
+            cells_folder = self.folder / CELLS_FOLDER
             if cell.trunk and read_failure(cells_folder / cell.trunk):
                 raise RunError(f"{cell.trunk}, which it starts from, failed.")
             self.job(cell).run(watch)
@@ -170,7 +196,10 @@ class Comparison:
             write_failure(self.cell_folder(cell), error)
 
     def job(self, cell: Cell) -> Job:
-        """The training of a cell."""
+        """The training of a cell: the recipe, or a fine-tuning from its trunk.
+
+        Only the trunk is not tested every epoch: no table shows it.
+        """
         problem, start = self._problem(cell.architecture), None
         recipe = dataclasses.replace(self.recipe, test_every_epoch=cell.kind != TRUNK)
         if cell.kind == FINETUNE:
@@ -196,8 +225,12 @@ class Comparison:
         )
 
     def _start(self, cell: Cell, problem: Problem) -> keras.Model:
-        """The network that a cell starts from, made of its trunk's."""
-        path = self.folder / "cells" / cell.trunk / MODEL
+        """The network of a cell, pruned from that of its trunk.
+
+        Raises:
+            InputError: the trunk's network is missing or damaged.
+        """
+        path = self.folder / CELLS_FOLDER / cell.trunk / MODEL
         with files.readable(path, "trained network"):
             trunk = keras.saving.load_model(path, compile=False)
         return methods.get(cell.start).start(trunk, problem.structure, cell.widths)
@@ -213,7 +246,14 @@ class Comparison:
         return self._problems[name]
 
     def _plan(self, pending: Mapping[str, SearchRun]) -> CellList:
-        """The cells, but of methods whose search is pending: it is only looked at."""
+        """The cells of all methods whose search is there; the others are checked.
+
+        Args:
+            pending: Searches by flagfile that are not finished, by source.
+
+        Raises:
+            InputError: a method, budget or cell that cannot be.
+        """
         problem = self.problem
         structure, architecture = problem.structure, problem.architecture
         plain = new_search(structure, problem.dataset.name, architecture.widths)
@@ -228,9 +268,13 @@ class Comparison:
             settings.append(Setting(entry, structure, plain, self.solver, search))
         known = cells.read_kept(self.folder)
         task = {**dataclasses.asdict(self.settings), "data_dir": None}
-        asked = self.compare
         plan = cells.make(
-            settings, asked.budgets, asked.seeds, known, task, self._wanted
+            settings,
+            self.compare.budgets,
+            self.compare.seeds,
+            known,
+            task,
+            self._wanted,
         )
         if not plan.asked and not pending:
             reasons = "; ".join(f"{m} at {b}: {why}" for m, b, why in plan.gaps)
@@ -243,25 +287,35 @@ class Comparison:
 
     @property
     def _wanted(self) -> dict[str, Any]:
-        """What the cells follow from."""
+        """Methods, budgets and seeds: what the list of cells follows from."""
         names = ("methods", "budgets", "seeds")
         return {name: list(getattr(self.compare, name)) for name in names}
 
-    def _check_trunks(self, asked: Mapping[str, Cell]) -> None:
-        """Refuses cells that start from a network which a copy was made without."""
-        for cell in asked.values():
+    def _check_trunks(self, listed: Mapping[str, Cell]) -> None:
+        """Refuses cells whose trunk is trained but has no network in its folder.
+
+        That is so in a copy of the records alone.
+
+        Raises:
+            InputError: names the trunk and says to delete it.
+        """
+        for cell in listed.values():
             if cell.trunk is None or self.done(cell):
                 continue
-            trunk = self.cell_folder(asked[cell.trunk])
-            trained, kept = ((trunk / name).exists() for name in (RESULT, MODEL))
-            if trained and not kept:
+            trunk = self.cell_folder(listed[cell.trunk])
+            if (trunk / RESULT).exists() and not (trunk / MODEL).exists():
                 raise InputError(
                     f"{cell.name} starts from the network that {trunk} had, and there "
                     f"is no {MODEL} in it. Delete {trunk}: it is trained again."
                 )
 
-    def _check_pending(self, entry, source: str, run: SearchRun) -> None:
-        """What can be told of a method before its search is done."""
+    def _check_pending(self, entry: Entry, source: str, run: SearchRun) -> None:
+        """Refuses a method that will not be comparable after its search is done.
+
+        Raises:
+            InputError: the search is of another network or of too few iterations, or
+                the recipe does not fit the network.
+        """
         names = run.problem.structure.names
         check_layers(source, names, self.problem.structure)
         if (entry.iteration or 1) > run.config.iterations:

@@ -1,26 +1,33 @@
-"""What commands share whose work several processes or machines do."""
+"""The main of commands whose work several processes or machines share."""
 
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from ns_tf.crew import processes, trials, work
 from ns_tf.run.progress import Progress
 from ns_tf.run.stop import interruptible
 from ns_tf.run.watch import Watch
 
+Shared = TypeVar("Shared", bound=work.Work)
+Result = TypeVar("Result")
 
-def run(make: Callable[[], Any], lead: Callable[[Any, Watch], Any]) -> Any:
+
+def run(
+    make: Callable[[], AbstractContextManager[Shared]],
+    lead: Callable[[Shared, Watch], Result],
+) -> Result | None:
     """Makes a work and does it in the role that the environment gives this process.
 
     A worker does pieces until there are none, and stops when the process that started
     it is gone. Any other process leads.
 
     Args:
-        make: Makes the work, a context (`ns_tf.crew.work.Work`).
-        lead: (work, watch) -> what is returned; lists the pieces, has them done, and
-            says what came out.
+        make: Makes the work (`ns_tf.crew.work.Work`), which is a context.
+        lead: (work, watch) -> what is returned. Lists the pieces, has them done, and
+            reports the result.
 
     Returns:
         What `lead` returned; None in a worker.

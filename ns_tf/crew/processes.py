@@ -1,11 +1,16 @@
-"""Processes on this machine that share out the pieces of a work among them."""
+"""Worker processes on this machine, and the oracle that deals out work to them.
+
+A worker finds its name and the oracle's address in keras-tuner's environment variables.
+Its standard input is a pipe from the process that started it: the system closes the
+pipe when that process dies, however it dies, and the worker then stops.
+"""
 
 import contextlib
 import os
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras_tuner
@@ -13,17 +18,20 @@ import keras_tuner
 from ns_tf.base import RunError
 from ns_tf.crew.trials import PATIENCE, Chief
 
-RESTARTS = 3  # Of one worker that is killed again and again.
-_ORPHAN = "NS_TF_STOP_WITH_STDIN"
+RESTARTS = 3  # Of one worker; killed once more, it ends the work.
+_ORPHAN = "NS_TF_STOP_WITH_STDIN"  # Set for workers: they stop when stdin is closed.
 
 
 class Crew:
-    """Worker processes on this machine, and the oracle that they ask.
+    """Worker processes on this machine, and the oracle that they ask; a context.
+
+    Entering starts the oracle and the workers. Leaving asks the workers to stop, waits
+    for them to save, and kills those that take more than `PATIENCE` seconds.
 
     Args:
         oracle: Deals out the work.
-        command: Starts a worker, which finds its part in the environment.
-        count: How many.
+        command: Starts a worker (`ns_tf.crew.trials.Worker`).
+        count: How many workers.
         folder: Where keras-tuner's notes and the workers' logs go.
     """
 
@@ -56,7 +64,7 @@ class Crew:
         return self
 
     def __exit__(self, *exception):
-        """Asks what still runs to stop, and waits for it to save its state."""
+        """Asks the workers that still run to stop, and waits until they have saved."""
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -69,10 +77,11 @@ class Crew:
 
     @property
     def working(self) -> bool:
-        """Whether any still works; one that was killed is started again.
+        """Whether any worker still runs. Starts a worker that was killed again.
 
         Raises:
-            RunError: a worker failed, or was killed too often.
+            RunError: a worker exited with an error, with its last line; or was killed
+                more than `RESTARTS` times.
         """
         for name, process in list(self._processes.items()):
             status = process.poll()
@@ -86,13 +95,21 @@ class Crew:
         return bool(self._processes)
 
     def last_line(self, name: str) -> str:
-        """The last thing that a worker said."""
+        """The last line of a worker's log; empty if there is none.
+
+        Args:
+            name: Of the worker, one of `names`.
+        """
         with contextlib.suppress(OSError, IndexError):
             text = self.logs[name].read_bytes()[-2000:].decode(errors="replace")
             return text.strip().splitlines()[-1]
         return ""
 
     def _start(self, name: str) -> None:
+        """Starts a worker in a session of its own; its output goes to its log.
+
+        A log keeps the output of a worker that was started again.
+        """
         environment = {**self._environment, "KERASTUNER_TUNER_ID": name}
         with open(self.logs[name], "ab") as log:
             self._processes[name] = subprocess.Popen(
@@ -101,12 +118,16 @@ class Crew:
                 stdout=log,
                 stderr=log,
                 env=environment,
-                # Ctrl-C is for the process that started it, which asks it to stop.
+                # A terminal's Ctrl-C reaches only the process that started it.
                 start_new_session=True,
             )
 
     def _start_again(self, name: str, signum: int) -> None:
-        """The oracle gives it the trial that it had."""
+        """Starts a killed worker again; the oracle gives it the trial that it had.
+
+        Raises:
+            RunError: it was killed more than `RESTARTS` times.
+        """
         self._restarts[name] += 1
         if self._restarts[name] > RESTARTS:
             raise RunError(
@@ -118,16 +139,22 @@ class Crew:
 
 
 def has_parent() -> bool:
-    """Whether a `Crew` started this process."""
+    """Whether a `Crew` started this process as a worker."""
     return _ORPHAN in os.environ
 
 
 def stop_with_parent(stop: Callable[[], None]) -> None:
-    """Calls `stop` when the process that started this one as a worker is gone."""
+    """Calls `stop` from a thread when the process that started this worker is gone.
+
+    Returns at once; does nothing in a process that no `Crew` started.
+
+    Args:
+        stop: Ends this process, as by a signal to itself.
+    """
     if not has_parent():
         return
 
-    def watch():
+    def watch() -> None:
         while os.read(0, 1):
             pass
         stop()
@@ -136,7 +163,8 @@ def stop_with_parent(stop: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
-def _set(**variables: str):
+def _set(**variables: str) -> Iterator[None]:
+    """Sets environment variables inside the block, and restores them after it."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -150,6 +178,7 @@ def _set(**variables: str):
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,8 +1,10 @@
 """Independent pieces of work, each done once: keras-tuner's oracle deals them out.
 
-In one process, in several on one machine (`crews`), or on several machines: there every
-process is started with keras-tuner's own environment variables (KERASTUNER_TUNER_ID,
-KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT), the one called "chief" serves the oracle.
+One process does all of them, or several on this machine share them
+(`ns_tf.crew.processes`), or several machines do. On several machines every process is
+started with keras-tuner's own environment variables (KERASTUNER_TUNER_ID,
+KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT), and the one called "chief" serves the
+oracle.
 """
 
 import os
@@ -21,16 +23,16 @@ from ns_tf.base import InputError, RunError
 from ns_tf.run.folder import InUse
 from ns_tf.run.stop import Stop
 
-NAME = "name"  # The hyperparameter that says which piece of work a trial is.
-PAUSE = 0.2  # Seconds between two looks at what others do.
+NAME = "name"  # The hyperparameter of a trial that names its piece of work.
+PAUSE = 0.2  # Seconds between two questions to the oracle or looks at a folder.
 PATIENCE = 120  # Seconds that a worker has to save its state.
 
 
 class InOrder(keras_tuner.Oracle):
-    """Deals out names, each once and after those that it waits for.
+    """Deals out names in order, each once and after the names that it waits for.
 
     Args:
-        after: By name: the names that have to be done first. In the order of work.
+        after: By name, in the order of work: the names that have to be done first.
     """
 
     def __init__(self, after: Mapping[str, Sequence[str]]):
@@ -47,7 +49,12 @@ class InOrder(keras_tuner.Oracle):
         self.verbose = 0
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """The next name whose turn it is; IDLE while all that is left must wait."""
+        """The first name that waits for nothing more, as keras-tuner has it.
+
+        Returns:
+            Status RUNNING with the name; IDLE while every name that is left waits for
+            another; STOPPED when no name is left.
+        """
         if not self.waiting:
             return {"status": "STOPPED"}
         trials = [self.trials[ended] for ended in self.end_order]
@@ -60,7 +67,7 @@ class InOrder(keras_tuner.Oracle):
 
 
 class _Failed(keras_tuner.errors.FatalError):
-    """Carries an error through keras-tuner, which would take it for a bad trial."""
+    """Carries an error of the work through keras-tuner, which retries others."""
 
 
 class _Over(Exception):
@@ -68,14 +75,14 @@ class _Over(Exception):
 
 
 class Worker(base_tuner.BaseTuner):
-    """Asks the oracle, in this process or the chief, for work and does it.
+    """Asks the oracle, in this process or at the chief, for trials and does them.
 
     Args:
         oracle: Deals out trials.
-        work: Does a trial (`keras_tuner.engine.trial.Trial`); what the oracle
-            minimises.
-        folder: Where keras-tuner keeps its notes; emptied first.
-        over: Whether nothing is left to do; asked while the chief does not answer.
+        work: Does a trial (`keras_tuner.engine.trial.Trial`), and returns the number
+            that the oracle minimises.
+        folder: Where keras-tuner keeps its notes; they are removed at the end.
+        over: Whether no work is left; asked while the chief does not answer.
         stop: Asked between trials whether to stop.
     """
 
@@ -94,8 +101,13 @@ class Worker(base_tuner.BaseTuner):
             oracle, directory=str(folder), project_name=tuner_id(), overwrite=True
         )
 
-    def pre_create_trial(self):
-        """Waits a little, as the answer before may have been that all must wait."""
+    def pre_create_trial(self) -> None:
+        """Waits before the next question: the last answer may have been IDLE.
+
+        Raises:
+            Interrupted: a signal asked to stop.
+            _Over: the chief does not answer, and no work is left.
+        """
         if self._asked:
             time.sleep(PAUSE)
         self._asked = True
@@ -110,7 +122,15 @@ class Worker(base_tuner.BaseTuner):
         """Does the work of a trial.
 
         Another process, whose chief was killed, may hold its folder; this one waits
-        until that process has saved its state and ended.
+        up to `PATIENCE` seconds for that process to save and end.
+
+        Args:
+            trial: From the oracle.
+            *args: Of keras-tuner; not read.
+            **keywords: Of keras-tuner; not read.
+
+        Returns:
+            The number that the oracle minimises.
         """
         end = time.monotonic() + PATIENCE
         while True:
@@ -123,10 +143,11 @@ class Worker(base_tuner.BaseTuner):
             time.sleep(PAUSE)
 
     def run(self) -> None:
-        """Works until nothing is left.
+        """Does trials until the oracle has none, or the chief is gone and none is left.
 
         Raises:
-            Exception: whatever the work raised.
+            Interrupted: a signal asked to stop.
+            Exception: the error that the work raised.
         """
         try:
             self.search(verbose=0)
@@ -139,15 +160,19 @@ class Worker(base_tuner.BaseTuner):
 
 
 def tuner_id() -> str:
-    """What keras-tuner calls this process."""
+    """The name of this process for keras-tuner."""
     return os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
 
 
 def role() -> str:
-    """What this process does: "alone", "chief" or "worker".
+    """The role that the environment gives this process.
+
+    Returns:
+        "alone" without keras-tuner's environment variables; "chief" if it is called so;
+        else "worker".
 
     Raises:
-        InputError: keras-tuner's environment variables are incomplete or no address.
+        InputError: the variables are incomplete, or the port is none.
     """
     names = [f"KERASTUNER_{n}" for n in ("TUNER_ID", "ORACLE_IP", "ORACLE_PORT")]
     missing = [name for name in names if not os.environ.get(name)]
@@ -163,11 +188,14 @@ def role() -> str:
 
 
 class Chief:
-    """Serves an oracle at the environment's address, in a thread.
+    """Serves an oracle at the environment's address, in a thread of its own.
 
     Args:
         oracle: Deals out the work.
         folder: Where keras-tuner keeps its notes.
+
+    Raises:
+        RunError: somebody listens at the address, or it is another machine's.
     """
 
     def __init__(self, oracle: keras_tuner.Oracle, folder: str | Path):
@@ -175,8 +203,8 @@ class Chief:
             raise self._taken()
         worker = Worker(oracle, lambda trial: 0.0, folder)
         self._notes = worker.project_dir
-        # keras-tuner's server ends when every worker was told that nothing is left, so
-        # it waits for one that died: a thread that nobody has to wait for.
+        # keras-tuner's server ends once every worker knows that no work is left, and
+        # so never ends if one has died. A daemon thread ends with the process.
         self._thread = threading.Thread(
             target=worker.search, kwargs={"verbose": 0}, daemon=True
         )
@@ -187,10 +215,11 @@ class Chief:
             time.sleep(0.05)
 
     def close(self) -> None:
-        """Removes keras-tuner's notes; what was done is kept by who did it."""
+        """Removes keras-tuner's notes; results are in the folders of the pieces."""
         shutil.rmtree(self._notes, ignore_errors=True)
 
     def _taken(self) -> RunError:
+        """The error for an address that cannot be served."""
         address = ":".join(map(str, _address()))
         return RunError(
             f"The oracle cannot be served at {address}: is the port taken, or the "
@@ -199,15 +228,15 @@ class Chief:
 
     @property
     def serving(self) -> bool:
-        """Whether work is left, or a worker that was not told yet that none is."""
+        """Whether work is left, or a worker that does not know yet that none is."""
         return self._thread.is_alive()
 
 
 def check_chief() -> None:
-    """Checks that this process, if it is the chief, can serve the oracle.
+    """Refuses an address that this process, if it is the chief, cannot listen at.
 
     Raises:
-        InputError: it cannot, at the environment's address.
+        InputError: the address is another machine's, or the port is taken.
     """
     if role() != "chief":
         return
@@ -223,7 +252,11 @@ def check_chief() -> None:
 
 
 def _address() -> tuple[str, int]:
-    """Where the oracle is, by keras-tuner's environment."""
+    """IP and port of the oracle, by keras-tuner's environment variables.
+
+    Raises:
+        InputError: the port is none.
+    """
     ip, port = (os.environ[f"KERASTUNER_ORACLE_{name}"] for name in ("IP", "PORT"))
     if not (port.isdecimal() and 0 < int(port) < 65536):
         raise InputError(f"KERASTUNER_ORACLE_PORT={port}: expected a port, 8000 say.")
@@ -231,7 +264,7 @@ def _address() -> tuple[str, int]:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether somebody listens at the address."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True

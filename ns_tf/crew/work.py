@@ -1,7 +1,7 @@
-"""Who does a set of pieces of work: this process, several, or several machines.
+"""Does a set of pieces of work: in this process, in several, or on several machines.
 
-`trials` has the parts, from keras-tuner's oracles; here they are put together, for the
-cells of a comparison as for the trials of a tuning.
+`ns_tf.crew.trials` has the parts, made of keras-tuner's oracles. Pieces are the cells
+of a comparison or the trials of a tuning.
 """
 
 import contextlib
@@ -19,29 +19,39 @@ from ns_tf.crew.trials import PAUSE, Chief, Worker
 from ns_tf.engine.execution import forget_kernels
 from ns_tf.run import files
 from ns_tf.run.flagfile import as_flagfile
+from ns_tf.run.folder import WORKER_FLAGS, WORKERS
 from ns_tf.run.watch import Watch
-
-WORKERS = "workers"  # The folder of keras-tuner's notes and the workers' logs.
 
 
 class Work(Protocol):
-    """Pieces of work, each of which leaves its result on disk."""
+    """Pieces of work, each of which leaves its result on disk.
 
-    label: str  # What progress calls the work.
-    unit: str  # What progress calls its pieces, in the plural.
+    What is done is read from disk each time, so that every process sees the same.
+    """
+
+    label: str  # The work's name in the progress bar.
+    unit: str  # Its pieces there, in the plural.
     folder: Path
 
     def listed(self) -> bool:
-        """Whether the chief has listed the pieces, so that workers may ask for them."""
+        """Whether the pieces are listed on disk, so that workers may ask for them."""
 
     def oracle(self) -> keras_tuner.Oracle | None:
-        """Deals out the pieces that are not done; None if all are. Read from disk."""
+        """An oracle of the pieces that are not done; None if all are."""
 
     def counts(self) -> tuple[int, int | None]:
-        """How many pieces are done, and how many there are, if that is known."""
+        """How many pieces are done, and how many there are; None if unknown."""
 
     def do(self, trial: Any, watch: Watch) -> float:
-        """Does a piece, or goes on with it; returns what the oracle minimises."""
+        """Does the piece of a trial, or continues it.
+
+        Args:
+            trial: Of keras-tuner; its hyperparameters name the piece.
+            watch: Shows the progress, lets it stop.
+
+        Returns:
+            The number that the oracle minimises.
+        """
 
 
 def run(
@@ -55,24 +65,25 @@ def run(
 ) -> None:
     """Does the pieces that are not done, in the role that the environment gives.
 
-    A worker asks the chief's oracle. The chief deals out and ends when all is done.
-    Without keras-tuner's environment variables this process does all pieces, or `count`
-    processes share them.
+    A worker asks the chief's oracle. The chief deals out pieces and ends when all are
+    done. Without keras-tuner's environment variables this process does all pieces, or
+    `count` processes on this machine share them.
 
     Args:
-        work: What is to be done.
+        work: The pieces.
         watch: Shows progress, lets the work stop.
         count: Processes on this machine.
-        command: The module that each of them is started as; it calls this function too.
-        configs: Its flags.
-        on_progress: Called as pieces end, by the process that counts them.
+        command: The module that each of them runs, which calls this function as well.
+        configs: The settings that become its flags.
+        on_progress: Called when pieces have ended, by the process that counts them.
 
     Raises:
         RunError: a worker failed.
         Interrupted: a signal asked to stop.
     """
     role = trials.role()
-    while role == "worker" and not work.listed():  # The chief may be searching first.
+    # A worker may be there first: the chief searches before it lists the pieces.
+    while role == "worker" and not work.listed():
         watch.stop.leave()
         time.sleep(PAUSE)
     oracle = work.oracle()
@@ -81,7 +92,7 @@ def run(
     if role == "chief":
         _serve(work, oracle, watch, on_progress)
     elif role == "alone" and count > 1:
-        flagfile = work.folder / "worker.flags"
+        flagfile = work.folder / WORKER_FLAGS
         files.write_text(flagfile, as_flagfile(configs))
         start = [sys.executable, "-m", command, f"--flagfile={flagfile}"]
         crew = Crew(oracle, start, _enough(work, count), work.folder / WORKERS)
@@ -91,7 +102,7 @@ def run(
 
 
 def _enough(work: Work, count: int) -> int:
-    """No more processes than there are pieces to do."""
+    """The number of processes: at most one for every piece that is not done."""
     done, total = work.counts()
     return count if total is None else max(1, min(count, total - done))
 
@@ -103,11 +114,11 @@ def _work_off(
 
     def do(trial: Any) -> float:
         score = work.do(trial, watch)
-        forget_kernels()  # One network after the other would fill the memory.
+        forget_kernels()  # Compiled kernels of every network would fill the memory.
         count()
         return score
 
-    # A worker's own pieces are shown; the chief shows how many are done in all.
+    # A worker shows its own pieces; the chief shows how many are done in all.
     shown = watch if trials.role() == "alone" else watch.quiet()
     with _counted(work, shown, on_progress) as count:
         Worker(
@@ -122,9 +133,9 @@ def _work_off(
 def _serve(
     work: Work, oracle: keras_tuner.Oracle, watch: Watch, on_progress: Callable
 ) -> None:
-    """Deals out pieces until all are done.
+    """Deals out pieces until all are done and every worker knows it.
 
-    A worker that died is waited for: it is to be started again.
+    A worker that died is waited for: whoever started it has to start it again.
     """
     chief = Chief(oracle, work.folder / WORKERS)
     with _counted(work, watch, on_progress) as count:
@@ -140,8 +151,8 @@ def _serve(
 def _work_together(work: Work, crew: Crew, watch: Watch, on_progress: Callable) -> None:
     """Waits for the processes of a crew, and shows what each of them does."""
     with _counted(work, watch, on_progress) as count, crew:
-        # The stop is asked first: workers that a signal to all has ended have not
-        # failed.
+        # The stop is read first: a signal to the whole group ends workers as well, and
+        # they have not failed.
         while not watch.stop.requested and crew.working:
             lines = {name: crew.last_line(name) for name in crew.names}
             count(**{name: f"[{_brief(text)}]" for name, text in lines.items() if text})
@@ -153,24 +164,28 @@ def _work_together(work: Work, crew: Crew, watch: Watch, on_progress: Callable) 
 def _counted(
     work: Work, watch: Watch, on_progress: Callable[[], Any]
 ) -> Iterator[Callable[..., None]]:
-    """A function that shows how many pieces are done, with further values."""
-    shown, total = work.counts()
-    with watch.bar(total, label=work.label, unit=work.unit, initial=shown) as bar:
+    """A bar of the pieces that are done, and a function that brings it up to date.
+
+    The function takes values to show beside the count, and calls `on_progress` when
+    pieces have ended since its last call.
+    """
+    before, total = work.counts()
+    with watch.bar(total, label=work.label, unit=work.unit, initial=before) as bar:
 
         def count(**values: str) -> None:
-            nonlocal shown
+            nonlocal before
             done, _ = work.counts()
-            bar.update(done - shown, **values)
-            if done > shown:
+            bar.update(done - before, **values)
+            if done > before:
                 on_progress()
-            shown = done
+            before = done
 
         yield count
         count()
 
 
 def _brief(line: str) -> str:
-    """The beginning of a line of progress: what, and how far.
+    """The beginning of a line of progress, at most 100 characters: label and count.
 
     >>> _brief("train: 40/160 steps (25%), loss=0.7, 0:00:05 elapsed")
     'train: 40/160 steps (25%)'

@@ -25,7 +25,20 @@ def main(
     prune: PruneConfig,
     runtime: RuntimeConfig,
 ) -> None:
-    """Searches, and says what was found."""
+    """Searches, prints every layer's law and widths, and the commands to plan with.
+
+    Args:
+        run: The folder of the search.
+        search: Architecture, seed widths, iterations.
+        data: The data set and its split.
+        prune: Algorithm 1's numbers.
+        runtime: Seed, devices, precision.
+
+    Raises:
+        InputError: what cannot be searched; nothing was written.
+        RunError: the loss is not finite, or no law can be fitted.
+        Interrupted: a signal asked to stop.
+    """
     cli.quiet_tensorflow()
     from ns_tf.descend.work import SearchRun
 
@@ -47,7 +60,12 @@ def main(
 
 
 def next_steps(run_dir: str, record: SearchRecord) -> str:
-    """How the widths for a budget are asked for, whatever the budget counts."""
+    """The commands that plan a quarter of the seed network, and the other budgets.
+
+    Args:
+        run_dir: The folder of the search.
+        record: Of the search.
+    """
     lines = ["Next, the widths for a budget of yours, for instance:"]
     for name in ("params", "macs"):
         quarter = int(record.costs[name](np.array(record.seed_widths))) // 4
@@ -57,7 +75,11 @@ def next_steps(run_dir: str, record: SearchRecord) -> str:
 
 
 def table(record: SearchRecord) -> str:
-    """Every layer's law, and its widths by iteration."""
+    """A row a layer: alpha, beta and R² of the last law, and widths by iteration.
+
+    Args:
+        record: Of a search with at least one iteration.
+    """
     law, last = record.states[-1].law, record.states[-1].scaling
     count = len(record.states)
     rows = [

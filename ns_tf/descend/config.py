@@ -1,4 +1,4 @@
-"""Settings of a search."""
+"""Settings of a search: which network, from which widths, how many iterations."""
 
 import dataclasses
 
@@ -8,7 +8,18 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class SearchConfig:
-    """Architecture descent (algorithm 4)."""
+    """Architecture descent (algorithm 4).
+
+    `iterations` and `tolerance` may change when a search continues.
+
+    >>> SearchConfig(iterations=0)
+    Traceback (most recent call last):
+    ...
+    ns_tf.base.InputError: --iterations is a whole number of at least 1; got 0.
+
+    Raises:
+        InputError: a number out of its range.
+    """
 
     architecture: str = option(
         "vgg11",

@@ -1,4 +1,8 @@
-"""Architecture descent (algorithm 4): prune, fit, scale, and once more."""
+"""Architecture descent (algorithm 4): prune, fit, scale, and once more.
+
+An iteration prunes the network of the last one (algorithm 1), fits a law to the trace
+(algorithm 2), and scales along it to the seed network's parameters (algorithm 3).
+"""
 
 import math
 import time
@@ -20,6 +24,7 @@ from ns_tf.networks.structure import Structure
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.iterative import prune_trace
+from ns_tf.run.folder import CHECKPOINTS, PRUNING
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.law import MIN_ROWS, fit_law
 from ns_tf.scaling.solve import at_cost
@@ -35,21 +40,25 @@ def architecture_descent(
     tolerance: int = 0,
     done: Sequence[DescentState] = (),
 ) -> Iterator[DescentState]:
-    """The states of the iterations, one by one; keeps and writes none of them.
+    """The states of the iterations, each as it ends; nothing is written.
 
     Args:
         problem: The architecture, and the data whose training images are used.
-        widths: Of the seed network, whose parameters every iteration keeps to.
+        widths: Of the seed network [layers]; no iteration exceeds its parameters.
         config: Algorithm 1's numbers.
-        runtime: Seed, devices, progress, checkpoints; the default if None. Each
-            iteration draws a seed of its own from the runtime's.
-        iterations: How many there are, those done included.
+        runtime: Seed, devices, progress, checkpoints; the default if None. Every
+            iteration derives a seed of its own from the runtime's.
+        iterations: How many there are, with those of `done`.
         tolerance: Ends when no width moved by more than this many filters.
-        done: The states that earlier runs ended with.
+        done: The states of earlier runs, from iteration 1 on; they are not repeated.
+
+    Yields:
+        A state an iteration: widths, trace, law, and the next iteration's widths.
 
     Raises:
         RunError: the loss is not finite, too few removals were recorded to fit a law
-            to, or the law comes nowhere to the seed's size.
+            to, or the law does not reach the seed's size.
+        Interrupted: a signal asked to stop.
     """
     runtime = runtime or Runtime()
     target = float(problem.structure.params(np.array(widths)))
@@ -74,15 +83,23 @@ def architecture_descent(
 
 
 def checkpoint_of(iteration: int) -> str:
-    """Name, below a search's folder, of the checkpoint of an iteration's pruning."""
-    return f"checkpoints/prune_{iteration:02d}.npz"
+    """The checkpoint of an iteration's pruning, as a path below the search's folder.
+
+    >>> checkpoint_of(3)
+    'checkpoints/prune_03.npz'
+    """
+    return f"{CHECKPOINTS}/{PRUNING.format(iteration)}"
 
 
 def check(widths: Sequence[int], config: PruneConfig) -> None:
-    """Refuses settings that cannot leave enough rows to fit a law to.
+    """Refuses settings that record too few removals to fit a law to.
+
+    Args:
+        widths: Of the seed network [layers].
+        config: Algorithm 1's numbers.
 
     Raises:
-        InputError: naming the settings.
+        InputError: fewer than `ns_tf.scaling.law.MIN_ROWS` removals; names the flags.
     """
     end = config.stop_at(widths)
     events = math.ceil((sum(widths) - end) / config.filters_per_event)
@@ -96,7 +113,11 @@ def check(widths: Sequence[int], config: PruneConfig) -> None:
 
 
 def _fit(trace: PruneTrace) -> ScalingLaw:
-    """The law of a trace; too short a trace is a failure of the run, by now."""
+    """The law of a trace (algorithm 2).
+
+    Raises:
+        RunError: the trace is too short; that is no fault of the input any more.
+    """
     try:
         return fit_law(trace)
     except InputError as error:
@@ -104,7 +125,11 @@ def _fit(trace: PruneTrace) -> ScalingLaw:
 
 
 def _scale(law: ScalingLaw, structure: Structure, target: float) -> Scaling:
-    """The next iteration's network; a law that never gets there is a failure too."""
+    """The next iteration's widths: on the law, at most the target's parameters.
+
+    Raises:
+        RunError: the law does not reach the target.
+    """
     try:
         return at_cost(power_law(law), {"params": structure.params}, {"params": target})
     except InputError as error:
@@ -112,7 +137,12 @@ def _scale(law: ScalingLaw, structure: Structure, target: float) -> Scaling:
 
 
 def settled(states: Sequence[DescentState], tolerance: int) -> bool:
-    """Whether the last iteration moved no width by more than `tolerance` filters."""
+    """Whether the last iteration moved no width by more than `tolerance` filters.
+
+    Args:
+        states: Of the iterations; none have not settled.
+        tolerance: In filters.
+    """
     if not states:
         return False
     moved = np.subtract(states[-1].scaling.widths, states[-1].widths)
@@ -120,5 +150,9 @@ def settled(states: Sequence[DescentState], tolerance: int) -> bool:
 
 
 def _seed(seed: int, iteration: int) -> int:
-    """A seed of the iteration's own."""
+    """The seed of an iteration, derived from the search's.
+
+    >>> _seed(0, 1) != _seed(0, 2) != _seed(1, 2)
+    True
+    """
     return int(np.random.SeedSequence([seed, iteration]).generate_state(1)[0])

@@ -1,9 +1,14 @@
-"""The run folder of a search: what it holds, written and read back."""
+"""The record of a search, and the run folder that holds it.
+
+`descent.json` has everything but the traces: names, widths, cost polynomials, and a
+law, a scaling and the time for every iteration. `trace_NN.csv` has the networks that
+the pruning of iteration NN recorded, `history_NN.csv` those after every removal.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,14 +16,20 @@ from ns_tf.base import DescentState, InputError, PruneTrace, Scaling, ScalingLaw
 from ns_tf.budgets import exact_costs
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.run import files
-from ns_tf.run.folder import DESCENT
+from ns_tf.run.folder import DESCENT, HISTORY, TRACE
+
+if TYPE_CHECKING:
+    from ns_tf.networks.structure import Structure
 
 VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchRecord:
-    """A search, as far as it has come: all that plans need."""
+    """A search with its finished iterations: all that plans need.
+
+    It holds costs as polynomials, so a plan needs neither the network nor Keras.
+    """
 
     architecture: str
     dataset: str
@@ -27,14 +38,17 @@ class SearchRecord:
     names: tuple[str, ...]  # [layers]
     default_widths: Widths  # Of the architecture.
     seed_widths: Widths  # Of the network that the search started from.
-    costs: Mapping[str, CostPolynomial]  # By budget.
-    states: tuple[DescentState, ...]
+    costs: Mapping[str, CostPolynomial]  # By exact budget.
+    states: tuple[DescentState, ...]  # Of the finished iterations, from the first.
 
     def state(self, iteration: int | None = None) -> DescentState:
-        """The state of an iteration, from 1; of the last one if None.
+        """The state of an iteration.
+
+        Args:
+            iteration: From 1; the last if None.
 
         Raises:
-            InputError: if there is no such iteration yet.
+            InputError: the search has no such iteration, or none yet.
         """
         if not self.states:
             raise InputError("The search has no finished iteration yet; let it go on.")
@@ -48,13 +62,15 @@ class SearchRecord:
         return self.states[iteration - 1]
 
 
-def new_search(structure, dataset: str, seed_widths: Sequence[int]) -> SearchRecord:
-    """A search that has no iteration yet: enough for uniform scaling.
+def new_search(
+    structure: "Structure", dataset: str, seed_widths: Sequence[int]
+) -> SearchRecord:
+    """A record without iterations, which is enough for uniform scaling.
 
     Args:
-        structure: The `Structure` that is searched.
+        structure: Of the network that is searched.
         dataset: Name of the data set.
-        seed_widths: Where the search starts from.
+        seed_widths: Of the network that the search starts from [layers].
     """
     return SearchRecord(
         architecture=structure.architecture.name,
@@ -70,7 +86,15 @@ def new_search(structure, dataset: str, seed_widths: Sequence[int]) -> SearchRec
 
 
 def write_search(folder: str | Path, search: SearchRecord) -> None:
-    """Writes `descent.json` and the last state's trace and history."""
+    """Writes `descent.json`, and trace and history of the last state.
+
+    Those of earlier states were written when they were the last. The traces come
+    first, so that `descent.json` never names files that are not there.
+
+    Args:
+        folder: The run folder.
+        search: The record.
+    """
     folder = Path(folder)
     if search.states:
         state = search.states[-1]
@@ -79,10 +103,13 @@ def write_search(folder: str | Path, search: SearchRecord) -> None:
 
 
 def read_search(folder: str | Path) -> SearchRecord:
-    """The search that a run folder holds.
+    """The record of the search in a run folder.
+
+    Args:
+        folder: The run folder.
 
     Raises:
-        InputError: no run folder, no iteration finished yet, or a damaged file.
+        InputError: no search in the folder, or a damaged file.
     """
     folder = Path(folder)
     path = folder / DESCENT
@@ -97,11 +124,22 @@ def read_search(folder: str | Path) -> SearchRecord:
 
 
 def trace_path(folder: str | Path, iteration: int, what: str = "trace") -> Path:
-    """The CSV of an iteration: its "trace", or the "history" of all its events."""
-    return Path(folder) / f"{what}_{iteration:02d}.csv"
+    """The path of an iteration's CSV.
+
+    >>> str(trace_path("runs/demo", 3, "history"))
+    'runs/demo/history_03.csv'
+
+    Args:
+        folder: The run folder.
+        iteration: From 1.
+        what: "trace", the recorded networks, or "history", those after every removal.
+    """
+    name = {"trace": TRACE, "history": HISTORY}[what]
+    return Path(folder) / name.format(iteration)
 
 
 def _write_trace(folder: Path, state: DescentState) -> None:
+    """Writes the trace, with a column tau, and the history of a state."""
     trace = state.trace
     rows = np.column_stack([trace.widths, trace.tau]).tolist()
     header = [*trace.names, "tau"]
@@ -110,8 +148,19 @@ def _write_trace(folder: Path, state: DescentState) -> None:
     files.write_csv(path, trace.names, trace.history.tolist())
 
 
-def _read_trace(folder: Path, state: Mapping[str, Any], names) -> PruneTrace:
-    """The trace and the history of a state; as many rows as the state says."""
+def _read_trace(
+    folder: Path, state: Mapping[str, Any], names: Sequence[str]
+) -> PruneTrace:
+    """The trace and the history of a state, from their files.
+
+    Args:
+        folder: The run folder.
+        state: As `descent.json` has it; it says how many rows the files have.
+        names: Of the layers, which are the columns.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
     tables = {}
     for what, columns, rows in (
         ("trace", [*names, "tau"], state["rows"]),
@@ -133,6 +182,7 @@ def _read_trace(folder: Path, state: Mapping[str, Any], names) -> PruneTrace:
 
 
 def _search_json(search: SearchRecord) -> dict[str, Any]:
+    """A record as plain values for `descent.json`."""
     return {
         "version": VERSION,
         "architecture": search.architecture,
@@ -148,6 +198,7 @@ def _search_json(search: SearchRecord) -> dict[str, Any]:
 
 
 def _state_json(state: DescentState) -> dict[str, Any]:
+    """A state as plain values; of trace and history only the numbers of rows."""
     law = state.law
     return {
         "iteration": state.iteration,
@@ -167,6 +218,12 @@ def _state_json(state: DescentState) -> dict[str, Any]:
 
 
 def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
+    """The record of `descent.json`; any error in here is a damaged file's.
+
+    Raises:
+        ValueError, KeyError, TypeError: a value is missing or cannot be.
+        InputError: a trace or a history is missing or damaged.
+    """
     names = tuple(data["names"])
     for key in ("default_widths", "seed_widths"):
         _check_layers(key, data[key], names)
@@ -185,14 +242,18 @@ def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
     )
 
 
-def _state_of(data: Mapping[str, Any], folder: Path, names) -> DescentState:
+def _state_of(
+    data: Mapping[str, Any], folder: Path, names: Sequence[str]
+) -> DescentState:
+    """A state of `descent.json`, with its trace and history."""
     law, scaling = data["law"], data["scaling"]
     arrays = {
         key: np.array(law[key], float) for key in ("alpha", "beta", "r2", "residual")
     }
-    for key, values in {**arrays, "widths": data["widths"], **scaling}.items():
-        if key in ("alpha", "beta", "r2", "residual", "widths"):
-            _check_layers(key, values, names)
+    for widths in (data["widths"], scaling["widths"]):
+        _check_layers("widths", widths, names)
+    for key, values in arrays.items():
+        _check_layers(key, values, names)
     low, high = law["tau_range"]
     if not 0 < low <= high:
         raise ValueError(f"a tau_range from {low} to {high}")
@@ -212,14 +273,23 @@ def _state_of(data: Mapping[str, Any], folder: Path, names) -> DescentState:
 
 
 def _check_layers(key: str, values: Sequence, names: Sequence[str]) -> None:
+    """Refuses other than one value a layer, and widths that are none.
+
+    Raises:
+        ValueError: naming the key.
+    """
     if len(values) != len(names):
         raise ValueError(f"{key} has {len(values)} values for {len(names)} layers")
     if "widths" in key and not all(isinstance(w, int) and w > 0 for w in values):
         raise ValueError(f"{key} are no positive whole numbers: {values}")
 
 
-def search_in(run_dir) -> SearchRecord | None:
-    """The search in the folder; None where nothing was ever searched."""
+def search_in(run_dir: str | Path) -> SearchRecord | None:
+    """The record of the search in a folder; None for a folder without `descent.json`.
+
+    Raises:
+        InputError: the search is damaged.
+    """
     if (Path(run_dir) / DESCENT).exists():
         return read_search(run_dir)
     return None

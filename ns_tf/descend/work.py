@@ -1,4 +1,4 @@
-"""A search in a run folder: checked first, then done, iteration by iteration."""
+"""A search in a run folder: checked first, then done and kept by iteration."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import DESCENT, is_new, open_run
+from ns_tf.run.folder import DESCENT, LOGS, PLOTS, is_new, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.curves import floor_ratio
 
@@ -34,11 +34,12 @@ class SearchRun:
 
     Args:
         configs: The settings by class, one of each of `SEARCH_CONFIGS`.
-        architecture: The network, if it has no name to find it by.
-        dataset: The data set, if it has no name.
+        architecture: The network, if no registered name finds it.
+        dataset: The data set, if it comes from Python.
 
     Raises:
-        InputError: the search cannot be done; nothing was written.
+        InputError: network, data and settings that do not go together, or settings
+            that record too few removals for a law; nothing was written.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class SearchRun:
         self.configs = configs
         self.config = configs[SearchConfig]
         self.prune = configs[PruneConfig]
-        # Before TensorFlow starts, which then has its threads.
+        # First: TensorFlow takes its number of threads when it starts.
         execution = Execution.of(configs[RuntimeConfig])
         self.runtime = Runtime.of(configs[RuntimeConfig], execution)
         self.problem = Problem.of(
@@ -67,11 +68,14 @@ class SearchRun:
     def run(
         self, run_dir: str | Path | None = None, watch: Watch | None = None
     ) -> SearchRecord:
-        """Does the search, or goes on with it.
+        """Does the search, or continues the one in the folder.
 
         Args:
             run_dir: Where it is kept; None keeps nothing.
             watch: Shows progress, lets it stop; its folder is set to `run_dir`.
+
+        Returns:
+            The record with all iterations, those of earlier runs among them.
 
         Raises:
             InputError: the folder belongs to something else, or is damaged.
@@ -86,25 +90,28 @@ class SearchRun:
             done = ()
             if (folder / DESCENT).exists():
                 done = read_search(folder.path).states
-            if len(done) < self.config.iterations:  # Which may be more than before.
-                folder.keep_flags()
-            return self._descend(watch.at(folder.path, folder / "logs"), done)
+            if len(done) < self.config.iterations:
+                folder.keep_flags()  # There may be more iterations than before.
+            return self._descend(watch.at(folder.path, folder / LOGS), done)
 
     def check_folder(self, run_dir: str | Path) -> None:
-        """Refuses a folder that holds another search, or something else.
+        """Refuses a folder that holds a search of other flags, or something else.
+
+        Args:
+            run_dir: The folder; nothing is written to it.
 
         Raises:
-            InputError: it does.
+            InputError: it does; names the flags.
         """
         is_new(run_dir, self._flags, "search")
 
     @property
     def _flags(self) -> list[Any]:
-        """The settings that are the search's flags."""
+        """The settings that the folder keeps as its flags."""
         return list(self.configs.values())
 
     def _descend(self, watch: Watch, done: Sequence[DescentState]) -> SearchRecord:
-        """The search, its states written as they end if the watch has a folder."""
+        """The iterations after `done`; each is written if the watch has a folder."""
         problem = self.problem
         record = new_search(problem.structure, problem.dataset.name, self.widths)
         record = dataclasses.replace(record, states=tuple(done))
@@ -126,29 +133,38 @@ class SearchRun:
 
 
 def draw(folder: Path, record: SearchRecord) -> None:
-    """Draws the last state's growth and the widths of all iterations."""
-    (folder / "plots").mkdir(exist_ok=True)
+    """Draws the last state's laws with their points, and the widths by iteration.
+
+    Args:
+        folder: Of the search; the pictures go below `plots`.
+        record: With at least one iteration.
+    """
+    (folder / PLOTS).mkdir(exist_ok=True)
     state = record.states[-1]
     name = f"growth_{state.iteration:02d}.png"
-    with files.replacing(folder / "plots" / name) as file:
+    with files.replacing(folder / PLOTS / name) as file:
         plots.growth(state.trace, state.law, record.names, file)
     widths = [s.widths for s in record.states] + [state.scaling.widths]
-    with files.replacing(folder / "plots" / "widths.png") as file:
+    with files.replacing(folder / PLOTS / "widths.png") as file:
         plots.descent(widths, record.names, file)
 
 
 def configure(
     kinds: Sequence[type], named: Mapping[str, Any], options: Mapping[str, Any]
 ) -> dict[type, Any]:
-    """Settings by class, with these fields set; the others have their defaults.
+    """Settings by class from values by field; other fields have their defaults.
+
+    >>> settings = configure((SearchConfig,), {"ratio": 0.5}, {"iterations": 3})
+    >>> settings[SearchConfig].ratio, settings[SearchConfig].iterations
+    (0.5, 3)
 
     Args:
         kinds: The classes of settings.
-        named: Fields that have arguments of their own.
-        options: Further fields.
+        named: Values of fields that a function has arguments for.
+        options: Values of further fields.
 
     Raises:
-        InputError: a field that does not exist, or is given twice.
+        InputError: a field that no class has, or that both arguments set.
     """
     known = {f.name: kind for kind in kinds for f in dataclasses.fields(kind)}
     for name in options:

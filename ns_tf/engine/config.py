@@ -1,16 +1,23 @@
-"""Settings of how networks are computed."""
+"""Settings of how networks are computed: on what, how precisely, how often saved."""
 
 import dataclasses
 
 from ns_tf.run.checks import at_least, within
 from ns_tf.run.option import option
 
-LARGEST_SEED = 2**32 - 1  # NumPy's.
+LARGEST_SEED = 2**32 - 1  # The largest that `np.random.seed` takes.
 
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionConfig:
-    """How it runs."""
+    """How networks are computed; none of it is part of the method.
+
+    Settings with `identity=False` may change when a run is continued: they decide how
+    fast it is, or how much a kill loses, and what is computed up to rounding.
+
+    Raises:
+        InputError: a number is negative; names the flag.
+    """
 
     strategy: str = option(
         "auto",
@@ -48,7 +55,14 @@ class ExecutionConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeConfig(ExecutionConfig):
-    """How it runs."""
+    """How one run is computed: `ExecutionConfig`, and the seed of its random numbers.
+
+    A comparison has an `ExecutionConfig` alone, as each of its trainings has a seed of
+    its own.
+
+    Raises:
+        InputError: a number is out of range; names the flag.
+    """
 
     seed: int = option(0, "Of weights, order of images and augmentation.")
 

@@ -1,4 +1,8 @@
-"""Loss and score of a network on a split."""
+"""Mean loss and counts of a network on a split of a data set.
+
+The counts are what the task's score is made of (`Task.count`, `Task.score_of`): sums of
+whole numbers, so that the score of a split depends on no batch size and no order.
+"""
 
 from collections.abc import Callable
 
@@ -16,6 +20,9 @@ Evaluator = Callable[[Dataset, str, int], tuple[float, np.ndarray]]
 def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
     """A function that evaluates the model on a split, compiled once.
 
+    The function reads the model's present weights whenever it is called. Images are
+    normalised but not augmented, and batch norms use their moving statistics.
+
     Args:
         model: The network.
         loss: (targets, outputs) -> losses [batch].
@@ -23,18 +30,21 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
             whole numbers of any shape (`Task.count`).
 
     Returns:
-        (data set, split, batch size) -> (mean loss, counts of the whole split).
+        (data set, split, batch size) -> (mean loss over the examples of the split,
+        counts int64 summed over the split).
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def measure(inputs, targets):
+    def sums(inputs, targets):
+        """Sum of the losses and counts of one batch."""
         outputs = model(inputs, training=False)
         return tf.reduce_sum(loss(targets, outputs)), count(targets, outputs)
 
     def evaluate(dataset: Dataset, split: str, batch_size: int):
+        """Mean loss and counts of the whole split."""
         total, counts, size = 0.0, 0, 0
         for inputs, targets in eval_batches(dataset, split, batch_size):
-            batch_loss, batch_counts = measure(inputs, targets)
+            batch_loss, batch_counts = sums(inputs, targets)
             total += float(batch_loss)
             counts = counts + np.asarray(batch_counts, np.int64)
             size += len(targets)

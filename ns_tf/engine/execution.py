@@ -1,11 +1,17 @@
-"""What networks are computed on and how: devices, threads, precision, XLA."""
+"""What networks are computed on and how: devices, threads, precision, XLA.
+
+An `Execution` is made once, before TensorFlow starts, and handed down to whatever
+builds a network. Results are the same up to rounding whatever it is (the last bits
+differ between numbers of threads and between XLA and not).
+"""
 
 import contextlib
 import ctypes
 import dataclasses
 import functools
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,13 +28,19 @@ STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
     "mirrored": tf.distribute.MirroredStrategy,
     "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
 }
-# Multiply-adds a second of a training step, forward and backward, in round figures: two
-# CPU cores as measured (docs/performance.md); of a GPU a hundred times that, a guess.
+# Multiply-adds a second of a training step, forward and backward, in round figures. The
+# CPU's is measured on two cores (docs/performance.md); the GPU's is a guess, a hundred
+# times that.
 SPEED = {"CPU": 3e10, "GPU": 3e12}
 
 
 def strategy(name: str = "auto") -> tf.distribute.Strategy:
-    """The `tf.distribute` strategy of that name; "auto" mirrors over several GPUs.
+    """The `tf.distribute` strategy of that name, the same object at every call.
+
+    Args:
+        name: "one_device", "mirrored" (all GPUs of this machine), "multi_worker"
+            (TF_CONFIG says which machines), or "auto": mirrored if there are several
+            GPUs, else one device.
 
     Raises:
         InputError: unknown name.
@@ -43,13 +55,19 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
 
 @functools.cache
 def _strategy(name: str) -> tf.distribute.Strategy:
-    # One a process: the collectives of a second MirroredStrategy get the first one's
-    # keys, and TensorFlow takes them for the same operation.
+    """The one strategy of that name in this process.
+
+    Collectives of a second MirroredStrategy would get the keys of the first one's, and
+    TensorFlow would take them for the same operation.
+    """
     return STRATEGIES[name]()
 
 
 def set_threads(count: int) -> None:
-    """Lets an operation use `count` CPU threads; 0 leaves it to TensorFlow.
+    """Lets an operation use `count` CPU threads.
+
+    Args:
+        count: Threads; 0 leaves the number to TensorFlow, which takes all cores.
 
     Raises:
         InputError: if TensorFlow has started with another number.
@@ -69,6 +87,14 @@ def set_threads(count: int) -> None:
 class Execution:
     """How the networks of a run are computed.
 
+    The default is one device in float32, without XLA.
+
+    Args:
+        strategy: Which devices a batch is dealt out to.
+        precision: "float32", or a mixed policy of Keras's ("mixed_bfloat16",
+            "mixed_float16"), with float32 weights.
+        jit_compile: Whether XLA compiles the forward and backward pass.
+
     Raises:
         InputError: XLA over several replicas.
     """
@@ -76,8 +102,8 @@ class Execution:
     strategy: tf.distribute.Strategy = dataclasses.field(
         default_factory=lambda: strategy("one_device")
     )
-    precision: str = "float32"  # Or a mixed policy of Keras's.
-    jit_compile: bool = False  # Compile forward and backward with XLA.
+    precision: str = "float32"
+    jit_compile: bool = False
 
     def __post_init__(self):
         if self.jit_compile and self.replicas > 1:
@@ -88,7 +114,7 @@ class Execution:
 
     @classmethod
     def of(cls, runtime: RuntimeConfig) -> "Execution":
-        """What the settings ask for; the threads as well.
+        """The execution that the settings ask for; sets TensorFlow's threads too.
 
         Raises:
             InputError: TensorFlow has started with other threads.
@@ -98,12 +124,15 @@ class Execution:
 
     @property
     def replicas(self) -> int:
-        """Devices that a batch is dealt out to."""
+        """Number of devices that a batch is dealt out to."""
         return self.strategy.num_replicas_in_sync
 
     @property
     def speed(self) -> float:
-        """Multiply-adds of training a second, nominally: the same in every run."""
+        """Nominal multiply-adds of training a second.
+
+        Not measured, so that decisions made by it are the same in every run.
+        """
         return SPEED["GPU" if self.on_gpu else "CPU"] * self.replicas
 
     @property
@@ -112,7 +141,10 @@ class Execution:
         return bool(tf.config.list_physical_devices("GPU"))
 
     def check(self, make: Callable[[], keras.Model]) -> None:
-        """Makes the network of shapes alone, to see that it can be computed so.
+        """Makes the network without values, to see that it can be computed so.
+
+        Args:
+            make: Makes the network.
 
         Raises:
             InputError: what `make` raises, or a layer cannot compute so.
@@ -123,7 +155,11 @@ class Execution:
     def build(self, make: Callable[[], keras.Model]) -> keras.Model:
         """The network that `make` makes, on the devices and at the precision.
 
-        Its batch norms use the statistics of the whole batch, over all replicas.
+        Args:
+            make: Makes the network; called in the strategy's scope.
+
+        Returns:
+            The network, adapted. Under a mixed policy it is a copy of the same weights.
         """
         with self.strategy.scope():
             model = make()
@@ -133,7 +169,7 @@ class Execution:
         return model
 
     def loss_scale(self, model: keras.Model) -> LossScale | None:
-        """The scale of the model's losses, if it has gradients of float16."""
+        """The scale of the model's losses; None if no layer computes in float16."""
         if all(layer.compute_dtype != "float16" for layer in model.layers):
             return None
         with self.strategy.scope():
@@ -155,21 +191,29 @@ class Execution:
             else:
                 layer_ops.subsample_first(layer)
 
-    def deal_out(self, batches: tf.data.Dataset):
-        """Batches as the replicas take them."""
+    def deal_out(self, batches: tf.data.Dataset) -> Iterable[Any]:
+        """The batches, each split evenly over the replicas.
+
+        Args:
+            batches: Of the whole batch size.
+
+        Returns:
+            An iterable of what `strategy.run` takes: per-replica tensors, or plain
+            tensors on one device.
+        """
         return self.strategy.experimental_distribute_dataset(batches)
 
 
 def forget_kernels() -> None:
-    """Frees what is kept of shapes that ran: TensorFlow's kernels, malloc's free pages.
+    """Frees memory of shapes that ran before: cached kernels, malloc's free pages.
 
-    Call it where a network has been replaced by one of other shapes. Without it a
-    search would grow by some MiB a rebuild.
+    To be called when a network was replaced by one of other shapes. Without it the
+    memory of a search grows by some MiB a rebuild. Results do not change.
     """
     gc.collect()
     with contextlib.suppress(ImportError, AttributeError):
-        from tensorflow.python.eager import context  # There is no public way.
+        from tensorflow.python.eager import context  # No public function does it.
 
         context.context().clear_kernel_cache()
     with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)  # Of the GNU C library.
+        ctypes.CDLL(None).malloc_trim(0)  # Only the GNU C library has it.

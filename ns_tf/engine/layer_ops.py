@@ -1,4 +1,8 @@
-"""Layers of Keras's computed another way: the same result, faster or more safely."""
+"""Layers of Keras's computed by other operations: same results, faster or more safely.
+
+The operation of a layer is replaced on the instance. The layer's class, configuration
+and weights stay, so a saved model is a plain Keras model.
+"""
 
 import functools
 
@@ -11,9 +15,14 @@ FUSED_MULTIPLE = 4
 
 
 def subsample_first(layer: keras.Layer) -> None:
-    """Lets a 1x1 convolution with a stride drop pixels first; leaves others alone.
+    """Makes a strided 1x1 convolution drop the unused pixels first.
 
-    The gradient of TensorFlow's own corrupts memory (oneDNN, fewer than 8 channels).
+    y[i, j] = x[s i, s j] K, so a convolution without stride of x[::s, ::s] gives the
+    same. TensorFlow's gradient of the strided one corrupts memory under oneDNN with
+    fewer than 8 channels.
+
+    Args:
+        layer: Any layer; others than strided 1x1 `Conv2D` stay as they are.
     """
     if (
         type(layer) is keras.layers.Conv2D
@@ -24,27 +33,36 @@ def subsample_first(layer: keras.Layer) -> None:
 
 
 def _subsampled(layer: keras.layers.Conv2D, inputs, kernel):
-    """A strided 1x1 convolution as one without stride, of the pixels that count."""
-    rows, columns = (slice(None, None, stride) for stride in layer.strides)
-    channels_last = layer.data_format == "channels_last"
-    place = (
-        (rows, columns, slice(None)) if channels_last else (slice(None), rows, columns)
-    )
-    return keras.ops.conv(
-        inputs[(slice(None), *place)], kernel, data_format=layer.data_format
-    )
+    """A strided 1x1 convolution as one without stride, of every `strides`-th pixel.
+
+    Args:
+        layer: The convolution.
+        inputs: [batch, height, width, channels], or channels first.
+        kernel: [1, 1, channels, filters].
+    """
+    pixels = tuple(slice(None, None, stride) for stride in layer.strides)
+    whole = (slice(None),)
+    if layer.data_format == "channels_last":
+        place = (*whole, *pixels, *whole)
+    else:
+        place = (*whole, *whole, *pixels)
+    return keras.ops.conv(inputs[place], kernel, data_format=layer.data_format)
 
 
 def fuse(layer: keras.layers.BatchNormalization) -> None:
-    """Lets a batch norm train by one operation, where that is faster on CPUs.
+    """Makes a batch norm train by TensorFlow's fused operation, where that is faster.
 
-    Keras computes it by a dozen, each of which goes through memory once: a step of
-    MobileNetV2 takes 1.2 times as long. Batch norms of other widths, axes or
-    precisions, and what a batch norm does in inference, stay as they are.
+    Keras computes it by a dozen operations, each of which goes through memory once: a
+    step of MobileNetV2 takes 1.2 times as long on CPUs.
+
+    Args:
+        layer: A batch norm. It stays as it is unless it is built, normalises the last
+            of four axes in float32, has a multiple of `FUSED_MULTIPLE` channels, and
+            is neither synchronised nor renormalised. Inference stays Keras's own.
     """
     if (
         type(layer) is keras.layers.BatchNormalization
-        and not isinstance(layer.call, functools.partial)  # Done before.
+        and not isinstance(layer.call, functools.partial)  # Not fused yet.
         and layer.built
         and layer.input_spec.ndim == 4
         and layer.axis in (-1, 3)
@@ -57,28 +75,38 @@ def fuse(layer: keras.layers.BatchNormalization) -> None:
 
 
 def _fused(layer, usual, inputs, training=None, mask=None):
-    """Batch norm of `inputs` [batch, height, width, channels], as Keras's `call`."""
+    """Batch norm of `inputs` [batch, height, width, channels], as Keras's `call`.
+
+    Moving statistics follow m <- momentum m + (1 - momentum) batch, with the variance
+    of the batch, not the unbiased one.
+
+    Args:
+        layer: The batch norm.
+        usual: Keras's `call` of it, for inference and masks.
+        inputs: [batch, height, width, channels].
+        training: As of Keras's `call`.
+        mask: As of Keras's `call`.
+    """
     if not (training and layer.trainable) or mask is not None:
         return usual(inputs, training=training, mask=mask)
     inputs = tf.cast(inputs, tf.float32)  # A model may read whole numbers.
     shape = layer.moving_mean.shape
-    nothing = tf.constant([], tf.float32)
+    empty = tf.constant([], tf.float32)
     outputs, mean, sample_variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=inputs,
         scale=layer.gamma.value if layer.scale else tf.ones(shape),
         offset=layer.beta.value if layer.center else tf.zeros(shape),
-        mean=nothing,
-        variance=nothing,
+        mean=empty,
+        variance=empty,
         epsilon=layer.epsilon,
         is_training=True,
     )
-    # Keras keeps the variance of the batch, the operation tells that of the population
-    # that it is a sample of.
+    # The operation returns the unbiased variance, n / (n - 1) of the batch's.
     count = tf.cast(tf.size(inputs) // shape[0], tf.float32)
     variance = sample_variance * ((count - 1) / count)
-    for moving, now in (
+    for moving, batch in (
         (layer.moving_mean, mean),
         (layer.moving_variance, variance),
     ):
-        moving.assign(moving.value * layer.momentum + now * (1.0 - layer.momentum))
+        moving.assign(moving.value * layer.momentum + batch * (1.0 - layer.momentum))
     return outputs

@@ -1,4 +1,9 @@
-"""The step loop that pruning and training step through, and what it watches."""
+"""The one step loop of pruning and training: progress, checkpoints, losses, seconds.
+
+`run` knows nothing of what a step does. A `Stepper` does the steps and can say its
+state between any two of them, so whatever is written as one can be stopped, killed and
+continued.
+"""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -14,50 +19,51 @@ from ns_tf.engine.runtime import Runtime
 
 
 class Stepper(Protocol):
-    """Work that is done step by step, and can go on from any of them."""
+    """Work that is done in steps, and can be continued after any of them."""
 
-    steps: int  # Done so far.
-    finished: bool
+    steps: int  # Steps done so far.
+    finished: bool  # Whether no further step is to be done.
 
     def batches(self) -> Iterable[tuple]:
-        """What the steps take, from the next one on."""
+        """The arguments of the steps, from the next one on; may be endless."""
 
     def step(self, *batch: Any) -> None:
         """Does one step."""
 
     def shown(self) -> Mapping[str, Any]:
-        """What progress shows beside the count of steps."""
+        """Values that progress shows beside the count of steps, by name."""
 
     def state(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, Any]]:
-        """Arrays and plain values that `restore` goes on from."""
+        """Arrays, and values that JSON can hold: all that `restore` needs."""
 
     def restore(
         self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
     ) -> None:
-        """Goes on from what `state` returned."""
+        """Sets the state that `state` returned, perhaps in another process."""
 
 
 def run(
     stepper: Stepper, total: int, runtime: Runtime, *, label: str, checkpoint: str
 ) -> None:
-    """Steps until the work is finished; goes on from the checkpoint, if there is one.
+    """Steps until the work is finished; continues from the checkpoint, if there is one.
 
-    Work that is continued ends as work that was never stopped. The checkpoint stays;
-    whoever keeps the result removes it then.
+    Continued work ends as work that was never stopped: the checkpoint holds its whole
+    state, and the batch of a step depends on the seed and the step alone. The
+    checkpoint stays; whoever keeps the result removes it then.
 
     Args:
         stepper: The work.
         total: Steps in all, as progress shows them; the stepper may finish earlier.
-        runtime: Whose watch shows progress, asks to stop and keeps checkpoints.
-        label: What progress calls the work.
-        checkpoint: Name of the checkpoint's file.
+        runtime: Its watch shows progress, requests stops and keeps checkpoints.
+        label: Name of the work in progress.
+        checkpoint: Name of the checkpoint's file in the watch's folder.
 
     Raises:
         InputError: the checkpoint is damaged.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    saved = runtime.watch.checkpoint(checkpoint)
-    saved.restore(stepper.restore)
+    file = runtime.watch.checkpoint(checkpoint)
+    file.restore(stepper.restore)
     with runtime.watch.bar(
         total, label=label, unit="steps", initial=stepper.steps
     ) as bar:
@@ -66,20 +72,27 @@ def run(
                 break
             stepper.step(*batch)
             bar.update(1, **stepper.shown())
-            if saved.due():
-                saved.save(*stepper.state())
+            if file.due():
+                file.save(*stepper.state())
 
 
 def batches(
     dataset: Dataset, batch_size: int, runtime: Runtime, first_step: int
 ) -> Iterable[tuple]:
-    """Training batches as the replicas take them, from a step on.
+    """Endless training batches from a step on, each split over the replicas.
 
     Args:
         dataset: Its training split is drawn from.
         batch_size: Examples of a batch, over all replicas.
-        runtime: Its seed and the step decide the batch, and nothing else does.
+        runtime: Its execution says which replicas; its seed and the step decide the
+            batch, and nothing else does.
         first_step: Steps that are done already.
+
+    Returns:
+        Pairs (inputs [batch, height, width, channels], targets [batch]).
+
+    Raises:
+        InputError: the batch is larger than the training split.
     """
     stream = train_batches(
         dataset, batch_size, seed=runtime.seed, first_step=first_step
@@ -88,26 +101,49 @@ def batches(
 
 
 class Losses:
-    """Collects losses without waiting for them, and stops a run that has diverged."""
+    """Sums losses up, and raises if one of them is not finite.
+
+    A loss is looked at some steps after it was computed, so that the loop does not wait
+    for the device at every step.
+
+    >>> losses = Losses(every=2)
+    >>> losses.add(1, 0.75)
+    >>> losses.shown()
+    {}
+    >>> losses.add(2, 0.5)
+    >>> losses.shown(), losses.total()
+    ({'loss': 0.5}, 1.25)
+
+    Args:
+        every: Steps after which losses are looked at.
+    """
 
     def __init__(self, every: int = 10):
         self.every = every
         self.last = float("nan")
         self._sum = 0.0
-        self._pending: list[tuple[int, tf.Tensor]] = []
+        self._pending: list[tuple[int, tf.Tensor]] = []  # (step, loss), not looked at.
 
     def add(self, step: int, loss: tf.Tensor) -> None:
-        """Notes the loss of a step (counted from 1).
+        """Takes the loss of a step.
+
+        Args:
+            step: Number of the step, from 1.
+            loss: A scalar; it is not waited for.
 
         Raises:
-            RunError: if one of the last losses is not finite.
+            RunError: one of the losses since the last look is not finite.
         """
         self._pending.append((step, loss))
         if len(self._pending) >= self.every:
             self.check()
 
     def check(self) -> None:
-        """Looks at all losses noted so far; raises as `add` does."""
+        """Looks at all losses that were added.
+
+        Raises:
+            RunError: one of them is not finite; says at which step.
+        """
         for step, loss in self._pending:
             self.last = float(loss)
             if not np.isfinite(self.last):
@@ -119,32 +155,44 @@ class Losses:
         self._pending.clear()
 
     def shown(self) -> dict[str, float]:
-        """What progress shows: the last loss, once any was looked at."""
+        """For progress: the last loss that was looked at; empty if there is none."""
         return {} if np.isnan(self.last) else {"loss": self.last}
 
     def total(self) -> float:
-        """Sum of the losses since `start`."""
+        """Sum of the losses since `start`.
+
+        Raises:
+            RunError: one of them is not finite.
+        """
         self.check()
         return self._sum
 
     def start(self, total: float = 0.0) -> None:
-        """Starts the sum anew, or goes on from one of an earlier run."""
+        """Starts a new sum.
+
+        Args:
+            total: What it begins with: the sum that an earlier process came to.
+        """
         self.check()
         self._sum = total
 
 
 class Clock:
-    """Seconds of work, summed over all processes that did a part of it."""
+    """Seconds of work, summed over all processes that did a part of it.
+
+    Args:
+        before: Seconds of earlier processes.
+    """
 
     def __init__(self, before: float = 0.0):
         self._before = before
         self._begun = time.monotonic()
 
     def start(self) -> None:
-        """Begins to count the part of this process."""
+        """Starts to count the seconds of this process."""
         self._begun = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """All seconds so far."""
+        """Seconds of all processes so far."""
         return self._before + time.monotonic() - self._begun

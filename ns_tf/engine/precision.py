@@ -1,4 +1,8 @@
-"""Mixed precision: lower precision in the layers, float32 in weights and results."""
+"""Mixed precision: 16 bits in the layers, float32 in weights, logits and losses.
+
+Models are converted after they were built, by cloning them under another dtype policy,
+so a builder of a network needs to know nothing of precision.
+"""
 
 import keras
 import numpy as np
@@ -10,11 +14,18 @@ from ns_tf.graph.walk import channel_graph
 
 
 def with_policy(model: keras.Model, policy: str) -> keras.Model:
-    """The model computing under a mixed policy of Keras's, with the same weights.
+    """A copy of the model that computes under a mixed policy, with the same weights.
 
-    The layers that make the outputs stay as they are: logits of 8 or 11 bits would be
-    seen in the loss. So do layers that are made of layers, and those that are not plain
-    float32.
+    The layers that make the outputs stay in float32: a rounding of logits to 8 or 11
+    bits would show in the loss. Layers made of layers, and layers that already have a
+    policy of their own, stay as they are.
+
+    Args:
+        model: A functional or sequential model.
+        policy: "mixed_bfloat16" or "mixed_float16".
+
+    Raises:
+        InputError: a layer cannot compute so, or Keras's floatx is not float32.
     """
     model = functional(model)
     mixed = converted(model, policy)
@@ -24,20 +35,25 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
 
 
 def converted(model: keras.Model, policy: str) -> keras.Model:
-    """The same with fresh weights.
+    """As `with_policy`, with fresh weights.
+
+    Args:
+        model: A functional or sequential model; may be one of shapes alone.
+        policy: "mixed_bfloat16" or "mixed_float16".
 
     Raises:
-        InputError: if a layer cannot compute so.
+        InputError: a layer cannot compute so, or Keras's floatx is not float32.
     """
     model = functional(model)
-    last = _making_the_outputs(model)
+    last = _output_layers(model)
 
     def clone(layer):
         if not isinstance(layer, keras.layers.Layer):
             return layer
         config = layer.get_config()
-        plain = layer.dtype_policy.name == "float32" and not layer._layers
-        if "dtype" in config and plain and layer.name not in last:
+        # Keras has no public list of a layer's inner layers.
+        single = layer.dtype_policy.name == "float32" and not layer._layers
+        if "dtype" in config and single and layer.name not in last:
             config["dtype"] = policy
         return type(layer).from_config(config)
 
@@ -48,7 +64,7 @@ def converted(model: keras.Model, policy: str) -> keras.Model:
         )
     try:
         return keras.models.clone_model(model, clone_function=clone)
-    except Exception as error:  # Keras raises what its layers raise.
+    except Exception as error:  # A layer may raise anything.
         lines = [line for line in str(error).splitlines() if line.strip()]
         reason = " ".join(lines[:2]) or type(error).__name__
         raise InputError(
@@ -57,7 +73,14 @@ def converted(model: keras.Model, policy: str) -> keras.Model:
 
 
 def plain(model: keras.Model) -> keras.Model:
-    """The model computing in float32 throughout, with the same weights."""
+    """The model in float32 throughout, with the same weights.
+
+    Args:
+        model: A functional or sequential model.
+
+    Returns:
+        A copy without mixed policies; the model itself if it has none.
+    """
     model = functional(model)
 
     def clone(layer):
@@ -70,34 +93,35 @@ def plain(model: keras.Model) -> keras.Model:
 
     if all(not layer.dtype_policy.name.startswith("mixed_") for layer in model.layers):
         return model
-    made = keras.models.clone_model(model, clone_function=clone)
-    made.set_weights(model.get_weights())
-    return made
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
-def _making_the_outputs(model: keras.Model) -> set[str]:
-    """The last operations that have weights, and those behind them."""
+def _output_layers(model: keras.Model) -> set[str]:
+    """Names of the last operations that have weights, and of those behind them."""
     graph = channel_graph(model)
     with_weights = {layer.name for layer in model.layers if layer.weights}
     producer = {call.output: call for call in graph.calls}
-    found, waiting = set(), list(graph.outputs)
+    names, waiting = set(), list(graph.outputs)
     while waiting:
         call = producer[waiting.pop()]
-        found.add(call.name)
+        names.add(call.name)
         if call.name not in with_weights:
             waiting += call.inputs
-    return found
+    return names
 
 
 class LossScale:
-    """Keeps float16 gradients in range: the loss is multiplied, gradients divided.
+    """Keeps float16 gradients in range: multiplies the loss, divides the gradients.
 
-    Doubled after 2000 steps that went well, halved by one whose gradients are not
-    finite, which updates nothing (Micikevicius et al. 2018, section 3.2; the numbers
-    are Keras's). Powers of two, so that what is not cut off is not changed.
+    Dynamic loss scaling (Micikevicius et al., ICLR 2018, section 3.2). The scale begins
+    at 2^15, doubles after 2000 steps with finite gradients, and halves, down to 1, at a
+    step whose gradients are not finite, which updates nothing. The numbers are Keras's.
+    All scales are powers of two, so scaling changes no digit of what stays in range.
     """
 
-    STEPS = 2000
+    STEPS = 2000  # Finite steps in a row before the scale doubles.
 
     def __init__(self):
         self.scale = tf.Variable(2.0**15, trainable=False, name="loss_scale")
@@ -105,7 +129,11 @@ class LossScale:
         self.applied = tf.Variable(0, trainable=False, name="loss_scale_applied")
 
     def update(self, finite: tf.Tensor) -> None:
-        """Takes note of whether a step's gradients were finite."""
+        """Adapts the scale after a step.
+
+        Args:
+            finite: A bool scalar: whether all gradients of the step were finite.
+        """
         good = tf.where(finite, self.good + 1, 0)
         grown = good >= self.STEPS
         factor = tf.where(finite, tf.where(grown, 2.0, 1.0), 0.5)
@@ -114,12 +142,12 @@ class LossScale:
         self.applied.assign_add(tf.cast(finite, tf.int32))
 
     def state(self) -> np.ndarray:
-        """[3]: scale, good steps since it changed, steps counted as applied."""
+        """[3]: scale, finite steps since it changed, steps that updated the weights."""
         variables = self.scale, self.good, self.applied
         return np.array([variable.numpy() for variable in variables])
 
     def restore(self, state: np.ndarray) -> None:
-        """Continues from what `state` returned."""
+        """Sets what `state` returned."""
         self.scale.assign(state[0])
         self.good.assign(int(state[1]))
         self.applied.assign(int(state[2]))

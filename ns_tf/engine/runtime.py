@@ -9,22 +9,29 @@ from ns_tf.run.watch import Watch
 
 @dataclasses.dataclass(frozen=True)
 class Runtime:
-    """How work runs, handed down from a command to the training step.
+    """How one piece of work runs: handed down from a command to the training step.
 
-    The default computes on one device in float32 and shows and keeps nothing.
+    The default computes on one device in float32, draws from seed 0, shows nothing and
+    keeps nothing.
+
+    Args:
+        execution: Devices, precision, XLA.
+        seed: Of weights, of the order of examples, of augmentation.
+        watch: Shows progress, requests stops, keeps checkpoints.
     """
 
     execution: Execution = dataclasses.field(default_factory=Execution)
-    seed: int = 0  # Of weights, the order of examples, augmentation.
+    seed: int = 0
     watch: Watch = dataclasses.field(default_factory=Watch)
 
     @classmethod
     def of(cls, config: RuntimeConfig, execution: Execution | None = None) -> "Runtime":
-        """What the settings ask for.
+        """The runtime that the settings ask for, with nothing shown or kept yet.
 
         Args:
             config: The settings.
-            execution: Made of the settings before; made now if None.
+            execution: Made of the same settings earlier, before TensorFlow started;
+                made now if None.
 
         Raises:
             InputError: TensorFlow has started with other threads.
@@ -36,10 +43,14 @@ class Runtime:
         )
 
     def seeded(self, seed: int) -> "Runtime":
-        """The same with another seed."""
+        """The same runtime with another seed."""
         return dataclasses.replace(self, seed=seed)
 
     def watched(self, watch: Watch) -> "Runtime":
-        """The same, watched by another watch that saves as often as this one's."""
+        """The same runtime with another watch, which saves as often as this one's.
+
+        Args:
+            watch: Its progress, stop and folder are taken; its seconds are not.
+        """
         watch = dataclasses.replace(watch, seconds=self.watch.seconds)
         return dataclasses.replace(self, watch=watch)

@@ -1,7 +1,8 @@
 """The compiled training step: forward, backward, update, under any strategy.
 
-One custom loop everywhere: Keras's `fit` fails under several workers, and pruning has
-to see the gradients.
+Keras's `fit` is not used: pruning reads the gradients, and `fit` fails under several
+workers. The compiled function is the border to TensorFlow: everything above it handles
+NumPy arrays and Python numbers.
 """
 
 import dataclasses
@@ -17,19 +18,23 @@ from ns_tf.engine.sgd import Sgd
 
 @dataclasses.dataclass(frozen=True)
 class TrainStep:
-    """One step of training, compiled: forward, backward, update.
+    """One step of training: forward, backward, sum over replicas, update.
+
+    Every replica computes the gradients of its part of the batch for
+    L = sum losses / `batch_size`; their sum over the replicas is the gradient of the
+    mean loss of the whole batch. Losses that layers add themselves are not used.
 
     Args:
         model: Trained in place.
         sgd: Made of `model.trainable_variables`.
         loss: (targets, outputs) -> losses [batch].
-        batch_size: Of all replicas together; the loss is the mean over it.
-        execution: The model's and sgd's variables were made in its strategy's scope.
+        batch_size: Examples of a batch, over all replicas.
+        execution: What the model was built by; `sgd` was made in its strategy's scope.
         probe: (gradients of the trainable variables, gradients of `watch`) -> gradients
             to apply. Called in the step, after the sum over replicas.
-        watch: Variables beside the trainable ones whose gradient the probe reads.
-        loss_scale: For float16: multiplies the loss, and is taken out of the gradients
-            before anything reads them.
+        watch: Variables beside the trainable ones whose gradients the probe reads.
+        loss_scale: For float16. Multiplies the loss; gradients are divided by it before
+            the probe or `sgd` reads them.
     """
 
     model: keras.Model
@@ -42,18 +47,23 @@ class TrainStep:
     loss_scale: LossScale | None = None
 
     def compiled(self) -> Callable:
-        """The function (inputs, targets, rate) -> mean loss, which trains one step."""
+        """The compiled step.
+
+        Returns:
+            (inputs [batch, ...], targets [batch, ...], rate, a scalar) -> mean loss of
+            the batch before the update. If float16 gradients overflow, the model's
+            trainable variables stay as they are.
+        """
         execution = self.execution
         run, reduce = execution.strategy.run, execution.strategy.reduce
         gradients = self._gradients()
         if execution.jit_compile:
-            # The gradients, where the time goes; the optimizer's operations stay as
-            # they are.
+            # Without the update, which takes little time.
             gradients = tf.function(gradients, autograph=False, jit_compile=True)
 
         def replica_step(inputs, targets, rate):
-            loss, found = gradients(inputs, targets)
-            self._update(self._summed(found), rate)
+            loss, parts = gradients(inputs, targets)
+            self._update(self._summed(parts), rate)
             return loss
 
         @tf.function(autograph=False)
@@ -64,7 +74,7 @@ class TrainStep:
         return step
 
     def _gradients(self) -> Callable:
-        """(inputs, targets) -> (loss, gradients of this replica, scaled)."""
+        """(inputs, targets) -> (loss, scaled gradients), of one replica's part."""
         watched = [variable.value for variable in self.watch]
         variables = [variable.value for variable in self.sgd.variables] + watched
         scaling = self.loss_scale
@@ -80,7 +90,10 @@ class TrainStep:
         return gradients
 
     def _summed(self, gradients: list) -> list:
-        """Gradients of the whole batch: the probe squares them, so sum first."""
+        """Unscaled gradients of the whole batch.
+
+        The sum over replicas comes first, as the probe squares what it is given.
+        """
         if self.execution.replicas > 1:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
@@ -89,11 +102,13 @@ class TrainStep:
         return gradients
 
     def _update(self, gradients: list, rate: tf.Tensor) -> None:
+        """Probes and applies the gradients; skips both if float16 overflowed."""
+
         def update():
             count = len(self.sgd.variables)
             own, others = gradients[:count], gradients[count:]
             self.sgd.apply(self.probe(own, others) if self.probe else own, rate)
-            return tf.constant(0)  # Branches of a condition return the same.
+            return tf.constant(0)  # Both branches of `tf.cond` return one type.
 
         if not self.loss_scale:
             update()

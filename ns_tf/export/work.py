@@ -38,11 +38,10 @@ from ns_tf.problem.resolve import (
 )
 from ns_tf.problem.tasks import Task
 from ns_tf.run import files
-from ns_tf.run.folder import MODEL
+from ns_tf.run.folder import EXPORT, EXPORT_FOLDER, MODEL
 from ns_tf.run.watch import Watch
 from ns_tf.train.results import read_result, training_in
 
-EXPORT = "export.json"  # Ending of the summary's name.
 _VERSION = re.compile(r"[1-9]\d*")
 
 
@@ -109,7 +108,7 @@ class Export:
             load_dataset(data_config(settings)),
             tasks.get("classification"),
             config,
-            target=config.out_dir or path.parent / "export",
+            target=config.out_dir or path.parent / EXPORT_FOLDER,
             name=_default_name(path),
         )
 

@@ -1,1 +1,7 @@
-"""The channel graph of a Keras model, and what follows from it."""
+"""The channel graph of a Keras model, and what follows from it.
+
+`walk.channel_graph(model)` reads the graph. `rules` holds what each layer type does to
+channels; `channels` holds the result as arrays. `gates` says where channels can be
+switched off, `thin` removes them in place, `inherit` fills a network built at smaller
+widths. `weights` addresses weights by layer and name.
+"""

@@ -1,42 +1,121 @@
 """The calls of a functional model, from `get_config()` (the `.keras` format)."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import keras
 
 from ns_tf.base import InputError
 
-Tensor = tuple[str, int, int]  # (operation, call, output): Keras's name of a tensor.
+Tensor = tuple[str, int, int]  # (operation, call, output), as Keras names a tensor.
+Inputs = list[tuple[Tensor, tuple]]  # Input tensors of a call with their shapes.
+Node = tuple[str, Inputs, tuple[Tensor, ...]]  # (operation, inputs, outputs).
 
 
 def has_graph(operation: keras.Operation) -> bool:
-    """Whether an operation is a model that `functional` takes."""
-    return isinstance(operation, keras.Sequential) or hasattr(operation, "operations")
+    """Whether an operation is a model that `functional` accepts.
+
+    Args:
+        operation: A layer, a model or an operation such as `keras.ops.add`.
+
+    Returns:
+        True for sequential and functional models and their subclasses. False for one
+        that overrides `call`: its graph is not what it computes.
+    """
+    graph = isinstance(operation, keras.Sequential) or hasattr(operation, "operations")
+    return graph and not _overrides_call(operation)
 
 
 def functional(model: keras.Model) -> keras.Model:
-    """The model as one that has a graph; a sequential one is wrapped, sharing weights.
+    """The model as a plain functional one, whose configuration holds its graph.
+
+    Sequential models and subclasses (KerasHub's backbones) are wrapped; the wrapper
+    has the same layers, weights and name. A subclass has to be wrapped because its
+    `get_config()` holds the arguments of its constructor in place of the graph.
+
+    Args:
+        model: Sequential, functional, or a subclass of either.
+
+    Returns:
+        The model itself if it is a plain functional one.
 
     Raises:
-        InputError: for a subclassed model.
+        InputError: the model has no graph, is not built, or overrides `call`.
     """
-    if isinstance(model, keras.Sequential):
+    kind = type(model).__name__
+    sequential = isinstance(model, keras.Sequential)
+    if not sequential and not (
+        hasattr(model, "operations") and hasattr(model, "inputs")
+    ):
+        raise InputError(
+            f"Expected a functional or sequential model; {model.name!r} is a "
+            f"{kind} without a graph. Write it as keras.Model(inputs, outputs)."
+        )
+    if _overrides_call(model):
+        raise InputError(
+            f"Expected a functional or sequential model; {model.name!r} is a {kind} "
+            "that overrides `call`, so its graph is not what it computes. Write it as "
+            "keras.Model(inputs, outputs)."
+        )
+    if sequential:
         if not model.built:
             raise InputError(
                 f"{model.name!r} is not built yet: begin it with a keras.Input."
             )
         return keras.Model(model.inputs, model.outputs, name=model.name)
-    if not hasattr(model, "operations") or not hasattr(model, "inputs"):
-        raise InputError(
-            f"Expected a functional or sequential model; {model.name!r} is a "
-            f"{type(model).__name__} without a graph. Write it as "
-            "keras.Model(inputs, outputs)."
-        )
-    return model
+    if type(model) is _keras_class(model):
+        return model
+    return keras.Model(model.input, model.output, name=model.name)
 
 
-def nodes(config: dict):
-    """(operation, [(input tensor, shape)], output tensors) of every call.
+def _keras_class(operation: keras.Operation) -> type:
+    """The class of Keras's that an operation is of, or is derived from."""
+    return next(
+        one
+        for one in type(operation).__mro__
+        if one.__module__.partition(".")[0] == "keras"
+    )
 
-    Of several outputs the first, and those that something reads.
+
+def _overrides_call(model: keras.Model) -> bool:
+    """Whether a subclass computes something else than its graph."""
+    base = _keras_class(model)
+    return any(
+        getattr(type(model), name) is not getattr(base, name)
+        for name in ("call", "__call__")
+    )
+
+
+def graph_config(model: keras.Model) -> dict[str, Any]:
+    """The configuration of a plain functional model, calls counted from 0 throughout.
+
+    In `output_layers`, and there alone, Keras counts the calls of a functional model
+    within the model from 1.
+
+    Args:
+        model: As `functional` returns it.
+
+    Returns:
+        Its `get_config()`, with `output_layers` as a list of tensors.
+    """
+    config = model.get_config()
+    nested = {one.name for one in model.operations if hasattr(one, "operations")}
+    config["output_layers"] = [
+        [name, call - (name in nested), output]
+        for name, call, output in tensors_in(config["output_layers"])
+    ]
+    return config
+
+
+def nodes(config: dict[str, Any]) -> Iterator[Node]:
+    """Every call of a model: its operation, its input tensors, its output tensors.
+
+    Args:
+        config: As `graph_config` returns it.
+
+    Yields:
+        (operation, [(input tensor, shape)], output tensors). Output 0 is always among
+        the output tensors; another one is if a call or the model's end reads it.
     """
     inputs = {
         (layer["name"], number): list(_keras_tensors(node))
@@ -52,7 +131,7 @@ def nodes(config: dict):
         yield call[0], tensors, tuple(sorted(outputs[call]))
 
 
-def _keras_tensors(value):
+def _keras_tensors(value: Any) -> Iterator[tuple[Tensor, tuple]]:
     """(name, shape) of all tensors anywhere in a call's serialised arguments."""
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
@@ -66,16 +145,37 @@ def _keras_tensors(value):
         yield from _keras_tensors(item)
 
 
-def tensors_in(layers) -> list[Tensor]:
-    """Tensor names in `output_layers`, which is one name or a nest of them."""
+def tensors_in(layers: Any) -> list[Tensor]:
+    """The tensors named in `output_layers`.
+
+    Args:
+        layers: One name, [operation, call, output], or a list or dictionary of them.
+
+    >>> tensors_in(["logits", 0, 0])
+    [('logits', 0, 0)]
+    >>> tensors_in({"one": ["a", 0, 0], "other": [["b", 1, 0], ["b", 1, 1]]})
+    [('a', 0, 0), ('b', 1, 0), ('b', 1, 1)]
+    """
     if len(layers) == 3 and isinstance(layers[0], str):
         return [tuple(layers)]
     values = layers.values() if isinstance(layers, dict) else layers
     return [tensor for item in values for tensor in tensors_in(item)]
 
 
-def ordered(nodes: list) -> list:
-    """The calls in an order in which every input is there before it is read."""
+def ordered(nodes: Sequence[Node]) -> list[Node]:
+    """The calls in an order in which every input is computed before it is read.
+
+    Args:
+        nodes: As `nodes` yields them, in any order.
+
+    Raises:
+        InputError: a call needs its own output.
+
+    >>> x, y, z = (("x", 0, 0), ("y", 0, 0), ("z", 0, 0))
+    >>> calls = [("z", [(y, ())], (z,)), ("y", [(x, ())], (y,)), ("x", [], (x,))]
+    >>> [name for name, _, _ in ordered(calls)]
+    ['x', 'y', 'z']
+    """
     done, order, waiting = set(), [], list(nodes)
     while waiting:
         ready = [node for node in waiting if all(t in done for t, _ in node[1])]

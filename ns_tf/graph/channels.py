@@ -1,13 +1,13 @@
 """The channel graph: which axis of which weight is indexed by which filters.
 
-Channels that must be removed together are one *channel*: what a residual addition
-joins, what a depthwise convolution filters. Every axis of every weight becomes an array
-of channel numbers, so removing filters is one `take` an axis whatever lies between
-(concatenations, flattened maps, depthwise multipliers). Channels that the same layers
-make form a *group*; a width is the size of a group.
+Channels that must be removed together are one *channel*: those that a residual
+addition sums, and a depthwise convolution's input and output. Every axis of every
+weight becomes an array of channel numbers. Removing filters is then one `take` an axis,
+whatever lies between: concatenations, flattened maps, depthwise multipliers. Channels
+that the same layers make form a *group*; a width is the size of a group.
 
-The graph is read off a built functional model's `get_config()` (the `.keras` format);
-what a layer does to channels is a rule, one a layer type, in `ns_tf.rules`.
+`ns_tf.graph.walk.channel_graph` reads the graph off a built functional model. What a
+layer does to channels is a rule, one a layer type, in `ns_tf.graph.rules`.
 """
 
 import dataclasses
@@ -16,66 +16,107 @@ from collections.abc import Mapping
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.graph import calls as graph_calls
+from ns_tf.graph.calls import Tensor
 
-Tensor = graph_calls.Tensor
-NONE = -1  # The channel number of what cannot be removed (an image's colours).
+Axes = tuple[np.ndarray | None, ...]  # [axes]: channel numbers; None: no channels.
+NONE = -1  # Number of what is no channel: an image's colours, unknown channels.
 
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """One call of a layer or operation."""
+    """One call of a layer or operation.
+
+    Attributes:
+        name: The operation's name.
+        kind: What it does to channels: a constant of `ns_tf.graph.rules`.
+        inputs: The tensors that it reads.
+        output: The tensor that it makes; of several the first.
+        crossing: Places of inputs of a join whose channels are in another group than
+            the output's.
+    """
 
     name: str
-    kind: str  # What it does to channels: a constant of `ns_tf.rules`.
+    kind: str
     inputs: tuple[Tensor, ...]
     output: Tensor
-    crossing: tuple[int, ...] = ()  # Inputs of a join that belong to another group.
+    crossing: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Channels made by the same layers."""
+    """Channels made by the same layers.
 
-    name: str  # The first of the layers that make them.
+    Attributes:
+        name: The first of the layers that make them.
+        makers: All layers that make them.
+        channels: [size] channel numbers, in the order of the first maker's filters.
+        frozen: Why they cannot be removed; None if they can.
+
+    >>> Group("stem", ("stem", "block1_conv2"), np.array([0, 1, 2]), frozen=None).size
+    3
+    """
+
+    name: str
     makers: tuple[str, ...]
-    channels: np.ndarray  # [size]: channel numbers, in the order of the first maker.
-    frozen: str | None  # Why they cannot be removed, if they cannot.
+    channels: np.ndarray
+    frozen: str | None
 
     @property
     def size(self) -> int:
-        """Number of channels."""
+        """Number of channels: a width of the network."""
         return len(self.channels)
 
 
 @dataclasses.dataclass(frozen=True)
 class ChannelGraph:
-    """What `trace` found; n is the number of channels."""
+    """The channels of a model; `n` of them, numbered from 0.
 
-    calls: tuple[Call, ...]  # In an order in which they can be computed.
-    channels: Mapping[Tensor, np.ndarray]  # Channel numbers along the last axis.
-    shapes: Mapping[Tensor, tuple]  # With the batch.
-    axes: Mapping[
-        tuple[str, str], tuple
-    ]  # (layer, weight) -> an array or None an axis.
+    Attributes:
+        calls: In an order in which they can be computed.
+        channels: Tensor -> the channel numbers along its last axis.
+        shapes: Tensor -> its shape, batch axis included.
+        axes: (layer, weight) -> for each axis its channel numbers, or None.
+        groups: In the order in which the model makes them.
+        owner: [n] the place in `groups` of every channel's group.
+        outputs: The model's output tensors.
+    """
+
+    calls: tuple[Call, ...]
+    channels: Mapping[Tensor, np.ndarray]
+    shapes: Mapping[Tensor, tuple]
+    axes: Mapping[tuple[str, str], Axes]
     groups: tuple[Group, ...]
-    owner: np.ndarray  # [n]: the group of every channel.
+    owner: np.ndarray
     outputs: tuple[Tensor, ...]
 
     @property
     def frozen(self) -> np.ndarray:
-        """[n]: True for channels that cannot be removed."""
+        """[n] bool: True for channels that cannot be removed."""
         return np.array([g.frozen is not None for g in self.groups], bool)[self.owner]
 
 
 def match(group: Group, graph: ChannelGraph) -> int:
-    """Number of the group in another graph of the same network that is this one.
+    """The same group in another graph of the same network.
 
-    Makers may be missing on either side (projections that vanish); of several groups
-    that share a maker the one that shares most is it.
+    Makers may be missing on either side, as projections that vanish are. Of several
+    groups that share a maker the one of the largest share of common makers is taken:
+    |both| / |either| (Jaccard's index).
+
+    Args:
+        group: Of one build of the network.
+        graph: Of another build.
+
+    Returns:
+        The place in `graph.groups`.
 
     Raises:
-        InputError: if none shares a maker.
+        InputError: no group shares a maker.
+
+    >>> some = np.array([0])
+    >>> groups = (Group("a", ("a",), some, None), Group("b", ("b", "p"), some, None))
+    >>> graph = ChannelGraph((), {}, {}, {}, groups, np.array([0, 1]), ())
+    >>> match(Group("b", ("b",), some, None), graph)
+    1
     """
     makers = set(group.makers)
 

@@ -6,17 +6,24 @@ from ns_tf.graph.calls import functional, has_graph
 from ns_tf.graph.rules import INPUT, THROUGH
 from ns_tf.graph.walk import channel_graph
 
+# Operations that leave probabilities as they are, by class name in lower case.
 _PASSING = ("flatten", "reshape", "identity", "dropout")
 _SCALING = "Rescaling Normalization TrueDivide Divide Multiply Subtract Add".split()
-# These, and layers whose names begin with Random, leave pixels in their unit.
+# Operations that leave pixels in their unit; so do layers named Random...
 _ARRANGING = "Cast GetItem Flip Resizing CenterCrop".split()
 
 
 def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether a softmax is the last operation that computes anything.
+    """Whether a model gives probabilities: no operation computes after a softmax.
+
+    A softmax counts as a layer, as an `Activation`, as the activation of a layer, and
+    at the end of a model within the model.
 
     Args:
-        model: Functional; models within may be sequential, too.
+        model: Functional; models within may be sequential.
+
+    Returns:
+        False if the model gives logits.
     """
     graph = channel_graph(model)
     operations = {operation.name: operation for operation in model.operations}
@@ -39,11 +46,12 @@ def ends_in_softmax(model: keras.Model) -> bool:
 def scales_pixels(model: keras.Model) -> bool:
     """Whether a model brings pixels into its own range before any layer that learns.
 
-    It begins with a Rescaling or Normalization, with arithmetic on the image, such as
-    that of `keras.applications`' `preprocess_input`, or takes whole numbers.
+    It begins with a Rescaling or Normalization or with arithmetic on the image, such
+    as that of `keras.applications`' `preprocess_input`, or it takes whole numbers.
+    Such a model is given pixels as they are; others are given normalised images.
 
     Args:
-        model: Functional, of one input; models within may be sequential, too.
+        model: Functional, of one input; models within may be sequential.
     """
     if not keras.backend.is_float_dtype(model.inputs[0].dtype):
         return True

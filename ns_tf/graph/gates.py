@@ -1,9 +1,13 @@
 """Where the gates of eq. 4 go: closing a channel's gates is the same as removing it.
 
-Every edge by which a channel leaves for other channels (the input of a convolution, an
-identity shortcut into another group) passes one gate. Behind a batch norm it needs no
-operation of its own: gamma and beta are the gate, and gamma dL/dgamma + beta dL/dbeta
-is its gradient. Elsewhere a `Gate` layer multiplies.
+Every edge by which a channel leaves for other channels passes one gate: the input of a
+convolution, an identity shortcut into another group. A gate multiplies its channel by
+g = 1. Behind a batch norm it needs no operation: y = g (gamma x + beta), so
+
+    g dL/dg = gamma dL/dgamma + beta dL/dbeta,
+
+and closing the gate is setting gamma and beta to 0. Elsewhere a `Gate` layer
+multiplies.
 """
 
 import dataclasses
@@ -19,44 +23,62 @@ Edge = tuple[str, int, int]  # (operation, its call, its input).
 
 @keras.saving.register_keras_serializable("ns_tf")
 class Gate(keras.layers.Layer):
-    """Multiplies every channel by its gate: 1 for a channel that lives, else 0."""
+    """Multiplies every channel by its gate: 1 for a channel that lives, else 0.
 
-    def build(self, input_shape):
-        """Makes the gates, [channels], open."""
+    The gates are one weight `gate` [channels] that no optimiser trains.
+    """
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes the gates [channels], all of them 1."""
         self.gate = self.add_weight(
             shape=input_shape[-1:], initializer="ones", trainable=False, name="gate"
         )
 
-    def call(self, x):
-        """x [..., channels], gated."""
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """x `[..., channels]` times the gates `[channels]`."""
         return x * self.gate
 
 
 @dataclasses.dataclass(frozen=True)
 class Gates:
-    """Where a network's gates are."""
+    """Where a network's gates are.
 
-    norms: tuple[str, ...]  # Batch norms whose gamma and beta are gates.
-    edges: dict[Edge, Tensor]  # Inputs that read their tensor through a `Gate`.
+    Attributes:
+        norms: Batch norms whose gamma and beta are gates.
+        edges: Inputs of calls that read their tensor through a `Gate` layer. Edges of
+            one tensor share the layer.
+    """
+
+    norms: tuple[str, ...]
+    edges: dict[Edge, Tensor]
 
 
 def place(graph: ChannelGraph) -> Gates:
-    """A gate on every edge by which a removable channel leaves its group."""
+    """A gate on every edge by which a removable channel leaves its group.
+
+    Args:
+        graph: The network's channel graph.
+
+    Returns:
+        Batch norms where they can be the gate of all that passes, else `Gate` layers.
+    """
     finder = _Finder(graph)
     norms: dict[str, None] = {}
     edges = {}
     for number, call in enumerate(graph.calls):
         for place in finder.leaving(call):
             tensor = call.inputs[place]
-            found = finder.norms_of(tensor)
-            if found is None:
+            before = finder.norms_of(tensor)
+            if before is None:
                 edges[call.name, finder.call_number[number], place] = tensor
             else:
-                norms.update(dict.fromkeys(found))
+                norms.update(dict.fromkeys(before))
     return Gates(tuple(norms), edges)
 
 
 class _Finder:
+    """Looks up a graph's producers and readers to find the edges and their gates."""
+
     def __init__(self, graph: ChannelGraph):
         self.graph = graph
         self.producer = {call.output: call for call in graph.calls}
@@ -68,7 +90,8 @@ class _Finder:
             calls[call.name] = calls.get(call.name, 0) + 1
             for tensor in call.inputs:
                 self.users.setdefault(tensor, []).append(call)
-        self.frozen = np.append(graph.frozen, True)  # The last one is NONE.
+        # NONE is -1: the appended entry says that no channel is frozen too.
+        self.frozen = np.append(graph.frozen, True)
 
     def leaving(self, call: Call) -> list[int]:
         """Inputs by which removable channels leave their group in this call."""
@@ -76,6 +99,7 @@ class _Finder:
         return [p for p in places if not self._fixed(call.inputs[p])]
 
     def _fixed(self, tensor: Tensor) -> bool:
+        """Whether no channel of the tensor can be removed."""
         assert NONE == -1
         return bool(self.frozen[self.graph.channels[tensor]].all())
 
@@ -83,8 +107,8 @@ class _Finder:
         """Batch norms that gate all that reaches `tensor`; None if a `Gate` must."""
         call = self.producer[tensor]
         if call.kind == THROUGH:
-            found = [self.norms_of(source) for source in call.inputs]
-            return None if None in found else [n for names in found for n in names]
+            norms = [self.norms_of(source) for source in call.inputs]
+            return None if None in norms else [n for names in norms for n in names]
         if not self._only_leaves(tensor):
             return None
         if call.kind == NORM:
@@ -97,10 +121,10 @@ class _Finder:
         return None
 
     def _only_leaves(self, tensor: Tensor) -> bool:
-        """Whether every use of the tensor passes to other groups.
+        """Whether every reader of the tensor makes channels of other groups.
 
-        Where it is also added to channels of its own group, closing it there would
-        count the sum twice.
+        A reader that adds the tensor to channels of its own group is none of these: the
+        sum passes a gate where it leaves, and a gate here would count it twice.
         """
         if tensor in self.graph.outputs:
             return False

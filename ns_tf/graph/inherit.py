@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 
-from ns_tf.graph import weights
 from ns_tf.graph.channels import NONE, ChannelGraph, match
-from ns_tf.graph.weights import take
+from ns_tf.graph.weights import take, values, weights
 
 
 def inherit(
@@ -17,14 +16,16 @@ def inherit(
 ) -> None:
     """Fills `thin`, which the builder made at the widths of `keep`, from `model`.
 
-    Channels that stay keep all their values. A projection that appears in `thin`, where
-    widths that were joined by an identity have come apart, starts as the selection
-    matrix of what both ends still have, and a batch norm behind it as an identity.
+    Channels that stay keep all their values. Where widths that were joined by an
+    identity differ in `thin`, the builder makes a projection that `model` does not
+    have. Its kernel starts as the selection matrix of the channels that both ends
+    still have, K[i, j] = 1 if input i is added to output j in `model`, else 0; a batch
+    norm behind it starts as an identity.
 
-    The outputs are the masked model's where the builder's network can compute them: not
-    where two widths have come to agree again (a projection became an identity), nor
-    where a new projection reads something else than the identity did (the
-    pre-activation of PreAct ResNet).
+    The outputs are those of `model` with the other channels masked, with two
+    exceptions: two widths agree again, so that a projection became an identity; a new
+    projection reads another tensor than the identity did (the pre-activation of
+    PreAct ResNet).
 
     Args:
         model: The network to inherit from.
@@ -32,25 +33,30 @@ def inherit(
         keep: [channels of graph] bool.
         thin: Set in place.
         thin_graph: Its channel graph.
+
+    Raises:
+        InputError: a group of `thin` shares no layer with one of `model`.
     """
     old = _old_numbers(graph, keep, thin_graph)
-    arrays = weights.values(model)
-    follows = crossings(graph)
+    arrays = values(model)
+    source_of = crossings(graph)
     epsilon = {layer.name: getattr(layer, "epsilon", 0.0) for layer in thin.layers}
-    for (layer, name), variable in weights.weights(thin).items():
+    for (layer, name), variable in weights(thin).items():
         axes = graph.axes.get((layer, name), ())
         if (layer, name) in arrays:
             variable.assign(take(arrays[layer, name], axes, keep))
         elif name == "kernel":
-            *_, source, target = thin_graph.axes[layer, name]
-            wanted = np.array([follows.get(int(c), NONE) for c in old[target]])
-            variable.assign((old[source][:, None] == wanted)[None, None])
+            *_, inputs, outputs = thin_graph.axes[layer, name]
+            sources = np.array([source_of.get(int(c), NONE) for c in old[outputs]])
+            variable.assign((old[inputs][:, None] == sources)[None, None])
         else:
             neutral = {"gamma": 1.0, "moving_variance": 1.0 - epsilon[layer]}
             variable.assign(np.full(variable.shape, neutral.get(name, 0.0)))
 
 
-def _old_numbers(graph, keep, thin_graph) -> np.ndarray:
+def _old_numbers(
+    graph: ChannelGraph, keep: np.ndarray, thin_graph: ChannelGraph
+) -> np.ndarray:
     """[channels of thin_graph]: the numbers that they had in `graph`."""
     old = np.empty(len(thin_graph.owner), int)
     for group in thin_graph.groups:
@@ -60,7 +66,14 @@ def _old_numbers(graph, keep, thin_graph) -> np.ndarray:
 
 
 def crossings(graph: ChannelGraph) -> dict[int, int]:
-    """Channel -> the channel of another group that an identity adds to it."""
+    """Which channels identity shortcuts between groups add to which.
+
+    Args:
+        graph: Read with a reference, which tells groups of one size apart.
+
+    Returns:
+        Channel of a join's output -> the channel of another group that is added to it.
+    """
     return {
         int(target): int(source)
         for call in graph.calls

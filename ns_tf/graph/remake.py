@@ -11,19 +11,27 @@ from ns_tf.base import InputError
 from ns_tf.graph.channels import ChannelGraph
 
 
-def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **changes):
+def resized(
+    layer: keras.Layer,
+    graph: ChannelGraph,
+    length: Callable[[np.ndarray], int],
+    **changes: Any,
+) -> keras.Layer:
     """A copy of the layer for axes of other lengths, weights not set.
 
-    What a Normalization adapted to stays: `keras_graph.with_statistics`.
+    The statistics that a Normalization adapted to are kept: see `with_statistics`.
 
     Args:
-        layer: Of the traced model.
-        graph: Its channel graph.
+        layer: Of the model that the graph was read from.
+        graph: The model's channel graph.
         length: Channels of an axis -> its new length.
         **changes: Other entries of its configuration.
 
+    Returns:
+        A layer of the same class and name, not built.
+
     Raises:
-        InputError: as `keras_graph.remade`.
+        InputError: as `remade` and `with_statistics`.
     """
     config = {**layer.get_config(), **changes}
     axes = graph.axes.get((layer.name, "kernel"))
@@ -38,20 +46,43 @@ def resized(layer, graph: ChannelGraph, length: Callable[[np.ndarray], int], **c
 def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
     """A layer of the same class with this configuration, not built.
 
+    Args:
+        layer: The original.
+        config: As its `get_config` gives it, or changed.
+
     Raises:
-        InputError: Keras cannot make it: a Lambda, a function that is not registered.
+        InputError: Keras cannot make it (a Lambda, a function that is not registered),
+            or its class leaves the name out of `get_config`: weights are found by the
+            names of layers.
     """
-    return _attempt(layer, lambda: type(layer).from_config(dict(config)))
+    copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
+    name = config.get("name", layer.name)
+    if copy.name != name:
+        raise InputError(
+            f"Layer {layer.name!r} cannot be made again from its configuration: its "
+            f"copy is called {copy.name!r}. Put the name into what "
+            f"{type(layer).__name__}.get_config() returns, and pass it on in __init__."
+        )
+    return copy
 
 
 def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a layer, with what a Normalization in it adapted to fixed.
+    """The configuration of a layer, with the statistics of a Normalization written in.
 
-    No weight to be learned: a network that is made anew has it from the beginning.
+    `Normalization.get_config()` leaves out the mean and variance that `adapt` measured:
+    they are weights. In the configuration they become constants, so a network that is
+    made again has them whatever its weights are.
 
     Args:
         layer: A layer, or a model within the model.
         config: Its configuration, as its `get_config` gives it.
+
+    Returns:
+        A new configuration; `mean` and `variance` are lists of numbers.
+
+    Raises:
+        InputError: the layer is a subclass of a model whose configuration does not
+            hold its layers, and one of them is a Normalization that was adapted.
     """
     if "layers" in config:  # A class of one's own may make its layers itself.
         inner = {one.name: one for one in layer.layers}
@@ -59,19 +90,44 @@ def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, 
     if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
         adapted = {"mean": layer.adapt_mean, "variance": layer.adapt_variance}
         return {**config, **{name: np.array(v).tolist() for name, v in adapted.items()}}
+    _refuse_hidden_statistics(layer, layer)
     return dict(config)
 
 
 def _within(layers: Mapping[str, keras.Layer], entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry of a model's configuration, likewise."""
-    layer = layers.get(entry["config"].get("name"))  # None: an operation, an input.
+    """An entry of a model's list of layers, statistics written in.
+
+    Operations and inputs are no layers of the model; their entries stay.
+    """
+    layer = layers.get(entry["config"].get("name"))
     if layer is None:
         return entry
     return {**entry, "config": with_statistics(layer, entry["config"])}
 
 
+def _refuse_hidden_statistics(model: keras.Layer, layer: keras.Layer) -> None:
+    """Refuses a model within the model that would lose what it adapted to.
+
+    Args:
+        model: Named in the error.
+        layer: The model, or a layer in it.
+    """
+    for inner in getattr(layer, "layers", ()):
+        if isinstance(inner, keras.layers.Normalization) and inner.input_mean is None:
+            raise InputError(
+                f"Layer {model.name!r} cannot be made again from its configuration: "
+                f"{inner.name!r} in it has adapted to data, and the configuration of "
+                f"{type(model).__name__} does not hold what it measured. Give that "
+                "Normalization its mean and variance."
+            )
+        _refuse_hidden_statistics(model, inner)
+
+
 def check_readable(model: keras.Model) -> None:
     """Refuses a model that no other process could read from its `.keras` file.
+
+    Args:
+        model: Functional; every layer is serialised and read again.
 
     Raises:
         InputError: naming the layer; as `remade`, or its class is not registered.
@@ -87,13 +143,15 @@ def check_readable(model: keras.Model) -> None:
 
 
 def _attempt(layer: keras.Layer, make: Callable[[], keras.Layer]) -> keras.Layer:
+    """What `make` makes; Keras's errors become an `InputError` of one sentence."""
     try:
         return make()
     except Exception as error:  # Keras raises what its parts raise.
-        told = str(error).rpartition("Exception encountered: ")[-1]
-        told = re.split(r"\. |\n", told, maxsplit=1)[0].removesuffix(".")
+        message = repr(error) if isinstance(error, KeyError) else str(error)
+        reason = message.rpartition("Exception encountered: ")[-1]
+        reason = re.split(r"\. |\n", reason, maxsplit=1)[0].removesuffix(".")
         raise InputError(
             f"Layer {layer.name!r} cannot be made again from its configuration: "
-            f"{told}. Register your classes and functions with "
+            f"{reason}. Register your classes and functions with "
             "@keras.saving.register_keras_serializable(); write a Lambda as a class."
         ) from error

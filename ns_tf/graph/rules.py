@@ -1,68 +1,182 @@
 """What each layer type does to channels: one rule a type.
 
-A rule is a function of (walk, layer, inputs, shapes): the channel numbers `[channels]`
-and the shape of every input. It returns an `Effect`. A layer type without a rule
-freezes the channels that reach it, with the layer named as the reason: nothing is
-guessed.
+A rule is a function of (walk, layer, inputs, shapes) that returns an `Effect`. A layer
+type without a rule freezes the channels that reach it, with the layer named as the
+reason: nothing is guessed.
+
+A layer of one's own is followed once `@rule("ClassName")` has registered its rule, in
+every process that reads the model. For a layer that multiplies every channel by a
+weight::
+
+    from ns_tf.graph.rules import THROUGH, Effect, rule
+
+    @keras.saving.register_keras_serializable("mine")
+    class Scale(keras.layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=shape[-1:], name="scale")
+
+        def call(self, x):
+            return x * self.scale
+
+    @rule("Scale")
+    def scale(walk, layer, inputs, shapes):
+        return Effect(THROUGH, output=inputs[0], axes={"scale": (inputs[0],)})
+
+Its output has the channels of its input. A channel that is all zeros stays so. Axis 0
+of its weight `scale` is indexed by those channels: removing some shortens the weight.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import keras
 import numpy as np
 
+from ns_tf.base import InputError
+
 layers = keras.layers
-# Kinds of calls, for those who place gates.
-INPUT = "input"
+
+# Kinds of calls. They decide where gates go.
+INPUT = "input"  # An input of the model.
 MAKE = "make"  # Reads channels and makes others.
-NORM = "norm"  # Scales and shifts each channel: what precedes it does not matter.
-CHANNELWISE = "channelwise"  # Works within channels, but does not keep a zero.
+NORM = "norm"  # Batch norm: scales and shifts each channel by gamma and beta.
+CHANNELWISE = "channelwise"  # Works within channels; a zero channel may become another.
 THROUGH = "through"  # Works within channels and keeps a zero channel zero.
 ADD = "add"  # Adds channels of its inputs.
 JOIN = "join"  # Combines channels of its inputs in another way.
-UNKNOWN = "unknown"
+UNKNOWN = "unknown"  # No rule: what it reads is frozen.
 
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """What one call does."""
+    """What one call does to channels; what a rule returns.
+
+    Attributes:
+        kind: `MAKE`, `NORM`, `CHANNELWISE`, `THROUGH`, `ADD` or `JOIN`. Say
+            `CHANNELWISE` where in doubt between it and `THROUGH`: gates are then
+            placed behind the call.
+        output: [channels] channel numbers along the output's last axis.
+        axes: Weight name -> for each axis its channel numbers `[axis]`, or None for an
+            axis that no channels index. A weight that is not named keeps its size.
+        crossing: Places of inputs of a join whose channels are in another group than
+            the output's (see `Walk.same_group`).
+
+    >>> Effect(THROUGH, np.array([3, 4, 5])).axes
+    {}
+    """
 
     kind: str
-    output: np.ndarray  # [channels]: channel numbers of the output.
+    output: np.ndarray
     axes: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
-    crossing: tuple[int, ...] = ()  # Inputs of a join that belong to another group.
+    crossing: tuple[int, ...] = ()
 
 
-_RULES: dict[str, Callable[..., Effect]] = {}
+class Walk(Protocol):
+    """What a rule may call on its first argument."""
+
+    def make(self, name: str, size: int) -> np.ndarray:
+        """New channels `[size]` of the layer; the same ones if it is called again."""
+
+    def tie(self, one: np.ndarray, other: np.ndarray) -> None:
+        """Makes channels `[size]` and `[size]` one: removed together or not at all."""
+
+    def freeze(self, channels: np.ndarray, reason: str) -> None:
+        """Keeps channels `[size]` from being removed; the reason is shown to users."""
+
+    def same_group(self, one: np.ndarray, other: np.ndarray) -> bool:
+        """Whether a join may tie channels `[size]` and `[size]`.
+
+        True unless a reference graph has them in different groups, which happen to
+        have one size here.
+        """
+
+    def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
+        """Which input of the join `name` is in its output's group; 0 if unknown."""
 
 
-def rule(*names: str):
-    """Decorator: the rule of layers and operations whose classes have these names."""
+Rule = Callable[[Walk, keras.Operation, list[np.ndarray], list[tuple]], Effect | None]
+_RULES: dict[str, Rule] = {}
 
-    def add(function):
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Decorator: the rule of layers and operations whose classes have these names.
+
+    The rule is called for every call of such a layer, as `rule(walk, layer, inputs,
+    shapes)`:
+
+    * walk: a `Walk`, for new channels, ties and reasons to freeze.
+    * layer: the layer or operation, built.
+    * inputs: for every input tensor its channel numbers `[channels]`; -1 is no channel.
+    * shapes: for every input tensor its shape, batch axis included.
+
+    It returns the `Effect`, or None for a layer that cannot be followed after all, for
+    its settings say. A later rule of the same name replaces the earlier one. Layers
+    with `data_format="channels_first"` are never followed.
+
+    Args:
+        *names: Class names, such as "Conv2D". Those of `keras.ops` are names of
+            operation classes, such as "Relu" and "Add".
+
+    Returns:
+        The decorator; it returns the rule unchanged.
+
+    Raises:
+        TypeError: no name is given, as in `@rule` without parentheses.
+    """
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError('Expected class names, as in @rule("Conv2D", "Dense").')
+
+    def add(function: Rule) -> Rule:
         _RULES.update(dict.fromkeys(names, function))
         return function
 
     return add
 
 
-def apply(walk, operation, inputs, shapes, output_shape) -> Effect:
-    """The effect of one call; unknown operations freeze what they read."""
-    known = _RULES.get(type(operation).__name__)
+def apply(
+    walk: Walk,
+    operation: keras.Operation,
+    inputs: list[np.ndarray],
+    shapes: list[tuple],
+    output_shape: Sequence[int | None],
+) -> Effect:
+    """The effect of one call; an operation without a rule freezes what it reads.
+
+    Args:
+        walk: Takes ties and reasons to freeze.
+        operation: What is called.
+        inputs: For every input tensor its channel numbers `[channels]`.
+        shapes: For every input tensor its shape.
+        output_shape: Of the first output.
+
+    Returns:
+        The rule's effect, or one of the kind `UNKNOWN` whose output has no channels.
+
+    Raises:
+        InputError: the rule's output has not as many channels as the tensor.
+    """
+    kind = type(operation).__name__
+    known = _RULES.get(kind)
     channels_last = getattr(operation, "data_format", None) != "channels_first"
     effect = known(walk, operation, inputs, shapes) if known and channels_last else None
+    size = output_shape[-1] if len(output_shape) > 1 and output_shape[-1] else 0
     if effect is None:
-        reason = f"{type(operation).__name__} {operation.name!r} cannot be followed"
+        reason = f"{kind} {operation.name!r} cannot be followed"
         for channels in inputs:
             walk.freeze(channels, reason)
-        size = output_shape[-1] if len(output_shape) > 1 and output_shape[-1] else 0
         return Effect(UNKNOWN, np.full(size, -1))
+    if size and len(effect.output) != size:
+        raise InputError(
+            f"The rule of {kind} says that {operation.name!r} puts out "
+            f"{len(effect.output)} channels; it puts out {size}."
+        )
     return effect
 
 
 @rule("Conv1D", "Conv2D", "Conv3D", "Dense")
 def _make(walk, layer, inputs, shapes):
+    """Every filter is a new channel; the kernel reads those of the input."""
     if getattr(layer, "groups", 1) != 1:
         return None
     size = layer.units if isinstance(layer, layers.Dense) else layer.filters
@@ -76,6 +190,7 @@ def _make(walk, layer, inputs, shapes):
 
 @rule("DepthwiseConv1D", "DepthwiseConv2D")
 def _depthwise(walk, layer, inputs, shapes):
+    """Channel c becomes channels c, c, ... of the output, one a multiplier."""
     output = np.repeat(inputs[0], layer.depth_multiplier)
     spatial = (None,) * (len(layer.kernel.shape) - 2)
     axes = {"kernel": (*spatial, inputs[0], None), "bias": (output,)}
@@ -84,10 +199,11 @@ def _depthwise(walk, layer, inputs, shapes):
 
 @rule("BatchNormalization")
 def _norm(walk, layer, inputs, shapes):
+    """All four weights are indexed by the channels."""
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
     names = ("gamma", "beta", "moving_mean", "moving_variance")
-    # Without both gradients it cannot tell a gate's.
+    # A gate's gradient needs those of gamma and beta.
     kind = NORM if layer.scale and layer.center and layer.trainable else CHANNELWISE
     return Effect(kind, inputs[0], dict.fromkeys(names, (inputs[0],)))
 
@@ -112,25 +228,29 @@ def _norm(walk, layer, inputs, shapes):
     "ELU",
 )
 def _through(walk, layer, inputs, shapes):
+    """Each channel by itself, a zero stays zero."""
     return Effect(THROUGH, inputs[0])
 
 
 @rule("ReLU")
 def _relu(walk, layer, inputs, shapes):
+    """A threshold t > 0 lifts a zero to -slope * t."""
     kind = THROUGH if float(layer.threshold) == 0 else CHANNELWISE
     return Effect(kind, inputs[0])
 
 
 @rule("Reshape")
 def _reshape(walk, layer, inputs, shapes):
+    """Followed where the last axis keeps its length."""
     shape = getattr(layer, "target_shape", (None,))  # `keras.ops.reshape` has none.
     if shape[-1] != shapes[0][-1]:
-        return None  # Else the last axis stays as it is, whatever the others do.
+        return None
     return Effect(THROUGH, inputs[0])
 
 
 @rule("Activation")
 def _activation(walk, layer, inputs, shapes):
+    """A softmax mixes channels; others are channelwise."""
     if getattr(layer.activation, "__name__", "") == "softmax":
         return None
     kind = THROUGH if keeps_zero(layer.activation) else CHANNELWISE
@@ -139,12 +259,13 @@ def _activation(walk, layer, inputs, shapes):
 
 @rule("Flatten")
 def _flatten(walk, layer, inputs, shapes):
-    # Channels are the last axis, so they vary fastest in the flattened map.
+    """[pixels * channels]: channels are the last axis, so they vary fastest."""
     return Effect(THROUGH, np.tile(inputs[0], int(np.prod(shapes[0][1:-1]))))
 
 
 @rule("Concatenate")
 def _concatenate(walk, layer, inputs, shapes):
+    """Inputs side by side, where it is the channels that are concatenated."""
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
     return Effect(THROUGH, np.concatenate(inputs))
@@ -152,8 +273,9 @@ def _concatenate(walk, layer, inputs, shapes):
 
 @rule("Add", "Subtract", "Multiply", "Average", "Maximum")
 def _join(walk, layer, inputs, shapes):
+    """Channel i of every input is one channel, unless groups differ (a crossing)."""
     if len(inputs) < 2 or len({len(channels) for channels in inputs}) > 1:
-        return None  # With a constant, or broadcast along the channels.
+        return None  # A constant, or one channel broadcast to all.
     leader = walk.joined_in_reference(layer.name, inputs)
     crossing = []
     for place, channels in enumerate(inputs):
@@ -165,8 +287,18 @@ def _join(walk, layer, inputs, shapes):
     return Effect(kind, inputs[leader], crossing=tuple(crossing))
 
 
-def keeps_zero(activation) -> bool:
-    """Whether the activation maps a zero to zero, each value by itself."""
+def keeps_zero(activation: Callable | None) -> bool:
+    """Whether the activation maps each value by itself, and zero to zero.
+
+    Args:
+        activation: As a layer holds it; None is linear.
+
+    Returns:
+        False for an activation that is not known.
+
+    >>> keeps_zero(keras.activations.relu), keeps_zero(keras.activations.sigmoid)
+    (True, False)
+    """
     name = getattr(activation, "__name__", "linear" if activation is None else "?")
     return name in {
         "linear",

@@ -1,30 +1,32 @@
-"""The thinner network, with the weights of the channels that stay.
+"""A network without the channels that go, and with gates: the seed's graph, copied.
 
-Two ways to a smaller network, for two uses:
+There are two ways to a smaller network, for two uses:
 
-* `rebuild` copies the *seed's graph* at smaller sizes. An identity shortcut stays an
-  identity: where it joins widths that have come apart it becomes a fixed 0/1 selection
-  matrix, so the thin network computes exactly what the masked one would.
-* `inherit` fills what the *builder* makes at the new widths, as a user would train it.
-  A projection that appears there where an identity was starts as the selection matrix.
+* `rebuild`, here, copies the *seed's graph* at smaller sizes. An identity shortcut
+  stays an identity. Where the two widths that it joins differ now, a fixed 0/1
+  selection matrix takes its place, so the thin network computes exactly what the
+  masked one does. Pruning while training needs this.
+* `ns_tf.graph.inherit.inherit` fills what the *builder* makes at the new widths: the
+  network that a user trains. A projection that the builder makes where an identity was
+  starts as the selection matrix.
 """
 
 import keras
 import numpy as np
 
 from ns_tf.graph.calls import functional
-from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.channels import Call, ChannelGraph, Tensor
 from ns_tf.graph.gates import Gate, Gates
 from ns_tf.graph.remake import resized
 from ns_tf.graph.weights import Key, stays
 
-SELECT = "select"
+SELECT = "select"  # In the names of selection layers: "JOIN_selectPLACE".
 
 
 def rebuild(
     model: keras.Model, graph: ChannelGraph, keep: np.ndarray, gates: Gates
 ) -> tuple[keras.Model, dict[Key, tuple]]:
-    """The seed's graph with the channels `keep` [channels] alone; weights are not set.
+    """The seed's graph with the channels `keep` alone; weights are not set.
 
     Args:
         model: The seed network.
@@ -33,8 +35,13 @@ def rebuild(
         gates: Where `Gate` layers go.
 
     Returns:
-        The new model, and the axes of the weights that it has beside the seed's: gates
-        and selection matrices, in the seed's channel numbers.
+        The new model, and the axes of the weights that it has beside the seed's: of
+        `Gate` layers (layer, "gate") and of selection matrices (layer, "kernel"), in
+        the seed's channel numbers, so `weights.take` thins them as it thins the seed's.
+        With no channel to remove and no `Gate` to place the seed itself and no axes.
+
+    Raises:
+        InputError: a layer cannot be made again from its configuration.
     """
     editor = _Editor(graph, keep, gates)
     if not editor.changes:
@@ -53,23 +60,24 @@ class _Editor:
         self.keep = keep
         self.gates = gates
         self.gated: dict[tuple, keras.KerasTensor] = {}
-        self.made: dict[int, tuple] = {}  # id of a copy -> (copy, tensor).
+        # id of a copied tensor -> (the copy, its name). Holding it keeps the id unique.
+        self.copies: dict[int, tuple] = {}
         self.by_name = {}
         for call in graph.calls:
             self.by_name.setdefault(call.name, []).append(call)
         self.extra: dict[Key, tuple] = {}
         self.changes = bool(gates.edges) or not keep.all()
 
-    def clone(self, layer):
-        """The layer at its new size."""
+    def clone(self, layer: keras.Operation) -> keras.Operation:
+        """The layer at its new size; operations that are no layers are shared."""
         if not isinstance(layer, keras.layers.Layer):
             return layer
         return resized(layer, self.graph, lambda axis: stays(axis, self.keep).sum())
 
-    def call(self, layer, *args, **kwargs):
+    def call(self, layer: keras.Operation, *args, **kwargs):
         """Calls the layer, its inputs gated and aligned where that is due."""
-        given = keras.tree.flatten((args, kwargs))
-        tensors = [x for x in given if isinstance(x, keras.KerasTensor)]
+        arguments = keras.tree.flatten((args, kwargs))
+        tensors = [x for x in arguments if isinstance(x, keras.KerasTensor)]
         number, call = self._which(layer.name, tensors)
         places = iter(range(len(tensors)))
 
@@ -80,23 +88,24 @@ class _Editor:
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
         output = layer(*args, **kwargs)
-        self.made[id(output)] = (output, call.output)
+        self.copies[id(output)] = (output, call.output)
         return output
 
-    def _which(self, name: str, tensors: list):
+    def _which(self, name: str, tensors: list) -> tuple[int, Call]:
         """Number and record of the call that reads copies of these tensors.
 
-        Keras copies the calls of a shared layer in an order of its own.
+        Keras copies the calls of a shared layer in an order of its own, so counting
+        them would not do.
         """
         for number, call in enumerate(self.by_name[name]):
             pairs = zip(tensors, call.inputs, strict=True)
-            # The model's inputs are copied without a call to this.
-            if all(self.made.get(id(x), (x, t))[1] == t for x, t in pairs):
+            # Keras copies the model's inputs itself: they are not among the copies.
+            if all(self.copies.get(id(x), (x, t))[1] == t for x, t in pairs):
                 return number, call
         raise AssertionError(f"no call of {name!r} reads what its copy reads")
 
-    def _edge(self, x, call, number, place):
-        """The tensor x as the call reads it at this input."""
+    def _edge(self, x: keras.KerasTensor, call: Call, number: int, place: int):
+        """The tensor x as call `number` of its layer reads it at this input."""
         tensor = call.inputs[place]
         if (call.name, number, place) in self.gates.edges:
             x = self._gate(x, tensor)
@@ -104,22 +113,23 @@ class _Editor:
             x = self._select(x, tensor, call, place)
         return x
 
-    def _gate(self, x, tensor):
+    def _gate(self, x: keras.KerasTensor, tensor: Tensor):
+        """x behind its `Gate`, which all edges of the tensor share."""
         if tensor not in self.gated:
             name = "_".join(str(part) for part in tensor) + "_gate"
             self.gated[tensor] = Gate(name=name, dtype=_policy(x))(x)
             self.extra[name, "gate"] = (self.graph.channels[tensor],)
         return self.gated[tensor]
 
-    def _select(self, x, tensor, call, place):
-        """x with the channels of `call`'s output: those that both have, zeros else."""
+    def _select(self, x: keras.KerasTensor, tensor: Tensor, call: Call, place: int):
+        """x with the channels of the call's output; zeros where x lacks a channel."""
         source, target = self.graph.channels[tensor], self.graph.channels[call.output]
-        kept = stays(source, self.keep), stays(target, self.keep)
-        if np.array_equal(*kept):
+        before, after = stays(source, self.keep), stays(target, self.keep)
+        if np.array_equal(before, after):
             return x
         name = f"{call.name}_{SELECT}{place}"
         layer = keras.layers.Conv2D(
-            int(kept[1].sum()),
+            int(after.sum()),
             1,
             use_bias=False,
             trainable=False,
@@ -136,5 +146,14 @@ def _policy(x: keras.KerasTensor) -> str:
 
 
 def selection(size: int) -> np.ndarray:
-    """[1, 1, size, size]: a 1x1 convolution that changes nothing; `take` thins it."""
+    """The kernel [1, 1, size, size] of a 1x1 convolution that changes nothing.
+
+    `weights.take` makes of it the selection matrix of any channels that stay.
+
+    >>> from ns_tf.graph.weights import take
+    >>> source = target = np.array([0, 1, 2])
+    >>> keep = np.array([True, False, True])
+    >>> take(selection(3), (None, None, source, target), keep)[0, 0].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     return np.eye(size, dtype=np.float32)[None, None]

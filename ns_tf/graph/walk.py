@@ -1,12 +1,18 @@
-"""Reads the channel graph off a model: visits its calls in order."""
+"""Reads the channel graph off a model.
+
+`channel_graph` visits the calls in an order in which they can be computed. The rule of
+each (`ns_tf.graph.rules`) numbers new channels, ties channels that joins make one, and
+names reasons to keep channels. Tied channels become one by connected components;
+channels of the same makers become a group.
+"""
 
 import keras
 import numpy as np
 import scipy.sparse.csgraph
 
 from ns_tf.graph import rules
-from ns_tf.graph.calls import functional, nodes, ordered, tensors_in
-from ns_tf.graph.channels import NONE, Call, ChannelGraph, Group, Tensor
+from ns_tf.graph.calls import functional, graph_config, nodes, ordered, tensors_in
+from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Group, Tensor
 from ns_tf.graph.rules import ADD, INPUT, JOIN
 
 
@@ -14,7 +20,7 @@ class _Walk:
     """Visits the calls in order and collects channels, ties and reasons to freeze."""
 
     def __init__(self, model: keras.Model, reference: ChannelGraph | None):
-        config = model.get_config()
+        config = graph_config(model)
         self.operations = {operation.name: operation for operation in model.operations}
         self.nodes = list(nodes(config))
         self.outputs = tuple(tensors_in(config["output_layers"]))
@@ -23,25 +29,26 @@ class _Walk:
             self.shapes.update(dict(inputs))
         for tensor, key in zip(model.outputs, self.outputs, strict=True):
             self.shapes[key] = tuple(tensor.shape)
-        self.made_in_reference = _made_by(reference) if reference else None
+        self.reference_groups = _made_by(reference) if reference else None
         self.channels: dict[Tensor, np.ndarray] = {}
-        self.axes: dict[tuple[str, str], tuple] = {}
+        self.axes: dict[tuple[str, str], Axes] = {}
         self.calls: list[Call] = []
         self.maker: list[str] = []  # [channels so far]: the layer that made it.
-        self.made: dict[str, np.ndarray] = {}
-        self.seen: dict[str, list[np.ndarray]] = {}
+        self.by_maker: dict[str, np.ndarray] = {}  # Layer -> its channels.
+        # Layer -> the channels of the tensors that its first call reads.
+        self.first_read: dict[str, list[np.ndarray]] = {}
         self.ties: list[tuple[np.ndarray, np.ndarray]] = []
         self.reasons: list[tuple[np.ndarray, str]] = []
 
-    # What rules use.
+    # What rules call: `rules.Walk`.
 
     def make(self, name: str, size: int) -> np.ndarray:
         """New channels [size] of layer `name`; the same ones if it is called again."""
-        if name not in self.made:
+        if name not in self.by_maker:
             first = len(self.maker)
             self.maker.extend([name] * size)
-            self.made[name] = np.arange(first, first + size)
-        return self.made[name]
+            self.by_maker[name] = np.arange(first, first + size)
+        return self.by_maker[name]
 
     def tie(self, one: np.ndarray, other: np.ndarray) -> None:
         """Makes channels [size] and [size] live or die together."""
@@ -52,8 +59,8 @@ class _Walk:
         self.reasons.append((channels, reason))
 
     def same_group(self, one: np.ndarray, other: np.ndarray) -> bool:
-        """Whether a join may tie these: always, unless the reference knows better."""
-        if self.made_in_reference is None:
+        """Whether a join may tie these: not if the reference has them in two groups."""
+        if self.reference_groups is None:
             return True
         pairs = {
             (self._maker(a), self._maker(b)) for a, b in zip(one, other, strict=True)
@@ -61,12 +68,12 @@ class _Walk:
         return all(self._groups_of(a) & self._groups_of(b) for a, b in pairs)
 
     def _groups_of(self, maker: str | None) -> set[int]:
-        """Groups of the reference that a layer or a join makes; NONE's is its own."""
-        return self.made_in_reference.get(maker, {NONE} if maker is None else set())
+        """Groups of the reference that a maker makes; {NONE} for what is no channel."""
+        return self.reference_groups.get(maker, {NONE} if maker is None else set())
 
     def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
         """Which input of the join `name` has the group of the join's output."""
-        if self.made_in_reference is None:
+        if self.reference_groups is None:
             return 0
         target = self._groups_of(name)
         for place, channels in enumerate(inputs):
@@ -78,6 +85,7 @@ class _Walk:
     # The walk.
 
     def visit(self, name: str, inputs: list[tuple], outputs: tuple[Tensor, ...]):
+        """Records one call: applies the rule of its operation."""
         operation, (output, *others) = self.operations[name], outputs
         tensors = tuple(tensor for tensor, _ in inputs)
         if not tensors:  # An input of the model.
@@ -89,7 +97,7 @@ class _Walk:
         arrays = [self.channels[tensor] for tensor in tensors]
         if getattr(operation, "weights", None):
             # A shared layer: one kernel reads what all its calls read.
-            earlier = self.seen.setdefault(name, arrays)
+            earlier = self.first_read.setdefault(name, arrays)
             for one, other in zip(earlier, arrays, strict=True):
                 if one is not other:
                     self.tie(one, other)
@@ -101,7 +109,7 @@ class _Walk:
         for weight, axes in effect.axes.items():
             self.axes[name, weight] = axes
         self.calls.append(Call(name, effect.kind, tensors, output, effect.crossing))
-        for other in others:  # No rule is of an operation with several outputs.
+        for other in others:  # Operations of several outputs have no rule.
             self.channels[other] = np.full(self._shape(other, operation)[-1] or 0, NONE)
 
     def _shape(self, output: Tensor, operation) -> tuple:
@@ -112,11 +120,14 @@ class _Walk:
         return self.shapes[output]
 
     def _maker(self, channel: int) -> str | None:
+        """The layer that made a channel."""
         return None if channel == NONE else self.maker[channel]
 
     def graph(self) -> ChannelGraph:
+        """What the walk collected, tied channels renumbered as one."""
         label = self._components()
-        relabelled = np.append(label, NONE)  # Of NONE, the last one, too.
+        # NONE is -1, so the appended entry maps it to itself.
+        relabelled = np.append(label, NONE)
 
         def relabel(array):
             return None if array is None else relabelled[array]
@@ -143,28 +154,26 @@ class _Walk:
         pairs = [np.empty((2, 0), int), *(np.stack(tie) for tie in self.ties)]
         one, other = np.concatenate(pairs, axis=1)
         for loose, tied in ((one, other), (other, one)):
-            # Tied to what cannot be removed: cannot be removed.
-            self.freeze(
-                tied[(loose < 0) & (tied >= 0)], "it is joined with what cannot go"
-            )
+            fixed = tied[(loose < 0) & (tied >= 0)]  # Tied to what is no channel.
+            self.freeze(fixed, "it is joined with what cannot go")
         real = (one >= 0) & (other >= 0)
         matrix = scipy.sparse.coo_matrix(
             (np.ones(real.sum()), (one[real], other[real])), shape=(size, size)
         )
         count, label = scipy.sparse.csgraph.connected_components(matrix, directed=False)
-        # Number them in the order in which they are made, so that a group's channels
-        # keep their layer's order.
+        # Number components by their first channel: a group keeps its layer's order.
         first = np.full(count, size)
         np.minimum.at(first, label, np.arange(size))
         return np.argsort(np.argsort(first))[label]
 
     def _groups(self, label: np.ndarray) -> tuple[tuple[Group, ...], np.ndarray]:
+        """The groups, and [channels] the place of each channel's group."""
         makers: dict[int, list[str]] = {}
         for channel, maker in zip(label, self.maker, strict=True):
             names = makers.setdefault(int(channel), [])
             if maker not in names:
                 names.append(maker)
-        order = {name: place for place, name in enumerate(self.made)}
+        order = {name: place for place, name in enumerate(self.by_maker)}
         signature = {c: tuple(sorted(m, key=order.get)) for c, m in makers.items()}
         reasons = self._reasons(label, signature)
         by_makers: dict[tuple, list[int]] = {}
@@ -179,8 +188,13 @@ class _Walk:
             owner[group.channels] = number
         return groups, owner
 
-    def _reasons(self, label, signature) -> dict[tuple, str]:
-        """Why a group is frozen: one channel that must stay keeps all of its group."""
+    def _reasons(
+        self, label: np.ndarray, signature: dict[int, tuple]
+    ) -> dict[tuple, str]:
+        """Makers -> why their group is frozen: one channel that stays keeps them all.
+
+        Of several reasons the first.
+        """
         reasons = {}
         for channels, reason in self.reasons:
             for channel in {int(c) for c in label[channels[channels >= 0]]}:
@@ -189,20 +203,28 @@ class _Walk:
 
 
 def channel_graph(
-    model: keras.Model, reference: "ChannelGraph | None" = None, free: bool = False
+    model: keras.Model, reference: ChannelGraph | None = None, free: bool = False
 ) -> ChannelGraph:
     """The channel graph of a functional or sequential model.
 
+    A layer without a rule freezes the channels that it reads, with its name as the
+    reason; so does the model's output. A model within the model has no rule.
+
     Args:
-        model: Built; not changed.
+        model: Built; not changed. Subclasses whose constructor makes a functional
+            model are read as that model.
         reference: The graph of the same network at widths that are all different. Where
-            two widths happen to agree a shortcut may add channels of two groups with
+            two widths happen to agree, a shortcut may add channels of two groups with
             nothing between; the reference tells them apart. Such an input is a
-            *crossing* and joins nothing.
+            *crossing*, and the groups stay two.
         free: Leave the channels of the output removable (for parts of networks).
 
+    Returns:
+        The graph; its channels are numbered in the order in which they are made.
+
     Raises:
-        InputError: if the model has no graph (a subclassed model).
+        InputError: the model has no graph (a subclassed model), is not built, or
+            overrides `call`.
     """
     walk = _Walk(functional(model), reference)
     for name, inputs, outputs in ordered(walk.nodes):
@@ -214,14 +236,14 @@ def channel_graph(
 
 
 def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
-    """Numbers of the groups that a layer makes, or that leave a join."""
-    made: dict[str, set[int]] = {}
+    """Layer or join -> places of the groups that it makes or puts out."""
+    groups: dict[str, set[int]] = {}
     for number, group in enumerate(graph.groups):
         for maker in group.makers:
-            made.setdefault(maker, set()).add(number)
+            groups.setdefault(maker, set()).add(number)
     for call in graph.calls:
         channels = graph.channels[call.output]
         if call.kind in (ADD, JOIN):
             owners = graph.owner[channels[channels != NONE]]
-            made.setdefault(call.name, {int(owner) for owner in owners})
-    return made
+            groups.setdefault(call.name, {int(owner) for owner in owners})
+    return groups

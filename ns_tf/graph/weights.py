@@ -1,6 +1,6 @@
-"""The weights of a model by layer and name; taking parts of them."""
+"""The weights of a model by layer and name; parts of them, and names to save them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -9,16 +9,19 @@ Key = tuple[str, str]  # (layer, weight)
 
 
 def weights(model: keras.Model) -> dict[Key, keras.Variable]:
-    """All variables of the model's layers by (layer name, weight name)."""
-    found = {}
+    """All variables of the model's layers by (layer name, weight name).
+
+    Layers made of layers have several weights of one name; those after the first get
+    their place among the layer's weights as a suffix, as in ("inner", "kernel.2").
+    """
+    by_key = {}
     for layer in model.layers:
         for number, weight in enumerate(layer.weights):
             key = (layer.name, weight.name)
-            # Layers made of layers have several weights of one name.
-            found[
-                key if key not in found else (layer.name, f"{weight.name}.{number}")
-            ] = weight
-    return found
+            if key in by_key:
+                key = (layer.name, f"{weight.name}.{number}")
+            by_key[key] = weight
+    return by_key
 
 
 def trainable_keys(model: keras.Model) -> list[Key]:
@@ -28,47 +31,111 @@ def trainable_keys(model: keras.Model) -> list[Key]:
 
 
 def values(model: keras.Model) -> dict[Key, np.ndarray]:
-    """All weights of the model as arrays."""
+    """All weights of the model as arrays: copies, by (layer, weight)."""
     return {key: np.array(weight) for key, weight in weights(model).items()}
 
 
 def assign(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
-    """Sets the model's weights; every one of them must be among the arrays."""
+    """Sets the model's weights.
+
+    Args:
+        model: Set in place.
+        arrays: One array for every weight; other entries are ignored.
+
+    Raises:
+        KeyError: a weight is not among the arrays.
+    """
     for key, weight in weights(model).items():
         weight.assign(arrays[key])
 
 
 def draws(model: keras.Model) -> dict[Key, np.ndarray]:
-    """How far the layers that draw random numbers, as dropout does, have come.
+    """The states of the random generators in the model's layers (dropout, flips).
 
     Keras counts these states among a layer's variables and not among its weights.
+
+    Returns:
+        (layer, place among the layer's states) -> state.
     """
     return {key: np.array(state) for key, state in _draws(model).items()}
 
 
 def assign_draws(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
-    """Lets these layers go on from there; what is not among the arrays starts anew."""
+    """Sets the states of random generators, so that layers draw on from there.
+
+    Args:
+        model: Set in place.
+        arrays: As `draws` returns them. Generators that are not among them keep their
+            state.
+    """
     for key, state in _draws(model).items():
         if key in arrays:
             state.assign(arrays[key])
 
 
 def _draws(model: keras.Model) -> dict[Key, keras.Variable]:
-    found = {}
+    """Variables of layers that are no weights, by (layer, place)."""
+    states = {}
     for layer in model.layers:
         own = {id(weight) for weight in layer.weights}
         others = [state for state in layer.variables if id(state) not in own]
-        found |= {(layer.name, str(i)): state for i, state in enumerate(others)}
-    return found
+        states |= {(layer.name, str(i)): state for i, state in enumerate(others)}
+    return states
 
 
-def take(array: np.ndarray, axes, keep: np.ndarray) -> np.ndarray:
+def named(kind: str, arrays: Mapping[Key, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays by the names under which a checkpoint holds them: "kind/layer/weight".
+
+    Keras allows no "/" in names of layers and weights, so `by_kind` can take the names
+    apart again.
+
+    Args:
+        kind: What the arrays are: "weight", "slot", "draw"; without a "/".
+        arrays: By (layer, weight).
+
+    >>> sorted(named("slot", {("conv1", "kernel"): np.zeros(3), ("bn1", "beta"): 0.0}))
+    ['slot/bn1/beta', 'slot/conv1/kernel']
+    """
+    return {f"{kind}/{layer}/{name}": array for (layer, name), array in arrays.items()}
+
+
+def by_kind(state: Mapping[str, np.ndarray]) -> dict[str, dict[Key, np.ndarray]]:
+    """Arrays grouped by the kind in their names: the inverse of `named`.
+
+    Args:
+        state: Arrays by name. Entries whose name does not consist of three parts
+            are left out.
+
+    Returns:
+        Kind -> (layer, weight) -> array. A kind without arrays is absent.
+
+    >>> by_kind({"weight/a/kernel": 2.0, "slot/a/kernel": 3.0, "scores": 5.0})
+    {'weight': {('a', 'kernel'): 2.0}, 'slot': {('a', 'kernel'): 3.0}}
+    """
+    kinds: dict[str, dict[Key, np.ndarray]] = {}
+    for name, array in state.items():
+        parts = name.split("/")
+        if len(parts) == 3:
+            kind, layer, weight = parts
+            kinds.setdefault(kind, {})[layer, weight] = array
+    return kinds
+
+
+def take(
+    array: np.ndarray, axes: Sequence[np.ndarray | None], keep: np.ndarray
+) -> np.ndarray:
     """The part of a weight that belongs to channels that stay.
 
     Args:
         array: The weight; axis i is indexed by the channels `axes[i]` (None: by none).
-        axes: A channel number array or None an axis.
+        axes: For each axis its channel numbers, or None. May be shorter than the
+            array has axes; the others stay whole.
         keep: [channels] bool.
+
+    >>> kernel = np.arange(6).reshape(2, 3)
+    >>> keep = np.array([True, False, True])
+    >>> take(kernel, (None, np.array([0, 1, 2])), keep).tolist()
+    [[0, 2], [3, 5]]
     """
     for place, channels in enumerate(axes):
         if channels is not None:
@@ -77,21 +144,16 @@ def take(array: np.ndarray, axes, keep: np.ndarray) -> np.ndarray:
 
 
 def stays(channels: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """[axis] bool: which places of an axis stay; what is no channel always does."""
-    return np.append(keep, True)[channels]  # NONE is -1, the last.
+    """Which places of an axis stay; what is no channel always does.
 
+    Args:
+        channels: [axis] channel numbers; -1 is no channel.
+        keep: [channels] bool.
 
-def named(kind: str, arrays: Mapping[Key, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays by the names that checkpoints use: "kind/layer/weight"."""
-    return {f"{kind}/{layer}/{weight}": a for (layer, weight), a in arrays.items()}
+    Returns:
+        [axis] bool.
 
-
-def by_kind(state: Mapping[str, np.ndarray]) -> dict[str, dict[Key, np.ndarray]]:
-    """The arrays that `named` named, by kind; other entries are left out."""
-    kinds: dict[str, dict[Key, np.ndarray]] = {}
-    for name, array in state.items():
-        if name.count("/") >= 2:
-            kind, key = name.split("/", 1)
-            layer, weight = key.rsplit("/", 1)
-            kinds.setdefault(kind, {})[layer, weight] = array
-    return kinds
+    >>> stays(np.array([1, 0, -1, 1]), np.array([False, True])).tolist()
+    [True, False, True, True]
+    """
+    return np.append(keep, True)[channels]  # NONE is -1: the appended entry.

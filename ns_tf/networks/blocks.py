@@ -2,22 +2,42 @@
 
 import keras
 
-# As in the authors' framework. Keras's defaults (0.99, 1e-3) measure a network badly in
-# the few steps between two prunings.
+# The defaults of the authors' framework. With Keras's momentum of 0.99 the moving
+# statistics would lag behind in the few steps between two prunings.
 BN_MOMENTUM = 0.9
 BN_EPSILON = 1e-5
 
 
-def batch_norm(x, *, name: str):
-    """Batch normalisation of x."""
+def batch_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
+    """Batch normalisation of x `[..., channels]`."""
     layer = keras.layers.BatchNormalization(
         momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=name
     )
     return layer(x)
 
 
-def conv(x, filters: int, size: int, *, stride: int = 1, bias: bool, name: str):
-    """size x size convolution of x; the image keeps its size but for the stride."""
+def conv(
+    x: keras.KerasTensor,
+    filters: int,
+    size: int,
+    *,
+    stride: int = 1,
+    bias: bool,
+    name: str,
+) -> keras.KerasTensor:
+    """size x size convolution; only the stride changes the image's size.
+
+    Args:
+        x: [batch, height, width, channels].
+        filters: Channels of the output: a width.
+        size: Of the kernel, in pixels.
+        stride: Pixels between two positions of the kernel.
+        bias: Whether a bias is added.
+        name: Of the layer.
+
+    Returns:
+        [batch, ceil(height / stride), ceil(width / stride), filters].
+    """
     layer = keras.layers.Conv2D(
         filters,
         size,
@@ -30,9 +50,21 @@ def conv(x, filters: int, size: int, *, stride: int = 1, bias: bool, name: str):
     return layer(x)
 
 
-def depthwise(x, size: int, *, stride: int = 1, name: str):
-    """size x size depthwise convolution of x with bias."""
-    # Keras counts a depthwise kernel's fan-in over all channels; each output sees one.
+def depthwise(
+    x: keras.KerasTensor, size: int, *, stride: int = 1, name: str
+) -> keras.KerasTensor:
+    """size x size convolution of every channel by itself, with bias.
+
+    Args:
+        x: [batch, height, width, channels].
+        size: Of the kernel, in pixels.
+        stride: Pixels between two positions of the kernel.
+        name: Of the layer.
+
+    Returns:
+        [batch, ceil(height / stride), ceil(width / stride), channels].
+    """
+    # The fan-in is size * size: an output sees one channel. Keras would count them all.
     bound = 1 / size
     layer = keras.layers.DepthwiseConv2D(
         size,
@@ -44,8 +76,17 @@ def depthwise(x, size: int, *, stride: int = 1, name: str):
     return layer(x)
 
 
-def dense(x, units: int, *, name: str):
-    """Fully connected layer of x with bias, in full precision whatever the policy."""
+def dense(x: keras.KerasTensor, units: int, *, name: str) -> keras.KerasTensor:
+    """Fully connected layer with bias, in full precision whatever the policy.
+
+    Args:
+        x: [batch, features].
+        units: Features of the output.
+        name: Of the layer.
+
+    Returns:
+        [batch, units].
+    """
     layer = keras.layers.Dense(
         units,
         kernel_initializer=_uniform_fan_in(),
@@ -55,8 +96,11 @@ def dense(x, units: int, *, name: str):
     return layer(x)
 
 
-def _uniform_fan_in():
-    """U(-1/sqrt(fan_in), 1/sqrt(fan_in)): the start that the paper's networks had."""
+def _uniform_fan_in() -> keras.initializers.Initializer:
+    """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as the paper's networks start.
+
+    Keras draws from U(-sqrt(3 s / fan_in), sqrt(3 s / fan_in)); here the scale s = 1/3.
+    """
     return keras.initializers.VarianceScaling(
         1 / 3, mode="fan_in", distribution="uniform"
     )

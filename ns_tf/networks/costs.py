@@ -1,4 +1,8 @@
-"""What a network costs as an exact function of its widths."""
+"""What a network costs, as an exact function of its widths.
+
+A weight has at most two axes that widths set, so parameters, bytes and multiply-adds
+are polynomials of degree two. They are summed in whole numbers: no cost is rounded.
+"""
 
 import dataclasses
 import operator
@@ -6,27 +10,43 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ns_tf.base import InputError
 
 ALWAYS = (-1, -1)  # `differ` of a term that counts whatever the widths are.
-_LARGEST = 2**63 - 1
+_LARGEST = 2**63 - 1  # Of int64.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CostPolynomial:
-    """cost(w) = sum over terms of coefficient · x[left] · x[right], exactly.
+    """cost(w) = sum over terms t of c_t x[l_t] x[r_t] where w[a_t] != w[b_t], exactly.
 
-    x is w with a 1 appended, so that the index `layers` means a factor of one. A term
-    with differ = (a, b) counts only where w[a] != w[b]: the projection that a residual
-    block has where its two widths differ.
+    x is w with a 1 appended, so that the index `layers` means a factor of one. The
+    condition w[a] != w[b] is that of a projection, which a residual block has where
+    its two widths differ; a term with (a, b) = `ALWAYS` counts at all widths.
+
+    Attributes:
+        unit: What is counted: "parameters", "MACs".
+        coefficient: [terms] c, int64.
+        left: [terms] l, indices into x.
+        right: [terms] r, indices into x.
+        differ: [terms, 2] (a, b), indices into w, or -1, -1.
+
+    A 3x3 convolution of an image of 3 colours to w[0] filters with bias, and a 1x1
+    projection from w[0] to w[1] filters where these differ:
+
+    >>> terms = [(27, 0, 2, ALWAYS), (1, 0, 2, ALWAYS), (1, 0, 1, (0, 1))]
+    >>> cost = CostPolynomial.collect("parameters", terms)
+    >>> cost(np.array([[5, 7], [5, 5]])).tolist()
+    [175, 140]
     """
 
-    unit: str  # "parameters", "MACs"
-    coefficient: np.ndarray  # [terms], int64
-    left: np.ndarray  # [terms]: index into x.
-    right: np.ndarray  # [terms]: index into x.
-    differ: np.ndarray  # [terms, 2]: indices into w, or -1, -1.
+    unit: str
+    coefficient: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    differ: np.ndarray
 
     def __post_init__(self):
         columns = {
@@ -39,7 +59,8 @@ class CostPolynomial:
         derived = {
             "_switched": switched,
             "_differ": columns["differ"][switched].T,  # [2, switched]
-            "_top": max(  # The fewest widths that every index fits.
+            # The fewest widths that every index fits.
+            "_top": max(
                 columns["left"].max(initial=0),
                 columns["right"].max(initial=0),
                 columns["differ"].max(initial=-1) + 1,
@@ -49,8 +70,14 @@ class CostPolynomial:
         for name, value in {**columns, **derived}.items():
             object.__setattr__(self, name, value)
 
-    def __call__(self, widths) -> np.ndarray:
-        """Costs [...], int64, of whole widths [..., layers].
+    def __call__(self, widths: npt.ArrayLike) -> np.ndarray:
+        """The costs of networks.
+
+        Args:
+            widths: [..., layers] whole numbers.
+
+        Returns:
+            [...] int64.
 
         Raises:
             InputError: too few widths, widths that are not whole numbers, or a cost
@@ -70,7 +97,7 @@ class CostPolynomial:
         largest = int(x.max(initial=1))
         if self._weight * largest * largest <= _LARGEST:
             return self._sum(x, self.coefficient)
-        try:  # Python's integers have no end; the sum may still fit.
+        try:  # The bound is not sharp: sum in Python's unbounded integers.
             total = self._sum(x.astype(object), self.coefficient.astype(object))
             return np.asarray(total, dtype=np.int64)
         except OverflowError as error:
@@ -80,7 +107,7 @@ class CostPolynomial:
             ) from error
 
     def _sum(self, x: np.ndarray, coefficient: np.ndarray) -> np.ndarray:
-        """Costs [...] of x [..., layers + 1]."""
+        """Costs [...] of x [..., layers + 1], in the dtype of x."""
         terms = x.take(self.left, axis=-1)
         terms *= x.take(self.right, axis=-1)
         terms *= coefficient
@@ -99,6 +126,10 @@ class CostPolynomial:
             unit: What is counted.
             terms: (coefficient, left, right, differ) each; left and right may be
                 swapped, and so may the two of differ.
+
+        >>> terms = [(3, 0, 1, ALWAYS), (4, 1, 0, ALWAYS), (2, 0, 0, ALWAYS)]
+        >>> CostPolynomial.collect("MACs", terms).coefficient.tolist()
+        [2, 7]
         """
         sums: dict[tuple, int] = {}
         for coefficient, left, right, differ in terms:
@@ -114,17 +145,24 @@ class CostPolynomial:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers, lists and text that `from_json` reads back."""
+        """Plain numbers, lists and text that `from_json` reads back.
+
+        >>> CostPolynomial.collect("MACs", [(9, 0, 1, ALWAYS)]).to_json()["differ"]
+        [[-1, -1]]
+        """
         columns = ("coefficient", "left", "right", "differ")
         return {"unit": self.unit} | {c: getattr(self, c).tolist() for c in columns}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "CostPolynomial":
-        """The polynomial that `to_json` made this of.
+        """The polynomial that `to_json` wrote.
+
+        Args:
+            data: As read from a file that may be damaged.
 
         Raises:
-            InputError: if anything is missing, of different length, no whole number, or
-                no index.
+            InputError: an entry is missing, columns differ in length, a coefficient is
+                no whole number of 64 bits, or an index is none.
         """
         try:
             unit = data["unit"]
@@ -150,12 +188,18 @@ class CostPolynomial:
 
 
 def _whole(value: Any) -> int:
+    """The value as an int.
+
+    Raises:
+        TypeError: it is a bool, or no whole number.
+    """
     if isinstance(value, bool):
         raise TypeError(f"{value!r} is no whole number")
     return operator.index(value)
 
 
 def _damaged(reason: str) -> InputError:
+    """The error for JSON that `to_json` cannot have written."""
     return InputError(
         f"This is no cost polynomial: {reason}. Count the cost of the network again."
     )

@@ -27,15 +27,21 @@ def deployed(
     dtype: str = "uint8",
     name: str = "deployed",
 ) -> keras.Model:
-    """images `[batch, h, w, c]`, 0..255 -> probabilities `[batch, classes]`.
+    """The model with its preprocessing and, if it gives logits, a softmax.
+
+    A pixel p from 0 to 255 becomes (p / 255 - mean) / std = p / (255 std) - mean / std.
 
     Args:
-        model: Takes normalised images.
-        mean: Of pixels from 0 to 1, `[channels]`.
-        std: The same.
-        answer: What is added behind the model: a softmax, where it gives logits.
+        model: Takes normalised images `[batch, height, width, channels]`.
+        mean: [channels], of pixels from 0 to 1.
+        std: [channels], of pixels from 0 to 1.
+        answer: The layer behind the model: a softmax, where it gives logits.
         dtype: Of the images.
         name: Of the result.
+
+    Returns:
+        A model from images `[batch, height, width, channels]` of pixels from 0 to 255
+        to probabilities `[batch, classes]`. It shares the model's weights.
     """
     image = keras.Input(model.inputs[0].shape[1:], dtype=dtype, name="image")
     scale, offset = 1 / (255 * std), -mean / std
@@ -51,23 +57,26 @@ def deployed(
 def litert(
     model: keras.Model, adjust: Callable[[Any], None] = lambda converter: None
 ) -> bytes:
-    """The LiteRT file of a deployed model.
+    """The LiteRT file of a deployed model, in inference mode.
 
     Args:
-        model: Takes float32. Its name and its layers' are in the file.
+        model: Takes float32. The file holds its name and those of its layers.
         adjust: Sets options of the `tf.lite.TFLiteConverter`.
+
+    Returns:
+        The bytes of the file.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # Late: what builds networks needs none.
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    # As model.export does, which leaves open what training is: flips would be drawn.
+    # `model.export` would leave `training` open, and layers would augment the images.
     archive.add_endpoint(
         "serve",
         lambda image: model(image, training=False),
         [keras.InputSpec(shape=model.inputs[0].shape, dtype="float32")],
     )
-    # From a SavedModel: of a Keras 3 model's function it would leave out the weights.
+    # By way of a SavedModel: a converted function of a Keras 3 model has no weights.
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)

@@ -1,10 +1,13 @@
 """Any functional or sequential Keras model as an architecture.
 
-What additions join keeps one width, so identity shortcuts stay identities. What cannot
-be followed (`ns_tf.rules`) keeps its size.
+Every group of channels that can be removed is a width. Layers that an addition joins
+are one group, so identity shortcuts stay identities. Layers whose channels cannot be
+followed (`ns_tf.graph.rules`) keep their size.
 """
 
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,16 +18,21 @@ from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.remake import resized
 from ns_tf.graph.walk import channel_graph
 
-PREFIX = "keras:"
+PREFIX = "keras:"  # Of the names of saved models as architectures.
 
 
 def from_model(model: keras.Model, name: str | None = None) -> Architecture:
     """The architecture whose default widths are the model's; the model is not changed.
 
     Args:
-        model: A built functional or sequential model; one image in, one vector of
-            logits or probabilities out.
-        name: What it is called; the model's name if None.
+        model: A built functional or sequential model, or a subclass of one; one image
+            in, one vector of logits or probabilities out.
+        name: What the architecture is called; the model's name if None.
+
+    Returns:
+        An architecture whose builder makes the model's graph at other widths, with
+        fresh weights, for the model's image size and number of classes alone. A
+        subclass is built as the plain functional model that it is.
 
     Raises:
         InputError: no graph, several inputs or outputs, or no width that is free.
@@ -45,11 +53,11 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
     input_shape = tuple(model.inputs[0].shape[1:])
     classes = model.outputs[0].shape[-1]
 
-    def build(widths, **given):
+    def build(widths: Sequence[int], **data: Any) -> keras.Model:
         for what, own in (("input_shape", input_shape), ("classes", classes)):
-            if given[what] != own:
+            if data[what] != own:
                 raise InputError(
-                    f"{model.name!r} was made for {what} {own}; got {given[what]}."
+                    f"{model.name!r} was made for {what} {own}; got {data[what]}."
                 )
         sizes = {i: width for i, width in zip(free, widths, strict=True)}
         return resize(model, graph, sizes)
@@ -59,10 +67,13 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
 
 
 def load(path: str) -> Architecture:
-    """The architecture of a saved `.keras` model.
+    """The architecture of a saved `.keras` model, called "keras:PATH".
+
+    Args:
+        path: Of the file. Code in it, as a Lambda has, is not run.
 
     Raises:
-        InputError: if the file is missing or cannot be read safely.
+        InputError: the file is missing, cannot be read safely, or as `from_model`.
     """
     if not pathlib.Path(path).is_file():
         raise InputError(f"Expected a saved .keras model at {path!r}; there is none.")
@@ -82,10 +93,14 @@ def resize(
     Args:
         model: Functional; not changed.
         graph: Its channel graph.
-        sizes: New size of groups, by number; the others keep theirs.
+        sizes: Place of a group in the graph -> its new size; others keep theirs.
+
+    Raises:
+        InputError: a layer cannot be made again from its configuration.
     """
 
     def length(channels: np.ndarray) -> int:
+        """New length of an axis: whole groups, once or several times, and constants."""
         owners = graph.owner[channels[channels != NONE]]
         total = int((channels == NONE).sum())
         for owner, count in zip(*np.unique(owners, return_counts=True), strict=True):

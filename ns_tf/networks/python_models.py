@@ -1,7 +1,8 @@
-"""Models and data given as Python objects: told apart by content, kept for later.
+"""Models given as Python objects: recognised by content, kept in the run folder.
 
-A name would not do: Keras numbers unnamed models anew in every process, and two models
-may have one name. So the run folder keeps the model, and its flags keep a fingerprint.
+A name does not identify a model: Keras numbers unnamed models anew in every process,
+and two models may have one name. The run folder keeps the model, and its flags keep a
+fingerprint of the model's settings.
 """
 
 import hashlib
@@ -20,18 +21,26 @@ from ns_tf.networks import from_model
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL, PREFIX
 
-_PLACES = ("keras_history", "input_layers", "output_layers")  # Where layers are named.
+# Keys of a configuration whose values name layers.
+_PLACES = ("keras_history", "input_layers", "output_layers")
 
 
 def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
     """The architecture of a model; None for a name, which is looked up later.
 
-    The model that a run folder keeps stands for one of the same fingerprint: its
-    layers' names are those that the run's files use.
+    If the run folder keeps a model of the same fingerprint, that one is taken: the
+    run's files use the names of its layers.
+
+    Args:
+        model: A Keras model, an `Architecture` (returned as it is), or a name.
+        run_dir: The run folder; None if nothing is kept.
+
+    Returns:
+        An architecture named by the model's fingerprint.
 
     Raises:
-        InputError: if it is neither a model nor a name, or could not be read again from
-            a run folder.
+        InputError: it is neither a model nor a name, as `from_model`, or it could not
+            be read again from a run folder.
     """
     if isinstance(model, str):
         return None
@@ -43,31 +52,37 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
             f"sequential model; got {model!r}."
         )
     name = PREFIX + _model_fingerprint(model)
-    kept = Path(run_dir) / MODEL if run_dir else None
-    if kept and kept.exists():
-        found = from_model.load(str(kept)).source
-        if PREFIX + _model_fingerprint(found) == name:
-            model = found
-    elif kept:
+    path = Path(run_dir) / MODEL if run_dir else None
+    if path and path.exists():
+        earlier = from_model.load(str(path)).source
+        if PREFIX + _model_fingerprint(earlier) == name:
+            model = earlier
+    elif path:
         check_readable(functional(model))
     return from_model.from_model(model, name)
 
 
-def save(found: Architecture, folder: Path) -> None:
-    """Keeps the model of an architecture that has no name to find it by."""
-    if found.name.startswith(PREFIX) and not (folder / MODEL).exists():
-        save_model(found.source, folder / MODEL)
+def save(architecture: Architecture, folder: Path) -> None:
+    """Keeps the model of an architecture that has no name to find it by.
+
+    Args:
+        architecture: Those with a name, and models that are kept already, are not
+            saved.
+        folder: The run folder.
+    """
+    if architecture.name.startswith(PREFIX) and not (folder / MODEL).exists():
+        save_model(architecture.source, folder / MODEL)
 
 
 def saved(name: str, folder: str | Path) -> Architecture | None:
-    """The architecture of a Python model that `save` kept; None for one with a name.
+    """The architecture of a model that `save` kept; None for one with a name.
 
     Args:
-        name: As the search calls it.
+        name: Of the architecture, as the run's record has it.
         folder: The run folder.
 
     Raises:
-        InputError: if the run folder has lost the model.
+        InputError: the run folder has lost the model.
     """
     if not name.startswith(PREFIX):
         return None
@@ -76,7 +91,12 @@ def saved(name: str, folder: str | Path) -> Architecture | None:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Saves a `.keras` file whole or not at all."""
+    """Saves a `.keras` file whole or not at all.
+
+    Args:
+        model: With its weights.
+        path: An existing file is replaced once the new one is complete.
+    """
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / MODEL
         model.save(written)
@@ -85,35 +105,47 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def _model_fingerprint(model: keras.Model) -> str:
-    """The same of a model's settings; names and the weights' values do not count."""
+    """A hash of a model's graph and settings.
+
+    Names and the values of weights do not count.
+
+    Returns:
+        12 hexadecimal digits of a SHA-256.
+    """
     config = _nameless(functional(model).get_config(), {})
     text = json.dumps(config, sort_keys=True, default=_kind)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _kind(value: Any) -> str:
-    """For what JSON has no word for; `repr` may hold an address."""
+    """Stands for a value that JSON cannot hold; its `repr` may contain an address."""
     return type(value).__name__
 
 
 def _nameless(value: Any, number: dict[str, int]) -> Any:
-    """A configuration as the `.keras` format has it, layers numbered in place of named.
+    """A configuration as the `.keras` format has it, with layers numbered, not named.
 
     Args:
-        value: The configuration, or what is in it.
-        number: Of the layers of the model that it is in, by name.
+        value: The configuration, or a part of it.
+        number: Layer -> its place in the model that `value` is a part of.
+
+    >>> config = {"layers": [{"name": "conv_7", "filters": 3}],
+    ...           "output_layers": ["conv_7", 0, 0]}
+    >>> _nameless(config, {})
+    {'layers': [{'filters': 3}], 'output_layers': [0, 0, 0]}
     """
     if isinstance(value, dict):
         if isinstance(value.get("layers"), list):  # A model, perhaps within another.
             number = {
                 layer.get("name"): place for place, layer in enumerate(value["layers"])
             }
-        kept = dict(value)
+        parts = dict(value)
+        # A dictionary of a name alone is a dtype policy: the name is the setting.
         if len(value) > 1 or value.get("name") in number:
-            kept.pop("name", None)  # Else a dtype policy, which is nothing but a name.
+            parts.pop("name", None)
         return {
             key: _numbered(part, number) if key in _PLACES else _nameless(part, number)
-            for key, part in kept.items()
+            for key, part in parts.items()
         }
     if isinstance(value, (list, tuple)):
         return [_nameless(part, number) for part in value]
@@ -121,7 +153,7 @@ def _nameless(value: Any, number: dict[str, int]) -> Any:
 
 
 def _numbered(place: Any, number: dict[str, int]) -> Any:
-    """A tensor's place [layer, call, output], or a nest of them."""
+    """A tensor [layer, call, output], or a nest of them, with the layer numbered."""
     if isinstance(place, dict):
         return {key: _numbered(part, number) for key, part in place.items()}
     if isinstance(place, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Whose widths a network has: given ones, or those of a method at a budget."""
+"""Widths by the flags of `ns_tf.train`: a list, or a method's at a budget."""
 
 import dataclasses
 import hashlib
@@ -18,7 +18,10 @@ _LONGEST_NAME = 100  # Characters; file systems end at 255 bytes.
 
 @dataclasses.dataclass(frozen=True)
 class WidthChoice:
-    """Whose widths a network has, by the flags."""
+    """Decides on a network's widths by the flags: `--widths`, or method and budget.
+
+    `ns_tf.train.work.TrainRun` asks it, and knows nothing of methods and budgets.
+    """
 
     network: NetworkConfig
     budget: BudgetConfig
@@ -26,7 +29,7 @@ class WidthChoice:
 
     @property
     def flags(self) -> tuple[BudgetConfig, MethodConfig]:
-        """The settings that the choice adds to a training's flags."""
+        """The settings that the choice adds to the flags of a training's folder."""
         return self.budget, self.method
 
     def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
@@ -36,11 +39,14 @@ class WidthChoice:
             problem: Its architecture and data.
             run_dir: Where the search is, if there is one.
             folder: Of the training. Widths for a measured budget are taken from there
-                if it has any, as no two measurements agree.
+                if it has any, because no two measurements agree.
+
+        Returns:
+            Filters of every layer [layers].
 
         Raises:
-            InputError: widths and a budget are both given, the method needs a search,
-                or no network meets the budget.
+            InputError: `--widths` and a budget are both set, the method needs a search
+                of this architecture and there is none, or no network meets the budget.
         """
         architecture = problem.architecture
         if self.network.widths:
@@ -65,9 +71,16 @@ class WidthChoice:
         ).widths
 
     def name(self, seed: int) -> str:
-        """A folder's name that says method, budget and seed.
+        """The name of a training's folder: method, iteration, budgets and seed.
 
-        Many widths are told apart by a digest of their list.
+        A name of more than 100 characters, of many widths, becomes a digest of itself.
+
+        >>> budget = BudgetConfig(ratio=0.25)
+        >>> WidthChoice(NetworkConfig(), budget, MethodConfig()).name(seed=3)
+        'neuralscale_ratio0.25_seed3'
+
+        Args:
+            seed: Of the training.
         """
         if self.network.widths:
             parts = ["widths", *(str(width) for width in self.network.widths)]

@@ -1,4 +1,9 @@
-"""Settings of budgets: a flag for every registered one, and how they are met."""
+"""Settings of plans: budgets, how they are met, the method, what is printed.
+
+Every registered budget has a flag of its name, and every method with a curve is a
+choice of `--method`. A new file in `ns_tf/budgets` or `ns_tf/plan/methods` adds its
+own.
+"""
 
 import dataclasses
 
@@ -11,7 +16,11 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class SolverConfig:
-    """How budgets are met and latency is measured."""
+    """How budgets are met and latency is measured.
+
+    Raises:
+        InputError: a batch, a warm-up or repeats that cannot be.
+    """
 
     round_to: int = option(1, "Widths are multiples of this.")
     min_width: int = option(1, "Filters that every layer has at least.")
@@ -26,7 +35,11 @@ class SolverConfig:
 
     @property
     def measure(self) -> Measure:
-        """How measured budgets are measured."""
+        """Batch, warm-up and repeats for measured budgets.
+
+        >>> SolverConfig(latency_batch=7).measure
+        Measure(batch=7, warmup=20, repeats=80)
+        """
         return Measure(self.latency_batch, self.latency_warmup, self.latency_repeats)
 
 
@@ -41,13 +54,19 @@ class _Budgets(SolverConfig):
 
     @property
     def targets(self) -> dict[str, float]:
-        """The budgets given, by name; `ratio` is left to who knows the network."""
-        named = {name: getattr(self, name) for name in BUDGETS.names()}
-        return {name: value for name, value in named.items() if value is not None}
+        """The budgets that are set, by name.
+
+        `ratio` is not among them: it needs a network (`ns_tf.plan.targets.with_ratio`).
+
+        >>> BudgetConfig(params=600_000, ratio=0.5).targets
+        {'params': 600000}
+        """
+        values = {name: getattr(self, name) for name in BUDGETS.names()}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _budget_fields() -> list[tuple]:
-    """A field for every registered budget: a new one brings its own flag."""
+    """(name, type, option) of a field for every registered budget."""
     members = [budgets.get(name) for name in BUDGETS.names()]
     return [(b.name, float | None, option(None, b.help)) for b in members]
 
@@ -84,7 +103,11 @@ class OutputConfig:
 
 
 def _curve_methods() -> tuple[str, ...]:
-    """The methods that have a curve: the default, then those that need no search."""
+    """The methods that have a curve: neuralscale, then those that need no search.
+
+    >>> _curve_methods()
+    ('neuralscale', 'uniform', 'morphnet')
+    """
     members = methods.with_curve()
 
     def place(name: str) -> tuple:
@@ -94,19 +117,23 @@ def _curve_methods() -> tuple[str, ...]:
 
 
 def _about_methods() -> str:
-    """What each of them does, in one line."""
+    """The help of all methods that have a curve, as the help of one flag."""
     members = methods.with_curve()
     return " ".join(f"{name}: {members[name].help}" for name in _curve_methods())
 
 
 @dataclasses.dataclass(frozen=True)
 class MethodConfig:
-    """Whose widths."""
+    """The method whose widths are planned."""
 
     method: str = option("neuralscale", _about_methods(), choices=_curve_methods())
     iteration: int | None = option(None, "Iteration of the search; the last if empty.")
 
     @property
     def needs_search(self) -> bool:
-        """Whether the method's curve is made from a search."""
+        """Whether the method's curve is made from a search.
+
+        >>> MethodConfig("uniform").needs_search
+        False
+        """
         return methods.get(self.method).needs_search

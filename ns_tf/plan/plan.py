@@ -1,8 +1,13 @@
-"""From a search to the widths for a budget, and to the network that has them."""
+"""From a search to the widths for a budget, and to the network that has them.
+
+A plan is algorithm 3: a point on a method's curve tau -> widths, made whole, at which
+every budget holds. It carries all exact costs and how far the law was extrapolated.
+No module here imports Keras before a plan is built or a cost has to be counted anew.
+"""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,17 +16,24 @@ from ns_tf.base import Architecture, Scaling, Widths
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
-from ns_tf.plan import targets as plan_targets
-from ns_tf.plan.targets import with_ratio
+from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
+from ns_tf.plan.targets import solve, with_ratio
 from ns_tf.registry import unknown
 from ns_tf.render import tables
+
+if TYPE_CHECKING:
+    import keras
 
 FAR = 2.0  # Extrapolation beyond which a plan warns.
 
 
 @dataclasses.dataclass(frozen=True)
 class WidthPlan:
-    """Widths that meet a budget, and how far they are to be trusted."""
+    """Widths that meet every budget, their costs, and the distance to the record.
+
+    `print(plan)` shows a row a layer and a row a cost; `to_json` gives the same to
+    programs; `build` makes the network.
+    """
 
     architecture: str
     input_shape: tuple[int, int, int]
@@ -31,9 +43,12 @@ class WidthPlan:
     names: tuple[str, ...]  # [layers]
     seed_widths: Widths  # Of the network that was searched.
     scaling: Scaling
-    costs: Mapping[str, float]  # By budget: all exact ones, asked for or not.
+    costs: Mapping[str, float]  # By exact budget, whether it was a target or not.
     tau_range: tuple[float, float] | None  # Recorded by the search.
-    builder: Any = dataclasses.field(default=None, repr=False, compare=False)
+    # The architecture; None if `architecture` names a registered one.
+    builder: Architecture | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def widths(self) -> Widths:
@@ -47,7 +62,11 @@ class WidthPlan:
 
     @property
     def extrapolation(self) -> float:
-        """How far tau is outside the recorded range: 1 inside, 3 at three times it."""
+        """How far tau is outside the recorded range, as a factor of at least 1.
+
+        max(low / tau, tau / high, 1) for a record from `low` to `high`: 1 inside it,
+        3 at three times its largest network. 1 for a curve that nothing recorded.
+        """
         if self.tau_range is None:
             return 1.0
         low, high = self.tau_range
@@ -55,7 +74,7 @@ class WidthPlan:
 
     @property
     def warning(self) -> str | None:
-        """What to beware of, if anything."""
+        """A sentence on extrapolation beyond `FAR`; None for a plan within it."""
         if self.extrapolation <= FAR:
             return None
         low, high = self.tau_range
@@ -64,17 +83,22 @@ class WidthPlan:
             f"plan is {self.extrapolation:.1f} times outside, where laws are often off."
         )
 
-    def build(self):
+    def build(self) -> "keras.Model":
         """An ordinary `keras.Model` of these widths with fresh weights.
 
+        Returns:
+            Logits `[batch, classes]` of images `[batch, *input_shape]`.
+
         Raises:
-            RuntimeError: if what is built has other parameters than were planned.
+            InputError: no architecture has the name.
+            RuntimeError: the model has other parameters than were planned, as when the
+                code of the architecture changed since the search.
         """
         from ns_tf.networks import architectures
         from ns_tf.networks.structure import count_params
 
-        found = self.builder or architectures.get(self.architecture)
-        model = found.build(
+        architecture = self.builder or architectures.get(self.architecture)
+        model = architecture.build(
             self.widths, input_shape=self.input_shape, classes=self.classes
         )
         built = count_params(model)
@@ -83,7 +107,12 @@ class WidthPlan:
         return model
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: what `ns_tf.plan --output=json` prints."""
+        """Plain values for JSON: what `ns_tf.plan --output=json` prints.
+
+        Returns:
+            The network's names and shapes, widths by layer, costs and targets by
+            budget, tau, the extrapolation and its warning.
+        """
         return {
             "architecture": self.architecture,
             "input_shape": list(self.input_shape),
@@ -110,7 +139,8 @@ class WidthPlan:
             least=(5, 8, 6, 6),
         )
 
-    def _budgets(self):
+    def _budgets(self) -> Iterator[str]:
+        """A line a cost, with the target and the distance to it if there is one."""
         for name, cost in {**self.costs, **self.scaling.costs}.items():
             unit = budgets.get(name).unit
             line = f"{name}: {cost:,.6g} {unit}" if cost % 1 else f"{name}: {cost:,.0f}"
@@ -119,7 +149,8 @@ class WidthPlan:
                 line += f" of {target:,.10g} ({100 * (cost / target - 1):+.3f} %)"
             yield line
 
-    def _trust(self):
+    def _trust(self) -> Iterator[str]:
+        """The recorded range and the warning; nothing for a curve without a record."""
         if self.tau_range is None:
             return
         low, high = self.tau_range
@@ -133,7 +164,7 @@ class WidthPlan:
 
 @dataclasses.dataclass(frozen=True)
 class Searched:
-    """A search's record, and its architecture if that has no name to find it by."""
+    """A search's record, with the architecture if no registered name finds it."""
 
     record: SearchRecord
     architecture: Architecture | None = dataclasses.field(default=None, repr=False)
@@ -154,7 +185,7 @@ class Searched:
 
         Args:
             method: Any method of `ns_tf.plan.methods` that has a curve.
-            iteration: Of the search; the last if None.
+            iteration: Of the search, from 1; the last if None.
             ratio: A budget: the parameters of the default network with every width
                 times this.
             round_to: Widths are multiples of this.
@@ -163,8 +194,12 @@ class Searched:
             measure: How `latency_ms` is measured.
             **targets: Budgets by name; with several, all hold.
 
+        Returns:
+            The plan of largest tau under all budgets.
+
         Raises:
-            InputError: unknown or impossible budget.
+            InputError: an unknown or impossible budget, an unknown method, or an
+                iteration that the search does not have.
         """
         for name in targets:
             if name not in BUDGETS.names():
@@ -194,32 +229,38 @@ def make_plan(
     min_width: int = 1,
     max_width: int | None = None,
     measure: Measure | None = None,
-    builder: Any = None,
+    builder: Architecture | None = None,
 ) -> WidthPlan:
-    """The widths for these budgets.
+    """The widths for these budgets (algorithm 3).
+
+    Departure: the paper scales to a number of parameters; here any registered budget
+    is a target, and several hold together.
 
     Args:
-        search: What was searched.
+        search: The record of a search; one without iterations is enough for uniform.
         targets: Budgets by name; all hold.
         method: Whose curve is scaled along.
-        iteration: Of the search; the last if None.
-        ratio: One more budget: the parameters of the default network with every width
-            times this (`int(width * ratio)`).
+        iteration: Of the search, from 1; the last if None.
+        ratio: The paper's r as one more budget: the parameters of the default network
+            with every width times this (`int(width * ratio)`).
         round_to: Widths are multiples of this.
         min_width: Filters that every layer has at least.
         max_width: Filters that a layer has at most.
         measure: How measured budgets are measured.
-        builder: The architecture, if it has no name to find it by.
+        builder: The architecture, if no registered name finds it.
+
+    Returns:
+        The plan of largest tau under all budgets; no width can grow by `round_to`.
 
     Raises:
         InputError: unknown budget or method, an impossible budget (with the smallest
             and largest reachable cost), or no such iteration.
     """
-    chosen = methods.get(method)
+    member = methods.get(method)
     if iteration is not None:
-        chosen.check_iteration(iteration)
+        member.check_iteration(iteration)
     curve = methods.curve(search, method, iteration)
-    scaled = plan_targets.solve(
+    scaling = solve(
         search,
         curve,
         with_ratio(search, targets, ratio),
@@ -229,8 +270,8 @@ def make_plan(
         min_width=min_width,
         max_width=max_width,
     )
-    state = search.state(iteration) if chosen.needs_search else None
-    widths = np.array(scaled.widths)
+    state = search.state(iteration) if member.needs_search else None
+    widths = np.array(scaling.widths)
     return WidthPlan(
         architecture=search.architecture,
         input_shape=search.input_shape,
@@ -239,15 +280,20 @@ def make_plan(
         iteration=state.iteration if state else None,
         names=search.names,
         seed_widths=search.seed_widths,
-        scaling=scaled,
+        scaling=scaling,
         costs={name: int(cost(widths)) for name, cost in search.costs.items()},
         tau_range=curve.tau_range,
         builder=builder,
     )
 
 
-def options(budget, curve) -> dict[str, Any]:
-    """Keyword arguments of `make_plan` from a `BudgetConfig` and a `CurveConfig`."""
+def options(budget: BudgetConfig, curve: MethodConfig) -> dict[str, Any]:
+    """Keyword arguments of `make_plan` from the flags of a budget and of a method.
+
+    Args:
+        budget: Budgets and how they are met; the targets are not among the options.
+        curve: The method and the iteration of the search.
+    """
     return {
         "method": curve.method,
         "iteration": curve.iteration,
@@ -256,8 +302,12 @@ def options(budget, curve) -> dict[str, Any]:
     }
 
 
-def solver_options(solver) -> dict[str, Any]:
-    """Those of a `SolverConfig`."""
+def solver_options(solver: SolverConfig) -> dict[str, Any]:
+    """Keyword arguments of `make_plan` that say how budgets are met.
+
+    >>> sorted(solver_options(SolverConfig(round_to=8)))
+    ['max_width', 'measure', 'min_width', 'round_to']
+    """
     return {
         "round_to": solver.round_to,
         "min_width": solver.min_width,

@@ -1,4 +1,8 @@
-"""The searches that a comparison uses: run folders, and flagfiles to search by."""
+"""The searches that methods of a comparison read: run folders, or flagfiles.
+
+A source that ends in `.flags` is a flagfile: the search is done by it first, and kept
+below the comparison's folder. Any other source is the run folder of a finished search.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,23 +22,24 @@ from ns_tf.plan.methods import Entry
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import resolve, settings_in
 from ns_tf.run import flags
-from ns_tf.run.folder import DESCENT, MODEL
-
-SEARCHES = "searches"
+from ns_tf.run.folder import DESCENT, MODEL, SEARCHES
 
 
 class Sources:
-    """Where the methods of a comparison have their searches from.
+    """The searches that the methods of a comparison read.
+
+    Attributes: `all` holds every source once, `--search` first; `used` those that a
+    method reads.
 
     Args:
         folder: The comparison's; searches by flagfile are kept there.
         default: `--search`: the search of methods that name none.
         entries: The methods.
         execution: Threads and checkpoints of searches by flagfile.
-        data_dir: Where they find their data, if the flagfile does not say.
+        data_dir: Data folder of searches whose flagfile names none.
 
     Raises:
-        InputError: a source that is nowhere, or two of one name.
+        InputError: a run folder that is not there, or two flagfiles of one name.
     """
 
     def __init__(
@@ -47,9 +52,9 @@ class Sources:
     ):
         self.folder, self.default = folder, default
         self.execution, self.data_dir = execution, data_dir
-        named = [default, *(self.of(entry) for entry in entries)]
-        self.all = list(dict.fromkeys(source for source in named if source))
-        self.used = list(dict.fromkeys(source for source in named[1:] if source))
+        read = [self.of(entry) for entry in entries]
+        self.all = list(dict.fromkeys(filter(None, [default, *read])))
+        self.used = list(dict.fromkeys(filter(None, read)))
         places: dict[Path, str] = {}
         for source in self.all:
             if not is_flagfile(source) and not Path(source).is_dir():
@@ -65,10 +70,11 @@ class Sources:
                 )
 
     def of(self, entry: Entry) -> str | None:
-        """The search of a method; None if it needs none.
+        """The source of a method's search; None if the method needs none.
 
         Raises:
-            InputError: it needs one and nobody names it.
+            InputError: the method needs a search, and neither the entry nor `--search`
+                names one.
         """
         if not methods.get(entry.name).needs_search:
             return None
@@ -81,7 +87,7 @@ class Sources:
         return source
 
     def folder_of(self, source: str) -> Path:
-        """The run folder of a search."""
+        """The run folder of a source's search."""
         if is_flagfile(source):
             return self.folder / SEARCHES / Path(source).stem
         return Path(source)
@@ -90,7 +96,8 @@ class Sources:
         """The searches by flagfile that are not finished, by source.
 
         Raises:
-            InputError: what is kept of one is another search than the flagfile's.
+            InputError: the folder of one holds a search of other flags, or its network
+                or data cannot be had.
         """
         searches = {}
         for source in filter(is_flagfile, self.used):
@@ -100,10 +107,14 @@ class Sources:
         return searches
 
     def read(self, source: str, compared: Structure) -> SearchRecord:
-        """A finished search.
+        """The record of a finished search.
+
+        Args:
+            source: Of the search.
+            compared: The network that is compared; its layers have to be the search's.
 
         Raises:
-            InputError: there is none, or it is of another network.
+            InputError: there is none, it has no iteration, or it is of another network.
         """
         search = read_search(self.folder_of(source))
         check_layers(source, search.names, compared)
@@ -111,37 +122,44 @@ class Sources:
         return search
 
     def complete(self, asked: ProblemConfig) -> ProblemConfig:
-        """Network and data, what is left empty taken from the default search.
+        """Network and data; settings that are not set come from the default search.
+
+        Args:
+            asked: The settings of the flags.
 
         Raises:
-            InputError: architecture or data set are known from nowhere.
+            InputError: neither the flags nor the search name architecture or data set.
         """
         place = self.default or self.folder
         if self.default is None:
-            other = None
+            searched = None
         elif is_flagfile(self.default):
-            other = problem_config(
+            searched = problem_config(
                 settings(self.default, self.execution, self.data_dir)
             )
         else:
-            other = settings_in(self.default)
+            searched = settings_in(self.default)
         return resolve(
-            asked, other, place=place, instead="methods that need none, or --search"
+            asked, searched, place=place, instead="methods that need none, or --search"
         )
 
     def architecture(self, name: str) -> Architecture | None:
-        """A Python model's architecture, as the comparison or a search keeps it."""
+        """The architecture of a model from Python, read from the folder that keeps it.
+
+        Args:
+            name: Of the architecture; None comes back for one that is registered.
+        """
         places = [self.folder, *(self.folder_of(source) for source in self.all)]
-        kept = [place for place in places if (place / MODEL).exists()]
-        return python_models.saved(name, (kept or places)[0])
+        keeping = [place for place in places if (place / MODEL).exists()]
+        return python_models.saved(name, (keeping or places)[0])
 
     def _finished(self, source: str, run: SearchRun) -> bool:
+        """Whether the folder of a search by flagfile holds all its iterations."""
         path = self.folder_of(source)
         if not (path / DESCENT).exists():
             return False
         run.check_folder(path)
-        wanted = run.config.iterations
-        return len(read_search(path).states) >= wanted
+        return len(read_search(path).states) >= run.config.iterations
 
 
 def settings(
@@ -152,10 +170,10 @@ def settings(
     Args:
         flagfile: Its path.
         execution: Whose threads and checkpoints it uses.
-        data_dir: Where it finds its data, if the flagfile does not say.
+        data_dir: Where it finds its data, if the flagfile names no folder.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the flagfile is missing, or has a flag that a search does not.
     """
     chosen = flags.read_file(flagfile, *SEARCH_CONFIGS)
     data, runtime = chosen[DataConfig], chosen[RuntimeConfig]
@@ -169,16 +187,25 @@ def settings(
 
 
 def problem_config(chosen: Mapping[type, Any]) -> ProblemConfig:
-    """Network and data of a search's settings, by class."""
+    """Network and data of a search.
+
+    Args:
+        chosen: Its settings by class.
+    """
     data = dataclasses.asdict(chosen[DataConfig])
     return ProblemConfig(architecture=chosen[SearchConfig].architecture, **data)
 
 
 def check_layers(source: str, names: Sequence[str], compared: Structure) -> None:
-    """Checks that a search is of the network that is compared.
+    """Refuses a search of another network than the one that is compared.
+
+    Args:
+        source: Of the search, for the error.
+        names: Its layers.
+        compared: The network that is compared.
 
     Raises:
-        InputError: if it is not.
+        InputError: the layers have other names, or are others.
     """
     if tuple(names) != compared.names:
         raise InputError(
@@ -189,5 +216,9 @@ def check_layers(source: str, names: Sequence[str], compared: Structure) -> None
 
 
 def is_flagfile(source: str) -> bool:
-    """Whether a source is a flagfile to search by, not a run folder."""
+    """Whether a source is a flagfile to search by, not a run folder.
+
+    >>> is_flagfile("flags/demo.flags"), is_flagfile("runs/demo")
+    (True, False)
+    """
     return source.endswith(".flags")

@@ -1,4 +1,8 @@
-"""Budgets of a plan: which costs they are, and the widths that meet them."""
+"""Budgets of a plan: which costs they are, and the widths that meet them.
+
+Exact costs are polynomials in the record of a search, so most plans need no network.
+A measured budget, or one that the record lacks, is counted on the architecture.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf import budgets
-from ns_tf.base import Cost, Curve, InputError, Scaling
+from ns_tf.base import Architecture, Cost, Curve, InputError, Scaling
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.scaling.curves import floor_ratio
@@ -20,7 +24,7 @@ def solve(
     targets: Mapping[str, float],
     *,
     measure: Measure | None = None,
-    builder: Any = None,
+    builder: Architecture | None = None,
     **options: Any,
 ) -> Scaling:
     """The widths on a curve that meet these budgets.
@@ -30,8 +34,11 @@ def solve(
         along: tau -> widths.
         targets: Budgets by name; all hold.
         measure: How measured budgets are measured.
-        builder: The architecture, if it has no name to find it by.
-        **options: Of `scaling.at_cost`.
+        builder: The architecture, if no registered name finds it.
+        **options: Of `scaling.solve.at_cost`: round_to, min_width, max_width.
+
+    Returns:
+        Whole widths [layers] with their tau, costs and targets.
 
     Raises:
         InputError: unknown or impossible budget.
@@ -43,10 +50,28 @@ def solve(
 def with_ratio(
     search: SearchRecord, targets: Mapping[str, float], ratio: float | None
 ) -> dict[str, float]:
-    """The budgets, the paper's r among them as the parameters that it means.
+    """The budgets with the paper's r as the number of parameters that it means.
+
+    r stands for params(int(r · default widths)); of r and a budget of parameters the
+    smaller number holds.
+
+    >>> from types import SimpleNamespace
+    >>> search = SimpleNamespace(
+    ...     default_widths=(8, 16), costs={"params": lambda w: 27 * w[0] + w[0] * w[1]}
+    ... )
+    >>> with_ratio(search, {"macs": 5e6}, 0.5)  # 27 · 4 + 4 · 8
+    {'macs': 5000000.0, 'params': 140.0}
+
+    Args:
+        search: Whose default widths r multiplies.
+        targets: Budgets by name.
+        ratio: The paper's r; None if it is no budget.
+
+    Returns:
+        Budgets by name, without r.
 
     Raises:
-        InputError: none is given.
+        InputError: there is no budget at all, or r is no positive number.
     """
     targets = dict(targets)
     if ratio is not None:
@@ -59,12 +84,15 @@ def with_ratio(
 
 
 def _cost(
-    search: SearchRecord, name: str, measure: Measure | None, builder: Any
+    search: SearchRecord,
+    name: str,
+    measure: Measure | None,
+    builder: Architecture | None,
 ) -> Cost:
     """What networks of the search cost in a budget.
 
     Raises:
-        InputError: there is no such budget.
+        InputError: there is no such budget, or no such architecture.
     """
     budget = budgets.get(name)
     if name in search.costs:

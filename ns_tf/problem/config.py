@@ -1,4 +1,4 @@
-"""Settings of which network is for which data."""
+"""Settings that say which network learns which data."""
 
 import dataclasses
 import re
@@ -10,7 +10,10 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class ProblemConfig:
-    """The network and its data; what is left empty is the search's."""
+    """The network and its data; what is left empty is taken from the search.
+
+    `ns_tf.problem.resolve.resolve` fills it in from the flags of a run folder.
+    """
 
     architecture: str | None = option(
         None, "As ns_tf.descend takes it.", inherited=True
@@ -34,7 +37,11 @@ class ProblemConfig:
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig(ProblemConfig):
-    """The network and its data; what is left empty is the search's."""
+    """A network to be trained: its data, and widths in place of a budget's.
+
+    Raises:
+        InputError: the name is none that a folder can have.
+    """
 
     widths: tuple[int, ...] = option(
         (), "Filters of every layer, in place of a budget."

@@ -14,10 +14,18 @@ from ns_tf.problem.tasks import Task
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """A network as a function of its widths, the data that it learns, the task."""
+    """A network as a function of its widths, the data that it learns, the task.
 
-    structure: Structure  # The architecture at this data's shapes; its costs.
-    dataset: Dataset  # As the network takes it.
+    Made by `Problem.of`, which checks that the three go together.
+
+    Args:
+        structure: The architecture at the shapes of the data, with its costs.
+        dataset: With pixels as the network takes them.
+        task: What targets mean.
+    """
+
+    structure: Structure
+    dataset: Dataset
     task: Task
 
     @classmethod
@@ -27,13 +35,18 @@ class Problem:
         """The problem of learning a data set with networks of an architecture.
 
         Args:
-            architecture: The network.
-            dataset: Its images decide the network's input, its classes the output.
+            architecture: The network as a function of its widths.
+            dataset: Its image shape decides the network's input, its classes the
+                output.
             task: What labels mean; classification if None.
+
+        Returns:
+            The problem. If the network scales pixels itself, its data set leaves them
+            as they are.
 
         Raises:
             InputError: the network cannot be made for such images, or the labels are
-                none of the task.
+                not those of the task.
         """
         task = task or tasks.get("classification")
         task.check(dataset)
@@ -47,5 +60,12 @@ class Problem:
         return self.structure.architecture
 
     def build(self, widths: Sequence[int] | None = None) -> keras.Model:
-        """The network of these widths with fresh weights; default widths if None."""
+        """The network of these widths with fresh weights.
+
+        Args:
+            widths: [layers]; the architecture's default widths if None.
+
+        Raises:
+            InputError: the widths do not fit the architecture.
+        """
         return self.structure.build(widths)

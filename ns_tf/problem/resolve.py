@@ -18,30 +18,40 @@ WIDTHS_OR_BUDGET = "widths (--widths) or a budget"
 
 
 def resolve(
-    asked: ProblemConfig,
+    flags: ProblemConfig,
     *others: ProblemConfig | None,
     place: str | Path,
     instead: str = WIDTHS_OR_BUDGET,
 ) -> ProblemConfig:
     """The settings of network and data, complete.
 
+    >>> flags = ProblemConfig(dataset="digits")
+    >>> folder = ProblemConfig(architecture="vgg11", dataset="cifar10", image_size=16)
+    >>> settings = resolve(flags, folder, place="runs/a")
+    >>> settings.architecture, settings.dataset, settings.image_size
+    ('vgg11', 'digits', 16)
+
     Args:
-        asked: As the flags give them; what they leave empty is taken from the others.
-        *others: What run folders or flagfiles say, the nearest first.
-        place: Where it was looked for, for errors.
-        instead: What has to be given beside architecture and data set where there is no
+        flags: As a command has them; empty ones are taken from the others.
+        *others: The settings of run folders or flagfiles, the nearest first; None has
+            none.
+        place: Where the others were looked for, for errors.
+        instead: What has to be given beside architecture and data set if there is no
             search, for errors.
 
+    Returns:
+        Settings of the class of `flags`.
+
     Raises:
-        InputError: architecture or data set are known from nowhere, or the data set was
-            given in Python.
+        InputError: architecture or data set are given nowhere, or the search had its
+            data from Python.
     """
-    values = dataclasses.asdict(asked)
+    values = dataclasses.asdict(flags)
     for other in others:
         for field in dataclasses.fields(ProblemConfig):
             if other is not None and values[field.name] is None:
                 values[field.name] = getattr(other, field.name)
-    if asked.dataset is None and (values["dataset"] or "").startswith(PREFIX):
+    if flags.dataset is None and (values["dataset"] or "").startswith(PREFIX):
         raise InputError(
             "The search had its data from Python, so no command has it. "
             "Give --dataset, or train plan.build() in Python."
@@ -52,17 +62,20 @@ def resolve(
                 f"{place} holds no search to take them from, so give --architecture, "
                 f"--dataset, and {instead}; --{name} is missing."
             )
-    return dataclasses.replace(asked, **values)
+    return dataclasses.replace(flags, **values)
 
 
 def settings_in(folder: str | Path) -> ProblemConfig | None:
-    """Network and data by the flags of a run folder; None if it has none.
+    """Network and data by the flags of a run folder.
 
     Args:
         folder: Of a search, a training, a comparison or a tuning.
 
+    Returns:
+        The settings; None if the folder has no flags.
+
     Raises:
-        InputError: the flags are damaged.
+        InputError: the flags are damaged, or a search has none.
     """
     path = Path(folder) / FLAGS
     if not path.exists() and not (path.parent / DESCENT).exists():
@@ -84,14 +97,17 @@ def problem_of(
         architecture: The architecture, if it has no name to find it by.
 
     Raises:
-        InputError: network or data cannot be had, or do not go together.
+        InputError: there is no such network or data, or they do not go together.
     """
     architecture = architecture or architectures.get(config.architecture)
     return Problem.of(architecture, load_dataset(data_config(config)))
 
 
 def load_dataset(config: DataConfig) -> Dataset:
-    """The data set that the settings name.
+    """The data set that the settings name, read into memory or found on disk.
+
+    Args:
+        config: Name, folder, image size, validation split.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -106,7 +122,16 @@ def load_dataset(config: DataConfig) -> Dataset:
 
 
 def data_config(config: ProblemConfig) -> DataConfig:
-    """The settings of the data alone, defaults where nothing is given."""
+    """The settings of the data alone, with defaults for those that are empty.
+
+    >>> data_config(ProblemConfig(dataset="digits", image_size=8)).image_size
+    8
+    >>> data_config(ProblemConfig(dataset="digits")).validation_fraction
+    0.1
+
+    Args:
+        config: Network and data.
+    """
     names = [field.name for field in dataclasses.fields(DataConfig)]
     values = {name: getattr(config, name) for name in names}
     return DataConfig(**{n: v for n, v in values.items() if v is not None})

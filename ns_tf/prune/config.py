@@ -11,7 +11,22 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class PruneConfig:
-    """Iterative pruning (algorithm 1); the defaults are the paper's for CIFAR."""
+    """Numbers of iterative pruning (algorithm 1); the defaults are the paper's.
+
+    Of a network of 41 filters, with 175 steps an epoch:
+
+    >>> config = PruneConfig()
+    >>> config.stop_at([13, 11, 17])
+    3
+    >>> config.steps([13, 11, 17], steps_per_epoch=175)
+    1950
+    >>> [round(config.rate(epoch * 175, 175), 6) for epoch in (0, 9, 10, 19, 20, 30)]
+    [0.1, 0.1, 0.01, 0.01, 0.006667, 0.004444]
+
+    Raises:
+        InputError: a number is out of range, or there is no such criterion; names the
+            flag.
+    """
 
     pretrain_epochs: int = option(10, "Epochs of training before pruning begins (P).")
     pretrain_rate: float = option(0.1, "Learning rate of these epochs.")
@@ -50,19 +65,54 @@ class PruneConfig:
         within(self, 0, 1, "stop_fraction", "search_momentum")
 
     def stop_at(self, widths: Sequence[int]) -> int:
-        """Filters left at which the pruning of a network of these widths ends."""
+        """How many filters are left when pruning ends.
+
+        `stop_fraction` of all filters, rounded up, but at least every layer's minimum:
+
+        >>> PruneConfig(stop_fraction=0.5).stop_at([13, 11, 17])
+        21
+        >>> PruneConfig(prune_min_width=12).stop_at([13, 11, 17])
+        35
+
+        Args:
+            widths: Of the network that is pruned, [layers].
+        """
         least = sum(min(width, self.prune_min_width) for width in widths)
         return max(least, math.ceil(self.stop_fraction * sum(widths)))
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
-        """Learning rate of a training step, counted from 0."""
+        """Learning rate of a training step.
+
+        `pretrain_rate` for P epochs, then prune_rate / d^floor(e / E) in the e-th epoch
+        after them, with d = `rate_decay` and E = `rate_decay_epochs`:
+
+        >>> config = PruneConfig(pretrain_epochs=1, rate_decay=2.0, rate_decay_epochs=3)
+        >>> [config.rate(7 * epoch, steps_per_epoch=7) for epoch in (0, 1, 3, 4, 7)]
+        [0.1, 0.01, 0.01, 0.005, 0.0025]
+
+        Args:
+            step: Counted from 0.
+            steps_per_epoch: Full batches in the training split.
+        """
         epoch = step // steps_per_epoch - self.pretrain_epochs
         if epoch < 0:
             return self.pretrain_rate
         return self.prune_rate / self.rate_decay ** (epoch // self.rate_decay_epochs)
 
     def steps(self, widths: Sequence[int], steps_per_epoch: int) -> int:
-        """Training steps that the pruning takes unless a layer ends it early."""
+        """Training steps that pruning takes.
+
+        P epochs and then ceil(filters to remove / filters an event) events. With
+        --at_min_width=stop a layer may end it earlier.
+
+        >>> config = PruneConfig(pretrain_epochs=2, stop_fraction=0.5)
+        >>> config.steps([13, 11, 17], steps_per_epoch=11)  # 2 * 11 + 2 * 50
+        122
+
+        Args:
+            widths: Of the network that is pruned, [layers].
+            steps_per_epoch: Full batches in the training split.
+        """
         remove = max(0, sum(widths) - self.stop_at(widths))
         events = math.ceil(remove / self.filters_per_event)
         return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event

@@ -1,6 +1,11 @@
-"""Iterative pruning (algorithm 1): train, score, choose, close, record."""
+"""Iterative pruning (algorithm 1): train, score, choose, close, record.
 
-from collections.abc import Mapping, Sequence
+P epochs of pretraining; then, after every `steps_per_event` training steps, the filters
+of lowest score are removed, until a share of them is left. The widths after the events
+are the trace that a scaling law is fitted to.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -29,19 +34,27 @@ def prune_trace(
     label: str = "prune",
     checkpoint: str = "prune.npz",
 ) -> PruneTrace:
-    """Prunes a new network of these widths; what was left after each event.
+    """The trace of pruning a new network of these widths (algorithm 1).
+
+    It depends on the arguments and the seed alone: not on replicas, rebuilds, or where
+    it was stopped and continued (up to rounding, in float64).
 
     Args:
         problem: The architecture, and the data whose training images are used.
-        widths: Of the seed network, `[layers]`.
-        config: Algorithm 1's numbers.
+        widths: Of the seed network, [layers].
+        config: Numbers of the algorithm.
         runtime: Seed, devices, progress, checkpoints; the default if None.
-        label: What progress calls it.
-        checkpoint: Name of the checkpoint's file.
+        label: Name of the work in progress.
+        checkpoint: Name of the checkpoint's file, which stays when this returns.
+
+    Returns:
+        widths [rows, layers] after the events from which on every layer had lost a
+        filter, their parameters tau [rows], and the widths after all events.
 
     Raises:
         RunError: the loss is not finite.
         InputError: the images or the widths do not fit the architecture.
+        Interrupted: a signal asked to stop; the state was saved.
     """
     pruning = Pruning(problem, widths, config, runtime or Runtime())
     total = config.steps(widths, pruning.epoch)
@@ -51,7 +64,19 @@ def prune_trace(
 
 
 class Pruning:
-    """Algorithm 1 between any two training steps (`ns_tf.engine.loop.Stepper`)."""
+    """The state of algorithm 1 between two steps (`ns_tf.engine.loop.Stepper`).
+
+    n is the number of channels of the seed network's graph.
+
+    Args:
+        problem: The architecture and the data.
+        widths: Of the seed network, [layers].
+        config: Numbers of the algorithm.
+        runtime: Its seed draws weights, batches and noise.
+
+    Raises:
+        InputError: the images or the widths do not fit the architecture.
+    """
 
     def __init__(
         self,
@@ -80,7 +105,15 @@ class Pruning:
     # The algorithm, in the paper's order.
 
     def step(self, inputs: tf.Tensor, targets: tf.Tensor) -> None:
-        """Trains one step; after every `steps_per_event` of them, removes filters."""
+        """Trains one step; after every `steps_per_event` of them, removes filters.
+
+        Args:
+            inputs: [batch, height, width, channels].
+            targets: [batch].
+
+        Raises:
+            RunError: a loss is not finite.
+        """
         rate = self.config.rate(self.steps, self.epoch)
         loss = self.network.train(inputs, targets, rate)
         self.steps += 1
@@ -90,11 +123,12 @@ class Pruning:
             self.network.forget()  # Discards the scores of the pretraining.
         if pruning > 0 and pruning % self.config.steps_per_event == 0:
             self.losses.check()
-            if self.network.scored:  # Else every step since the last event overflowed.
+            # Without scores, as every step in float16 overflowed, the event waits.
+            if self.network.scored:
                 self._event()
 
     def _event(self) -> None:
-        """Scores all channels, chooses the least, closes them, records what is left."""
+        """Scores channels, removes those of lowest score, records what is left."""
         chosen = self._choose(self._score())
         self.events += 1
         self.stopped = not len(chosen)
@@ -107,13 +141,13 @@ class Pruning:
             self.rebuilder.rebuild_if_due(self.left - self.stop_at)
 
     def _score(self) -> np.ndarray:
-        """[n]: score of every channel; higher is kept."""
+        """[n]: score of every channel."""
         criterion = self.network.criterion
         reading = signals.Reading(self.network, self.runtime.seed, self.events)
         return signals.get(criterion.reads).scores(criterion.formula, reading)
 
     def _choose(self, scores: np.ndarray) -> np.ndarray:
-        """Numbers of the channels that go in this event; none if pruning ends here."""
+        """Numbers of the channels that this event removes; none if pruning ends."""
         config = self.config
         return choose(
             scores,
@@ -125,31 +159,35 @@ class Pruning:
             at_min_width=config.at_min_width,
         )
 
-    # What the loop and the caller ask.
+    # What the step loop and the caller read.
 
     @property
     def finished(self) -> bool:
-        """Whether as many filters are removed as the settings say, or none can be."""
+        """Whether the share of `stop_fraction` is reached, or no filter can go."""
         return self.stopped or self.left <= self.stop_at
 
     @property
     def left(self) -> int:
-        """Filters that are not removed."""
+        """Filters that are not removed, over all widths."""
         return sum(self.prunable.count(self.network.alive))
 
-    def batches(self):
-        """The batches from the next step on."""
+    def batches(self) -> Iterable[tuple]:
+        """Endless training batches from the next step on."""
         config = self.config
         return loop.batches(
             self.problem.dataset, config.search_batch, self.runtime, self.steps
         )
 
     def shown(self) -> dict[str, float]:
-        """What progress shows."""
+        """For progress: filters left and the last loss."""
         return {"filters": self.left, **self.losses.shown()}
 
     def trace(self) -> PruneTrace:
-        """What events left, from the first after which every layer had lost filters."""
+        """The trace so far.
+
+        Its rows begin with the first event after which every layer had lost a filter or
+        was at its minimum: before, a width says nothing of how its layer scales.
+        """
         structure, history = self.problem.structure, self._history()
         least = np.minimum(self.config.prune_min_width, self.seed_widths)
         lost = (history < self.seed_widths) | (history <= least)
@@ -162,7 +200,11 @@ class Pruning:
         return np.array(self.rows, int).reshape(-1, len(self.seed_widths))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays and facts to go on from."""
+        """Arrays and facts that `restore` continues from.
+
+        Raises:
+            RunError: a loss is not finite; such a state is not saved.
+        """
         self.losses.check()
         facts = {
             "steps": self.steps,
@@ -175,9 +217,14 @@ class Pruning:
     def restore(
         self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
     ) -> None:
-        """Goes on from what `state` returned."""
+        """Sets what `state` returned.
+
+        Args:
+            arrays: The history, weights, momenta and scores, by name.
+            facts: Steps and events so far, and the state of rebuilding.
+        """
         self.rows = [tuple(int(w) for w in row) for row in arrays["history"]]
         self.network.restore(arrays)
         self.steps, self.events = facts["steps"], facts["events"]
         self.stopped = facts["stopped"]
-        self.rebuilder.due.waste = facts.get("waste", 0.0)  # Older runs have none.
+        self.rebuilder.due.waste = facts.get("waste", 0.0)  # Not in older files.

@@ -1,11 +1,11 @@
 """The network that is being pruned: it trains, scores its channels and gets thinner.
 
-A removed channel is first closed (its gates are zero and stay zero), which the next
-rebuild turns into a channel that is not there. Both compute the same, so when to
-rebuild is a question of speed alone.
+A removed channel is closed first: its gates are zero and stay zero. The next rebuild
+makes a network without it. A closed channel and one that is not there compute the same,
+so when to rebuild is a question of speed alone (`ns_tf.prune.rebuilding`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -27,8 +27,16 @@ from ns_tf.prune.signals.gate_gradient import NormGate, Probe
 class PrunableNetwork:
     """A seed network with a state for each of its channels.
 
-    n is the number of channels of the seed's graph; all arrays [n] use its numbers,
-    however thin the network has become.
+    n is the number of channels of the seed's graph. All arrays [n] use its numbers,
+    however thin the network has become. `alive` are the channels that are not removed,
+    `present` those that the weights still have.
+
+    Args:
+        seed: The network, made by `execution.build`; training starts at its weights.
+        graph: Its channels.
+        loss: (targets, outputs) -> losses [batch].
+        config: Criterion, batch size, momentum and weight decay.
+        execution: Devices, precision, XLA.
     """
 
     def __init__(
@@ -41,19 +49,20 @@ class PrunableNetwork:
     ):
         self.seed_model = seed
         self.graph = graph
-        self.loss = loss  # (targets, outputs) -> losses [batch]
+        self.loss = loss
         self.config = config
         self.criterion = criteria.get(config.criterion)
         self.execution = execution
         self.gates = gates.place(graph)
         size = len(graph.owner)
-        self.alive = np.ones(size, bool)  # Channels that are not removed.
-        self.present = np.ones(size, bool)  # Channels that the arrays still hold.
+        self.alive = np.ones(size, bool)
+        self.present = np.ones(size, bool)
         with execution.strategy.scope():
-            # [n]: sums over the steps since the last event.
+            # [n]: sums over the steps since `forget`.
             zeros = tf.zeros(size, keras.config.floatx())
             self.scores = tf.Variable(zeros, trainable=False, name="scores")
-            # [n + 1]: the last is NONE, as an image's channels in a concatenation are.
+            # [n + 1]: 1 for channels alive. The last is NONE's: channels of an image,
+            # as a concatenation may have them.
             ones = tf.ones(size + 1, keras.config.floatx())
             self.open = tf.Variable(ones, trainable=False, name="open")
         self.loss_scale = execution.loss_scale(seed)
@@ -62,40 +71,59 @@ class PrunableNetwork:
     # Training.
 
     def train(self, inputs: tf.Tensor, targets: tf.Tensor, rate: float) -> tf.Tensor:
-        """One training step at that learning rate; returns the mean loss."""
+        """One training step.
+
+        Args:
+            inputs: [batch, ...], of all replicas.
+            targets: [batch, ...].
+            rate: The learning rate.
+
+        Returns:
+            The mean loss of the batch before the update, a scalar; not waited for.
+        """
         return self._step(inputs, targets, tf.constant(rate, keras.config.floatx()))
 
     def score_sums(self) -> np.ndarray:
-        """[n]: scores summed over the steps since `forget`."""
+        """[n] float64: values of an in-step criterion, summed since `forget`."""
         return self.scores.numpy().astype(np.float64)
 
     def forget(self) -> None:
-        """Starts the sums of scores anew."""
+        """Starts new sums of scores."""
         self.scores.assign(tf.zeros_like(self.scores))
         if self.loss_scale:
             self.loss_scale.applied.assign(0)
 
     @property
     def scored(self) -> bool:
-        """False if all steps since `forget` overflowed, and so scored nothing."""
+        """Whether a step since `forget` was scored; in float16 all may overflow."""
         return self.loss_scale is None or bool(self.loss_scale.applied.numpy())
 
     def kernels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(channels [filters], kernel [..., filters]) of every layer that makes any."""
+        """Kernels of the layers that make channels, without closed channels.
+
+        Yields:
+            (numbers of the channels [filters], kernel [..., filters]).
+        """
         for key, variable in weights.weights(self.model).items():
-            axes = self.graph.axes.get(key)  # Selection matrices are not in it.
+            axes = self.graph.axes.get(key)  # Without selection matrices.
             if key[1] == "kernel" and axes and axes[-1] is not None:
-                held, _ = self._remaining(axes, self.present)
-                # What is closed does not count, whether it is still there or not.
-                kernel = take(np.array(variable), held, self.alive)
-                yield held[-1][self.alive[held[-1]]], kernel
+                present, _ = self._remaining(axes, self.present)
+                # Closed channels do not count, whether they are present or not.
+                kernel = take(np.array(variable), present, self.alive)
+                yield present[-1][self.alive[present[-1]]], kernel
 
     # Thinning.
 
     def close(self, channels: np.ndarray) -> None:
-        """Removes channels; the network computes as if they were not there."""
+        """Removes channels: the network computes as if they were not there.
+
+        Their gates, and the momenta of these, become zero.
+
+        Args:
+            channels: Numbers of channels.
+        """
         self.alive[channels] = False
-        self._tell_open()
+        self._assign_open()
         slots = dict(zip(self._trainable, self.sgd.slots, strict=True))
         for key, variable in weights.weights(self.model).items():
             if self._is_gate(key):
@@ -105,14 +133,15 @@ class PrunableNetwork:
                 if key in slots:
                     slots[key].assign(slots[key].numpy() * stay)
 
-    def _tell_open(self) -> None:
+    def _assign_open(self) -> None:
+        """Passes `alive` to the training step."""
         open_ = np.append(self.alive, True)
         self.open.assign(open_.astype(keras.config.floatx()))
 
     def fast(self) -> np.ndarray:
-        """[n] bool: what a rebuild had best keep.
+        """[n] bool: channels that a rebuild keeps to be fastest.
 
-        What is alive, and a few closed channels up to a width that is fast.
+        Those alive, and closed ones up to the next fast width (`fast_width`).
         """
         keep = self.alive.copy()
         for group in self.graph.groups:
@@ -122,7 +151,12 @@ class PrunableNetwork:
         return keep
 
     def compact(self, keep: np.ndarray | None = None) -> None:
-        """Rebuilds the network without closed channels; or with those of `keep` [n]."""
+        """Rebuilds the network without closed channels.
+
+        Args:
+            keep: [n] bool: what the new network has; at least what is alive. What is
+                alive if None.
+        """
         arrays, slots = weights.values(self.model), self._slot_values()
         was, self.present = self.present, (self.alive if keep is None else keep).copy()
 
@@ -134,21 +168,34 @@ class PrunableNetwork:
 
         self._build(thinner(arrays), thinner(slots), weights.draws(self.model))
 
-    def _remaining(self, axes, was):
-        """The axes as they were present, as `thinning.take` needs them."""
+    def _remaining(
+        self, axes: Sequence | None, was: np.ndarray
+    ) -> tuple[Sequence, np.ndarray]:
+        """Arguments of `take` that cut a weight of the channels `was` to `present`."""
         if axes is None:
             return (), self.present
-        held = [a if a is None else a[stays(a, was)] for a in axes]
-        return held, self.present
+        return [a if a is None else a[stays(a, was)] for a in axes], self.present
 
     def _is_gate(self, key: Key) -> bool:
+        """Whether a weight is a gate: a gate layer's, or a gating batch norm's."""
         layer, weight = key
         return weight == "gate" or (
             layer in self.gates.norms and weight in ("gamma", "beta")
         )
 
-    def _build(self, arrays: Mapping, slots=None, draws: Mapping | None = None) -> None:
-        """Makes the model of the channels present, its optimizer and its step."""
+    def _build(
+        self,
+        arrays: Mapping[Key, np.ndarray],
+        slots: Mapping[Key, np.ndarray] | None = None,
+        draws: Mapping[Key, np.ndarray] | None = None,
+    ) -> None:
+        """Makes the model of the channels present, its optimizer and its step.
+
+        Args:
+            arrays: Weights of the channels present; gates are open if left out.
+            slots: Momenta; zero if None.
+            draws: States of layers that draw random numbers; new ones if None.
+        """
         with self.execution.strategy.scope():
             self.model, extra = rebuild(
                 self.seed_model, self.graph, self.present, self.gates
@@ -169,7 +216,7 @@ class PrunableNetwork:
         self._compile()
 
     def _new_arrays(self, extra: Mapping[Key, tuple]) -> dict[Key, np.ndarray]:
-        """Open gates and selection matrices, for where there were none before."""
+        """Open gates and selection matrices: weights that the seed does not have."""
         arrays = {}
         for key, axes in extra.items():
             size = len(axes[-1])
@@ -178,6 +225,7 @@ class PrunableNetwork:
         return arrays
 
     def _compile(self) -> None:
+        """Makes the training step of the present model."""
         probe = self._probe()
         self._step = TrainStep(
             self.model,
@@ -192,11 +240,12 @@ class PrunableNetwork:
         forget_kernels()
 
     def _probe(self) -> Probe:
-        """Reads the gradients of the gates that the model has."""
+        """The probe of the gates that the model has."""
         by_key = weights.weights(self.model)
         place = {key: i for i, key in enumerate(self._trainable)}
 
-        def held(key: Key) -> np.ndarray:
+        def numbers(key: Key) -> np.ndarray:
+            """Numbers of the channels of a gate that are present."""
             (channels, *_) = self.axes[key]
             return channels[stays(channels, self.present)]
 
@@ -204,9 +253,10 @@ class PrunableNetwork:
         for layer in self.gates.norms:
             gamma, beta = (layer, "gamma"), (layer, "beta")
             if gamma in place and beta in place:
+                both = by_key[gamma], by_key[beta]
                 places = place[gamma], place[beta]
-                norms.append(NormGate(by_key[gamma], by_key[beta], places, held(gamma)))
-        gates = [(by_key[key], held(key)) for key in by_key if key[1] == "gate"]
+                norms.append(NormGate(*both, places, numbers(gamma)))
+        gates = [(by_key[key], numbers(key)) for key in by_key if key[1] == "gate"]
         in_step = signals.get(self.criterion.reads).in_step
         formula = self.criterion.formula if in_step else None
         return Probe(norms, gates, self.open, self.scores, formula)
@@ -214,11 +264,12 @@ class PrunableNetwork:
     # State.
 
     def _slot_values(self) -> dict[Key, np.ndarray]:
+        """The momenta by the keys of their weights."""
         values = [slot.numpy() for slot in self.sgd.slots]
         return dict(zip(self._trainable, values, strict=True))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that training goes on from, as arrays by name."""
+        """All that training and scoring continue from, as arrays by name."""
         own = {"alive": self.alive, "present": self.present}
         own["scores"] = self.scores.numpy()
         if self.loss_scale:
@@ -231,9 +282,13 @@ class PrunableNetwork:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Goes on from what `state` returned."""
+        """Sets what `state` returned; makes the network of the channels present then.
+
+        Args:
+            state: Arrays by name.
+        """
         self.alive, self.present = state["alive"].copy(), state["present"].copy()
-        self._tell_open()
+        self._assign_open()
         self.scores.assign(state["scores"])
         if self.loss_scale:
             self.loss_scale.restore(state["loss_scale"])

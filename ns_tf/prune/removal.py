@@ -1,6 +1,11 @@
-"""Which channels go in one event, and which follow them."""
+"""Which channels are removed in one event, and which follow them.
+
+A width counts the filters of one prunable layer. Other layers may be bound to it (the
+expansion of a MobileNetV2 block has 6 channels a filter): they follow.
+"""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -12,26 +17,41 @@ from ns_tf.prune.criteria import by_layer
 
 @dataclasses.dataclass(frozen=True)
 class Prunable:
-    """Which channels the widths count, in the numbers of the seed's graph."""
+    """Which channels the widths count, in the numbers of the seed's graph.
 
-    widths: tuple[np.ndarray, ...]  # [layers] of the channels of a width.
-    # Channels that follow a width: (channels, width, how many a filter).
+    Args:
+        widths: [layers]: numbers of the channels that each width counts.
+        followers: (numbers of channels, index of the width that they follow, channels
+            for each of its filters).
+    """
+
+    widths: tuple[np.ndarray, ...]
     followers: tuple[tuple[np.ndarray, int, int], ...]
 
     @classmethod
     def of(cls, structure: Structure, graph: ChannelGraph) -> "Prunable":
-        """The channels of each width and its followers in a seed's graph."""
+        """The channels of each width and its followers in a seed's graph.
+
+        Args:
+            structure: Of the architecture; says which groups of channels are widths.
+            graph: Of a network of the architecture, of any widths.
+        """
         reference = structure.reference
-        found = {match(group, reference): group.channels for group in graph.groups}
+        channels = {match(group, reference): group.channels for group in graph.groups}
         followers = tuple(
-            (found[group], width, factor)
+            (channels[group], width, factor)
             for group, (width, factor) in structure.sizes.items()
             if group not in structure.primary and reference.groups[group].frozen is None
         )
-        return cls(tuple(found[group] for group in structure.primary), followers)
+        widths = tuple(channels[group] for group in structure.primary)
+        return cls(widths, followers)
 
     def count(self, alive: np.ndarray) -> Widths:
-        """Widths of what is alive [n]."""
+        """Widths of what is alive.
+
+        Args:
+            alive: [n] bool.
+        """
         return tuple(int(alive[channels].sum()) for channels in self.widths)
 
 
@@ -45,21 +65,34 @@ def choose(
     min_width: int = 1,
     at_min_width: str = "exempt",
 ) -> np.ndarray:
-    """Channels to remove in one event; none of them if pruning ends here.
+    """Channels to remove in one event; none if pruning ends here.
+
+    Layers of 2 and 3 filters, each score its filter's:
+
+    >>> prunable = Prunable((np.array([0, 1]), np.array([2, 3, 4])), followers=())
+    >>> scores, alive = np.array([0.1, 0.2, 0.9, 0.3, 0.4]), np.ones(5, bool)
+    >>> choose(scores, alive, prunable, count=3).tolist()  # 1 is its layer's last.
+    [0, 3, 4]
+    >>> choose(scores, alive, prunable, count=3, at_min_width="stop").tolist()
+    []
+    >>> choose(scores, alive, prunable, count=3, scope="layer").tolist()
+    [3, 0, 4]
 
     Args:
-        scores: [n], higher is kept.
+        scores: [n]; the lowest are removed first.
         alive: [n] bool.
         prunable: Which channels the widths count.
-        count: How many filters go.
-        scope: "global" compares the scores of all layers, "layer" those of one.
-        min_width: Filters that no layer goes below.
-        at_min_width: "exempt" takes a layer there out of the choice; "stop" ends the
-            pruning when it would lose another filter, as in the paper.
+        count: Filters to remove, over all layers.
+        scope: "global" compares scores of all layers. "layer" compares them within a
+            layer and lets all layers shrink by the same share.
+        min_width: Filters that every layer keeps.
+        at_min_width: "exempt" takes a layer of `min_width` filters out of the choice.
+            "stop" ends the pruning when such a layer would lose a filter, as in the
+            paper.
 
     Returns:
-        Channel numbers: the lowest of all layers together, and with them the least
-        important of the channels that follow a width (MobileNetV2's expansions).
+        Channel numbers: the filters in the order of their scores, then the lowest of
+        the channels that follow them. Equal scores go in the order of the channels.
     """
     if scope == "layer":
         scores = _layer_shares(scores, alive, prunable)
@@ -79,12 +112,19 @@ def choose(
 
 
 def down_to(scores: np.ndarray, prunable: Prunable, widths: Widths) -> np.ndarray:
-    """[n] bool: the best channels of every layer, as many as its width says.
+    """[n] bool: the channels of highest score, as many in each layer as its width.
+
+    >>> prunable = Prunable((np.array([0, 1]), np.array([2, 3, 4])), followers=())
+    >>> down_to(np.array([0.1, 0.2, 0.9, 0.3, 0.4]), prunable, (1, 2)).tolist()
+    [False, True, True, False, True]
 
     Args:
-        scores: [n], higher is kept.
+        scores: [n].
         prunable: Which channels the widths count, and what follows them.
-        widths: At most what there is.
+        widths: [layers]: at most the filters that there are.
+
+    Returns:
+        [n] bool: what to keep. Channels that no width counts or leads are kept.
     """
     keep = np.ones(len(scores), bool)
     for channels, width in zip(prunable.widths, widths, strict=True):
@@ -94,8 +134,10 @@ def down_to(scores: np.ndarray, prunable: Prunable, widths: Widths) -> np.ndarra
     return keep
 
 
-def _layer_shares(scores, alive, prunable) -> np.ndarray:
-    """Scores of one layer's scale made comparable between layers."""
+def _layer_shares(
+    scores: np.ndarray, alive: np.ndarray, prunable: Prunable
+) -> np.ndarray:
+    """[n]: scores made comparable between layers (`by_layer`)."""
     shares = scores.copy()
     for channels in prunable.widths:
         here = channels[alive[channels]]
@@ -103,8 +145,10 @@ def _layer_shares(scores, alive, prunable) -> np.ndarray:
     return shares
 
 
-def _ascending(scores, alive, prunable):
-    """(channel, width) of all filters alive, least important first; ties in order."""
+def _ascending(
+    scores: np.ndarray, alive: np.ndarray, prunable: Prunable
+) -> Iterable[tuple[int, int]]:
+    """(channel, index of its width) of all filters alive, lowest score first."""
     channels = np.concatenate(prunable.widths)
     width = np.repeat(
         np.arange(len(prunable.widths)), [len(c) for c in prunable.widths]
@@ -115,8 +159,10 @@ def _ascending(scores, alive, prunable):
     return zip(channels[order].tolist(), width[order].tolist(), strict=True)
 
 
-def _follow(scores, alive, prunable, widths) -> list[int]:
-    """The least important channels of each follower, down to its width's multiple."""
+def _follow(
+    scores: np.ndarray, alive: np.ndarray, prunable: Prunable, widths: np.ndarray
+) -> list[int]:
+    """Channels that followers lose so that each has its multiple of its width."""
     chosen = []
     for channels, width, factor in prunable.followers:
         here = channels[alive[channels]]

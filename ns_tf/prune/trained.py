@@ -1,24 +1,34 @@
-"""A trained network, cut to smaller widths."""
+"""Cutting a trained network to smaller widths, by the L1 norms of its filters."""
 
+from collections.abc import Sequence
+
+import keras
 import numpy as np
 
 from ns_tf.graph import weights
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.inherit import crossings, inherit
+from ns_tf.networks.structure import Structure
 from ns_tf.prune import criteria
 from ns_tf.prune.removal import Prunable, down_to
 
 
-def pruned(trained, structure, widths):
+def pruned(
+    trained: keras.Model, structure: Structure, widths: Sequence[int]
+) -> keras.Model:
     """The network of these widths with the filters of largest L1 norm.
 
-    Channels that an identity shortcut joins are chosen together, by the sum of their
-    norms, so that it still adds what belongs together.
+    Li et al., Pruning Filters for Efficient ConvNets, ICLR 2017. Channels that an
+    identity shortcut joins are chosen together, by the sum of their norms, so that the
+    addition still adds matching channels.
 
     Args:
-        trained: A trained `keras.Model` of the default widths.
-        structure: Its `Structure`.
-        widths: [layers], at most the default ones.
+        trained: A trained network of the architecture.
+        structure: Of its architecture.
+        widths: [layers], at most those of the trained network.
+
+    Returns:
+        A new network with the weights of the filters that stay.
     """
     graph = structure.graph(trained)
     scores = _norms(trained, graph)
@@ -28,15 +38,15 @@ def pruned(trained, structure, widths):
     return model
 
 
-def _norms(model, graph: ChannelGraph) -> np.ndarray:
-    """[channels]: L1 norms, equal for channels that identities join."""
+def _norms(model: keras.Model, graph: ChannelGraph) -> np.ndarray:
+    """[channels]: L1 norms; channels that identities join have the sum of theirs."""
     formula = criteria.get("magnitude").formula
     scores = np.zeros(len(graph.owner))
     for key, variable in weights.weights(model).items():
         axes = graph.axes.get(key)
         if key[1] == "kernel" and axes and axes[-1] is not None:
             np.add.at(scores, axes[-1], formula(np.array(variable)))
-    joined = np.arange(len(scores))  # The first of the channels that are joined.
+    joined = np.arange(len(scores))  # The first of the channels joined to each.
     for target, source in sorted(crossings(graph).items()):
         joined[joined == joined[target]] = joined[source]
     sums = np.bincount(joined, weights=scores, minlength=len(scores))

@@ -3,8 +3,8 @@
 python -m ns_tf.report --run_dir=runs/vgg11
 python -m ns_tf.report --run_dir=runs/vgg11 --comparison=runs/compare_vgg11
 
-What was searched, the laws with their points, the widths by iteration, a table of
-budgets, a comparison if there is one; and the widths for any budget as it is moved.
+The page has the laws with their points, the widths by iteration, a table of budgets, a
+comparison if there is one, and a slider that shows the widths for any budget.
 """
 
 import dataclasses
@@ -13,12 +13,13 @@ from pathlib import Path
 from ns_tf import cli
 from ns_tf.report import page
 from ns_tf.run.config import RunConfig
+from ns_tf.run.folder import REPORT
 from ns_tf.run.option import option
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportConfig:
-    """The page."""
+    """Where the page goes, and the comparison that it shows."""
 
     comparison: str | None = option(
         None, "The run folder of a comparison, if it is not in --run_dir."
@@ -29,8 +30,17 @@ class ReportConfig:
 
 
 def main(run: RunConfig, report: ReportConfig) -> None:
-    """Writes the page, and says where it is."""
-    path = Path(report.out or Path(run.run_dir) / "report.html")
+    """Writes the page, and prints its path.
+
+    Args:
+        run: The folder of a search or of a comparison.
+        report: Another comparison, another place for the page.
+
+    Raises:
+        InputError: no folder of either kind, a damaged one, or a place that cannot be
+            written.
+    """
+    path = Path(report.out or Path(run.run_dir) / REPORT)
     page.write(run.run_dir, report.comparison, path)
     print(path)
 

@@ -1,1 +1,6 @@
-"""What every run needs: flags, files, folders, checkpoints, progress."""
+"""What every run shares: options and flags, files and folders, progress, signals.
+
+`option`, `flags`, `flagfile`, `checks` and `config` turn dataclasses into flags and
+back; `files` and `folder` keep a run; `watch` holds what long work is watched by:
+`progress`, `stop`, `checkpoint` and `tensorboard`.
+"""

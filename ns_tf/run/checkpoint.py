@@ -1,4 +1,4 @@
-"""A file that long work continues from."""
+"""A file that long work continues from after it was stopped or killed."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,12 +12,16 @@ from ns_tf.run.stop import Stop
 
 
 class Checkpoint:
-    """A file that long work continues from.
+    """A file of arrays and facts, replaced as a whole at every save.
+
+    After every step the work asks `due` and, if so, calls `save`; a kill at any moment
+    leaves the last complete save.
 
     Args:
-        path: The file; None to save nothing and only leave when asked to stop.
+        path: The file. If None nothing is saved, and a requested stop just ends the
+            work.
         seconds: Least time between two saves.
-        stop: Asked at every step whether a signal wants the work to stop.
+        stop: Asked at every step whether to stop; never stops if None.
     """
 
     def __init__(
@@ -29,10 +33,14 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def restore(self, take: Callable[[dict[str, np.ndarray], dict], None]) -> None:
-        """Calls `take(arrays, facts)` with what was saved last, if anything was.
+        """Hands over what was saved last, if anything was.
+
+        Args:
+            take: Called with the arrays and facts of `save`. Whatever it raises means
+                that the file is damaged.
 
         Raises:
-            InputError: if the file is damaged.
+            InputError: the file is damaged.
         """
         if self.path is None or not self.path.exists():
             return
@@ -41,17 +49,17 @@ class Checkpoint:
             take(*files.read_arrays(self.path, what="checkpoint", remedy=remedy))
 
     def due(self) -> bool:
-        """Whether to save now."""
+        """Whether to save now: a stop is requested, or the last save is old enough."""
         if self.stop.requested:
             return True
         return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
-        """Replaces what was saved last; then leaves if a signal asked to stop.
+        """Replaces what was saved last; then ends the work if a stop is requested.
 
         Args:
             arrays: By name.
-            facts: Plain values that JSON can hold.
+            facts: Values that JSON can hold.
 
         Raises:
             Interrupted: a signal asked to stop.
@@ -63,6 +71,6 @@ class Checkpoint:
         self.stop.leave()
 
     def remove(self) -> None:
-        """Removes the file, if there is one."""
+        """Removes the file if there is one, as when the result is written."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)

@@ -1,20 +1,32 @@
-"""Checks of settings: each names the flag that it refuses."""
+"""Checks of settings: each raises an error that names the flag.
+
+Config dataclasses call them in `__post_init__`, so a wrong setting is refused before
+anything begins, from the command line and from Python alike.
+"""
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
 from ns_tf.base import InputError
 
-LARGEST_RATIO = 100  # No network of the field is wider; a slip of the finger is.
+LARGEST_RATIO = 100  # Of a width to its default; larger ones are typing errors.
 
 
-def at_least(config, least: float, *names: str) -> None:
-    """Checks that these fields are finite, no smaller than `least`, whole if declared.
+def at_least(config: Any, least: float, *names: str) -> None:
+    """Checks that fields are finite numbers of at least `least`.
+
+    A field that is declared as int has to be a whole number.
+
+    Args:
+        config: A config dataclass.
+        least: The least value allowed.
+        *names: Of the fields.
 
     Raises:
-        InputError: naming the flag.
+        InputError: for the first field that is not; names its flag.
     """
     whole = {field.name for field in dataclasses.fields(config) if field.type is int}
     for name in names:
@@ -28,11 +40,15 @@ def at_least(config, least: float, *names: str) -> None:
             )
 
 
-def above_zero(config, *names: str) -> None:
-    """Checks that these fields are finite and above 0.
+def above_zero(config: Any, *names: str) -> None:
+    """Checks that fields are finite numbers above 0.
+
+    Args:
+        config: A config dataclass.
+        *names: Of the fields.
 
     Raises:
-        InputError: naming the flag.
+        InputError: for the first field that is not; names its flag.
     """
     for name in names:
         value = getattr(config, name)
@@ -40,11 +56,17 @@ def above_zero(config, *names: str) -> None:
             raise InputError(f"--{name} is a number above 0; got {value}.")
 
 
-def within(config, low: float, high: float, *names: str) -> None:
-    """Checks that these fields lie between `low` and `high`.
+def within(config: Any, low: float, high: float, *names: str) -> None:
+    """Checks that low <= value <= high for fields.
+
+    Args:
+        config: A config dataclass.
+        low: The least value allowed.
+        high: The largest value allowed.
+        *names: Of the fields.
 
     Raises:
-        InputError: naming the flag.
+        InputError: for the first field that does not; names its flag.
     """
     for name in names:
         value = getattr(config, name)
@@ -52,11 +74,18 @@ def within(config, low: float, high: float, *names: str) -> None:
             raise InputError(f"--{name} lies between {low} and {high}; got {value}.")
 
 
-def check_whole(what: str, value, *, at_least: int) -> None:
-    """Passes whole numbers from `at_least` on.
+def check_whole(what: str, value: object, *, at_least: int) -> None:
+    """Checks that a value is a whole number of at least `at_least`, and no bool.
+
+    >>> check_whole("The number of classes", 10, at_least=2)
+
+    Args:
+        what: What the value is, as the error begins.
+        value: Of Python or of NumPy.
+        at_least: The least value allowed.
 
     Raises:
-        InputError: for anything else.
+        InputError: if it is not.
     """
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < at_least:

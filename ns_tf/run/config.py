@@ -1,4 +1,4 @@
-"""Every setting, with its default and its help: the fields here are the flags.
+"""The setting that every command with a run folder shares.
 
 Nothing heavier than NumPy is imported, so that `--help` and a mistyped flag are
 answered at once.
@@ -9,6 +9,7 @@ import dataclasses
 from ns_tf.base import InputError
 from ns_tf.run.option import option
 
+# Names that users may give to folders within a run folder: no path leads out of it.
 FOLDER_NAME = r"[\w+-][\w.+-]{0,99}"
 
 
@@ -18,6 +19,6 @@ class RunConfig:
 
     run_dir: str = option("", "The run folder, runs/NAME for instance.", identity=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.run_dir:
             raise InputError("Say where the run is kept: --run_dir=runs/NAME.")

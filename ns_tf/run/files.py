@@ -1,4 +1,7 @@
-"""Files that are written whole or not at all; no pickle anywhere."""
+"""Files that are written whole or not at all; no pickle anywhere.
+
+JSON and tables hold floats exactly: what is read is what was written, bit by bit.
+"""
 
 import contextlib
 import csv
@@ -15,12 +18,22 @@ import numpy as np
 from ns_tf.base import InputError
 
 TEMPORARY = ".writing"  # How the names of half-written files end.
-_META = "__meta__"
+_META = "__meta__"  # Name of the member of an .npz that holds JSON.
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when the block ends well."""
+    """A file to write that takes the place of `path` when the block ends well.
+
+    It is written beside `path` under another name, and renamed once it is on the disk.
+    If the block raises, it is removed, and what was at `path` stays.
+
+    Args:
+        path: The file; its folder exists.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
@@ -37,6 +50,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Writes the folder's list of names to the disk."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)  # Without it, a power cut may undo the renaming.
@@ -47,6 +61,10 @@ def _sync_folder(folder: Path) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Writes the text as UTF-8.
 
+    Args:
+        path: The file.
+        text: All that it will hold.
+
     Raises:
         OSError: if it cannot be written; what was there before is still there.
     """
@@ -56,6 +74,10 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Writes the value as JSON: floats exactly, NumPy values as numbers and lists.
+
+    Args:
+        path: The file.
+        value: Numbers, text, lists, dicts, arrays.
 
     Raises:
         ValueError: NaN or infinity is in it.
@@ -70,6 +92,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
+    """NumPy values as Python's; called by `json` for what it does not know."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     raise TypeError(f"Expected numbers, text, lists, dicts or arrays; got {value!r}.")
@@ -85,12 +108,12 @@ def read_json(
     version: int | None = None,
     remedy: str = _REMEDY,
 ) -> Any:
-    """What `write_json` wrote.
+    """The value that `write_json` wrote.
 
     Args:
         path: The file.
         what: What it is, for errors.
-        version: What the entry "version" must be, if any.
+        version: If not None, the file holds an object whose "version" is this.
         remedy: What to do if it is damaged.
 
     Raises:
@@ -110,17 +133,21 @@ def read_json(
 
 
 def _no_constant(name: str) -> None:
+    """Refuses NaN and Infinity, which Python reads though JSON has no such words."""
     raise ValueError(f"{name} is no JSON number")
 
 
 @contextlib.contextmanager
 def readable(path: str | Path, what: str, remedy: str = _REMEDY) -> Iterator[None]:
-    """Turns whatever goes wrong while a file is read into an InputError.
+    """A block in which every error becomes an InputError about a file that is read.
 
     Args:
         path: The file, for the error.
-        what: What it is.
-        remedy: What to do if it is damaged.
+        what: What it is, for the error.
+        remedy: What to do if it is damaged, for the error.
+
+    Raises:
+        InputError: the block raised: the file is missing, unreadable or damaged.
     """
     try:
         yield
@@ -144,6 +171,11 @@ def write_csv(
 ) -> None:
     """Writes a table; floats exactly.
 
+    Args:
+        path: The file.
+        header: Names of the columns.
+        rows: Numbers and text.
+
     Raises:
         ValueError: a row is not as long as the header.
         OSError: if it cannot be written; what was there before is still there.
@@ -163,7 +195,11 @@ def write_csv(
 def read_csv(
     path: str | Path, *, what: str = "table"
 ) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of a table; what reads as a number is an int or a float.
+    """Header and rows of a table; cells that read as numbers are int or float.
+
+    Args:
+        path: The file.
+        what: What it is, for errors.
 
     Raises:
         InputError: the file is missing or damaged.
@@ -180,7 +216,8 @@ def read_csv(
 
 
 def _number(cell: str) -> int | float | str:
-    if "_" not in cell:  # int() takes 1_000 for a number.
+    """A cell as int or float if it reads as one."""
+    if "_" not in cell:  # int("1_000") is 1000, but names have underscores.
         for kind in (int, float):
             with contextlib.suppress(ValueError):
                 return kind(cell)
@@ -190,9 +227,14 @@ def _number(cell: str) -> int | float | str:
 def write_arrays(
     path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]
 ) -> None:
-    """Writes arrays and a little JSON beside them as one uncompressed .npz.
+    """Writes arrays and a little JSON as one uncompressed .npz.
 
-    The same content gives the same bytes.
+    The same content gives the same bytes. `numpy.load` reads it, too.
+
+    Args:
+        path: The file.
+        arrays: By name: numbers, booleans or text of any shape.
+        meta: What JSON can hold.
 
     Raises:
         ValueError: an array that needs pickle, or whose type NumPy would forget
@@ -218,6 +260,11 @@ def read_arrays(
 ) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays by name, and meta, that `write_arrays` wrote.
 
+    Args:
+        path: The file.
+        what: What it is, for errors.
+        remedy: What to do if it is damaged, for errors.
+
     Raises:
         InputError: the file is missing or damaged.
     """
@@ -225,7 +272,7 @@ def read_arrays(
         arrays = {}
         for name in archive.namelist():
             with archive.open(name) as member:
-                # Reading a member to its end, zipfile compares its checksum.
+                # zipfile compares the checksum once a member is read to its end.
                 array = np.lib.format.read_array(member, allow_pickle=False)
             arrays[name.removesuffix(".npy")] = array
         return arrays, json.loads(str(arrays.pop(_META)))

@@ -1,4 +1,9 @@
-"""Flags as text: written, read back, compared."""
+"""Flags as text: written, read back, compared.
+
+A run folder keeps the flags of its run as such a text, `run.flags`, which is also a
+flagfile for `--flagfile=`. A run is continued only if its flags agree in everything
+that changes results.
+"""
 
 import dataclasses
 import functools
@@ -10,21 +15,42 @@ from ns_tf.run.option import Kind, options
 
 
 def changeable(*config_classes: type) -> set[str]:
-    """Names of the options that don't change results (`identity=False`)."""
-    found = [option for one in config_classes for option in options(one)]
-    return {f.name for f, _ in found if not f.metadata["option"]["identity"]}
+    """Names of the options that do not change results (`identity=False`).
+
+    Args:
+        *config_classes: Dataclasses of options.
+    """
+    fields = [field for one in config_classes for field, _ in options(one)]
+    return {f.name for f in fields if not f.metadata["option"]["identity"]}
 
 
 def inherited(*config_classes: type) -> set[str]:
-    """Names of the options that older runs left to their search (`inherited=True`)."""
-    every = [field for one in config_classes for field, _ in options(one)]
-    return {field.name for field in every if field.metadata["option"]["inherited"]}
+    """Names of the options that older runs left to their search (`inherited=True`).
+
+    Args:
+        *config_classes: Dataclasses of options.
+    """
+    fields = [field for one in config_classes for field, _ in options(one)]
+    return {f.name for f in fields if f.metadata["option"]["inherited"]}
 
 
 def as_flagfile(configs: Iterable[Any]) -> str:
-    """One `--name=value` a line for every field, for `--flagfile`, sorted by class.
+    """One line `--name=value` for every field, for `--flagfile`, sorted by class.
 
-    A field that is None by default is a comment while it is None.
+    A field that is None, as is its default, becomes a comment.
+
+    >>> from ns_tf.run.option import option
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Config:
+    ...     rate: float = option(0.1, "Step size.")
+    ...     params: int | None = option(None, "Parameters, at most.")
+    >>> print(as_flagfile([Config(rate=0.5)]), end="")
+    # Config
+    --rate=0.5
+    # --params=
+
+    Args:
+        configs: Instances of config classes.
 
     Raises:
         InputError: a value that no line of a flagfile can hold.
@@ -44,6 +70,7 @@ def as_flagfile(configs: Iterable[Any]) -> str:
 
 
 def _flagfile_line(field: dataclasses.Field, kind: Kind, value: Any) -> str:
+    """The line of one field; InputError if no line can hold the value."""
     try:
         line = f"--{field.name}={kind.text(value)}"
         line.encode()
@@ -59,18 +86,24 @@ def _flagfile_line(field: dataclasses.Field, kind: Kind, value: Any) -> str:
 
 
 def from_flagfile(config_class: type, text: str) -> Any:
-    """The config of a flagfile that `as_flagfile` wrote; other classes' flags are left.
+    """The config that `as_flagfile` wrote.
+
+    Flags of other classes are passed over; a flag that is missing has its default.
+
+    Args:
+        config_class: A dataclass of options.
+        text: The flagfile.
 
     Raises:
-        InputError: a value that the flag does not take.
+        InputError: a value that the flag does not take, or that the class refuses.
     """
-    given = _assignments(text)
+    assigned = _assignments(text)
     try:
         return config_class(
             **{
-                field.name: kind.parse(given[field.name])
+                field.name: kind.parse(assigned[field.name])
                 for field, kind in options(config_class)
-                if field.name in given
+                if field.name in assigned
             }
         )
     except InputError:
@@ -86,15 +119,21 @@ def differences(
     defaults: Mapping[str, str] | None = None,
     inherited: Iterable[str] = (),
 ) -> list[str]:
-    """What changed between two flagfiles, like `--seed: 0 -> 1`; empty if nothing did.
+    """What changed between two flagfiles, one text a flag; empty if nothing did.
+
+    >>> old, new = "--seed=0\\n--threads=1\\n", "--seed=1\\n--threads=2\\n"
+    >>> differences(old, new, ignore={"threads"})
+    ['--seed: 0 -> 1']
 
     Args:
         old_text: As `as_flagfile` wrote it.
-        new_text: The same.
+        new_text: As `as_flagfile` wrote it.
         ignore: Names of flags that may differ, as from `changeable`.
-        defaults: As from `defaults`: what flags were that the old text knows nothing
-            of. What is among neither them nor the new ones has no meaning any more.
-        inherited: Names of flags that the old text may leave unset.
+        defaults: As from `defaults`: the values of flags that are younger than the old
+            text. Flags of the old text that are neither here nor in the new text are
+            retired, and passed over.
+        inherited: Names of flags that the old text may leave unset, as from
+            `inherited`.
     """
     old, new = _assignments(old_text), _assignments(new_text)
     if defaults:
@@ -109,7 +148,11 @@ def differences(
 
 
 def comparison(*config_classes: type) -> Callable[[str, str], list[str]]:
-    """`differences` of flagfiles of these options, in what changes results."""
+    """A function (old text, new text) -> `differences` in what changes results.
+
+    Args:
+        *config_classes: The classes whose options the texts hold.
+    """
     return functools.partial(
         differences,
         ignore=changeable(*config_classes),
@@ -119,7 +162,11 @@ def comparison(*config_classes: type) -> Callable[[str, str], list[str]]:
 
 
 def defaults(*config_classes: type) -> dict[str, str]:
-    """Default of every option, as text; "" for what is not set."""
+    """By name: the default of every option as text, "" if it is None.
+
+    Args:
+        *config_classes: Dataclasses of options.
+    """
     return {
         field.name: kind.text(field.default) if field.default is not None else ""
         for one in config_classes
@@ -128,7 +175,8 @@ def defaults(*config_classes: type) -> dict[str, str]:
 
 
 def _assignments(text: str) -> dict[str, str]:
-    # Not splitlines(), which also splits at characters that a value may have.
+    """By name: the text of the value of every flag in a flagfile."""
+    # Not splitlines(), which also splits at other characters, which values may have.
     lines = [line.strip() for line in text.split("\n")]
     pairs = [line[2:].partition("=") for line in lines if line.startswith("--")]
     return {name: value for name, _, value in pairs}

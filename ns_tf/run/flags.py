@@ -1,4 +1,9 @@
-"""Flags made from config dataclasses: a field is the flag, its default, its help."""
+"""Flags made from config dataclasses: a field is the flag, its default, its help.
+
+Flags are absl's, in its global set unless a caller gives another. A command defines the
+flags of its config classes, parses the command line, and reads one instance of every
+class (`ns_tf.cli.run`).
+"""
 
 import dataclasses
 import shutil
@@ -7,18 +12,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
+from absl import logging as logging  # Defines --verbosity and others before ours.
 
 from ns_tf.base import InputError
 from ns_tf.run.option import WORDS, Kind, options
 
-# Else `--helpfull` files the flags made here under this module, not the command's.
+# `--helpfull` lists flags by the module that defines them; without this line all flags
+# would stand under this module in place of the command's.
 flags.disclaim_key_flags()
 
 
+# What `--help` writes for the value of a flag.
 _METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
 
 
 class _Parser(flags.ArgumentParser):
+    """Text of the command line to the value of an option, as absl asks for it."""
+
     def __init__(self, kind: Kind):
         self.kind = kind
 
@@ -32,6 +42,8 @@ class _Parser(flags.ArgumentParser):
 
 
 class _Serializer(flags.ArgumentSerializer):
+    """The value of an option to text, as absl asks for it."""
+
     def __init__(self, kind: Kind):
         self.kind = kind
 
@@ -40,12 +52,22 @@ class _Serializer(flags.ArgumentSerializer):
 
 
 class _OptionFlag(flags.Flag):
-    """A flag that knows the option that it was made of."""
+    """The flag of an option.
+
+    Args:
+        field: The option.
+        kind: Its type.
+        group: Title of its config class in `--help`.
+
+    Raises:
+        TypeError, ValueError: if the default is not of the type.
+    """
 
     def __init__(self, field: dataclasses.Field, kind: Kind, group: str):
         about = field.metadata["option"]
-        default_text = kind.text(field.default)  # Also a check of the default.
+        default_text = kind.text(field.default)  # Checks the default, too.
         self.kind, self.group = kind, group
+        # Flags of equal values here are one flag, which config classes may share.
         self.same = (kind, default_text, about["help"], about["identity"])
         super().__init__(
             _Parser(kind),
@@ -58,14 +80,19 @@ class _OptionFlag(flags.Flag):
 
 
 def define(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Makes a flag of every field of the dataclass.
+    """Makes a flag of every field of a config class.
 
-    A flag of the same name that another config class made is shared, if both fields
-    are the same option.
+    Two config classes share a flag if their fields of that name have equal type,
+    default, help, choices and `identity`.
+
+    Args:
+        config_class: A dataclass of `ns_tf.run.option.option`s.
+        flag_values: Where the flags go.
 
     Raises:
-        ValueError: another option or a flag of absl has the name, or the type of a
-            field is none that a flag can have.
+        TypeError: a default is not of the field's type.
+        ValueError: another option or a flag of absl has the name, or a flag cannot be
+            of the type of a field.
     """
     group = _title(config_class)
     for field, kind in options(config_class):
@@ -83,14 +110,19 @@ def define(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -
 
 
 def _title(config_class: type) -> str:
+    """The first line of the class's docstring, or its name if it has none."""
     doc = config_class.__doc__ or ""
-    # Without a docstring, dataclasses write the signature there.
+    # Of a dataclass without docstring, Python makes the signature its docstring.
     written = doc and not doc.startswith(f"{config_class.__name__}(")
     return doc.strip().splitlines()[0].rstrip(".") if written else config_class.__name__
 
 
 def read(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
-    """The instance of the dataclass that the parsed flags describe.
+    """The config that the parsed flags describe.
+
+    Args:
+        config_class: A class whose flags are defined.
+        flag_values: Where the flags are.
 
     Raises:
         InputError: from the dataclass's own `__post_init__`.
@@ -101,10 +133,15 @@ def read(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> 
 
 
 def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Parses a command line, the command's name first, into the flags.
+    """Parses a command line into the flags.
+
+    Args:
+        argv: The command's name, then its arguments.
+        flag_values: Where the flags are defined.
 
     Raises:
-        InputError: for whatever is wrong with it.
+        InputError: an unknown flag, a wrong value, a flagfile that cannot be read, or
+            an argument that is no flag.
     """
     try:
         rest = flag_values(argv)[1:]
@@ -128,10 +165,14 @@ def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> N
 
 
 def read_file(path: str, *config_classes: type) -> dict[type, Any]:
-    """The configs that a flagfile describes, by class; it may name other flagfiles.
+    """By class: the config that a user's flagfile describes.
+
+    Args:
+        path: The flagfile; it may name others by `--flagfile=`.
+        *config_classes: Classes whose flags it may have.
 
     Raises:
-        InputError: it cannot be read, or has a flag that none of them knows.
+        InputError: it cannot be read, or has a flag that none of the classes has.
     """
     values = flags.FlagValues()
     for one in config_classes:
@@ -144,7 +185,14 @@ def read_file(path: str, *config_classes: type) -> dict[type, Any]:
 
 
 def help_text(flag_values: flags.FlagValues = flags.FLAGS) -> str:
-    """Every option with its help and default, in the order of definition, by class."""
+    """The text of `--help`: every option with its help and default.
+
+    Options stand below the title of the config class that defined them first, in the
+    order of definition, wrapped to the width of the terminal.
+
+    Args:
+        flag_values: Where the flags are defined.
+    """
     width = min(shutil.get_terminal_size().columns, 100)
     groups: dict[str, list[str]] = {}
     for flag in (flag_values[name] for name in flag_values):
@@ -154,11 +202,12 @@ def help_text(flag_values: flags.FlagValues = flags.FLAGS) -> str:
 
 
 def _flag_help(flag: _OptionFlag, width: int) -> str:
+    """The lines of `--help` of one flag, of at most `width` characters."""
     kind, default = flag.kind, flag.kind.text(flag.default)
     head = f"--[no]{flag.name}"
     if not flag.boolean:
         metavar = "|".join(kind.choices) if kind.choices else _METAVARS[kind.item]
         head = f"--{flag.name}={metavar}{',...' if kind.many else ''}"
-    told = f"{flag.help} (default: {default})" if default else flag.help
-    body = textwrap.fill(told, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    text = f"{flag.help} (default: {default})" if default else flag.help
+    body = textwrap.fill(text, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return f"  {head}\n{body}"

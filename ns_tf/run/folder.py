@@ -1,4 +1,9 @@
-"""Folders of runs: each belongs to one run, and to one process at a time."""
+"""Run folders: each belongs to one run, and to one process at a time.
+
+The names of everything in a run folder stand here. A folder may be several things at
+once: the run folder of a search holds its trainings below `train/`, that of a
+comparison its searches and its cells.
+"""
 
 import os
 from collections.abc import Sequence
@@ -8,18 +13,51 @@ from typing import Any
 from ns_tf.base import InputError
 from ns_tf.run import files, flagfile
 from ns_tf.run.files import TEMPORARY
-from ns_tf.run.flagfile import as_flagfile
 
-CELLS = "cells.json"
-COMPARISON = "comparison.json"
-RESULT = "result.json"
-FAILURE = "failure.json"
-WIDTHS = "widths.json"
-PREFIX = "python:"
-MODEL = "model.keras"
-DESCENT = "descent.json"
-FLAGS = "run.flags"
-LOCK = ".lock"
+# Of every run.
+FLAGS = "run.flags"  # Flags of the run: a flagfile.
+LOCK = ".lock"  # Locked while a process writes to the folder.
+PLOTS = "plots"  # Folder: drawings of the results.
+LOGS = "logs"  # Folder: curves for TensorBoard.
+
+# Of a search (`ns_tf.descend`).
+DESCENT = "descent.json"  # Widths, laws and costs of every iteration.
+TRACE = "trace_{:02d}.csv"  # By iteration: the rows that its law is fitted to.
+HISTORY = "history_{:02d}.csv"  # By iteration: widths after every pruning event.
+CHECKPOINTS = "checkpoints"  # Folder: the pruning under way.
+PRUNING = "prune_{:02d}.npz"  # In it, by iteration: its checkpoint.
+TRAIN = "train"  # Folder: a training of a network of the search in each folder.
+
+# Of a training (`ns_tf.train`).
+WIDTHS = "widths.json"  # The network that is trained.
+RESULT = "result.json"  # The score; written last, so a folder that has it is done.
+FAILURE = "failure.json"  # Why the training failed.
+EPOCHS = "history.csv"  # Loss and score after every epoch.
+MODEL = "model.keras"  # The trained network; in a search, the user's own network.
+CHECKPOINT = "checkpoint.npz"  # The training under way.
+
+# Of a comparison (`ns_tf.compare`) and of a tuning (`ns_tf.tune`).
+SEARCHES = "searches"  # Folder: searches that are asked for by flagfile.
+CELLS = "cells.json"  # The trainings of a comparison that are to be done.
+CELLS_FOLDER = "cells"  # Folder: one training a folder.
+LATENCY = "latency.json"  # Times of the networks, measured together.
+COMPARISON = "comparison.json"  # What came out of a comparison.
+TRIALS = "trials.json"  # Trials of a tuning that were drawn: the state of its oracle.
+TRIALS_FOLDER = "trials"  # Folder: one trial a folder.
+TRIAL = "trial.json"  # What a trial drew, and what came out.
+SOURCE = "source.json"  # The search whose laws a tuning draws from.
+TUNING = "tuning.json"  # What came out of a tuning.
+TABLE = "table.md"  # The results as a table for people,
+TABLE_CSV = "table.csv"  # and for programs.
+WORKERS = "workers"  # Folder: notes of keras-tuner, and logs of worker processes.
+WORKER_FLAGS = "worker.flags"  # Flags of a worker process: a flagfile.
+
+# Of an export (`ns_tf.export`) and a report (`ns_tf.report`).
+EXPORT = "export.json"  # What was exported and checked; ends the name of the file.
+EXPORT_FOLDER = "export"  # Folder beside the network: the exported files.
+REPORT = "report.html"  # The page.
+
+PREFIX = "python:"  # Begins the name of a network or data set that came as an object.
 
 
 class InUse(InputError):
@@ -27,42 +65,58 @@ class InUse(InputError):
 
 
 class RunFolder:
-    """A run folder that no other process writes to until it is closed."""
+    """A run folder that no other process writes to until it is closed.
+
+    Made by `open_run`; a context that closes it at its end.
+
+    Args:
+        path: The folder.
+        lock: The open descriptor that holds the lock.
+        flags: Text of `run.flags` for the run that opened it.
+        new: Whether the run begins; False if an earlier one is continued.
+    """
 
     def __init__(self, path: Path, lock: int, flags: str, *, new: bool):
         self.path = path
-        self.flags = flags  # The text of `run.flags` for this run.
-        self.new = new  # False if an earlier run is continued.
+        self.new = new
+        self.flags = flags
         self._lock: int | None = lock
 
-    def __enter__(self):
+    def __enter__(self) -> "RunFolder":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __truediv__(self, name: str) -> Path:
+        """The path of a file or folder in the run folder."""
         return self.path / name
 
     def keep_flags(self) -> None:
-        """Keeps the flags of this run in place of those of the run it continues."""
+        """Writes the flags it was opened with in place of those of the earlier run.
+
+        Which differ from them in options that change no result (`identity=False`). Of a
+        new run, `open_run` has written them.
+        """
         if not self.new:
             files.write_text(self / FLAGS, self.flags)
 
     def close(self) -> None:
-        """Lets other processes write to the folder; the death of this one does, too."""
+        """Releases the lock. The system releases it too when the process ends."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
 def open_run(path: str | Path, configs: Sequence[Any], what: str) -> RunFolder:
-    """The run folder, made if there is none; continued if it was made by these flags.
+    """The run folder, locked; created if there is none, continued if flags agree.
 
     Args:
         path: The folder.
-        configs: The settings of this run; their options are its flags.
-        what: What the run is, for errors: "search", "training".
+        configs: Config dataclasses of the run (`ns_tf.run.option`): its flags. They may
+            differ from those of the run that is continued in options that change no
+            result (`identity=False`).
+        what: What the run is ("search", "training"), for errors.
 
     Raises:
         InUse: another process is writing to it. Nothing was written.
@@ -74,16 +128,16 @@ def open_run(path: str | Path, configs: Sequence[Any], what: str) -> RunFolder:
         is_new(path, configs, what)
         path.mkdir(parents=True, exist_ok=True)
         lock = _locked(path)
-        # Once more: another process may have been first.
+        # Checked again: another process may have written flags before the lock.
         new = is_new(path, configs, what)
-        # Not below train/: what lies there belongs to trainings, which may be running.
-        for folder in (path, path / "checkpoints", path / "plots"):
+        # Not below train/: trainings have locks of their own and may be running.
+        for folder in (path, path / CHECKPOINTS, path / PLOTS):
             for stale in folder.glob(f".*{TEMPORARY}"):
                 stale.unlink()
-        flags = as_flagfile(configs)
+        text = flagfile.as_flagfile(configs)
         if new:
-            files.write_text(path / FLAGS, flags)
-        return RunFolder(path, lock, flags, new=new)
+            files.write_text(path / FLAGS, text)
+        return RunFolder(path, lock, text, new=new)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
@@ -96,18 +150,23 @@ def open_run(path: str | Path, configs: Sequence[Any], what: str) -> RunFolder:
 
 
 def is_new(path: str | Path, configs: Sequence[Any], what: str) -> bool:
-    """Whether the folder holds no run yet; looks only, the arguments as of `open_run`.
+    """Whether the folder holds no run yet. Writes nothing and takes no lock.
+
+    Args:
+        path: The folder, which need not exist.
+        configs: As of `open_run`.
+        what: As of `open_run`.
 
     Raises:
         InputError: it belongs to other flags or to something else.
     """
-    path = Path(path)
+    path, text = Path(path), flagfile.as_flagfile(configs)
     if not path.exists():
         return True
     try:
         old = (path / FLAGS).read_text(encoding="utf-8")
     except FileNotFoundError:
-        names = sorted(p.name for p in path.iterdir() if not _ours(p.name))
+        names = sorted(p.name for p in path.iterdir() if not _is_leftover(p.name))
         if not names:
             return True
         raise InputError(
@@ -118,8 +177,7 @@ def is_new(path: str | Path, configs: Sequence[Any], what: str) -> bool:
         raise InputError(
             f"{path / FLAGS} is damaged ({error}). Give another --run_dir."
         ) from error
-    compare = flagfile.comparison(*(type(config) for config in configs))
-    changed = compare(old, as_flagfile(configs))
+    changed = flagfile.comparison(*(type(config) for config in configs))(old, text)
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise InputError(
@@ -129,14 +187,18 @@ def is_new(path: str | Path, configs: Sequence[Any], what: str) -> bool:
     return False
 
 
-def _ours(name: str) -> bool:
+def _is_leftover(name: str) -> bool:
     """Whether a run that was killed before it wrote its flags leaves such a file."""
     return name == LOCK or name.endswith(TEMPORARY)
 
 
 def _locked(path: Path) -> int:
-    """The descriptor that holds the folder's lock; InUse if another one does."""
-    import fcntl
+    """The descriptor that holds the folder's lock.
+
+    Raises:
+        InUse: another process holds it.
+    """
+    import fcntl  # Late: Windows has none, and can plan without a lock.
 
     number = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:

@@ -1,4 +1,9 @@
-"""Fields of a dataclass as options: what type they have, and their values as text."""
+"""Fields of a dataclass as options: their types, and their values as text.
+
+A config is a frozen dataclass whose fields are `option`s. Each field is a flag
+(`ns_tf.run.flags`), its default and its help; and a line of the flagfile that a run
+folder keeps (`ns_tf.run.flagfile`).
+"""
 
 import dataclasses
 import operator
@@ -9,6 +14,7 @@ from typing import Any
 
 from absl import flags
 
+# Types of single values, as errors name them.
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -20,16 +26,23 @@ def option(
     choices: Sequence[str] | None = None,
     inherited: bool = False,
 ) -> Any:
-    """A dataclass field that `define` makes a flag of.
+    """A dataclass field that becomes a flag (`ns_tf.run.flags.define`).
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Config:
+    ...     rate: float = option(0.1, "Step size.")
+    ...     threads: int = option(1, "Threads.", identity=False)
+    >>> Config(threads=4)
+    Config(rate=0.1, threads=4)
 
     Args:
-        default: As the field's type says.
-        help: A sentence for a person; the default and the choices need no mention.
-        identity: False if another value gives the same results (threads, say), so
-            that a run may be continued with it.
-        choices: The only values (of a tuple: items) that the flag takes, if any.
-        inherited: True if "not set" in an older run meant what its search says, so that
-            the run may be continued with the value in full.
+        default: A value of the field's type.
+        help: A sentence for a person; `--help` adds the default and the choices.
+        identity: False if another value gives the same results, as the number of
+            threads does, so that a run may be continued with it.
+        choices: The only values that the flag takes, of a tuple the only items.
+        inherited: True if "not set" in an older run meant the value of its search, so
+            that the run may be continued with that value written out.
     """
     about = {"help": help, "identity": identity, "inherited": inherited}
     about["choices"] = None if choices is None else tuple(choices)
@@ -38,15 +51,27 @@ def option(
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """The type of an option: text to value and back."""
+    """The type of an option: text to value and back, exactly.
+
+    >>> Kind(float, many=True).parse("0.1, 3")
+    (0.1, 3.0)
+    >>> Kind(float, many=True).text((0.1, 3))
+    '0.1,3.0'
+    >>> Kind(int, optional=True).parse("") is None
+    True
+    """
 
     item: type  # int, float, str or bool.
-    many: bool = False  # A tuple of items, separated by commas.
-    optional: bool = False  # Empty text is None.
-    choices: tuple[str, ...] | None = None
+    many: bool = False  # Whether values are tuples; in text, commas separate items.
+    optional: bool = False  # Whether a value may be None; in text, it is empty.
+    choices: tuple[str, ...] | None = None  # The only items, if not None.
 
     def parse(self, text: str) -> Any:
-        """The value; ValueError tells what was expected."""
+        """The value that the text means.
+
+        Raises:
+            ValueError: if it means none; says what was expected.
+        """
         if self.optional and text == "":
             return None
         if not self.many:
@@ -68,14 +93,24 @@ class Kind:
             raise ValueError(f"expected {words}.") from None
 
     def coerce(self, value: Any) -> Any:
-        """The value in exactly this type, from one that is meant to be of it."""
+        """The value in exactly this type: 3 as 3.0 of a float, a list as a tuple.
+
+        Raises:
+            TypeError: if an option of whole numbers gets anything else.
+            ValueError: if an option of floats gets what is no number.
+        """
         if value is None and self.optional:
             return None
-        exact = operator.index if self.item is int else self.item  # int() truncates.
+        exact = operator.index if self.item is int else self.item  # int(2.5) is 2.
         return tuple(map(exact, value)) if self.many else exact(value)
 
     def text(self, value: Any) -> str:
-        """What `parse` makes the value of; ValueError if there is no such text."""
+        """The text from which `parse` makes exactly this value.
+
+        Raises:
+            TypeError: as of `coerce`.
+            ValueError: if no text means the value, as of an item with a comma.
+        """
         value = self.coerce(value)
         if value is None:
             return ""
@@ -86,13 +121,23 @@ class Kind:
 
 
 def _item_text(value: Any) -> str:
+    """A single value as text; floats with all their digits."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else repr(value)
 
 
 def _kind(annotation: Any, choices: tuple[str, ...] | None, name: str) -> Kind:
-    """The kind that a field's annotation means; ValueError if no flag can be it."""
+    """The kind that an annotation means.
+
+    Args:
+        annotation: Of the field, as a type.
+        choices: Of the option.
+        name: Of the field with its class, for the error.
+
+    Raises:
+        ValueError: if no flag can be of that type.
+    """
     optional = typing.get_origin(annotation) in (types.UnionType, typing.Union)
     if optional:
         rest = [a for a in typing.get_args(annotation) if a is not types.NoneType]
@@ -111,13 +156,20 @@ def _kind(annotation: Any, choices: tuple[str, ...] | None, name: str) -> Kind:
 
 
 def options(config_class: type) -> list[tuple[dataclasses.Field, Kind]]:
-    """Every field of the class with its kind; ValueError for a field without option."""
+    """Every field of a config class with its kind, in order.
+
+    Args:
+        config_class: A dataclass of `option`s.
+
+    Raises:
+        ValueError: for a field that is no option, or whose type no flag can have.
+    """
     hints = typing.get_type_hints(config_class)
-    found = []
+    pairs = []
     for field in dataclasses.fields(config_class):
         name = f"{config_class.__name__}.{field.name}"
         if "option" not in field.metadata:
             raise ValueError(f"{name} is no option: write `= option(default, help)`.")
         choices = field.metadata["option"]["choices"]
-        found.append((field, _kind(hints[field.name], choices, name)))
-    return found
+        pairs.append((field, _kind(hints[field.name], choices, name)))
+    return pairs

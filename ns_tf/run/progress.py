@@ -1,4 +1,8 @@
-"""How far long work has come: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, a line every few seconds elsewhere.
+
+Code that works takes a `Meter` and opens a `Bar` for each piece of work. Only commands
+choose a meter that shows something.
+"""
 
 import contextlib
 import datetime
@@ -10,9 +14,9 @@ from typing import Any, Protocol, TextIO
 
 
 class Bar:
-    """Counts units of work and says nothing: what `Quiet` gives.
+    """Counts units of work and shows nothing; other bars derive from it.
 
-    Used as a context, so that what is open is closed whatever happens::
+    Used as a context, so that the terminal is left in order whatever happens::
 
         with progress.bar(total, label="prune", unit="steps") as bar:
             bar.update(1, loss=0.5)
@@ -34,7 +38,7 @@ class Bar:
 
 
 class Meter(Protocol):
-    """What shows progress: `Quiet`, `Progress`, or a class of one's own."""
+    """What shows progress: `Quiet`, `Progress`, or any object with such a method."""
 
     def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
         """A bar for one piece of work.
@@ -48,7 +52,7 @@ class Meter(Protocol):
 
 
 class Quiet:
-    """Shows nothing: the default of library code, which never prints by itself."""
+    """Shows nothing: the default of all functions of the library."""
 
     def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
         """A bar that shows nothing."""
@@ -59,11 +63,16 @@ class Quiet:
 class Progress:
     """Shows count, share, values, time spent and time left on a stream.
 
-    On a terminal it is a tqdm bar; elsewhere a line every `every` seconds and one at
-    the end. An update that shows nothing costs about a microsecond.
+    A terminal gets a tqdm bar; another stream gets a line every `every` seconds and one
+    at the end. An update that shows nothing costs about a microsecond.
+
+    >>> with Progress(sys.stdout).bar(7, label="fit", unit="steps") as bar:
+    ...     bar.update(7, loss=0.25)
+    fit: 7/7 steps (100%), loss=0.25, 0:00:00 elapsed
 
     Args:
-        stream: Where to; standard error, as it is when a bar begins, if None.
+        stream: Where lines are written; if None, standard error as it is when a bar
+            begins.
         every: Seconds between two lines.
     """
 
@@ -72,7 +81,11 @@ class Progress:
         self.every = every
 
     def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
-        """A bar for one piece of work; time left follows from this run's rate."""
+        """A bar for one piece of work; arguments as of `Meter.bar`.
+
+        The time left follows from the rate since the bar was opened, without the units
+        of an earlier run.
+        """
         stream = sys.stderr if self.stream is None else self.stream
         work = _Work(total, label, unit, initial)
         if stream.isatty():
@@ -81,7 +94,7 @@ class Progress:
 
 
 class _Work:
-    """What is counted, and how far it has come."""
+    """One piece of work: what is counted, how many are done, the last values."""
 
     def __init__(self, total: int | None, label: str, unit: str, initial: int):
         self.total, self.label, self.unit = total, label, unit
@@ -90,21 +103,21 @@ class _Work:
         self.start = time.monotonic()
 
     def value_texts(self) -> list[str]:
-        """The last values, as name=value."""
+        """The last values, each as name=value."""
         return [f"{name}={_short(value)}" for name, value in self.values.items()]
 
     def line(self) -> str:
-        """Count, values and times in one line."""
+        """Label, count, values and times in one line."""
         elapsed = time.monotonic() - self.start
         count = f"{self.done} {self.unit}"
         times = [f"{_clock(elapsed)} elapsed"]
         if self.total:
             share = 100 * self.done // self.total
             count = f"{self.done}/{self.total} {self.unit} ({share}%)"
-            here = self.done - self.initial
-            if here > 0 and self.done < self.total:
-                left = elapsed * (self.total - self.done) / here
-                times.append(f"{_clock(left)} left")
+            done_now = self.done - self.initial  # Without those of an earlier run.
+            if done_now > 0 and self.done < self.total:
+                remaining = elapsed * (self.total - self.done) / done_now
+                times.append(f"{_clock(remaining)} left")
         return f"{self.label}: {', '.join([count, *self.value_texts(), *times])}"
 
 
@@ -113,7 +126,7 @@ class _ShownBar(Bar):
 
     def __init__(self, work: _Work, every: float):
         self.work, self.every = work, every
-        self._shown: int | None = None  # The count that was shown last.
+        self._shown: int | None = None  # The last count that was drawn.
         self._due = time.monotonic() + every
 
     def __enter__(self):
@@ -126,7 +139,7 @@ class _ShownBar(Bar):
             self._show()
 
     def update(self, n: int = 1, **values: Any) -> None:
-        """Counts n more units, and shows them if that is due."""
+        """Counts n more units; draws if the last drawing is `every` seconds old."""
         self.work.done += n
         if values:
             self.work.values.update(values)
@@ -134,7 +147,7 @@ class _ShownBar(Bar):
             self._show()
 
     def _show(self) -> None:
-        # A terminal or log that went away must not end hours of work.
+        """Draws; a terminal or log that was closed does not end the work."""
         with contextlib.suppress(OSError):
             self.draw()
         self._shown = self.work.done
@@ -166,7 +179,7 @@ class _TerminalBar(_ShownBar):
         self._bar = None
 
     def __enter__(self):
-        import tqdm  # Late: pipes and `--help` do not need it.
+        import tqdm  # Only terminals need it.
 
         columns = 0
         with contextlib.suppress(OSError):
@@ -178,7 +191,7 @@ class _TerminalBar(_ShownBar):
             desc=work.label,
             unit=f" {work.unit}",
             file=self.stream,
-            # A terminal that says it has no columns would get empty bars.
+            # A terminal may say that it has 0 columns, which would make bars empty.
             dynamic_ncols=columns > 0,
             ncols=None if columns else 80,
             mininterval=0,
@@ -197,7 +210,11 @@ class _TerminalBar(_ShownBar):
 
 
 def _short(value: Any) -> str:
-    """A value in few characters; also tensors and arrays of one number."""
+    """A value in few characters; arrays and tensors must hold one number.
+
+    >>> _short(0.123456), _short(532), _short("warm-up")
+    ('0.1235', '532', 'warm-up')
+    """
     if isinstance(value, (str, bool, numbers.Integral)):
         return str(value)
     return f"{float(value):.4g}"

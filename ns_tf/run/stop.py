@@ -1,4 +1,8 @@
-"""Signals that ask long work to stop at its next checkpoint."""
+"""Signals that ask long work to stop at its next checkpoint.
+
+The first Ctrl-C or SIGTERM sets a `Stop`, which the work asks between two steps: it
+saves and leaves by `Interrupted`. The second signal kills the process at once.
+"""
 
 import contextlib
 import os
@@ -10,9 +14,12 @@ from typing import Any
 
 
 class Interrupted(BaseException):
-    """A signal stopped the work, which had its chance to write a checkpoint.
+    """A signal stopped the work after it had saved its state.
 
-    No Exception, so that nobody's `except Exception` swallows it.
+    Not an `Exception`, so that no `except Exception` catches it.
+
+    Args:
+        signum: The signal's number.
     """
 
     def __init__(self, signum: int):
@@ -21,10 +28,16 @@ class Interrupted(BaseException):
 
 
 class Stop:
-    """Whether a signal asked the work to stop; never, for one made by hand.
+    """Whether a signal asked the work to stop.
+
+    `interruptible` connects it with signals. Without that it never stops:
+
+    >>> Stop().requested
+    False
 
     Args:
-        patient: Whether further signals are taken like the first; else they kill.
+        patient: Whether further signals are taken like the first one; otherwise the
+            second one kills.
     """
 
     def __init__(self, *, patient: bool = False):
@@ -33,57 +46,65 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        """True once a signal came: write a checkpoint, then call `leave`."""
+        """Whether a signal came: then save the state and call `leave`."""
         return self.signum is not None
 
     def leave(self) -> None:
         """Ends the work if a signal asked for it.
 
         Raises:
-            Interrupted: if a stop was requested.
+            Interrupted: a stop was requested.
         """
         if self.signum is not None:
             raise Interrupted(self.signum)
 
     def _on_signal(self, signum: int, frame: Any) -> None:
+        """Handles a signal, as of `signal.signal`."""
         self.signum = signum
         if self.patient:
             return
         restore_signals()
         if sys.stderr.isatty():
-            # print() may not be entered twice; a signal can come in the midst of one.
+            # Not print(), which fails if the signal came during another print().
             os.write(2, b"\nStopping at the next checkpoint; again to stop at once.\n")
 
 
 def handled_signals() -> list[int]:
-    """Signals that stop the work; those that `nohup` or `&` turned off do not."""
+    """Numbers of the signals that stop work: SIGINT and SIGTERM, unless turned off.
+
+    `nohup` and a shell's `&` turn signals off for the processes that they start.
+    """
     off = (signal.SIG_IGN, None)
     both = (signal.SIGINT, signal.SIGTERM)
     return [signum for signum in both if signal.getsignal(signum) not in off]
 
 
 def restore_signals() -> None:
-    """From now on signals kill at once, even inside a long C++ call."""
+    """Lets signals kill the process at once from now on, also within a C++ call."""
     for signum in handled_signals():
         signal.signal(signum, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def interruptible(*, patient: bool = False) -> Iterator[Stop]:
-    """A `Stop` that Ctrl-C and SIGTERM set, instead of ending the work at any line.
+    """A context with a `Stop` that Ctrl-C and SIGTERM set.
 
-    Save inside the block: leaving it after a signal raises `Interrupted`.
+    Save inside the block, as leaving it after a signal raises `Interrupted`. Outside of
+    the main thread, which alone gets signals, the stop is never requested.
 
     Args:
-        patient: Whether a second signal is taken like the first. For processes that
-            hear both from the system and from the process that started them.
+        patient: Whether a second signal is taken like the first one. For processes that
+            get a signal twice: from the system, and from the process that started them.
+
+    Yields:
+        The stop.
 
     Raises:
         Interrupted: at the end of the block, if a signal came.
     """
     stop = Stop(patient=patient)
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # Signals only ever reach the main thread.
+        yield stop
         return
     before = {
         signum: signal.signal(signum, stop._on_signal) for signum in handled_signals()

@@ -1,4 +1,7 @@
-"""What watches long work: progress, a request to stop, checkpoints."""
+"""What watches long work: progress, a request to stop, checkpoints.
+
+One value in place of three, which every function hands down to the step loop.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -11,22 +14,28 @@ from ns_tf.run.stop import Stop
 
 @dataclasses.dataclass(frozen=True)
 class Watch:
-    """Shows how far work has come, lets it stop, and says where it is saved.
+    """Shows progress, requests stops, and says where checkpoints are.
 
     The default shows nothing, never stops and keeps nothing.
+
+    Args:
+        progress: The meter.
+        stop: Asked at every step whether to stop.
+        seconds: Least time between two checkpoints.
+        folder: Where checkpoints are; None keeps none.
     """
 
     progress: Meter = dataclasses.field(default_factory=Quiet)
     stop: Stop = dataclasses.field(default_factory=Stop)
-    seconds: float = 60.0  # Least time between two checkpoints.
-    folder: Path | None = None  # Where checkpoints go; None keeps none.
+    seconds: float = 60.0
+    folder: Path | None = None
 
     def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
-        """A bar of the progress meter (`ns_tf.run.progress.Meter.bar`)."""
+        """A bar of the progress meter; arguments as of `Meter.bar`."""
         return self.progress.bar(total, label=label, unit=unit, initial=initial)
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """The checkpoint of this name in the folder.
+        """The checkpoint of this name; it saves nothing if there is no folder.
 
         Args:
             name: Of the file, below the folder.
@@ -38,8 +47,8 @@ class Watch:
         """The same watch for work that is kept in a folder.
 
         Args:
-            folder: Where its checkpoints go.
-            logs: Where curves for TensorBoard go; none are written if None.
+            folder: Where checkpoints are.
+            logs: Where curves for TensorBoard are written; none if None.
         """
         progress = self.progress
         if logs is not None:
@@ -47,5 +56,5 @@ class Watch:
         return dataclasses.replace(self, folder=Path(folder), progress=progress)
 
     def quiet(self) -> "Watch":
-        """The same watch, showing nothing."""
+        """The same watch without progress."""
         return dataclasses.replace(self, progress=Quiet())

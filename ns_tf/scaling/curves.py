@@ -1,4 +1,4 @@
-"""Curves tau -> widths: along a law, or in proportion."""
+"""Curves tau -> widths: along a law, or in proportion to given widths."""
 
 import math
 import numbers
@@ -10,22 +10,31 @@ from ns_tf.base import Curve, InputError, ScalingLaw, Widths
 
 
 def power_law(law: ScalingLaw) -> Curve:
-    """The curve alpha_l · tau ** beta_l (eq. 5).
+    """The curve phi_l(tau) = alpha_l · tau ** beta_l of every layer l (eq. 5).
 
-    A search along it begins at the largest tau that was fitted.
+    A search along it begins at the largest tau that was fitted, or at 1 if the law does
+    not know its range.
+
+    >>> law = ScalingLaw(np.array([2.0, 0.5]), np.array([0.25, 0.5]), None, None, None)
+    >>> power_law(law)(10_000.0).tolist()
+    [20.0, 50.0]
+
+    Args:
+        law: alpha and beta [layers].
 
     Raises:
-        InputError: if an alpha is not positive and finite, or a beta not finite.
+        InputError: if alpha and beta are not of one length, an alpha is not positive
+            and finite, or a beta not finite.
     """
     alpha, beta = np.asarray(law.alpha, float), np.asarray(law.beta, float)
-    sound = np.isfinite(alpha) & (alpha > 0) & np.isfinite(beta)
-    if alpha.shape != beta.shape or alpha.ndim != 1 or not sound.all():
+    if alpha.shape != beta.shape or alpha.ndim != 1 or not _is_sound(alpha, beta):
         raise InputError(
             "A law has a positive alpha and a finite beta for every layer; got alpha "
             f"{alpha.tolist()}, beta {beta.tolist()}. Fit it again."
         )
 
     def at(tau: float) -> np.ndarray:
+        # Far outside of the range that was fitted, widths become infinite or zero.
         with np.errstate(over="ignore", under="ignore"):
             return law.widths(tau)
 
@@ -34,11 +43,25 @@ def power_law(law: ScalingLaw) -> Curve:
     return Curve(at, start, law.tau_range, terms)
 
 
-def uniform_curve(widths: Sequence[float], tau: float = 1.0) -> Curve:
-    """The curve that multiplies all widths by one number; `widths` is its value at tau.
+def _is_sound(alpha: np.ndarray, beta: np.ndarray) -> bool:
+    """Whether alpha [layers] is positive and both are finite."""
+    return bool((np.isfinite(alpha) & (alpha > 0) & np.isfinite(beta)).all())
 
-    Costs grow with the square of widths, so widths grow with the square root of tau.
-    From default widths this is the paper's baseline, from pruned ones its MorphNet.
+
+def uniform_curve(widths: Sequence[float], tau: float = 1.0) -> Curve:
+    """The curve phi_l(t) = widths_l · sqrt(t / tau): one factor for all layers.
+
+    The cost of a convolution grows with the product of two widths, so a factor of
+    sqrt(t / tau) on every width makes it t / tau times as large. From the default
+    widths, the curve is the paper's baseline; from widths that pruning left, it is the
+    paper's "MorphNet (Taylor-FO)".
+
+    >>> uniform_curve([16, 32], tau=100.0)(400.0).tolist()
+    [32.0, 64.0]
+
+    Args:
+        widths: Widths [layers] of the curve at `tau`.
+        tau: The size of the network of these widths, where a search begins.
     """
     base = np.asarray(widths, float)
 
@@ -49,18 +72,32 @@ def uniform_curve(widths: Sequence[float], tau: float = 1.0) -> Curve:
 
 
 def floor_ratio(widths: Sequence[int], ratio: float) -> Widths:
-    """`int(width * ratio)`, at least 1: the widths that define the paper's budgets.
+    """floor(ratio · width) of every layer, at least 1.
+
+    In the paper's tables, the budget r is the parameters of the default network at
+    these widths.
+
+    >>> floor_ratio([64, 128, 3], 0.25)
+    (16, 32, 1)
+
+    Args:
+        widths: Widths [layers], whole.
+        ratio: The factor r.
 
     Raises:
         InputError: if the ratio is not a positive, finite number.
     """
     if not is_positive(ratio):
         raise InputError(f"A ratio is a positive number, such as 0.25; got {ratio!r}.")
-    # Rounding first: 0.29 * 100 is 28.999999999999996.
+    # Rounded before the floor: 0.29 * 100 is 28.999999999999996.
     return tuple(max(1, math.floor(round(w * float(ratio), 6))) for w in widths)
 
 
 def is_positive(value: object) -> bool:
-    """Whether it is a positive, finite number, and no bool."""
+    """Whether it is a positive, finite number of any library, and no bool.
+
+    >>> [is_positive(value) for value in (0.25, 3, 0, float("inf"), True, "1")]
+    [True, True, False, False, False, False]
+    """
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return number and math.isfinite(value) and value > 0

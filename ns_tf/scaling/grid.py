@@ -7,19 +7,31 @@ import numpy as np
 
 from ns_tf.base import InputError
 
-LARGEST_WIDTH = 2**16  # Where a search without max_width ends.
+LARGEST_WIDTH = 2**16  # The largest width of a grid without `max_width`.
 
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """The whole widths that are allowed: multiples of `step` from `low` to `high`."""
+    """The whole widths that are allowed: the multiples of `step` from `low` to `high`.
 
-    step: int
-    low: int
-    high: int
+    >>> grid = Grid(step=8, low=8, high=64)
+    >>> grid.nearest(np.array([3.0, 20.0, 21.7, 900.0])).tolist()
+    [8, 24, 24, 64]
+    """
+
+    step: int  # Filters.
+    low: int  # A multiple of step.
+    high: int  # A multiple of step.
 
     def nearest(self, widths: np.ndarray) -> np.ndarray:
-        """The nearest allowed widths, halves up; infinite ones become the largest."""
+        """The nearest allowed widths [..., layers], int64.
+
+        Widths half-way between two multiples go to the larger one, infinite ones to the
+        largest.
+
+        Args:
+            widths: Widths [..., layers], not yet whole.
+        """
         # Departure: the authors truncate, which loses a filter to float error wherever
         # the law passes through a whole number.
         steps = np.floor(np.asarray(widths) / self.step + 0.5)
@@ -29,7 +41,19 @@ class Grid:
 def grid_of(
     round_to: int = 1, min_width: int = 1, max_width: int | None = None
 ) -> Grid:
-    """The grid of these options, if they are positive whole numbers and leave any."""
+    """The grid of the multiples of `round_to` from `min_width` to `max_width`.
+
+    >>> grid_of(round_to=8, min_width=3, max_width=47)
+    Grid(step=8, low=8, high=40)
+
+    Args:
+        round_to: Every width is a multiple of it.
+        min_width: The least width.
+        max_width: The largest width; `LARGEST_WIDTH` if None.
+
+    Raises:
+        InputError: if one of them is no whole number from 1 on, or no width is left.
+    """
     largest = LARGEST_WIDTH if max_width is None else max_width
     options = {"round_to": round_to, "min_width": min_width, "max_width": largest}
     for name, value in options.items():

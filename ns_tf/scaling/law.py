@@ -1,28 +1,41 @@
-"""From a pruning trace to one power law a layer (algorithm 2)."""
+"""From a pruning trace to one power law a layer (algorithm 2).
+
+A trace has the widths of a network after every pruning event, and its size tau. On
+double-logarithmic paper the width of a layer is close to a straight line in tau; its
+slope beta says how fast the layer grows with the network.
+"""
 
 import numpy as np
 import scipy.linalg
 
 from ns_tf.base import InputError, PruneTrace, ScalingLaw
 
-# The ln of whole widths carries rounding of about 1e-15; below this it does not vary.
+MIN_ROWS = 6  # With fewer rows, the two numbers of a layer say nothing.
+# Standard deviation of ln width below which a layer counts as constant; the logarithm
+# of whole widths has rounding of about 1e-15.
 _CONSTANT = 1e-12
-MIN_ROWS = 6  # With fewer, two numbers a layer say nothing.
-_SAME = 1e-10  # Singular values, relative: less means that tau does not vary either.
+# Ratio of the two singular values below which all rows count as of the same tau.
+_SAME = 1e-10
 
 
 def fit_law(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
     """Least-squares power law through a trace (eq. 6-8), all layers in one solve.
 
-    Solves [ln tau, 1] · [beta; ln alpha] = ln widths.
+    Solves [ln tau, 1] · [beta; ln alpha] = ln widths for alpha and beta [layers].
+
+    >>> tau = np.geomspace(1e4, 1e6, 7)
+    >>> widths = np.stack([0.5 * tau**0.5, 2 * tau**0.25], axis=1)
+    >>> law = fit_law(PruneTrace(widths, tau))
+    >>> law.alpha.round(9).tolist(), law.beta.round(9).tolist()
+    ([0.5, 2.0], [0.5, 0.25])
 
     Args:
         trace: widths [steps, layers] and tau [steps], all positive.
-        min_rows: Fewest steps that are enough for a law.
+        min_rows: The fewest steps that are enough for a law.
 
     Returns:
-        alpha, beta, r2 and residual [layers], with the range of tau. A layer whose
-        width never changed has beta 0 and r2 1: the law tells all there is to tell.
+        alpha, beta, r2 and residual [layers], and the range of tau. A layer whose width
+        never changed has beta 0 and r2 1: its law leaves nothing unexplained.
 
     Raises:
         InputError: too few rows, rows that all have the same tau, numbers that have no
@@ -49,7 +62,11 @@ def fit_law(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
 
 
 def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Widths [steps, layers] and tau [steps] as floats, if a law can be fitted."""
+    """Widths [steps, layers] and tau [steps] as floats, if a law can be fitted.
+
+    Raises:
+        InputError: as of `fit_law`.
+    """
     widths, tau = np.asarray(trace.widths, float), np.asarray(trace.tau, float)
     if widths.ndim != 2 or tau.shape != widths.shape[:1]:
         raise InputError(
@@ -78,6 +95,7 @@ def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _same_tau(tau: np.ndarray) -> InputError:
+    """The error for tau [steps] that do not vary."""
     return InputError(
         "A law needs networks of different size; all "
         f"{len(tau)} rows of the trace have tau {tau[0]:,.10g}. Prune further: "

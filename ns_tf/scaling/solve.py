@@ -1,4 +1,7 @@
-"""From a curve tau -> widths and budgets to whole widths (algorithm 3)."""
+"""From a curve tau -> widths and budgets to whole widths (algorithm 3).
+
+Everything here happens in x = ln tau, over which the cost of a network grows evenly.
+"""
 
 import dataclasses
 import functools
@@ -13,10 +16,10 @@ from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, grid_of
 
-MEASUREMENTS = 8  # Networks that are measured, at most, for one plan.
-_REACH = 690.0  # |ln tau| of the search: near the ends of float64.
-_STRIDE = 0.5  # In ln tau: the bracket, before it is bisected.
-_HALVINGS = 40  # Of the bracket: ln tau to 5e-13.
+MEASUREMENTS = 8  # The most networks that are measured for one plan.
+_REACH = 690.0  # The largest |ln tau| tried: exp(±690) are near the ends of float64.
+_STRIDE = 0.5  # Width of the bracket in ln tau, before it is bisected.
+_HALVINGS = 40  # Bisections, which give ln tau to 0.5 / 2**40 = 5e-13.
 
 
 def at_cost(
@@ -28,28 +31,43 @@ def at_cost(
     min_width: int = 1,
     max_width: int | None = None,
 ) -> Scaling:
-    """The widths of largest tau that meet every budget, then grown as far as they can.
+    """The widths of the largest tau that meet every budget, then grown while any fits.
 
-    Never over any target. Under exact budgets no single width can grow by `round_to`
-    without breaking one. Under measured budgets nothing is grown: one filter more is
-    less than the noise of a measurement.
+    The largest tau on the curve is found whose nearest whole widths meet every exact
+    budget. Then single layers grow by `round_to` until none can grow without breaking a
+    budget. Under measured budgets nothing is grown: one filter more is less than the
+    noise of a measurement. No target is ever exceeded.
 
     Departure: the paper descends on the squared difference and truncates (eq. 9-11),
     which ends up to 6.4 % under the budget or 0.9 % over it.
 
+    >>> from ns_tf.scaling.curves import uniform_curve
+    >>> def cost(widths):  # Multiply-adds of two 1x1 convolutions.
+    ...     return 3 * widths[..., 0] + widths[..., 0] * widths[..., 1]
+    >>> scaling = at_cost(uniform_curve([10, 20]), {"macs": cost}, {"macs": 900})
+    >>> scaling.widths, scaling.costs, round(scaling.tau, 2)
+    ((20, 42), {'macs': 900}, 4.2)
+
     Args:
-        curve: tau -> widths [layers].
-        costs: By budget: what whole widths cost; one for every target. Polynomials and
-            plain functions are exact costs. A cost with an estimate is solved on the
-            estimate, measured, and the target corrected (`scaling.estimated`).
-        targets: By budget: the most it may be.
-        round_to: Widths are multiples of it.
-        min_width: The smallest width.
-        max_width: The largest width; none if None.
+        curve: tau -> widths [layers]; a plain function is a curve that starts at tau 1.
+        costs: By budget: whole widths [..., layers] -> costs [...]; at least one for
+            every target. Polynomials and plain functions are exact costs. A cost with
+            an estimate is solved on the estimate, measured, and the target corrected
+            (`ns_tf.scaling.estimated`).
+        targets: By budget: the largest cost allowed; all hold.
+        round_to: Every width is a multiple of it.
+        min_width: The least width.
+        max_width: The largest width; 65,536 if None.
+
+    Returns:
+        The widths, their costs under every target, and the position on the curve
+        before the widths were made whole.
 
     Raises:
-        InputError: options or targets that make no sense, targets outside what any
-            widths reach, or a curve that never gets there, as where betas are negative.
+        InputError: options or targets that make no sense, targets outside of what any
+            widths cost, or a curve that never comes to the target, as one of negative
+            betas may do.
+        RunError: a measurement is no positive number.
     """
     grid = grid_of(round_to, min_width, max_width)
     targets = _checked(targets, costs)
@@ -72,7 +90,7 @@ def _solve(
     costs: Mapping[str, Cost],
     targets: Mapping[str, float],
 ) -> Scaling:
-    """`at_cost` where every cost is exact or measured outright."""
+    """As `at_cost`, where every cost is exact or measured without an estimate."""
     exact = {n: (costs[n], t) for n, t in targets.items() if not costs[n].measured}
     measured = {n: (costs[n], t) for n, t in targets.items() if costs[n].measured}
     search = _Search(curve, grid, exact, measured)
@@ -83,24 +101,31 @@ def _solve(
         x = _crossing(search, x)
         widths = _top_up(search, search.widths(x), curve(math.exp(x)))
     if measured:
-        x, widths, found = _measured(search, x, widths)
+        x, widths, totals = _measured(search, x, widths)
     else:
-        found = search.costs(widths)
+        totals = search.costs(widths)
     return Scaling(
         widths=tuple(int(width) for width in widths),
         tau=math.exp(x),
-        costs={name: found[name] for name in targets},
+        costs={name: totals[name] for name in targets},
         targets=dict(targets),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Search:
-    """What is searched: positions x = ln tau on a curve, under budgets."""
+    """What is searched: positions x = ln tau on a curve, under budgets.
+
+    Args:
+        curve: tau -> widths [layers].
+        grid: The whole widths that are allowed.
+        exact: By budget: its cost and its target.
+        measured: The same of budgets that are measured.
+    """
 
     curve: Curve
     grid: Grid
-    exact: Mapping[str, tuple[Cost, float]]  # Cost and target by budget.
+    exact: Mapping[str, tuple[Cost, float]]
     measured: Mapping[str, tuple[Cost, float]]
 
     def widths(self, x: float) -> np.ndarray:
@@ -115,31 +140,38 @@ class _Search:
         return fits
 
     def costs(self, widths: np.ndarray) -> dict[str, float]:
-        """Costs by budget of widths [layers]; takes the measurements.
+        """Costs by budget of whole widths [layers]; measured ones are measured now.
 
         Raises:
             RunError: if a measurement is no positive number.
         """
         budgets = {**self.exact, **self.measured}
-        found = {n: np.asarray(cost(widths)).item() for n, (cost, _) in budgets.items()}
+        costs = {n: np.asarray(cost(widths)).item() for n, (cost, _) in budgets.items()}
         for name in self.measured:
-            if not is_positive(found[name]):
-                raise RunError(f"{name} was measured as {found[name]}; measure again.")
-        return found
+            if not is_positive(costs[name]):
+                raise RunError(f"{name} was measured as {costs[name]}; measure again.")
+        return costs
 
 
 def _crossing(search: _Search, start: float) -> float:
-    """The position where the curve grows past a budget: it fits here, not just above.
+    """The position x up to which the curve meets the exact budgets.
+
+    It meets them at x and breaks one just above, or x is where every width has become
+    the largest of the grid.
+
+    Args:
+        search: Curve, grid and exact budgets.
+        start: The position where the search begins.
 
     Raises:
-        InputError: if the curve is nowhere under the budgets, or nowhere over them
-            though larger networks exist.
+        InputError: if the curve is over a budget everywhere, or under all of them
+            everywhere though larger networks exist.
     """
 
     def fits(x: float) -> bool:
         return bool(search.fits(search.widths(x)))
 
-    # A curve with negative betas may rise on both sides, so down first, then up.
+    # Downwards first. With negative betas, costs may fall upwards, so then upwards.
     low = start
     while low >= -_REACH and not fits(low):
         low -= _STRIDE
@@ -162,12 +194,17 @@ def _crossing(search: _Search, start: float) -> float:
     return low
 
 
-def _top_up(search: _Search, widths: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _top_up(search: _Search, widths: np.ndarray, on_curve: np.ndarray) -> np.ndarray:
     """Widths [layers] grown by one step of the grid at a time until none can grow.
 
-    Of those that may grow, the layer grows that stays the furthest below `wanted`
-    [layers], by ratio. That can make another one cheaper (a projection vanishes where
-    two widths meet), so every layer is tried again after every step.
+    Of the layers that can grow, the one grows that stays the furthest below the curve,
+    by ratio. A step can make room for another layer: a projection vanishes where two
+    widths become equal. So every layer is tried again after every step.
+
+    Args:
+        search: Grid and exact budgets.
+        widths: Whole widths [layers] that meet the budgets.
+        on_curve: Widths [layers] of the curve, not whole.
     """
     grid = search.grid
     steps = grid.step * np.eye(len(widths), dtype=np.int64)
@@ -176,17 +213,28 @@ def _top_up(search: _Search, widths: np.ndarray, wanted: np.ndarray) -> np.ndarr
         able = search.fits(grown) & (widths + grid.step <= grid.high)
         if not able.any():
             return widths
-        gain = np.where(able, wanted / (widths + grid.step), -np.inf)
+        gain = np.where(able, on_curve / (widths + grid.step), -np.inf)
         widths = grown[np.argmax(gain)]
 
 
 def _measured(
     search: _Search, x: float, widths: np.ndarray | None
 ) -> tuple[float, np.ndarray, dict[str, float]]:
-    """The largest network that measured within every budget, after few measurements.
+    """The largest network measured within every budget, by at most `MEASUREMENTS`.
 
-    Begins at x with `widths` [layers], which is as far as exact budgets allow; with no
-    widths, where there are none. Returns position, widths and costs by budget.
+    Strides along the curve until the budgets are bracketed, then bisects.
+
+    Args:
+        search: Curve, grid and budgets.
+        x: The position where it begins.
+        widths: Whole widths [layers] there, the largest that exact budgets allow; None
+            if there are no exact budgets.
+
+    Returns:
+        Position, whole widths [layers], and costs by budget.
+
+    Raises:
+        InputError: if no network that was measured is within every budget.
     """
     ceiling = math.inf if widths is None else x  # Exact budgets allow nothing larger.
     low, high, best = -math.inf, math.inf, None
@@ -196,7 +244,7 @@ def _measured(
         key = tuple(widths.tolist())
         if key not in tries and len(tries) == MEASUREMENTS:
             break
-        excess = math.inf  # Measured / target, of the budget exceeded most.
+        excess = math.inf  # The largest ratio of a measurement to its target.
         if search.fits(widths):
             tries[key] = tries.get(key) or search.costs(widths)
             excess = max(tries[key][n] / t for n, (_, t) in search.measured.items())
@@ -204,8 +252,9 @@ def _measured(
             low, best = x, (x, widths, tries[key])
         else:
             high = x
-        # Times grow with the square root of tau or faster, so twice the logarithm goes
-        # a little too far, which brackets the answer. At most 16 times tau at once.
+        # Times grow at least with the square root of tau, so a stride of twice
+        # ln(excess) goes a little too far, which brackets the answer. No stride is
+        # longer than a factor of 16 in tau.
         stride = min(max(2 * abs(math.log(excess)), 0.2), math.log(16))
         if low > -math.inf and high < math.inf:
             x = (low + high) / 2
@@ -215,8 +264,8 @@ def _measured(
             break
         widths = None
     if best is None:
-        least = list(tries.values())[-1]
-        got = ", ".join(f"{name}={_text(least[name])}" for name in search.measured)
+        last = list(tries.values())[-1]
+        got = ", ".join(f"{name}={_text(last[name])}" for name in search.measured)
         raise InputError(
             f"{_budgets(search.measured)} was not met: the smallest of {len(tries)} "
             f"networks measured had {got}. Ask for more, or lower --min_width."
@@ -227,7 +276,11 @@ def _measured(
 def _checked(
     targets: Mapping[str, float], costs: Mapping[str, Cost]
 ) -> dict[str, float]:
-    """The targets, if there are any and each is a positive number with a cost."""
+    """The targets, if there are any and each is a positive number with a cost.
+
+    Raises:
+        InputError: otherwise.
+    """
     if not targets:
         raise InputError(f"Give at least one budget of: {', '.join(costs)}.")
     for name, target in targets.items():
@@ -241,7 +294,15 @@ def _checked(
 
 
 def _check_reach(search: _Search, layers: int) -> None:
-    """Raises InputError if no network on the grid is as small, or as large, as that."""
+    """Checks that targets lie between the costs of the grid's two ends.
+
+    Args:
+        search: Grid and exact budgets.
+        layers: Number of widths.
+
+    Raises:
+        InputError: if all networks are larger than a target, or all are smaller.
+    """
     low, high = search.grid.low, search.grid.high
     ends = np.repeat([[low], [high]], layers, axis=1)
     for name, (cost, target) in search.exact.items():
@@ -268,9 +329,11 @@ def _unreachable(search: _Search, x: float, how: str) -> InputError:
 
 
 def _budgets(budgets: Mapping[str, tuple[Cost, float]]) -> str:
+    """Targets by budget, as "params=5,000, macs=7,000"."""
     return ", ".join(f"{name}={_text(target)}" for name, (_, target) in budgets.items())
 
 
 def _text(value: float) -> str:
+    """A number for people: whole ones in full, others with four digits."""
     exact = float(value).is_integer() and value < 1e15
     return f"{value:,.0f}" if exact else f"{value:,.4g}"

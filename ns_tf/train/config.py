@@ -10,7 +10,11 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Training from scratch; the defaults are the paper's recipe for CIFAR."""
+    """A recipe for training; the defaults are the paper's for CIFAR.
+
+    Raises:
+        InputError: a number is out of range; names the flag.
+    """
 
     epochs: int = option(300, "Epochs.")
     batch: int = option(128, "Images a training step.")
@@ -49,7 +53,24 @@ class TrainConfig:
             raise InputError(f"--rate_drops are epochs from 1; got {self.rate_drops}.")
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
-        """Learning rate of a training step, counted from 0."""
+        """Learning rate of a training step.
+
+        With r = `rate`, after a linear rise over w = `warmup_epochs` epochs:
+
+        - step: r / `rate_divisor` to the number of `rate_drops` that are passed.
+        - cosine: r (1 + cos(pi t)) / 2, with t the share of the later steps done.
+        - constant: r.
+
+        >>> [TrainConfig().rate_at(7 * epoch, 7) for epoch in (0, 99, 100, 200, 250)]
+        [0.1, 0.1, 0.01, 0.001, 0.0001]
+        >>> cosine = TrainConfig(epochs=5, schedule="cosine", warmup_epochs=1)
+        >>> [round(cosine.rate_at(step, 2), 4) for step in range(10)]
+        [0.05, 0.1, 0.1, 0.0962, 0.0854, 0.0691, 0.05, 0.0309, 0.0146, 0.0038]
+
+        Args:
+            step: Counted from 0.
+            steps_per_epoch: Full batches in the training split.
+        """
         warmup = self.warmup_epochs * steps_per_epoch
         if step < warmup:
             return self.rate * (step + 1) / warmup

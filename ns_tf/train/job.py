@@ -1,4 +1,8 @@
-"""A network that is trained in a folder of its own, and what the folder then holds."""
+"""A network that is trained in a folder of its own, and the files of that folder.
+
+`run.flags` and `widths.json` say what is trained; `history.csv`, `model.keras` and
+`result.json` come at the end, the result last. A folder with a result is done.
+"""
 
 import dataclasses
 import math
@@ -18,7 +22,7 @@ from ns_tf.networks.structure import Structure
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run import files
-from ns_tf.run.folder import MODEL, RESULT, WIDTHS, is_new, open_run
+from ns_tf.run.folder import EPOCHS, LOGS, MODEL, RESULT, WIDTHS, is_new, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
@@ -26,25 +30,34 @@ from ns_tf.train.results import kept_widths, read_result, write_failure
 from ns_tf.train.training import Epoch, TrainResult
 
 ELSEWHERE = "elsewhere"  # In a result: what trained the network in place of `Job`.
-HISTORY = "history.csv"
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One network that is to be trained, in a folder of its own."""
+    """One network that is to be trained, in a folder of its own.
+
+    Args:
+        folder: Of this training alone.
+        problem: The architecture, the data, the task.
+        widths: Of the network, [layers].
+        recipe: How it is trained.
+        runtime: Seed and devices; who watches is said by `run`.
+        flags: Settings that the folder keeps as its flags. A folder with other flags is
+            refused.
+        start: Builds the network that training starts from; of fresh weights if None.
+    """
 
     folder: Path
     problem: Problem
     widths: Widths
     recipe: TrainConfig
     runtime: Runtime
-    flags: tuple  # Settings that the folder keeps as its flags; others are refused.
-    # Builds the network that training starts from; one with fresh weights if None.
+    flags: tuple
     start: Callable[[], keras.Model] | None = None
 
     @property
     def costs(self) -> dict[str, int]:
-        """What the network costs, by exact budget."""
+        """Costs of the network by exact budget, as {"params": 600_000, ...}."""
         return network_costs(self.problem.structure, self.widths)
 
     def check(self) -> None:
@@ -60,7 +73,7 @@ class Job:
         """Refuses a folder that holds another training.
 
         Raises:
-            InputError: it does: by its flags, or by the widths that a search gave.
+            InputError: its flags differ, or its widths, which follow from a search.
         """
         is_new(self.folder, self.flags, "training")
         self._check_widths()
@@ -76,24 +89,29 @@ class Job:
             )
 
     def run(self, watch: Watch | None = None) -> dict[str, Any]:
-        """Trains, or goes on; what `result.json` holds.
+        """Trains, or continues; returns at once if the folder has a result.
 
         Args:
-            watch: Shows progress, lets it stop; its folder is set to the training's.
+            watch: Shows progress and requests stops; its folder is set to the
+                training's.
+
+        Returns:
+            What `result.json` holds.
 
         Raises:
             RunError: a loss is not finite.
-            Interrupted: a signal asked to stop.
+            InputError: the folder holds another training, or is in use.
+            Interrupted: a signal asked to stop; the state was saved.
         """
         watch = watch or Watch()
         with open_run(self.folder, self.flags, "training") as folder:
             self._check_widths()
             if (folder / RESULT).exists():
                 return read_result(self.folder)
-            folder.keep_flags()  # Data may have moved.
+            folder.keep_flags()  # Where the data are may have changed.
             widths = {"version": 1, "widths": self.widths}
             files.write_json(folder / WIDTHS, widths)
-            runtime = self.runtime.watched(watch.at(folder.path, folder / "logs"))
+            runtime = self.runtime.watched(watch.at(folder.path, folder / LOGS))
             trained = training.train(
                 self.problem,
                 self.start or (lambda: self.problem.build(self.widths)),
@@ -113,14 +131,15 @@ class Job:
         seconds: float,
         elsewhere: str,
     ) -> None:
-        """Keeps a training that something else did, as if it had been done here.
+        """Writes the folder of a training that something else did.
 
-        There is no network, and so none that can be exported.
+        It has no `model.keras`, so it cannot be exported. If a validation loss is not
+        finite, the folder says that the training failed.
 
         Args:
-            history: A row an epoch, all of them tested.
+            history: One row for each epoch, all of them tested.
             test_losses: Test loss of every epoch.
-            seconds: What the training took.
+            seconds: Seconds that the training took.
             elsewhere: What trained the network, in words.
 
         Raises:
@@ -147,7 +166,7 @@ class Job:
             files.write_json(self.folder / RESULT, {**result, ELSEWHERE: elsewhere})
 
     def _write(self, trained: TrainResult) -> dict[str, Any]:
-        """History, model and result; the result last, which says that it is done."""
+        """Writes history, model and result; the result last, as it marks the end."""
         self._write_history(trained.history)
         python_models.save_model(trained.model, self.folder / MODEL)
         result = self._result(
@@ -167,7 +186,7 @@ class Job:
         test_loss: float,
         seconds: float,
     ) -> dict[str, Any]:
-        """What `result.json` holds; scores are called by the task's score."""
+        """What `result.json` holds; keys of scores have the name of the task's."""
         best, score = training.best_of(history), self.problem.task.score.name
         return {
             "version": 1,
@@ -187,23 +206,23 @@ class Job:
         }
 
     def _write_history(self, history: Sequence[Epoch]) -> None:
-        """Writes history.csv, a row an epoch."""
+        """Writes history.csv, one row for each epoch."""
         score = self.problem.task.score.name
         names = [field.name for field in dataclasses.fields(Epoch)]
         header = [name.replace("score", score) for name in names]
         rows = [dataclasses.astuple(epoch) for epoch in history]
-        files.write_csv(self.folder / HISTORY, header, rows)
+        files.write_csv(self.folder / EPOCHS, header, rows)
 
 
 def network_config(
     config: ProblemConfig, problem: Problem, widths: Sequence[int]
 ) -> NetworkConfig:
-    """The flags of a network of a problem: architecture, data set, widths.
+    """The settings that name a network: architecture, data set, widths.
 
     Args:
         config: Network and data, complete.
-        problem: Whose architecture it is; another one than the settings' where a method
-            changes it.
+        problem: Says the architecture, which may differ from that of the settings where
+            a method changes it.
         widths: Filters of every layer.
     """
     named = {"architecture": problem.architecture.name, "widths": tuple(widths)}
@@ -213,17 +232,25 @@ def network_config(
 
 
 def network_costs(structure: Structure, widths: Widths) -> dict[str, int]:
-    """What the network of these widths costs, by exact budget."""
+    """Costs of the network of these widths by exact budget.
+
+    Args:
+        structure: Of the architecture.
+        widths: Filters of every layer.
+    """
     return {n: int(c(np.array(widths))) for n, c in exact_costs(structure).items()}
 
 
 def read_history(folder: str | Path) -> tuple[Epoch, ...]:
-    """The epochs of a finished training.
+    """The epochs of a finished training, exactly as they were written.
+
+    Args:
+        folder: Of the training.
 
     Raises:
         InputError: the history is missing or damaged.
     """
-    path = Path(folder) / HISTORY
+    path = Path(folder) / EPOCHS
     _, rows = files.read_csv(path, what="history")
     with files.readable(path, "history"):
         return tuple(

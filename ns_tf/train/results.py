@@ -1,4 +1,4 @@
-"""What the folder of a training holds, read back: result, failure, widths."""
+"""Reading the folder of a training: result, failure, widths; writing a failure."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,16 +6,27 @@ from typing import Any
 
 from ns_tf.base import InputError, Widths
 from ns_tf.run import files
-from ns_tf.run.folder import FAILURE, RESULT, WIDTHS
+from ns_tf.run.folder import CELLS_FOLDER, FAILURE, RESULT, TRAIN, WIDTHS
 
 
 def has_ended(folder: Path) -> bool:
-    """Whether a training needs no more work: it is done, or it failed."""
+    """Whether a training needs no more work: it has a result, or it failed.
+
+    Args:
+        folder: Of the training.
+    """
     return any((folder / name).exists() for name in (RESULT, FAILURE))
 
 
 def write_failure(folder: Path, reason: object) -> None:
-    """Keeps why a training failed: a second try would fail in the same way."""
+    """Writes why a training failed, so that it is not tried again.
+
+    The same seed would fail in the same way.
+
+    Args:
+        folder: Of the training; made if there is none.
+        reason: The error, or its message.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files.write_json(folder / FAILURE, {"version": 1, "error": str(reason)})
 
@@ -23,8 +34,11 @@ def write_failure(folder: Path, reason: object) -> None:
 def read_failure(folder: Path) -> str | None:
     """Why a training failed; None if it did not.
 
+    Args:
+        folder: Of the training.
+
     Raises:
-        InputError: what is kept of it is damaged.
+        InputError: the file is damaged.
     """
     path = folder / FAILURE
     if not path.exists():
@@ -34,7 +48,10 @@ def read_failure(folder: Path) -> str | None:
 
 
 def read_result(folder: str | Path) -> dict[str, Any]:
-    """What a finished training wrote.
+    """What a finished training wrote: costs, scores, losses, seconds, by name.
+
+    Args:
+        folder: Of the training.
 
     Raises:
         InputError: there is none, or it is damaged.
@@ -47,6 +64,10 @@ def score_in(result: Mapping[str, Any], split: str) -> float:
 
     >>> score_in({"score": "accuracy", "test_accuracy": 0.9}, "test")
     0.9
+
+    Args:
+        result: As `read_result` returns it; older ones do not name their score.
+        split: "validation", "test" or "best_test".
     """
     return result[f"{split}_{result.get('score', 'accuracy')}"]
 
@@ -54,10 +75,13 @@ def score_in(result: Mapping[str, Any], split: str) -> float:
 def kept_widths(folder: Path) -> Widths | None:
     """The widths of the network that a folder trains; None if it trains none yet.
 
+    Args:
+        folder: Of the training.
+
     Raises:
         InputError: the file is damaged.
     """
-    for name in (WIDTHS, RESULT):  # Older folders have them in the result alone.
+    for name in (WIDTHS, RESULT):  # Older folders have them only in the result.
         if (folder / name).exists():
             with files.readable(folder / name, "training"):
                 training = files.read_json(folder / name, what="training", version=1)
@@ -66,33 +90,33 @@ def kept_widths(folder: Path) -> Widths | None:
 
 
 def training_in(folder: Path, name: str | None) -> Path:
-    """The folder of the training that is meant.
+    """The folder of a finished training: this one, or one below it.
 
     Args:
         folder: Of a training, or of a search or comparison that holds trainings.
-        name: Of the training; None if there is only one.
+        name: Of the training; may be None if there is only one.
 
     Raises:
         InputError: there is none, or several to choose from.
     """
-    below = [
+    finished = [
         path.parent
-        for kind in ("train", "cells")
+        for kind in (TRAIN, CELLS_FOLDER)
         for path in sorted(folder.glob(f"{kind}/*/{RESULT}"))
     ]
     if (folder / RESULT).exists() and name is None:
         return folder
-    meant = [path for path in below if name in (None, path.name)]
-    if len(meant) == 1:
-        return meant[0]
-    if not below:
+    matches = [path for path in finished if name in (None, path.name)]
+    if len(matches) == 1:
+        return matches[0]
+    if not finished:
         raise InputError(
             f"{folder} holds no finished training. Train first: python -m ns_tf.train "
             f"--run_dir={folder} --params=..., or give --model=FILE.keras."
         )
-    names = ", ".join(path.name for path in below[:8])
+    names = ", ".join(path.name for path in finished[:8])
     raise InputError(
-        f"{folder} holds {len(below)} finished trainings; say which one, as "
-        f"--training={below[0].name}. There are: {names}"
-        f"{', ...' if len(below) > 8 else ''}."
+        f"{folder} holds {len(finished)} finished trainings; say which one, as "
+        f"--training={finished[0].name}. There are: {names}"
+        f"{', ...' if len(finished) > 8 else ''}."
     )

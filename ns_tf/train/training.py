@@ -1,8 +1,11 @@
-"""Training one network: what widths are judged by."""
+"""Training one network: SGD by a recipe, and the epoch that validates best.
+
+Test images are read once, at the end, by the network of the best epoch.
+"""
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -22,42 +25,76 @@ from ns_tf.engine.step import TrainStep
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
+from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
-
-CHECKPOINT = "checkpoint.npz"
 
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """One row of the history."""
+    """One row of the history.
 
-    epoch: int  # From 1.
-    rate: float  # Learning rate of its first step.
+    Args:
+        epoch: Counted from 1.
+        rate: Learning rate of its first step.
+        train_loss: Mean over its steps, before their updates, of augmented images.
+        validation_loss: Mean over the validation images, after its last step.
+        validation_score: The task's score there; the accuracy, in classification.
+        test_score: Of the test images; None unless every epoch is tested.
+    """
+
+    epoch: int
+    rate: float
     train_loss: float
     validation_loss: float
-    validation_score: float  # Of the task: the accuracy, in classification.
-    test_score: float | None = None  # If every epoch was tested.
+    validation_score: float
+    test_score: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainResult:
-    """A trained network and how good it is."""
+    """A trained network and how good it is.
 
-    model: keras.Model  # With the weights of the best epoch on validation images.
+    Args:
+        model: With the weights of the best epoch.
+        history: One row for each epoch.
+        best_epoch: The first epoch of the highest validation score.
+        test_score: On the test images, of `model`.
+        test_loss: On the test images, of `model`.
+        seconds: Wall time of the training with its evaluations, over all processes.
+    """
+
+    model: keras.Model
     history: tuple[Epoch, ...]
-    best_epoch: int  # The first with the highest validation score.
-    test_score: float  # Of the best epoch; test images are read once, at the end.
-    test_loss: float  # Of the best epoch.
-    seconds: float  # Wall time of the training, evaluation included.
+    best_epoch: int
+    test_score: float
+    test_loss: float
+    seconds: float
 
 
 def best_of(history: Sequence[Epoch]) -> Epoch:
-    """The first epoch with the highest validation score."""
+    """The first epoch of the highest validation score.
+
+    >>> scores = {1: 0.5, 2: 0.7, 3: 0.7}
+    >>> best_of([Epoch(n, 0.1, 1.0, 1.0, score) for n, score in scores.items()]).epoch
+    2
+
+    Args:
+        history: At least one epoch.
+    """
     return max(history, key=lambda epoch: epoch.validation_score)
 
 
 def best_test_score(history: Sequence[Epoch]) -> float | None:
-    """The paper's statistic: the best epoch on test images, if all were tested."""
+    """The highest test score of all epochs, the paper's statistic.
+
+    It chooses by test images, so it is reported and decides nothing.
+
+    Args:
+        history: The epochs.
+
+    Returns:
+        The score; None unless every epoch was tested.
+    """
     tested = [epoch.test_score for epoch in history]
     return None if None in tested else max(tested)
 
@@ -74,15 +111,20 @@ def train(
 
     Args:
         problem: Its training images are learned, its validation images choose the
-            epoch, its task says how good the network is.
-        build: Makes the network, with the weights that it starts from.
+            epoch, its task scores the network.
+        build: Makes the network, with the weights that training starts from. Called
+            after the seed was set.
         config: The recipe.
         runtime: Seed, devices, progress, checkpoints; the default if None.
-        label: What progress calls it.
+        label: Name of the work in progress.
+
+    Returns:
+        The network with the weights of the best epoch, its history and test score.
 
     Raises:
-        RunError: the loss is not finite.
+        RunError: a loss is not finite.
         InputError: the batch is larger than the training set.
+        Interrupted: a signal asked to stop; the state was saved.
     """
     training = Training(problem, build, config, runtime or Runtime())
     loop.run(
@@ -96,7 +138,17 @@ def train(
 
 
 class Training:
-    """A training between any two steps (`ns_tf.engine.loop.Stepper`)."""
+    """The state of a training between two steps (`ns_tf.engine.loop.Stepper`).
+
+    Args:
+        problem: Data and task.
+        build: Makes the network that training starts from.
+        config: The recipe.
+        runtime: Its seed draws weights and batches.
+
+    Raises:
+        InputError: the batch is larger than the training set.
+    """
 
     def __init__(
         self,
@@ -142,13 +194,21 @@ class Training:
         """Whether all steps are done."""
         return self.steps >= self.total
 
-    def batches(self):
-        """The batches from the next step on."""
+    def batches(self) -> Iterable[tuple]:
+        """Endless training batches from the next step on; starts the clock."""
         self.clock.start()
         return loop.batches(self.dataset, self.config.batch, self.runtime, self.steps)
 
     def step(self, inputs: Any, targets: Any) -> None:
-        """One training step, and what ends an epoch after its last one."""
+        """One training step; validates after the last step of an epoch.
+
+        Args:
+            inputs: [batch, height, width, channels].
+            targets: [batch].
+
+        Raises:
+            RunError: a loss is not finite.
+        """
         rate = self.config.rate_at(self.steps, self.epoch_steps)
         rate = tf.constant(rate, keras.config.floatx())
         loss = self._step(inputs, targets, rate)
@@ -158,14 +218,14 @@ class Training:
             self._end_epoch()
 
     def shown(self) -> dict[str, float]:
-        """What progress shows."""
-        shown = self.losses.shown()
+        """For progress: the last training loss and validation score."""
+        values = self.losses.shown()
         if self.history:
-            shown["validation"] = self.history[-1].validation_score
-        return shown
+            values["validation"] = self.history[-1].validation_score
+        return values
 
     def _end_epoch(self) -> None:
-        """Validates, notes the epoch, keeps the weights if it is the best so far."""
+        """Adds a row to the history; keeps the weights if it is the best so far."""
         loss, score = self._evaluated("validation")
         epoch = self.steps // self.epoch_steps
         rate = self.config.rate_at(self.steps - self.epoch_steps, self.epoch_steps)
@@ -186,7 +246,7 @@ class Training:
         return loss, self.task.score_of(counts)
 
     def _check(self, split: str, loss: float) -> None:
-        """Raises RunError if a loss is not finite though those in training were."""
+        """Raises RunError if the loss of a split is not finite."""
         if not math.isfinite(loss):
             raise RunError(
                 f"The {split} loss after epoch {self.steps // self.epoch_steps} is "
@@ -194,7 +254,11 @@ class Training:
             )
 
     def result(self) -> TrainResult:
-        """The network of the best epoch, tested."""
+        """The network of the best epoch, tested.
+
+        Raises:
+            RunError: its test loss is not finite.
+        """
         weights.assign(self.model, self.best)
         self.padded.assign(self.best)
         loss, score = self._evaluated("test")
@@ -209,7 +273,14 @@ class Training:
         )
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays and facts to go on from."""
+        """Arrays and facts that `restore` continues from.
+
+        Weights and momenta have the network's own shapes, so a training may be
+        continued where other widths are fast.
+
+        Raises:
+            RunError: a loss is not finite; such a state is not saved.
+        """
         arrays = {
             f"slot/{i}": self.padded.own(key, slot.numpy())
             for i, (key, slot) in enumerate(self.padded.pairs(self.sgd.slots))
@@ -233,7 +304,12 @@ class Training:
     def restore(
         self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
     ) -> None:
-        """Goes on from what `state` returned."""
+        """Sets what `state` returned.
+
+        Args:
+            arrays: Momenta, weights now and of the best epoch, by name.
+            facts: Steps, seconds, the sum of losses and the history so far.
+        """
         for place, (owner, slot) in enumerate(self.padded.pairs(self.sgd.slots)):
             slot.assign(self.padded.padded(owner, arrays[f"slot/{place}"]))
         if self.loss_scale:
@@ -244,7 +320,7 @@ class Training:
         self.best = kinds.get("best", {})
         self.steps = facts["steps"]
         self.losses.start(facts["loss"])
-        self.clock = Clock(facts.get("seconds", 0.0))  # Older trainings have none.
-        # Older trainings have a dictionary an epoch.
+        self.clock = Clock(facts.get("seconds", 0.0))  # Not in older files.
+        # Older files have a dictionary for each epoch.
         rows = [r.values() if isinstance(r, dict) else r for r in facts["history"]]
         self.history = [Epoch(*row) for row in rows]

@@ -8,12 +8,11 @@ from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
 from ns_tf.render import plots, tables
 from ns_tf.run import files
+from ns_tf.run.folder import PLOTS, TABLE, TABLE_CSV, TUNING
 from ns_tf.train.job import network_costs
 from ns_tf.train.results import read_failure, read_result
 from ns_tf.tune.work import Tuning
 
-RESULT = "tuning.json"
-TABLE = "table.md"
 # What a trial costs, by what is tuned: the other axis beside the accuracy.
 _AXES = {"network": "params", "search": "search_steps"}
 
@@ -63,7 +62,7 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     names = list(work.mode.space.members)
     text = _markdown(work, rows, names)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / "table.csv", *_csv(rows, names))
+    files.write_csv(work.folder / TABLE_CSV, *_csv(rows, names))
     outcome = {
         "version": 1,
         "architecture": work.problem.architecture.name,
@@ -72,9 +71,9 @@ def write(work: Tuning) -> tuple[list[Place], str]:
         "tuner": work.tune.tuner,
         "rows": [dataclasses.asdict(row) for row in rows],
     }
-    files.write_json(work.folder / RESULT, outcome)
-    (work.folder / "plots").mkdir(exist_ok=True)
-    with files.replacing(work.folder / "plots" / f"accuracy_{axis}.png") as file:
+    files.write_json(work.folder / TUNING, outcome)
+    (work.folder / PLOTS).mkdir(exist_ok=True)
+    with files.replacing(work.folder / PLOTS / f"accuracy_{axis}.png") as file:
         plots.pareto(rows, axis, file)
     return rows, text
 

@@ -17,7 +17,6 @@ from keras_tuner.engine import trial as kt_trial
 from ns_tf.run import files
 from ns_tf.tune.config import TuneConfig
 
-STATE = "trials.json"
 BRACKET = "tuner/bracket"  # In the values of Hyperband, which repeats some on purpose.
 OBJECTIVE = "default_objective"  # keras-tuner's name for the number a trial returns.
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"

@@ -19,7 +19,16 @@ from ns_tf.networks import python_models
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run import files
-from ns_tf.run.folder import RESULT, RunFolder, open_run
+from ns_tf.run.folder import (
+    RESULT,
+    SOURCE,
+    TRAIN,
+    TRIAL,
+    TRIALS,
+    TRIALS_FOLDER,
+    RunFolder,
+    open_run,
+)
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job, network_config
@@ -35,10 +44,6 @@ from ns_tf.tune.config import TuneConfig
 from ns_tf.tune.networks import TunedNetworks
 from ns_tf.tune.searches import TunedSearches
 
-TRIALS = "trials"  # The folder of values and networks.
-TRAIN = "train"  # The folder of trainings; `ns_tf.export` looks for them there.
-TRIAL = "trial.json"
-SOURCE = "source.json"  # What trials depend on beside the flags.
 PARENT = "tuner/trial_id"  # In Hyperband's values: the trial that is trained longer.
 WORST = 1.0  # Of a failed trial. The objective is 1 - validation score.
 
@@ -127,7 +132,7 @@ class Tuning:
 
     def listed(self) -> bool:
         """Whether the list of trials is open, so that workers may ask for them."""
-        return (self.folder / oracles.STATE).exists()
+        return (self.folder / TRIALS).exists()
 
     def oracle(self) -> keras_tuner.Oracle | None:
         """Deals out the trials that have not ended; None if all have."""
@@ -145,7 +150,7 @@ class Tuning:
         Those that failed are among them.
         """
         names = sorted(
-            path.parent.name for path in self.folder.glob(f"{TRIALS}/*/{TRIAL}")
+            path.parent.name for path in self.folder.glob(f"{TRIALS_FOLDER}/*/{TRIAL}")
         )
         return [name for name in names if has_ended(self.training(name))]
 
@@ -166,7 +171,7 @@ class Tuning:
         Raises:
             InputError: the file is missing or damaged.
         """
-        path = self.folder / TRIALS / name / TRIAL
+        path = self.folder / TRIALS_FOLDER / name / TRIAL
         with files.readable(path, "trial"):
             record = files.read_json(path, what="trial", version=1)
             if not isinstance(record["values"], dict):
@@ -242,7 +247,7 @@ class Tuning:
         Raises:
             RunError: there is no network for its values, or its parent failed.
         """
-        folder = self.folder / TRIALS / name
+        folder = self.folder / TRIALS_FOLDER / name
         record = self.read(name) if (folder / TRIAL).exists() else {}
         if "found" in record:
             return record
@@ -270,7 +275,7 @@ class Tuning:
             space,
             self.recipe.epochs,
             self.runtime.seed,
-            path=self.folder / oracles.STATE if path else None,
+            path=self.folder / TRIALS if path else None,
             adjust=lambda values: self.mode.adjust(self.mode.space.tidy(values)),
         )
 

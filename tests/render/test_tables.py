@@ -13,7 +13,7 @@ from places import ROOT
 from ns_tf.base import DescentState, PruneTrace, Scaling, ScalingLaw
 from ns_tf.compare import verdicts
 from ns_tf.descend.__main__ import table as descent_table
-from ns_tf.plan.plan import Plan
+from ns_tf.plan.plan import WidthPlan
 from ns_tf.render import tables
 
 NAMES = ("conv1", "a_longer_name", "b")
@@ -38,7 +38,7 @@ b                     3       3    1.00"""
 
 
 def test_a_printed_plan_begins_with_its_layers():
-    plan = Plan(
+    plan = WidthPlan(
         architecture="made",
         input_shape=(5, 7, 3),
         classes=3,

@@ -4,10 +4,11 @@ import keras_tuner
 import pytest
 
 from ns_tf.base import InputError
+from ns_tf.run.folder import TRIALS
 from ns_tf.run.option import Kind
 from ns_tf.tune import oracle as tune_oracle
 from ns_tf.tune.config import TuneConfig
-from ns_tf.tune.oracle import OBJECTIVE, STATE
+from ns_tf.tune.oracle import OBJECTIVE
 from ns_tf.tune.space import Space
 
 SPACE = Space(
@@ -53,7 +54,7 @@ def dealt_out(oracle, tuner="a"):
 @pytest.mark.parametrize("tuner", CONFIGS)
 def test_killed_before_and_during_every_trial_it_deals_out_the_same(tuner, tmp_path):
     straight = dealt_out(make(tuner))
-    path = tmp_path / STATE
+    path = tmp_path / TRIALS
     found = []
     for _ in range(len(straight)):
         make(tuner, path).create_trial("killed")
@@ -70,7 +71,7 @@ def test_killed_before_and_during_every_trial_it_deals_out_the_same(tuner, tmp_p
 @pytest.mark.parametrize("tuner", CONFIGS)
 def test_a_kill_while_the_end_is_written_repeats_at_most_that_end(tuner, tmp_path):
     """keras-tuner's own save comes while the trial still counts as running."""
-    path = tmp_path / STATE
+    path = tmp_path / TRIALS
     oracle = make(tuner, path)
     first = oracle.create_trial("a")
     states = []
@@ -88,7 +89,7 @@ def test_a_kill_while_the_end_is_written_repeats_at_most_that_end(tuner, tmp_pat
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian"])
 def test_trials_can_be_added(tuner, tmp_path):
-    path = tmp_path / STATE
+    path = tmp_path / TRIALS
     before = dealt_out(make(tuner, path))
     assert len(before) == 5
     more = dealt_out(make(tuner, path, max_trials=7))
@@ -97,7 +98,7 @@ def test_trials_can_be_added(tuner, tmp_path):
 
 
 def test_several_that_were_running_are_all_dealt_out_again_in_order(tmp_path):
-    path = tmp_path / STATE
+    path = tmp_path / TRIALS
     oracle = make("random", path)
     begun = [oracle.create_trial(f"worker{i}").trial_id for i in range(3)]
     again = make("random", path)
@@ -156,7 +157,7 @@ def test_hyperband_takes_the_best_ones_further():
 
 
 def test_a_damaged_state_is_told(tmp_path):
-    path = tmp_path / STATE
+    path = tmp_path / TRIALS
     dealt_out(make("random", path))
     path.write_text(path.read_text().replace('"seed_state"', '"sead_state"'))
     with pytest.raises(InputError, match="list of trials .* is damaged"):

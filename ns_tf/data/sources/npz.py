@@ -16,8 +16,8 @@ from ns_tf.data.sources import Request, existing, source
 def load_arrays(request: Request) -> Dataset:
     """`arrays:/path.npz`: arrays named `x_train` and `y_train`, and so other splits.
 
-    `x_validation` and `y_validation`, `x_test` and `y_test` may be missing; the split is
-    held out then. Training images are not varied.
+    `x_validation` and `y_validation`, or `x_test` and `y_test`, may be missing; images
+    are held out for that split then. Training images are not varied.
 
     Args:
         request: Its argument is the path of a file that `numpy.savez` wrote.

@@ -80,7 +80,7 @@ class Format:
     help: str  # One sentence for people.
     file: str  # Its place below the target, with {name} and {version}.
     write: Callable[[Source, Path], None]  # (network, where to).
-    runtime: str  # Name of the module in `runtimes/` that runs it.
+    runtime: str  # What runs it: a module in `runtimes/`, or a Python file's path.
     exact: bool  # False for quantised weights: answers differ by more than `EXACT`.
     packages: tuple[str, ...]  # Needed beside those that ns_tf needs anyway.
 
@@ -113,7 +113,8 @@ def file_format(
         name: As `--format` takes it.
         file: Place of the file below the target, with {name} and {version}.
         help: One sentence for people.
-        runtime: Name of the module in `runtimes/` that runs such a file.
+        runtime: What runs such a file: the name of a module in `runtimes/`, or the path
+            of a Python file with a function `load` like theirs.
         exact: Whether answers are the Keras model's to within `EXACT`.
         packages: What it needs beside what ns_tf needs anyway.
 

@@ -18,17 +18,19 @@ def main(runtime: str, file: str, images: str, out: str) -> None:
     """Runs a file on images and writes what it answers.
 
     Args:
-        runtime: Name of the module beside this one that runs such files.
+        runtime: What runs such files: the name of a module beside this one, or the path
+            of a Python file (a format of one's own).
         file: The file.
         images: uint8 `[n, h, w, c]`, as `.npy`.
         out: Where the answers go, as `.npz`: `probabilities` `[n, classes]`, `ms`
             `[REPEATS]`, milliseconds of single images.
     """
-    place = pathlib.Path(__file__).with_name(f"{runtime}.py")
+    own = pathlib.Path(__file__).with_name(f"{runtime}.py")
+    place = pathlib.Path(runtime) if runtime.endswith(".py") else own
     # Imported by its path, and this folder is taken off the search path: a library that
     # imports a module of the same name must not find the one here.
     del sys.path[0]
-    spec = importlib.util.spec_from_file_location(f"runtime_{runtime}", place)
+    spec = importlib.util.spec_from_file_location(f"runtime_{place.stem}", place)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     run = module.load(file)

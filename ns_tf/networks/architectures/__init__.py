@@ -13,20 +13,38 @@ Every layer has a name that is the same at all widths.
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.registry import Registry, parse_call, unknown
 
-# What a residual block's shortcut is where it could be either.
+if TYPE_CHECKING:
+    import keras
+
+# The shortcut of a residual block where an identity is possible.
 IDENTITY, CONVOLUTION = "identity", "convolution"
+
+# (widths, *, input_shape, classes) -> the network.
+Builder = Callable[..., "keras.Model"]
 ARCHITECTURES = Registry("architecture", __name__)
 
 
-def architecture(name: str, *, widths: Sequence[int]):
-    """Decorator: registers a builder under `name` with its default widths."""
+def architecture(name: str, *, widths: Sequence[int]) -> Callable[[Builder], Builder]:
+    """Decorator: registers a builder under `name` with its default widths.
 
-    def add(builder):
+    Args:
+        name: On the command line.
+        widths: [layers] the default widths.
+
+    Returns:
+        The decorator; it returns the builder unchanged.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def add(builder: Builder) -> Builder:
         ARCHITECTURES.register(name)(Architecture(name, tuple(widths), builder))
         return builder
 
@@ -34,9 +52,14 @@ def architecture(name: str, *, widths: Sequence[int]):
 
 
 def get(text: str) -> Architecture:
-    """The architecture of that name; `"name(option=value)"` sets builder options.
+    """The architecture of that name.
 
-    `"keras:/path"` is a saved `.keras` model.
+    Args:
+        text: "name", "name(option=value)" with options of the builder, or
+            "keras:/path" for a saved `.keras` model.
+
+    Returns:
+        The architecture; options are part of its name.
 
     Raises:
         InputError: no such architecture (suggests the nearest), no such option, or no
@@ -47,22 +70,27 @@ def get(text: str) -> Architecture:
 
         return from_model.load(text.removeprefix("keras:"))
     name, options = parse_call(text)
-    found = ARCHITECTURES.get(name)
-    parameters = inspect.signature(found.builder).parameters
+    registered = ARCHITECTURES.get(name)
+    parameters = inspect.signature(registered.builder).parameters
     known = set(parameters) - {"widths", "input_shape", "classes"}
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)
     if not options:
-        return found
-    return Architecture(text, found.widths, functools.partial(found.builder, **options))
+        return registered
+    builder = functools.partial(registered.builder, **options)
+    return Architecture(text, registered.widths, builder)
 
 
 def check_stride(name: str, value: int) -> None:
     """Checks a builder's stride option.
 
+    Args:
+        name: Of the option.
+        value: What was asked for.
+
     Raises:
-        InputError: if it is not 1 or 2.
+        InputError: it is not 1 or 2.
     """
     if type(value) is not int or value not in (1, 2):
         raise InputError(f"{name} is a stride, 1 or 2; got {value!r}.")
@@ -72,7 +100,7 @@ def check_shortcuts(value: str) -> None:
     """Checks a builder's option `shortcuts`.
 
     Raises:
-        InputError: if it is not "identity" or "convolution".
+        InputError: it is not "identity" or "convolution".
     """
     if value not in (IDENTITY, CONVOLUTION):
         raise InputError(

@@ -1,5 +1,7 @@
 """MobileNetV2 for small images: a shortcut in every bottleneck."""
 
+from collections.abc import Sequence
+
 import keras
 
 from ns_tf.networks import blocks
@@ -10,9 +12,10 @@ from ns_tf.networks.architectures import (
     check_stride,
 )
 
+# Of every stage: expansion factor, number of bottlenecks, stride of the first one.
 STAGES = ((1, 1, 1), (6, 2, 2), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))
-LATE = 4  # The stage whose stride depends on the image size.
-DEFAULT = (
+LATE = 4  # Place of the stage whose stride depends on the image size.
+DEFAULT = (  # [19] the stem, the bottlenecks stage by stage, the last convolution.
     32,
     16,
     *(24,) * 2,
@@ -26,13 +29,26 @@ DEFAULT = (
 
 
 @architecture("mobilenet_v2", widths=DEFAULT)
-def mobilenet_v2(widths, *, input_shape, classes, late_stride=1, shortcuts=IDENTITY):
+def mobilenet_v2(
+    widths: Sequence[int],
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    late_stride: int = 1,
+    shortcuts: str = IDENTITY,
+) -> keras.Model:
     """3x3 conv, 17 bottlenecks, 1x1 conv, average, 1x1 conv to the classes.
 
-    `widths` are the stem's, the bottlenecks' outputs and the last convolution's; an
-    expansion is 6 (in the first bottleneck 1) times its input. `late_stride` is the
-    fifth stage's stride: 1 for CIFAR, 2 for TinyImageNet. `shortcuts="convolution"`
-    puts a convolution where an identity would do (the paper's ConvCut).
+    After Sandler et al. (2018), with a shortcut in every bottleneck. An expansion has
+    6 times (in the first bottleneck 1 times) the channels that enter the bottleneck.
+
+    Args:
+        widths: [19] the stem's, the bottlenecks' outputs, the last convolution's.
+        input_shape: (height, width, channels) of an image.
+        classes: Number of logits.
+        late_stride: The fifth stage's stride: 1 for CIFAR, 2 for TinyImageNet.
+        shortcuts: "identity"; or "convolution" for a convolution in every shortcut,
+            where an identity would do too (the paper's ConvCut).
     """
     check_stride("late_stride", late_stride)
     check_shortcuts(shortcuts)
@@ -61,12 +77,26 @@ def mobilenet_v2(widths, *, input_shape, classes, late_stride=1, shortcuts=IDENT
 
 
 def _bottleneck(
-    x, width: int, expansion: int, *, stride: int, shortcuts: str, name: str
-):
+    x: keras.KerasTensor,
+    width: int,
+    expansion: int,
+    *,
+    stride: int,
+    shortcuts: str,
+    name: str,
+) -> keras.KerasTensor:
     """Expand, filter each channel, project to `width`, add a shortcut; no ReLU after.
 
     The shortcut is x itself, or a 1x1 convolution with batch norm where the bottleneck
     changes the image's size or the width.
+
+    Args:
+        x: [batch, height, width, channels].
+        width: Channels of the output.
+        expansion: Channels of the depthwise convolution for every channel of x.
+        stride: Of the depthwise convolution and of the shortcut.
+        shortcuts: As of `mobilenet_v2`.
+        name: Prefix of the layers' names.
     """
     shortcut = x
     if stride != 1 or x.shape[-1] != width or shortcuts != IDENTITY:
@@ -80,6 +110,9 @@ def _bottleneck(
     return keras.layers.Add(name=f"{name}_add")([y, shortcut])
 
 
-def _conv_bn(x, filters: int, size: int, *, stride: int = 1, name: str):
+def _conv_bn(
+    x: keras.KerasTensor, filters: int, size: int, *, stride: int = 1, name: str
+) -> keras.KerasTensor:
+    """Convolution with bias and batch norm."""
     x = blocks.conv(x, filters, size, stride=stride, bias=True, name=name)
     return blocks.batch_norm(x, name=f"{name}_bn")

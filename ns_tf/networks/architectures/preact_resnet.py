@@ -1,5 +1,7 @@
 """Pre-activation ResNet18 with a width of its own for every convolution."""
 
+from collections.abc import Sequence
+
 import keras
 
 from ns_tf.networks import blocks
@@ -11,20 +13,31 @@ from ns_tf.networks.architectures import (
 )
 
 STAGES = 4
-BLOCKS = 2  # A stage.
+BLOCKS = 2  # In a stage.
 
 
 @architecture(
     "preact_resnet18", widths=(64,) * 5 + (128,) * 4 + (256,) * 4 + (512,) * 4
 )
 def preact_resnet18(
-    widths, *, input_shape, classes, first_stride=1, shortcuts=IDENTITY
-):
+    widths: Sequence[int],
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    first_stride: int = 1,
+    shortcuts: str = IDENTITY,
+) -> keras.Model:
     """3x3 conv, 4 stages of 2 blocks, BN, ReLU, average, Dense.
 
-    `widths` are the stem's, then two a block. `first_stride` is the first stage's
-    stride: 1 for CIFAR, 2 for TinyImageNet. `shortcuts="convolution"` puts a
-    convolution where an identity would do (the paper's ConvCut).
+    After He et al. (2016), "Identity mappings in deep residual networks".
+
+    Args:
+        widths: [17] the stem's, then two a block.
+        input_shape: (height, width, channels) of an image.
+        classes: Number of logits.
+        first_stride: The first stage's stride: 1 for CIFAR, 2 for TinyImageNet.
+        shortcuts: "identity"; or "convolution" for a convolution in every shortcut,
+            where an identity would do too (the paper's ConvCut).
     """
     check_stride("first_stride", first_stride)
     check_shortcuts(shortcuts)
@@ -44,11 +57,27 @@ def preact_resnet18(
     )
 
 
-def _block(x, inner: int, outer: int, *, stride: int, shortcuts: str, name: str):
+def _block(
+    x: keras.KerasTensor,
+    inner: int,
+    outer: int,
+    *,
+    stride: int,
+    shortcuts: str,
+    name: str,
+) -> keras.KerasTensor:
     """[BN, ReLU, 3x3 conv] twice, added to a shortcut.
 
     The shortcut is x itself, or a 1x1 convolution of the pre-activated x where the
     block changes the image's size or the width.
+
+    Args:
+        x: [batch, height, width, channels].
+        inner: Filters of the first convolution.
+        outer: Filters of the second one and of the shortcut.
+        stride: Of the first convolution and of the shortcut.
+        shortcuts: As of `preact_resnet18`.
+        name: Prefix of the layers' names.
     """
     y = blocks.batch_norm(x, name=f"{name}_bn1")
     y = keras.layers.ReLU(name=f"{name}_relu1")(y)

@@ -8,17 +8,19 @@ searched, for methods that need none)::
         return power_law(record.state(iteration).law)
 
 All methods meet budgets by the same solver. `ns_tf.plan`, `ns_tf.train` and the report
-take every method that has a curve; `ns_tf.compare` takes all. A method that is no curve
-says `proposes=True` and proposes the network itself::
+take every method that has a curve; `ns_tf.compare` takes all. A method without a curve
+is registered with `proposes=True` and returns the network itself::
 
     @method("file", help="From a JSON file.", proposes=True, takes_source=True)
     def file(setting, targets):
         return setting.propose(curve, targets)
 
-A method that starts from a trained network says `start=`. A method that cannot do a
-budget raises `NotApplicable`, and its cell stays empty.
+A method whose networks are pruned from a trained one, then fine-tuned, sets `start=`.
+A method that cannot do a budget raises `NotApplicable`; a comparison lists the reason
+in place of a row.
 
-Modules here are imported by `--help`: they import Keras and TensorFlow in functions.
+`--help` imports the modules of this folder, so they import Keras and TensorFlow inside
+functions only.
 """
 
 import dataclasses
@@ -35,6 +37,8 @@ from ns_tf.registry import Registry, unknown
 from ns_tf.scaling.curves import uniform_curve
 
 if TYPE_CHECKING:
+    import keras
+
     from ns_tf.networks.structure import Structure
     from ns_tf.plan.config import SolverConfig
 
@@ -47,12 +51,16 @@ _TEXT = re.compile(
 
 
 class NotApplicable(Exception):
-    """The method has nothing to offer for this network or budget, and why."""
+    """The method proposes no network for this architecture or budget; says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A method as `--methods` names it: `[LABEL=]NAME[@ITERATION][:SOURCE]`."""
+    """A method as `--methods` names it: `[LABEL=]NAME[@ITERATION][:SOURCE]`.
+
+    >>> Entry.parse("mine=neuralscale@15:runs/vgg11")
+    Entry(name='neuralscale', iteration=15, source='runs/vgg11', label='mine')
+    """
 
     name: str
     iteration: int | None = None  # Of the search; the last if None.
@@ -61,19 +69,20 @@ class Entry:
 
     @classmethod
     def parse(cls, text: str) -> "Entry":
-        """The entry that the text means.
+        """The entry of a text.
 
         Raises:
-            InputError: it means none, or no such method.
+            InputError: the text has another form, names no method, or gives an
+                iteration or a source to a method that takes none.
         """
-        found = _TEXT.fullmatch(text.strip())
-        if found is None:
+        match = _TEXT.fullmatch(text.strip())
+        if match is None:
             raise InputError(
                 "A method is [LABEL=]NAME[@ITERATION][:SOURCE], for instance "
                 f"neuralscale@15:runs/vgg11; got {text!r}. "
                 f"Known names: {', '.join(METHODS.names())}."
             )
-        parts = found.groupdict()
+        parts = match.groupdict()
         method = get(parts["name"])
         if not method.takes_source and (parts["iteration"] or parts["source"]):
             raise InputError(
@@ -91,28 +100,28 @@ class Entry:
 class Proposal:
     """A network that a method proposes for a budget."""
 
-    architecture: str
-    widths: Widths
+    architecture: str  # Its name; conv_cut proposes another one than the task's.
+    widths: Widths  # [layers]
     costs: Mapping[str, int]  # By exact budget.
-    tau: float
+    tau: float  # Position on the curve, in parameters.
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a method may know: the task, and the search that its entry names."""
+    """What a method may read: the network that is compared, and the entry's search."""
 
     entry: Entry
-    structure: "Structure"
-    plain: SearchRecord  # Of the task's network, without any iteration.
-    solver: "SolverConfig"
-    search: SearchRecord | None = None
+    structure: "Structure"  # Of the network that is compared.
+    plain: SearchRecord  # Of that network, without any iteration.
+    solver: "SolverConfig"  # How budgets are met.
+    search: SearchRecord | None = None  # None for methods that need none.
 
     @property
     def searched(self) -> SearchRecord:
-        """The search.
+        """The record of the entry's search.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no search; names the flag.
         """
         if self.search is None:
             raise InputError(
@@ -123,7 +132,9 @@ class Setting:
 
     @property
     def iteration(self) -> int | None:
-        """Of the search, from 1; None for a method without a search.
+        """The iteration of the search, from 1; None for a method without a search.
+
+        The entry's if it names one, else the method's own, else the last.
 
         Raises:
             InputError: the search has no such iteration.
@@ -132,13 +143,13 @@ class Setting:
         if not method.needs_search:
             return self.entry.iteration
         last = len(self.searched.states)
-        found = self.entry.iteration or method.iteration or last
-        if found > last:
+        iteration = self.entry.iteration or method.iteration or last
+        if iteration > last:
             raise InputError(
-                f"{self.entry.name}@{found}: the search has iterations 1 to {last}. "
-                "Name one of them."
+                f"{self.entry.name}@{iteration}: the search has iterations 1 to "
+                f"{last}. Name one of them."
             )
-        return found
+        return iteration
 
     def propose(
         self,
@@ -151,10 +162,17 @@ class Setting:
         Args:
             curve: tau -> widths.
             targets: Budgets by name; all hold.
-            record: Whose costs are counted; the task's network's if None.
+            record: Whose costs are counted; those of the network that is compared if
+                None.
+
+        Returns:
+            The network of largest tau under all budgets.
+
+        Raises:
+            InputError: an unknown budget, or one that the curve cannot meet.
         """
         record = record or self.plain
-        found = solve(
+        scaling = solve(
             record,
             curve,
             targets,
@@ -164,22 +182,26 @@ class Setting:
             min_width=self.solver.min_width,
             max_width=self.solver.max_width,
         )
-        costs = {n: int(c(np.array(found.widths))) for n, c in record.costs.items()}
-        return Proposal(record.architecture, found.widths, costs, found.tau)
+        widths = np.array(scaling.widths)
+        costs = {name: int(cost(widths)) for name, cost in record.costs.items()}
+        return Proposal(record.architecture, scaling.widths, costs, scaling.tau)
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """A way to choose widths."""
+    """A way to choose widths for a budget."""
 
     name: str
-    help: str
-    curve: Callable[[SearchRecord, int | None], Curve] | None  # None: only proposes.
+    help: str  # One sentence.
+    # (record, iteration) -> tau -> widths; None for a method that only proposes.
+    curve: Callable[[SearchRecord, int | None], Curve] | None
     propose: Callable[[Setting, Mapping[str, float]], Proposal]
     needs: str | None  # "search", or None.
-    iteration: int | None  # Of the search, if the entry names none; the last if None.
-    takes_source: bool
-    start: Callable | None  # (trained model, structure, widths) -> model to fine-tune.
+    iteration: int | None  # The default iteration of the search; the last if None.
+    takes_source: bool  # Whether an entry may name an iteration and a source.
+    # (trained model, structure, widths) -> the model that is fine-tuned; None for a
+    # method whose networks are trained from scratch.
+    start: "Callable[[keras.Model, Structure, Widths], keras.Model] | None"
 
     @property
     def needs_search(self) -> bool:
@@ -187,10 +209,14 @@ class Method:
         return self.needs == "search"
 
     def check_iteration(self, iteration: Any) -> None:
-        """Refuses an iteration that cannot be one.
+        """Refuses an iteration that is no whole number, or that nothing has.
+
+        Args:
+            iteration: As a caller gave it.
 
         Raises:
-            InputError: it is no whole number, or the method has no iterations.
+            InputError: the iteration is no whole number, or the method has no
+                iterations.
         """
         if not self.needs_search:
             raise InputError(
@@ -231,7 +257,7 @@ def method(
     if needs not in (None, "search"):
         raise ValueError(f"Method {name!r} needs 'search' or None; got {needs!r}.")
 
-    def add(function):
+    def add(function: Callable) -> Callable:
         curve = None if proposes else function
         source = needs is not None if takes_source is None else takes_source
         member = Method(
@@ -251,7 +277,7 @@ def method(
 
 
 def _along(curve: Callable, needs: str | None) -> Callable:
-    """Proposes the network on the curve that meets the budgets."""
+    """A method's `propose`: the network on its curve that meets the budgets."""
 
     def propose(setting: Setting, targets: Mapping[str, float]) -> Proposal:
         record = setting.searched if needs else setting.plain
@@ -278,6 +304,11 @@ def with_curve() -> dict[str, Method]:
 def curve(record: SearchRecord, name: str, iteration: int | None = None) -> Curve:
     """The curve tau -> widths of a method.
 
+    Args:
+        record: Of the search, or of a network that nobody searched.
+        name: Of the method.
+        iteration: Of the search, from 1; the last if None.
+
     Raises:
         InputError: no such method or iteration, or no curve for this search.
     """
@@ -288,7 +319,9 @@ def curve(record: SearchRecord, name: str, iteration: int | None = None) -> Curv
 
 
 def proportional(record: SearchRecord, widths: Widths) -> Curve:
-    """These widths times one number; tau counts the parameters of the network.
+    """The curve of these widths times one number, sqrt(tau / params(widths)).
+
+    At tau = params(widths) it has these widths.
 
     Args:
         record: Whose network's parameters are counted.

@@ -1,10 +1,33 @@
 """Li et al. (ICLR 2017): train, remove the filters of least L1 norm, fine-tune."""
 
-from ns_tf.plan.methods import NotApplicable, method, proportional
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ns_tf.base import Widths
+from ns_tf.plan.methods import (
+    NotApplicable,
+    Proposal,
+    Setting,
+    method,
+    proportional,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from ns_tf.networks.structure import Structure
 
 
-def start(trained, structure, widths):
-    """The trained network with the filters of largest L1 norm, `[layers]` of them."""
+def start(
+    trained: "keras.Model", structure: "Structure", widths: Widths
+) -> "keras.Model":
+    """The trained network cut down to the filters of largest L1 norm.
+
+    Args:
+        trained: The network of the default widths.
+        structure: Its structure.
+        widths: Filters that stay in every layer [layers].
+    """
     from ns_tf.prune.trained import pruned  # Late: it needs Keras.
 
     return pruned(trained, structure, widths)
@@ -17,8 +40,17 @@ def start(trained, structure, widths):
     proposes=True,
     start=start,
 )
-def li_l1(setting, targets):
-    """The uniform widths, if they are no larger than the default ones."""
+def li_l1(setting: Setting, targets: Mapping[str, float]) -> Proposal:
+    """The uniform widths, if none is larger than the default one.
+
+    Args:
+        setting: Of the network that is compared.
+        targets: Budgets by name; all hold.
+
+    Raises:
+        NotApplicable: the budgets allow a larger network than the default one.
+        InputError: the budgets cannot be met.
+    """
     default = setting.plain.default_widths
     proposal = setting.propose(proportional(setting.plain, default), targets)
     if any(w > d for w, d in zip(proposal.widths, default, strict=True)):

@@ -1,4 +1,4 @@
-"""MorphNet (Taylor-FO), as the paper's section 4.2 has it."""
+"""MorphNet (Taylor-FO): the baseline of the paper's section 4.2."""
 
 from ns_tf.base import Curve, InputError, Widths
 from ns_tf.descend.record import SearchRecord
@@ -9,10 +9,14 @@ from ns_tf.plan.methods import method, proportional
     "morphnet",
     help="The widths at which pruning had half of the filters left, times one number.",
     needs="search",
-    iteration=1,  # It prunes the network as it is given, once.
+    iteration=1,  # MorphNet prunes the given network, once.
 )
 def morphnet(record: SearchRecord, iteration: int | None) -> Curve:
-    """Pruned to half of the filters, then scaled uniformly.
+    """The widths pruned to half of the filters, times one number.
+
+    Args:
+        record: Of the search; its pruning history is read.
+        iteration: Of the search, from 1; the last if None.
 
     Raises:
         InputError: the pruning never came down to half of the filters.
@@ -21,7 +25,11 @@ def morphnet(record: SearchRecord, iteration: int | None) -> Curve:
 
 
 def _half(record: SearchRecord, iteration: int | None) -> Widths:
-    """Widths after the event that left half of the filters."""
+    """Widths after the first event that left at most half of the filters.
+
+    Raises:
+        InputError: no event did.
+    """
     state = record.state(iteration)
     half = sum(state.widths) / 2
     for row in state.trace.history:

@@ -7,5 +7,10 @@ from ns_tf.plan.methods import method, proportional
 
 @method("uniform", help="The default widths times one number.")
 def uniform(record: SearchRecord, iteration: int | None = None) -> Curve:
-    """Uniform scaling; it has no iterations."""
+    """The default widths times one number, whatever a search found.
+
+    Args:
+        record: Of a search, or of a network that nobody searched.
+        iteration: Not read: uniform scaling has no iterations.
+    """
     return proportional(record, record.default_widths)

@@ -29,14 +29,20 @@ TASKS = Registry("task", __name__)
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How good a network is, in one number; higher is better."""
+    """The number that says how good a network is; higher is better.
 
-    name: str  # In files and tables: "accuracy".
-    unit: str  # Of the number that people read: "%".
-    scale: float  # What it is multiplied by for them.
+    Args:
+        name: In files and tables, as "accuracy".
+        unit: Of the number as it is shown, as "%".
+        scale: Factor from the number in files to the number that is shown.
+    """
+
+    name: str
+    unit: str
+    scale: float
 
     def text(self, value: float) -> str:
-        """The score as people read it.
+        """The score as it is shown.
 
         >>> Score("accuracy", "%", 100.0).text(0.9312)
         '93.12 %'
@@ -45,43 +51,73 @@ class Score:
 
 
 class Task(abc.ABC):
-    """What targets mean."""
+    """What targets mean, and how outputs are compared with them.
 
-    name: str  # Set by `task`.
+    Register a subclass with `task`, which sets `name` and `help`. Methods that compute
+    use `keras.ops` and keep no state.
+    """
+
+    name: str
     help: str
     score: Score
 
     @abc.abstractmethod
     def check(self, dataset: Dataset) -> None:
-        """Passes a data set whose targets are this task's.
+        """Refuses a data set whose targets are not this task's.
+
+        Args:
+            dataset: All of its splits are checked.
 
         Raises:
-            InputError: they are not; says what was expected.
+            InputError: says which split, what was expected, and what it has.
         """
 
     @abc.abstractmethod
     def loss(self, model: keras.Model) -> Callable[[Any, Any], Any]:
-        """(targets, outputs) -> losses `[batch]` of this model's outputs."""
+        """The loss of this model.
+
+        Args:
+            model: Its last layers say what its outputs are, as logits or probabilities.
+
+        Returns:
+            (targets [batch, ...], outputs [batch, ...]) -> losses [batch].
+        """
 
     @abc.abstractmethod
     def count(self, targets: Any, outputs: Any) -> Any:
-        """What the score is made of, summed over a batch: whole numbers."""
+        """What the score is made of, summed over a batch.
+
+        Args:
+            targets: [batch, ...].
+            outputs: [batch, ...].
+
+        Returns:
+            Whole numbers of a fixed shape, which are added up over batches.
+        """
 
     @abc.abstractmethod
     def score_of(self, counts: np.ndarray) -> float:
-        """The score of a split, of the sum of its counts."""
+        """The score of a split, by the sum of its counts.
+
+        Args:
+            counts: As `count` returns them, summed over all batches of the split.
+        """
 
     @abc.abstractmethod
     def answer(self, model: keras.Model) -> keras.Layer | None:
-        """The layer that an export adds to the model; None if it adds none."""
+        """The layer that an export puts behind the model; None if it needs none.
+
+        Args:
+            model: As it was trained.
+        """
 
     @abc.abstractmethod
     def response(self, outputs: Any, class_names: Sequence[str]) -> dict[str, Any]:
-        """What a served model answers, by name: tensors of a TensorFlow graph.
+        """What a served model answers: tensors of a TensorFlow graph by name.
 
         Args:
-            outputs: Of the deployed model, `[batch, ...]`.
-            class_names: Of the data set.
+            outputs: Of the model with its `answer`, [batch, ...].
+            class_names: Of the data set, [classes].
         """
 
 
@@ -89,8 +125,14 @@ def task(name: str, *, help: str) -> Callable[[type[Task]], type[Task]]:
     """Decorator: registers a class of tasks under `name`.
 
     Args:
-        name: The task's name.
-        help: One sentence.
+        name: Of the task.
+        help: One sentence that says what targets and score are.
+
+    Returns:
+        A decorator of classes, which it returns as they are.
+
+    Raises:
+        ValueError: the name is taken.
     """
 
     def add(kind):

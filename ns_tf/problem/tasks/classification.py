@@ -16,15 +16,18 @@ from ns_tf.problem.tasks import Score, Task, task
 
 @task("classification", help="One class an image; the score is the accuracy.")
 class Classification(Task):
-    """Targets are class numbers `[batch]`, outputs logits or probabilities."""
+    """Targets are class numbers [batch]; outputs [batch, classes] logits or softmax."""
 
     score = Score("accuracy", unit="%", scale=100.0)
 
     def check(self, dataset: Dataset) -> None:
-        """Passes labels that are class numbers of the data set.
+        """Refuses labels that are not class numbers of the data set.
+
+        Args:
+            dataset: All of its splits are checked.
 
         Raises:
-            InputError: a label is no class of the data set.
+            InputError: labels are not whole numbers [images] from 0 to classes - 1.
         """
         for name in ("train", "validation", "test"):
             labels = np.asarray(getattr(dataset, name).labels)
@@ -40,9 +43,14 @@ class Classification(Task):
                 )
 
     def loss(self, model: keras.Model) -> Callable[[Any, Any], Any]:
-        """Cross-entropy `[batch]` of labels `[batch]` and outputs `[batch, classes]`.
+        """Cross-entropy -ln p_t of the right class t.
 
-        The outputs are logits, or probabilities if they come from a softmax.
+        Args:
+            model: If it ends in a softmax, its outputs are probabilities, else logits.
+
+        Returns:
+            (labels [batch], outputs [batch, classes]) -> losses [batch], computed in
+            Keras's floatx.
         """
         from_logits = not ends_in_softmax(functional(model))
 
@@ -55,7 +63,12 @@ class Classification(Task):
         return loss
 
     def count(self, targets: Any, outputs: Any) -> Any:
-        """int32 [2]: images whose class is the most likely one, and all images."""
+        """int32 [2]: images whose label has the highest output, and all images.
+
+        Args:
+            targets: [batch].
+            outputs: [batch, classes].
+        """
         best = keras.ops.argmax(outputs, axis=-1)
         hits = keras.ops.equal(keras.ops.cast(best, targets.dtype), targets)
         hits = keras.ops.cast(hits, "int32")
@@ -68,16 +81,28 @@ class Classification(Task):
 
         >>> Classification().score_of(np.array([937, 1000]))
         0.937
+
+        Args:
+            counts: [2]: images that are right, all images.
         """
         return int(counts[0]) / int(counts[1])
 
     def answer(self, model: keras.Model) -> keras.Layer | None:
-        """A softmax, so that files answer probabilities; None if the model has one."""
+        """A softmax, so that files answer probabilities; None if the model has one.
+
+        Args:
+            model: As it was trained.
+        """
         return softmax_of(model)
 
     def response(self, outputs: Any, class_names: Sequence[str]) -> dict[str, Any]:
-        """Probabilities, the most likely class, its name."""
-        import tensorflow as tf  # Late: a response is a TensorFlow graph's.
+        """Probabilities [batch, classes], class [batch] int32, class_name [batch].
+
+        Args:
+            outputs: Probabilities [batch, classes].
+            class_names: [classes].
+        """
+        import tensorflow as tf  # Only exports need it.
 
         best = tf.argmax(outputs, -1, tf.int32)
         return {

@@ -12,13 +12,16 @@ A criterion is a function whose argument names say what it reads::
 | `kernel` | [..., filters] | the kernel of a layer that makes the filters |
 | `noise` | [channels] | uniform in [0, 1), by seed and event |
 
-It returns one score a filter; higher is kept. A criterion of `gate_gradient` is asked
-at every training step and averaged over the steps since the last event; the others are
-asked once, at the event. Where several layers make a filter, their scores are added.
+It returns one score for each filter; the higher, the longer a filter is kept. A
+criterion of `gate_gradient` is computed at every training step and summed over the
+steps since the last event; the others are computed once, at the event. Scores of
+several layers that make the same filter are added.
 
-`scope` says whether scores of different layers can be compared: of a "global" criterion
-the lowest scores of the whole network go; with "layer" the layers shrink alike and the
-scores decide only which filters of a layer go.
+`scope` says whether scores of different layers can be compared. With "global" the
+lowest scores of the whole network are removed; with "layer" all layers shrink by the
+same share, and scores decide which filters of a layer are removed.
+
+Further signals: `ns_tf.prune.signals`.
 """
 
 import dataclasses
@@ -36,19 +39,27 @@ SCOPES = ("global", "layer")
 
 @dataclasses.dataclass(frozen=True)
 class Criterion:
-    """A formula, and what it may be used for."""
+    """A registered formula."""
 
     name: str
-    formula: Callable
-    reads: str  # The signal's name.
-    scope: str  # One of SCOPES.
+    formula: Callable  # What the signal gives -> scores [channels].
+    reads: str  # Name of the signal.
+    scope: str  # "global" or "layer".
 
 
-def criterion(name: str, *, scope: str):
-    """Decorator: registers a formula under `name`.
+def criterion(name: str, *, scope: str) -> Callable[[Callable], Callable]:
+    """Decorator: registers a formula under `name`, as `--criterion` takes it.
+
+    Args:
+        name: Of the criterion.
+        scope: "global" if scores of different layers can be compared, else "layer".
+
+    Returns:
+        A decorator of functions of one argument, whose name is that of a signal. It
+        returns the function itself.
 
     Raises:
-        ValueError: for an unknown scope or argument.
+        ValueError: the scope or the argument is unknown, or the name is taken.
     """
 
     def add(formula):
@@ -68,22 +79,28 @@ def get(name: str) -> Criterion:
     """The criterion of that name.
 
     Raises:
-        InputError: if there is none; suggests the nearest name.
+        InputError: there is none; suggests the nearest name.
     """
     return CRITERIA.get(name)
 
 
 def by_layer(scores: np.ndarray, removed: int) -> np.ndarray:
-    """Scores of one layer as shares of it that would be gone, up to each filter.
+    """Scores of one layer as the share of it that is gone when a filter goes.
 
-    With these the layer that lost the smallest share loses the next filter.
+    share_i = (removed + rank_i) / (removed + alive), with ranks from 1 in the order of
+    the scores. Compared over layers, the layer that lost the smallest share loses the
+    next filter, so all shrink alike.
+
+    >>> by_layer(np.array([0.3, 0.1, 0.2]), removed=2).tolist()
+    [1.0, 0.6, 0.8]
 
     Args:
         scores: [alive filters] of one layer.
         removed: Filters that the layer has lost already.
 
     Returns:
-        [alive filters] in (0, 1], in the order of the scores.
+        [alive filters] in (0, 1], in the order of the scores; equal scores in the order
+        of the filters.
     """
     rank = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
     return (removed + rank + 1) / (removed + len(scores))

@@ -1,9 +1,18 @@
-"""No criterion at all: the control that a criterion has to beat."""
+"""The control that a criterion has to beat: filters are removed at random."""
+
+import numpy as np
 
 from ns_tf.prune.criteria import criterion
 
 
 @criterion("random", scope="global")
-def random(noise):
-    """The noise itself, [channels]."""
+def random(noise: np.ndarray) -> np.ndarray:
+    """The noise itself, [channels].
+
+    >>> random(np.array([0.5, 0.25])).tolist()
+    [0.5, 0.25]
+
+    Args:
+        noise: [channels]: uniform in [0, 1).
+    """
     return noise

@@ -8,8 +8,11 @@ A signal turns a criterion's formula into scores of all channels::
         return scores  # [n]
 
 The name of a criterion's argument is the name of the signal that it reads. A signal is
-asked once at an event. One that is collected in the training steps before the event
-says `in_step=True`: the training step calls the formula, the signal returns the sums.
+called once at each event; n is the number of channels of the seed network. With
+`in_step=True` the training step calls the criterion's formula on gate gradients, and
+the signal returns what the steps since the last event summed up.
+
+A signal of one's own needs no file here: decorate it before the search begins.
 """
 
 import dataclasses
@@ -29,20 +32,20 @@ SIGNALS = Registry("signal", __name__)
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What a signal may look at, at one event."""
+    """What a signal may read at one event."""
 
-    network: "PrunableNetwork"
-    seed: int
-    event: int  # Events before this one.
+    network: "PrunableNetwork"  # With its weights after the last training step.
+    seed: int  # Of the run, for signals that draw random numbers.
+    event: int  # How many events were before this one.
 
 
 @dataclasses.dataclass(frozen=True)
 class Signal:
-    """Something that formulas read."""
+    """A registered signal."""
 
     name: str
     shape: str  # Of the formula's argument, as "[channels]".
-    scores: Callable[[Callable, Reading], np.ndarray]  # (formula, reading) -> [n].
+    scores: Callable[[Callable, Reading], np.ndarray]  # (formula, reading) -> [n]
     in_step: bool  # Whether the training step calls the formula.
 
 
@@ -50,9 +53,16 @@ def signal(name: str, *, shape: str, in_step: bool = False) -> Callable:
     """Decorator: registers a signal under `name`.
 
     Args:
-        name: What the argument of a criterion is called.
-        shape: Of that argument.
-        in_step: Whether the training step calls the formula.
+        name: Of the argument by which criteria read it.
+        shape: Of that argument, as "[channels]".
+        in_step: Whether the training step calls the formula, on gate gradients.
+
+    Returns:
+        A decorator of functions (formula, `Reading`) -> scores [n], which it returns
+        as they are.
+
+    Raises:
+        ValueError: the name is taken.
     """
 
     def add(scores):
@@ -72,6 +82,10 @@ def get(name: str) -> Signal:
 
 
 def known(name: str) -> bool:
-    """Whether there is such a signal; imports no file, so that `--help` stays quick."""
+    """Whether there is such a signal.
+
+    Files are found by name and not imported, as some import TensorFlow, which `--help`
+    does without.
+    """
     files = {module.name for module in pkgutil.iter_modules(__path__)}
     return name in files or name in SIGNALS

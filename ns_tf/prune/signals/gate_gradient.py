@@ -1,4 +1,8 @@
-"""Gradients of the gates (eq. 4), read in every training step."""
+"""Gradients of the gates (eq. 4), read in every training step.
+
+A gate is a factor 1 of a channel. Where a batch norm is, its gamma and beta together
+are the gate, as a factor of both is a factor of the channel; elsewhere it is a layer.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,26 +12,28 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.graph.channels import NONE
-from ns_tf.prune.signals import signal
+from ns_tf.prune.signals import Reading, signal
 
 
 @signal("gate_gradient", shape="[channels]", in_step=True)
-def gate_gradient(formula, reading):
+def gate_gradient(formula: Callable, reading: Reading) -> np.ndarray:
     """Sums of the formula over the steps since the last event, [n].
 
-    The formula was called in the steps, by `Probe`.
+    Args:
+        formula: Not called here: `Probe` calls it in every step.
+        reading: The network that holds the sums.
     """
     return reading.network.score_sums()
 
 
 @dataclasses.dataclass(frozen=True)
 class NormGate:
-    """A batch norm whose gamma and beta are the gates of the channels behind it."""
+    """A batch norm whose gamma and beta are the gates of its channels."""
 
     gamma: keras.Variable  # [channels]
     beta: keras.Variable  # [channels]
-    places: tuple[int, int]  # Of gamma and beta among the trainable variables.
-    channels: np.ndarray  # [channels]: their numbers; NONE is -1.
+    places: tuple[int, int]  # Indices of gamma and beta in the trainable variables.
+    channels: np.ndarray  # [channels]: their numbers; NONE (-1) for an image's.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,13 +41,20 @@ class Probe:
     """Reads gate gradients in a training step, and keeps closed gates closed.
 
     n is the number of channels of the seed network.
+
+    Args:
+        norms: Gates that are batch norms.
+        gates: Gates that are layers: (variable [channels], their numbers).
+        open: [n + 1]: 1 for channels that are alive; the last one is that of NONE.
+        scores: [n]: every step adds the formula's values.
+        formula: Gate gradients [n] -> scores [n]; None if no criterion reads them.
     """
 
     norms: Sequence[NormGate]
-    gates: Sequence[tuple[keras.Variable, np.ndarray]]  # Each with its channel numbers.
-    open: tf.Variable  # [n + 1]: 1 for channels that are alive; the last is NONE.
-    scores: tf.Variable  # [n]: the formula is added to it in every step.
-    formula: Callable | None  # None: no criterion reads gate gradients.
+    gates: Sequence[tuple[keras.Variable, np.ndarray]]
+    open: tf.Variable
+    scores: tf.Variable
+    formula: Callable | None
 
     @property
     def watch(self) -> list[keras.Variable]:
@@ -51,12 +64,15 @@ class Probe:
     def __call__(self, own: list, others: list) -> list:
         """Adds to the scores; returns the gradients to apply.
 
-        The gradient of a channel's gate is the sum over the edges by which the channel
-        leaves. Behind a batch norm it is gamma dL/dgamma + beta dL/dbeta.
+        g dL/dg of a channel is the sum over its gates: gamma dL/dgamma + beta dL/dbeta
+        of a batch norm, v dL/dv of the variable of a layer.
 
         Args:
             own: Gradients of the trainable variables.
             others: Gradients of `watch`.
+
+        Returns:
+            `own`, with zeros for gamma and beta of closed channels.
         """
         own, size = list(own), self.scores.shape[0]
         parts = []

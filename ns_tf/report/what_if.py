@@ -1,0 +1,169 @@
+"""The part of the report that plans in the browser: its controls, curves and data.
+
+`assets/what_if.js` has the solver of `ns_tf.scaling.solve` once more, for exact costs.
+It reads the curves and the cost polynomials that the page carries as JSON.
+"""
+
+import html
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ns_tf.base import InputError
+from ns_tf.descend.record import SearchRecord
+from ns_tf.plan import methods
+from ns_tf.plan.plan import FAR
+from ns_tf.plan.targets import with_ratio
+from ns_tf.render.html import option
+
+ASSETS = Path(__file__).parent / "assets"
+_START = 0.25  # The paper's r of the budget that the page begins with.
+
+
+def curves_of(searches: Mapping[str, SearchRecord]) -> dict[str, dict[str, Any]]:
+    """The curves that the page offers, by name.
+
+    Every method with a curve is there: one that needs a search for every iteration that
+    it can be of, the others once. NeuralScale's last iteration comes first.
+
+    Args:
+        searches: Of one network, by name; the name of a single one is empty.
+    """
+    curves = {}
+    members = methods.with_curve()
+    searching = [name for name in members if members[name].needs_search]
+    for name in sorted(searching, key=lambda name: name != "neuralscale"):
+        for label, search in searches.items():
+            for state in reversed(search.states):
+                if members[name].iteration not in (None, state.iteration):
+                    continue
+                title = f"{label + ': ' if label else ''}{name}@{state.iteration}"
+                curves[title] = _curve(search, name, state.iteration)
+    first = next(iter(searches.values()))
+    for name in sorted(members.keys() - set(searching)):
+        curves[name] = _curve(first, name)
+    return {title: curve for title, curve in curves.items() if curve}
+
+
+def _curve(
+    search: SearchRecord, method: str, iteration: int | None = None
+) -> dict[str, Any] | None:
+    """The numbers of a curve.
+
+    None if the search has no such curve, as MorphNet's where pruning ended above half
+    of the filters, or if the page cannot draw it.
+
+    Args:
+        search: Whose curve it is.
+        method: With a curve.
+        iteration: Of the search; None for a method that needs none.
+
+    Returns:
+        The curve's terms (`ns_tf.base.Curve`), the tau that a search along it begins
+        at, and the recorded range.
+    """
+    try:
+        curve = methods.curve(search, method, iteration)
+    except InputError:
+        return None
+    if not curve.terms:
+        return None
+    tau_range = {"range": list(curve.tau_range)} if curve.tau_range else {}
+    return {**curve.terms, "scale": curve.start, **tau_range}
+
+
+def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
+    """The elements with the page's data and its program.
+
+    Args:
+        search: Whose network the widths are of.
+        curves: From `curves_of`.
+    """
+    data = {
+        "default_widths": search.default_widths,
+        "costs": {name: cost.to_json() for name, cost in search.costs.items()},
+        "curves": curves,
+        "far": FAR,
+        "start": with_ratio(search, {}, _START)["params"],
+    }
+    # Escaped, so that no text in the data can end the element.
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+    code = (ASSETS / "what_if.js").read_text()
+    return (
+        f'<script type="application/json" id="data">{text}</script>\n'
+        f"<script>\n{code}</script>\n"
+    )
+
+
+def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> str:
+    """The section with a curve, a budget and its widths to choose, as HTML.
+
+    Args:
+        search: Whose network the widths are of.
+        curves: Names of the curves that are offered.
+        others: Searches of other networks, which the section cannot offer.
+    """
+    units = {name: cost.unit for name, cost in search.costs.items()}
+    budgets = "".join(
+        option(name, f"{unit}, at most")
+        for name, unit in sorted(units.items(), key=lambda pair: pair[0] != "params")
+    )
+    return f"""<section id="what_if">
+<h2>What if: the widths for a budget</h2>
+<div class="controls">
+<label>along<select id="curve">{"".join(map(option, curves))}</select></label>
+<label>budget<select id="budget">{budgets}</select></label>
+<label>at most<input id="target" type="number" min="1" step="any"></label>
+<label>multiples of<input id="round_to" class="short" type="number" min="1" value="1">
+</label>
+<label>at least<input id="min_width" class="short" type="number" min="1" value="1">
+</label>
+<label class="wide">from a hundredth of the default network to ten times it
+<input id="slider" type="range" min="0" max="1000" step="any"></label>
+</div>
+<p id="problem" role="alert"></p>
+<div id="answer">
+<dl class="costs">{_costs(units)}
+<div><dt>extrapolated</dt><dd id="extrapolation"></dd></div></dl>
+<p id="warning"></p>
+<div class="scroll"><table><thead><tr><th>layer</th><th>default</th><th>filters</th>
+<th></th></tr></thead><tbody>{_layers(search)}</tbody></table></div>
+<p>--widths=<code id="list"></code></p>
+</div>
+{_not_offered(others)}
+</section>"""
+
+
+def _costs(units: Mapping[str, str]) -> str:
+    """A place for every cost, with its unit.
+
+    >>> _costs({"params": "parameters"})
+    '<div><dt>parameters</dt><dd id="cost_params"></dd></div>'
+    """
+    return "".join(
+        f'<div><dt>{html.escape(unit)}</dt><dd id="cost_{name}"></dd></div>'
+        for name, unit in units.items()
+    )
+
+
+def _layers(search: SearchRecord) -> str:
+    """A row a layer: name, default width, and places for the width and its bar."""
+    return "".join(
+        f'<tr><td>{html.escape(name)}</td><td>{default}</td><td id="width_{i}"></td>'
+        f'<td><div class="track"><i id="bar_{i}"></i><b id="mark_{i}"></b></div></td>'
+        "</tr>"
+        for i, (name, default) in enumerate(
+            zip(search.names, search.default_widths, strict=True)
+        )
+    )
+
+
+def _not_offered(others: list[str]) -> str:
+    """A sentence on the searches of other networks; empty if there are none."""
+    if not others:
+        return ""
+    return (
+        "<p>Not here, as their networks have other costs: "
+        f"{html.escape(', '.join(others))}. ns_tf.plan has their widths.</p>"
+    )

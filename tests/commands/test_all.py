@@ -1,0 +1,68 @@
+"""What holds for every command: run folders, help, flagfiles.
+
+Commands run inside this process, which pays for TensorFlow once; what needs a process
+of its own (`--help`, what is imported) gets one.
+"""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from verbs import FLAGFILES, ROOT, refused
+
+from ns_tf.networks import architectures
+from ns_tf.run import flags
+
+VERBS = ("descend", "plan", "train", "compare", "report", "export", "tune")
+HEAVY = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_asks_for_its_run_folder(command, verb):
+    missing = "--run_dir or --model" if verb == "export" else "--run_dir=runs/NAME"
+    refused(command(verb), missing)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_names_every_flag_and_does_not_import_tensorflow(verb, flags_of):
+    argv = [sys.executable, "-X", "importtime", "-m", f"ns_tf.{verb}", "--help"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "absl.flags" in imported
+    assert not HEAVY & imported
+    assert f"python -m ns_tf.{verb}" in done.stdout
+    with flags_of(verb) as configs:
+        names = [name for config in configs for name in config.__dataclass_fields__]
+    for name in ["run_dir", "flagfile", "debug", *names]:
+        assert re.search(rf"^  --(\[no\])?{name}\b", done.stdout, re.MULTILINE), name
+
+
+def _header(path):
+    """The comment that a flagfile begins with, without its line ends."""
+    lines = []
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip().removesuffix("\\"))
+    return " ".join(lines)
+
+
+@pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
+def test_a_flagfile_parses_and_its_head_has_the_command(path, flags_of, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    header = _header(path)
+    line = re.search(r"Command: +python -m ns_tf\.(\w+) (.*)", header)
+    if line is None:  # One that others include.
+        assert re.search(r"Included by .*command: see there", header)
+    verb, arguments = line.groups() if line else ("descend", "")
+    if line:
+        assert f"--flagfile={path.relative_to(ROOT)}" in arguments
+        assert "--run_dir=" in arguments
+        assert "Takes:" in header
+    with flags_of(verb) as configs:
+        flags.parse([verb, f"--flagfile={path}", *arguments.split(), "--run_dir=x"])
+        settings = [flags.read(config) for config in configs]
+    for name in filter(None, (getattr(one, "architecture", None) for one in settings)):
+        assert architectures.get(name).name == name

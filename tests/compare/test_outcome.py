@@ -1,0 +1,177 @@
+"""Tables of cells that nobody trained: what they hold, and what they lack so far."""
+
+import json
+
+import numpy as np
+import pytest
+from toys import params, toy_comparison, trained
+
+from ns_tf.base import InputError, RunError
+from ns_tf.budgets import latency
+from ns_tf.compare import outcome
+from ns_tf.compare.outcome import so_far, write
+from ns_tf.run import files
+from ns_tf.train.results import write_failure
+
+MEASURE = {"latency_batch": 2, "latency_warmup": 1, "latency_repeats": 3}
+SCORES = {("uniform", 3): 0.75, ("uniform", 5): 0.5, ("li_l1", 3): 0.25}
+
+
+@pytest.fixture
+def compared(tmp_path, monkeypatch):
+    """A comparison whose cells have the scores above; li_l1's seed 5 failed."""
+
+    def forward_pass(model, image_shape, batch):
+        assert (image_shape, batch) == ((11, 11, 3), 2)
+        times = iter([100.0, 1.0, 2.0, 6.0])  # The first warms up.
+        return lambda: model.count_params() * next(times)
+
+    monkeypatch.setattr(latency, "forward_pass", forward_pass)
+    work = toy_comparison(
+        tmp_path, solver=MEASURE, methods=("uniform", "li_l1"), seeds=(3, 5)
+    )
+    with work:
+        listed = work.prepare()
+    for cell in listed.values():
+        score = SCORES.get((cell.method, cell.seed), 0.125)
+        trained(work, cell, score, best=score + 0.125, seconds=30.0 * cell.seed)
+    failed = work.cell_folder(listed["li_l1_params2003_seed5"])
+    (failed / "result.json").unlink()
+    write_failure(failed, "The loss is nan at training step 3.")
+    return work, listed
+
+
+def table(work):
+    return json.loads((work.folder / "comparison.json").read_text())
+
+
+def test_the_tables_hold_what_the_cells_hold(compared):
+    work, listed = compared
+    text = write(work, listed)
+    uniform, li_l1 = table(work)["rows"]
+    widths = listed["uniform_params2003_seed3"].widths
+    assert (uniform["method"], uniform["widths"]) == ("uniform", list(widths))
+    costs = work.costs(listed["uniform_params2003_seed3"])
+    assert (uniform["params"], uniform["macs"]) == (params(widths), costs["macs"])
+    assert uniform["accuracies"] == [0.75, 0.5]
+    assert uniform["best_epochs"] == [0.875, 0.625]
+    assert (uniform["accuracy_mean"], uniform["accuracy_std"]) == (0.625, 0.125)
+    assert uniform["seconds"] == [90.0, 150.0]
+    assert li_l1["accuracies"] == [0.25] and "nan" in li_l1["failures"][0]
+    assert uniform["latency_ms"] == 2.0 * params(widths)
+    assert (work.folder / "table.md").read_text() == text
+    assert "| 62.50 ± 12.50 |" in text and "1 (1 failed)" in text
+    for axis in ("params", "latency_ms"):
+        path = work.folder / "plots" / f"accuracy_{axis}.png"
+        assert path.read_bytes()[:4] == b"\x89PNG"
+    header, rows = files.read_csv(work.folder / "table.csv")
+    assert rows[0][header.index("params")] == params(widths)
+
+
+def test_trunks_are_in_no_table(compared):
+    work, listed = compared
+    write(work, listed)
+    assert len(table(work)["rows"]) == 2 and "trunk" not in str(table(work)["rows"])
+
+
+def test_the_figures_of_a_table_without_all_cells_are_removed(compared):
+    work, listed = compared
+    write(work, listed)
+    folder = work.cell_folder(listed["uniform_params2003_seed5"])
+    (folder / "result.json").unlink()
+    so_far(work, listed)
+    data = table(work)
+    assert data["missing"] == "So far: 5 of 6 cells are done."
+    assert [len(row["accuracies"]) for row in data["rows"]] == [1, 1]
+    assert "So far: 5 of 6" in (work.folder / "table.md").read_text()
+    assert not list((work.folder / "plots").iterdir())
+    with pytest.raises(RunError, match="1 of 6 cells are not done, uniform_params2003"):
+        write(work, listed)
+
+
+def test_before_the_first_cell_and_after_the_last_there_is_nothing_to_say(compared):
+    work, listed = compared
+    so_far(work, listed)
+    assert not (work.folder / "comparison.json").exists()
+    work.cell_folder = lambda cell: work.folder / "nowhere"
+    so_far(work, listed)
+    assert not (work.folder / "comparison.json").exists()
+
+
+def test_latency_is_measured_once_and_again_when_a_network_is_new(
+    compared, monkeypatch
+):
+    work, listed = compared
+    write(work, listed)
+    before = (work.folder / "latency.json").read_bytes()
+    kept = json.loads(before)
+    assert kept["warmup"] == 1 and kept["repeats"] == 3 and "cores" in kept["machine"]
+    monkeypatch.setattr(latency, "forward_pass", lambda *_: pytest.fail("measured"))
+    write(work, listed)
+    assert (work.folder / "latency.json").read_bytes() == before
+    kept["ms"] = {"toy 1,1,1": [1.0, 2.0]}
+    files.write_json(work.folder / "latency.json", kept)
+    with pytest.raises(pytest.fail.Exception, match="measured"):
+        write(work, listed)
+
+
+def test_times_of_another_machine_or_batch_are_not_taken(compared):
+    work, listed = compared
+    write(work, listed)
+    for key, value in (("machine", "a Cray"), ("batch", 3)):
+        kept = json.loads((work.folder / "latency.json").read_text())
+        assert outcome._kept_latencies(work)
+        files.write_json(work.folder / "latency.json", {**kept, key: value})
+        assert outcome._kept_latencies(work) == {}
+        files.write_json(work.folder / "latency.json", kept)
+
+
+def test_networks_take_turns_and_the_warm_up_does_not_count(compared):
+    """1, 2, 6 ms a parameter after the first: median 2, 95th percentile 5.6."""
+    work, listed = compared
+    write(work, listed)
+    times = json.loads((work.folder / "latency.json").read_text())["ms"]
+    widths = listed["uniform_params2003_seed3"].widths
+    assert list(times) == [f"toy {','.join(map(str, widths))}"]
+    ((median, p95),) = times.values()
+    assert median == 2.0 * params(widths)
+    assert p95 == pytest.approx(np.percentile([1.0, 2.0, 6.0], 95) * params(widths))
+
+
+@pytest.mark.parametrize("key", ["test_accuracy", "best_test_accuracy", "seconds"])
+def test_a_result_without_its_numbers_is_damage(compared, key):
+    work, listed = compared
+    path = work.cell_folder(listed["uniform_params2003_seed3"]) / "result.json"
+    result = json.loads(path.read_text())
+    del result[key]
+    path.write_text(json.dumps(result))
+    with pytest.raises(InputError, match="result.json is damaged"):
+        write(work, listed)
+
+
+def test_results_of_another_score_are_read_by_its_name(compared):
+    work, listed = compared
+    path = work.cell_folder(listed["uniform_params2003_seed3"]) / "result.json"
+    result = json.loads(path.read_text())
+    result["score"] = "dice"
+    for name in ("test", "best_test"):
+        result[f"{name}_dice"] = result.pop(f"{name}_accuracy")
+    path.write_text(json.dumps(result))
+    write(work, listed)
+    assert table(work)["rows"][0]["accuracies"] == [0.75, 0.5]
+
+
+def test_who_trained_elsewhere_is_marked(compared):
+    work, listed = compared
+    trained(work, listed["uniform_params2003_seed3"], 0.75, elsewhere="by JAX")
+    text = write(work, listed)
+    assert "| uniform † |" in text and "elsewhere: by JAX." in text
+    assert table(work)["rows"][0]["elsewhere"] == ["by JAX"]
+
+
+def test_groups_are_by_budget_and_method_in_the_order_of_the_list(compared):
+    _, listed = compared
+    cells = [cell for cell in listed.values() if cell.budget]
+    groups = outcome._groups(cells)
+    assert list(groups) == [("params=2003", "uniform"), ("params=2003", "li_l1")]
+    assert [cell.seed for cell in groups["params=2003", "uniform"]] == [3, 5]

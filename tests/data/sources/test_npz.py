@@ -1,0 +1,69 @@
+"""Data sets from an .npz file."""
+
+import numpy as np
+import pytest
+from pictures import arrays_of, as_bytes, in_one_line
+
+from ns_tf.base import InputError
+from ns_tf.data.dataset import SPLITS, Split
+from ns_tf.data.sources import load
+
+
+def test_an_npz_file_is_a_data_set(rng, tmp_path):
+    (x, y), (x2, y2) = arrays_of(rng), arrays_of(rng, 5)
+    path = tmp_path / "mine.npz"
+    np.savez(path, x_train=x, y_train=y, x_test=x2, y_test=y2)
+    dataset = load(f"arrays:{path}")
+    np.testing.assert_array_equal(dataset.test.images, x2)
+    assert as_bytes(dataset.train, dataset.validation) == as_bytes(Split(x, y))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": np.ones(3)}, "x_train and y_train; it holds a. Write both"),
+        ({"x_train": np.ones(3)}, "it holds x_train. Write both"),
+        ({"x_train": np.array([{}], object)}, "cannot be read as one"),
+    ],
+)
+def test_an_npz_file_without_the_arrays_is_refused(tmp_path, arrays, message):
+    path = tmp_path / "mine.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match=message):
+        load(f"arrays:{path}")
+
+
+def test_a_file_that_is_no_npz_is_refused(tmp_path):
+    path = tmp_path / "mine.npz"
+    for data in (b"", b"text", b"PK\x03\x04"):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match="np.savez") as caught:
+            load(f"arrays:{path}")
+        in_one_line(caught)
+    with pytest.raises(InputError, match="there is none"):
+        load(f"arrays:{tmp_path}/none.npz")
+
+
+def test_all_splits_of_a_file_are_taken_and_options_reach_them(rng, tmp_path):
+    path = tmp_path / "mine.npz"
+    splits = {key: arrays_of(rng, n) for key, n in zip(SPLITS, (23, 4, 5), strict=True)}
+    arrays = {f"x_{key}": images for key, (images, _) in splits.items()}
+    arrays |= {f"y_{key}": labels for key, (_, labels) in splits.items()}
+    np.savez(path, **arrays, unrelated=np.ones(3))
+    dataset = load(f"arrays:{path}")
+    assert dataset.name == f"arrays:{path}" and (dataset.pad, dataset.flip) == (
+        0,
+        False,
+    )
+    for key, (images, labels) in splits.items():
+        np.testing.assert_array_equal(getattr(dataset, key).images, images)
+        np.testing.assert_array_equal(getattr(dataset, key).labels, labels)
+    assert load(f"arrays:{path}", image_size=11).image_shape == (11, 11, 3)
+
+
+def test_a_split_with_half_of_its_arrays_is_refused(rng, tmp_path):
+    path = tmp_path / "mine.npz"
+    images, labels = arrays_of(rng)
+    np.savez(path, x_train=images, y_train=labels, x_test=images)
+    with pytest.raises(InputError, match="x_test and y_test; it holds x_test, x_train"):
+        load(f"arrays:{path}")

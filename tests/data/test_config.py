@@ -1,0 +1,48 @@
+"""Flags of the data set: the same defaults as in Python."""
+
+import dataclasses
+import inspect
+
+from ns_tf.data import sources
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.config import DataConfig
+from ns_tf.data.sources import Request
+
+
+def defaults(function):
+    """Parameter -> default of those that have one."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def test_flags_and_arguments_have_the_same_defaults():
+    config, load = DataConfig(), defaults(sources.load)
+    assert (config.data_dir, config.image_size) == (
+        load["data_dir"],
+        load["image_size"],
+    )
+    assert config.validation_fraction == load["validation_fraction"]
+    assert config.split_seed == load["seed"]
+    arrays = defaults(from_arrays)
+    for name in ("image_size", "validation_fraction", "seed"):
+        assert arrays[name] == load[name]
+    fields = {field.name: field.default for field in dataclasses.fields(Request)}
+    assert {**fields, **load} == fields
+
+
+def test_the_default_values_are_ones_that_load_takes():
+    config = DataConfig()
+    request = Request(
+        config.dataset,
+        image_size=config.image_size,
+        validation_fraction=config.validation_fraction,
+        seed=config.split_seed,
+    )
+    request.check()
+    assert config.dataset in sources.SOURCES.names()
+
+
+def test_where_a_set_lies_does_not_change_what_a_run_is():
+    fields = {field.name: field for field in dataclasses.fields(DataConfig)}
+    other = [n for n, f in fields.items() if not f.metadata["option"]["identity"]]
+    assert other == ["data_dir"]

@@ -1,0 +1,147 @@
+"""Held-out splits lose nothing and share nothing; statistics against NumPy."""
+
+import contextlib
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import arrays_of, as_bytes, in_files
+
+from ns_tf.base import InputError
+from ns_tf.data import holdout
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.dataset import Split
+from ns_tf.data.holdout import (
+    check_fraction,
+    check_memory,
+    complete,
+    pixel_statistics,
+    spread,
+    take,
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("present", [(), ("test",), ("validation",)])
+def test_held_out_splits_are_disjoint_and_together_everything(rng, present, seed):
+    train, other = arrays_of(rng), arrays_of(rng, 5)
+    dataset = from_arrays(
+        train, **dict.fromkeys(present, other), validation_fraction=0.2, seed=seed
+    )
+    held = [key for key in ("validation", "test") if key not in present]
+    parts = [dataset.train, *(getattr(dataset, key) for key in held)]
+    assert [len(part) for part in parts[1:]] == [round(0.2 * 23)] * len(held)
+    assert as_bytes(*parts) == as_bytes(Split(*train))
+    for key in present:
+        np.testing.assert_array_equal(getattr(dataset, key).images, other[0])
+    label = {image.tobytes(): y for image, y in zip(*train, strict=True)}
+    for part in parts:
+        for image, y in zip(part.images, part.labels, strict=True):
+            assert label[image.tobytes()] == y
+
+
+def test_the_seed_alone_chooses_what_is_held_out(rng):
+    train = arrays_of(rng)
+    same = [from_arrays(train, seed=5) for _ in range(2)]
+    assert as_bytes(same[0].test) == as_bytes(same[1].test)
+    assert as_bytes(same[0].validation) == as_bytes(same[1].validation)
+    others = {tuple(as_bytes(from_arrays(train, seed=s).test)) for s in range(5)}
+    assert len(others) > 1
+
+
+def test_statistics_of_many_images_come_from_a_part(rng, monkeypatch):
+    monkeypatch.setattr(holdout, "SAMPLE", 2)
+    split = Split(*arrays_of(rng))
+    mean, _ = pixel_statistics(split, (5, 7, 3))
+    expected = split.images[[0, -1]].mean((0, 1, 2)) / 255
+    np.testing.assert_allclose(mean, expected, rtol=1e-6)
+
+
+@given(st.integers(3, 60), st.floats(0.01, 0.3), st.integers(0, 9), st.booleans())
+def test_completed_splits_share_nothing_lose_nothing_and_keep_their_order(
+    size, fraction, seed, tested
+):
+    train = Split(np.zeros((size, 1, 1, 1)), np.arange(size))
+    test = Split(np.zeros((2, 1, 1, 1)), np.array([7, 5])) if tested else None
+    parts = complete(train, None, test, fraction=fraction, seed=seed)
+    own = parts[:2] if tested else parts
+    count = max(1, round(fraction * size))
+    assert [len(part) for part in own[1:]] == [count] * (len(own) - 1)
+    labels = [part.labels for part in own]
+    np.testing.assert_array_equal(np.sort(np.concatenate(labels)), np.arange(size))
+    assert all((np.diff(part) > 0).all() for part in labels)
+    assert parts[2] is test or not tested
+
+
+def test_what_is_held_out_depends_on_the_number_of_images_and_not_on_them(rng):
+    one, other = (Split(*arrays_of(rng)) for _ in range(2))
+    numbered = [Split(split.images, np.arange(23)) for split in (one, other)]
+    labels = [
+        complete(split, None, None, fraction=0.3, seed=5)[1].labels
+        for split in numbered
+    ]
+    np.testing.assert_array_equal(*labels)
+
+
+@pytest.mark.parametrize(("size", "given"), [(2, 0), (1, 1)])
+def test_at_least_one_image_remains_to_train_on(size, given):
+    train = Split(np.zeros((size, 1, 1, 1)), np.arange(size))
+    other = train if given else None
+    with pytest.raises(InputError, match=f"{2 - given} x 1 of {size} images leaves"):
+        complete(train, other, None, fraction=0.01, seed=0)
+
+
+@pytest.mark.parametrize("fraction", [1e-9, 0.5, np.float32(0.1), 0.999])
+def test_shares_between_0_and_1_pass(fraction):
+    assert check_fraction(fraction) is None
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan"), "0.1", None, [0.1]])
+def test_other_shares_are_refused(fraction):
+    with pytest.raises(InputError, match="--validation_fraction is a number between"):
+        check_fraction(fraction)
+
+
+def test_some_of_a_split_stay_in_its_order(rng):
+    split = Split(*arrays_of(rng))
+    part = take(split, np.array([11, 3, 17]))
+    np.testing.assert_array_equal(part.images, split.images[[3, 11, 17]])
+    np.testing.assert_array_equal(part.labels, split.labels[[3, 11, 17]])
+
+
+@given(st.integers(1, 500), st.integers(2, 100))
+def test_indices_are_spread_over_everything(size, count):
+    indices = spread(size, count)
+    assert len(indices) == min(size, count)
+    assert indices[0] == 0 and indices[-1] == size - 1
+    gaps = np.diff(indices)
+    assert not len(gaps) or gaps.max() - gaps.min() <= 1
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 67])
+def test_statistics_do_not_depend_on_how_images_are_dealt_to_threads(rng, count):
+    split = Split(*arrays_of(rng, count))
+    mean, std = pixel_statistics(split, (5, 7, 3))
+    pixels = split.images / 255
+    np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(std, pixels.std((0, 1, 2)), rtol=1e-4)
+    assert mean.dtype == std.dtype == np.float32
+
+
+def test_statistics_of_files_are_those_of_what_a_batch_reads(rng, tmp_path):
+    memory, files = in_files(rng, tmp_path)
+    ours = pixel_statistics(files.train, (5, 7, 3))
+    np.testing.assert_array_equal(ours, pixel_statistics(memory.train, (5, 7, 3)))
+
+
+@pytest.mark.parametrize(("pages", "fits"), [(7, False), (8, True)])
+def test_images_have_to_fit_into_the_memory_of_the_machine(monkeypatch, pages, fits):
+    sizes = {"SC_PAGE_SIZE": 100, "SC_PHYS_PAGES": pages}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    refused = pytest.raises(
+        InputError, match=r"it has to fit into memory.*; buy more\.$"
+    )
+    with contextlib.nullcontext() if fits else refused:
+        assert check_memory("it", 10, (4, 10, 2), "buy more") is None

@@ -1,0 +1,120 @@
+"""Data of Python objects: the same by content, told apart by any change."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pictures import in_one_line
+
+from ns_tf.base import InputError
+from ns_tf.data import python_data
+from ns_tf.data.arrays import from_arrays
+from ns_tf.run.folder import PREFIX
+
+
+@pytest.fixture
+def pair(rng):
+    def pair(count=53):
+        images = rng.integers(0, 256, (count, 5, 7, 3), dtype=np.uint8)
+        return images, np.arange(count) % 3
+
+    return pair
+
+
+def test_data_are_told_apart_by_content(pair):
+    one, other = pair(), pair()
+    names = [
+        python_data.dataset(data).name
+        for data in (one, other, from_arrays(one), from_arrays(other))
+    ]
+    assert names[:2] == names[2:] and names[0] != names[1]
+    tested = python_data.dataset(from_arrays(one, test=other)).name
+    assert tested not in names
+    assert all(name.startswith(PREFIX) for name in [*names, tested])
+
+
+def test_a_data_set_keeps_the_name_that_it_was_given(pair):
+    dataset = python_data.dataset(from_arrays(pair(), name="mine"))
+    assert dataset.name == "mine"
+
+
+def test_data_to_train_and_to_test_as_keras_has_them(pair):
+    train, test = pair(), pair(11)
+    dataset = python_data.dataset((train, test))
+    np.testing.assert_array_equal(dataset.test.images, test[0])
+    assert len(dataset.train) + len(dataset.validation) == 53
+
+
+def test_more_pairs_than_two_are_refused(pair):
+    with pytest.raises(InputError, match="to train and one to test"):
+        python_data.dataset((pair(), pair(), pair()))
+
+
+@pytest.mark.parametrize("data", ["digits", "folder:/nowhere", ""])
+def test_a_name_is_no_data(data):
+    assert python_data.dataset(data) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (7, "or a pair of arrays .images, labels.; got int"),
+        (None, "got NoneType"),
+        ([np.zeros(3), np.zeros(3)], "got list"),
+        ((np.zeros(3),), "pair .images, labels."),
+        (((1, 2), (3, 4), (5, 6), (7, 8)), "got 4 pairs. See ns_tf.from_arrays"),
+    ],
+)
+def test_other_objects_are_refused(data, message):
+    with pytest.raises(InputError, match=message) as caught:
+        python_data.dataset(data)
+    in_one_line(caught)
+
+
+def test_tf_data_are_named_by_the_content_whatever_the_order(pair):
+    images, labels = pair()
+    elements = tf.data.Dataset.from_tensor_slices((images, labels))
+    names = {
+        python_data.dataset(data).name
+        for data in (elements, elements.shuffle(53), elements.batch(7))
+    }
+    assert len(names) == 1
+    other = tf.data.Dataset.from_tensor_slices((images, (labels + 1) % 3))
+    assert python_data.dataset(other).name not in names
+
+
+def renumbered(images, labels):
+    return images, (labels + 1) % 3
+
+
+def brighter(images, labels):
+    images = images.copy()
+    images[5, 3, 2, 1] ^= 1
+    return images, labels
+
+
+def transposed(images, labels):
+    return images.reshape(-1, 7, 5, 3), labels
+
+
+def as_floats(images, labels):
+    return (images / 255).astype(np.float32), labels
+
+
+def shorter(images, labels):
+    return images[:-1], labels[:-1]
+
+
+@pytest.mark.parametrize(
+    "change", [renumbered, brighter, transposed, as_floats, shorter]
+)
+def test_any_change_of_the_content_is_another_name(pair, change):
+    data = pair()
+    assert python_data.dataset(change(*data)).name != python_data.dataset(data).name
+
+
+def test_the_layout_in_memory_is_no_content(pair):
+    images, labels = pair()
+    name = python_data.dataset((images, labels)).name
+    turned = np.asfortranarray(images)
+    assert turned.flags.c_contiguous is False
+    assert python_data.dataset((turned, labels.astype(np.int8))).name == name

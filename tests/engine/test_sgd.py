@@ -1,0 +1,53 @@
+"""SGD against NumPy's own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ns_tf.engine.sgd import Sgd
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_updates_are_those_of_the_formula(rng, float64, momentum, weight_decay):
+    weights = [rng.normal(size=shape) for shape in ((3, 5), (7,))]
+    velocities = [np.zeros_like(weight) for weight in weights]
+    variables = [keras.Variable(weight) for weight in weights]
+    sgd = Sgd(variables, momentum=momentum, weight_decay=weight_decay)
+    for rate in (0.1, 0.1, 0.02):
+        gradients = [rng.normal(size=weight.shape) for weight in weights]
+        for i, gradient in enumerate(gradients):
+            decayed = gradient + weight_decay * weights[i]
+            velocities[i] = momentum * velocities[i] + decayed
+            weights[i] = weights[i] - rate * velocities[i]
+        sgd.apply([tf.constant(g) for g in gradients], tf.constant(rate, tf.float64))
+    for i in range(len(weights)):
+        np.testing.assert_allclose(variables[i].numpy(), weights[i], rtol=1e-12)
+        np.testing.assert_allclose(sgd.slots[i].numpy(), velocities[i], rtol=1e-12)
+
+
+def test_two_steps_by_hand():
+    """The numbers of the docstring."""
+    variable = keras.Variable(1.0)
+    sgd = Sgd([variable], momentum=0.5, weight_decay=0.1)
+    weights = []
+    for _ in range(2):
+        sgd.apply([tf.constant(0.3)], tf.constant(0.2))
+        weights.append(float(variable.numpy()))
+    np.testing.assert_allclose(weights, [0.92, 0.8016], rtol=1e-6)
+
+
+def test_a_gradient_for_each_variable_or_none_is_taken():
+    sgd = Sgd([keras.Variable(1.0), keras.Variable(2.0)], momentum=0, weight_decay=0)
+    with pytest.raises(ValueError):
+        sgd.apply([tf.constant(0.3)], tf.constant(0.2))
+
+
+def test_without_gradient_and_decay_momentum_alone_moves():
+    variable = keras.Variable(1.0)
+    sgd = Sgd([variable], momentum=0.5, weight_decay=0.0)
+    sgd.slots[0].assign(4.0)
+    sgd.apply([tf.constant(0.0)], tf.constant(0.25))
+    assert float(variable.numpy()) == 1.0 - 0.25 * 2.0
+    assert float(sgd.slots[0].numpy()) == 2.0

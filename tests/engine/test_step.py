@@ -1,0 +1,119 @@
+"""One training step against the gradient by hand."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ns_tf.engine.execution import Execution, strategy
+from ns_tf.engine.precision import LossScale
+from ns_tf.engine.sgd import Sgd
+from ns_tf.engine.step import TrainStep
+
+RATE, DECAY = 0.1, 0.01
+
+
+def linear(weights) -> keras.Model:
+    """y = x W, no bias."""
+    image = keras.Input((weights.shape[0],))
+    model = keras.Model(
+        image, keras.layers.Dense(weights.shape[1], use_bias=False)(image)
+    )
+    model.set_weights([weights])
+    return model
+
+
+def squares(targets, outputs):
+    """Half the squared distance, [batch]."""
+    return keras.ops.sum((outputs - targets) ** 2, axis=-1) / 2
+
+
+def stepper(model, execution, **options):
+    """A step of SGD without momentum, and what it is made of."""
+    with execution.strategy.scope():
+        sgd = Sgd(model.trainable_variables, momentum=0.0, weight_decay=DECAY)
+    return TrainStep(model, sgd, squares, 6, execution, **options).compiled()
+
+
+@pytest.fixture
+def data(rng):
+    return rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), rng.normal(size=(3, 2))
+
+
+def by_hand(inputs, targets, weights):
+    """(mean loss, its gradient)."""
+    error = inputs @ weights - targets
+    return (error**2).sum() / 2 / len(inputs), inputs.T @ error / len(inputs)
+
+
+@pytest.mark.parametrize("devices", ["one_device", "mirrored"])
+def test_a_step_returns_the_mean_loss_and_descends_its_gradient(data, float64, devices):
+    """Over two replicas, too: their gradients are summed, not averaged again."""
+    inputs, targets, weights = data
+    way = Execution(strategy(devices))
+    model = way.build(lambda: linear(weights))
+    step = stepper(model, way)
+    batches = tf.data.Dataset.from_tensors((inputs, targets)).unbatch().batch(6)
+    (batch,) = way.deal_out(batches)
+    loss = step(*batch, tf.constant(RATE, tf.float64))
+    expected, gradient = by_hand(inputs, targets, weights)
+    np.testing.assert_allclose(loss, expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        model.get_weights()[0],
+        weights - RATE * (gradient + DECAY * weights),
+        rtol=1e-12,
+    )
+
+
+def test_a_probe_sees_gradients_and_says_which_to_apply(data, float64):
+    inputs, targets, weights = data
+    gate = keras.Variable(np.array([2.0, 3.0]))
+    sums = tf.Variable(tf.zeros(2, tf.float64))
+
+    class Gated(keras.layers.Layer):
+        def call(self, x):
+            return x * gate
+
+    image = keras.Input((3,))
+    dense = keras.layers.Dense(2, use_bias=False)
+    model = keras.Model(image, Gated()(dense(image)))
+    model.set_weights([weights])
+
+    def probe(own, others):
+        sums.assign_add(others[0])
+        return [tf.zeros_like(gradient) for gradient in own]
+
+    step = stepper(model, Execution(), probe=probe, watch=[gate])
+    step(inputs, targets, tf.constant(RATE, tf.float64))
+    np.testing.assert_allclose(model.get_weights()[0], weights * (1 - RATE * DECAY))
+    hidden = inputs @ weights
+    error = hidden * [2.0, 3.0] - targets
+    np.testing.assert_allclose(sums, (error * hidden).mean(axis=0), rtol=1e-12)
+
+
+def test_a_loss_scale_changes_nothing_but_what_overflows(data):
+    inputs, targets, weights = (array.astype(np.float32) for array in data)
+    model, scale = linear(weights), LossScale()
+    step = stepper(model, Execution(), loss_scale=scale)
+    expected, gradient = by_hand(inputs, targets, weights)
+    loss = step(inputs, targets, tf.constant(RATE))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    after = model.get_weights()[0]
+    np.testing.assert_allclose(
+        after, weights - RATE * (gradient + DECAY * weights), rtol=1e-4, atol=1e-6
+    )
+    scale.scale.assign(np.float32(2.0**127))
+    step(1e3 * inputs, targets, tf.constant(RATE))
+    np.testing.assert_array_equal(model.get_weights()[0], after)
+    np.testing.assert_array_equal(scale.state(), [2.0**126, 0, 1])
+
+
+def test_xla_computes_the_same_step(data):
+    inputs, targets, weights = (array.astype(np.float32) for array in data)
+    results = []
+    for jit_compile in (False, True):
+        model = linear(weights)
+        step = stepper(model, Execution(jit_compile=jit_compile))
+        loss = step(tf.constant(inputs), tf.constant(targets), tf.constant(RATE))
+        results.append([float(loss), *model.get_weights()[0].ravel()])
+    np.testing.assert_allclose(*results, rtol=1e-5)

@@ -1,0 +1,155 @@
+"""Layers made again at other sizes, and what their configurations have to hold."""
+
+import keras
+import numpy as np
+import pytest
+from graphs import headed
+from subclasses import Adapted, Backbone, Nameless, Stack, around
+
+from ns_tf.base import InputError
+from ns_tf.graph.remake import check_readable, remade, resized, with_statistics
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse
+
+layers = keras.layers
+
+
+def sequential(layer):
+    return keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(3), layer])
+
+
+def functional(layer):
+    image = keras.Input((8, 8, 3))
+    return keras.Model(image, sequential(layer)(image * 2))
+
+
+@pytest.mark.parametrize("place", [lambda layer: layer, sequential, functional])
+def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
+    pixels = rng.uniform(0, 255, (31, 8, 8, 3)).astype("float32")
+    normal = layers.Normalization()
+    normal.adapt(pixels)
+    normal = place(normal)
+    found = analyse(from_model(headed([normal])), (8, 8, 3), 5)
+    assert found.scales_pixels
+    thin = found.build((5, 3))
+    again = analyse(from_model(thin), (8, 8, 3), 5).build()
+    for network in (thin, again):
+        first = network.get_layer(normal.name)
+        np.testing.assert_allclose(first(pixels), normal(pixels), atol=1e-5)
+
+
+def length(channels) -> int:
+    """Every axis becomes as long as twice its channels and one."""
+    return 2 * len(channels) + 1
+
+
+def test_a_layer_is_made_again_at_the_length_of_its_last_axis(handmade):
+    graph = channel_graph(model := handmade["flatten"]())
+    conv = resized(model.get_layer("a"), graph, length)
+    dense = resized(model.get_layer("hidden"), graph, length)
+    assert (conv.filters, dense.units) == (2 * 11 + 1, 2 * 13 + 1)
+    assert conv is not model.get_layer("a") and not conv.built
+    assert conv.name == "a" and conv.kernel_size == (3, 3)
+    assert dense.activation is keras.activations.relu
+
+
+def test_layers_without_channels_of_their_own_are_copied(handmade):
+    graph = channel_graph(model := handmade["flatten"]())
+    for name in ("a_bn", "relu", "pool", "flatten"):
+        layer = model.get_layer(name)
+        copy = resized(layer, graph, length)
+        assert copy is not layer and type(copy) is type(layer)
+        assert copy.get_config() == layer.get_config()
+
+
+def test_a_reshape_gets_the_length_of_its_channels():
+    image = keras.Input((1, 1, 3), name="image")
+    x = layers.Conv2D(11, 1, name="a")(image)
+    x = layers.Reshape((11,), name="reshape")(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    copy = resized(model.get_layer("reshape"), channel_graph(model), length)
+    assert copy.target_shape == (23,)
+
+
+def test_other_settings_may_be_changed(handmade):
+    graph = channel_graph(model := handmade["chain"]())
+    copy = resized(model.get_layer("a"), graph, length, use_bias=False)
+    assert not copy.use_bias and copy.filters == 27
+
+
+def doubled(x):
+    return 2 * x
+
+
+def test_a_layer_of_a_function_that_is_not_registered_is_refused_by_name():
+    layer = layers.Lambda(lambda x: 2 * x, name="odd")
+    with pytest.raises(InputError, match="'odd' cannot be made again") as error:
+        remade(layer, layer.get_config())
+    assert "write a Lambda as a class" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_class_that_cannot_read_its_own_configuration_is_refused():
+    """`Sequential.from_config` expects a list of layers."""
+    layer = Stack(name="mine")
+    with pytest.raises(InputError, match="'mine' cannot .*KeyError.'layers'.\\. Reg"):
+        remade(keras.Sequential(name="mine"), layer.get_config())
+
+
+def test_a_layer_that_loses_its_name_is_refused():
+    """Weights are found by the names of layers."""
+    model = around(Nameless(name="mine"))
+    with pytest.raises(InputError, match="'mine' cannot be made again.*Nameless.get"):
+        remade(model.get_layer("mine"), model.get_layer("mine").get_config())
+    copy = remade(layers.Dense(3, name="a"), {"units": 5, "name": "b"})
+    assert (copy.name, copy.units) == ("b", 5)
+
+
+def test_statistics_are_written_into_the_configuration(rng):
+    pixels = rng.uniform(0, 255, (31, 3, 5, 3))
+    layer = layers.Normalization()
+    layer.adapt(pixels)
+    config = with_statistics(layer, layer.get_config())
+    axes = (0, 1, 2)
+    np.testing.assert_allclose(np.ravel(config["mean"]), pixels.mean(axes), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.ravel(config["variance"]), pixels.var(axes), rtol=1e-4
+    )
+    again = layers.Normalization.from_config(config)
+    np.testing.assert_allclose(again(pixels), layer(pixels), atol=1e-5)
+
+
+def test_statistics_that_were_given_and_other_settings_stay():
+    for layer in (layers.Normalization(mean=3.0, variance=5.0), layers.Dense(7)):
+        assert with_statistics(layer, layer.get_config()) == layer.get_config()
+
+
+def test_a_subclass_within_a_model_that_would_lose_its_statistics_is_refused(rng):
+    inner = Adapted(name="mine")
+    inner.get_layer("normal").adapt(rng.normal(3, 5, (7, 6, 7, 3)))
+    model = around(inner)
+    graph = channel_graph(model)
+    with pytest.raises(InputError, match="'normal' in it has adapted to data.*Adapted"):
+        resized(model.get_layer("mine"), graph, length)
+    # Standing alone it is seen as the functional model that it is.
+    assert channel_graph(inner, free=True).groups[0].makers == ("a",)
+
+
+def test_a_model_of_registered_classes_can_be_read_elsewhere(handmade):
+    for build in handmade.values():
+        check_readable(build())
+    check_readable(around(Backbone()))
+
+
+class Unregistered(layers.Layer):
+    def call(self, x):
+        return x
+
+
+def test_a_model_that_nobody_else_could_read_is_refused_with_the_remedy():
+    image = keras.Input((3,))
+    for layer in (Unregistered(name="odd"), layers.Activation(doubled, name="odd")):
+        model = keras.Model(image, layer(image))
+        with pytest.raises(InputError, match="'odd' .* Register your classes"):
+            check_readable(model)

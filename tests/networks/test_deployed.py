@@ -1,0 +1,52 @@
+"""A network as it is deployed: pixels in, probabilities out; its LiteRT file."""
+
+import keras
+import numpy as np
+import pytest
+from graphs import headed
+
+from ns_tf.networks.deployed import deployed, litert
+
+layers = keras.layers
+
+
+def test_a_litert_file_does_not_augment(rng):
+    from ai_edge_litert.interpreter import Interpreter
+
+    inner = keras.Sequential([layers.RandomFlip(), layers.RandomTranslation(0.2, 0.2)])
+    network = headed([inner, layers.RandomRotation(0.1)])
+    reader = Interpreter(model_content=litert(network))
+    reader.allocate_tensors()
+    images = rng.normal(size=(1, 8, 8, 3)).astype("float32")
+    reader.set_tensor(reader.get_input_details()[0]["index"], images)
+    reader.invoke()
+    answer = reader.get_tensor(reader.get_output_details()[0]["index"])
+    np.testing.assert_allclose(answer, network(images, training=False), atol=1e-5)
+
+
+def logits() -> keras.Model:
+    """image[5, 7, 3] - average - Dense[11], as logits."""
+    image = keras.Input((5, 7, 3), name="image")
+    x = layers.GlobalAveragePooling2D()(image)
+    return keras.Model(image, layers.Dense(11)(x))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("softmax", [False, True])
+def test_pixels_are_normalised_and_logits_become_probabilities(rng, dtype, softmax):
+    model = logits()
+    mean, std = rng.uniform(0.3, 0.6, 3), rng.uniform(0.2, 0.4, 3)
+    whole = deployed(model, mean, std, softmax=softmax, dtype=dtype, name="mine")
+    images = rng.integers(0, 256, (13, 5, 7, 3)).astype(dtype)
+    expected = np.array(model(((images / 255 - mean) / std).astype("float32")))
+    if softmax:
+        expected = np.exp(expected - expected.max(axis=1, keepdims=True))
+        expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(whole(images), expected, rtol=1e-4, atol=1e-5)
+    assert whole.name == "mine" and whole.inputs[0].dtype == dtype
+
+
+def test_a_deployed_model_shares_the_weights():
+    model = logits()
+    whole = deployed(model, np.zeros(3), np.ones(3), softmax=True)
+    assert [id(w) for w in whole.weights] == [id(w) for w in model.weights]

@@ -1,0 +1,324 @@
+"""Any functional Keras model as an architecture."""
+
+import keras
+import numpy as np
+import pytest
+from subclasses import Backbone, Doubled, DoubledStack, Nameless, Stack, around
+
+from ns_tf.base import InputError
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks import architectures
+from ns_tf.networks import from_model as networks_from_model
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse, count_params, shapes_only
+
+layers = keras.layers
+
+
+def resnet(classes=5, activation=None) -> keras.Model:
+    """Two stages of ResNet v1: 7, then (11) 13 tied by an identity, softmax or none."""
+
+    def conv(x, filters, name, stride=1):
+        options = {"strides": stride, "padding": "same", "use_bias": False}
+        x = layers.Conv2D(filters, 3, name=name, **options)(x)
+        return layers.BatchNormalization(name=f"{name}_bn")(x)
+
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.ReLU(name="stem_relu")(conv(image, 7, "stem"))
+    for block, stride in (("one", 2), ("two", 1)):
+        y = layers.ReLU(name=f"{block}_relu")(conv(x, 11, f"{block}_a", stride))
+        y = conv(y, 13, f"{block}_b")
+        if stride == 2:
+            x = conv(x, 13, f"{block}_project", stride)
+        x = layers.ReLU(name=f"{block}_out")(layers.Add(name=f"{block}_add")([x, y]))
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    x = layers.Dense(classes, activation=activation, name="end")(x)
+    return keras.Model(image, x, name="resnet")
+
+
+TIED = {"one_b", "one_project", "two_b"}
+
+
+def filters(model) -> dict[str, int]:
+    return {
+        layer.name: layer.filters
+        for layer in model.layers
+        if isinstance(layer, layers.Conv2D)
+    }
+
+
+def by_layer(found, model) -> dict[str, int]:
+    """Width by the layer that it is the first to set, in the order of the widths."""
+    graph = channel_graph(model)
+    free = [group for group in graph.groups if group.frozen is None]
+    return {g.name: w for g, w in zip(free, found.widths, strict=True)}
+
+
+def test_widths_are_the_models_and_additions_share_one():
+    model = resnet()
+    found = from_model(model)
+    assert found.name == "resnet"
+    assert sorted(found.widths) == [7, 11, 11, 13]
+    assert len(by_layer(found, model).keys() & TIED) == 1
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_other_widths_give_the_same_network_at_other_sizes(activation, rng):
+    model = resnet(activation=activation)
+    found = from_model(model)
+    order = list(by_layer(found, model))
+    sizes = dict(zip(order, (17, 19, 23, 29), strict=True))
+    (tied,) = (sizes[name] for name in order if name in TIED)
+    other = found.build(list(sizes.values()), input_shape=(8, 8, 3), classes=5)
+    assert filters(other) == sizes | dict.fromkeys(TIED, tied)
+    assert [layer.name for layer in other.layers] == [
+        layer.name for layer in model.layers
+    ]
+    outputs = np.array(other(rng.normal(size=(3, 8, 8, 3))))
+    assert outputs.shape == (3, 5) and np.isfinite(outputs).all()
+    if activation == "softmax":
+        np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_model_is_neither_changed_nor_shared(rng):
+    model = resnet()
+    images = rng.normal(size=(3, 8, 8, 3))
+    before = np.array(model(images))
+    other = from_model(model).build(input_shape=(8, 8, 3), classes=5)
+    assert filters(other) == filters(model)
+    assert not np.allclose(other(images), before)  # Fresh weights.
+    for weight in other.weights:
+        weight.assign(np.zeros(weight.shape))
+    np.testing.assert_array_equal(model(images), before)
+
+
+def test_costs_are_those_of_what_is_built():
+    found = analyse(from_model(resnet()), (8, 8, 3), 5)
+    for widths in ([7, 11, 13, 11], [17, 19, 23, 29], [3, 3, 3, 3]):
+        model = shapes_only(found.build, widths)
+        assert found.params(np.array(widths)) == count_params(model)
+    assert found.params(np.array(found.architecture.widths)) == count_params(resnet())
+
+
+@pytest.mark.parametrize("first", ["bypass", "branches"])
+def test_a_layer_that_is_added_to_a_concatenation_belongs_to_two_widths(first):
+    """SqueezeNet's complex bypass: its filters are those of one branch or the other."""
+    image = keras.Input((8, 8, 3))
+
+    def branches():
+        s = layers.Conv2D(7, 1, name="squeeze")(image)
+        sides = [
+            layers.Conv2D(11, 1, name="one")(s),
+            layers.Conv2D(13, 3, padding="same", name="three")(s),
+        ]
+        return layers.Concatenate(name="concat")(sides)
+
+    def bypass():
+        return layers.Conv2D(24, 5, padding="same", name="bypass")(image)
+
+    order = (bypass, branches) if first == "bypass" else (branches, bypass)
+    x = layers.ReLU(name="relu")(layers.Add(name="add")([make() for make in order]))
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    found = analyse(from_model(model), (8, 8, 3), 5)
+    assert set(found.names) == {"squeeze", "one", "three"}
+    sizes = dict(zip(("squeeze", "one", "three"), (17, 19, 23), strict=True))
+    built = found.build([sizes[name] for name in found.names])
+    assert filters(built) == {**sizes, "bypass": 19 + 23}
+
+
+def test_a_sequential_model_is_an_architecture():
+    model = keras.Sequential(
+        [
+            keras.Input((6, 7, 3)),
+            layers.Conv2D(11, 3, activation="relu", name="a"),
+            layers.Flatten(),
+            layers.Dense(13, activation="relu", name="b"),
+            layers.Dense(5, name="logits"),
+        ]
+    )
+    found = from_model(model)
+    assert found.widths == (11, 13)
+    other = found.build([17, 19], input_shape=(6, 7, 3), classes=5)
+    assert other.get_layer("b").kernel.shape == (4 * 5 * 17, 19)
+
+
+def test_operators_between_tensors_are_kept():
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(11, 1, name="a")(image)
+    x = x + layers.Conv2D(11, 1, name="b")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    other = from_model(model).build([17], input_shape=(6, 7, 3), classes=5)
+    assert filters(other) == {"a": 17, "b": 17}
+
+
+def test_another_image_size_or_number_of_classes_is_refused():
+    found = from_model(resnet())
+    with pytest.raises(InputError, match=r"was made for input_shape \(8, 8, 3\); got"):
+        found.build(input_shape=(16, 16, 3), classes=5)
+    with pytest.raises(InputError, match="was made for classes 5; got 7"):
+        found.build(input_shape=(8, 8, 3), classes=7)
+
+
+def test_wrong_widths_are_refused():
+    found = from_model(resnet())
+    with pytest.raises(InputError, match="resnet has 4 widths; got 3"):
+        found.build([3, 5, 7], input_shape=(8, 8, 3), classes=5)
+
+
+def test_several_inputs_or_outputs_are_refused():
+    one, other = (keras.Input((3,), name=name) for name in ("one", "other"))
+    x = layers.Dense(5)(layers.Concatenate()([one, other]))
+    with pytest.raises(InputError, match="one input and one output; .* has 2 and 1"):
+        from_model(keras.Model([one, other], x))
+    with pytest.raises(InputError, match="has 1 and 2"):
+        from_model(keras.Model(one, [layers.Dense(5)(one), layers.Dense(7)(one)]))
+
+
+def test_a_model_without_a_free_width_is_refused_with_the_reasons():
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(11, 1, name="a")(image)
+    x = layers.LayerNormalization(name="norm")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, layers.Dense(5)(x), name="fixed")
+    with pytest.raises(
+        InputError, match="'fixed' has no layer whose width is free: "
+    ) as e:
+        from_model(model)
+    assert "'norm' cannot be followed" in str(e.value)
+    assert "it is the model's output" in str(e.value)
+
+
+def test_a_subclassed_model_is_refused():
+    class Net(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(InputError, match="Net without a graph"):
+        from_model(Net())
+
+
+# Subclasses of functional models.
+
+
+def test_a_functional_subclass_is_an_architecture(rng):
+    model = Backbone(name="mine")
+    found = from_model(model)
+    assert (found.name, found.widths) == ("mine", (11, 13))
+    structure = analyse(found, (6, 7, 3), 5)
+    assert structure.names == ("a", "b")
+    for widths in ((11, 13), (3, 7), (5, 5)):
+        built = structure.build(widths)
+        assert filters(built) == dict(zip("ab", widths, strict=True))
+        expected = count_params(Backbone(widths))
+        assert structure.params(np.array(widths)) == count_params(built) == expected
+    assert np.isfinite(built(rng.normal(size=(2, 6, 7, 3)))).all()
+
+
+def test_a_sequential_subclass_is_an_architecture():
+    found = from_model(Stack(name="mine"))
+    structure = analyse(found, (6, 7, 3), 5)
+    assert structure.names == ("a",) and found.widths == (11,)
+    assert structure.params(np.array([7])) == count_params(Stack(7))
+
+
+@pytest.mark.parametrize("make", [Backbone, Doubled, Stack, DoubledStack])
+def test_a_subclass_within_a_model_keeps_its_size(make, rng):
+    model = around(make(name="mine"))
+    structure = analyse(from_model(model), (6, 7, 3), 5)
+    assert structure.names == ("first", "last")
+    (mix,) = (group for group in structure.reference.groups if group.name == "mix")
+    assert mix.frozen == f"{make.__name__} 'mine' cannot be followed"
+    built = structure.build((19, 23))
+    assert type(built.get_layer("mine")) is make
+    assert structure.params(np.array([19, 23])) == count_params(built)
+    assert built(rng.normal(size=(2, 6, 7, 3))).shape == (2, 5)
+
+
+@pytest.mark.parametrize("make", [Doubled, DoubledStack])
+def test_a_subclass_that_overrides_call_is_refused(make):
+    with pytest.raises(InputError, match="'mine' .* overrides `call`"):
+        from_model(make(name="mine"))
+
+
+def test_a_subclass_within_a_model_that_leaves_out_its_name_is_refused():
+    with pytest.raises(InputError, match="'mine' cannot be made again"):
+        analyse(from_model(around(Nameless(name="mine"))), (6, 7, 3), 5)
+
+
+def test_a_saved_functional_subclass_is_an_architecture(tmp_path):
+    Backbone((7, 11), name="mine").save(tmp_path / "saved.keras")
+    assert networks_from_model.load(str(tmp_path / "saved.keras")).widths == (7, 11)
+
+
+# Saved models.
+
+
+def test_a_saved_model_is_an_architecture_by_its_path(tmp_path):
+    path = tmp_path / "saved.keras"
+    resnet().save(path)
+    found = architectures.get(f"keras:{path}")
+    assert found.name == f"keras:{path}"
+    assert found.widths == from_model(resnet()).widths
+    analysed = analyse(found, (8, 8, 3), 5)
+    assert analysed.params(np.array(found.widths)) == count_params(resnet())
+
+
+def test_a_missing_file_is_told_with_its_path(tmp_path):
+    path = str(tmp_path / "none.keras")
+    for find in (networks_from_model.load, lambda p: architectures.get(f"keras:{p}")):
+        with pytest.raises(
+            InputError, match="Expected a saved .keras model at"
+        ) as error:
+            find(path)
+        assert path in str(error.value)
+    with pytest.raises(InputError, match="there is none"):
+        networks_from_model.load(str(tmp_path))
+
+
+def test_a_damaged_file_is_told_in_one_line(tmp_path):
+    whole, path = tmp_path / "whole.keras", tmp_path / "damaged.keras"
+    resnet().save(whole)
+    contents = whole.read_bytes()
+    for damaged in (b"", b"nothing of the kind", contents[: len(contents) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="is no .keras model to be read") as error:
+            networks_from_model.load(str(path))
+        assert "\n" not in str(error.value)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Lambda(lambda x: x * 2)(layers.Conv2D(5, 1)(image))
+    x = layers.GlobalAveragePooling2D()(x)
+    path = tmp_path / "lambda.keras"
+    keras.Model(image, layers.Dense(5)(x)).save(path)
+    with pytest.raises(InputError, match="is no .keras model to be read"):
+        networks_from_model.load(str(path))
+
+
+# Models that are not ours.
+
+APPLICATIONS = {
+    "MobileNet": True,
+    "MobileNetV2": True,
+    "MobileNetV3Small": True,
+    "EfficientNetB0": True,
+    "ResNet50": True,
+    "DenseNet121": True,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_networks_of_keras_applications_are_analysed(name):
+    with keras.StatelessScope(initialize_variables=False):
+        model = getattr(keras.applications, name)(
+            weights=None, input_shape=(64, 64, 3), classes=7
+        )
+    found = analyse(from_model(model), (64, 64, 3), 7)
+    widths = np.array(found.architecture.widths)
+    assert found.params(widths) == count_params(model)
+    half = shapes_only(found.build, np.maximum(1, widths // 2))
+    assert found.params(np.maximum(1, widths // 2)) == count_params(half)

@@ -1,0 +1,23 @@
+"""The three networks of the paper: built as shapes, counted without building."""
+
+import keras
+
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import shapes_only
+
+RATIOS = (0.25, 0.5, 0.75, 1, 2)  # Multiples of the default widths in the paper.
+
+
+def shapes(text: str, widths=None, *, size=32, classes=10) -> keras.Model:
+    """The network of that name, without values."""
+    build = architectures.get(text).build
+    return shapes_only(build, widths, input_shape=(size, size, 3), classes=classes)
+
+
+def scaled(text: str, ratio: float) -> list[int]:
+    return [int(width * ratio) for width in architectures.get(text).widths]
+
+
+def conv_params(inputs: int, outputs: int, size: int, *, bias: bool) -> int:
+    """Parameters of a size x size convolution."""
+    return size * size * inputs * outputs + bias * outputs

@@ -1,0 +1,172 @@
+"""A plan: widths for budgets, what it says of itself, the model that it builds."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import DEFAULT, NAMES, macs, params, toy_architecture, toy_search
+
+from ns_tf.base import InputError
+from ns_tf.plan import plan
+from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
+from ns_tf.plan.plan import FAR, Searched, make_plan
+
+SEARCH = toy_search()
+LOW, HIGH = SEARCH.states[-1].law.tau_range
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from(["neuralscale", "uniform", "morphnet"]),
+    st.floats(900, 40_000),
+    st.integers(1, 4),
+)
+def test_a_plan_is_never_over_its_budget_and_no_width_can_grow(name, budget, step):
+    made = make_plan(SEARCH, {"params": budget}, method=name, round_to=step)
+    assert params(made.widths) == made.params <= budget
+    for layer in range(3):
+        grown = list(made.widths)
+        grown[layer] += step
+        assert params(grown) > budget
+
+
+def test_with_several_budgets_all_hold():
+    made = make_plan(SEARCH, {"params": 5003, "macs": 120_011})
+    assert made.costs == {"params": params(made.widths), "macs": macs(made.widths)}
+    assert made.costs["params"] <= 5003 and made.costs["macs"] <= 120_011
+    assert made.scaling.targets == {"params": 5003, "macs": 120_011}
+
+
+def test_a_ratio_is_the_parameters_of_the_default_widths_times_it():
+    halved = params([width // 2 for width in DEFAULT])
+    made = make_plan(SEARCH, {}, ratio=0.5)
+    assert made.scaling.targets == {"params": halved}
+    assert made.widths == make_plan(SEARCH, {"params": halved}).widths
+
+
+def test_widths_keep_to_their_limits():
+    made = make_plan(SEARCH, {"params": 5003}, round_to=4, min_width=8, max_width=20)
+    assert all(width % 4 == 0 and 8 <= width <= 20 for width in made.widths)
+
+
+def test_the_iteration_of_a_plan_is_the_last_unless_it_is_named():
+    assert make_plan(SEARCH, {"params": 5003}).iteration == 2
+    first = make_plan(SEARCH, {"params": 5003}, iteration=1)
+    assert first.iteration == 1
+    assert first.tau_range == SEARCH.states[0].law.tau_range
+    assert make_plan(SEARCH, {"params": 5003}, method="uniform").iteration is None
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"method": "neuralscal"}, "Did you mean 'neuralscale'"),
+        ({"method": "li_l1"}, "Unknown method 'li_l1'"),
+        ({"iteration": 3}, "iterations 1 to 2"),
+        ({"iteration": 1.5}, "whole number"),
+        ({"method": "uniform", "iteration": 1}, "has no iterations"),
+        ({"ratio": -1}, "positive number"),
+        ({"min_width": 0}, "min_width"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(options, told):
+    with pytest.raises(InputError, match=told):
+        make_plan(SEARCH, {"params": 5003}, **options)
+    with pytest.raises(InputError, match="Give a budget"):
+        make_plan(SEARCH, {})
+
+
+# What a plan says.
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.9, 1.0, 1.9, 2.1])
+def test_a_plan_warns_from_twice_outside_of_what_was_recorded(factor):
+    """Above the range, and as far below it."""
+    inside = make_plan(SEARCH, {"params": 5003})
+    for tau in (HIGH * factor, LOW / factor):
+        scaling = dataclasses.replace(inside.scaling, tau=tau)
+        made = dataclasses.replace(inside, scaling=scaling)
+        assert made.extrapolation == pytest.approx(
+            max(factor, LOW / HIGH / factor, 1.0)
+        )
+        assert bool(made.warning) == (made.extrapolation > FAR)
+        assert ("Warning:" in str(made)) == bool(made.warning)
+
+
+def test_a_uniform_plan_was_not_recorded_and_does_not_extrapolate():
+    made = make_plan(SEARCH, {"params": 30_011}, method="uniform")
+    assert (made.tau_range, made.extrapolation, made.warning) == (None, 1.0, None)
+    assert "extrapolated" not in str(made)
+
+
+def test_a_printed_plan_has_a_line_a_layer_and_a_line_a_cost():
+    made = make_plan(SEARCH, {"params": 5003})
+    lines = str(made).splitlines()
+    for name, width in zip(NAMES, made.widths, strict=True):
+        (line,) = [line for line in lines if line.startswith(f"{name} ")]
+        old = DEFAULT[NAMES.index(name)]
+        assert line.split() == [name, str(old), str(width), f"{width / old:.2f}"]
+    cost = params(made.widths)
+    percent = 100 * (cost / 5003 - 1)
+    assert f"params: {cost:,} of 5,003 ({percent:+.3f} %)" in lines
+    assert f"macs: {macs(made.widths):,}" in lines
+
+
+def test_json_holds_what_the_plan_holds():
+    made = make_plan(SEARCH, {"params": 5003})
+    values = json.loads(json.dumps(made.to_json()))
+    assert values["widths"] == dict(zip(NAMES, made.widths, strict=True))
+    assert values["costs"] == {"params": params(made.widths), "macs": macs(made.widths)}
+    assert values["targets"] == {"params": 5003}
+    assert values["extrapolation"] == made.extrapolation
+    assert values["input_shape"] == [11, 11, 3] and values["classes"] == 5
+
+
+# What a plan builds.
+
+
+def test_a_plan_builds_the_model_that_it_promised():
+    made = make_plan(SEARCH, {"params": 2003}, builder=toy_architecture())
+    model = made.build()
+    assert model.count_params() == made.params
+    assert tuple(model.get_layer(name).filters for name in NAMES) == made.widths
+
+
+def test_a_builder_of_another_network_is_found_out():
+    made = make_plan(SEARCH, {"params": 2003}, builder=toy_architecture())
+    with pytest.raises(RuntimeError, match=f"Planned {made.params} parameters, built"):
+        dataclasses.replace(made, classes=7).build()
+
+
+# Settings and searches.
+
+
+def test_settings_become_the_options_of_a_plan():
+    budget = BudgetConfig(params=5003.0, ratio=0.5, round_to=2, max_width=40)
+    options = plan.options(budget, MethodConfig(method="uniform"))
+    assert options["ratio"] == 0.5 and options["method"] == "uniform"
+    made = make_plan(SEARCH, budget.targets, **options)
+    assert made == make_plan(
+        SEARCH, {"params": 5003}, method="uniform", ratio=0.5, round_to=2, max_width=40
+    )
+
+
+def test_solver_settings_say_how_latency_is_measured():
+    solver = SolverConfig(latency_batch=7, latency_warmup=3, latency_repeats=5)
+    measure = plan.solver_options(solver)["measure"]
+    assert (measure.batch, measure.warmup, measure.repeats) == (7, 3, 5)
+
+
+def test_a_search_plans_by_budgets_as_keywords():
+    searched = Searched(SEARCH, toy_architecture())
+    made = searched.plan(params=5003, macs=120_011, method="uniform")
+    assert made == make_plan(
+        SEARCH, {"params": 5003, "macs": 120_011}, method="uniform"
+    )
+    assert made.builder is searched.architecture
+    with pytest.raises(InputError, match="Did you mean 'params'"):
+        searched.plan(param=5003)
+    assert np.array(searched.plan(ratio=2).widths).sum() > sum(DEFAULT)

@@ -1,0 +1,75 @@
+"""Algorithm 1 as a whole: what it records and where it ends."""
+
+import numpy as np
+import pytest
+from small import QUICK, chain, problem, replaced
+
+from ns_tf.base import RunError
+from ns_tf.engine.runtime import Runtime
+from ns_tf.networks.structure import count_params, shapes_only
+from ns_tf.prune.iterative import Pruning, prune_trace
+
+
+def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built():
+    work = problem(chain, (13, 11, 17))
+    trace = prune_trace(work, (13, 11, 17), QUICK)
+    lost = (trace.history < [13, 11, 17]).all(axis=1)
+    assert 0 < len(trace.widths) <= len(trace.history)
+    np.testing.assert_array_equal(trace.widths, trace.history[lost])
+    for widths, tau in zip(trace.widths[::4], trace.tau[::4], strict=True):
+        built = shapes_only(work.build, [int(w) for w in widths])
+        assert count_params(built) == tau
+    assert trace.names == work.structure.names
+
+
+@pytest.mark.parametrize("minimum", [1, 3])
+def test_layers_stop_at_the_minimum_and_the_rest_goes_on(minimum):
+    work = problem(chain, (7, 3, 17))
+    config = replaced(QUICK, prune_min_width=minimum, stop_fraction=0.0)
+    trace = prune_trace(work, (7, 3, 17), config)
+    assert trace.history[-1].tolist() == [minimum] * 3
+    steps = -np.diff(trace.history.sum(axis=1))
+    assert (steps[:-1] == 3).all()
+
+
+def test_the_paper_stops_where_a_layer_would_lose_its_last_filter():
+    work = problem(chain, (7, 3, 17))
+    config = replaced(QUICK, at_min_width="stop", stop_fraction=0.0)
+    trace = prune_trace(work, (7, 3, 17), config)
+    assert (trace.history >= 1).all()
+    assert trace.history[-1].sum() > 3
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.83])
+def test_pruning_stops_at_the_fraction_and_not_below(fraction):
+    work = problem(chain, (13, 11, 17))
+    config = replaced(QUICK, stop_fraction=fraction)
+    trace = prune_trace(work, (13, 11, 17), config)
+    assert trace.history[-1].sum() == np.ceil(fraction * 41)
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "random"])
+def test_other_criteria_prune_too_and_a_layer_criterion_thins_alike(criterion):
+    work = problem(chain, (20, 10, 40))
+    config = replaced(QUICK, criterion=criterion, stop_fraction=0.5)
+    trace = prune_trace(work, (20, 10, 40), config)
+    shares = trace.history[-1] / [20, 10, 40]
+    assert trace.history[-1].sum() == 35
+    if criterion == "magnitude":
+        assert np.ptp(shares) <= 0.1
+
+
+def test_a_loss_that_is_not_finite_names_the_step():
+    work = problem(chain, (7, 5, 11))
+    config = replaced(QUICK, pretrain_rate=1e30, pretrain_epochs=3)
+    with pytest.raises(RunError, match=r"loss is (nan|inf) at training step \d+"):
+        prune_trace(work, (7, 5, 11), config)
+
+
+def test_the_steps_foretold_are_those_that_are_taken():
+    run = Pruning(problem(chain, (13, 11, 17)), (13, 11, 17), QUICK, Runtime())
+    for batch in run.batches():
+        if run.finished:
+            break
+        run.step(*batch)
+    assert run.steps == QUICK.steps((13, 11, 17), run.epoch)

@@ -1,0 +1,250 @@
+"""The report in a real browser: it agrees with the plans, and needs nothing else."""
+
+import dataclasses
+import html
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import toys
+from searches import made_up
+from toys import toy_search
+
+from ns_tf.api import Search
+from ns_tf.base import InputError
+from ns_tf.descend.record import new_search, write_search
+from ns_tf.networks import architectures
+from ns_tf.networks.structure import analyse
+from ns_tf.plan.plan import make_plan
+from ns_tf.report import page as report_page
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(
+    BROWSER is None, reason="no chromium: apt-get install chromium"
+)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=60000",
+)
+# Moves the controls as a hand would, and writes down what the page then shows.
+HAND = """
+<pre id="seen"></pre>
+<script>
+function move(id, value) {
+  const control = document.getElementById(id);
+  control.value = value;
+  control.dispatchEvent(new Event("input"));
+}
+const text = (id) => document.getElementById(id).textContent;
+const seen = [];
+for (const asked of ASKED) {
+  for (const [id, value] of Object.entries(asked)) move(id, value);
+  const shown = document.querySelectorAll("[id^=width_]");
+  seen.push({
+    asked,
+    problem: text("problem"),
+    hidden: document.getElementById("answer").hidden,
+    widths: Array.from(shown, (cell) => Number(cell.textContent)),
+    list: text("list"),
+    params: text("cost_params"),
+    macs: text("cost_macs"),
+    extrapolation: text("extrapolation"),
+    warning: text("warning"),
+    target: document.getElementById("target").value,
+    slider: Number(document.getElementById("slider").value),
+  });
+}
+document.getElementById("seen").textContent = JSON.stringify(seen);
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def searched_folder(tmp_path_factory):
+    """A run folder of a search of VGG11, and the search."""
+    return written("vgg11", tmp_path_factory)
+
+
+def written(name, tmp_path_factory):
+    """A run folder of a search, and the search."""
+    structure = analyse(architectures.get(name), (32, 32, 3), 10)
+    plain = new_search(structure, "data <b>&", structure.architecture.widths)
+    search = made_up(plain, np.random.default_rng(7), iterations=2)
+    folder = tmp_path_factory.mktemp("report")
+    for count in (1, 2):  # As a search does: the last iteration's files each time.
+        states = search.states[:count]
+        write_search(folder, dataclasses.replace(search, states=states))
+    return folder, search
+
+
+def browse(path, tmp_path, asked=()):
+    """The page after these moves: what it showed, and its text."""
+    page = path.read_text()
+    moved = tmp_path / "moved.html"
+    hand = HAND.replace("ASKED", json.dumps(list(asked)))
+    moved.write_text(page.replace("</body>", f"{hand}</body>"))
+    argv = [BROWSER, *FLAGS, f"--user-data-dir={tmp_path}/browser", "--dump-dom"]
+    done = subprocess.run(
+        [*argv, f"file://{moved}"], capture_output=True, text=True, timeout=120
+    )
+    match = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
+    assert match, done.stderr[-2000:]
+    return json.loads(html.unescape(match.group(1)))
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["vgg11", "preact_resnet18", "mobilenet_v2"])
+def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
+    name, tmp_path_factory, tmp_path
+):
+    folder, search = written(name, tmp_path_factory)
+    report_page.write(folder, None, tmp_path / "report.html")
+    rng = np.random.default_rng(11)
+    asked = []
+    for _ in range(100):
+        budget = str(rng.choice(["params", "macs"]))
+        full = float(search.costs[budget](np.array(search.default_widths)))
+        names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
+        curve = str(rng.choice(names))
+        target = float(np.round(full * np.exp(rng.uniform(-3, 2))))
+        asked.append(
+            {
+                "curve": curve,
+                "budget": budget,
+                "round_to": int(rng.choice([1, 1, 2, 8])),
+                "min_width": int(rng.choice([1, 1, 3])),
+                "target": target,
+            }
+        )
+    for one in browse(tmp_path / "report.html", tmp_path, asked):
+        given = one["asked"]
+        method, _, iteration = given["curve"].partition("@")
+        try:
+            plan = make_plan(
+                search,
+                {given["budget"]: given["target"]},
+                method=method,
+                iteration=int(iteration) if iteration else None,
+                round_to=given["round_to"],
+                min_width=given["min_width"],
+            )
+        except InputError:
+            assert one["hidden"] and one["problem"], one
+            continue
+        assert one["problem"] == "" and not one["hidden"]
+        assert tuple(one["widths"]) == plan.widths, given
+        assert one["list"] == ",".join(map(str, plan.widths))
+        assert one["params"] == f"{plan.params:,}"
+        assert one["macs"] == f"{plan.costs['macs']:,}"
+        if plan.tau_range:
+            assert one["extrapolation"] == f"{plan.extrapolation:.2f} times"
+        assert bool(one["warning"]) == bool(plan.warning)
+
+
+@needs_browser
+def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
+    folder, search = searched_folder
+    report_page.write(folder, None, tmp_path / "report.html")
+    full = float(search.costs["params"](np.array(search.default_widths)))
+    asked = [
+        {"budget": "params"},
+        {"slider": 0},
+        {"slider": 1000},
+        {"target": full},
+        {"target": -3},
+        {"target": "", "round_to": 1.5},
+    ]
+    default, low, high, middle, negative, empty = browse(
+        tmp_path / "report.html", tmp_path, asked
+    )
+    assert float(default["target"]) == full
+    assert float(low["target"]) == pytest.approx(full / 100, rel=0.02)
+    assert float(high["target"]) == pytest.approx(full * 10, rel=0.02)
+    assert middle["slider"] == pytest.approx(1000 * np.log(100) / np.log(1000))
+    assert middle["params"].replace(",", "") <= f"{full:.0f}"
+    assert negative["hidden"] and "positive" in negative["problem"]
+    assert empty["hidden"] and empty["problem"]
+
+
+class _Links(html.parser.HTMLParser):
+    """Everything that a page would load, and its tags that were left open."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.links += [values[name] for name in ("src", "href") if name in values]
+        if tag not in ("meta", "img", "input", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_loads_nothing_and_says_what_was_found(searched_folder):
+    folder, search = searched_folder
+    text = report_page.page(folder)
+    parsed = _Links()
+    parsed.feed(text)
+    assert parsed.open == []
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in parsed.links)
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    assert "data &lt;b&gt;&amp;" in text and "data <b>" not in text
+    for name in search.names:
+        assert f"<td>{name}</td>" in text
+    assert f"{search.states[-1].law.beta[0]:.3f}" in text
+    plan = Search(search).plan(ratio=0.5)
+    assert f"{plan.params:,}" in text and ", ".join(map(str, plan.widths)) in text
+
+
+def test_what_if_offers_the_searches_that_one_set_of_costs_holds_for(tmp_path):
+    """Of the same layers, one with other classes, whose parameters are others."""
+    for name, classes in (("a", 5), ("b", 7), ("c", 5)):
+        costs = toy_search(0).costs
+        if name == "b":
+            costs = {**costs, "params": costs["macs"]}
+        folder = tmp_path / "searches" / name
+        folder.mkdir(parents=True)
+        toys.written(folder, toy_search(1, classes=classes, costs=costs))
+    page = report_page.page(tmp_path)
+    offered = re.findall(r'<option value="([^"]*neuralscale[^"]*)">', page)
+    assert offered == ["a: neuralscale@1", "c: neuralscale@1"]
+    assert "b: Laws of iteration 1" in page and "other costs: b. ns_tf.plan" in page
+    curves = re.findall(r'<option value="([^"]*@1)">', page)
+    assert "a: morphnet@1" in curves and "b: morphnet@1" not in curves
+
+
+def test_a_folder_of_nothing_has_no_page(tmp_path):
+    with pytest.raises(InputError, match="neither a search .* nor a comparison"):
+        report_page.page(tmp_path)
+    with pytest.raises(InputError, match="no comparison at .*comparison.json"):
+        report_page.page(toys.written(tmp_path, toy_search(1)), tmp_path)
+
+
+def test_a_search_without_an_iteration_has_no_page(tmp_path):
+    write_search(tmp_path, toy_search(0))
+    with pytest.raises(InputError, match="no finished iteration"):
+        report_page.page(tmp_path)
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_the_head_of_the_page_tells_iterations_minutes_and_images(tmp_path, iterations):
+    """61 seconds an iteration."""
+    text = report_page.page(toys.written(tmp_path, toy_search(iterations)))
+    head = {1: "1 iteration of", 3: "3 iterations of"}[iterations]
+    minutes = {1: "1.0 minutes", 3: "3.0 minutes"}[iterations]
+    assert head in text and minutes in text and "<title>toy on data" in text
+    assert "images 11x11x3, 5 classes; seed network 13,17,19." in text

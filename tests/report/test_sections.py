@@ -1,0 +1,146 @@
+"""Sections of the report hold the numbers of what they are made of."""
+
+import html
+import re
+
+import pytest
+from toys import DEFAULT, NAMES, toy_search
+
+from ns_tf.base import InputError
+from ns_tf.compare.verdicts import Difference, Line
+from ns_tf.plan import methods
+from ns_tf.plan.plan import make_plan
+from ns_tf.report import sections
+from ns_tf.report.sections import RATIOS, comparison_section, search_sections
+
+SEARCH = toy_search(3)
+
+
+def cells_of(text):
+    """The rows of the first table of a section, as lists of text."""
+    body = text.partition("<tbody>")[2].partition("</tbody>")[0]
+    return [
+        [html.unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+        for row in body.split("</tr>")
+        if row.strip()
+    ]
+
+
+def title_of(text):
+    return html.unescape(re.search("<h2>(.*?)</h2>", text).group(1))
+
+
+def test_a_search_has_budgets_widths_and_its_laws_the_last_one_first():
+    titles = [title_of(text) for text in search_sections("", SEARCH)]
+    assert titles == [
+        "Budgets of the paper",
+        "Widths by iteration",
+        "Laws of iteration 3",
+        "Laws of iteration 2",
+        "Laws of iteration 1",
+    ]
+    named = [title_of(text) for text in search_sections("a<b", SEARCH)]
+    assert named == [f"a<b: {title}" for title in titles]
+
+
+def test_budgets_are_planned_by_every_method_that_has_a_curve():
+    rows = cells_of(search_sections("", SEARCH)[0])
+    assert len(rows) == len(RATIOS) * len(methods.with_curve())
+    for ratio in RATIOS:
+        for name in methods.with_curve():
+            (row,) = [row for row in rows if row[:2] == [f"r = {ratio:g}", name]]
+            plan = make_plan(SEARCH, {}, method=name, ratio=ratio)
+            assert row[2] == f"{plan.params:,}" and row[3] == f"{plan.costs['macs']:,}"
+            assert row[5] == ", ".join(map(str, plan.widths))
+            assert (row[4] == "-") == (plan.tau_range is None)
+            assert ("far" in row[4]) == bool(plan.warning)
+
+
+def test_a_budget_that_a_method_cannot_meet_has_the_reason_in_its_row(monkeypatch):
+    def refuse(search, targets, *, method, ratio):
+        raise InputError(f"No <plan> at {ratio:g}.")
+
+    monkeypatch.setattr(sections, "make_plan", refuse)
+    rows = cells_of(sections._budgets("", SEARCH))
+    assert rows[0][2] == "No <plan> at 0.25." and len(rows[0]) == 3
+
+
+def test_widths_are_the_default_ones_those_of_every_iteration_and_the_next():
+    rows = cells_of(search_sections("", SEARCH)[1])
+    assert [row[0] for row in rows] == list(NAMES)
+    for i, row in enumerate(rows):
+        widths = [state.widths[i] for state in SEARCH.states]
+        widths.append(SEARCH.states[-1].scaling.widths[i])
+        assert row[1:] == [str(DEFAULT[i]), *map(str, widths)]
+
+
+def test_laws_are_told_by_layer_with_how_many_networks_there_were():
+    text = search_sections("", SEARCH)[2]
+    law = SEARCH.states[-1].law
+    for i, row in enumerate(cells_of(text)):
+        assert row[:3] == [NAMES[i], f"{law.alpha[i]:.4g}", f"{law.beta[i]:.3f}"]
+    low, high = law.tau_range
+    assert f"13 networks recorded, from {low:,.0f} to {high:,.0f} parameters" in text
+    assert "data:image/svg+xml;base64," in text
+
+
+# Comparisons.
+
+
+def comparison(*lines, **others):
+    return {
+        "title": "net on <data>",
+        "recipe": "2 epochs.",
+        "latency": "on paper.",
+        "date": "2026-11-22",
+        "gaps": [],
+        "rows": [line.to_json() for line in lines],
+        "differences": [],
+        **others,
+    }
+
+
+def line(method, *scores, **others):
+    return Line(method, "params=3", (3,), 3, 5, scores, scores, (7.0,) * 2, **others)
+
+
+def test_a_comparison_has_its_rows_its_verdict_and_its_gaps():
+    pair = Difference("params=3", "b", "a", 12.5, None, None)
+    text = comparison_section(
+        comparison(
+            line("a", 0.25, 0.5),
+            line("b", 0.5, 0.5),
+            differences=[{**vars(pair), "certain": False}],
+            gaps=["c at params=3: it cannot"],
+        )
+    )
+    assert title_of(text) == "Comparison: net on <data>"
+    rows = cells_of(text)
+    assert [row[0] for row in rows] == ["a", "b"] and "37.50 ± 12.50" in rows[0]
+    assert html.escape(f"{pair}.") in text
+    assert "Not there: c at params=3: it cannot." in text
+    assert "2 epochs. 2026-11-22. Latency: on paper." in text
+
+
+def test_a_figure_over_latency_needs_all_latencies():
+    one = line("a", 0.25, latency_ms=1.5, latency_p95_ms=2.5)
+    both = comparison_section(comparison(one))
+    assert both.count("<img") == 2 and "Accuracy over latency_ms" in both
+    alone = comparison_section(comparison(one, line("b", 0.5)))
+    assert alone.count("<img") == 1 and "Accuracy over params" in alone
+
+
+def test_cells_that_are_missing_and_trained_elsewhere_are_told():
+    text = comparison_section(
+        comparison(line("a", 0.5, elsewhere=("by JAX",)), missing="So far: 1 of 2.")
+    )
+    assert "So far: 1 of 2." in text and "elsewhere: by JAX." in text
+    assert cells_of(text)[0][0] == "a †"
+
+
+@pytest.mark.parametrize("key", ["rows", "differences", "gaps", "recipe", "title"])
+def test_a_comparison_without_its_parts_is_an_error_that_its_reader_names(key):
+    values = comparison(line("a", 0.5))
+    del values[key]
+    with pytest.raises(KeyError, match=key):
+        comparison_section(values)

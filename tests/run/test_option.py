@@ -1,0 +1,112 @@
+"""Options: text to value and back, exactly, for every type that a flag can have."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from options import Every, Other, one_option, part
+
+from ns_tf.run.option import Kind, option, options
+
+# Kinds with values of them; text is what a list separated by commas can hold.
+ITEMS = {int: st.integers(), float: st.floats(), bool: st.booleans(), str: part}
+KINDS = st.one_of(
+    *[st.tuples(st.just(Kind(item)), values) for item, values in ITEMS.items()],
+    *[
+        st.tuples(st.just(Kind(item, optional=True)), st.none() | ITEMS[item])
+        for item in (int, float, str)
+    ],
+    *[
+        st.tuples(st.just(Kind(item, many=True)), st.lists(ITEMS[item]).map(tuple))
+        for item in (int, float, str)
+    ],
+)
+
+
+@given(KINDS)
+def test_a_value_is_read_back_from_its_text(pair):
+    kind, value = pair
+    # repr: nan is not nan, and -0.0 is 0.0.
+    assert repr(kind.parse(kind.text(value))) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "kind, value, exact",
+    [
+        (Kind(int), True, 1),
+        (Kind(float), 3, 3.0),
+        (Kind(int, many=True), [2, 3], (2, 3)),
+        (Kind(float, many=True), (1, 2.5), (1.0, 2.5)),
+        (Kind(int, optional=True), None, None),
+    ],
+)
+def test_values_become_exactly_of_the_type(kind, value, exact):
+    assert repr(kind.coerce(value)) == repr(exact)
+
+
+@pytest.mark.parametrize("value", [1.5, "7", None])
+def test_whole_numbers_are_not_made_of_anything_else(value):
+    with pytest.raises(TypeError):
+        Kind(int).coerce(value)
+
+
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        (Kind(str, many=True), ("a,b",)),
+        (Kind(str, many=True), (" a",)),
+        (Kind(str, many=True), ("",)),
+        (Kind(str, optional=True), ""),
+        (Kind(str, choices=("a", "b")), "c"),
+    ],
+)
+def test_values_that_no_text_means_are_refused(kind, value):
+    with pytest.raises(ValueError):
+        kind.text(value)
+
+
+@pytest.mark.parametrize(
+    "kind, text, expected",
+    [
+        (Kind(int), "2.5", "expected a whole number."),
+        (Kind(float, many=True), "1,x", "a number or several, separated by commas."),
+        (Kind(str, choices=("a", "b")), "c", "expected one of a, b."),
+        (Kind(str, many=True, choices=("a", "b")), "a,c", "expected one of a, b."),
+    ],
+)
+def test_text_that_means_no_value_is_refused_with_what_was_expected(
+    kind, text, expected
+):
+    with pytest.raises(ValueError, match=expected):
+        kind.parse(text)
+
+
+def test_options_are_the_fields_in_order_with_their_kinds():
+    fields, kinds = zip(*options(Every), strict=True)
+    assert [field.name for field in fields] == list(Every.__dataclass_fields__)
+    assert kinds[:3] == (Kind(int), Kind(float), Kind(str, choices=("taylor", "l1")))
+    assert kinds[5:7] == (Kind(int, optional=True), Kind(float, optional=True))
+    assert kinds[8:10] == (Kind(int, many=True), Kind(float, many=True))
+
+
+def test_an_option_is_a_field_that_knows_its_help():
+    about = options(Other)[1][0].metadata["option"]
+    assert (about["help"], about["identity"]) == ("Threads.", False)
+    assert about["choices"] is None and not about["inherited"]
+    assert Other(threads=3) == dataclasses.replace(Other(), threads=3)
+    assert option(5, "Help.").default == 5
+
+
+@pytest.mark.parametrize(
+    "annotation", [dict, bool | None, tuple[int, int], int | str, tuple[bool, ...]]
+)
+def test_types_that_no_flag_can_have_are_refused(annotation):
+    with pytest.raises(ValueError, match=r"Option One\.x is .*; flags are int, float"):
+        options(one_option(annotation, None))
+
+
+def test_a_plain_field_is_refused():
+    plain = dataclasses.make_dataclass("Plain", [("x", int, 1)])
+    with pytest.raises(ValueError, match="Plain.x is no option"):
+        options(plain)

@@ -1,0 +1,108 @@
+"""The fit of algorithm 2: recovers laws, gives the published ones, refuses junk."""
+
+import json
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from places import GOLDENS
+
+from ns_tf.base import InputError, PruneTrace, ScalingLaw
+from ns_tf.scaling.law import fit_law
+
+RECORDS = [
+    pytest.param(record, id=f"{path.stem}-{record['iteration']}")
+    for path in sorted(GOLDENS.glob("*_cifar*.json"))
+    for record in json.loads(path.read_text())["iterations"]
+]
+
+
+def _trace(law: ScalingLaw, tau: np.ndarray) -> PruneTrace:
+    return PruneTrace(law.widths(tau[:, None]), tau)
+
+
+@hypothesis.given(
+    layers=st.integers(1, 23),
+    rows=st.integers(6, 41),
+    start=st.floats(10, 1e7),
+    factor=st.floats(2, 1e4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_fit_recovers_the_law_that_made_the_trace(layers, rows, start, factor, seed):
+    rng = np.random.default_rng(seed)
+    law = ScalingLaw(rng.uniform(1e-3, 5, layers), rng.uniform(-0.3, 1.5, layers))
+    tau = np.geomspace(start * factor, start, rows)
+    found = fit_law(_trace(law, tau))
+    np.testing.assert_allclose(found.alpha, law.alpha, rtol=1e-9)
+    np.testing.assert_allclose(found.beta, law.beta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.residual, 0, atol=1e-12)
+    assert found.tau_range == (tau.min(), tau.max())
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_fit_of_a_published_trace_is_the_published_law(record):
+    law = fit_law(PruneTrace(np.array(record["widths"]), np.array(record["tau"])))
+    np.testing.assert_allclose(law.alpha, record["alpha"], rtol=1e-9)
+    np.testing.assert_allclose(law.beta, record["beta"], rtol=1e-9)
+    assert law.r2.min() > 0.88
+
+
+def test_r2_and_residual_are_those_of_a_line_fitted_layer_by_layer(rng):
+    tau = np.geomspace(1e4, 1e6, 17)
+    widths = tau[:, None] ** [0.3, 0.7, 0.5] * rng.uniform(0.8, 1.2, (17, 3))
+    law = fit_law(PruneTrace(widths, tau))
+    for layer in range(3):
+        x, y = np.log(tau), np.log(widths[:, layer])
+        slope, offset = np.polyfit(x, y, 1)
+        missed = y - slope * x - offset
+        assert law.beta[layer] == pytest.approx(slope, rel=1e-9)
+        assert law.residual[layer] == pytest.approx(np.sqrt(np.mean(missed**2)))
+        assert law.r2[layer] == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
+
+
+def test_a_layer_of_constant_width_has_beta_0_and_r2_1():
+    tau = np.geomspace(1e4, 1e6, 11)
+    law = fit_law(PruneTrace(np.stack([np.full(11, 13), tau**0.5], axis=1), tau))
+    np.testing.assert_allclose(law.widths(3e5)[0], 13, rtol=1e-12)
+    assert abs(law.beta[0]) < 1e-12
+    assert law.r2[0] == 1
+    assert np.isfinite(law.r2).all()
+
+
+def test_two_rows_are_enough_where_the_caller_says_so():
+    law = ScalingLaw(np.array([0.3, 2.0]), np.array([0.5, 0.25]))
+    trace = _trace(law, np.array([1e5, 1e6]))
+    np.testing.assert_allclose(fit_law(trace, min_rows=2).alpha, law.alpha, rtol=1e-9)
+
+
+def test_few_rows_are_refused_with_the_options_to_change():
+    trace = PruneTrace(np.full((5, 3), 7), np.arange(1, 6))
+    with pytest.raises(InputError, match="at least 6 .* has 5") as error:
+        fit_law(trace)
+    for option in ("--filters_per_event", "--stop_fraction"):
+        assert option in str(error.value)
+    with pytest.raises(InputError, match="at least 6 .* has 0"):
+        fit_law(PruneTrace(np.zeros((0, 3)), np.zeros(0)))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-12])
+def test_rows_of_the_same_tau_are_refused(spread):
+    tau = np.full(7, 12345.0) * (1 + spread * np.arange(7))
+    with pytest.raises(InputError, match="12,345"):
+        fit_law(PruneTrace(np.full((7, 3), 5), tau))
+
+
+@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf])
+@pytest.mark.parametrize("where", ["widths", "tau"])
+def test_numbers_without_a_logarithm_are_refused_by_row(value, where):
+    trace = PruneTrace(np.full((7, 3), 5.0), np.geomspace(10, 99, 7))
+    getattr(trace, where)[3] = value
+    with pytest.raises(InputError, match="row 4"):
+        fit_law(trace)
+
+
+@pytest.mark.parametrize("shapes", [((7, 3), (6,)), ((7,), (7,)), ((7, 3), (7, 1))])
+def test_shapes_that_are_no_trace_are_refused(shapes):
+    with pytest.raises(InputError, match="widths .steps, layers."):
+        fit_law(PruneTrace(np.ones(shapes[0]), np.ones(shapes[1])))
