@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from graphs import headed
 
-from ns_tf.networks.deployed import deployed, litert
+from ns_tf.networks.deployed import deployed, litert, softmax_of
 
 layers = keras.layers
 
