@@ -5,9 +5,11 @@ python tools/demo.py --run_dir=runs/demo
 
 import pathlib
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from ns_tf import cli
-from ns_tf.cli import quiet_tensorflow
+from ns_tf.base import Widths
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.problem.config import NetworkConfig
@@ -15,15 +17,18 @@ from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
 from ns_tf.train.config import TrainConfig
 
-FLAGFILE = pathlib.Path(__file__).parent.parent / "flags" / "demo.flags"
+FLAGFILE = pathlib.Path(__file__).parents[1] / "flags" / "demo.flags"
 RATIO = 0.0625  # The budget: the parameters of default widths times this.
-EPOCHS = 12
+RECIPE = TrainConfig(epochs=12, batch=64, rate=0.05, schedule="cosine")
+
+# Method, widths, and what the training's `result.json` holds.
+Row = tuple[str, Widths, dict[str, Any]]
 
 
 def main(run: RunConfig) -> None:
     """Runs the demonstration; goes on where an earlier one was stopped."""
     start = time.monotonic()
-    quiet_tensorflow()
+    cli.quiet_tensorflow()
     from ns_tf.descend.work import SearchRun
     from ns_tf.plan.plan import Searched
 
@@ -34,10 +39,8 @@ def main(run: RunConfig) -> None:
     plan = Searched(record).plan(ratio=RATIO)
     print(plan)
     print("\n3. Train: the plan, and uniform widths of the same size.", flush=True)
-    rows = [
-        _train(run.run_dir, method, plan.params)
-        for method in ("uniform", "neuralscale")
-    ]
+    methods = ("uniform", "neuralscale")
+    rows = [_train(run.run_dir, method, plan.params) for method in methods]
     print(f"\n{_table(rows)}")
     print("One training each, few test images: that it works, not which is better.")
     print(f"\nRun folder: {run.run_dir}")
@@ -45,33 +48,28 @@ def main(run: RunConfig) -> None:
     print(f"Took {time.monotonic() - start:.0f} s.")
 
 
-def _search_configs() -> dict:
+def _search_configs() -> dict[type, Any]:
+    """The settings of the search, from the demonstration's flagfile."""
     from ns_tf.descend.work import SEARCH_CONFIGS
     from ns_tf.run.flagfile import from_flagfile
 
     text = FLAGFILE.read_text()
-    return {c: from_flagfile(c, text) for c in SEARCH_CONFIGS}
+    return {kind: from_flagfile(kind, text) for kind in SEARCH_CONFIGS}
 
 
-def _train(run_dir: str, method: str, params: int) -> tuple:
+def _train(run_dir: str, method: str, params: int) -> Row:
+    """Trains the network of a method that has at most so many parameters."""
     from ns_tf.plan.choice import WidthChoice
     from ns_tf.train.work import TrainRun
 
-    network = NetworkConfig()
-    budget, how = BudgetConfig(params=float(params)), MethodConfig(method=method)
-    work = TrainRun(
-        run_dir,
-        network,
-        WidthChoice(network, budget, how),
-        TrainConfig(epochs=EPOCHS, batch=64, rate=0.05, schedule="cosine"),
-        RuntimeConfig(),
-    )
+    network, budget = NetworkConfig(), BudgetConfig(params=float(params))
+    choice = WidthChoice(network, budget, MethodConfig(method=method))
+    work = TrainRun(run_dir, network, choice, RECIPE, RuntimeConfig())
     with cli.watching() as watch:
-        result = work.run(watch)
-    return method, work.widths, result
+        return method, work.widths, work.run(watch)
 
 
-def _table(rows: list[tuple]) -> str:
+def _table(rows: Sequence[Row]) -> str:
     """A line for each training: method, costs, test accuracy, widths."""
     return tables.plain(
         ("method", "parameters", "MACs", "test", "widths"),

@@ -1,26 +1,26 @@
-"""Copies what a run folder says, without networks, checkpoints, curves and pictures.
+"""Copies the texts of a run folder: no networks, checkpoints, curves and pictures.
 
 python tools/keep_records.py --run_dir=runs/vgg11_cifar10_short --out_dir=docs/runs
 
-The copy is small and text (but for the model that a Python search was given). Plans
-and reports are made from it as from the run folder, and a comparison goes on from it:
+The copy is small. It is all text but for the model that a search from Python was given.
+Plans and reports are made from it as from the run folder. A comparison goes on from it:
 copied to runs/, it has all cells that are done.
 """
 
 import dataclasses
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from ns_tf import cli
 from ns_tf.base import InputError
-from ns_tf.cli import quiet_tensorflow
 from ns_tf.run import files
-from ns_tf.run.folder import FLAGS, LOCK
+from ns_tf.run.folder import FLAGS, LOCK, MODEL
 from ns_tf.run.option import option
 
-KINDS = (".json", ".csv", ".md", ".flags")
-LEFT = ("checkpoints", "logs", "plots", "workers")
+KINDS = (".json", ".csv", ".md", ".flags")  # Of files.
+BULKY = ("checkpoints", "logs", "plots", "workers")  # Folders.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +33,7 @@ class KeepConfig:
 
 def main(config: KeepConfig) -> None:
     """Copies, and says how much."""
-    quiet_tensorflow()
-    from ns_tf.run.folder import MODEL
-
+    cli.quiet_tensorflow()
     source = Path(config.run_dir)
     if not (source / FLAGS).is_file():
         raise InputError(
@@ -49,47 +47,48 @@ def main(config: KeepConfig) -> None:
             f"{target} is a run folder, and none of its files may be replaced by a "
             "copy. Give another --out_dir."
         )
-    found = sorted(_told(source, _without(source)))
-    found += [path for path in [source / MODEL] if path.exists()]
-    for path in found:
+    paths = sorted(_texts(source, _omitted(source)))
+    paths += [path for path in [source / MODEL] if path.exists()]
+    for path in paths:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
         if path.name == FLAGS:
-            # Where data are is a machine's own affair.
+            # The folder of the data sets is another one on every machine.
             text = re.sub("(?m)^--data_dir=.*$", "# --data_dir=", path.read_text())
             files.write_text(copy, text)
-    size = sum(path.stat().st_size for path in found)
-    print(f"{target}: {len(found)} files, {size:,} bytes")
+    size = sum(path.stat().st_size for path in paths)
+    print(f"{target}: {len(paths)} files, {size:,} bytes")
 
 
-def _without(source: Path) -> set[Path]:
-    """Folders that are left out: of trainings that are not done.
+def _omitted(source: Path) -> set[Path]:
+    """Files and folders that are not copied.
 
-    A network that others are still to start from is not, either: it has to be there.
+    Among them the folders of trainings that have not ended, and of trained networks
+    that such trainings start from: the copy has no network to start from.
     """
     from ns_tf.compare import cells
-    from ns_tf.train.job import has_ended
+    from ns_tf.train.results import has_ended
 
-    trained = [*source.glob("cells/*"), *source.glob("train/*")]
-    open_ = {path for path in trained if not has_ended(path)}
+    trainings = [*source.glob("cells/*"), *source.glob("train/*")]
+    unfinished = {path for path in trainings if not has_ended(path)}
     for cell in cells.read_kept(source).cells.values():
         folder = source / "cells" / cell.name
         if cell.trunk and not has_ended(folder):
-            open_.add(source / "cells" / cell.trunk)
-    searches = source.glob("searches/*")
-    left = {folder / name for folder in (source, *searches) for name in LEFT}
-    logs = {path / "logs" for path in trained}
-    return open_ | left | logs | {source / "worker.flags"}
+            unfinished.add(source / "cells" / cell.trunk)
+    searches = (source, *source.glob("searches/*"))
+    bulky = {folder / name for folder in searches for name in BULKY}
+    logs = {path / "logs" for path in trainings}
+    return unfinished | bulky | logs | {source / "worker.flags"}
 
 
-def _told(folder: Path, without: set[Path]):
-    """The files below a folder that say something."""
+def _texts(folder: Path, omitted: set[Path]) -> Iterator[Path]:
+    """The text files below a folder."""
     for path in folder.iterdir():
-        if path in without:
+        if path in omitted:
             continue
         if path.is_dir():
-            yield from _told(path, without)
+            yield from _texts(path, omitted)
         elif path.suffix in KINDS and not path.name.startswith("."):
             yield path
 

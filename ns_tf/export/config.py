@@ -1,4 +1,4 @@
-"""Settings of an export."""
+"""Settings of an export: the flags of `python -m ns_tf.export`."""
 
 import dataclasses
 import re
@@ -11,7 +11,12 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """What is exported, and where to."""
+    """What is exported, where to, and how the files are checked.
+
+    Raises:
+        InputError: a value out of range, or a format that is named twice. Whether a
+            format exists is checked by `ns_tf.export.work.Export`.
+    """
 
     format: tuple[str, ...] = option(
         ("saved_model",), "saved_model, keras, litert, litert_int8, onnx."
@@ -46,8 +51,8 @@ class ExportConfig:
 
     def __post_init__(self):
         if not self.format or len(set(self.format)) < len(self.format):
-            told = ",".join(self.format) or "none"
-            raise InputError(f"--format is one or more, all different; got {told}.")
+            names = ",".join(self.format) or "none"
+            raise InputError(f"--format is one or more, all different; got {names}.")
         if self.name is not None and not re.fullmatch(FOLDER_NAME, self.name):
             raise InputError(
                 "--name is a file's name of letters, digits, '.', '_', '+' and '-'; "

@@ -1,4 +1,8 @@
-"""Exports a trained network: writes files beside, runs them, compares, renames."""
+"""An export: writes all files into a folder aside, checks them, then renames them.
+
+So a target never holds a file that is half-written or that answers otherwise than the
+Keras model, and a server that watches the target never sees one.
+"""
 
 import contextlib
 import dataclasses
@@ -45,12 +49,13 @@ class Export:
     """A trained network that is to be exported: checks everything first, then does it.
 
     Args:
-        model: Trained.
-        dataset: That it was trained on; its test images are what files are compared on.
-        task: Says what files answer.
+        model: The trained network, in any precision; files have it in float32.
+        dataset: The data set that it was trained on. Files contain its normalisation,
+            and are compared on its test images.
+        task: What targets mean; decides what files answer.
         config: Which formats, and how they are checked.
-        target: The folder that the files go to.
-        name: What the model is called there.
+        target: The folder that the files go to; made if there is none.
+        name: What the model is called there, if `config` names none.
 
     Raises:
         InputError: a format's packages are missing, the version exists, or the model
@@ -79,13 +84,16 @@ class Export:
     def of(
         cls, run_dir: str | Path | None, asked: ProblemConfig, config: ExportConfig
     ) -> "Export":
-        """What a command is to export.
+        """The export of what lies in a run folder, or in a `.keras` file.
 
         Args:
             run_dir: The folder of a training, or of a search or comparison with
-                trainings; None for `--model`.
-            asked: Where the data set is not the training's.
-            config: Which formats, where.
+                trainings; None if `config.model` names a file.
+            asked: The data set, where it is not the training's.
+            config: Which training, which formats, where the files go.
+
+        Returns:
+            The export; everything was checked and nothing is written.
 
         Raises:
             InputError: as `Export`, or there is no such model or data set.
@@ -105,10 +113,14 @@ class Export:
         )
 
     def run(self, watch: Watch | None = None) -> list[Outcome]:
-        """Writes all formats, or none if one of them cannot be or does not agree.
+        """Writes all formats, or none if one cannot be written or does not agree.
 
         Args:
             watch: Shows progress.
+
+        Returns:
+            How each file compares with the Keras model, in the order of the formats.
+            The same is written to `NAME.export.json` beside the files.
 
         Raises:
             InputError: the target cannot be written, or a converter refuses.
@@ -142,73 +154,101 @@ class Export:
         return outcomes
 
     def _source(self, model: keras.Model, task: Task) -> Source:
-        """The network with what belongs to it, if the data set is its own."""
-        found = self.dataset
-        if tuple(model.inputs[0].shape[1:]) != found.image_shape:
+        """The network with what belongs to it.
+
+        Raises:
+            InputError: the network was made for images or classes of another data set.
+        """
+        dataset = self.dataset
+        if tuple(model.inputs[0].shape[1:]) != dataset.image_shape:
             raise InputError(
                 f"The network takes images {tuple(model.inputs[0].shape[1:])}, the "
-                f"data set {found.name} has {found.image_shape}. Give the --dataset "
-                "and the --image_size that it was trained on."
+                f"data set {dataset.name} has {dataset.image_shape}. Give the "
+                "--dataset and the --image_size that it was trained on."
             )
-        if model.outputs[0].shape[-1] != found.classes:
+        if model.outputs[0].shape[-1] != dataset.classes:
             raise InputError(
                 f"The network has {model.outputs[0].shape[-1]} classes, the data set "
-                f"{found.name} {found.classes}. Give the --dataset it was trained on."
+                f"{dataset.name} {dataset.classes}. Give the --dataset it was trained "
+                "on."
             )
         return Source(
             name=self.name,
             model=precision.plain(model),
             task=task,
-            class_names=found.class_names,
-            mean=found.mean,
-            std=found.std,
-            calibration=_images(found, "train", self.config.calibration_images)[0],
+            class_names=dataset.class_names,
+            mean=dataset.mean,
+            std=dataset.std,
+            calibration=_images(dataset, "train", self.config.calibration_images)[0],
             resize=self.config.resize,
         )
 
     def _version(self) -> int:
-        """The version asked for, or the next one; what is there is never replaced."""
+        """The version of the settings, or the one after the newest that is there.
+
+        Raises:
+            InputError: there is such a version. It is never replaced.
+        """
         folder = self.target / self.name
-        there = [
+        versions = [
             int(path.name)
             for path in (folder.iterdir() if folder.is_dir() else ())
             if _VERSION.fullmatch(path.name)
         ]
         version = self.config.version
         if version is None:
-            return max(there, default=0) + 1
-        if version in there and any(f.name == "saved_model" for f in self.formats):
+            return max(versions, default=0) + 1
+        if version in versions and any(f.name == "saved_model" for f in self.formats):
             raise InputError(
                 f"{folder / str(version)} exists, and a version is never replaced: a "
                 "server may be reading it. Leave --version out for the next one."
             )
         return version
 
-    def _accept(self, found: Format, told: Outcome) -> None:
-        """Raises RunError if a file does not agree with the Keras model."""
-        if found.exact:
-            if told.largest_difference > EXACT or told.agreement < 1:
+    def _accept(self, form: Format, outcome: Outcome) -> None:
+        """Passes a file that agrees with the Keras model.
+
+        Args:
+            form: Its format. Exact ones have to give the same classes, and the same
+                probabilities to within `EXACT`; others may lose `int8_points`.
+            outcome: The comparison.
+
+        Raises:
+            RunError: the file does not agree.
+        """
+        if form.exact:
+            if outcome.largest_difference > EXACT or outcome.agreement < 1:
                 raise RunError(
-                    f"{found.name} disagrees with the Keras model: probabilities by up "
-                    f"to {told.largest_difference:.2g} (allowed {EXACT:g}), "
-                    f"{100 * told.agreement:.2f} % of the classes agree. Nothing was "
-                    "left in place."
+                    f"{form.name} disagrees with the Keras model: probabilities by up "
+                    f"to {outcome.largest_difference:.2g} (allowed {EXACT:g}), "
+                    f"{100 * outcome.agreement:.2f} % of the classes agree. Nothing "
+                    "was left in place."
                 )
             return
-        lost = 100 * (told.keras_accuracy - told.accuracy)
+        lost = 100 * (outcome.keras_accuracy - outcome.accuracy)
         if lost > self.config.int8_points:
             raise RunError(
-                f"{found.name} lost {lost:.2f} points of accuracy, more than "
+                f"{form.name} lost {lost:.2f} points of accuracy, more than "
                 f"--int8_points={self.config.int8_points:g}. Nothing was left in "
                 "place; calibrate with more images (--calibration_images), or leave it "
                 "out."
             )
 
 
-def _images(dataset: Dataset, split: str, count: int):
-    """(images uint8 [n, h, w, c], labels [n]) of a split, evenly spread over it.
+def _images(dataset: Dataset, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of a split as a camera gives them, with their labels.
 
-    Not the first ones: folders and many files have one class after the other.
+    They are evenly spread over the split, because folders and many files have one class
+    after the other.
+
+    Args:
+        dataset: The data set.
+        split: "train", "validation" or "test".
+        count: How many at most.
+
+    Returns:
+        (uint8 `[n, h, w, c]`, classes `[n]`); float images are rounded to whole numbers
+        from 0 to 255.
     """
     whole = getattr(dataset, split)
     chosen = take(whole, spread(len(whole), count))
@@ -222,18 +262,21 @@ def _images(dataset: Dataset, split: str, count: int):
 
 @contextlib.contextmanager
 def _writing(target: Path) -> Iterator[Path]:
-    """A folder beside the target, on its file system, that is gone afterwards.
+    """A folder within the target, so on its file system, that is removed afterwards.
+
+    The target is made if there is none; if the block fails, it is removed again with
+    those of its parents that were made.
 
     Raises:
-        InputError: whatever the file system refuses.
+        InputError: the file system refuses something.
     """
-    made = [path for path in (target, *target.parents) if not path.exists()]
+    missing = [path for path in (target, *target.parents) if not path.exists()]
     work = None
     try:
         target.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".export.", dir=target))
         yield work
-        made = []
+        missing = []  # All of them are needed now.
     except OSError as error:
         full = " Free some space." if error.errno == errno.ENOSPC else ""
         raise InputError(
@@ -243,7 +286,7 @@ def _writing(target: Path) -> Iterator[Path]:
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
-        for path in made:  # What was made for nothing.
+        for path in missing:
             with contextlib.suppress(OSError):
                 path.rmdir()
 
@@ -251,7 +294,11 @@ def _writing(target: Path) -> Iterator[Path]:
 def _model_and_settings(
     run_dir: str | Path | None, asked: ProblemConfig, export: ExportConfig
 ) -> tuple[Path, ProblemConfig]:
-    """The `.keras` file, and the settings of its network and data."""
+    """The `.keras` file to export, and the settings of its network and data.
+
+    Raises:
+        InputError: there is no such model or training, or its data set is not known.
+    """
     if export.model is not None:
         path = Path(export.model)
         if not path.is_file():
@@ -263,7 +310,8 @@ def _model_and_settings(
             )
         return path, asked
     folder = training_in(Path(run_dir or "."), export.training)
-    above = folder.parent.parent  # Trainings of older versions name no data set.
+    # Trainings of older versions name no data set: it is that of the folder above.
+    above = folder.parent.parent
     result = ProblemConfig(architecture=read_result(folder)["architecture"])
     settings = resolve(
         asked, settings_in(folder), settings_in(above), result, place=above
@@ -272,5 +320,5 @@ def _model_and_settings(
 
 
 def _default_name(path: Path) -> str:
-    """What a trained model is called: as its folder, or as its file."""
+    """What a model is called: as the folder of its training, or as its file."""
     return file_name(path.parent.name if path.name == MODEL else path.stem)

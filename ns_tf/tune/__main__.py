@@ -27,7 +27,11 @@ def main(
     train: TrainConfig,
     runtime: RuntimeConfig,
 ) -> int | None:
-    """Tunes, and says what came out."""
+    """Tunes, and prints the table.
+
+    Returns:
+        1 if every trial failed; None, which is exit code 0, otherwise.
+    """
     cli.quiet_tensorflow()
     from ns_tf.crew import command
     from ns_tf.crew.work import run as run_crew

@@ -1,4 +1,4 @@
-"""Settings of a tuning."""
+"""Settings of a tuning: the flags of `python -m ns_tf.tune`."""
 
 import dataclasses
 
@@ -9,7 +9,12 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class TuneConfig:
-    """What is tuned, and by which tuner."""
+    """What is tuned, and by which tuner.
+
+    Raises:
+        InputError: a value out of range, or settings that do not go together. Whether
+            search and space make sense is checked by `ns_tf.tune.work.Tuning`.
+    """
 
     search: str | None = option(
         None,

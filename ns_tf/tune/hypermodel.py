@@ -1,7 +1,7 @@
 """One knob for a tuner: the budget, in place of a width for every layer.
 
-A `keras_tuner.HyperModel` of networks on the law of a search. Whatever budget a tuner
-draws, the network fits it: no trial is oversized.
+`ScaledHyperModel` is a `keras_tuner.HyperModel` of networks on the law of a search.
+Whatever budget a tuner draws, the network fits it: no trial is oversized.
 """
 
 import dataclasses
@@ -24,7 +24,8 @@ from ns_tf.tune import space as tune_space
 from ns_tf.tune.space import Space
 
 RATIO, ROUND = "ratio", "round_to"
-EPOCHS = "tuner/epochs"  # Hyperband's, of a trial.
+EPOCHS = "tuner/epochs"  # How Hyperband names the epochs of a trial.
+# The space where none is given.
 SPACE = {
     RATIO: (0.25, 1.0),
     ROUND: [1, 8],
@@ -33,17 +34,21 @@ SPACE = {
     "momentum": (0.5, 0.95),
     "augmentation": ["none", "flip", "crop", "both"],
 }
-# What of a recipe is in a compiled model; the rest is in how it is fitted.
+# Fields of the recipe that a compiled model has. The others are arguments of `fit`.
 _COMPILED = {"rate", "weight_decay", "momentum", "augmentation"}
 
 
 def _sizes() -> set[str]:
-    """Names of budgets, the ratio among them."""
+    """Names of all budgets, the ratio among them."""
     return {*BUDGETS.names(), RATIO}
 
 
 def kinds() -> dict[str, Kind]:
-    """What of a network and its training may be tuned: name and type."""
+    """What of a network and its training may be tuned: types by name.
+
+    These are all budgets, the ratio, `round_to`, and the fields of `TrainConfig` that
+    take a single value.
+    """
     sizes = {name: Kind(float) for name in _sizes()}
     return {**sizes, ROUND: Kind(int), **tune_space.scalar_options(TrainConfig)}
 
@@ -60,12 +65,11 @@ class ScaledHyperModel(keras_tuner.HyperModel):
     Args:
         search: A search, as from `ns_tf.search` or `ns_tf.load`.
         space: By name: (low, high) for a range, a list of choices, or one value.
-            Names are "ratio" and those of budgets (all that are given hold),
-            "round_to", and fields of `configs.TrainConfig`: "rate", "weight_decay",
-            "momentum", "augmentation", and for `recipe` the others too.
-            `tuning.SPACE` if None.
+            Names are "ratio", those of budgets (with several, all hold), "round_to",
+            and fields of `ns_tf.train.config.TrainConfig`: "rate", "weight_decay",
+            "momentum", "augmentation"; with `recipe` the others, too. `SPACE` if None.
         train: The recipe, where the space says nothing.
-        **fixed: What all networks keep to: arguments of `Search.plan`.
+        **fixed: What holds for all networks: arguments of `Search.plan`.
 
     Raises:
         InputError: an unknown name, values that make no sense, or budgets whose ends
@@ -88,15 +92,23 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         self._check()
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
-        """Adds all hyperparameters."""
+        """Adds all hyperparameters to keras-tuner's."""
         self.space.declare(hp)
 
-    def plan(self, hp: Any) -> WidthPlan:
-        """The network of a trial: widths on the law that meet its budget."""
+    def plan(self, hp: keras_tuner.HyperParameters) -> WidthPlan:
+        """The network of a trial: widths on the law that meet its budget.
+
+        Args:
+            hp: The trial's hyperparameters, as `tuner.get_best_hyperparameters()` has
+                them.
+        """
         return self.plan_of(self.space.values(hp))
 
     def plan_of(self, values: Mapping[str, Any]) -> WidthPlan:
         """The network of these values of the hyperparameters.
+
+        Args:
+            values: By name; those that are no budget and no `round_to` have no effect.
 
         Raises:
             InputError: no network meets the budgets.
@@ -106,25 +118,31 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         return self.search.plan(**{**self.fixed, **drawn})
 
     def recipe(self, values: Mapping[str, Any]) -> TrainConfig:
-        """How the network of these values is trained; Hyperband's epochs among them.
+        """How the network of these values is trained.
 
-        A shorter training has the same schedule in less time.
+        A trial that Hyperband gives fewer epochs has the same schedule in less time.
+
+        Args:
+            values: By name; those that are no fields of the recipe have no effect.
         """
         fields = {field.name for field in dataclasses.fields(TrainConfig)}
-        found = dataclasses.replace(
-            self.train, **{n: v for n, v in values.items() if n in fields}
-        )
-        return shortened(found, values.get(EPOCHS, found.epochs))
+        drawn = {name: value for name, value in values.items() if name in fields}
+        recipe = dataclasses.replace(self.train, **drawn)
+        return shortened(recipe, values.get(EPOCHS, recipe.epochs))
 
-    def build(self, hp: Any) -> keras.Model:
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """A compiled network with fresh weights, of the trial's budget.
 
-        Its optimizer is SGD of the trial's rate, momentum and (decoupled) weight decay.
-        Augmentation is done by layers in front, which do nothing outside of training.
-        Batches, epochs and a schedule are `model.fit`'s.
+        Its optimizer is SGD with the trial's rate, momentum and (decoupled) weight
+        decay. Augmentation is done by layers in front of the network, which are
+        inactive outside of training. Batches, epochs and a schedule are arguments of
+        `model.fit`.
+
+        Args:
+            hp: The trial's hyperparameters.
 
         Raises:
-            InputError: a hyperparameter has no effect here.
+            InputError: a hyperparameter has no effect on a compiled model.
         """
         idle = sorted(self.space.members.keys() - _sizes() - {ROUND} - _COMPILED)
         if idle:
@@ -148,7 +166,13 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         return model
 
     def _check(self) -> None:
-        """Refuses ends of ranges that no trial could have."""
+        """Passes a space whose ends are trials that can be done.
+
+        The smallest and the largest budgets are planned, with each end of `round_to`.
+
+        Raises:
+            InputError: naming the value that no trial can have.
+        """
         members = self.space.members
         twice = sorted(set(members) & set(self.fixed))
         if twice:
@@ -170,12 +194,22 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         for grid in members[ROUND].ends if ROUND in members else (None,):
             on = {} if grid is None else {ROUND: grid}
             self.plan_of({**least, **on})
-            if exact == set(sizes):  # A measured one takes time, and never repeats.
+            if exact == set(sizes):  # Measured budgets take time, and never repeat.
                 self.plan_of({**most, **on})
 
 
 def shortened(train: TrainConfig, epochs: int) -> TrainConfig:
-    """The recipe in fewer epochs: drops and warm-up come earlier in proportion."""
+    """The recipe in other epochs; in fewer, drops and warm-up come earlier.
+
+    >>> short = shortened(TrainConfig(epochs=300, rate_drops=(100, 200)), 30)
+    >>> short.epochs, short.rate_drops
+    (30, (10, 20))
+
+    Args:
+        train: The recipe.
+        epochs: Of the result. With fewer than the recipe's, epochs of the schedule are
+            scaled in proportion; two drops that fall on one epoch become one.
+    """
     share = epochs / train.epochs
     if share >= 1:
         return dataclasses.replace(train, epochs=epochs)
@@ -189,8 +223,14 @@ def shortened(train: TrainConfig, epochs: int) -> TrainConfig:
 
 
 def _augmenting(model: keras.Model, how: str) -> keras.Model:
-    """The network behind layers that vary images in training (`pipeline.augmented`)."""
-    if how in ("own", "none"):  # A model knows of no data set's own way.
+    """The network behind layers that crop and flip images in training.
+
+    Args:
+        model: The network.
+        how: As `ns_tf.data.dataset.augmented` takes it. "own" adds nothing: a model
+            does not know the data set.
+    """
+    if how in ("own", "none"):
         return model
     x = image = keras.Input(model.input_shape[1:], name="varied_image")
     height, width, _ = model.input_shape[1:]

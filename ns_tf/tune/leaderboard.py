@@ -1,4 +1,4 @@
-"""The outcome of a tuning: table, figure, Pareto front, from the trials it kept."""
+"""The outcome of a tuning: table, figure and Pareto front of the trials that ended."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,35 +13,41 @@ from ns_tf.train.job import network_costs
 from ns_tf.train.results import read_failure, read_result
 from ns_tf.tune.work import Tuning
 
+# What a trial costs, by what is tuned: the other axis beside the accuracy.
 _AXES = {"network": "params", "search": "search_steps"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A trial that is done."""
+    """A trial that has ended: a row of the table.
 
-    trial: str  # The folder's name.
-    values: dict[str, Any]  # Of the hyperparameters.
-    widths: Widths | None  # None, like all below, if none were found.
-    params: int | None
-    macs: int | None
-    search_steps: int | None  # Of a tuned search.
-    epochs: int
-    validation_accuracy: float | None  # None, like all below, if its training failed.
-    test_accuracy: float | None  # Chooses nothing.
-    seconds: float | None
-    failure: str | None
-    front: bool = False  # Whether no other is as cheap and as good, and better in one.
+    Widths and costs are None if the trial failed before it had a network, scores and
+    seconds are None if its training failed.
+    """
+
+    trial: str  # Name of its folder.
+    values: dict[str, Any]  # Of the hyperparameters, by name.
+    widths: Widths | None  # Filters of every layer.
+    params: int | None  # Trainable parameters.
+    macs: int | None  # Multiply-adds of an image.
+    search_steps: int | None  # Training steps of its search, if searches are tuned.
+    epochs: int  # Of its recipe.
+    validation_accuracy: float | None  # Of the best epoch; orders the table.
+    test_accuracy: float | None  # Of the same epoch; decides nothing.
+    seconds: float | None  # Of the training.
+    failure: str | None  # Why it failed; None if it did not.
+    front: bool = False  # Whether it is on the Pareto front.
 
 
 def write(work: Tuning) -> tuple[list[Place], str]:
     """Writes table.md, table.csv, tuning.json and the figure.
 
     Args:
-        work: The tuning; its trials are done, or some of them.
+        work: The tuning, of which at least one trial has ended.
 
     Returns:
-        The rows, best validation accuracy first, and the text of table.md.
+        The rows, best validation accuracy first and failures last, and the text of
+        table.md.
 
     Raises:
         InputError: no trial is done.
@@ -57,7 +63,7 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     text = _markdown(work, rows, names)
     files.write_text(work.folder / TABLE, text)
     files.write_csv(work.folder / TABLE_CSV, *_csv(rows, names))
-    told = {
+    outcome = {
         "version": 1,
         "architecture": work.problem.architecture.name,
         "dataset": work.problem.dataset.name,
@@ -65,7 +71,7 @@ def write(work: Tuning) -> tuple[list[Place], str]:
         "tuner": work.tune.tuner,
         "rows": [dataclasses.asdict(row) for row in rows],
     }
-    files.write_json(work.folder / TUNING, told)
+    files.write_json(work.folder / TUNING, outcome)
     (work.folder / PLOTS).mkdir(exist_ok=True)
     with files.replacing(work.folder / PLOTS / f"accuracy_{axis}.png") as file:
         plots.pareto(rows, axis, file)
@@ -73,13 +79,21 @@ def write(work: Tuning) -> tuple[list[Place], str]:
 
 
 def pareto(points: Sequence[tuple[float, float] | None]) -> list[int]:
-    """Which points (cost, accuracy) no other beats: cheapest first.
+    """The points that no other beats: as cheap, as accurate, and better in one.
 
-    Of equal points the first one is taken; None is never.
+    >>> pareto([(5, 0.7), (3, 0.6), None, (4, 0.6), (5, 0.8)])
+    [1, 4]
+
+    Args:
+        points: (cost, accuracy); None for a trial without either.
+
+    Returns:
+        Indices of the points of the front, cheapest first. Of equal points it has the
+        first one.
     """
-    there = [i for i, point in enumerate(points) if point is not None]
+    known = [i for i, point in enumerate(points) if point is not None]
     best, front = float("-inf"), []
-    for i in sorted(there, key=lambda i: (points[i][0], -points[i][1], i)):
+    for i in sorted(known, key=lambda i: (points[i][0], -points[i][1], i)):
         if points[i][1] > best:
             best = points[i][1]
             front.append(i)
@@ -87,15 +101,17 @@ def pareto(points: Sequence[tuple[float, float] | None]) -> list[int]:
 
 
 def _point(row: Place, axis: str) -> tuple[float, float] | None:
+    """(cost, accuracy) of a row; None if the trial failed."""
     if row.validation_accuracy is None:
         return None
     return getattr(row, axis), row.validation_accuracy
 
 
 def _row(work: Tuning, name: str) -> Place:
-    kept, folder = work.read(name), work.training(name)
-    found = kept.get("found", {})
-    widths = tuple(found["widths"]) if found else None
+    """The row of a trial, from what its folders hold."""
+    trial, folder = work.read(name), work.training(name)
+    network = trial.get("found", {})
+    widths = tuple(network["widths"]) if network else None
     costs = network_costs(work.problem.structure, widths) if widths else {}
     result: dict[str, Any] = {}
     failure = read_failure(folder)
@@ -103,12 +119,12 @@ def _row(work: Tuning, name: str) -> Place:
         result = read_result(folder)
     return Place(
         trial=name,
-        values=kept["values"],
+        values=trial["values"],
         widths=widths,
         params=costs.get("params"),
         macs=costs.get("macs"),
-        search_steps=found.get("search_steps"),
-        epochs=work.mode.recipe(kept["values"]).epochs,
+        search_steps=network.get("search_steps"),
+        epochs=work.mode.recipe(trial["values"]).epochs,
         validation_accuracy=result.get("validation_accuracy"),
         test_accuracy=result.get("test_accuracy"),
         seconds=result.get("seconds"),
@@ -117,6 +133,13 @@ def _row(work: Tuning, name: str) -> Place:
 
 
 def _markdown(work: Tuning, rows: Sequence[Place], names: Sequence[str]) -> str:
+    """The text of table.md.
+
+    Args:
+        work: The tuning.
+        rows: In the order of the lines.
+        names: Of the hyperparameters, in the order of the columns.
+    """
     searched = work.tune.tune == "search"
     costs = ("params", "macs", *(["search_steps"] if searched else []))
     header = (
@@ -162,32 +185,41 @@ def _markdown(work: Tuning, rows: Sequence[Place], names: Sequence[str]) -> str:
 
 
 def _missing(work: Tuning, done: int) -> list[str]:
-    """Lines about the trials that are still to come."""
+    """Lines that say how many trials have not ended; none if all have."""
     _, total = work.counts()
     return [f"So far: {done} of {total} trials.", ""] if done < total else []
 
 
 def _csv(rows: Sequence[Place], names: Sequence[str]) -> tuple[list[str], list[list]]:
-    """Header and rows for programs; widths are joined by blanks."""
+    """Header and rows of table.csv; widths are joined by blanks, None is empty."""
     fields = [f.name for f in dataclasses.fields(Place) if f.name != "values"]
     table = []
     for row in rows:
-        told = dataclasses.asdict(row)
-        told["widths"] = " ".join(map(str, row.widths or ()))
+        values = dataclasses.asdict(row)
+        values["widths"] = " ".join(map(str, row.widths or ()))
         cells = [row.values.get(name) for name in names]
-        cells += [told[field] for field in fields]
+        cells += [values[field] for field in fields]
         table.append(["" if cell is None else cell for cell in cells])
     return [*map(_label, names), *fields], table
 
 
 def _label(name: str) -> str:
-    """A hyperparameter's column, where a cost's has the same name: `params<=`."""
+    """Name of a hyperparameter's column, different from those of `Place`'s fields.
+
+    >>> _label("params"), _label("epochs"), _label("rate")
+    ('params<=', 'epochs drawn', 'rate')
+    """
     if name in BUDGETS.names():
         return f"{name}<="
     return f"{name} drawn" if name in Place.__annotations__ else name
 
 
 def _text(value: Any) -> str:
+    """A value for people.
+
+    >>> _text(None), _text(1234567), _text(0.12345678), _text("flip")
+    ('-', '1,234,567', '0.1235', 'flip')
+    """
     if value is None:
         return "-"
     if isinstance(value, int) and not isinstance(value, bool):
@@ -196,4 +228,5 @@ def _text(value: Any) -> str:
 
 
 def _percent(share: float | None) -> str:
+    """A share in percent with two decimals; a dash for None."""
     return "-" if share is None else f"{100 * share:.2f}"

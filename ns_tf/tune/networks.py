@@ -1,4 +1,4 @@
-"""Tuning the budget and the recipe of networks along one search's law."""
+"""Tuning the budget and the recipe of networks along the law of one search."""
 
 import dataclasses
 from pathlib import Path
@@ -25,15 +25,23 @@ from ns_tf.tune.space import Space
 
 
 class TunedNetworks:
-    """Trials are networks of the search: a budget and a recipe each.
+    """Trials are networks on the law of a search: a budget and a recipe each.
 
     Args:
-        folder: The tuning's.
+        folder: The run folder of the tuning; a search by flagfile is kept in it.
         task: Architecture and data set, where they are not the search's.
         tune: The search, and the hyperparameters.
-        budget: What all networks keep to.
+        budget: Budgets and grid that hold for all networks.
         train: The recipe, where the hyperparameters say nothing.
         runtime: Devices and threads of a search by flagfile.
+
+    Attributes:
+        space: The hyperparameters.
+        settings: Network and data, complete.
+        problem: Network, data and task.
+
+    Raises:
+        InputError: no such search, or a space with values that no trial can have.
     """
 
     def __init__(
@@ -46,8 +54,8 @@ class TunedNetworks:
         runtime: RuntimeConfig,
     ):
         self._train = train
-        self._given = tune_space.parse(tune.space) or _default(budget)
-        self.space = Space(self._given, hypermodel.kinds())
+        self._members = tune_space.parse(tune.space) or _default(budget)
+        self.space = Space(self._members, hypermodel.kinds())
         self._entry = Entry.parse("neuralscale")
         self._sources = Sources(
             folder, tune.search, [self._entry], runtime, task.data_dir
@@ -69,74 +77,110 @@ class TunedNetworks:
             steps_per_epoch(self.problem.dataset, batch)
 
     def prepare(self, watch: Watch) -> None:
-        """Does the search, if it is not done."""
+        """Does the search of a flagfile, if it is not finished.
+
+        Args:
+            watch: Shows progress, lets it stop.
+
+        Raises:
+            InputError: the law of the search does not reach the budgets of the space.
+        """
         for source, search in self._pending.items():
             folder = self._sources.folder_of(source)
             search.run(folder, watch)
         self._hypermodel()
 
     def source(self) -> dict[str, Any]:
-        """What trials depend on that is no flag: the law, and the held-out images."""
+        """What trials depend on beside the flags, as plain values.
+
+        These are the law, and the settings of network and data, of which the place of
+        the data is left out.
+        """
         law = self._hypermodel().search.record.state().law
         task = dataclasses.asdict(dataclasses.replace(self.settings, data_dir=None))
         return {"alpha": law.alpha.tolist(), "beta": law.beta.tolist(), "task": task}
 
     def adjust(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values: every network fits its budget."""
+        """The values, unchanged: every network fits its budget."""
         return values
 
     def recipe(self, values: dict[str, Any]) -> TrainConfig:
-        """How the network of these values is trained."""
+        """How the network of these values is trained (`ScaledHyperModel.recipe`)."""
         return self._hypermodel().recipe(values)
 
     def find(
         self, values: dict[str, Any], folder: Path, watch: Watch
     ) -> dict[str, Any]:
-        """Widths on the law that meet the budget of these values."""
+        """The network of these values: {"widths": filters of every layer}.
+
+        Args:
+            values: Of the hyperparameters.
+            folder: Of the trial; nothing is kept in it.
+            watch: Not used.
+
+        Raises:
+            RunError: no network meets a measured budget.
+        """
+        del folder, watch  # A tuned search uses them.
         try:
             return {"widths": list(self._hypermodel().plan_of(values).widths)}
-        except InputError as error:  # Of a measured budget: the ends were checked.
+        except InputError as error:  # Exact budgets were checked before.
             raise RunError(str(error)) from error
 
     def _hypermodel(self) -> ScaledHyperModel:
+        """Networks on the law; made when it is first used, after the search."""
         if self._model is None:
-            found = self._sources.read(self._source, self.problem.structure)
+            record = self._sources.read(self._source, self.problem.structure)
             self._model = ScaledHyperModel(
-                self._search(found.seed_widths, found.states),
-                self._given,
+                self._search(record.seed_widths, record.states),
+                self._members,
                 train=self._train,
                 **self._fixed,
             )
         return self._model
 
     def _fixed_options(self, budget: BudgetConfig) -> dict[str, Any]:
-        """What `Search.plan` takes, but for what is a hyperparameter."""
-        given = {**plan.solver_options(budget), **budget.targets}
+        """Arguments of `Search.plan` that hold for all networks."""
+        fixed = {**plan.solver_options(budget), **budget.targets}
         if budget.ratio is not None:
-            given["ratio"] = budget.ratio
-        if ROUND in self.space.members and given[ROUND] == 1:
-            del given[ROUND]  # Any other was asked for.
-        return given
+            fixed["ratio"] = budget.ratio
+        # 1 is the default of the flag. Any other value collides with a hyperparameter,
+        # which the hypermodel refuses.
+        if ROUND in self.space.members and fixed[ROUND] == 1:
+            del fixed[ROUND]
+        return fixed
 
     def _search(self, widths: Widths, states: tuple = ()) -> Searched:
-        """A search of this network at this task's images and classes."""
+        """A search of this network at the images and classes of the tuning.
+
+        Args:
+            widths: Of the seed network.
+            states: The iterations; none for a search that is not done.
+        """
         plain = new_search(self.problem.structure, self.problem.dataset.name, widths)
         record = dataclasses.replace(plain, states=states)
         return Searched(record, self.problem.architecture)
 
     def _check(self) -> None:
-        """Refuses, before the search is done, what no law could mend."""
+        """Refuses, before the search is done, what no law could make possible.
+
+        Uniform scaling stands for the law: where it cannot meet a budget because of the
+        grid or of least widths, no curve can.
+
+        Raises:
+            InputError: naming the value.
+        """
         for search in self._pending.values():
             check_layers(
                 self._source, search.problem.structure.names, self.problem.structure
             )
         fixed = {**self._fixed, "method": "uniform"}
         plain = self._search(self.problem.architecture.widths)
-        ScaledHyperModel(plain, self._given, train=self._train, **fixed)
+        ScaledHyperModel(plain, self._members, train=self._train, **fixed)
 
 
 def _default(budget: BudgetConfig) -> dict[str, Any]:
-    """The usual space, without what is set by flags."""
+    """`SPACE` without what flags set."""
     space = dict(SPACE)
     if budget.targets or budget.ratio is not None:
         del space[RATIO]

@@ -1,4 +1,4 @@
-"""Tuning the numbers of a search, judged by the network that it finds."""
+"""Tuning the numbers of a search, judged by the network that it leads to."""
 
 import dataclasses
 import itertools
@@ -34,26 +34,35 @@ SPACE = {
     "filters_per_event": (5, 40),
     "steps_per_event": (10, 100),
 }
-# What else decides how long a search takes; it stays as it is drawn.
+# Also affect the number of steps; never adjusted.
 _LONGER = ("search_batch", "stop_fraction", "prune_min_width")
-# What is changed in a draw that would take too long, in this order.
+# Adjusted in this order if a draw would take too many steps: name, and the direction
+# that takes fewer.
 _CHEAPER = (("steps_per_event", -1), ("pretrain_epochs", -1), ("filters_per_event", 1))
 
 
 class TunedSearches:
-    """Trials are searches: pruned with other numbers, one budget met, trained.
+    """Trials are searches: each prunes with other numbers and plans for one budget.
 
-    No search takes more training steps than the cap. A draw that would is changed:
+    No search takes more training steps than the cap. A draw that would is adjusted:
     fewer steps between removals, then fewer epochs before them, then more filters at
     once.
 
     Args:
-        folder: The tuning's.
-        task: The data set's place; the rest is the search's.
+        folder: The run folder of the tuning.
+        task: Where the data are; network and data are those of the search.
         tune: The flagfile of the search, the hyperparameters, the cap.
-        budget: What the network that is found may cost.
-        train: The recipe.
+        budget: What the network that is trained may cost.
+        train: The recipe of trainings.
         runtime: Devices and threads.
+
+    Attributes:
+        space: The hyperparameters.
+        settings: Network and data, complete.
+        problem: Network, data and task.
+
+    Raises:
+        InputError: no such search, or a space with values that no trial can have.
     """
 
     def __init__(
@@ -70,8 +79,7 @@ class TunedSearches:
                 "--tune=search needs the flagfile of a search, as --search=NAME.flags; "
                 f"got {tune.search or 'none'}."
             )
-        given = dataclasses.replace(task, data_dir=None)
-        if given != ProblemConfig():
+        if dataclasses.replace(task, data_dir=None) != ProblemConfig():
             raise InputError(
                 "With --tune=search architecture and data set are those of the "
                 f"flagfile {tune.search}; leave them out, or change it."
@@ -94,20 +102,31 @@ class TunedSearches:
         self._check()
 
     def prepare(self, watch: Watch) -> None:
-        """Nothing: every trial searches."""
+        """Does nothing: every trial does its own search."""
 
     def source(self) -> dict[str, Any]:
-        """What trials depend on that is no flag: the settings in the flagfile."""
+        """What trials depend on beside the flags, as plain values.
+
+        These are the settings in the flagfile without those that may change between two
+        runs of one search. The number of iterations counts, though: a search with more
+        is another trial.
+        """
         ignored = flagfile.changeable(*self._base)
         text = as_flagfile(self._base.values())
         lines = [line for line in text.split("\n") if line.startswith("--")]
-        kept = [line for line in lines if line[2:].partition("=")[0] not in ignored]
-        # More iterations are another search here, though not for ns_tf.descend.
+        lines = [line for line in lines if line[2:].partition("=")[0] not in ignored]
         search = self._base[SearchConfig]
-        return {"flags": kept, "iterations": search.iterations}
+        return {"flags": lines, "iterations": search.iterations}
 
     def adjust(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values, changed where their search would take more steps than allowed."""
+        """The values, adjusted if their search would take more steps than the cap.
+
+        One after the other, hyperparameters are set to the next cheaper value, as far
+        as is needed.
+
+        Args:
+            values: Of the hyperparameters; left as they are.
+        """
         values = dict(values)
         for name, sign in _CHEAPER:
             if self._steps(values) <= self._cap:
@@ -121,19 +140,30 @@ class TunedSearches:
         return values
 
     def recipe(self, values: Mapping[str, Any]) -> TrainConfig:
-        """How the networks are trained."""
+        """How the network is trained; in fewer epochs where Hyperband says so."""
         return hypermodel.shortened(self._train, values.get(EPOCHS, self._train.epochs))
 
     def find(
         self, values: dict[str, Any], folder: Path, watch: Watch
     ) -> dict[str, Any]:
-        """Searches with these values; the widths that meet the budget.
+        """Searches with these values and plans for the budget.
 
         Iterations after the first are done as long as the cap allows.
+
+        Args:
+            values: Of the hyperparameters.
+            folder: Of the trial; the search is kept below it, and continued there.
+            watch: Shows progress, lets it stop.
+
+        Returns:
+            "widths" of the network, and "search_steps": training steps of the search.
+
+        Raises:
+            RunError: the values do not go together, or the law meets no such budget.
         """
         used, done, search = 0, 0, None
         for iteration in range(1, self._iterations + 1):
-            # By number: one that goes on after a kill may have later states already.
+            # By number: a search that is continued may already have later states.
             widths = (
                 search.record.states[done - 1].scaling.widths
                 if search
@@ -153,21 +183,26 @@ class TunedSearches:
                     architecture=self.problem.architecture,
                     dataset=self.problem.dataset,
                 )
-            except InputError as error:  # Of values that do not go together.
+            except InputError as error:  # The values do not go together.
                 raise RunError(str(error)) from error
             record = run.run(folder / "search", watch)
             search = Searched(record, self.problem.architecture)
-            if len(record.states) < iteration:  # It had settled.
+            if len(record.states) < iteration:  # The widths no longer moved.
                 break
             used, done = used + steps, iteration
         try:
             plan = search.plan(iteration=done, **self._budget)
-        except InputError as error:  # A law that never comes there.
+        except InputError as error:  # The law reaches no such network.
             raise RunError(str(error)) from error
         return {"widths": list(plan.widths), "search_steps": used}
 
     def _check(self) -> None:
-        """Refuses budgets and hyperparameters that no trial could have."""
+        """Passes a space whose values are trials that can be done.
+
+        Raises:
+            InputError: a budget that no network meets, a cap below the steps of the
+                cheapest search, or a value that cannot be pruned with.
+        """
         structure = self.problem.structure
         plain = new_search(structure, self.problem.dataset.name, self._widths)
         targets = {n: v for n, v in self._budget.items() if n in plain.costs}
@@ -199,6 +234,7 @@ class TunedSearches:
         steps_per_epoch(self.problem.dataset, self._train.batch)
 
     def _prune(self, values: Mapping[str, Any]) -> PruneConfig:
+        """The numbers of the pruning: the flagfile's, with these values."""
         fields = {field.name for field in dataclasses.fields(PruneConfig)}
         return dataclasses.replace(
             self._base[PruneConfig],
@@ -206,17 +242,27 @@ class TunedSearches:
         )
 
     def _steps(self, values: Mapping[str, Any]) -> int:
-        """Training steps of all iterations, if each is like the first."""
+        """Training steps of all iterations, if each takes as many as the first."""
         return self._iterations * self._steps_of(values, self._widths)
 
     def _steps_of(self, values: Mapping[str, Any], widths: Widths) -> int:
+        """Training steps of an iteration that prunes a network of these widths."""
         prune = self._prune(values)
         epoch = steps_per_epoch(self.problem.dataset, prune.search_batch)
         return prune.steps(widths, epoch)
 
 
 def _cheaper(member: Any, value: int, sign: int) -> list[int]:
-    """The member's values from this one on, in the direction of fewer steps."""
+    """Values that take fewer steps, the nearest first.
+
+    >>> _cheaper(Range(3, 7, whole=True), 5, -1), _cheaper(Range(3, 7, True), 5, 1)
+    ([4, 3], [6, 7])
+
+    Args:
+        member: The hyperparameter.
+        value: Its present value.
+        sign: -1 if smaller values take fewer steps, 1 if larger ones do.
+    """
     if isinstance(member, Range):
         values = range(int(member.low), int(member.high) + 1)
     else:

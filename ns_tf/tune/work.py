@@ -1,10 +1,15 @@
-"""A tuning: trials that a tuner draws, each found, trained and kept as it ends."""
+"""A tuning: trials that a tuner draws, each planned, trained and kept as it ends.
+
+A trial leaves `trials/NAME/trial.json` (its values and its network) and `train/NAME/`
+(its training, as `python -m ns_tf.train` would keep it).
+"""
 
 import functools
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
+from keras_tuner.engine.trial import Trial
 
 from ns_tf.base import InputError, RunError
 from ns_tf.engine.config import RuntimeConfig
@@ -39,8 +44,8 @@ from ns_tf.tune.config import TuneConfig
 from ns_tf.tune.networks import TunedNetworks
 from ns_tf.tune.searches import TunedSearches
 
-PARENT = "tuner/trial_id"  # Hyperband's: the trial that is trained longer now.
-WORST = 1.0  # The objective is the share of validation images that are missed.
+PARENT = "tuner/trial_id"  # In Hyperband's values: the trial that is trained longer.
+WORST = 1.0  # Of a failed trial. The objective is 1 - validation score.
 
 _MODES = {
     "network": TunedNetworks,
@@ -51,18 +56,27 @@ _MODES = {
 class Tuning:
     """What is to be tuned: checked first, then done, trial by trial.
 
-    Its trials are the pieces of a `ns_tf.crew.work.Work`.
+    Its trials are the pieces of a `ns_tf.crew.work.Work`::
+
+        with Tuning(run_dir, task, tune, budget, recipe, runtime) as tuning:
+            tuning.prepare(watch)
+            ns_tf.crew.work.run(tuning, watch)
 
     Args:
         run_dir: Where it is kept; the same tuning goes on there.
         task: Architecture and data set, where they are not the search's.
         tune: What is tuned, and how.
-        budget: What all networks keep to.
+        budget: Budgets and grid that hold for all networks.
         recipe: Of trainings, where the hyperparameters say nothing.
         runtime: Seed, devices, precision.
 
+    Attributes:
+        folder: `run_dir`.
+        mode: What is tuned: `TunedNetworks` or `TunedSearches`.
+        problem: Network, data and task.
+
     Raises:
-        InputError: what was asked for cannot be done; nothing was written.
+        InputError: the tuning cannot be done; nothing was written.
     """
 
     label, unit = "tune", "trials"
@@ -98,65 +112,82 @@ class Tuning:
             self._run.close()
 
     def prepare(self, watch: Watch | None = None) -> None:
-        """Does the search that is asked for by flagfile, and opens the list of trials.
+        """Does the search of a flagfile, and opens the list of trials.
 
-        From now on no other process may prepare in this folder, until this tuning is
-        left.
+        Until the tuning's context ends, no other process can prepare in this folder.
+
+        Args:
+            watch: Shows progress, lets it stop.
 
         Raises:
-            InputError: the folder is another run's, or the search is another one than
-                when this tuning began.
+            InputError: the folder belongs to another run, or the search is another one
+                than when this tuning began.
         """
         self._run = open_run(self.folder, self.configs, "tuning")
         python_models.save(self.problem.architecture, self.folder)
         self.mode.prepare(watch or Watch())
         self._keep_source()
-        self._run.keep_flags()  # The number of trials may be another than before.
+        self._run.keep_flags()  # The number of trials may have changed.
         self._oracle().save()
 
     def listed(self) -> bool:
-        """Whether trials can be asked for."""
+        """Whether the list of trials is open, so that workers may ask for them."""
         return (self.folder / TRIALS).exists()
 
     def oracle(self) -> keras_tuner.Oracle | None:
-        """Deals out the trials that are left; None if none is."""
+        """Deals out the trials that have not ended; None if all have."""
         oracle = self._oracle()
         return oracle if oracle.left else None
 
     def counts(self) -> tuple[int, int]:
-        """How many trials are done, and how many there will be."""
+        """How many trials have ended, and how many there will be in all."""
         done = len(self.done())
         return done, max(done, self._total)
 
     def done(self) -> list[str]:
-        """Names of the trials that are done, in the order in which they were drawn."""
+        """Names of the trials that have ended, in the order in which they were drawn.
+
+        Those that failed are among them.
+        """
         names = sorted(
             path.parent.name for path in self.folder.glob(f"{TRIALS_FOLDER}/*/{TRIAL}")
         )
         return [name for name in names if has_ended(self.training(name))]
 
     def training(self, name: str) -> Path:
-        """Where the training of a trial is kept."""
+        """The folder of a trial's training."""
         return self.folder / TRAIN / name
 
     def read(self, name: str) -> dict[str, Any]:
-        """What is kept of a trial: "values" by name; "found", if it got so far.
+        """What is kept of a trial.
+
+        Args:
+            name: Of the trial.
+
+        Returns:
+            "values" of its hyperparameters by name, and "found", the network and what
+            it took, once there is one.
 
         Raises:
-            InputError: it is missing or damaged.
+            InputError: the file is missing or damaged.
         """
         path = self.folder / TRIALS_FOLDER / name / TRIAL
         with files.readable(path, "trial"):
-            kept = files.read_json(path, what="trial", version=1)
-            if not isinstance(kept["values"], dict):
+            record = files.read_json(path, what="trial", version=1)
+            if not isinstance(record["values"], dict):
                 raise ValueError("no values in it")
-        return kept
+        return record
 
-    def do(self, trial: Any, watch: Watch | None = None) -> float:
+    def do(self, trial: Trial, watch: Watch | None = None) -> float:
         """Trains the network of a trial, or goes on with it.
 
+        Args:
+            trial: As the oracle deals it out.
+            watch: Shows progress, lets it stop.
+
         Returns:
-            The share of validation images that it misses; 1 if its training failed.
+            What the oracle minimises: 1 - validation score, so in classification the
+            share of validation images that are missed; `WORST` if the trial failed.
         """
         name = _name(trial.trial_id)
         folder = self.training(name)
@@ -172,7 +203,12 @@ class Tuning:
             return 1 - score_in(result, "validation")
 
     def _keep_source(self) -> None:
-        """Refuses a search that changed: trials of two searches do not compare."""
+        """Keeps what trials depend on; refuses it if it has changed.
+
+        Raises:
+            InputError: the search is another one than when the tuning began. Trials of
+                two searches do not compare.
+        """
         path = self.folder / SOURCE
         source = {"version": 1, **self.mode.source()}
         if not path.exists():
@@ -183,11 +219,15 @@ class Tuning:
                 f"{self.folder} began. Give another --run_dir."
             )
 
-    def _job(self, trial: Any, name: str, watch: Watch) -> Job:
-        """The training of a trial's network."""
-        kept = self._network(trial, name, watch)
-        widths = tuple(kept["found"]["widths"])
-        recipe = self.mode.recipe(kept["values"])
+    def _job(self, trial: Trial, name: str, watch: Watch) -> Job:
+        """The training of a trial's network.
+
+        Raises:
+            RunError: there is no network for its values.
+        """
+        record = self._record(trial, name, watch)
+        widths = tuple(record["found"]["widths"])
+        recipe = self.mode.recipe(record["values"])
         network = network_config(self.mode.settings, self.problem, widths)
         return Job(
             self.training(name),
@@ -198,32 +238,36 @@ class Tuning:
             (network, recipe, self.runtime),
         )
 
-    def _network(self, trial: Any, name: str, watch: Watch) -> dict[str, Any]:
-        """What is kept of a trial: its values, and the network found for them.
+    def _record(self, trial: Trial, name: str, watch: Watch) -> dict[str, Any]:
+        """What is kept of a trial, its network with it.
 
-        A network is found once, as no two measurements of latency agree. A trial that
-        Hyperband takes further has the network that it had.
+        A network is planned once and kept, because two measurements of latency never
+        agree. A trial that Hyperband trains longer keeps the network of its parent.
+
+        Raises:
+            RunError: there is no network for its values, or its parent failed.
         """
         folder = self.folder / TRIALS_FOLDER / name
-        kept = self.read(name) if (folder / TRIAL).exists() else {}
-        if "found" in kept:
-            return kept
+        record = self.read(name) if (folder / TRIAL).exists() else {}
+        if "found" in record:
+            return record
         drawn = trial.hyperparameters.values
-        kept = {"version": 1, "values": self.mode.space.tidy(drawn)}
+        record = {"version": 1, "values": self.mode.space.tidy(drawn)}
         folder.mkdir(parents=True, exist_ok=True)
-        files.write_json(folder / TRIAL, kept)
+        files.write_json(folder / TRIAL, record)
         if PARENT in drawn:
-            before = self.read(_name(drawn[PARENT]))
-            if "found" not in before:
+            parent = self.read(_name(drawn[PARENT]))
+            if "found" not in parent:
                 raise RunError(f"Trial {drawn[PARENT]}, which it continues, failed.")
-            network = before["found"]
+            network = parent["found"]
         else:
-            network = self.mode.find(kept["values"], folder, watch)
-        kept["found"] = network
-        files.write_json(folder / TRIAL, kept)
-        return kept
+            network = self.mode.find(record["values"], folder, watch)
+        record["found"] = network
+        files.write_json(folder / TRIAL, record)
+        return record
 
     def _oracle(self, path: bool = True) -> keras_tuner.Oracle:
+        """The oracle in the state of its file, or a new one that keeps nothing."""
         space = keras_tuner.HyperParameters()
         self.mode.space.declare(space)
         return oracles.make(
@@ -237,11 +281,16 @@ class Tuning:
 
     @functools.cached_property
     def _total(self) -> int:
-        if self.tune.tuner == "bayesian":  # Its proposals take time.
+        """How many trials there will be."""
+        if self.tune.tuner == "bayesian":  # Counting would fit its process each time.
             return self.tune.max_trials
         return oracles.count(self._oracle(path=False))
 
 
 def _name(trial_id: str) -> str:
-    """What a trial is called; keras-tuner's own name for it has more or fewer zeros."""
+    """Name of a trial's folders, whatever zeros keras-tuner's number begins with.
+
+    >>> _name("0007"), _name("12")
+    ('trial_0007', 'trial_0012')
+    """
     return f"trial_{int(trial_id):04d}"

@@ -14,12 +14,20 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.structure import count_params
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.run import files
-from ns_tf.run.folder import FLAGS, MODEL, RESULT, WIDTHS
+from ns_tf.run.folder import (
+    CHECKPOINT,
+    EPOCHS,
+    FLAGS,
+    LOCK,
+    LOGS,
+    MODEL,
+    RESULT,
+    WIDTHS,
+)
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import (
     ELSEWHERE,
-    HISTORY,
     Job,
     network_config,
     network_costs,
@@ -58,8 +66,8 @@ def done(tmp_path_factory):
 
 def test_the_folder_holds_flags_widths_history_model_and_result(done):
     work, result, meter = done
-    names = {path.name for path in work.folder.iterdir()} - {".lock", "logs"}
-    assert names == {FLAGS, WIDTHS, HISTORY, MODEL, RESULT}
+    names = {path.name for path in work.folder.iterdir()} - {LOCK, LOGS}
+    assert names == {FLAGS, WIDTHS, EPOCHS, MODEL, RESULT}
     assert json.loads((work.folder / WIDTHS).read_text())["widths"] == [7, 5]
     assert read_result(work.folder) == result
     assert meter.bars[0]["label"] == "it"
@@ -99,7 +107,7 @@ def test_the_history_comes_back_exactly(done):
     work, _, _ = done
     work._write_history(HISTORY_OF_IT)
     assert read_history(work.folder) == HISTORY_OF_IT
-    header, _ = files.read_csv(work.folder / HISTORY)
+    header, _ = files.read_csv(work.folder / EPOCHS)
     assert header[-2:] == ["validation_accuracy", "test_accuracy"]
 
 
@@ -137,7 +145,7 @@ def test_a_killed_training_keeps_its_checkpoint_until_the_result_is_written(tmp_
     work = dataclasses.replace(work, runtime=Runtime(watch=Watch(seconds=0.0), seed=3))
     with pytest.raises(Ended):
         work.run(Watch(KilledAt(3)))
-    assert [path.name for path in work.folder.glob("*.npz")] == ["checkpoint.npz"]
+    assert [path.name for path in work.folder.glob("*.npz")] == [CHECKPOINT]
     assert not has_ended(work.folder)
     meter = Recorder()
     work.run(Watch(meter))

@@ -9,6 +9,7 @@ from small import KilledAt, Recorder, chain, coloured, problem, replaced
 
 from ns_tf.base import InputError, RunError
 from ns_tf.engine.runtime import Runtime
+from ns_tf.run.folder import CHECKPOINT
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.training import Epoch, Training, best_of, best_test_score, train
@@ -156,7 +157,7 @@ def test_seconds_of_all_processes_are_added_up(work, tmp_path):
     with pytest.raises(BaseException, match="^$"):
         train(work, work.build, recipe, Runtime(watch=watch))
     training = Training(work, work.build, recipe, Runtime())
-    watch.checkpoint("checkpoint.npz").restore(training.restore)
+    watch.checkpoint(CHECKPOINT).restore(training.restore)
     assert training.steps == 2
     assert training.clock.seconds > 0
 

@@ -10,9 +10,9 @@ from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import MethodConfig
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.run.flagfile import as_flagfile, from_flagfile
-from ns_tf.run.folder import FLAGS, RESULT
+from ns_tf.run.folder import FLAGS, RESULT, TRAIN
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.work import TRAININGS, TrainRun
+from ns_tf.train.work import TrainRun
 
 RECIPE = TrainConfig(epochs=1, batch=16, rate=0.05)
 RUNTIME = RuntimeConfig(seed=3)
@@ -46,7 +46,7 @@ def run(run_dir, work, choice=None, network=None, recipe=RECIPE):
 def test_the_choice_decides_widths_and_name(work, tmp_path):
     choice = Fixed()
     made = run(tmp_path, work, choice)
-    assert made.folder == tmp_path / TRAININGS / "fixed_seed3"
+    assert made.folder == tmp_path / TRAIN / "fixed_seed3"
     assert choice.asked == (work, tmp_path, made.folder)
     assert made.widths == made.job.widths == (5, 3)
     assert made.costs == made.job.costs
@@ -55,7 +55,7 @@ def test_the_choice_decides_widths_and_name(work, tmp_path):
 
 def test_a_name_in_the_flags_comes_first(work, tmp_path):
     made = run(tmp_path, work, network=NetworkConfig(name="it"))
-    assert made.folder == tmp_path / TRAININGS / "it"
+    assert made.folder == tmp_path / TRAIN / "it"
 
 
 def test_making_it_writes_nothing_and_running_it_keeps_all_flags(work, tmp_path):

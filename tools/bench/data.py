@@ -1,6 +1,6 @@
 """How many images a second the input pipeline gives, and what the steps take.
 
-python tools/bench_data.py --dataset=cifar10 --data_dir=../shared/tfds
+python tools/bench/data.py --dataset=cifar10 --data_dir=../shared/tfds
 
 The pipeline alone, steps on one batch again and again, and both together, taking turns.
 """
@@ -8,11 +8,13 @@ The pipeline alone, steps on one batch again and again, and both together, takin
 import dataclasses
 import itertools
 import time
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from ns_tf import cli
 from ns_tf.cli import quiet_tensorflow
+from ns_tf.data.dataset import Dataset
 from ns_tf.run.option import option
 
 
@@ -42,33 +44,31 @@ def main(config: DataBenchConfig) -> None:
     )
     batches = iter(train_batches(data, config.batch, seed=0))
     steps = {ratio: _step(config, data, ratio) for ratio in config.ratios}
-    found: dict[str, list[float]] = {}
+    rates: dict[str, list[float]] = {}  # Images a second, by what was measured.
     for _ in range(config.rounds):
         seconds = _seconds(lambda batch: None, batches, config.batches)
-        _note(found, "pipeline alone", config.batch / seconds)
+        rates.setdefault("pipeline alone", []).append(config.batch / seconds)
         for ratio, step in steps.items():
             same = itertools.repeat(next(batches))
             alone = _seconds(step, same, config.steps)
-            # What was made ahead while the pipeline had time is not counted.
+            # Uses up the batches that were made ahead in the meantime.
             _seconds(step, batches, config.steps)
             fed = _seconds(step, batches, config.steps)
-            _note(found, f"steps x{ratio:g} alone", config.batch / alone)
-            _note(found, f"steps x{ratio:g} fed", config.batch / fed)
+            for how, seconds in (("alone", alone), ("fed", fed)):
+                name = f"steps x{ratio:g} {how}"
+                rates.setdefault(name, []).append(config.batch / seconds)
     print(f"{data.name}, batch {config.batch}, {config.architecture}, {cli.devices()}")
-    for name, rates in found.items():
-        print(f"{name:<20} {np.median(rates):>9,.0f} images/s")
+    for name, measured in rates.items():
+        print(f"{name:<20} {np.median(measured):>9,.0f} images/s")
 
 
-def _note(found: dict[str, list[float]], name: str, rate: float) -> None:
-    found.setdefault(name, []).append(rate)
-
-
-def _step(config: DataBenchConfig, data, ratio: float):
-    """One training step of the network of that size, once tried."""
+def _step(config: DataBenchConfig, data: Dataset, ratio: float) -> Callable:
+    """A compiled training step of the network of that size, run once to trace it."""
     from ns_tf.engine.execution import Execution
     from ns_tf.engine.sgd import Sgd
     from ns_tf.engine.step import TrainStep
     from ns_tf.networks import architectures
+    from ns_tf.problem import tasks
     from ns_tf.scaling.curves import floor_ratio
 
     architecture = architectures.get(config.architecture)
@@ -78,8 +78,8 @@ def _step(config: DataBenchConfig, data, ratio: float):
         classes=data.classes,
     )
     sgd = Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
-    way = Execution()
-    compiled = TrainStep(model, sgd, config.batch, way).compiled()
+    loss = tasks.get("classification").loss(model)
+    compiled = TrainStep(model, sgd, loss, config.batch, Execution()).compiled()
 
     def step(batch):
         float(compiled(*batch, np.float32(0.01)))
@@ -93,8 +93,8 @@ def _step(config: DataBenchConfig, data, ratio: float):
     return step
 
 
-def _seconds(work, batches, count: int) -> float:
-    """Seconds a batch of doing that work on them."""
+def _seconds(work: Callable, batches: Iterable, count: int) -> float:
+    """Seconds a batch that the work takes, over so many batches."""
     start = time.perf_counter()
     for batch in itertools.islice(batches, count):
         work(batch)

@@ -1,7 +1,7 @@
 """Several ways to do the same work, taking turns: fair on a machine with other load.
 
-Every way is a process of its own, so that memory is told apart; only one works at a
-time. Parent and workers talk in lines of JSON.
+Every way is a process of its own, so that its memory can be measured. Only one works at
+a time. Parent and workers talk in lines of JSON.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]  # Where `ns_tf` is imported from.
 
 
 class Worker:
@@ -25,17 +26,17 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(HERE.parent), **(environment or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         )
 
-    def ask(self, do: str, **given: Any) -> dict[str, Any]:
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         """What the worker's function of that name returns.
 
         Raises:
             RuntimeError: the worker died; it has said why on standard error.
         """
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"do": do, **given}) + "\n")
+        self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:

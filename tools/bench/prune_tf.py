@@ -3,7 +3,9 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -14,25 +16,27 @@ import numpy as np
 
 from ns_tf.data import sources
 from ns_tf.data.arrays import from_arrays
+from ns_tf.data.dataset import Dataset
 from ns_tf.engine import layer_ops
-from ns_tf.engine import sgd as engine_sgd
 from ns_tf.engine.execution import Execution, forget_kernels
 from ns_tf.engine.padding import Padded
+from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.sgd import Sgd
 from ns_tf.engine.step import TrainStep
-from ns_tf.graph import thin
 from ns_tf.graph.gates import Gates
 from ns_tf.graph.thin import rebuild
 from ns_tf.networks import architectures
-from ns_tf.networks.structure import analyse
-from ns_tf.prune import iterative, rebuilding, removal
-from ns_tf.prune import network as prune_network
+from ns_tf.problem import tasks
+from ns_tf.problem.problem import Problem
+from ns_tf.prune import iterative, network, rebuilding
 from ns_tf.prune.config import PruneConfig
+from ns_tf.prune.iterative import Pruning
 from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.removal import Prunable
 from ns_tf.run import files
 
 REBUILD = {"masked": "never", "never": "never", "naive": "always"}
+Answer = dict[str, Any]  # Plain values: they are sent as JSON.
 
 
 class KerasSgd:
@@ -52,31 +56,48 @@ class KerasSgd:
         self.keras.apply_gradients(zip(gradients, self.variables, strict=True))
 
 
-class Pruning:
+class Race:
     """One way to prune: what its removals and steps take."""
 
     def start(
         self,
         *,
-        way,
-        network,
-        ratio,
-        batch,
-        steps,
-        nominal_steps,
-        filters,
-        dataset,
-        data_dir,
-        pretrain,
-    ):
-        """Builds the seed network; `steps` steps stand for `nominal_steps`."""
+        way: str,
+        network: str,
+        ratio: float,
+        batch: int,
+        steps: int,
+        nominal_steps: int,
+        filters: int,
+        dataset: str,
+        data_dir: str | None,
+        pretrain: int,
+    ) -> Answer:
+        """Builds the seed network.
+
+        Args:
+            way: "ns_tf", "masked", "never", "naive" or "static".
+            network: The architecture's name.
+            ratio: Times its default widths.
+            batch: Images a step.
+            steps: Training steps that are run between two removals.
+            nominal_steps: How many steps these stand for.
+            filters: Filters removed at once.
+            dataset: Name of the data set; noise if empty.
+            data_dir: Where TFDS data sets are prepared.
+            pretrain: Training steps of "ns_tf" before the first removal.
+
+        Returns:
+            Memory in MiB, the number of events, the channels of each width, and the
+            seconds by part.
+        """
         self.way, self.steps, self.forced = way, steps, None
         self.nominal_steps = nominal_steps
         self.parts = lockstep.Parts()
         self._instrument()
-        loaded = _data(dataset, data_dir)
-        found = analyse(architectures.get(network), loaded.image_shape, loaded.classes)
-        widths = [max(1, int(w * ratio)) for w in found.architecture.widths]
+        architecture = architectures.get(network)
+        problem = Problem.of(architecture, _data(dataset, data_dir))
+        widths = [max(1, int(width * ratio)) for width in architecture.widths]
         config = PruneConfig(
             pretrain_epochs=0,
             search_batch=batch,
@@ -84,7 +105,7 @@ class Pruning:
             filters_per_event=filters,
             rebuild=REBUILD.get(way, "pays"),
         )
-        self.run = iterative._Run(found, widths, loaded, config, 0, None)
+        self.run = Pruning(problem, widths, config, Runtime())
         self.batches = iter(self.run.batches())
         times = []
         for _ in range(2 + (pretrain if way == "ns_tf" else 0)):
@@ -107,34 +128,42 @@ class Pruning:
             "parts": parts,
         }
 
-    def _instrument(self):
-        """Times the parts of the loop, and makes it naive or nominal where asked."""
+    def _instrument(self) -> None:
+        """Times the parts of the loop, and replaces some of them in the naive way."""
         rebuilding.PASSES *= self.nominal_steps / self.steps
         wrap = self.parts.wrap
         if self.way in ("masked", "naive"):
             _leave_norms()
         if self.way == "naive":
-            engine_sgd.Sgd = KerasSgd
-            prune_network.forget_kernels = lambda: None
-        choose = removal.choose
+            network.Sgd = KerasSgd
+            network.forget_kernels = lambda: None
+        choose = iterative.choose
 
         def chosen(*args, **keywords):
             own = choose(*args, **keywords)
             return own if self.forced is None else np.array(self.forced, int)
 
         iterative.choose = chosen
-        wrap(iterative._Run, "_scores", "scoring")
+        wrap(Pruning, "_score", "scoring")
         wrap(iterative, "choose", "scoring")
         wrap(PrunableNetwork, "close", "closing")
         wrap(PrunableNetwork, "compact", "thinning")
         wrap(PrunableNetwork, "_build", "thinning")
         wrap(PrunableNetwork, "_compile", "tracing")
-        wrap(thin, "rebuild", "building")
+        wrap(network, "rebuild", "building")
         wrap(Prunable, "count", "counting")
-        wrap(iterative._Run, "trace", "counting")
+        wrap(Pruning, "trace", "counting")
 
-    def event(self, *, remove=None):
-        """Trains, scores and removes: its own choice, or the channels given."""
+    def event(self, *, remove: list[int] | None = None) -> Answer:
+        """Trains, scores and removes channels.
+
+        Args:
+            remove: Channels to remove; the way's own choice if None.
+
+        Returns:
+            Seconds of a step and by part, memory in MiB, the channels removed and
+            present, the widths, and whether the network was rebuilt.
+        """
         run, times, fresh = self.run, [], self.run.network._step
         alive, self.forced = run.network.alive.copy(), remove
         read = self.parts.timed("data", lambda: next(self.batches))
@@ -163,8 +192,11 @@ class Pruning:
         }
 
     @contextlib.contextmanager
-    def _timed_training(self, times):
-        """Books every training step in `times`, waiting for its loss."""
+    def _timed_training(self, times: list) -> Iterator[None]:
+        """Adds (wall, CPU) seconds of every training step to `times`.
+
+        Each step is waited for.
+        """
         net = self.run.network
         train = type(net).train
 
@@ -179,7 +211,7 @@ class Pruning:
         yield
         del net.train
 
-    def checkpoint(self):
+    def checkpoint(self) -> Answer:
         """Seconds of one checkpoint, which a run writes once a minute."""
         with tempfile.TemporaryDirectory() as folder:
             clock = lockstep.Clock()
@@ -187,16 +219,19 @@ class Pruning:
             files.write_arrays(Path(folder) / "state.npz", arrays, facts)
             return {"seconds": clock.read()}
 
-    def steps_at(self, *, present, repeats):
-        """Steps of the network of these channels as a plain model: no gates, no probe.
+    def steps_at(self, *, present: list[int], repeats: int) -> Answer:
+        """Seconds of a step of a plain model: no gates, no probe.
 
-        The seed's graph without the other channels, Keras layers alone, compiled once.
+        The model is the seed's graph with the channels `present` alone, of Keras layers
+        alone, compiled once.
         """
-        run, keep = self.run, np.zeros(len(self.run.graph.owner), bool)
+        graph = self.run.network.graph
+        keep = np.zeros(len(graph.owner), bool)
         keep[present] = True
-        model, _ = rebuild(run.network.seed_model, run.graph, keep, Gates((), {}))
+        model, _ = rebuild(self.run.network.seed_model, graph, keep, Gates((), {}))
         sgd = Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
-        step = TrainStep(model, sgd, run.config.search_batch, Execution()).compiled()
+        loss, batch = self.run.problem.task.loss(model), self.run.config.search_batch
+        step = TrainStep(model, sgd, loss, batch, Execution()).compiled()
         images, labels = next(self.batches)
         times = []
         for _ in range(repeats + 1):
@@ -210,21 +245,41 @@ class Pruning:
 class Plain:
     """A network of given widths, trained on one batch."""
 
-    def start(self, *, network, widths, batch, fused=True, padded=True, **options):
-        """Builds it, as a training does, and takes the first step."""
+    def start(
+        self,
+        *,
+        network: str,
+        widths: list[int],
+        batch: int,
+        fused: bool = True,
+        padded: bool = True,
+        **options: Any,
+    ) -> Answer:
+        """Builds the network as a training does, and takes the first step.
+
+        Args:
+            network: The architecture's name.
+            widths: Filters of every layer.
+            batch: Images a step.
+            fused: Whether batch norms are fused (`ns_tf.engine.layer_ops`).
+            padded: Whether widths are padded (`ns_tf.engine.padding`).
+            **options: Fields of `ns_tf.engine.execution.Execution`.
+        """
         clock = lockstep.Clock()
         if not fused:
             _leave_norms()
-        way = Execution(**options)
+        execution = Execution(**options)
         architecture = architectures.get(network)
-        model = way.build(
+        model = execution.build(
             lambda: architecture.build(widths, input_shape=(32, 32, 3), classes=10)
         )
         if padded:
-            model = Padded(model, way).model
+            model = Padded(model, execution).model
         sgd = Sgd(model.trainable_variables, momentum=0.5, weight_decay=5e-4)
+        loss = tasks.get("classification").loss(model)
+        scale = execution.loss_scale(model)
         self.compiled = TrainStep(
-            model, sgd, batch, way, loss_scale=way.loss_scale(model)
+            model, sgd, loss, batch, execution, loss_scale=scale
         ).compiled()
         rng = np.random.default_rng(0)
         self.batch = (
@@ -234,19 +289,19 @@ class Plain:
         self.step()
         return {"first": clock.read()[0]}
 
-    def step(self):
-        """One step."""
+    def step(self) -> Answer:
+        """(wall, CPU) seconds of one step."""
         clock = lockstep.Clock()
         float(self.compiled(*self.batch, np.float32(0.01)))
         return {"step": clock.read()}
 
 
-def _leave_norms():
+def _leave_norms() -> None:
     """Lets batch norms compute as Keras does."""
     layer_ops.fuse = lambda layer: None
 
 
-def _data(name, data_dir):
+def _data(name: str, data_dir: str | None) -> Dataset:
     """The data set; noise of CIFAR's shape if no name is given."""
     if name:
         return sources.load(name, data_dir=data_dir)
@@ -256,12 +311,12 @@ def _data(name, data_dir):
 
 
 if __name__ == "__main__":
-    work, plain = Pruning(), Plain()
+    race, plain = Race(), Plain()
     lockstep.serve(
         plain=plain.start,
         plain_step=plain.step,
-        start=work.start,
-        event=work.event,
-        checkpoint=work.checkpoint,
-        steps_at=work.steps_at,
+        start=race.start,
+        event=race.event,
+        checkpoint=race.checkpoint,
+        steps_at=race.steps_at,
     )

@@ -3,7 +3,7 @@
 Masked is a network of Keras's layers at full size. "never" is ns_tf with
 --rebuild=never: as well at full size, at the speed of its own steps.
 
-python tools/bench_search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
+python tools/bench/search.py --network=vgg11 --out=runs/bench/search_vgg11.jsonl
 
 All do the same removals, taking turns in one run. ns_tf does every event of the paper's
 schedule and decides what goes; the others follow at every --sample-th event. Of the
@@ -12,9 +12,11 @@ schedule and decides what goes; the others follow at every --sample-th event. Of
 
 import dataclasses
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import bench_table
 import lockstep
+import table
 
 from ns_tf import cli
 from ns_tf.networks import architectures
@@ -48,23 +50,23 @@ def main(config: BenchConfig) -> None:
     """Races the ways and prints the table."""
     architectures.get(config.network)  # Refused here, not by every worker.
     with (
-        lockstep.Worker("bench_tf.py") as ours,
-        lockstep.Worker("bench_tf.py") as masked,
-        lockstep.Worker("bench_tf.py") as never,
-        lockstep.Worker("bench_tf.py") as naive,
-        lockstep.Worker("bench_tf.py") as static,
+        lockstep.Worker("prune_tf.py") as ours,
+        lockstep.Worker("prune_tf.py") as masked,
+        lockstep.Worker("prune_tf.py") as never,
+        lockstep.Worker("prune_tf.py") as naive,
+        lockstep.Worker("prune_tf.py") as static,
     ):
         workers = {"ns_tf": ours, "masked": masked, "never": never}
         workers |= {"naive": naive, "static": static}
         rows = []
         for way, worker in workers.items():
-            told = worker.ask("start", **settings(config), way=way)
-            rows.append({"way": way, "event": 0, "parts": told["parts"]})
-        rows += race(workers, told["events"], config)
+            start = worker.ask("start", **settings(config), way=way)
+            rows.append({"way": way, "event": 0, "parts": start["parts"]})
+        rows += race(workers, start["events"], config)
     report(rows, config, ("ns_tf", "masked", "never", "naive"))
 
 
-def settings(config: BenchConfig) -> dict:
+def settings(config: BenchConfig) -> dict[str, Any]:
     """What a TensorFlow worker starts with, beside its way."""
     return {
         field.name: getattr(config, field.name)
@@ -73,51 +75,69 @@ def settings(config: BenchConfig) -> dict:
     }
 
 
-def report(rows: list[dict], config: BenchConfig, ways) -> None:
-    """Keeps the rows, if asked to, and prints the table."""
+def report(rows: list[dict], config: BenchConfig, ways: Sequence[str]) -> None:
+    """Writes the rows to `config.out`, if it is set, and prints the table."""
     if config.out:
         lockstep.write_rows(pathlib.Path(config.out), rows)
     pace = f"{config.filters} filters every {config.nominal_steps} steps"
     print(f"{config.network}, batch {config.batch}, {pace}\n")
-    print(bench_table.summary(rows, ways, config.nominal_steps))
+    print(table.summary(rows, ways, config.nominal_steps))
 
 
-def race(workers: dict, events: int, config: BenchConfig, follow=None) -> list[dict]:
-    """A row for every event of every way; the first of them leads.
+def race(
+    workers: dict[str, lockstep.Worker],
+    events: int,
+    config: BenchConfig,
+    follow: Callable[..., dict] | None = None,
+) -> list[dict]:
+    """Lets the ways remove the same channels, taking turns.
 
     Args:
-        workers: Started, by way.
-        events: How many there are.
-        config: Which of them the others follow.
-        follow: (worker, way, channels removed, channels left) -> what that way took.
+        workers: By way, started. The first one does every event and decides what goes.
+        events: How many events there are.
+        config: Says which of them the other ways follow.
+        follow: (worker, way, channels removed since the last time, channels present) ->
+            what that way took; `follow_tf` if None.
+
+    Returns:
+        A row for every event of every way.
     """
     follow = follow or follow_tf
     leader, *followers = workers
     rows: list[dict] = []
     waiting: list[int] = []
-    with Progress(events, label=config.network, unit="events") as bar:
+    with Progress().bar(events, label=config.network, unit="events") as bar:
         for event in range(1, events + 1):
-            told = workers[leader].ask("event")
-            waiting += told.pop("removed")
-            present = told.pop("present")
-            rows.append({"way": leader, "event": event, **told})
+            row = workers[leader].ask("event")
+            waiting += row.pop("removed")
+            present = row.pop("present")
+            rows.append({"way": leader, "event": event, **row})
             if event % config.sample == 0 and event < events:
                 for way in followers:
-                    told = follow(workers[way], way, waiting, present)
-                    rows.append({"way": way, "event": event, **told})
+                    row = follow(workers[way], way, waiting, present)
+                    rows.append({"way": way, "event": event, **row})
                 waiting = []
-                told = workers[leader].ask("checkpoint")
-                rows.append({"way": leader, "event": event, **told})
+                row = workers[leader].ask("checkpoint")
+                rows.append({"way": leader, "event": event, **row})
             bar.update(1)
     return rows
 
 
-def follow_tf(worker, way: str, remove: list[int], present: list[int]) -> dict:
-    """The same removals done another way; or steps of a plain model of what is left."""
+def follow_tf(
+    worker: lockstep.Worker, way: str, remove: list[int], present: list[int]
+) -> dict:
+    """What the same removals take another way; "static" trains a plain model instead.
+
+    Args:
+        worker: Of that way.
+        way: "masked", "never", "naive" or "static".
+        remove: Channels that the leader removed since the last time.
+        present: Channels that its network still has.
+    """
     if way == "static":
         return worker.ask("steps_at", present=present, repeats=3)
-    told = worker.ask("event", remove=remove)
-    return {name: told[name] for name in told.keys() - {"removed", "present"}}
+    row = worker.ask("event", remove=remove)
+    return {name: row[name] for name in row.keys() - {"removed", "present"}}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """What threads, precision, oneDNN, XLA and other widths do to a training step.
 
-python tools/bench_settings.py --network=vgg11 --ratios=1,0.25
-python tools/bench_settings.py --network=vgg11 --widths=61,104,129,139,92,61,58,73 \
+python tools/bench/settings.py --network=vgg11 --ratios=1,0.25
+python tools/bench/settings.py --network=vgg11 --widths=61,104,129,139,92,61,58,73 \
     --only="not padded"
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import lockstep
 import numpy as np
@@ -70,38 +71,40 @@ def _sizes(config: SettingsConfig) -> dict[str, Widths]:
 def _measure(config: SettingsConfig, widths: Widths, chosen: dict) -> dict[str, dict]:
     """By setting, seconds of its first step and of the others."""
     workers = {}
-    found: dict[str, dict] = {name: {"steps": []} for name in chosen}
+    measured: dict[str, dict] = {name: {"steps": []} for name in chosen}
     try:
-        for name, given in chosen.items():
-            environment = {k: v for k, v in given.items() if k.isupper()}
-            options = {k: v for k, v in given.items() if not k.isupper()}
-            workers[name] = lockstep.Worker("bench_tf.py", environment)
-            told = workers[name].ask(
+        for name, setting in chosen.items():
+            environment = {k: v for k, v in setting.items() if k.isupper()}
+            options = {k: v for k, v in setting.items() if not k.isupper()}
+            workers[name] = lockstep.Worker("prune_tf.py", environment)
+            start = workers[name].ask(
                 "plain",
                 network=config.network,
                 widths=widths,
                 batch=config.batch,
                 **options,
             )
-            found[name]["first"] = told["first"]
-        with Progress(config.rounds, label=config.network, unit="rounds") as bar:
+            measured[name]["first"] = start["first"]
+        with Progress().bar(config.rounds, label=config.network, unit="rounds") as bar:
             for _ in range(config.rounds):
                 for name, worker in workers.items():
-                    found[name]["steps"].append(worker.ask("plain_step")["step"])
+                    step = worker.ask("plain_step")["step"]
+                    measured[name]["steps"].append(step)
                 bar.update(1)
     finally:
         for worker in workers.values():
             worker.__exit__()
-    return found
+    return measured
 
 
-def _table(found: dict[str, dict]):
-    usual = np.median([wall for wall, _ in found["default"]["steps"]])
+def _table(measured: dict[str, dict]) -> Iterator[str]:
+    """Lines of a table: seconds of the first step and of a step, CPU, ratio."""
+    usual = np.median([wall for wall, _ in measured["default"]["steps"]])
     yield f"{'setting':<20} {'first s':>8} {'step s':>8} {'CPU s':>8} {'ratio':>6}"
-    for name, told in found.items():
-        wall, cpu = np.median(told["steps"], axis=0)
+    for name, one in measured.items():
+        wall, cpu = np.median(one["steps"], axis=0)
         yield (
-            f"{name:<20} {told['first']:>8.2f} {wall:>8.3f} {cpu:>8.3f} "
+            f"{name:<20} {one['first']:>8.2f} {wall:>8.3f} {cpu:>8.3f} "
             f"{wall / usual:>6.2f}"
         )
 

@@ -9,14 +9,14 @@ MINUTE = 60.0  # Between two checkpoints.
 
 def summary(rows: list[dict[str, Any]], ways, nominal_steps: int) -> str:
     """The table of a race, and what it says of a thinned network's step."""
-    found = [iteration(rows, way, nominal_steps) for way in ways]
-    masked = next(one for one in found if one["way"] == "masked")
+    taken = [iteration(rows, way, nominal_steps) for way in ways]
+    masked = next(one for one in taken if one["way"] == "masked")
     lines = [
         "| way | steps, s | other, s | other, % | CPU, s | of masked | MiB grown "
         "(networks) | other by part, s |",
         "|" + "---|" * 8,
     ]
-    for one in found:
+    for one in taken:
         parts = sorted(one["parts"].items(), key=lambda item: -item[1])
         cells = [
             one["way"],

@@ -44,8 +44,8 @@ class _PreActBlock(nn.Module):
 
     def forward(self, x):
         y = self.norm1(x).relu()
-        kept = x if self.shortcut is None else self.shortcut(y)
-        return kept + self.conv2(self.norm2(self.conv1(y)).relu())
+        shortcut = x if self.shortcut is None else self.shortcut(y)
+        return shortcut + self.conv2(self.norm2(self.conv1(y)).relu())
 
 
 class PreActResNet18(nn.Module):

@@ -1,9 +1,9 @@
 """Pruning in ns_tf against PyTorch: masked, and made thinner by torch-pruning.
 
 pip install torch torch-pruning
-python tools/bench_vs_pytorch.py --network=vgg11 --out=runs/bench/pytorch_vgg11.jsonl
+python tools/bench/vs_pytorch.py --network=vgg11 --out=runs/bench/pytorch_vgg11.jsonl
 
-The same removals in one run, taking turns, as in bench_search.py. torch-pruning ties
+The same removals in one run, taking turns, as in search.py. torch-pruning ties
 the channels of identity shortcuts, which ns_tf does not: of the three networks it can
 make the same removals in vgg11 alone.
 """
@@ -11,9 +11,9 @@ make the same removals in vgg11 alone.
 import dataclasses
 import os
 
-import bench_search
 import lockstep
 import numpy as np
+import search
 
 from ns_tf import cli
 from ns_tf.base import InputError
@@ -31,24 +31,24 @@ class TorchConfig:
     threads: int = option(os.cpu_count() or 1, "CPU threads of PyTorch.")
 
 
-def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
+def main(config: search.BenchConfig, torch: TorchConfig) -> None:
     """Races the ways and prints the table."""
     _check(config.network)
     ways = ["ns_tf", "masked", "torch_masked"]
     ways += ["torch_pruned"] if config.network in CHAINS else []
     with (
-        lockstep.Worker("bench_tf.py") as ours,
-        lockstep.Worker("bench_tf.py") as masked,
-        lockstep.Worker("bench_torch.py") as torch_masked,
-        lockstep.Worker("bench_torch.py") as torch_pruned,
+        lockstep.Worker("prune_tf.py") as ours,
+        lockstep.Worker("prune_tf.py") as masked,
+        lockstep.Worker("prune_torch.py") as torch_masked,
+        lockstep.Worker("prune_torch.py") as torch_pruned,
     ):
         some = (ours, masked, torch_masked, torch_pruned)
         workers = dict(zip(ways, some[: len(ways)], strict=True))
         rows = []
         for way in ways[:2]:
-            told = workers[way].ask("start", **bench_search.settings(config), way=way)
-            rows.append({"way": way, "event": 0, "parts": told["parts"]})
-        channels = [np.array(width) for width in told["channels"]]
+            start = workers[way].ask("start", **search.settings(config), way=way)
+            rows.append({"way": way, "event": 0, "parts": start["parts"]})
+        channels = [np.array(width) for width in start["channels"]]
         for way in ways[2:]:
             workers[way].ask(
                 "start",
@@ -62,14 +62,14 @@ def main(config: bench_search.BenchConfig, torch: TorchConfig) -> None:
 
         def follow(worker, way, remove, present):
             if not way.startswith("torch"):
-                return bench_search.follow_tf(worker, way, remove, present)
+                return search.follow_tf(worker, way, remove, present)
             gone = [
                 np.flatnonzero(np.isin(width, remove)).tolist() for width in channels
             ]
             return worker.ask("event", remove=gone)
 
-        rows += bench_search.race(workers, told["events"], config, follow)
-    bench_search.report(rows, config, ways)
+        rows += search.race(workers, start["events"], config, follow)
+    search.report(rows, config, ways)
 
 
 def _check(network: str) -> None:
@@ -86,4 +86,4 @@ def _check(network: str) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, bench_search.BenchConfig, TorchConfig)
+    cli.run(main, search.BenchConfig, TorchConfig)

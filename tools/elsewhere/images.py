@@ -4,7 +4,9 @@ CIFAR-10's 60,000 images are 98 MiB as WebP sheets; TFDS's own files are 162.
 """
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,8 +19,8 @@ PART_BYTES = 54 << 20  # Of one file.
 COLUMNS, ROWS = 50, 50  # Images of a sheet.
 
 
-def facts(dataset: Dataset) -> dict:
-    """All but the images, as plain values."""
+def facts(dataset: Dataset) -> dict[str, Any]:
+    """All of a data set but images and labels, as plain values."""
     return {
         "name": dataset.name,
         "image_shape": list(dataset.image_shape),
@@ -33,7 +35,14 @@ def facts(dataset: Dataset) -> dict:
 
 
 def write(dataset: Dataset, folder: Path) -> list[Path]:
-    """Writes part files; their paths.
+    """Writes images and labels to part files `images0.npz`, `images1.npz`, ...
+
+    Args:
+        dataset: Its images are uint8 of three channels.
+        folder: Where the files go.
+
+    Returns:
+        The paths of the files.
 
     Raises:
         InputError: the images are files, or not of three channels of 8 bits.
@@ -63,8 +72,12 @@ def write(dataset: Dataset, folder: Path) -> list[Path]:
     return paths
 
 
-def read(folder: Path, told: dict) -> Dataset:
-    """The data set that `write` packed; `told` is what `facts` said.
+def read(folder: Path, about: Mapping[str, Any]) -> Dataset:
+    """The data set that `write` packed.
+
+    Args:
+        folder: Where its part files are.
+        about: What `facts` said of it.
 
     Raises:
         InputError: parts are missing.
@@ -76,30 +89,30 @@ def read(folder: Path, told: dict) -> Dataset:
     splits = {}
     for name in SPLITS:
         sheets = sorted(key for key in packed if key.startswith(f"{name}_0"))
-        images = [_images(packed[key], told["image_shape"]) for key in sheets]
+        images = [_images(packed[key], about["image_shape"]) for key in sheets]
         labels = packed.get(f"{name}_labels")
-        size = told["sizes"][name]
+        size = about["sizes"][name]
         # A sheet's last row may be filled up; only the last sheet's is.
         images = np.concatenate(images)[:size] if images else np.zeros(0)
         if labels is None or not len(labels) == len(images) == size:
             raise InputError(f"{folder} lacks a part of the {name} images.")
         splits[name] = Split(images, labels)
     return Dataset(
-        name=told["name"],
-        image_shape=tuple(told["image_shape"]),
-        classes=told["classes"],
-        class_names=tuple(str(i) for i in range(told["classes"])),
-        mean=np.array(told["mean"], np.float32),
-        std=np.array(told["std"], np.float32),
-        pad=told["pad"],
-        flip=told["flip"],
-        as_given=told.get("as_given", False),  # Written before, none was.
+        name=about["name"],
+        image_shape=tuple(about["image_shape"]),
+        classes=about["classes"],
+        class_names=tuple(str(i) for i in range(about["classes"])),
+        mean=np.array(about["mean"], np.float32),
+        std=np.array(about["std"], np.float32),
+        pad=about["pad"],
+        flip=about["flip"],
+        as_given=about.get("as_given", False),  # Older folders do not say.
         **splits,
     )
 
 
 def _sheet(images: np.ndarray) -> np.ndarray:
-    """WebP bytes of images side by side, black ones at the end."""
+    """uint8 [bytes]: a WebP file of images side by side, the last row filled up."""
     n, h, w, c = images.shape
     rows = -(-n // COLUMNS)
     full = np.zeros((rows * COLUMNS, h, w, c), np.uint8)
@@ -112,8 +125,9 @@ def _sheet(images: np.ndarray) -> np.ndarray:
 
 
 def _images(sheet: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """[n, h, w, c]: the images of a sheet, what fills its last row among them."""
     h, w, c = shape
     pixels = np.asarray(Image.open(io.BytesIO(sheet.tobytes())))
     rows = pixels.shape[0] // h
-    found = pixels.reshape(rows, h, COLUMNS, w, c).transpose(0, 2, 1, 3, 4)
-    return found.reshape(-1, h, w, c)
+    grid = pixels.reshape(rows, h, COLUMNS, w, c).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(-1, h, w, c)

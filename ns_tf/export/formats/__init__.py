@@ -24,22 +24,27 @@ from ns_tf.networks.deployed import deployed
 from ns_tf.problem.tasks import Task
 from ns_tf.registry import Registry
 
+Writer = Callable[["Source", Path], None]
 FORMATS = Registry("format", __name__)
-EXACT = 1e-4  # Largest difference of a probability that is rounding.
+EXACT = 1e-4  # Differences of a probability up to this are rounding.
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A trained network, and what belongs to it where it is used."""
+    """A trained network with what a file needs beside it.
 
-    name: str
+    A file answers to images as they come, so it contains the normalisation of the data
+    set and what the task adds to the outputs.
+    """
+
+    name: str  # What files and servers call the model.
     model: keras.Model  # float32; normalised images -> logits or probabilities.
-    task: Task  # Says what files answer.
+    task: Task  # What targets mean; decides what files answer.
     class_names: tuple[str, ...]  # [classes]
     mean: np.ndarray  # [channels], of pixels from 0 to 1.
-    std: np.ndarray  # [channels]
+    std: np.ndarray  # [channels], standard deviation on the same scale.
     calibration: np.ndarray  # uint8 [n, height, width, channels], training images.
-    resize: bool = False  # Take images of any size.
+    resize: bool = False  # Whether the file takes images of any size.
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -47,7 +52,16 @@ class Source:
         return tuple(self.model.inputs[0].shape[1:])
 
     def deployed(self, dtype: str = "uint8", name: str | None = None) -> keras.Model:
-        """images `[batch, h, w, c]`, 0..255 -> probabilities `[batch, classes]`."""
+        """The network as files have it: pixels in, the task's answer out.
+
+        Args:
+            dtype: Of the images, `[batch, h, w, c]` from 0 to 255.
+            name: Of the model; the source's name if None.
+
+        Returns:
+            A model of standard layers alone. For classification it answers
+            probabilities `[batch, classes]`.
+        """
         return deployed(
             self.model,
             self.mean,
@@ -60,15 +74,15 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A kind of file."""
+    """A kind of file: how it is written, and what runs it."""
 
-    name: str
-    help: str
+    name: str  # As `--format` takes it.
+    help: str  # One sentence for people.
     file: str  # Its place below the target, with {name} and {version}.
-    write: Callable[[Source, Path], None]
-    runtime: str  # Which of `runtimes/` runs it.
-    exact: bool  # False if it is quantised.
-    packages: tuple[str, ...]  # Beside those that ns_tf needs anyway.
+    write: Callable[[Source, Path], None]  # (network, where to).
+    runtime: str  # What runs it: a module in `runtimes/`, or a Python file's path.
+    exact: bool  # False for quantised weights: answers differ by more than `EXACT`.
+    packages: tuple[str, ...]  # Needed beside those that ns_tf needs anyway.
 
     def check(self) -> None:
         """Refuses a format whose packages are missing.
@@ -92,10 +106,23 @@ def file_format(
     runtime: str,
     exact: bool = True,
     packages: tuple[str, ...] = (),
-):
-    """Decorator: registers what writes a format under `name`."""
+) -> Callable[[Writer], Writer]:
+    """Decorator: registers what writes a format under `name`.
 
-    def add(write):
+    Args:
+        name: As `--format` takes it.
+        file: Place of the file below the target, with {name} and {version}.
+        help: One sentence for people.
+        runtime: What runs such a file: the name of a module in `runtimes/`, or the path
+            of a Python file with a function `load` like theirs.
+        exact: Whether answers are the Keras model's to within `EXACT`.
+        packages: What it needs beside what ns_tf needs anyway.
+
+    Returns:
+        A decorator of the function (source, path) -> None, which it leaves as it is.
+    """
+
+    def add(write: Writer) -> Writer:
         member = Format(name, help, file, write, runtime, exact, packages)
         FORMATS.register(name)(member)
         return write

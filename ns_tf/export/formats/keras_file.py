@@ -1,6 +1,11 @@
-"""A `.keras` file: standard layers alone, so it needs Keras and nothing of ns_tf."""
+"""`.keras` files for programs that have Keras.
 
-from ns_tf.export.formats import file_format
+The deployed model has layers of Keras's alone, so loading it needs nothing of ns_tf.
+"""
+
+from pathlib import Path
+
+from ns_tf.export.formats import Source, file_format
 
 
 @file_format(
@@ -9,6 +14,11 @@ from ns_tf.export.formats import file_format
     help="A Keras model, normalisation and softmax inside.",
     runtime="keras_file",
 )
-def keras_file(source, path):
-    """The deployed model, saved."""
+def keras_file(source: Source, path: Path) -> None:
+    """Saves the deployed model.
+
+    Args:
+        source: The network, and what belongs to it.
+        path: The file.
+    """
     source.deployed().save(path)

@@ -1,8 +1,19 @@
-"""LiteRT (formerly TensorFlow Lite), in float32 and in int8."""
+"""LiteRT (formerly TensorFlow Lite), in float32 and in int8.
 
+int8 is TensorFlow's full integer quantisation after training: images of the training
+split set the ranges of the activations, and all operations compute in whole numbers
+(Jacob et al., 2018, "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference").
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
 import tensorflow as tf
 
-from ns_tf.export.formats import file_format
+from ns_tf.export.formats import Source, file_format
 from ns_tf.networks import deployed
 
 
@@ -13,8 +24,13 @@ from ns_tf.networks import deployed
     runtime="litert",
     packages=("ai_edge_litert",),
 )
-def litert(source, path):
-    """Pixels from 0 to 255 as float32 in, probabilities out."""
+def litert(source: Source, path: Path) -> None:
+    """Writes a float32 file: pixels from 0 to 255 in, probabilities out.
+
+    Args:
+        source: The network, and what belongs to it.
+        path: The file.
+    """
     path.write_bytes(deployed.litert(_model(source)))
 
 
@@ -26,14 +42,22 @@ def litert(source, path):
     exact=False,
     packages=("ai_edge_litert",),
 )
-def litert_int8(source, path):
-    """Weights and activations in int8; uint8 images in, uint8 probabilities out."""
+def litert_int8(source: Source, path: Path) -> None:
+    """Writes a file with int8 weights and activations.
 
-    def images():
+    It takes uint8 images and gives probabilities as uint8: `scale * (value - zero)`, by
+    the quantization that the file states.
+
+    Args:
+        source: The network, with the images that the ranges are measured on.
+        path: The file.
+    """
+
+    def images() -> Iterator[list[np.ndarray]]:
         for image in source.calibration:
             yield [image[None].astype("float32")]
 
-    def quantise(converter):
+    def quantise(converter: tf.lite.TFLiteConverter) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = images
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -43,6 +67,10 @@ def litert_int8(source, path):
     path.write_bytes(deployed.litert(_model(source), quantise))
 
 
-def _model(source):
-    # By one name for all: the size of the file is a budget.
+def _model(source: Source) -> keras.Model:
+    """The deployed model for float32 images.
+
+    Its name is always the same, because it is in the file, and the file's size is a
+    budget (`litert_bytes`).
+    """
     return source.deployed("float32", name="deployed")

@@ -1,12 +1,18 @@
-"""ONNX, for ONNX Runtime and what else reads it."""
+"""ONNX, for ONNX Runtime and other programs that read it.
+
+tf2onnx converts the traced function of the deployed model to opset 17.
+"""
 
 import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import InputError
-from ns_tf.export.formats import file_format
+from ns_tf.export.formats import Source, file_format
 
 
 @file_format(
@@ -16,8 +22,18 @@ from ns_tf.export.formats import file_format
     runtime="onnx_file",
     packages=("tf2onnx", "onnxruntime"),
 )
-def onnx_file(source, path):
-    """Converted by tf2onnx, images as Keras has them: channels last."""
+def onnx_file(source: Source, path: Path) -> None:
+    """Writes a file with one input `image` and one output `probabilities`.
+
+    Images are uint8 `[batch, h, w, c]`, channels last as Keras has them.
+
+    Args:
+        source: The network, and what belongs to it.
+        path: The file.
+
+    Raises:
+        InputError: tf2onnx cannot convert an operation of the network.
+    """
     import onnx
     import tf2onnx
 
@@ -28,33 +44,41 @@ def onnx_file(source, path):
     def run(image):
         return {"probabilities": model(image, training=False)}
 
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # The error below says it.
+    # The error below says what tf2onnx would log.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
-        # Its own from_function takes constants that a layer holds, the statistics of a
-        # Normalization, for inputs.
+        # Not tf2onnx.convert.from_function: it makes inputs of constants that a layer
+        # holds, such as the statistics of a Normalization.
         traced = run.get_concrete_function()
-        taken, given = traced.inputs[0].name, traced.outputs[0].name
+        image, answer = traced.inputs[0].name, traced.outputs[0].name
         tf2onnx.convert.from_graph_def(
-            tf2onnx.tf_loader.from_function(traced, [taken], [given]),
-            input_names=[taken],
-            output_names=[given],
-            tensors_to_rename={taken: "image", given: "probabilities"},
+            tf2onnx.tf_loader.from_function(traced, [image], [answer]),
+            input_names=[image],
+            output_names=[answer],
+            tensors_to_rename={image: "image", answer: "probabilities"},
             opset=17,
             custom_op_handlers={"Erfc": (_erfc, [])},
             output_path=str(path),
         )
-        # Operations that tf2onnx does not know it leaves in as they are.
+        # tf2onnx leaves operations that it does not know in the file.
         onnx.checker.check_model(str(path))
-    except Exception as error:  # Whatever a converter meets in somebody's network.
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except Exception as error:  # A converter fails in many ways.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{source.name} has operations that tf2onnx cannot convert: "
-            f"{said.rstrip('.')}. Leave onnx out of --format."
+            f"{reason.rstrip('.')}. Leave onnx out of --format."
         ) from error
 
 
-def _erfc(graph, node, name, arguments):
-    """1 - erf(x), which ONNX has: Keras's gelu needs it."""
+def _erfc(graph: Any, node: Any, name: str, arguments: Sequence) -> None:
+    """Replaces erfc(x) by 1 - erf(x): ONNX has no erfc, and Keras's gelu uses it.
+
+    Args:
+        graph: tf2onnx's graph.
+        node: The operation.
+        name: Of the operation.
+        arguments: Of the handler; there are none.
+    """
     erf = graph.make_node("Erf", [node.input[0]])
     one = graph.make_const(f"{name}/one", np.ones((), np.float32))
     shapes, dtypes, outputs = node.output_shapes, node.output_dtypes, node.output

@@ -1,12 +1,18 @@
-"""SavedModel in the layout that TF Serving reads; see docs/serving.md."""
+"""SavedModel in the layout that TF Serving reads: NAME/VERSION/; see docs/serving.md.
+
+Two signatures answer alike. `serving_default` takes images as pixels, `encoded` as the
+bytes of JPEG or PNG files. What they answer is the task's (`Task.response`).
+"""
+
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.export.formats import file_format
+from ns_tf.export.formats import Source, file_format
 
-WARMUP = "tf_serving_warmup_requests"
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+WARMUP = "tf_serving_warmup_requests"  # The file's name, given by TF Serving.
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # First bytes of such files.
 
 
 @file_format(
@@ -16,8 +22,14 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
     runtime="saved_model",
     packages=("tensorflow_serving",),
 )
-def saved_model(source, path):
-    """Signatures: `serving_default` takes uint8 images, `encoded` JPEG or PNG bytes."""
+def saved_model(source: Source, path: Path) -> None:
+    """Writes the folder of a version, warm-up requests inside.
+
+    Args:
+        source: The network, and what belongs to it. With `source.resize` images may
+            have any size; without, another size than the network's is an error.
+        path: The folder.
+    """
     model = source.deployed()
 
     def answer(images):
@@ -37,7 +49,7 @@ def saved_model(source, path):
     size = [None, None] if source.resize else list(source.image_shape[:2])
     images = tf.TensorSpec([None, *size, source.image_shape[2]], tf.uint8, "image")
     encoded = tf.TensorSpec([None], tf.string, "encoded")
-    # Not keras.export.ExportArchive: it keeps every weight twice.
+    # Not keras.export.ExportArchive, which writes every weight twice.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     signatures = {
@@ -48,11 +60,20 @@ def saved_model(source, path):
     _write_warmup(source, path)
 
 
-def _decode(encoded, source):
-    """One image of the network's size from JPEG or PNG bytes."""
+def _decode(encoded: tf.Tensor, source: Source) -> tf.Tensor:
+    """One image of the network's size from JPEG or PNG bytes.
+
+    Args:
+        encoded: A string.
+        source: Says the size, and whether images of other sizes are resized.
+
+    Returns:
+        uint8 `[h, w, c]`. At run time it is an error if the bytes are no JPEG or PNG,
+        or the image has another size and is not resized.
+    """
     height, width, channels = source.image_shape
 
-    def starts(magic):
+    def starts(magic: bytes) -> tf.Tensor:
         return tf.equal(tf.strings.substr(encoded, 0, len(magic)), magic)
 
     jpeg = starts(JPEG)
@@ -60,7 +81,7 @@ def _decode(encoded, source):
         jpeg | starts(PNG), ["Expected the bytes of a JPEG or PNG image."]
     )
     with tf.control_dependencies([check]):
-        # The default decoding lowers red and blue by a little.
+        # The default, faster decoding is off by a little in red and blue.
         image = tf.cond(
             jpeg,
             lambda: tf.io.decode_jpeg(
@@ -71,30 +92,33 @@ def _decode(encoded, source):
     if source.resize:
         image = _fitted(image[None], source)[0]
     else:
-        found = tf.shape(image)[:2]
+        size = tf.shape(image)[:2]
         check = tf.debugging.Assert(
-            tf.reduce_all(tf.equal(found, [height, width])),
+            tf.reduce_all(tf.equal(size, [height, width])),
             [
                 f"Expected an image of {height}x{width} pixels (height x width); got",
-                found,
+                size,
             ],
         )
         with tf.control_dependencies([check]):
-            # Changes nothing but where the check fails, and there only the check is to
-            # be heard, not what would stumble over the shape first.
+            # Changes nothing, for the sizes are equal. Where they are not, operations
+            # that follow do not fail on the shape before the check does.
             image = tf.image.resize_with_crop_or_pad(image, height, width)
     image.set_shape(source.image_shape)
     return image
 
 
-def _fitted(images, source):
-    """Images uint8 of any size, resized to the network's."""
+def _fitted(images: tf.Tensor, source: Source) -> tf.Tensor:
+    """uint8 `[batch, h, w, c]`: images of any size, resized to the network's."""
     sized = tf.image.resize(images, source.image_shape[:2], antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(sized), 0, 255), tf.uint8)
 
 
-def _write_warmup(source, path):
-    """A request to each signature: the server answers them before it is ready."""
+def _write_warmup(source: Source, path: Path) -> None:
+    """Writes a request to each signature, which a server answers before it is ready.
+
+    So the first requests of clients do not wait for what TensorFlow does once.
+    """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     image = source.calibration[:1]

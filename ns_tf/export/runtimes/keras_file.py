@@ -2,7 +2,11 @@
 
 
 def load(path):
-    """images uint8 -> probabilities."""
+    """A function of images uint8 `[n, h, w, c]`: probabilities `[n, classes]`.
+
+    Args:
+        path: The file.
+    """
     import keras
 
     model = keras.saving.load_model(path, compile=False)

@@ -2,11 +2,15 @@
 
 import sys
 
-sys.modules["tensorflow"] = None
+sys.modules["tensorflow"] = None  # An import of it would fail.
 
 
 def load(path):
-    """images uint8 -> probabilities."""
+    """A function of images uint8 `[n, h, w, c]`: probabilities `[n, classes]`.
+
+    Args:
+        path: The file.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

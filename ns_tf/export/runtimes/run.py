@@ -10,15 +10,25 @@ import time
 
 import numpy as np
 
-BATCH = 100
-REPEATS, WARMUP = 50, 10  # Of single images, for the latency.
+BATCH = 100  # Images at once, for the probabilities.
+REPEATS, WARMUP = 50, 10  # Runs on single images: timed, and before that.
 
 
 def main(runtime: str, file: str, images: str, out: str) -> None:
-    """Writes probabilities [n, classes] and milliseconds [REPEATS] of one image."""
+    """Runs a file on images and writes what it answers.
+
+    Args:
+        runtime: What runs such files: the name of a module beside this one, or the path
+            of a Python file (a format of one's own).
+        file: The file.
+        images: uint8 `[n, h, w, c]`, as `.npy`.
+        out: Where the answers go, as `.npz`: `probabilities` `[n, classes]`, `ms`
+            `[REPEATS]`, milliseconds of single images.
+    """
     own = pathlib.Path(__file__).with_name(f"{runtime}.py")
     place = pathlib.Path(runtime) if runtime.endswith(".py") else own
-    # Not by its name: libraries have modules of these names, and look for them here.
+    # Imported by its path, and this folder is taken off the search path: a library that
+    # imports a module of the same name must not find the one here.
     del sys.path[0]
     spec = importlib.util.spec_from_file_location(f"runtime_{place.stem}", place)
     module = importlib.util.module_from_spec(spec)

@@ -6,9 +6,17 @@ sys.modules["keras"] = None  # An import of it would fail.
 
 
 def load(path):
-    """images uint8 -> probabilities."""
+    """A function of images uint8 `[n, h, w, c]`: probabilities `[n, classes]`.
+
+    Args:
+        path: The folder of a version.
+    """
     import tensorflow as tf
 
-    signature = tf.saved_model.load(path).signatures["serving_default"]
-    load.kept = signature
-    return lambda images: signature(image=tf.constant(images))["probabilities"].numpy()
+    loaded = tf.saved_model.load(path)
+    signature = loaded.signatures["serving_default"]
+
+    def run(images, loaded=loaded):  # A signature does not keep its model alive.
+        return signature(image=tf.constant(images))["probabilities"].numpy()
+
+    return run

@@ -33,7 +33,7 @@ def searched(widths):
     found = analyse(architecture, (13, 11, 3), 5)
     plain = new_search(found, "made up", widths)
     record = made_up(plain, np.random.default_rng(7))
-    return Search(record, None, architecture)
+    return Search(record, architecture)
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,20 @@ def search():
     return searched((19, 23))
 
 
+@pytest.fixture(scope="module")
+def models(search):
+    """A hypermodel for each of three budgets."""
+    ranges = {"params": (900, 9000), "macs": (9e3, 1.2e5), "ratio": (0.4, 1.3)}
+    return {
+        budget: ScaledHyperModel(search, {budget: ends, "round_to": [1, 3]})
+        for budget, ends in ranges.items()
+    }
+
+
 @settings(max_examples=40)
 @given(st.integers(0, 2**20), st.sampled_from(["params", "macs", "ratio"]))
-def test_no_trial_is_oversized(search, seed, budget):
-    ranges = {"params": (900, 9000), "macs": (9e3, 1.2e5), "ratio": (0.4, 1.3)}
-    model = ScaledHyperModel(search, {budget: ranges[budget], "round_to": [1, 3]})
+def test_no_trial_is_oversized(search, models, seed, budget):
+    model = models[budget]
     hp = keras_tuner.HyperParameters()
     model.declare_hyperparameters(hp)
     for one in hp.space:
@@ -58,8 +67,13 @@ def test_no_trial_is_oversized(search, seed, budget):
         least = float(search.record.costs["params"](np.array(widths)))
     assert plan.costs[budget] <= least
     assert all(width % values["round_to"] == 0 for width in plan.widths)
-    built = plan.build()
-    assert sum(np.prod(w.shape) for w in built.trainable_weights) == plan.params
+
+
+@pytest.mark.parametrize("params", [947, 2003, 8887])
+def test_what_is_built_has_the_parameters_of_the_plan(models, params):
+    plan = models["params"].plan_of({"params": params, "round_to": 1})
+    weights = plan.build().trainable_weights
+    assert sum(np.prod(w.shape) for w in weights) == plan.params <= params
 
 
 def test_it_offers_all_that_a_tuner_may_want():

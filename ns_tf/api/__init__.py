@@ -1,0 +1,19 @@
+"""What users type: `search`, `Search.plan`, `Plan.build`, and what follows from them.
+
+A value knows what can be done with it next. Every method does what the command of the
+same name does with a run folder::
+
+    search = ns_tf.search(model, data, run_dir="runs/mine")  # or ns_tf.load(...)
+    plan = search.plan(macs=50e6)
+    trained = plan.train(epochs=300, run_dir="runs/mine")
+    trained.export("models", formats=("saved_model", "litert"))
+
+`searches.py` has the search and what is made of it, `plans.py` what a plan becomes.
+"""
+
+from ns_tf.api.plans import Plan as Plan
+from ns_tf.api.plans import Trained as Trained
+from ns_tf.api.searches import Outcome as Outcome
+from ns_tf.api.searches import Search as Search
+from ns_tf.api.searches import load as load
+from ns_tf.api.searches import search as search

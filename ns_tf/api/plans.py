@@ -1,0 +1,149 @@
+"""What follows from a plan: a network, a training, files for other programs."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from ns_tf.descend.work import configure
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
+from ns_tf.export.check import Outcome as FileOutcome
+from ns_tf.export.config import ExportConfig
+from ns_tf.export.work import Export
+from ns_tf.networks import python_models
+from ns_tf.plan.choice import WidthChoice
+from ns_tf.plan.config import BudgetConfig, MethodConfig
+from ns_tf.plan.plan import WidthPlan
+from ns_tf.problem.config import NetworkConfig
+from ns_tf.problem.problem import Problem
+from ns_tf.run.folder import MODEL
+from ns_tf.run.progress import Meter, Quiet
+from ns_tf.run.stop import Stop
+from ns_tf.run.watch import Watch
+from ns_tf.train import training
+from ns_tf.train.config import TrainConfig
+from ns_tf.train.job import read_history
+from ns_tf.train.results import score_in
+from ns_tf.train.training import Epoch
+from ns_tf.train.work import TrainRun
+
+if TYPE_CHECKING:
+    from ns_tf.api.searches import Search
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained network and how good it is."""
+
+    model: keras.Model  # With the weights of the best epoch on validation images.
+    score: float  # On test images; in classification the accuracy, 0 to 1.
+    history: tuple[Epoch, ...]  # Losses and validation score of every epoch.
+    problem: Problem = dataclasses.field(repr=False)  # What it was trained for.
+    folder: Path | None = None  # The folder of the training; None if it was not kept.
+
+    def export(
+        self,
+        out_dir: str | Path,
+        formats: Sequence[str] = ("saved_model",),
+        *,
+        progress: Meter | None = None,
+        **options: Any,
+    ) -> list[FileOutcome]:
+        """Writes files for other programs, each run again and compared.
+
+        Args:
+            out_dir: The folder that they go to.
+            formats: "saved_model", "keras", "litert", "litert_int8", "onnx".
+            progress: `ns_tf.Progress()` shows how far it has come.
+            **options: Fields of `ns_tf.export.config.ExportConfig`: `name`, `version`,
+                `resize`, and so on.
+
+        Returns:
+            Of every file: where it is, its size, how well it agrees, how fast it is.
+
+        Raises:
+            InputError: a format that does not exist or cannot be written here.
+            RunError: a file gives other answers than the Keras model.
+        """
+        named = {"format": tuple(formats), "out_dir": str(out_dir)}
+        config = configure((ExportConfig,), named, options)[ExportConfig]
+        name = self.folder.name if self.folder else self.problem.architecture.name
+        export = Export(
+            self.model,
+            self.problem.dataset,
+            self.problem.task,
+            config,
+            out_dir,
+            python_models.file_name(name),
+        )
+        return export.run(Watch(progress or Quiet()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan(WidthPlan):
+    """Widths that meet a budget; `build` makes the network, `train` trains it."""
+
+    # The search that planned it: `train` takes network and data from there.
+    search: "Search | None" = dataclasses.field(default=None, repr=False, compare=False)
+
+    def train(
+        self,
+        data: Any = None,
+        *,
+        run_dir: str | Path | None = None,
+        name: str | None = None,
+        progress: Meter | None = None,
+        stop: Stop | None = None,
+        **options: Any,
+    ) -> Trained:
+        """Trains a network of these widths from scratch.
+
+        Args:
+            data: As of `ns_tf.search`; the search's own if None.
+            run_dir: Where it is kept, below `train/`; the same call continues it after
+                a kill. None keeps nothing.
+            name: Of its folder there; says the widths and the seed if None.
+            progress: `ns_tf.Progress()` shows how far it has come.
+            stop: Asked at every step whether to stop.
+            **options: Fields of `ns_tf.train.config.TrainConfig` and
+                `ns_tf.engine.config.RuntimeConfig`: `epochs=60, rate=0.05, seed=1`.
+
+        Returns:
+            The network of the best epoch on validation images, tested.
+
+        Raises:
+            InputError: what was asked for cannot be done, in one line.
+            RunError: a loss is not finite.
+        """
+        configs = configure((TrainConfig, RuntimeConfig), {}, options)
+        recipe, config = configs[TrainConfig], configs[RuntimeConfig]
+        execution = Execution.of(config)  # Before TensorFlow starts.
+        problem, settings = self.search.problem_for(data)
+        watch = Watch(progress or Quiet(), stop or Stop())
+        if run_dir is None:
+            result = training.train(
+                problem,
+                lambda: problem.build(self.widths),
+                recipe,
+                Runtime.of(config, execution).watched(watch),
+            )
+            return Trained(result.model, result.test_score, result.history, problem)
+        network = NetworkConfig(
+            **dataclasses.asdict(settings), widths=self.widths, name=name
+        )
+        choice = WidthChoice(network, BudgetConfig(), MethodConfig())
+        run = TrainRun(run_dir, network, choice, recipe, config, problem=problem)
+        Path(run_dir).mkdir(parents=True, exist_ok=True)
+        python_models.save(problem.architecture, Path(run_dir))
+        result = run.run(watch)
+        return Trained(
+            keras.saving.load_model(run.folder / MODEL, compile=False),
+            score_in(result, "test"),
+            read_history(run.folder),
+            problem,
+            run.folder,
+        )

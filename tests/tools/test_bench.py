@@ -1,0 +1,271 @@
+"""The arithmetic of the benchmarks, and that they run."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import toolbox
+from places import ROOT
+
+BENCH = toolbox.TOOLS / "bench"
+
+
+@pytest.fixture
+def script():
+    """Imports a script of tools/bench by its name."""
+    with toolbox.scripts("bench") as script:
+        yield script
+
+
+@pytest.fixture
+def table(script):
+    """The script that makes a table of a race's rows."""
+    return script("table")
+
+
+@pytest.fixture
+def lockstep(script):
+    """The script that starts workers and measures time."""
+    return script("lockstep")
+
+
+def rows(way, at, step, parts, memory):
+    """Rows of a way at some events, a function of the event each."""
+    return [
+        {
+            "way": way,
+            "event": event,
+            "step": [step(event), 2 * step(event)],
+            "parts": {n: [s, 2 * s] for n, s in parts.items()} | {"steps": [9.0, 9.0]},
+            "memory": memory(event),
+        }
+        for event in at
+    ]
+
+
+def test_an_iteration_is_what_its_steps_and_its_events_take(table):
+
+    def shrinking(event):
+        return 2.0 - event / 100
+
+    ours = rows("ns_tf", range(1, 101), shrinking, {"scoring": 0.25}, lambda e: 70 + e)
+    once = [{"way": "ns_tf", "event": 0, "parts": {"tracing": [7.0, 7.0]}}]
+    saved = [
+        {"way": "ns_tf", "event": e, "seconds": [s, s]} for e, s in ((9, 2), (20, 4))
+    ]
+    found = table.iteration(once + ours + saved, "ns_tf", 50)
+    steps = 50 * sum(shrinking(event) for event in range(1, 101))
+    assert found["events"] == 100
+    np.testing.assert_allclose(found["steps"], steps)
+    np.testing.assert_allclose(found["parts"]["scoring"], 25.0)
+    np.testing.assert_allclose(found["parts"]["tracing"], 7.0)
+    np.testing.assert_allclose(found["parts"]["checkpoints"], 3.0 * steps / 60)
+    np.testing.assert_allclose(found["other"], 32.0 + steps / 20)
+    np.testing.assert_allclose(found["cpu"], 2 * (steps + 25.0) + 7.0 + steps / 20)
+    assert found["growth"] == 80
+
+
+def test_memory_counts_from_the_first_rebuild_on(table):
+    # The first rebuild adds 100 once; every later one, at each tenth event, adds 1.
+    ours = rows("ns_tf", range(1, 101), lambda e: 1.0, {}, lambda e: 0)
+    for row in ours:
+        row["rebuilt"] = row["event"] >= 30 and row["event"] % 10 == 0
+        row["memory"] = 50.0 + (row["event"] > 30) * (97 + row["event"] // 10)
+    assert table.growth(ours) == 6
+    assert table.growth(ours[:30]) == 0, "nothing came after it"
+
+
+def test_a_way_that_did_a_tenth_of_the_events_is_projected_to_all(table):
+    ours = rows("ns_tf", range(1, 101), lambda e: 1.0, {}, lambda e: 0)
+    # What it took at an event is of the network that its last event left.
+    naive = rows("naive", range(10, 100, 10), lambda e: 2.0, {"tracing": 4.0}, float)
+    found = table.iteration(ours + naive, "naive", 50)
+    np.testing.assert_allclose(found["steps"], 50 * 100 * 2.0)
+    np.testing.assert_allclose(found["other"], 400.0)
+    whole = table.iteration(ours, "ns_tf", 150)
+    np.testing.assert_allclose(table.total(whole), 15000.0)
+
+
+def test_plain_steps_are_compared_with_those_of_the_same_channels(table):
+    ours = rows("ns_tf", range(1, 8), lambda e: float(e), {}, lambda e: 0)
+    static = [{"way": "static", "event": e, "step": [e + 1.0, 1.0]} for e in (3, 6)]
+    np.testing.assert_allclose(table.static_ratios(ours + static, "ns_tf"), [1.0, 1.0])
+
+
+class Time:
+    """Time that passes only when a test says so; half of it is the CPU's."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def process_time(self):
+        return self.now / 2
+
+
+def test_the_parts_of_nested_work_add_up(lockstep, monkeypatch):
+    time = Time()
+    monkeypatch.setattr(lockstep, "time", time)
+    parts = lockstep.Parts()
+
+    def passes(seconds):
+        time.now += seconds
+
+    inner = parts.timed("inner", lambda: passes(5.0))
+
+    def work():
+        passes(2.0)
+        inner()
+        inner()
+        passes(1.0)
+
+    parts.timed("outer", work)()
+    assert parts.taken() == {"inner": [10.0, 5.0], "outer": [3.0, 1.5]}
+    assert parts.taken() == {}
+
+
+def test_time_is_booked_though_the_work_fails(lockstep, monkeypatch):
+    time = Time()
+    monkeypatch.setattr(lockstep, "time", time)
+    parts = lockstep.Parts()
+
+    def fails():
+        time.now += 7.0
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        parts.timed("outer", parts.timed("inner", fails))()
+    assert parts.taken() == {"inner": [7.0, 3.5], "outer": [0.0, 0.0]}
+
+
+def test_rows_are_kept_one_a_line(lockstep, tmp_path):
+    rows = [{"way": "ns_tf", "event": 3}, {"way": "naive", "step": [0.5, 0.25]}]
+    path = tmp_path / "deep" / "rows.jsonl"
+    lockstep.write_rows(path, rows)
+    assert [json.loads(line) for line in path.read_text().splitlines()] == rows
+
+
+def test_a_worker_answers_and_one_that_dies_is_told_of(lockstep, tmp_path, monkeypatch):
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import lockstep\n"
+        "lockstep.serve(double=lambda x: print('noise') or {'x': 2 * x})\n"
+    )
+    environment = {"PYTHONPATH": str(BENCH)}
+    with lockstep.Worker(script, environment) as worker:
+        assert worker.ask("double", x=21) == {"x": 42}
+        with pytest.raises(RuntimeError, match="'treble'"):
+            worker.ask("treble", x=1)
+
+
+WAYS = ["| ns_tf |", "| masked |", "| never |", "| naive |", "plain model"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "tool, arguments, texts",
+    [
+        ("search", ["--ratio=0.1", "--sample=2"], WAYS),
+        ("vs_pytorch", ["--ratio=0.1", "--sample=2"], ["| torch_pruned |"]),
+        ("settings", ["--ratios=0.1", "--rounds=1"], ["mixed_bfloat16 "]),
+        (
+            "settings",
+            ["--widths=9,9,9,9,9,9,9,9", "--rounds=1", "--only=not padded"],
+            ["not padded "],
+        ),
+        ("data", ["--image_size=32", "--ratios=0.1"], ["pipeline alone", "x0.1 fed"]),
+    ],
+)
+def test_the_benchmarks_run(tool, arguments, texts, tmp_path):
+    if tool == "vs_pytorch":
+        pytest.importorskip("torch_pruning")
+    out = tmp_path / "rows.jsonl"
+    if "--sample=2" in arguments:
+        arguments = [*arguments, "--filters=30", "--pretrain=1", f"--out={out}"]
+    done = subprocess.run(
+        [sys.executable, BENCH / f"{tool}.py", "--batch=16", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    for text in texts:
+        assert text in done.stdout
+    if out.exists():
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        assert all(row["way"] for row in rows)
+        check_rows([row for row in rows if row["way"] in ("ns_tf", "naive", "masked")])
+
+
+def check_rows(rows):
+    """What the ways are there for: thinning thins, masks do not, all remove alike."""
+    events = [row for row in rows if "step" in row]
+    widths = {}
+    for row in events:
+        widths.setdefault(row["event"], set()).add(tuple(row["widths"]))
+    assert all(len(some) == 1 for some in widths.values())
+    assert not any(row["rebuilt"] for row in events if row["way"] == "masked")
+    assert all(row["rebuilt"] for row in events if row["way"] == "naive")
+    parts = {name for row in rows for name in row.get("parts", ())}
+    assert {"scoring", "closing", "thinning", "tracing", "building"} <= parts
+
+
+@pytest.mark.parametrize(
+    "tool, flag, text",
+    [
+        ("search", "--steps=1", "--steps"),
+        ("search", "--network=vgg12", "Did you mean 'vgg11'?"),
+        ("settings", "--only=padded", "Did you mean"),
+        ("settings", "--widths=3,4", "vgg11"),
+        ("vs_pytorch", "--network=vgg12", "Did you mean 'vgg11'?"),
+        ("data", "--dataset=digts", "Did you mean 'digits'?"),
+    ],
+)
+def test_wrong_flags_are_refused_before_any_worker_starts(
+    script, tool, flag, text, capfd
+):
+    code = toolbox.status(script(tool), flag)
+    assert code == 2 and text in capfd.readouterr().err
+
+
+def test_the_instruments_fit_the_loop_that_they_measure(script, monkeypatch):
+    """`prune_tf` replaces names of ns_tf, each where the loop looks for it."""
+    from ns_tf.engine import layer_ops
+    from ns_tf.prune import iterative, network, rebuilding
+    from ns_tf.prune.removal import Prunable
+
+    places = {
+        iterative: ["choose"],
+        iterative.Pruning: ["_score", "trace"],
+        network: ["rebuild", "Sgd", "forget_kernels"],
+        network.PrunableNetwork: ["close", "compact", "_build", "_compile", "train"],
+        rebuilding: ["PASSES"],
+        layer_ops: ["fuse"],
+        Prunable: ["count"],
+    }
+    for place, names in places.items():
+        for name in names:  # Restored when the test ends.
+            monkeypatch.setattr(place, name, getattr(place, name))
+    race = script("prune_tf").Race()
+    small = {"ratio": 0.05, "batch": 13, "filters": 17, "pretrain": 1}
+    start = race.start(
+        way="ns_tf",
+        network="vgg11",
+        steps=2,
+        nominal_steps=50,
+        dataset="digits",
+        data_dir=None,
+        **small,
+    )
+    assert start["events"] > 1 and {"thinning", "building"} <= set(start["parts"])
+    event = race.event()
+    assert len(event["removed"]) == 17
+    assert {"scoring", "closing", "steps", "loop", "data"} <= set(event["parts"])
+    forced = race.event(remove=[race.run.prunable.widths[-1].tolist()[-1]])
+    assert len(forced["removed"]) == 1
+    plain = race.steps_at(present=forced["present"], repeats=1)
+    assert min(plain["step"]) >= 0 and min(race.checkpoint()["seconds"]) >= 0
