@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import InputError
+from ns_tf.base import Curve, InputError
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.plan import FAR
@@ -67,7 +67,7 @@ def _curve(
         curve = methods.curve(search, method, iteration)
     except InputError:
         return None
-    if not curve.terms:
+    if not isinstance(curve, Curve) or not curve.terms:  # A plan at a price is none.
         return None
     tau_range = {"range": list(curve.tau_range)} if curve.tau_range else {}
     return {**curve.terms, "scale": curve.start, **tau_range}

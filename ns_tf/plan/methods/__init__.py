@@ -35,6 +35,7 @@ from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.targets import solve
 from ns_tf.registry import Registry, unknown
 from ns_tf.scaling.curves import uniform_curve
+from ns_tf.scaling.priced import PriceLaw
 
 if TYPE_CHECKING:
     import keras
@@ -153,7 +154,7 @@ class Setting:
 
     def propose(
         self,
-        curve: Curve,
+        curve: Curve | PriceLaw,
         targets: Mapping[str, float],
         record: SearchRecord | None = None,
     ) -> Proposal:
@@ -301,8 +302,10 @@ def with_curve() -> dict[str, Method]:
     return {name: one for name, one in members.items() if one.curve is not None}
 
 
-def curve(record: SearchRecord, name: str, iteration: int | None = None) -> Curve:
-    """The curve tau -> widths of a method.
+def curve(
+    record: SearchRecord, name: str, iteration: int | None = None
+) -> Curve | PriceLaw:
+    """The curve tau -> widths of a method, or what it says that filters are worth.
 
     Args:
         record: Of the search, or of a network that nobody searched.
