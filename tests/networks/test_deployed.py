@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from graphs import headed
 
-from ns_tf.networks.deployed import deployed, litert
+from ns_tf.networks.deployed import deployed, litert, softmax_of
 
 layers = keras.layers
 
@@ -36,7 +36,8 @@ def logits() -> keras.Model:
 def test_pixels_are_normalised_and_logits_become_probabilities(rng, dtype, softmax):
     model = logits()
     mean, std = rng.uniform(0.3, 0.6, 3), rng.uniform(0.2, 0.4, 3)
-    whole = deployed(model, mean, std, softmax=softmax, dtype=dtype, name="mine")
+    answer = softmax_of(model) if softmax else None
+    whole = deployed(model, mean, std, answer=answer, dtype=dtype, name="mine")
     images = rng.integers(0, 256, (13, 5, 7, 3)).astype(dtype)
     expected = np.array(model(((images / 255 - mean) / std).astype("float32")))
     if softmax:
@@ -48,5 +49,14 @@ def test_pixels_are_normalised_and_logits_become_probabilities(rng, dtype, softm
 
 def test_a_deployed_model_shares_the_weights():
     model = logits()
-    whole = deployed(model, np.zeros(3), np.ones(3), softmax=True)
+    whole = deployed(model, np.zeros(3), np.ones(3), answer=softmax_of(model))
     assert [id(w) for w in whole.weights] == [id(w) for w in model.weights]
+
+
+def test_a_model_that_ends_in_a_softmax_gets_no_other():
+    model = logits()
+    probabilities = keras.Model(
+        model.inputs, layers.Activation("softmax")(model.outputs[0])
+    )
+    assert softmax_of(probabilities) is None
+    assert softmax_of(model).compute_dtype == "float32"
