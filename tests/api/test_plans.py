@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import keras
@@ -48,6 +49,19 @@ def test_several_budgets_hold_at_once(search):
     assert all(width % 2 == 0 for width in plan.widths)
 
 
+def test_a_saved_model_names_nothing_of_ns_tf_and_answers_the_same(
+    search, digits, tmp_path
+):
+    images = (digits[0][:5] / 255.0).astype("float32")
+    built = search.plan(params=1500).build()
+    built.save(tmp_path / "built.keras")
+    with zipfile.ZipFile(tmp_path / "built.keras") as file:
+        assert b"ns_tf" not in file.read("config.json")
+    loaded = keras.saving.load_model(tmp_path / "built.keras")
+    np.testing.assert_allclose(loaded(images), built(images), 1e-4, 1e-5)
+
+
+@pytest.mark.slow  # Another process starts TensorFlow.
 def test_a_built_model_is_saved_and_loaded_where_there_is_no_ns_tf(
     search, digits, tmp_path
 ):
