@@ -21,7 +21,8 @@ PACKAGE, TESTS = ROOT / "ns_tf", ROOT / "tests"
 ORDER = (
     "base",
     "registry run render graph",
-    "cli networks scaling",
+    "cli networks",
+    "scaling",
     "budgets data",
     "engine problem",
     "crew train",

@@ -34,7 +34,7 @@ class CompareConfig:
     )
     methods: tuple[str, ...] = option(
         ("uniform", "morphnet", "neuralscale"),
-        "uniform, morphnet, li_l1, conv_cut, neuralscale, file, each as "
+        "uniform, morphnet, li_l1, conv_cut, neuralscale, priced, file, each as "
         "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
         "file of widths or of a law.",
         identity=False,

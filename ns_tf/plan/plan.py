@@ -137,9 +137,9 @@ class WidthPlan:
         return getattr(self.scaling, "pricing", None)
 
     def __str__(self) -> str:
-        return "\n".join(
-            [self._layers(), "", *self._budgets(), *self._prices(), *self._trust()]
-        )
+        prices = self.pricing.lines() if self.pricing else ()
+        lines = [self._layers(), "", *self._budgets(), *prices, *self._trust()]
+        return "\n".join(lines)
 
     def _layers(self) -> str:
         """Every layer's width before and after, as a table."""
@@ -159,22 +159,6 @@ class WidthPlan:
             if target is not None:
                 line += f" of {target:,.10g} ({100 * (cost / target - 1):+.3f} %)"
             yield line
-
-    def _prices(self) -> Iterator[str]:
-        """What budgets are worth, and how far the plan is from the best value."""
-        pricing = self.pricing
-        if pricing is None:
-            return
-        floored = ", raised above every beta" if pricing.floored else ""
-        yield f"priced: scores taken to fall as tau^-{pricing.exponent:.3g}{floored}"
-        binding = [name for name, share in pricing.shares.items() if share]
-        for name, share in pricing.shares.items():
-            taken = f"takes {share:.1%} of the value" if share else "does not bind"
-            yield f"{name} {taken}"
-        for other in binding[1:]:
-            worth = pricing.worth(binding[0], other)
-            yield f"1 % more {binding[0]} is worth {worth:.3g} % more {other}"
-        yield f"at most {pricing.gap:.3%} more loss of value than any such widths"
 
     def _trust(self) -> Iterator[str]:
         """The recorded range and the warning; nothing for a curve without a record."""

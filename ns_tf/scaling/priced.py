@@ -1,7 +1,7 @@
 """Whole widths of most value under budgets: the price law's optimum, filled up."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -36,6 +36,19 @@ class Pricing:
         if not self.shares[other]:
             return None
         return self.shares[budget] / self.shares[other]
+
+    def lines(self) -> Iterator[str]:
+        """What budgets are worth, and how far the plan is from the best, for people."""
+        floored = ", raised above every beta" if self.floored else ""
+        yield f"priced: scores taken to fall as tau^-{self.exponent:.3g}{floored}"
+        for name, share in self.shares.items():
+            taken = f"takes {share:.1%} of the value" if share else "does not bind"
+            yield f"{name} {taken}"
+        first, *others = [name for name, share in self.shares.items() if share] or [""]
+        for other in others:
+            worth = self.worth(first, other)
+            yield f"1 % more {first} is worth {worth:.3g} % more {other}"
+        yield f"at most {self.gap:.3%} more loss of value than any such widths"
 
 
 @dataclasses.dataclass(frozen=True)
