@@ -193,6 +193,11 @@ class ScalingLaw:
     r2: np.ndarray | None = None  # [layers]: share of the variance of ln phi explained.
     residual: np.ndarray | None = None  # [layers]: root mean square of ln phi - ln fit.
     tau_range: tuple[float, float] | None = None  # Smallest and largest tau fitted.
+    # Of a law that is fitted layer by layer (`ns_tf.scaling.law.fit_by_layer`), else
+    # None: the rows that each layer has of its own, and the standard error of its beta,
+    # NaN where the beta is not fitted. Both [layers].
+    rows: np.ndarray | None = None
+    error: np.ndarray | None = None
 
     def widths(self, tau: float | np.ndarray) -> np.ndarray:
         """Widths [..., layers], not yet whole.

@@ -34,9 +34,9 @@ class CompareConfig:
     )
     methods: tuple[str, ...] = option(
         ("uniform", "morphnet", "neuralscale"),
-        "uniform, morphnet, li_l1, conv_cut, neuralscale, priced, file, each as "
-        "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
-        "file of widths or of a law.",
+        "uniform, random, morphnet, li_l1, conv_cut, neuralscale, priced, file, each "
+        "as [LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a "
+        "JSON file of widths or of a law.",
         identity=False,
     )
     budgets: tuple[str, ...] = option(

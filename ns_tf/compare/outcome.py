@@ -30,7 +30,7 @@ from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
 from ns_tf.train.results import read_failure, read_result, score_in
 
-AXES = ("params", "latency_ms")  # What the figures show scores over.
+AXES = ("params", "macs", "latency_ms")  # What the figures show scores over.
 
 
 def write(

@@ -36,11 +36,12 @@ def main(
 
     Raises:
         InputError: what cannot be searched; nothing was written.
-        RunError: the loss is not finite, or no law can be fitted.
+        RunError: the loss is not finite, or no law reaches the seed's size.
         Interrupted: a signal asked to stop.
     """
     cli.quiet_tensorflow()
     from ns_tf.descend.work import SearchRun
+    from ns_tf.scaling.law import uncertain
 
     chosen = {type(config): config for config in (search, data, prune, runtime)}
     work = SearchRun(chosen)
@@ -55,6 +56,8 @@ def main(
     with cli.watching() as watch:
         record = work.run(run.run_dir, watch)
     print(table(record))
+    for line in uncertain(record.states[-1].law, record.names):
+        print(line)
     print(f"Pictures: {run.run_dir}/plots")
     print(next_steps(run.run_dir, record))
 

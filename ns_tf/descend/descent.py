@@ -4,6 +4,7 @@ An iteration prunes the network of the last one (algorithm 1), fits a law to the
 (algorithm 2), and scales along it to the seed network's parameters (algorithm 3).
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.iterative import prune_trace
 from ns_tf.run.folder import CHECKPOINTS, PRUNING
 from ns_tf.scaling.curves import power_law
-from ns_tf.scaling.law import MIN_ROWS, fit_law
+from ns_tf.scaling.law import MIN_ROWS, fit_by_layer, fit_law
 from ns_tf.scaling.solve import at_cost
 
 
@@ -56,8 +57,8 @@ def architecture_descent(
         A state an iteration: widths, trace, law, and the next iteration's widths.
 
     Raises:
-        RunError: the loss is not finite, too few removals were recorded to fit a law
-            to, or the law does not reach the seed's size.
+        RunError: the loss is not finite, no removal was recorded, or the law does not
+            reach the seed's size.
         Interrupted: a signal asked to stop.
     """
     runtime = runtime or Runtime()
@@ -75,7 +76,7 @@ def architecture_descent(
             label=f"iteration {iteration}/{iterations}",
             checkpoint=checkpoint_of(iteration),
         )
-        law = _fit(trace)
+        law, trace = _fit(trace, now, problem.structure)
         scaling = _scale(law, problem.structure, target)
         seconds = time.monotonic() - start
         states.append(DescentState(iteration, now, law, trace, scaling, seconds))
@@ -112,14 +113,29 @@ def check(widths: Sequence[int], config: PruneConfig) -> None:
         )
 
 
-def _fit(trace: PruneTrace) -> ScalingLaw:
-    """The law of a trace (algorithm 2).
+def _fit(
+    trace: PruneTrace, start: Widths, structure: Structure
+) -> tuple[ScalingLaw, PruneTrace]:
+    """The law of a pruning, and the rows that it is fitted to.
+
+    They are the paper's (algorithm 2) where there are enough of them. Else every event
+    is a row, and each layer is fitted to its own: a finished pruning always has a law.
+
+    Args:
+        trace: Of the pruning.
+        start: Widths before it.
+        structure: Counts parameters.
 
     Raises:
-        RunError: the trace is too short; that is no fault of the input any more.
+        RunError: nothing can be fitted; that is no fault of the input any more.
     """
     try:
-        return fit_law(trace)
+        if len(trace.tau) >= MIN_ROWS:
+            return fit_law(trace), trace
+        whole = dataclasses.replace(
+            trace, widths=trace.history, tau=structure.params(trace.history)
+        )
+        return fit_by_layer(whole, start), whole
     except InputError as error:
         raise RunError(str(error)) from error
 

@@ -2,7 +2,7 @@
 
 `descent.json` has everything but the traces: names, widths, cost polynomials, and a
 law, a scaling and the time for every iteration. `trace_NN.csv` has the networks that
-the pruning of iteration NN recorded, `history_NN.csv` those after every removal.
+the law of iteration NN is fitted to, `history_NN.csv` those after every removal.
 """
 
 import dataclasses
@@ -200,6 +200,10 @@ def _search_json(search: SearchRecord) -> dict[str, Any]:
 def _state_json(state: DescentState) -> dict[str, Any]:
     """A state as plain values; of trace and history only the numbers of rows."""
     law = state.law
+    by_layer = {}
+    if law.rows is not None:
+        errors = [None if np.isnan(error) else error for error in law.error.tolist()]
+        by_layer = {"rows": law.rows.tolist(), "error": errors}
     return {
         "iteration": state.iteration,
         "widths": list(state.widths),
@@ -209,6 +213,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
             "r2": law.r2.tolist(),
             "residual": law.residual.tolist(),
             "tau_range": list(law.tau_range),
+            **by_layer,
         },
         "events": len(state.trace.history),
         "rows": len(state.trace.tau),
@@ -250,6 +255,9 @@ def _state_of(
     arrays = {
         key: np.array(law[key], float) for key in ("alpha", "beta", "r2", "residual")
     }
+    if "rows" in law:
+        arrays["rows"] = np.array(law["rows"], int)
+        arrays["error"] = np.array(law["error"], float)  # None becomes NaN.
     for widths in (data["widths"], scaling["widths"]):
         _check_layers("widths", widths, names)
     for key, values in arrays.items():

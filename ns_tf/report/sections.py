@@ -13,6 +13,7 @@ from ns_tf.plan import methods
 from ns_tf.plan.plan import make_plan
 from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
+from ns_tf.scaling.law import uncertain
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # The paper's r.
 Value = TypeVar("Value")
@@ -106,6 +107,8 @@ def _laws(head: str, search: SearchRecord, state: DescentState) -> str:
         f"<p>{len(state.trace.tau)} networks recorded, from {low:,.0f} to {high:,.0f} "
         f"parameters, over {len(state.trace.history)} removals.</p>"
     )
+    lines = uncertain(law, search.names)
+    note += "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     drawing = picture(
         lambda file: plots.growth(state.trace, law, search.names, file, format="svg"),
         f"Widths over size, iteration {state.iteration}",

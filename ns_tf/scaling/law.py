@@ -5,6 +5,9 @@ double-logarithmic paper the width of a layer is close to a straight line in tau
 slope beta says how fast the layer grows with the network.
 """
 
+import dataclasses
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import scipy.linalg
 
@@ -16,6 +19,7 @@ MIN_ROWS = 6  # With fewer rows, the two numbers of a layer say nothing.
 _CONSTANT = 1e-12
 # Ratio of the two singular values below which all rows count as of the same tau.
 _SAME = 1e-10
+_UNIFORM = 0.5  # The beta of uniform scaling: parameters grow as the square of a width.
 
 
 def fit_law(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
@@ -59,6 +63,126 @@ def fit_law(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
         residual=np.sqrt(missed),
         tau_range=(float(tau.min()), float(tau.max())),
     )
+
+
+def fit_by_layer(trace: PruneTrace, start: Sequence[int]) -> ScalingLaw:
+    """A law of a pruning in which some layers lost their first filter late, or none.
+
+    The rows of a layer are the events from its own first loss on. A layer whose width
+    changes over `MIN_ROWS` or more of them has the line through its own rows. The
+    others take the median beta of these (1/2 if there are none). They pass through the
+    mean of their own rows or, where their width never changes there, through the width
+    at the smallest tau. That is a lower bound: all other filters went first.
+
+    >>> tau = np.geomspace(1e6, 1e4, 9)
+    >>> widths = np.stack([0.5 * tau**0.5, np.full(9, 8)], axis=1)
+    >>> law = fit_by_layer(PruneTrace(widths, tau), (503, 8))
+    >>> law.beta.round(9).tolist(), law.rows.tolist(), law.widths(1e4).round(6).tolist()
+    ([0.5, 0.5], [9, 0], [50.0, 8.0])
+
+    Args:
+        trace: widths [events, layers] after all events, and tau [events].
+        start: Widths before the first event [layers].
+
+    Returns:
+        The law, with `rows` and `error`. r2 is 0 where beta is not fitted.
+
+    Raises:
+        InputError: no event, or numbers that have no logarithm.
+    """
+    widths, tau = _checked(trace, min_rows=1)
+    own = widths < np.asarray(start)  # [events, layers]
+    rows = own.sum(axis=0)
+    fitted = [_own_line(widths[own[:, i], i], tau[own[:, i]]) for i in range(len(rows))]
+    slopes = [law.beta[0] for law in fitted if law is not None]
+    beta = float(np.median(slopes)) if slopes else _UNIFORM
+    lowest = int(np.argmin(tau))
+    lines = []
+    for layer, law in enumerate(fitted):
+        if law is None:
+            at = own[:, layer]
+            if len(set(widths[at, layer])) < 2:
+                at = np.arange(len(tau)) == lowest
+            law = _line_of(beta, widths[at, layer], tau[at])
+        lines.append(law)
+    used = own.any(axis=1) | (np.arange(len(tau)) == lowest)
+    return ScalingLaw(
+        *(
+            np.concatenate([getattr(law, name) for law in lines])
+            for name in ("alpha", "beta", "r2", "residual")
+        ),
+        tau_range=(float(tau.min()), float(tau[used].max())),
+        rows=rows,
+        error=np.concatenate([law.error for law in lines]),
+    )
+
+
+def _own_line(widths: np.ndarray, tau: np.ndarray) -> ScalingLaw | None:
+    """The law of one layer, with the standard error of beta.
+
+    None for too few rows, or rows of one width, which have no slope.
+
+    Args:
+        widths: Of the layer [rows].
+        tau: [rows].
+    """
+    count = len(tau)
+    if count < MIN_ROWS or len(set(widths)) < 2:
+        return None
+    law = fit_law(PruneTrace(widths[:, None], tau))
+    variance = law.residual**2 * count / (count - 2)  # Two numbers are fitted.
+    error = np.sqrt(variance / count) / np.std(np.log(tau))
+    return dataclasses.replace(law, error=error)
+
+
+def _line_of(beta: float, widths: np.ndarray, tau: np.ndarray) -> ScalingLaw:
+    """The law of one layer, of a given beta, through the mean of its rows.
+
+    Args:
+        beta: The slope.
+        widths: Of the layer [rows].
+        tau: [rows].
+    """
+    offsets = np.log(widths) - beta * np.log(tau)
+    return ScalingLaw(
+        alpha=np.exp([offsets.mean()]),
+        beta=np.array([beta]),
+        r2=np.zeros(1),
+        residual=np.array([offsets.std()]),
+        error=np.full(1, np.nan),
+    )
+
+
+def uncertain(law: ScalingLaw, names: Sequence[str]) -> Iterator[str]:
+    """What to know of a law that is fitted layer by layer, for people.
+
+    Nothing for a law whose layers all have the same rows.
+
+    Args:
+        law: The law.
+        names: Of the layers [layers].
+    """
+    if law.rows is None:
+        return
+    yield (
+        f"Too few events came after every layer had lost a filter (a law needs "
+        f"{MIN_ROWS}), so each layer is fitted to the events after its own first loss."
+    )
+    for name, rows, beta, error in zip(
+        names, law.rows, law.beta, law.error, strict=True
+    ):
+        if not rows:
+            yield (
+                f"{name} never lost a filter: its widths are lower bounds, its beta "
+                f"{beta:.3f} is the other layers' median."
+            )
+        elif np.isnan(error):
+            yield (
+                f"{name} lost too few filters for a slope, in {rows} events from its "
+                f"first loss on: its beta {beta:.3f} is the other layers' median."
+            )
+        else:
+            yield f"{name}: {rows} events, beta {beta:.3f} ± {error:.3f}."
 
 
 def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:

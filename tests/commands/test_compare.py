@@ -111,7 +111,7 @@ def test_the_outcome_holds_what_the_cells_hold(compared):
     assert (
         "| li_l1 |" in text and "## Verdict" in text and "Not there: conv_cut" in text
     )
-    for name in ("accuracy_params", "accuracy_latency_ms"):
+    for name in ("accuracy_params", "accuracy_macs", "accuracy_latency_ms"):
         assert (compared / "plots" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 
 

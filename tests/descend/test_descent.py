@@ -24,6 +24,8 @@ GOAL = np.array([7, 23, 29])  # Where made-up prunings pull the widths to.
 
 def cost(widths):
     """Parameters of the made-up network, for widths [..., layers] too."""
+    if not np.size(widths):  # Which apply_along_axis refuses.
+        return np.zeros(np.shape(widths)[:-1])
     return np.apply_along_axis(params, -1, np.asarray(widths))
 
 
@@ -129,11 +131,30 @@ def test_settled_counts_the_layer_that_moved_most(before, after, tolerance, expe
     assert not settled([], tolerance)
 
 
-def test_a_trace_too_short_for_a_law_is_a_failure_of_the_run(monkeypatch):
-    monkeypatch.setattr(
-        descent, "prune_trace", lambda problem, widths, *_, **__: trace_of(widths, 3)
-    )
-    with pytest.raises(RunError, match="3"):
+def short(problem, widths, *_, **__):
+    """A pruning whose last layer never lost a filter, so that the trace is empty."""
+    history = np.round(trace_of(widths).widths).astype(int)
+    history = np.minimum(history, np.array(widths) - 1)
+    history[:, -1] = widths[-1]
+    return PruneTrace(np.zeros((0, 3), int), np.zeros(0), NAMES, history)
+
+
+def test_a_finished_pruning_has_a_law_where_a_layer_never_lost_a_filter(monkeypatch):
+    monkeypatch.setattr(descent, "prune_trace", short)
+    first, second = descend(iterations=2)
+    history = short(None, DEFAULT).history
+    np.testing.assert_array_equal(first.trace.widths, history)
+    np.testing.assert_array_equal(first.trace.tau, cost(history))
+    assert first.law.rows.tolist() == [11, 11, 0]
+    assert first.scaling.widths[-1] >= DEFAULT[-1]
+    assert second.widths == first.scaling.widths
+    assert params(second.widths) <= params(DEFAULT)
+
+
+def test_a_pruning_without_an_event_is_a_failure_of_the_run(monkeypatch):
+    empty = PruneTrace(np.zeros((0, 3)), np.zeros(0), NAMES, np.zeros((0, 3)))
+    monkeypatch.setattr(descent, "prune_trace", lambda *_, **__: empty)
+    with pytest.raises(RunError, match="at least 1 .* has 0"):
         descend()
 
 

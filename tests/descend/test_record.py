@@ -47,6 +47,21 @@ def test_a_record_is_read_as_written(folder):
             )
 
 
+def test_a_law_fitted_layer_by_layer_is_read_as_written(tmp_path):
+    record = toy_search()
+    last = record.states[-1]
+    error = np.array([0.03, np.nan, 0.05])
+    law = dataclasses.replace(last.law, rows=np.array([11, 0, 7]), error=error)
+    state = dataclasses.replace(last, law=law)
+    states = (*record.states[:-1], state)
+    again = read_search(
+        written(tmp_path, dataclasses.replace(record, states=states))
+    ).states
+    np.testing.assert_array_equal(again[-1].law.rows, law.rows)
+    np.testing.assert_array_equal(again[-1].law.error, error)
+    assert again[0].law.rows is None and again[0].law.error is None
+
+
 def test_costs_of_a_record_are_those_of_the_network(folder):
     costs = read_search(folder).costs
     for widths in (DEFAULT, (1, 1, 1), (3, 5, 7)):

@@ -6,10 +6,11 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import scipy.stats
 from places import GOLDENS
 
 from ns_tf.base import InputError, PruneTrace, ScalingLaw
-from ns_tf.scaling.law import fit_law
+from ns_tf.scaling.law import fit_by_layer, fit_law, uncertain
 
 RECORDS = [
     pytest.param(record, id=f"{path.stem}-{record['iteration']}")
@@ -106,3 +107,107 @@ def test_numbers_without_a_logarithm_are_refused_by_row(value, where):
 def test_shapes_that_are_no_trace_are_refused(shapes):
     with pytest.raises(InputError, match="widths .steps, layers."):
         fit_law(PruneTrace(np.ones(shapes[0]), np.ones(shapes[1])))
+
+
+# Layer by layer, where few events came after every layer had lost a filter.
+
+
+@hypothesis.given(
+    layers=st.integers(1, 11),
+    rows=st.integers(6, 41),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_layers_that_all_lost_filters_at_once_have_the_law_of_the_whole_trace(
+    layers, rows, seed
+):
+    rng = np.random.default_rng(seed)
+    tau = np.geomspace(1e6, 1e3, rows)
+    noise = rng.uniform(0.8, 1.2, (rows, layers))
+    widths = tau[:, None] ** rng.uniform(0.1, 1, layers) * noise
+    trace = PruneTrace(widths, tau)
+    law, whole = fit_by_layer(trace, np.full(layers, 1e9)), fit_law(trace)
+    np.testing.assert_allclose(law.alpha, whole.alpha, rtol=1e-9)
+    np.testing.assert_allclose(law.beta, whole.beta, rtol=1e-9)
+    np.testing.assert_allclose(law.residual, whole.residual, rtol=1e-6, atol=1e-12)
+    assert law.tau_range == whole.tau_range and law.rows.tolist() == [rows] * layers
+
+
+def late(rng):
+    """A pruning of 23 events, the widths before it, and the laws of its layers.
+
+    Layer 0 loses filters from event 0 on, 1 from event 11, 2 from event 20; 3 never.
+    """
+    tau = np.geomspace(1e6, 1e4, 23)
+    betas = np.array([0.75, 0.25])
+    start = np.array([10**4, 10**4, 97, 8])
+    widths = np.tile(start.astype(float), (23, 1))
+    widths[:, 0] = 0.31 * tau ** betas[0]
+    widths[11:, 1] = 1.7 * tau[11:] ** betas[1]
+    widths[20:, 2] = [89, 83, 79]
+    return PruneTrace(widths, tau), start, betas
+
+
+def test_a_layer_is_fitted_to_the_events_after_its_own_first_loss(rng):
+    trace, start, betas = late(rng)
+    law = fit_by_layer(trace, start)
+    assert law.rows.tolist() == [23, 12, 3, 0]
+    np.testing.assert_allclose(law.beta[:2], betas, rtol=1e-9)
+    np.testing.assert_allclose(law.alpha[:2], [0.31, 1.7], rtol=1e-9)
+    np.testing.assert_allclose(law.error[:2], 0, atol=1e-9)
+
+
+def test_a_layer_of_few_rows_has_the_median_beta_through_the_mean_of_its_rows(rng):
+    trace, start, _ = late(rng)
+    law = fit_by_layer(trace, start)
+    assert law.beta[2] == pytest.approx(0.5) and np.isnan(law.error[2])
+    middle = np.exp(np.log(trace.tau[20:]).mean())
+    expected = np.exp(np.log([89, 83, 79]).mean())
+    assert law.widths(middle)[2] == pytest.approx(expected)
+
+
+def test_a_layer_that_never_lost_a_filter_keeps_its_width_at_the_smallest_tau(rng):
+    trace, start, _ = late(rng)
+    law = fit_by_layer(trace, start)
+    assert law.widths(1e4)[3] == pytest.approx(8)
+    assert law.beta[3] == pytest.approx(0.5) and law.r2[3] == 0
+    assert (law.widths(np.array([[1e4], [1e6]]))[:, 3] >= 8 - 1e-9).all()
+
+
+def test_a_layer_that_lost_one_filter_and_no_more_has_no_slope_of_its_own(rng):
+    trace, start, _ = late(rng)
+    trace.widths[5:, 3] = 7
+    law = fit_by_layer(trace, start)
+    assert law.rows[3] == 18 and np.isnan(law.error[3])
+    assert law.beta[3] == pytest.approx(0.5) and law.widths(1e4)[3] == pytest.approx(7)
+
+
+def test_without_a_fitted_layer_the_slope_is_that_of_uniform_scaling():
+    tau = np.array([1e4, 9e3, 8e3])
+    trace = PruneTrace(np.array([[7, 5], [6, 5], [5, 5]]), tau)
+    law = fit_by_layer(trace, (8, 5))
+    np.testing.assert_allclose(law.beta, 0.5)
+    assert law.rows.tolist() == [3, 0]
+
+
+def test_the_standard_error_of_beta_is_that_of_a_line(rng):
+    tau = np.geomspace(1e6, 1e4, 29)
+    widths = tau**0.5 * np.exp(rng.normal(0, 0.1, 29))
+    law = fit_by_layer(PruneTrace(widths[:, None], tau), (10**9,))
+    line = scipy.stats.linregress(np.log(tau), np.log(widths))
+    assert law.error[0] == pytest.approx(line.stderr)
+
+
+def test_a_pruning_without_an_event_has_no_law():
+    with pytest.raises(InputError, match="at least 1 .* has 0"):
+        fit_by_layer(PruneTrace(np.zeros((0, 3)), np.zeros(0)), (3, 5, 7))
+
+
+def test_what_is_uncertain_is_said_layer_by_layer(rng):
+    trace, start, _ = late(rng)
+    law = fit_by_layer(trace, start)
+    head, *lines = uncertain(law, "abcd")
+    assert "own first loss" in head
+    assert lines[1] == "b: 12 events, beta 0.250 ± 0.000."
+    assert lines[2].startswith("c lost too few filters for a slope, in 3 events")
+    assert lines[3].startswith("d never lost a filter: its widths are lower bounds")
+    assert not list(uncertain(fit_law(_trace(law, trace.tau)), "abcd"))

@@ -4,7 +4,7 @@ from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import method
 from ns_tf.scaling.priced import PriceLaw
 
-# Of p = 1, 2 and the floor, tried on VGG11 at equal multiply-adds (docs/results.md).
+# Searches do not record how their lowest score falls, so a p is assumed.
 EXPONENT = 1.0
 
 

@@ -114,7 +114,7 @@ def test_a_proposal_obeys_the_solver_and_counts_every_exact_cost():
 
 def test_methods_with_a_curve_are_those_that_do_not_propose():
     assert CURVES == ["morphnet", "neuralscale", "priced", "uniform"]
-    assert set(METHODS.names()) - set(CURVES) == {"conv_cut", "file", "li_l1"}
+    assert set(METHODS.names()) - set(CURVES) == {"conv_cut", "file", "li_l1", "random"}
     assert all(methods.get(name).help.endswith(".") for name in METHODS.names())
 
 
