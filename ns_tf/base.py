@@ -166,6 +166,26 @@ def _short(widths: Sequence[int]) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class EventScores:
+    """What filters were worth at each pruning event, by the criterion's scores."""
+
+    removed: np.ndarray  # [events]: the highest score among the filters that went.
+    # [events, layers]: the lowest score among the filters of each layer that stayed.
+    lowest: np.ndarray
+    loss: np.ndarray  # [events]: mean training loss since the event before.
+
+
+@dataclasses.dataclass(frozen=True)
+class Fall:
+    """The slope of ln S over ln tau near a size."""
+
+    exponent: float  # p: S falls as tau^-p.
+    error: float  # Standard error of p, as if events were independent; they are not.
+    tau_range: tuple[float, float]  # Smallest and largest tau of the events.
+    events: int
+
+
+@dataclasses.dataclass(frozen=True)
 class PruneTrace:
     """The widths and the size of a network after each pruning event (algorithm 1).
 
@@ -177,6 +197,7 @@ class PruneTrace:
     tau: np.ndarray  # [steps]: trainable parameters of a network of these widths.
     names: tuple[str, ...] = ()  # [layers]: the layer whose filters a width counts.
     history: np.ndarray | None = None  # [events, layers]: widths after every event.
+    scores: EventScores | None = None  # Of all events; older searches kept none.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,6 +227,19 @@ class ScalingLaw:
             tau: Size of the network: a number, or [..., 1].
         """
         return np.asarray(self.alpha) * np.asarray(tau, float) ** np.asarray(self.beta)
+
+
+@dataclasses.dataclass(frozen=True)
+class PriceLaw:
+    """What more filters are worth, in place of a curve tau -> widths."""
+
+    law: ScalingLaw
+    exponent: float  # p: scores fall as tau^-p.
+
+    @property
+    def tau_range(self) -> tuple[float, float] | None:
+        """The recorded range of the law."""
+        return self.law.tau_range
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,20 +14,21 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from absl import flags
 
 from ns_tf.base import InputError, RunError
 from ns_tf.run import flags as run_flags
-from ns_tf.run.progress import Progress
 from ns_tf.run.stop import (
     Interrupted,
     handled_signals,
     interruptible,
     restore_signals,
 )
-from ns_tf.run.watch import Watch
+
+if TYPE_CHECKING:
+    from ns_tf.run.watch import Watch
 
 flags.disclaim_key_flags()
 
@@ -238,11 +239,14 @@ def devices() -> str:
 
 
 @contextlib.contextmanager
-def watching() -> Iterator[Watch]:
+def watching() -> Iterator["Watch"]:
     """A watch that shows progress, and asks the work to stop at Ctrl-C and SIGTERM.
 
     Raises:
         Interrupted: at the end of the block, if a signal came.
     """
+    from ns_tf.run.progress import Progress  # Late: `plan` and `--help` need neither.
+    from ns_tf.run.watch import Watch
+
     with interruptible() as stop:
         yield Watch(Progress(), stop)

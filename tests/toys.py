@@ -8,7 +8,7 @@ import types
 import numpy as np
 from searches import made_up
 
-from ns_tf.base import Architecture
+from ns_tf.base import Architecture, EventScores
 from ns_tf.descend.record import SearchRecord, new_search, write_search
 from ns_tf.networks import architectures
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
@@ -78,6 +78,18 @@ def toy_architecture():
         return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
 
     return Architecture("toy", DEFAULT, build)
+
+
+def scored(record, p=1.5):
+    """The record with scores of its last iteration, 7 parameters^-p."""
+    last = record.states[-1]
+    tau = record.costs["params"](last.trace.history).astype(float)
+    removed = 7.0 * tau**-p
+    lowest = removed[:, None] * [1.25, 1.5, 2.0]
+    scores = EventScores(removed, lowest, np.linspace(0.5, 0.75, len(tau)))
+    trace = dataclasses.replace(last.trace, scores=scores)
+    states = (*record.states[:-1], dataclasses.replace(last, trace=trace))
+    return dataclasses.replace(record, states=states)
 
 
 def written(folder, record):

@@ -2,7 +2,8 @@
 
 `descent.json` has everything but the traces: names, widths, cost polynomials, and a
 law, a scaling and the time for every iteration. `trace_NN.csv` has the networks that
-the law of iteration NN is fitted to, `history_NN.csv` those after every removal.
+the law of iteration NN is fitted to, `history_NN.csv` those after every removal, and
+`scores_NN.csv` what filters were worth then.
 """
 
 import dataclasses
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf.base import DescentState, InputError, PruneTrace, Scaling, ScalingLaw, Widths
+from ns_tf.base import DescentState, InputError, Scaling, ScalingLaw, Widths
 from ns_tf.budgets import exact_costs
+from ns_tf.descend import traces
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.run import files
-from ns_tf.run.folder import DESCENT, HISTORY, TRACE
+from ns_tf.run.folder import DESCENT
 
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
@@ -98,7 +100,7 @@ def write_search(folder: str | Path, search: SearchRecord) -> None:
     folder = Path(folder)
     if search.states:
         state = search.states[-1]
-        _write_trace(folder, state)
+        traces.write(folder, state)
     files.write_json(folder / DESCENT, _search_json(search))
 
 
@@ -121,64 +123,6 @@ def read_search(folder: str | Path) -> SearchRecord:
     data = files.read_json(path, what="search", version=VERSION)
     with files.readable(path, "search"):
         return _search_of(data, folder)
-
-
-def trace_path(folder: str | Path, iteration: int, what: str = "trace") -> Path:
-    """The path of an iteration's CSV.
-
-    >>> str(trace_path("runs/demo", 3, "history"))
-    'runs/demo/history_03.csv'
-
-    Args:
-        folder: The run folder.
-        iteration: From 1.
-        what: "trace", the recorded networks, or "history", those after every removal.
-    """
-    name = {"trace": TRACE, "history": HISTORY}[what]
-    return Path(folder) / name.format(iteration)
-
-
-def _write_trace(folder: Path, state: DescentState) -> None:
-    """Writes the trace, with a column tau, and the history of a state."""
-    trace = state.trace
-    rows = np.column_stack([trace.widths, trace.tau]).tolist()
-    header = [*trace.names, "tau"]
-    files.write_csv(trace_path(folder, state.iteration), header, rows)
-    path = trace_path(folder, state.iteration, "history")
-    files.write_csv(path, trace.names, trace.history.tolist())
-
-
-def _read_trace(
-    folder: Path, state: Mapping[str, Any], names: Sequence[str]
-) -> PruneTrace:
-    """The trace and the history of a state, from their files.
-
-    Args:
-        folder: The run folder.
-        state: As `descent.json` has it; it says how many rows the files have.
-        names: Of the layers, which are the columns.
-
-    Raises:
-        InputError: a file is missing or damaged.
-    """
-    tables = {}
-    for what, columns, rows in (
-        ("trace", [*names, "tau"], state["rows"]),
-        ("history", [*names], state["events"]),
-    ):
-        path = trace_path(folder, state["iteration"], what)
-        header, table = files.read_csv(path, what=what)
-        with files.readable(path, what):
-            if list(header) != columns or len(table) != rows:
-                raise ValueError(
-                    f"{len(table)} rows of {len(header)} columns; expected {rows} rows "
-                    f"of {','.join(columns)}"
-                )
-            if not all(isinstance(cell, int) for row in table for cell in row):
-                raise ValueError("a value that is no whole number")
-        tables[what] = np.array(table, int).reshape(-1, len(columns))
-    trace = tables["trace"]
-    return PruneTrace(trace[:, :-1], trace[:, -1], tuple(names), tables["history"])
 
 
 def _search_json(search: SearchRecord) -> dict[str, Any]:
@@ -269,7 +213,7 @@ def _state_of(
         iteration=data["iteration"],
         widths=tuple(data["widths"]),
         law=ScalingLaw(**arrays, tau_range=tuple(law["tau_range"])),
-        trace=_read_trace(folder, data, names),
+        trace=traces.read(folder, data, names),
         scaling=Scaling(
             tuple(scaling["widths"]),
             scaling["tau"],

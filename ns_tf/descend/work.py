@@ -9,6 +9,7 @@ from ns_tf.base import Architecture, DescentState, InputError
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.data.config import DataConfig
 from ns_tf.data.dataset import Dataset
+from ns_tf.descend import pictures
 from ns_tf.descend.config import SearchConfig
 from ns_tf.descend.descent import architecture_descent, check, checkpoint_of
 from ns_tf.descend.record import SearchRecord, new_search, read_search, write_search
@@ -20,9 +21,7 @@ from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset
 from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
-from ns_tf.render import plots
-from ns_tf.run import files
-from ns_tf.run.folder import DESCENT, LOGS, PLOTS, is_new, open_run
+from ns_tf.run.folder import DESCENT, LOGS, is_new, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.curves import floor_ratio
 
@@ -126,27 +125,10 @@ class SearchRun:
         ):
             record = dataclasses.replace(record, states=(*record.states, state))
             if watch.folder:
-                draw(watch.folder, record)
+                pictures.draw(watch.folder, record)
                 write_search(watch.folder, record)
             watch.checkpoint(checkpoint_of(state.iteration)).remove()
         return record
-
-
-def draw(folder: Path, record: SearchRecord) -> None:
-    """Draws the last state's laws with their points, and the widths by iteration.
-
-    Args:
-        folder: Of the search; the pictures go below `plots`.
-        record: With at least one iteration.
-    """
-    (folder / PLOTS).mkdir(exist_ok=True)
-    state = record.states[-1]
-    name = f"growth_{state.iteration:02d}.png"
-    with files.replacing(folder / PLOTS / name) as file:
-        plots.growth(state.trace, state.law, record.names, file)
-    widths = [s.widths for s in record.states] + [state.scaling.widths]
-    with files.replacing(folder / PLOTS / "widths.png") as file:
-        plots.descent(widths, record.names, file)
 
 
 def configure(

@@ -7,12 +7,14 @@ are polynomials of degree two. They are summed in whole numbers: no cost is roun
 import dataclasses
 import operator
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ns_tf.base import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 ALWAYS = (-1, -1)  # `differ` of a term that counts whatever the widths are.
 _LARGEST = 2**63 - 1  # Of int64.
@@ -70,7 +72,7 @@ class CostPolynomial:
         for name, value in {**columns, **derived}.items():
             object.__setattr__(self, name, value)
 
-    def __call__(self, widths: npt.ArrayLike) -> np.ndarray:
+    def __call__(self, widths: "npt.ArrayLike") -> np.ndarray:
         """The costs of networks.
 
         Args:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ns_tf import budgets
-from ns_tf.base import Architecture, InputError, Scaling, Widths
+from ns_tf.base import Architecture, InputError, PriceLaw, Scaling, Widths
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
@@ -20,10 +20,11 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
 from ns_tf.plan.targets import solve, with_ratio
 from ns_tf.registry import unknown
 from ns_tf.render import tables
-from ns_tf.scaling.priced import PriceLaw, Pricing
 
 if TYPE_CHECKING:
     import keras
+
+    from ns_tf.scaling.priced import Pricing
 
 FAR = 2.0  # Extrapolation beyond which a plan warns.
 
@@ -132,7 +133,7 @@ class WidthPlan:
         }
 
     @property
-    def pricing(self) -> Pricing | None:
+    def pricing(self) -> "Pricing | None":
         """How a plan at a price came about; None for a plan along a curve."""
         return getattr(self.scaling, "pricing", None)
 

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from ns_tf import budgets
-from ns_tf.base import Architecture, Cost, Curve, InputError, Scaling
+from ns_tf.base import Architecture, Cost, Curve, InputError, PriceLaw, Scaling
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.scaling.curves import floor_ratio
-from ns_tf.scaling.priced import PriceLaw, at_price
 from ns_tf.scaling.solve import at_cost
 
 
@@ -46,6 +45,8 @@ def solve(
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
     if isinstance(along, PriceLaw):
+        from ns_tf.scaling.priced import at_price  # Late: other plans start sooner.
+
         return at_price(along, costs, targets, **options)
     return at_cost(along, costs, targets, **options)
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.base import PruneTrace, Widths
+from ns_tf.base import EventScores, PruneTrace, Widths
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.engine import loop
 from ns_tf.engine.loop import Losses
@@ -49,7 +49,7 @@ def prune_trace(
 
     Returns:
         widths [rows, layers] after the events from which on every layer had lost a
-        filter, their parameters tau [rows], and the widths after all events.
+        filter, their parameters tau [rows], and the widths and scores of all events.
 
     Raises:
         RunError: the loss is not finite.
@@ -98,6 +98,8 @@ class Pruning:
         self.rebuilder = Rebuilder(self.network, self.prunable, problem.structure)
         self.losses = Losses(every=config.steps_per_event)
         self.rows: list[Widths] = []  # Widths after every event.
+        self.scores: list[tuple[float, ...]] = []  # By event: `EventScores`, a row.
+        self.since = 0  # Steps since the last event, whose losses are summed up.
         self.steps = 0
         self.events = 0
         self.stopped = False
@@ -117,10 +119,12 @@ class Pruning:
         rate = self.config.rate(self.steps, self.epoch)
         loss = self.network.train(inputs, targets, rate)
         self.steps += 1
+        self.since += 1
         self.losses.add(self.steps, loss)
         pruning = self.steps - self.config.pretrain_epochs * self.epoch
         if pruning == 0:
             self.network.forget()  # Discards the scores of the pretraining.
+            self._start()
         if pruning > 0 and pruning % self.config.steps_per_event == 0:
             self.losses.check()
             # Without scores, as every step in float16 overflowed, the event waits.
@@ -129,16 +133,36 @@ class Pruning:
 
     def _event(self) -> None:
         """Scores channels, removes those of lowest score, records what is left."""
-        chosen = self._choose(self._score())
+        scores = self._score()
+        chosen = self._choose(scores)
         self.events += 1
         self.stopped = not len(chosen)
         if self.stopped:
             return
         self.network.close(chosen)
         self.network.forget()
-        self.rows.append(self.prunable.count(self.network.alive))
+        self._record(scores, chosen)
+        self._start()
         if not self.finished:
             self.rebuilder.rebuild_if_due(self.left - self.stop_at)
+
+    def _start(self) -> None:
+        """Starts the mean of the losses up to the next event."""
+        self.losses.start()
+        self.since = 0
+
+    def _record(self, scores: np.ndarray, chosen: np.ndarray) -> None:
+        """Records what is left after an event, and what filters were worth in it.
+
+        Args:
+            scores: [n].
+            chosen: Numbers of the channels that were removed.
+        """
+        alive = self.network.alive
+        self.rows.append(self.prunable.count(alive))
+        removed = self.prunable.highest(scores, chosen)
+        lowest = self.prunable.lowest(scores, alive).tolist()
+        self.scores.append((*lowest, removed, self.losses.total() / self.since))
 
     def _score(self) -> np.ndarray:
         """[n]: score of every channel."""
@@ -193,11 +217,17 @@ class Pruning:
         lost = (history < self.seed_widths) | (history <= least)
         widths = history[lost.all(axis=1)]
         tau = structure.params(widths)
-        return PruneTrace(widths, tau, structure.names, history)
+        rows = self._scores()
+        scores = EventScores(rows[:, -2], rows[:, :-2], rows[:, -1])
+        return PruneTrace(widths, tau, structure.names, history, scores)
 
     def _history(self) -> np.ndarray:
         """[events, layers]: widths after every event."""
         return np.array(self.rows, int).reshape(-1, len(self.seed_widths))
+
+    def _scores(self) -> np.ndarray:
+        """[events, layers + 2]: lowest scores by layer, highest removed, mean loss."""
+        return np.array(self.scores, float).reshape(-1, len(self.seed_widths) + 2)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and facts that `restore` continues from.
@@ -205,14 +235,16 @@ class Pruning:
         Raises:
             RunError: a loss is not finite; such a state is not saved.
         """
-        self.losses.check()
         facts = {
+            "loss": self.losses.total(),
+            "since": self.since,
             "steps": self.steps,
             "events": self.events,
             "stopped": self.stopped,
             "waste": self.rebuilder.due.waste,
         }
-        return {"history": self._history(), **self.network.state()}, facts
+        arrays = {"history": self._history(), "event_scores": self._scores()}
+        return {**arrays, **self.network.state()}, facts
 
     def restore(
         self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
@@ -224,6 +256,11 @@ class Pruning:
             facts: Steps and events so far, and the state of rebuilding.
         """
         self.rows = [tuple(int(w) for w in row) for row in arrays["history"]]
+        # Older files have no scores: those events stay unknown.
+        unknown = np.full((len(self.rows), len(self.seed_widths) + 2), np.nan)
+        self.scores = [tuple(row) for row in arrays.get("event_scores", unknown)]
+        self.losses.start(facts.get("loss", 0.0))
+        self.since = facts.get("since", 0)
         self.network.restore(arrays)
         self.steps, self.events = facts["steps"], facts["events"]
         self.stopped = facts["stopped"]

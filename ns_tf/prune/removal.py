@@ -54,6 +54,26 @@ class Prunable:
         """
         return tuple(int(alive[channels].sum()) for channels in self.widths)
 
+    def lowest(self, scores: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """[layers]: the lowest score of each layer's filters; inf for a layer of none.
+
+        Args:
+            scores: [n].
+            alive: [n] bool.
+        """
+        here = np.where(alive, scores, np.inf)
+        return np.array([here[channels].min() for channels in self.widths])
+
+    def highest(self, scores: np.ndarray, chosen: np.ndarray) -> float:
+        """The highest score of the filters among some channels.
+
+        Args:
+            scores: [n].
+            chosen: Numbers of channels, at least one of which a width counts.
+        """
+        filters = np.intersect1d(chosen, np.concatenate(self.widths))
+        return float(scores[filters].max())
+
 
 def choose(
     scores: np.ndarray,

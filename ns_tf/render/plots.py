@@ -70,7 +70,7 @@ def growth(
     layers = len(names)
     columns = min(layers, 4 if layers <= 8 else 5)
     rows = math.ceil(layers / columns)
-    figure = _figure(2.5 * columns + 0.6, 2.05 * rows + 1.0)
+    figure = new_figure(2.5 * columns + 0.6, 2.05 * rows + 1.0)
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flat
     limits = _limits(trace, law)
     for layer, panel in enumerate(panels):
@@ -116,7 +116,7 @@ def descent(
     iterations, layers = widths.shape
     change = np.log2(widths / widths[:1]).T  # [layers, iterations]
     span = max(1.0, np.abs(change).max())
-    figure = _figure(max(3.0, 0.5 * iterations) + 2.4, 0.27 * layers + 1.1)
+    figure = new_figure(max(3.0, 0.5 * iterations) + 2.4, 0.27 * layers + 1.1)
     panel = figure.subplots()
     image = panel.imshow(
         change, cmap="RdBu_r", vmin=-span, vmax=span, aspect="auto", origin="upper"
@@ -162,7 +162,7 @@ def comparison(
         path: A path or an open binary file.
         format: "png" or "svg".
     """
-    figure = _figure(6.4, 4.2)
+    figure = new_figure(6.4, 4.2)
     panel = figure.subplots()
     markers = itertools.cycle("osD^vP*X<>")
     for method in dict.fromkeys(row.method for row in rows):
@@ -201,7 +201,7 @@ def pareto(
         path: A path or an open binary file.
         format: "png" or "svg".
     """
-    figure = _figure(6.4, 4.2)
+    figure = new_figure(6.4, 4.2)
     panel = figure.subplots()
     done = [row for row in rows if row.validation_accuracy is not None]
     for front, style in ((False, "o"), (True, "o-")):
@@ -306,7 +306,7 @@ def _limits(trace: PruneTrace, law: ScalingLaw) -> np.ndarray:
     return np.exp(np.stack([middle - margin, middle + margin], axis=1))
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of this size in inches, with a canvas of Agg."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 from ns_tf.base import DescentState, InputError
 from ns_tf.compare import verdicts
 from ns_tf.compare.verdicts import HEADER, TEST, Difference, Line
+from ns_tf.descend.pictures import draw_scores
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.plan import make_plan
 from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
+from ns_tf.scaling.fall import falls
 from ns_tf.scaling.law import uncertain
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # The paper's r.
@@ -113,11 +115,36 @@ def _laws(head: str, search: SearchRecord, state: DescentState) -> str:
         lambda file: plots.growth(state.trace, law, search.names, file, format="svg"),
         f"Widths over size, iteration {state.iteration}",
     )
+    scores = _scores(search, state) if state.trace.scores is not None else ""
     header = ("layer", "alpha", "beta", "R²", "residual of ln")
     return section(
         f"{head}Laws of iteration {state.iteration}",
-        note + drawing + table(header, rows),
+        note + drawing + table(header, rows) + scores,
     )
+
+
+def _scores(search: SearchRecord, state: DescentState) -> str:
+    """The picture of an iteration's scores, and their slope over size, as HTML.
+
+    Args:
+        search: Whose network it is.
+        state: Of the iteration, with scores.
+    """
+    drawing = picture(
+        lambda file: draw_scores(search, state, file, format="svg"),
+        f"Scores over size, iteration {state.iteration}",
+    )
+    tau = search.costs["params"](state.trace.history)
+    slopes = falls(state.trace.scores.removed, tau)
+    rows = [
+        [f"{size:,.0f}", f"{fall.exponent:.2f} ± {fall.error:.2f}", str(fall.events)]
+        for size, fall in reversed(slopes)
+    ]
+    note = (
+        "<p>The highest score removed at an event is what the last filter was worth. "
+        "Near the sizes of the table it falls as parameters to the -p.</p>"
+    )
+    return note + drawing + table(("parameters", "p", "events"), rows)
 
 
 def comparison_section(comparison: Mapping[str, Any]) -> str:

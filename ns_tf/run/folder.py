@@ -24,6 +24,7 @@ LOGS = "logs"  # Folder: curves for TensorBoard.
 DESCENT = "descent.json"  # Widths, laws and costs of every iteration.
 TRACE = "trace_{:02d}.csv"  # By iteration: the rows that its law is fitted to.
 HISTORY = "history_{:02d}.csv"  # By iteration: widths after every pruning event.
+SCORES = "scores_{:02d}.csv"  # By iteration: what filters were worth at every event.
 CHECKPOINTS = "checkpoints"  # Folder: the pruning under way.
 PRUNING = "prune_{:02d}.npz"  # In it, by iteration: its checkpoint.
 TRAIN = "train"  # Folder: a training of a network of the search in each folder.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ns_tf.base import Cost, InputError, Scaling, ScalingLaw
+from ns_tf.base import Cost, InputError, PriceLaw, Scaling
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, grid_of
@@ -52,19 +52,6 @@ class Pricing:
 
 
 @dataclasses.dataclass(frozen=True)
-class PriceLaw:
-    """What more filters are worth, in place of a curve tau -> widths."""
-
-    law: ScalingLaw
-    exponent: float  # p: scores fall as tau^-p.
-
-    @property
-    def tau_range(self) -> tuple[float, float] | None:
-        """The recorded range of the law."""
-        return self.law.tau_range
-
-
-@dataclasses.dataclass(frozen=True)
 class PricedScaling(Scaling):
     """Widths of most value that meet budgets."""
 
@@ -87,6 +74,7 @@ def at_price(
     every budget, and filled up: of the layers that can grow by `round_to` within all
     budgets, the one grows whose step is worth most for its price, until none can.
 
+    >>> from ns_tf.base import ScalingLaw
     >>> law = ScalingLaw(np.array([1.0, 1.0]), np.array([0.5, 0.5]))
     >>> cost = CostPolynomial.collect(
     ...     "MACs", [(3, 0, 2, (-1, -1)), (1, 0, 1, (-1, -1))])

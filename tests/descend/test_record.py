@@ -13,9 +13,9 @@ from ns_tf.descend.record import (
     new_search,
     read_search,
     search_in,
-    trace_path,
     write_search,
 )
+from ns_tf.descend.traces import path_of
 from ns_tf.networks.structure import analyse
 
 FINISHED = sorted((ROOT / "docs" / "runs").glob("*/descent.json"))
@@ -79,7 +79,7 @@ def test_a_finished_search_is_written_byte_by_byte_as_it_is(path, tmp_path):
 
 
 def test_a_write_touches_the_files_of_the_last_iteration_alone(folder):
-    first = trace_path(folder, 1)
+    first = path_of(folder, 1)
     first.write_text("of another time")
     write_search(folder, toy_search())
     assert first.read_text() == "of another time"

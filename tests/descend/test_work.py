@@ -13,7 +13,7 @@ from ns_tf.data.config import DataConfig
 from ns_tf.descend import work
 from ns_tf.descend.config import SearchConfig
 from ns_tf.descend.record import read_search
-from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure, draw
+from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run.folder import InUse, open_run
@@ -127,13 +127,6 @@ def test_a_search_that_cannot_be_is_refused_when_it_is_made(search, options, tol
 
 def _data(search):
     return search().problem.dataset
-
-
-def test_pictures_are_of_the_last_state(tmp_path):
-    draw(tmp_path, toy_search(3))
-    names = {path.name for path in (tmp_path / "plots").iterdir()}
-    assert names == {"growth_03.png", "widths.png"}
-    assert (tmp_path / "plots" / "widths.png").read_bytes()[:4] == b"\x89PNG"
 
 
 # Settings from keywords.

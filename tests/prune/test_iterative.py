@@ -73,3 +73,55 @@ def test_the_steps_foretold_are_those_that_are_taken():
             break
         run.step(*batch)
     assert run.steps == QUICK.steps((13, 11, 17), run.epoch)
+
+
+def test_scores_of_an_event_are_those_that_it_chose_by():
+    """Recorded by hand at each event, before and after the removal."""
+    run = Pruning(problem(chain, (13, 11, 17)), (13, 11, 17), QUICK, Runtime())
+    rows, losses, train, close = [], [], run.network.train, run.network.close
+
+    def closing(chosen):
+        alive = run.network.alive.copy()
+        scores = run._score()
+        close(chosen)
+        left = alive.copy()
+        left[chosen] = False
+        lowest = [scores[c[left[c]]].min() for c in run.prunable.widths]
+        removed = max(scores[c] for c in chosen if c in np.concatenate(filters))
+        rows.append([*lowest, removed, np.mean(losses[-QUICK.steps_per_event :])])
+
+    def training(*batch):
+        losses.append(float(train(*batch)))
+        return losses[-1]
+
+    filters = run.prunable.widths
+    run.network.close, run.network.train = closing, training
+    for batch in run.batches():
+        if run.finished:
+            break
+        run.step(*batch)
+    scores = run.trace().scores
+    recorded = np.column_stack([scores.lowest, scores.removed, scores.loss])
+    assert len(recorded) == len(run.trace().history) == len(rows)
+    np.testing.assert_allclose(recorded, rows, rtol=1e-12)
+    spared = run.trace().history == QUICK.prune_min_width  # Whatever their scores.
+    assert ((scores.lowest >= scores.removed[:, None]) | spared).all()
+
+
+def test_a_checkpoint_without_scores_goes_on_and_leaves_them_unknown():
+    """As an earlier version wrote it."""
+    work = problem(chain, (13, 11, 17))
+    first = Pruning(work, (13, 11, 17), QUICK, Runtime())
+    batches = iter(first.batches())
+    while first.events < 3:
+        first.step(*next(batches))
+    arrays, facts = first.state()
+    del arrays["event_scores"], facts["loss"], facts["since"]
+    second = Pruning(work, (13, 11, 17), QUICK, Runtime())
+    second.restore(arrays, facts)
+    for batch in second.batches():
+        if second.events == 5:
+            break
+        second.step(*batch)
+    removed = second.trace().scores.removed
+    assert np.isnan(removed[:3]).all() and np.isfinite(removed[3:]).all()

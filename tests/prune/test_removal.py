@@ -187,3 +187,21 @@ def test_prunable_channels_of_a_structure_are_its_widths_and_what_follows_them()
         assert len(channels) == factor * widths[width]
     counted = np.concatenate(prunable.widths)
     assert len(set(counted)) == len(counted) == sum(widths)
+
+
+@hypothesis.given(event=events(), **LIMITS)
+def test_no_filter_that_goes_scores_higher_than_the_highest(event, count, min_width):
+    scores, alive, prunable = event
+    chosen = choose(scores, alive, prunable, count=count, min_width=min_width)
+    filters = [c for c in chosen if any(c in width for width in prunable.widths)]
+    if filters:
+        assert prunable.highest(scores, chosen) == max(scores[c] for c in filters)
+
+
+@hypothesis.given(event=events())
+def test_the_lowest_scores_are_those_of_the_layers_filters_alive(event):
+    scores, alive, prunable = event
+    for width, lowest in zip(
+        prunable.widths, prunable.lowest(scores, alive), strict=True
+    ):
+        assert lowest == min([scores[c] for c in width if alive[c]], default=np.inf)

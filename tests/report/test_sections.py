@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from toys import DEFAULT, NAMES, toy_search
+from toys import DEFAULT, NAMES, scored, toy_search
 
 from ns_tf.base import InputError
 from ns_tf.compare.verdicts import Difference, Line
@@ -102,6 +102,17 @@ def comparison(*lines, **others):
 
 def line(method, *scores, **others):
     return Line(method, "params=3", (3,), 3, 5, scores, scores, (7.0,) * 2, **others)
+
+
+def test_scores_have_their_slopes_where_the_search_kept_them():
+    assert "Scores over size" not in "".join(search_sections("", SEARCH))
+    laws = search_sections("", scored(toy_search(1), p=1.75))[-1]
+    assert "Scores over size, iteration 1" in laws
+    scores = laws.rpartition("Scores over size")[2]
+    rows = cells_of(scores[scores.index("<table") :])
+    assert {row[1] for row in rows} == {"1.75 ± 0.00"}
+    sizes = [int(row[0].replace(",", "")) for row in rows]
+    assert sizes == sorted(sizes, reverse=True) and len(sizes) == 9
 
 
 def test_a_comparison_has_its_rows_its_verdict_and_its_gaps():

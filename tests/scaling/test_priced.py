@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ns_tf.base import Cost, InputError, ScalingLaw
+from ns_tf.base import Cost, InputError, PriceLaw, ScalingLaw
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
-from ns_tf.scaling.priced import PriceLaw, Pricing, at_price
+from ns_tf.scaling.priced import Pricing, at_price
 from ns_tf.scaling.prices import value_of
 
 

@@ -30,12 +30,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf.base import Curve, InputError, Widths
+from ns_tf.base import Curve, InputError, PriceLaw, Widths
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.targets import solve
 from ns_tf.registry import Registry, unknown
 from ns_tf.scaling.curves import uniform_curve
-from ns_tf.scaling.priced import PriceLaw
 
 if TYPE_CHECKING:
     import keras

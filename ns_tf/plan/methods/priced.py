@@ -1,8 +1,8 @@
 """The price law: the widths of most value at the price of the budget's own unit."""
 
+from ns_tf.base import PriceLaw
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import method
-from ns_tf.scaling.priced import PriceLaw
 
 # Searches do not record how their lowest score falls, so a p is assumed.
 EXPONENT = 1.0

@@ -1,0 +1,61 @@
+"""The tables of a search are read as they were written; damage is named."""
+
+import numpy as np
+import pytest
+from toys import NAMES, scored, toy_search, written
+
+from ns_tf.base import InputError
+from ns_tf.descend.record import read_search
+from ns_tf.descend.traces import path_of
+
+PARTS = ("removed", "lowest", "loss")
+
+
+def test_scores_are_read_to_the_last_bit(tmp_path):
+    record = scored(toy_search(2))
+    first, last = read_search(written(tmp_path, record)).states
+    assert first.trace.scores is None
+    for part in PARTS:
+        np.testing.assert_array_equal(
+            getattr(last.trace.scores, part),
+            getattr(record.states[-1].trace.scores, part),
+        )
+    header = path_of(tmp_path, 2, "scores").read_text().splitlines()[0]
+    assert header == ",".join([*NAMES, "removed", "loss"])
+
+
+def test_scores_that_are_not_known_are_read_as_such(tmp_path):
+    record = scored(toy_search(1))
+    scores = record.states[0].trace.scores
+    scores.removed[0], scores.lowest[1, 2] = np.nan, np.inf
+    again = read_search(written(tmp_path, record)).states[0].trace.scores
+    assert np.isnan(again.removed[0]) and again.lowest[1, 2] == np.inf
+
+
+def test_a_search_without_scores_writes_none(tmp_path):
+    written(tmp_path, toy_search(2))
+    assert not path_of(tmp_path, 2, "scores").exists()
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (lambda text: text.replace("removed", "gone"), "expected 13 rows of a,b,c"),
+        (lambda text: text + text.splitlines()[-1] + "\n", "14 rows"),
+        (lambda text: text.replace("0.75", "many"), "many"),
+    ],
+)
+def test_damaged_scores_are_named(tmp_path, change, told):
+    written(tmp_path, scored(toy_search(2)))
+    path = path_of(tmp_path, 2, "scores")
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InputError, match=f"scores_02.csv is damaged.*{told}"):
+        read_search(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["trace", "history"])
+def test_a_missing_table_is_an_error(tmp_path, what):
+    written(tmp_path, toy_search(2))
+    path_of(tmp_path, 1, what).unlink()
+    with pytest.raises(InputError, match=f"{what}_01.csv"):
+        read_search(tmp_path)
