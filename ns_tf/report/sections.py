@@ -15,7 +15,6 @@ from ns_tf.plan.plan import make_plan
 from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
 from ns_tf.scaling.fall import falls
-from ns_tf.scaling.law import uncertain
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # The paper's r.
 Value = TypeVar("Value")
@@ -97,6 +96,8 @@ def _laws(head: str, search: SearchRecord, state: DescentState) -> str:
         search: Whose layers they are.
         state: Of the iteration.
     """
+    from ns_tf.scaling.law import uncertain  # Late: it needs SciPy.
+
     law = state.law
     rows = [
         [name, f"{alpha:.4g}", f"{beta:.3f}", f"{r2:.3f}", f"{100 * residual:.1f} %"]
