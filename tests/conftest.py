@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 # Before TensorFlow is imported; as the commands have it.
@@ -72,6 +73,39 @@ def float64(keras_state):
     """Networks built in this test compute in double precision."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
+
+
+class Clock:
+    """A clock that the test turns."""
+
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What this process takes for `time.monotonic`."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def rebuilds(monkeypatch):
+    """A list that grows by the channels of each network that pruning rebuilds."""
+    from ns_tf.prune.network import PrunableNetwork  # Late: few tests need it.
+
+    seen = []
+    compact = PrunableNetwork.compact
+
+    def counted(self, keep):
+        compact(self, keep)
+        seen.append(int(self.present.sum()))
+
+    monkeypatch.setattr(PrunableNetwork, "compact", counted)
+    return seen
 
 
 @pytest.fixture

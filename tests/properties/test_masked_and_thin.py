@@ -8,21 +8,6 @@ from ns_tf.engine import padding
 from ns_tf.networks import architectures
 from ns_tf.prune import rebuilding
 from ns_tf.prune.iterative import prune_trace
-from ns_tf.prune.network import PrunableNetwork
-
-
-@pytest.fixture
-def rebuilds(monkeypatch):
-    """A list that grows by the channels of each network that pruning rebuilds."""
-    seen = []
-    compact = PrunableNetwork.compact
-
-    def counted(self, keep):
-        compact(self, keep)
-        seen.append(int(self.present.sum()))
-
-    monkeypatch.setattr(PrunableNetwork, "compact", counted)
-    return seen
 
 
 def vgg11(widths, *, input_shape, classes):

@@ -13,22 +13,7 @@ from ns_tf.engine import padding
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import rebuilding
 from ns_tf.prune.iterative import Pruning, prune_trace
-from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.rebuilding import Due
-
-
-@pytest.fixture
-def rebuilds(monkeypatch):
-    """A list that grows by the channels of each network that pruning rebuilds."""
-    seen = []
-    compact = PrunableNetwork.compact
-
-    def counted(self, keep):
-        compact(self, keep)
-        seen.append(int(self.present.sum()))
-
-    monkeypatch.setattr(PrunableNetwork, "compact", counted)
-    return seen
 
 
 def test_a_rebuild_keeps_closed_channels_up_to_a_fast_width():

@@ -5,28 +5,11 @@ import pytest
 from small import Ended, StopAt
 
 from ns_tf.base import InputError
-from ns_tf.run import checkpoint
 from ns_tf.run.checkpoint import Checkpoint
 from ns_tf.run.stop import Interrupted, Stop
 
 ARRAYS = {"a": np.arange(7), "b/c": np.full((3, 5), 0.1)}
 FACTS = {"steps": 11, "loss": 0.25, "rows": [[2, 3], [5, 7]]}
-
-
-class Clock:
-    """A clock that the test turns."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(checkpoint.time, "monotonic", clock)
-    return clock
 
 
 def restored(path):

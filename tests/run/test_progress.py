@@ -7,24 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from ns_tf.run import progress
 from ns_tf.run.progress import Progress, Quiet
-
-
-class Clock:
-    """A clock that the test turns."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(progress.time, "monotonic", clock)
-    return clock
 
 
 class Terminal(io.StringIO):
