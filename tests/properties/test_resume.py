@@ -120,7 +120,7 @@ def test_a_search_stopped_at_any_steps_ends_as_if_never_stopped(
     rng = random.Random(criterion)
 
     def attempt():
-        stop = StopAt(rng.randint(7, 20))
+        stop = StopAt(rng.randint(7, 12))
         search(digits, tmp_path / "run", criterion=criterion, stop=stop)
 
     assert until_done(attempt) >= 2
