@@ -220,14 +220,15 @@ def _latencies(
         for name, cell in networks.items()
     }
     times: dict[str, list[float]] = {name: [] for name in timed}
-    rounds = measure["warmup"] + measure["repeats"]
+    warmup = max(measure["warmup"], 1)  # The first pass traces.
+    rounds = warmup + measure["repeats"]
     with watch.bar(rounds, label="latency", unit="rounds") as bar:
         for _ in range(rounds):
             for name, run in timed.items():
                 times[name].append(run())
             bar.update(1)
     statistics = {
-        name: list(latency.percentiles(np.array(values[measure["warmup"] :])))
+        name: list(latency.percentiles(np.array(values[warmup:])))
         for name, values in times.items()
     }
     files.write_json(work.folder / LATENCY, {"version": 1, **measure, "ms": statistics})

@@ -183,14 +183,17 @@ def _make(walk, layer, inputs, shapes):
     output = walk.make(layer.name, size)
     spatial = (None,) * (len(layer.kernel.shape) - 2)
     axes = {"kernel": (*spatial, inputs[0], output), "bias": (output,)}
-    if getattr(getattr(layer, "activation", None), "__name__", "") == "softmax":
-        walk.freeze(output, f"the softmax of {layer.name!r} mixes channels")
+    if mixes_channels(layer.activation):
+        name = layer.activation.__name__
+        walk.freeze(output, f"the {name} of {layer.name!r} mixes channels")
     return Effect(MAKE, output, axes)
 
 
 @rule("DepthwiseConv1D", "DepthwiseConv2D")
 def _depthwise(walk, layer, inputs, shapes):
     """Channel c becomes channels c, c, ... of the output, one a multiplier."""
+    if mixes_channels(layer.activation):
+        return None
     output = np.repeat(inputs[0], layer.depth_multiplier)
     spatial = (None,) * (len(layer.kernel.shape) - 2)
     axes = {"kernel": (*spatial, inputs[0], None), "bias": (output,)}
@@ -250,8 +253,11 @@ def _reshape(walk, layer, inputs, shapes):
 
 @rule("Activation")
 def _activation(walk, layer, inputs, shapes):
-    """A softmax mixes channels; others are channelwise."""
-    if getattr(layer.activation, "__name__", "") == "softmax":
+    """Channelwise, but for those of Keras that mix channels.
+
+    A user's own function is taken for channelwise.
+    """
+    if mixes_channels(layer.activation):
         return None
     kind = THROUGH if keeps_zero(layer.activation) else CHANNELWISE
     return Effect(kind, inputs[0])
@@ -285,6 +291,19 @@ def _join(walk, layer, inputs, shapes):
             crossing.append(place)
     kind = ADD if type(layer).__name__ == "Add" else JOIN
     return Effect(kind, inputs[leader], crossing=tuple(crossing))
+
+
+def mixes_channels(activation: Callable | None) -> bool:
+    """Whether a value that the activation puts out depends on all channels.
+
+    >>> mixes_channels(keras.activations.softmax), mixes_channels(None)
+    (True, False)
+
+    Args:
+        activation: As a layer holds it; None is linear.
+    """
+    name = getattr(activation, "__name__", "")
+    return name in {"softmax", "log_softmax", "sparsemax"}
 
 
 def keeps_zero(activation: Callable | None) -> bool:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import numbers
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -68,3 +70,40 @@ def grid_of(
             f"{min_width} and at most --max_width={largest}; change one of them."
         )
     return Grid(int(round_to), low, high)
+
+
+def check_reach(
+    budgets: Mapping[str, tuple[Callable[[np.ndarray], Any], float]],
+    grid: Grid,
+    layers: int,
+) -> None:
+    """Checks that targets lie between the costs of the grid's two ends.
+
+    Args:
+        budgets: By name: its cost, of widths [..., layers], and its target.
+        grid: The whole widths that are allowed.
+        layers: Number of widths.
+
+    Raises:
+        InputError: if all networks are larger than a target, or all are smaller.
+    """
+    ends = np.repeat([[grid.low], [grid.high]], layers, axis=1)
+    for name, (cost, target) in budgets.items():
+        smallest, largest = np.asarray(cost(ends)).tolist()
+        if not smallest <= target <= largest:
+            raise InputError(
+                f"{name}={text(target)} cannot be met: the smallest network (every "
+                f"width {grid.low}) costs {text(smallest)}, the largest (every width "
+                f"{grid.high}) {text(largest)}. Ask for something between, or change "
+                "--min_width or --max_width."
+            )
+
+
+def text(value: float) -> str:
+    """A number for people: whole ones in full, others with four digits.
+
+    >>> text(600000.0), text(0.12346)
+    ('600,000', '0.1235')
+    """
+    exact = float(value).is_integer() and value < 1e15
+    return f"{value:,.0f}" if exact else f"{value:,.4g}"

@@ -8,7 +8,7 @@ import numpy as np
 from ns_tf.base import Cost, InputError, PriceLaw, Scaling
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.scaling.estimated import solve_by_estimates
-from ns_tf.scaling.grid import Grid, grid_of
+from ns_tf.scaling.grid import Grid, check_reach, grid_of
 from ns_tf.scaling.prices import Optimum, Value, optimum, value_of
 
 
@@ -70,7 +70,7 @@ def at_price(
 ) -> PricedScaling:
     """The whole widths of most value that meet every budget.
 
-    The optimum of the price law (`ns_tf.scaling.prices`) is rounded down, which meets
+    The optimum of the price law (`ns_tf.scaling.prices`) is rounded down until it meets
     every budget, and filled up: of the layers that can grow by `round_to` within all
     budgets, the one grows whose step is worth most for its price, until none can.
 
@@ -104,7 +104,8 @@ def at_price(
 
     def solve(known: Mapping[str, Cost], goals: Mapping[str, float]) -> PricedScaling:
         del known  # The prices are those of the budgets, or of their estimates.
-        _check_reach(prices, goals, grid, len(value.q))
+        both = {name: (cost, goals[name]) for name, cost in prices.items()}
+        check_reach(both, grid, len(value.q))
         best = optimum(value, prices, goals, low=grid.low, high=grid.high)
         widths = _filled(value, prices, goals, grid, best)
         least = _least(value, prices, goals, grid, best)
@@ -139,25 +140,6 @@ def _polynomial(name: str, cost: Cost) -> CostPolynomial:
     return of
 
 
-def _check_reach(
-    prices: Mapping[str, CostPolynomial],
-    goals: Mapping[str, float],
-    grid: Grid,
-    layers: int,
-) -> None:
-    """Raises InputError if no network on the grid is as small, or as large, as that."""
-    ends = np.repeat([[grid.low], [grid.high]], layers, axis=1)
-    for name, goal in goals.items():
-        smallest, largest = prices[name](ends).tolist()
-        if not smallest <= goal <= largest:
-            raise InputError(
-                f"{name}={goal:,.10g} cannot be met: the smallest network (every "
-                f"width {grid.low}) costs {smallest:,}, the largest (every width "
-                f"{grid.high}) {largest:,}. Ask for something between, or change "
-                "--min_width or --max_width."
-            )
-
-
 def _filled(
     value: Value,
     prices: Mapping[str, CostPolynomial],
@@ -166,9 +148,18 @@ def _filled(
     best: Optimum,
 ) -> np.ndarray:
     """The optimum rounded down to the grid [layers], then grown while any step fits."""
-    # An optimum at a whole number must not lose a filter to rounding.
-    steps = np.floor(best.widths / grid.step * (1 + 1e-12))
-    widths = np.clip(steps * grid.step, grid.low, grid.high).astype(np.int64)
+
+    def down(share: float) -> np.ndarray:
+        # An optimum at a whole number must not lose a filter to rounding.
+        steps = np.floor(share * best.widths / grid.step * (1 + 1e-12))
+        return np.clip(steps * grid.step, grid.low, grid.high).astype(np.int64)
+
+    widths, share = down(1.0), 1.0
+    # The optimum is over a budget by rounding where widths are held at the grid's low
+    # end, or where the solver found the optimum of fewer budgets alone.
+    while any(cost(widths) > goals[name] for name, cost in prices.items()):
+        share *= 0.98
+        widths = down(share)
     step = grid.step * np.eye(len(widths), dtype=np.int64)
     while True:
         grown = widths + step  # [layers, layers]: a row for each layer that grows.

@@ -78,7 +78,7 @@ def value_of(law: ScalingLaw, exponent: float) -> Value:
     if not np.isfinite(exponent) or exponent <= 0:
         raise InputError(
             f"A price exponent is a positive number; got {exponent!r}. The default is "
-            "what measurements chose (--price_exponent)."
+            "1 (--price_exponent)."
         )
     alpha, beta = np.asarray(law.alpha, float), np.asarray(law.beta, float)
     if not (beta > 0).all():
@@ -273,7 +273,9 @@ def _newton(
             dx, dlogs = system.step(~held)
         except np.linalg.LinAlgError:  # Nothing may move, or two budgets are one.
             return None, logs
-        length = min(1.0, _LONGEST / max(float(np.abs(dx).max()), 1e-300))
+        # Multipliers may not run away either: a step of theirs can be 1e5 times longer.
+        longest = max(np.abs(dx).max(), np.abs(dlogs).max(), 1e-300)
+        length = min(1.0, _LONGEST / float(longest))
         x = np.clip(x + length * dx, low, high)
         logs = logs + length * dlogs
         if not np.abs(logs).max() < _REACH:

@@ -14,7 +14,7 @@ from ns_tf.base import Cost, Curve, InputError, RunError, Scaling, Widths
 from ns_tf.registry import unknown
 from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.estimated import solve_by_estimates
-from ns_tf.scaling.grid import Grid, grid_of
+from ns_tf.scaling.grid import Grid, check_reach, grid_of, text
 
 MEASUREMENTS = 8  # The most networks that are measured for one plan.
 _REACH = 690.0  # The largest |ln tau| tried: exp(±690) are near the ends of float64.
@@ -97,7 +97,7 @@ def _solve(
     x = math.log(curve.start)
     widths = None
     if exact:
-        _check_reach(search, layers=len(curve(1.0)))
+        check_reach(exact, grid, layers=len(curve(1.0)))
         x = _crossing(search, x)
         widths = _top_up(search, search.widths(x), curve(math.exp(x)))
     if measured:
@@ -265,7 +265,7 @@ def _measured(
         widths = None
     if best is None:
         last = list(tries.values())[-1]
-        got = ", ".join(f"{name}={_text(last[name])}" for name in search.measured)
+        got = ", ".join(f"{name}={text(last[name])}" for name in search.measured)
         raise InputError(
             f"{_budgets(search.measured)} was not met: the smallest of {len(tries)} "
             f"networks measured had {got}. Ask for more, or lower --min_width."
@@ -293,29 +293,6 @@ def _checked(
     return dict(targets)
 
 
-def _check_reach(search: _Search, layers: int) -> None:
-    """Checks that targets lie between the costs of the grid's two ends.
-
-    Args:
-        search: Grid and exact budgets.
-        layers: Number of widths.
-
-    Raises:
-        InputError: if all networks are larger than a target, or all are smaller.
-    """
-    low, high = search.grid.low, search.grid.high
-    ends = np.repeat([[low], [high]], layers, axis=1)
-    for name, (cost, target) in search.exact.items():
-        smallest, largest = np.asarray(cost(ends)).tolist()
-        if not smallest <= target <= largest:
-            raise InputError(
-                f"{name}={_text(target)} cannot be met: the smallest network (every "
-                f"width {low}) costs {_text(smallest)}, the largest (every width "
-                f"{high}) {_text(largest)}. Ask for something between, or change "
-                "--min_width or --max_width."
-            )
-
-
 def _unreachable(search: _Search, x: float, how: str) -> InputError:
     """The error for a curve that stays on one side of the budgets; names the betas."""
     ahead, behind = search.curve(math.exp(x + 0.5)), search.curve(math.exp(x - 0.5))
@@ -330,10 +307,4 @@ def _unreachable(search: _Search, x: float, how: str) -> InputError:
 
 def _budgets(budgets: Mapping[str, tuple[Cost, float]]) -> str:
     """Targets by budget, as "params=5,000, macs=7,000"."""
-    return ", ".join(f"{name}={_text(target)}" for name, (_, target) in budgets.items())
-
-
-def _text(value: float) -> str:
-    """A number for people: whole ones in full, others with four digits."""
-    exact = float(value).is_integer() and value < 1e15
-    return f"{value:,.0f}" if exact else f"{value:,.4g}"
+    return ", ".join(f"{name}={text(target)}" for name, (_, target) in budgets.items())

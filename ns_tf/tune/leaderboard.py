@@ -8,9 +8,9 @@ from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
 from ns_tf.render import plots, tables
 from ns_tf.run import files
-from ns_tf.run.folder import PLOTS, TABLE, TABLE_CSV, TUNING
+from ns_tf.run.folder import PLOTS, RESULT, TABLE, TABLE_CSV, TUNING
 from ns_tf.train.job import network_costs
-from ns_tf.train.results import read_failure, read_result
+from ns_tf.train.results import read_failure, read_result, score_in
 from ns_tf.tune.work import Tuning
 
 # What a trial costs, by what is tuned: the other axis beside the accuracy.
@@ -115,8 +115,11 @@ def _row(work: Tuning, name: str) -> Place:
     costs = network_costs(work.problem.structure, widths) if widths else {}
     result: dict[str, Any] = {}
     failure = read_failure(folder)
+    scores = {}
     if failure is None:
         result = read_result(folder)
+        with files.readable(folder / RESULT, "result"):
+            scores = {of: score_in(result, of) for of in ("validation", "test")}
     return Place(
         trial=name,
         values=trial["values"],
@@ -125,8 +128,8 @@ def _row(work: Tuning, name: str) -> Place:
         macs=costs.get("macs"),
         search_steps=network.get("search_steps"),
         epochs=work.mode.recipe(trial["values"]).epochs,
-        validation_accuracy=result.get("validation_accuracy"),
-        test_accuracy=result.get("test_accuracy"),
+        validation_accuracy=scores.get("validation"),
+        test_accuracy=scores.get("test"),
         seconds=result.get("seconds"),
         failure=failure,
     )

@@ -17,7 +17,6 @@ from ns_tf.plan import sources
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.plan.plan import Searched, solver_options
 from ns_tf.plan.sources import is_flagfile
-from ns_tf.plan.targets import with_ratio
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run import flagfile
@@ -205,8 +204,6 @@ class TunedSearches:
         """
         structure = self.problem.structure
         plain = new_search(structure, self.problem.dataset.name, self._widths)
-        targets = {n: v for n, v in self._budget.items() if n in plain.costs}
-        with_ratio(plain, targets, self._budget["ratio"])
         Searched(plain, self.problem.architecture).plan(
             method="uniform", **self._budget
         )

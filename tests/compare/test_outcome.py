@@ -1,5 +1,6 @@
 """Tables of cells that nobody trained: what they hold, and what they lack so far."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_before_the_first_cell_and_after_the_last_there_is_nothing_to_say(compar
     work.cell_folder = lambda cell: work.folder / "nowhere"
     so_far(work, listed)
     assert not (work.folder / "comparison.json").exists()
+
+
+def test_the_first_pass_is_never_timed(compared):
+    """It traces: the factor 100 would show in the median of 1, 2 and 6."""
+    work, listed = compared
+    work.solver = dataclasses.replace(work.solver, latency_warmup=0)
+    write(work, listed)
+    uniform = table(work)["rows"][0]
+    assert uniform["latency_ms"] == 2.0 * params(uniform["widths"])
 
 
 def test_latency_is_measured_once_and_again_when_a_network_is_new(

@@ -95,12 +95,13 @@ def test_activations_that_lift_a_zero_are_not_passed_through(name):
     assert (kind, reason) == (CHANNELWISE, None)
 
 
-def test_an_activation_in_a_layer_counts_as_well():
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
+def test_an_activation_in_a_layer_counts_as_well(name):
     image = keras.Input((6, 7, 3), name="image")
-    x = layers.Conv2D(11, 1, activation="softmax", name="a")(image)
+    x = layers.Conv2D(11, 1, activation=name, name="a")(image)
     x = layers.GlobalAveragePooling2D()(x)
     graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
-    assert "softmax of 'a'" in graph.groups[0].frozen
+    assert f"{name} of 'a'" in graph.groups[0].frozen
 
 
 def test_a_sigmoid_in_a_layer_freezes_nothing():
@@ -132,6 +133,9 @@ class Doubled(layers.Layer):
         layers.GroupNormalization(1, name="odd"),
         layers.Softmax(name="odd"),
         layers.Activation("softmax", name="odd"),
+        layers.Activation("log_softmax", name="odd"),
+        layers.Activation("sparsemax", name="odd"),
+        layers.DepthwiseConv2D(3, activation="softmax", name="odd"),
         layers.PReLU(name="odd"),
         layers.Permute((2, 1, 3), name="odd"),
         layers.Reshape((6, 11, 7), name="odd"),

@@ -52,6 +52,49 @@ def test_no_budget_is_broken_and_no_width_can_grow(seed, layers, p, grid, budget
     assert scaling.pricing.gap >= -1e-12
 
 
+def convolutions(sides):
+    """Parameters and multiply-adds of 3 x 3 convolutions at these sizes of image."""
+    layers = len(sides)
+    terms = [
+        (9 * (3 if i == 0 else 1), i, layers if i == 0 else i - 1)
+        for i in range(layers)
+    ]
+    head = (10, layers - 1, layers, ALWAYS)
+    macs = [(c * side**2, i, j) for (c, i, j), side in zip(terms, sides, strict=True)]
+    return {
+        name: CostPolynomial.collect(name, [*((*t, ALWAYS) for t in some), head])
+        for name, some in (("params", terms), ("macs", macs))
+    }
+
+
+def test_two_budgets_of_very_different_prices_both_hold():
+    """The multipliers once ran away here, and the plan broke the budget of params."""
+    law = ScalingLaw(np.array([0.145, 0.0861, 0.2298]), np.array([0.6, 0.288, 0.453]))
+    costs = convolutions((32, 4, 4))
+    goals = {"params": 5472, "macs": 1_573_997}
+    known = {name: Cost(cost) for name, cost in costs.items()}
+    scaling = at_price(PriceLaw(law, 1.0), known, goals)
+    assert all(scaling.costs[name] <= goal for name, goal in goals.items())
+    assert all(share > 0 for share in scaling.pricing.shares.values())
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**20), st.integers(2, 9), st.floats(0.3, 3))
+def test_parameters_and_multiply_adds_together_hold(seed, layers, p):
+    rng = np.random.default_rng(seed)
+    sides = np.sort(2 ** rng.integers(1, 7, layers))[::-1].tolist()
+    costs = convolutions(sides)
+    goals = {n: int(c(rng.integers(2, 99, layers))) for n, c in costs.items()}
+    known = {name: Cost(cost) for name, cost in costs.items()}
+    scaling = at_price(PriceLaw(law_of(rng, layers), p), known, goals)
+    widths = np.array(scaling.widths)
+    assert all(int(cost(widths)) <= goals[name] for name, cost in costs.items())
+    for layer in range(layers):
+        more = widths + (np.arange(layers) == layer)
+        assert any(int(c(more)) > goals[n] for n, c in costs.items())
+    assert scaling.pricing.gap >= -1e-12
+
+
 @settings(max_examples=15)
 @given(st.integers(0, 2**20), st.floats(0.4, 4))
 def test_no_widths_at_all_are_worth_more_than_the_bound_says(seed, exponent):

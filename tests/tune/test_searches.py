@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ns_tf.base import InputError, RunError
+from ns_tf.budgets import latency
 from ns_tf.descend.work import SearchRun
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
@@ -168,6 +169,16 @@ def test_a_tuning_that_no_trial_could_be_of_is_refused(
     with pytest.raises(InputError, match=text):
         searches(tmp_path / "run", flagfile, **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_measured_budget_alone_is_a_budget(flagfile, tmp_path, monkeypatch):
+    def measure(model, shape, **how):
+        return float(model.count_params())
+
+    monkeypatch.setattr(latency, "measure", measure)
+    searches(tmp_path / "run", flagfile, budget=BudgetConfig(latency_ms=2003.0))
+    with pytest.raises(InputError, match="latency_ms=3 cannot be met"):
+        searches(tmp_path / "run", flagfile, budget=BudgetConfig(latency_ms=3.0))
 
 
 @pytest.mark.parametrize("name", [None, "somewhere"])

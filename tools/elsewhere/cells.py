@@ -27,6 +27,7 @@ from ns_tf.plan.config import SolverConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run import files
 from ns_tf.run.config import RunConfig
+from ns_tf.run.folder import PREFIX
 from ns_tf.run.option import option
 from ns_tf.train.config import TrainConfig
 
@@ -65,10 +66,10 @@ def main(
         for cell in listed.values():
             if cell.kind != SCRATCH:
                 raise InputError(f"{cell.method} is not trained from scratch.")
-            if cell.architecture.startswith("keras:"):
+            if cell.architecture.startswith(("keras:", PREFIX)):
                 raise InputError(
-                    f"{cell.architecture} is a file, which does not travel; only the "
-                    "networks of ns_tf do. Train this one with ns_tf.compare."
+                    f"{cell.architecture} is a file or a model, which does not travel; "
+                    "only the networks of ns_tf do. Train this one with ns_tf.compare."
                 )
         if carry.results:
             _take(work, listed, Path(carry.results))
