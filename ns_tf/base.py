@@ -190,7 +190,8 @@ class PruneTrace:
     """The widths and the size of a network after each pruning event (algorithm 1).
 
     A law is fitted to `widths` and `tau`, which begin at the first event after which
-    every layer had lost at least one filter. `history` has all events.
+    every layer had lost at least one filter; for a law by layer they are all events.
+    `history` has all events.
     """
 
     widths: np.ndarray  # [steps, layers], int.
@@ -198,6 +199,7 @@ class PruneTrace:
     names: tuple[str, ...] = ()  # [layers]: the layer whose filters a width counts.
     history: np.ndarray | None = None  # [events, layers]: widths after every event.
     scores: EventScores | None = None  # Of all events; older searches kept none.
+    seconds: float = 0.0  # Of the steps and events, over all processes; not kept.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,4 +263,4 @@ class DescentState:
     law: ScalingLaw  # Fitted to its trace.
     trace: PruneTrace
     scaling: Scaling  # The widths of the next iteration: the law at the seed's size.
-    seconds: float  # Wall time of the iteration.
+    seconds: float  # Of pruning, fitting and scaling, over all processes.

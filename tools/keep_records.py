@@ -16,11 +16,23 @@ from pathlib import Path
 from ns_tf import cli
 from ns_tf.base import InputError
 from ns_tf.run import files
-from ns_tf.run.folder import FLAGS, LOCK, MODEL
+from ns_tf.run.folder import (
+    CELLS_FOLDER,
+    CHECKPOINTS,
+    FLAGS,
+    LOCK,
+    LOGS,
+    MODEL,
+    PLOTS,
+    SEARCHES,
+    TRAIN,
+    WORKER_FLAGS,
+    WORKERS,
+)
 from ns_tf.run.option import option
 
 KINDS = (".json", ".csv", ".md", ".flags")  # Of files.
-BULKY = ("checkpoints", "logs", "plots", "workers")  # Folders.
+BULKY = (CHECKPOINTS, LOGS, PLOTS, WORKERS)  # Folders.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,16 +82,16 @@ def _omitted(source: Path) -> set[Path]:
     from ns_tf.compare import cells
     from ns_tf.train.results import has_ended
 
-    trainings = [*source.glob("cells/*"), *source.glob("train/*")]
+    trainings = [*source.glob(f"{CELLS_FOLDER}/*"), *source.glob(f"{TRAIN}/*")]
     unfinished = {path for path in trainings if not has_ended(path)}
     for cell in cells.read_kept(source).cells.values():
-        folder = source / "cells" / cell.name
+        folder = source / CELLS_FOLDER / cell.name
         if cell.trunk and not has_ended(folder):
-            unfinished.add(source / "cells" / cell.trunk)
-    searches = (source, *source.glob("searches/*"))
+            unfinished.add(source / CELLS_FOLDER / cell.trunk)
+    searches = (source, *source.glob(f"{SEARCHES}/*"))
     bulky = {folder / name for folder in searches for name in BULKY}
-    logs = {path / "logs" for path in trainings}
-    return unfinished | bulky | logs | {source / "worker.flags"}
+    logs = {path / LOGS for path in trainings}
+    return unfinished | bulky | logs | {source / WORKER_FLAGS}
 
 
 def _texts(folder: Path, omitted: set[Path]) -> Iterator[Path]:

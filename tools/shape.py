@@ -3,7 +3,7 @@
 python tools/shape.py
 python tools/shape.py --folders
 
-prints the table of docs/design.md; `tests/test_conformance.py` holds its limits.
+prints the table of docs/design.md; `tests/test_shape.py` holds its limits.
 """
 
 import argparse

@@ -20,6 +20,7 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.plan import WidthPlan
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.problem.problem import Problem
+from ns_tf.run import files
 from ns_tf.run.folder import MODEL
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
@@ -78,7 +79,7 @@ class Trained:
             self.problem.task,
             config,
             out_dir,
-            python_models.file_name(name),
+            files.file_name(name),
         )
         return export.run(Watch(progress or Quiet()))
 

@@ -27,7 +27,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset, problem_of, settings_in
 from ns_tf.report import page
-from ns_tf.run.folder import PREFIX
+from ns_tf.run.folder import PREFIX, REPORT
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
 from ns_tf.run.watch import Watch
@@ -160,7 +160,7 @@ class Search(Searched):
         if self.run_dir is None:
             raise InputError(
                 "A comparison reads the search's run folder, and this search has none. "
-                "Search with run_dir=, or save it there."
+                "Search with run_dir=."
             )
         texts = _budget_texts(options)
         named: dict[str, Any] = {
@@ -201,7 +201,7 @@ class Search(Searched):
                 "A report reads the search's run folder, and this search has none. "
                 "Search with run_dir=."
             )
-        path = Path(path or self.run_dir / "report.html")
+        path = Path(path or self.run_dir / REPORT)
         page.write(self.run_dir, outcome.folder if outcome else None, path)
         return path
 

@@ -20,9 +20,9 @@ def measure(
     model: "keras.Model",
     input_shape: tuple[int, int, int],
     *,
-    batch: int = 100,
-    warmup: int = 20,
-    repeats: int = 80,
+    batch: int,
+    warmup: int,
+    repeats: int,
 ) -> float:
     """Median time of one forward pass, in ms; see `timings` for the arguments."""
     times = timings(model, input_shape, batch=batch, warmup=warmup, repeats=repeats)
@@ -33,13 +33,11 @@ def timings(
     model: "keras.Model",
     input_shape: tuple[int, int, int],
     *,
-    batch: int = 100,
-    warmup: int = 20,
-    repeats: int = 80,
+    batch: int,
+    warmup: int,
+    repeats: int,
 ) -> np.ndarray:
     """Times [repeats] of forward passes in inference mode, in ms.
-
-    Defaults are the paper's (section 4.2): batches of 100, 20 to warm up, 80 timed.
 
     Args:
         model: A built `keras.Model` on the TensorFlow backend.
@@ -56,7 +54,7 @@ def timings(
 
 
 def forward_pass(
-    model: "keras.Model", input_shape: tuple[int, int, int], batch: int = 100
+    model: "keras.Model", input_shape: tuple[int, int, int], batch: int
 ) -> Callable[[], float]:
     """A function that runs one forward pass and returns how long it took, in ms.
 

@@ -6,6 +6,7 @@ Every cell is kept as it ends, and the tables show the cells that are done. The 
 command continues after a kill; with more methods, budgets or seeds it adds their cells.
 --workers=N trains N cells at a time. On several machines with one file system, start
 the same command on each with keras-tuner's environment variables (docs/comparing.md).
+Every epoch is tested, whatever --test_every_epoch says: tables show the best one too.
 """
 
 from ns_tf import cli

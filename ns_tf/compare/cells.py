@@ -5,7 +5,6 @@ and a method can be asked for again. Names of cells are names of their folders.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -324,4 +323,4 @@ def _folder_name(*parts: str) -> str:
     'my-law_it2_ratio0.25_seed3'
     """
     plain = "_".join(parts).replace("@", "_it").replace("=", "")
-    return re.sub(r"[^\w.+-]+", "-", plain)
+    return files.file_name(plain)

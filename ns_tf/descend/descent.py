@@ -65,7 +65,6 @@ def architecture_descent(
     target = float(problem.structure.params(np.array(widths)))
     states = list(done)
     while len(states) < iterations and not settled(states, tolerance):
-        start = time.monotonic()
         iteration = len(states) + 1
         now: Widths = states[-1].scaling.widths if states else tuple(widths)
         trace = prune_trace(
@@ -76,9 +75,10 @@ def architecture_descent(
             label=f"iteration {iteration}/{iterations}",
             checkpoint=checkpoint_of(iteration),
         )
+        start = time.monotonic()
         law, trace = _fit(trace, now, problem.structure)
         scaling = _scale(law, problem.structure, target)
-        seconds = time.monotonic() - start
+        seconds = trace.seconds + time.monotonic() - start
         states.append(DescentState(iteration, now, law, trace, scaling, seconds))
         yield states[-1]
 

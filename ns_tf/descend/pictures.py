@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from ns_tf.base import DescentState
+import numpy as np
+
+from ns_tf.base import DescentState, Fall
 from ns_tf.descend.record import SearchRecord
 from ns_tf.render import plots, score_plots
 from ns_tf.run import files
@@ -43,7 +45,18 @@ def draw_scores(
         file: An open binary file.
         format: "png" or "svg".
     """
-    scores = state.trace.scores
+    tau, slopes = slopes_of(record, state)
+    score_plots.scores(state.trace.scores, tau, slopes, file, format=format)
+
+
+def slopes_of(
+    record: SearchRecord, state: DescentState
+) -> tuple[np.ndarray, list[tuple[float, Fall]]]:
+    """The sizes after the events [events], and the slopes of the scores over them.
+
+    Args:
+        record: Its costs count parameters.
+        state: Of the iteration, with scores.
+    """
     tau = record.costs["params"](state.trace.history).astype(float)
-    slopes = falls(scores.removed, tau)
-    score_plots.scores(scores, tau, slopes, file, format=format)
+    return tau, falls(state.trace.scores.removed, tau)

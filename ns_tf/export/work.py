@@ -27,7 +27,6 @@ from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
-from ns_tf.networks.python_models import file_name
 from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import (
@@ -321,4 +320,4 @@ def _model_and_settings(
 
 def _default_name(path: Path) -> str:
     """What a model is called: as the folder of its training, or as its file."""
-    return file_name(path.parent.name if path.name == MODEL else path.stem)
+    return files.file_name(path.parent.name if path.name == MODEL else path.stem)

@@ -5,9 +5,9 @@ and two models may have one name. The run folder keeps the model, and its flags 
 fingerprint of the model's settings.
 """
 
+import dataclasses
 import hashlib
 import json
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,9 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
     name = PREFIX + _model_fingerprint(model)
     path = Path(run_dir) / MODEL if run_dir else None
     if path and path.exists():
-        earlier = from_model.load(str(path)).source
-        if PREFIX + _model_fingerprint(earlier) == name:
-            model = earlier
+        earlier = from_model.load(str(path))
+        if PREFIX + _model_fingerprint(earlier.source) == name:
+            return dataclasses.replace(earlier, name=name)
     elif path:
         check_readable(functional(model))
     return from_model.from_model(model, name)
@@ -86,8 +86,8 @@ def saved(name: str, folder: str | Path) -> Architecture | None:
     """
     if not name.startswith(PREFIX):
         return None
-    model = from_model.load(str(Path(folder) / MODEL)).source
-    return from_model.from_model(model, name)
+    architecture = from_model.load(str(Path(folder) / MODEL))
+    return dataclasses.replace(architecture, name=name)
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -159,12 +159,3 @@ def _numbered(place: Any, number: dict[str, int]) -> Any:
     if isinstance(place, (list, tuple)):
         return [_numbered(part, number) for part in place]
     return number.get(place, place)
-
-
-def file_name(name: str) -> str:
-    """A name as files may have it.
-
-    >>> file_name("vgg11(norm=True)")
-    'vgg11-norm-True-'
-    """
-    return re.sub(r"[^\w.+-]+", "-", name) or "model"

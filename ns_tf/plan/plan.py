@@ -2,7 +2,7 @@
 
 A plan is algorithm 3: a point on a method's curve tau -> widths, made whole, at which
 every budget holds. It carries all exact costs and how far the law was extrapolated.
-No module here imports Keras before a plan is built or a cost has to be counted anew.
+This module imports no Keras before a plan is built or a cost is counted anew.
 """
 
 import dataclasses
@@ -40,8 +40,8 @@ class WidthPlan:
     architecture: str
     input_shape: tuple[int, int, int]
     classes: int
-    method: str  # Whose curve: "neuralscale", "uniform" or "morphnet".
-    iteration: int | None  # Of the search; None for uniform scaling.
+    method: str  # Whose curve, or whose price law (`ns_tf.plan.methods`).
+    iteration: int | None  # Of the search; None for a method that needs none.
     names: tuple[str, ...]  # [layers]
     seed_widths: Widths  # Of the network that was searched.
     scaling: Scaling

@@ -80,10 +80,7 @@ class Sources:
             return None
         source = entry.source or self.default
         if source is None:
-            raise InputError(
-                f"The method {entry.name} needs a search: give --search=RUN_DIR, or "
-                f"name one, as {entry.name}:RUN_DIR."
-            )
+            raise methods.no_search(entry.name)
         return source
 
     def folder_of(self, source: str) -> Path:

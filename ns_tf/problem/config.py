@@ -10,7 +10,7 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class ProblemConfig:
-    """The network and its data; what is left empty is taken from the search.
+    """The network and its data; what is empty is taken from the search or training.
 
     `ns_tf.problem.resolve.resolve` fills it in from the flags of a run folder.
     """

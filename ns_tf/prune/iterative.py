@@ -15,7 +15,7 @@ import tensorflow as tf
 from ns_tf.base import EventScores, PruneTrace, Widths
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.engine import loop
-from ns_tf.engine.loop import Losses
+from ns_tf.engine.loop import Clock, Losses
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.problem import Problem
 from ns_tf.prune import signals
@@ -59,7 +59,6 @@ def prune_trace(
     pruning = Pruning(problem, widths, config, runtime or Runtime())
     total = config.steps(widths, pruning.epoch)
     loop.run(pruning, total, pruning.runtime, label=label, checkpoint=checkpoint)
-    pruning.losses.check()
     return pruning.trace()
 
 
@@ -97,6 +96,7 @@ class Pruning:
         self.prunable = Prunable.of(problem.structure, graph)
         self.rebuilder = Rebuilder(self.network, self.prunable, problem.structure)
         self.losses = Losses(every=config.steps_per_event)
+        self.clock = Clock()
         self.rows: list[Widths] = []  # Widths after every event.
         self.scores: list[tuple[float, ...]] = []  # By event: `EventScores`, a row.
         self.since = 0  # Steps since the last event, whose losses are summed up.
@@ -196,7 +196,8 @@ class Pruning:
         return sum(self.prunable.count(self.network.alive))
 
     def batches(self) -> Iterable[tuple]:
-        """Endless training batches from the next step on."""
+        """Endless training batches from the next step on; starts the clock."""
+        self.clock.start()
         config = self.config
         return loop.batches(
             self.problem.dataset, config.search_batch, self.runtime, self.steps
@@ -219,7 +220,8 @@ class Pruning:
         tau = structure.params(widths)
         rows = self._scores()
         scores = EventScores(rows[:, -2], rows[:, :-2], rows[:, -1])
-        return PruneTrace(widths, tau, structure.names, history, scores)
+        names, seconds = structure.names, self.clock.seconds
+        return PruneTrace(widths, tau, names, history, scores, seconds)
 
     def _history(self) -> np.ndarray:
         """[events, layers]: widths after every event."""
@@ -238,6 +240,7 @@ class Pruning:
         facts = {
             "loss": self.losses.total(),
             "since": self.since,
+            "seconds": self.clock.seconds,
             "steps": self.steps,
             "events": self.events,
             "stopped": self.stopped,
@@ -261,6 +264,7 @@ class Pruning:
         self.scores = [tuple(row) for row in arrays.get("event_scores", unknown)]
         self.losses.start(facts.get("loss", 0.0))
         self.since = facts.get("since", 0)
+        self.clock = Clock(facts.get("seconds", 0.0))
         self.network.restore(arrays)
         self.steps, self.events = facts["steps"], facts["events"]
         self.stopped = facts["stopped"]

@@ -132,6 +132,6 @@ def _about(search: SearchRecord) -> str:
     size = "x".join(map(str, search.input_shape))
     return (
         f"{iterations} of architecture descent in "
-        f" {minutes:.1f} minutes; images {size}, {search.classes} classes; seed "
+        f"{minutes:.1f} minutes; images {size}, {search.classes} classes; seed "
         f"network {','.join(map(str, search.seed_widths))}."
     )

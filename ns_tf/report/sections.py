@@ -8,13 +8,12 @@ from typing import Any, TypeVar
 from ns_tf.base import DescentState, InputError
 from ns_tf.compare import verdicts
 from ns_tf.compare.verdicts import HEADER, TEST, Difference, Line
-from ns_tf.descend.pictures import draw_scores
+from ns_tf.descend.pictures import draw_scores, slopes_of
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.plan import make_plan
 from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
-from ns_tf.scaling.fall import falls
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # The paper's r.
 Value = TypeVar("Value")
@@ -135,8 +134,7 @@ def _scores(search: SearchRecord, state: DescentState) -> str:
         lambda file: draw_scores(search, state, file, format="svg"),
         f"Scores over size, iteration {state.iteration}",
     )
-    tau = search.costs["params"](state.trace.history)
-    slopes = falls(state.trace.scores.removed, tau)
+    _, slopes = slopes_of(search, state)
     rows = [
         [f"{size:,.0f}", f"{fall.exponent:.2f} ± {fall.error:.2f}", str(fall.events)]
         for size, fall in reversed(slopes)

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -276,3 +277,12 @@ def read_arrays(
                 array = np.lib.format.read_array(member, allow_pickle=False)
             arrays[name.removesuffix(".npy")] = array
         return arrays, json.loads(str(arrays.pop(_META)))
+
+
+def file_name(name: str) -> str:
+    """A name as files may have it.
+
+    >>> file_name("vgg11(norm=True)")
+    'vgg11-norm-True-'
+    """
+    return re.sub(r"[^\w.+-]+", "-", name) or "model"

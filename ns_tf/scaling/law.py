@@ -50,7 +50,10 @@ def fit_law(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
     matrix = np.stack([log_tau, np.ones_like(log_tau)], axis=1)  # [steps, 2]
     solution, _, rank, _ = scipy.linalg.lstsq(matrix, log_widths, cond=_SAME)
     if rank < 2:
-        raise _same_tau(tau)
+        raise InputError(
+            f"A law needs networks of different size; all {len(tau)} rows of the trace "
+            f"have tau {tau[0]:,.10g}. Prune further: a smaller --stop_fraction."
+        )
     beta, log_alpha = solution
     missed = np.mean(np.square(log_widths - matrix @ solution), axis=0)
     variance = np.var(log_widths, axis=0)
@@ -164,6 +167,9 @@ def uncertain(law: ScalingLaw, names: Sequence[str]) -> Iterator[str]:
     """
     if law.rows is None:
         return
+    whose = "the other layers' median"
+    if np.isnan(law.error).all():
+        whose = "that of uniform scaling"
     yield (
         f"Too few events came after every layer had lost a filter (a law needs "
         f"{MIN_ROWS}), so each layer is fitted to the events after its own first loss."
@@ -174,12 +180,12 @@ def uncertain(law: ScalingLaw, names: Sequence[str]) -> Iterator[str]:
         if not rows:
             yield (
                 f"{name} never lost a filter: its widths are lower bounds, its beta "
-                f"{beta:.3f} is the other layers' median."
+                f"{beta:.3f} is {whose}."
             )
         elif np.isnan(error):
             yield (
                 f"{name} lost too few filters for a slope, in {rows} events from its "
-                f"first loss on: its beta {beta:.3f} is the other layers' median."
+                f"first loss on: its beta {beta:.3f} is {whose}."
             )
         else:
             yield f"{name}: {rows} events, beta {beta:.3f} ± {error:.3f}."
@@ -200,9 +206,8 @@ def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
     if len(tau) < min_rows:
         raise InputError(
             f"A law needs at least {min_rows} recorded pruning events; this trace has "
-            f"{len(tau)}, from when every layer had lost a filter. Remove fewer "
-            "filters at once (--filters_per_event), go on further (--stop_fraction) "
-            "or start with a wider network (--ratio)."
+            f"{len(tau)}. Remove fewer filters at once (--filters_per_event), go on "
+            "further (--stop_fraction) or start with a wider network (--ratio)."
         )
     sound = np.isfinite(widths).all(axis=1) & (widths > 0).all(axis=1)
     sound &= np.isfinite(tau) & (tau > 0)
@@ -213,15 +218,4 @@ def _checked(trace: PruneTrace, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
             f"{tau[row]:g} and widths {', '.join(f'{w:g}' for w in widths[row])}. "
             "Remove that row or prune again."
         )
-    if tau.min() == tau.max():
-        raise _same_tau(tau)
     return widths, tau
-
-
-def _same_tau(tau: np.ndarray) -> InputError:
-    """The error for tau [steps] that do not vary."""
-    return InputError(
-        "A law needs networks of different size; all "
-        f"{len(tau)} rows of the trace have tau {tau[0]:,.10g}. Prune further: "
-        "a smaller --stop_fraction."
-    )

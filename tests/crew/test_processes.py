@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -164,7 +165,9 @@ def test_logs_of_an_earlier_crew_are_not_taken_for_this_ones(idle_crew, tmp_path
 
 def test_nobody_stops_with_a_parent_that_there_is_not(monkeypatch):
     monkeypatch.delenv("NS_TF_STOP_WITH_STDIN", raising=False)
+    threads = threading.enumerate()
     processes.stop_with_parent(pytest.fail)
+    assert threading.enumerate() == threads, "one waits for a parent"
 
 
 def test_variables_are_set_for_a_while(monkeypatch):

@@ -125,3 +125,13 @@ def test_a_checkpoint_without_scores_goes_on_and_leaves_them_unknown():
         second.step(*batch)
     removed = second.trace().scores.removed
     assert np.isnan(removed[:3]).all() and np.isfinite(removed[3:]).all()
+
+
+def test_seconds_are_those_of_all_processes():
+    work = problem(chain, (13, 11, 17))
+    first = Pruning(work, (13, 11, 17), QUICK, Runtime())
+    arrays, facts = first.state()
+    second = Pruning(work, (13, 11, 17), QUICK, Runtime())
+    second.restore(arrays, {**facts, "seconds": 3600.0})
+    second.batches()
+    assert 3600 <= second.trace().seconds < 3700

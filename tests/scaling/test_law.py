@@ -211,3 +211,10 @@ def test_what_is_uncertain_is_said_layer_by_layer(rng):
     assert lines[2].startswith("c lost too few filters for a slope, in 3 events")
     assert lines[3].startswith("d never lost a filter: its widths are lower bounds")
     assert not list(uncertain(fit_law(_trace(law, trace.tau)), "abcd"))
+
+
+def test_one_event_has_a_law_and_its_slopes_are_those_of_uniform_scaling():
+    law = fit_by_layer(PruneTrace(np.array([[7, 8]]), np.array([1000.0])), (8, 8))
+    np.testing.assert_allclose(law.widths(1000.0), [7, 8])
+    np.testing.assert_allclose(law.beta, 0.5)
+    assert all("of uniform scaling" in line for line in list(uncertain(law, "ab"))[1:])

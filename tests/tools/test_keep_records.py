@@ -46,7 +46,7 @@ def test_only_finished_trainings_are_copied_and_no_place_of_data(
     (copied / "train" / "open").mkdir()
     (copied / "train" / "open" / "widths.json").write_text("{}")
     flags = copied / "run.flags"
-    flags.write_text(flags.read_text() + "\n--data_dir=/home/somebody\n")
+    flags.write_text(flags.read_text() + "\n--data_dir=somebody/elsewhere\n")
     assert keep(f"--run_dir={copied}", f"--out_dir={tmp_path / 'kept'}")[0] == 0
     copy = tmp_path / "kept" / copied.name
     result = json.loads((copy / "train" / "done" / "result.json").read_text())

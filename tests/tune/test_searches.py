@@ -177,7 +177,7 @@ def test_a_measured_budget_alone_is_a_budget(flagfile, tmp_path, monkeypatch):
 
     monkeypatch.setattr(latency, "measure", measure)
     searches(tmp_path / "run", flagfile, budget=BudgetConfig(latency_ms=2003.0))
-    with pytest.raises(InputError, match="latency_ms=3 cannot be met"):
+    with pytest.raises(InputError, match="latency_ms=3 was not met"):
         searches(tmp_path / "run", flagfile, budget=BudgetConfig(latency_ms=3.0))
 
 

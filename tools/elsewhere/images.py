@@ -1,6 +1,6 @@
 """Images of a data set in few files for another machine, packed without loss.
 
-CIFAR-10's 60,000 images are 98 MiB as WebP sheets; TFDS's own files are 162.
+CIFAR-10's 60,000 images are 97 MiB as WebP sheets; TFDS's own files are 162.
 """
 
 import io

@@ -124,10 +124,7 @@ class Setting:
             InputError: there is no search; names the flag.
         """
         if self.search is None:
-            raise InputError(
-                f"The method {self.entry.name} needs a search: give --search=RUN_DIR, "
-                f"or name one, as {self.entry.name}:RUN_DIR."
-            )
+            raise no_search(self.entry.name)
         return self.search
 
     @property
@@ -194,7 +191,7 @@ class Method:
     name: str
     help: str  # One sentence.
     # (record, iteration) -> tau -> widths; None for a method that only proposes.
-    curve: Callable[[SearchRecord, int | None], Curve] | None
+    curve: Callable[[SearchRecord, int | None], Curve | PriceLaw] | None
     propose: Callable[[Setting, Mapping[str, float]], Proposal]
     needs: str | None  # "search", or None.
     iteration: int | None  # The default iteration of the search; the last if None.
@@ -293,6 +290,14 @@ def get(name: str) -> Method:
         InputError: if there is none; suggests the nearest name.
     """
     return METHODS.get(name)
+
+
+def no_search(name: str) -> InputError:
+    """The error for a method that needs a search and has none."""
+    return InputError(
+        f"The method {name} needs a search: give --search=RUN_DIR, or name one, as "
+        f"{name}:RUN_DIR."
+    )
 
 
 def with_curve() -> dict[str, Method]:

@@ -4,7 +4,7 @@ from ns_tf.base import PriceLaw
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import method
 
-# Searches do not record how their lowest score falls, so a p is assumed.
+# p is local (`ns_tf.scaling.fall`); no comparison has chosen one, so 1 is assumed.
 EXPONENT = 1.0
 
 
