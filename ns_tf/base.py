@@ -173,6 +173,7 @@ class EventScores:
     # [events, layers]: the lowest score among the filters of each layer that stayed.
     lowest: np.ndarray
     loss: np.ndarray  # [events]: mean training loss since the event before.
+    criterion: str | None = None  # Whose scores they are; older searches do not say.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,7 +237,11 @@ class PriceLaw:
     """What more filters are worth, in place of a curve tau -> widths."""
 
     law: ScalingLaw
-    exponent: float  # p: scores fall as tau^-p.
+    exponent: float  # p: one more filter is worth tau^-p; infinite for the law's curve.
+    source: str = "given"  # Of p; "assumed" if nothing says it.
+    # How the worth of a filter falls near a size tau, by the record: a plan takes p
+    # from there. None if p is as it is.
+    fall_near: Callable[[float], Fall] | None = None
 
     @property
     def tau_range(self) -> tuple[float, float] | None:

@@ -80,13 +80,14 @@ def toy_architecture():
     return Architecture("toy", DEFAULT, build)
 
 
-def scored(record, p=1.5):
+def scored(record, p=1.5, criterion="taylor_fo"):
     """The record with scores of its last iteration, 7 parameters^-p."""
     last = record.states[-1]
     tau = record.costs["params"](last.trace.history).astype(float)
     removed = 7.0 * tau**-p
     lowest = removed[:, None] * [1.25, 1.5, 2.0]
-    scores = EventScores(removed, lowest, np.linspace(0.5, 0.75, len(tau)))
+    loss = np.linspace(0.5, 0.75, len(tau))
+    scores = EventScores(removed, lowest, loss, criterion)
     trace = dataclasses.replace(last.trace, scores=scores)
     states = (*record.states[:-1], dataclasses.replace(last, trace=trace))
     return dataclasses.replace(record, states=states)

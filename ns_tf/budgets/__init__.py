@@ -69,6 +69,9 @@ class Budget:
     cost: Callable[..., Any]
     # Of a measured budget: the exact one that approximates it up to a constant.
     estimate: str | None = None
+    # Whether plans for it are at a price where nobody names a method. The paper's curve
+    # takes filters for equally dear; in this budget they differ much.
+    priced: bool = False
 
 
 def budget(
@@ -78,6 +81,7 @@ def budget(
     help: str,
     measured: bool = False,
     estimate: str | None = None,
+    priced: bool = False,
 ) -> Callable[[CostMaker], CostMaker]:
     """A decorator that registers what makes the cost of a budget.
 
@@ -91,13 +95,15 @@ def budget(
             (structure), and its cost is a measured `ns_tf.Cost`.
         estimate: Of a measured budget: name of the exact budget that approximates it up
             to a constant. Needs a measurement that repeats itself.
+        priced: Whether plans for it are at a price where nobody names a method.
 
     Raises:
         ValueError: if the name is taken.
     """
 
     def add(cost: CostMaker) -> CostMaker:
-        BUDGETS.register(name)(Budget(name, unit, help, measured, cost, estimate))
+        member = Budget(name, unit, help, measured, cost, estimate, priced)
+        BUDGETS.register(name)(member)
         return cost
 
     return add

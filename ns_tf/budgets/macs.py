@@ -15,6 +15,7 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # As Keras names t
     "macs",
     unit="MACs",
     help="Multiply-adds of one image, at most (convolutions and dense layers).",
+    priced=True,
 )
 def macs(structure: "Structure") -> CostPolynomial:
     """Sum over kernels of entries · output pixels, of one forward pass of one image.

@@ -148,6 +148,8 @@ def _state_json(state: DescentState) -> dict[str, Any]:
     if law.rows is not None:
         errors = [None if np.isnan(error) else error for error in law.error.tolist()]
         by_layer = {"rows": law.rows.tolist(), "error": errors}
+    scores = state.trace.scores
+    known = scores is not None and scores.criterion is not None
     return {
         "iteration": state.iteration,
         "widths": list(state.widths),
@@ -161,6 +163,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         },
         "events": len(state.trace.history),
         "rows": len(state.trace.tau),
+        **({"criterion": scores.criterion} if known else {}),
         "scaling": dataclasses.asdict(state.scaling),
         "seconds": round(state.seconds, 3),
     }

@@ -106,4 +106,5 @@ def _read_scores(
                 f"{','.join(columns)}"
             )
         array = np.array(table, float).reshape(-1, len(columns))
-    return EventScores(array[:, -2], array[:, :-2], array[:, -1])
+    parts = array[:, -2], array[:, :-2], array[:, -1]
+    return EventScores(*parts, state.get("criterion"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from ns_tf import budgets
 from ns_tf.base import InputError, Widths, check_widths
 from ns_tf.descend.record import new_search, search_in
+from ns_tf.plan import methods
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.plan import make_plan, options
 from ns_tf.problem.config import NetworkConfig
@@ -25,7 +26,12 @@ class WidthChoice:
 
     network: NetworkConfig
     budget: BudgetConfig
-    method: MethodConfig
+    asked: MethodConfig
+
+    @property
+    def method(self) -> MethodConfig:
+        """The method that is asked for, or that the budget means."""
+        return self.asked.of(self.budget)
 
     @property
     def flags(self) -> tuple[BudgetConfig, MethodConfig]:
@@ -55,7 +61,7 @@ class WidthChoice:
             return check_widths(architecture, self.network.widths)
         search = search_in(run_dir)
         if search is None or search.architecture != architecture.name:
-            if self.method.needs_search:
+            if methods.get(self.method.method).needs_search:
                 raise InputError(
                     f"--method={self.method.method} needs a search of "
                     f"{architecture.name} in --run_dir. Search first "

@@ -6,6 +6,7 @@ own.
 """
 
 import dataclasses
+import math
 
 from ns_tf import budgets
 from ns_tf.budgets import BUDGETS, Measure
@@ -126,22 +127,30 @@ def _about_methods() -> str:
 class MethodConfig:
     """The method whose widths are planned."""
 
-    method: str = option("neuralscale", _about_methods(), choices=_curve_methods())
+    method: str | None = option(
+        None,
+        "If empty, priced for multiply-adds and neuralscale for parameters, bytes and "
+        f"milliseconds. {_about_methods()}",
+        choices=_curve_methods(),
+    )
     iteration: int | None = option(None, "Iteration of the search; the last if empty.")
     price_exponent: float | None = option(
         None,
-        "Of --method=priced: scores fall as tau to minus this; 1 if empty.",
+        "Of priced: one more filter is worth tau to minus this. If empty, as the "
+        "search's scores say, or 1.",
     )
 
     def __post_init__(self):
-        if self.price_exponent is not None:
+        if self.price_exponent not in (None, math.inf):
             above_zero(self, "price_exponent")
 
-    @property
-    def needs_search(self) -> bool:
-        """Whether the method's curve is made from a search.
+    def of(self, budget: BudgetConfig) -> "MethodConfig":
+        """These settings with the method that they mean for a budget.
 
-        >>> MethodConfig("uniform").needs_search
-        False
+        >>> MethodConfig().of(BudgetConfig(macs=5e7)).method
+        'priced'
+        >>> MethodConfig().of(BudgetConfig(ratio=0.25)).method
+        'neuralscale'
         """
-        return methods.get(self.method).needs_search
+        name = self.method or methods.default(budget.targets)
+        return dataclasses.replace(self, method=name)

@@ -184,7 +184,7 @@ class Searched:
     def plan(
         self,
         *,
-        method: str = "neuralscale",
+        method: str | None = None,
         iteration: int | None = None,
         ratio: float | None = None,
         round_to: int = 1,
@@ -197,7 +197,9 @@ class Searched:
         """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7)`.
 
         Args:
-            method: Any method of `ns_tf.plan.methods` that has a curve.
+            method: Any method of `ns_tf.plan.methods` that has a curve. If None,
+                "priced" for multiply-adds, "neuralscale" for parameters, bytes and
+                milliseconds.
             iteration: Of the search, from 1; the last if None.
             ratio: A budget: the parameters of the default network with every width
                 times this.
@@ -205,7 +207,8 @@ class Searched:
             min_width: Filters that every layer has at least.
             max_width: Filters that a layer has at most.
             measure: How `latency_ms` is measured.
-            price_exponent: Of the method "priced": p, where scores fall as tau^-p.
+            price_exponent: Of the method "priced": p, where one more filter is worth
+                tau^-p; as the search's scores say, or 1, if None.
             **targets: Budgets by name; with several, all hold.
 
         Returns:
@@ -237,7 +240,7 @@ def make_plan(
     search: SearchRecord,
     targets: Mapping[str, float],
     *,
-    method: str = "neuralscale",
+    method: str | None = None,
     iteration: int | None = None,
     ratio: float | None = None,
     round_to: int = 1,
@@ -255,7 +258,8 @@ def make_plan(
     Args:
         search: The record of a search; one without iterations is enough for uniform.
         targets: Budgets by name; all hold.
-        method: Whose curve is scaled along.
+        method: Whose curve is scaled along; by the budgets if None
+            (`ns_tf.plan.methods.default`).
         iteration: Of the search, from 1; the last if None.
         ratio: The paper's r as one more budget: the parameters of the default network
             with every width times this (`int(width * ratio)`).
@@ -264,7 +268,8 @@ def make_plan(
         max_width: Filters that a layer has at most.
         measure: How measured budgets are measured.
         builder: The architecture, if no registered name finds it.
-        price_exponent: Of `priced`: scores are taken to fall as tau^-price_exponent.
+        price_exponent: Of `priced`: one more filter is worth tau^-price_exponent; as
+            the search's scores say, or 1, if None.
 
     Returns:
         The plan of largest tau under all budgets; no width can grow by `round_to`.
@@ -273,6 +278,7 @@ def make_plan(
         InputError: unknown budget or method, an impossible budget (with the smallest
             and largest reachable cost), or no such iteration.
     """
+    method = method or methods.default(targets)
     member = methods.get(method)
     if iteration is not None:
         member.check_iteration(iteration)
@@ -282,7 +288,9 @@ def make_plan(
             raise InputError(
                 f"--price_exponent goes with --method=priced; got --method={method}."
             )
-        curve = dataclasses.replace(curve, exponent=price_exponent)
+        # The limit is the paper's curve, by the paper's law.
+        law = search.state(iteration).law if price_exponent == np.inf else curve.law
+        curve = PriceLaw(law, _checked(price_exponent))
     scaling = solve(
         search,
         curve,
@@ -310,6 +318,20 @@ def make_plan(
     )
 
 
+def _checked(exponent: float) -> float:
+    """The exponent, if it can be one.
+
+    Raises:
+        InputError: it is not positive.
+    """
+    if not exponent > 0:
+        raise InputError(
+            "--price_exponent is a positive number, or inf for the curve of the law; "
+            f"got {exponent!r}."
+        )
+    return exponent
+
+
 def options(budget: BudgetConfig, curve: MethodConfig) -> dict[str, Any]:
     """Keyword arguments of `make_plan` from the flags of a budget and of a method.
 
@@ -318,7 +340,7 @@ def options(budget: BudgetConfig, curve: MethodConfig) -> dict[str, Any]:
         curve: The method and the iteration of the search.
     """
     return {
-        "method": curve.method,
+        "method": curve.of(budget).method,
         "iteration": curve.iteration,
         "price_exponent": curve.price_exponent,
         "ratio": budget.ratio,

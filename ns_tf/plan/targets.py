@@ -45,10 +45,41 @@ def solve(
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
     if isinstance(along, PriceLaw):
-        from ns_tf.scaling.priced import at_price  # Late: other plans start sooner.
-
-        return at_price(along, costs, targets, **options)
+        return _at_price(search, along, costs, targets, options)
     return at_cost(along, costs, targets, **options)
+
+
+def _at_price(
+    search: SearchRecord,
+    price: PriceLaw,
+    costs: Mapping[str, Cost],
+    targets: Mapping[str, float],
+    options: Mapping[str, Any],
+) -> Scaling:
+    """The widths of most value that meet these budgets.
+
+    p is that of the record near the parameters of the plan, which follow from p. They
+    are taken from the plan with the p that the law came with.
+
+    Args:
+        search: Its costs count parameters.
+        price: What filters are worth.
+        costs: By budget.
+        targets: By budget; all hold.
+        options: Of `scaling.solve.at_cost`.
+    """
+    from ns_tf.scaling.priced import at_price  # Late: other plans start sooner.
+
+    scaling = at_price(price, costs, targets, **options)
+    if price.fall_near is None:
+        return scaling
+    size = float(search.costs["params"](np.array(scaling.widths)))
+    try:
+        fall = price.fall_near(size)
+    except InputError:  # Too few events for a slope.
+        return scaling
+    price = dataclasses.replace(price, exponent=fall.exponent)
+    return at_price(price, costs, targets, fall=fall, **options)
 
 
 def with_ratio(

@@ -219,7 +219,9 @@ class Pruning:
         widths = history[lost.all(axis=1)]
         tau = structure.params(widths)
         rows = self._scores()
-        scores = EventScores(rows[:, -2], rows[:, :-2], rows[:, -1])
+        scores = EventScores(
+            rows[:, -2], rows[:, :-2], rows[:, -1], self.config.criterion
+        )
         names, seconds = structure.names, self.clock.seconds
         return PruneTrace(widths, tau, names, history, scores, seconds)
 

@@ -1,6 +1,6 @@
-"""How the worth of a filter falls as a network grows: S = sigma tau^-p.
+"""How scores fall as a network grows: S = sigma tau^-p.
 
-At an event, the highest score that was removed is what the last filter was worth to a
+At an event, the highest score that was removed says what the last filter was worth to a
 network of that size. Over all sizes it is no power law, so p is local.
 """
 

@@ -1,28 +1,33 @@
 """Whole widths of most value under budgets: the price law's optimum, filled up."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ns_tf.base import Cost, InputError, PriceLaw, Scaling
+from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, check_reach, grid_of
 from ns_tf.scaling.prices import Optimum, Value, optimum, value_of
+from ns_tf.scaling.solve import at_cost
 
 
 @dataclasses.dataclass(frozen=True)
 class Pricing:
     """How a plan at a price came about, and how good it is."""
 
-    exponent: float  # p of the scores' fall, after the floor.
-    floored: bool  # Whether the exponent that was asked for was below the floor.
+    exponent: float  # p, after the floor: one more filter is worth tau^-p.
+    floored: bool  # Whether p was below the floor.
     # By budget: lambda_k B_k over the sum of all. 0 for a budget that does not bind.
     shares: Mapping[str, float]
     # How far the loss is above the least that any real-valued widths within the
     # budgets have, as a share of it: at most so far from the best value.
     gap: float
+    source: str = "given"  # Of p; "assumed" or "recorded" where nobody gave it.
+    fall: Fall | None = None  # Of the worth of filters, where it is recorded.
 
     def worth(self, budget: str, other: str) -> float | None:
         """How many percent more of `other` are worth 1 % more of `budget`.
@@ -39,8 +44,7 @@ class Pricing:
 
     def lines(self) -> Iterator[str]:
         """What budgets are worth, and how far the plan is from the best, for people."""
-        floored = ", raised above every beta" if self.floored else ""
-        yield f"priced: scores taken to fall as tau^-{self.exponent:.3g}{floored}"
+        yield f"priced: {self._exponent()}"
         for name, share in self.shares.items():
             taken = f"takes {share:.1%} of the value" if share else "does not bind"
             yield f"{name} {taken}"
@@ -49,6 +53,18 @@ class Pricing:
             worth = self.worth(first, other)
             yield f"1 % more {first} is worth {worth:.3g} % more {other}"
         yield f"at most {self.gap:.3%} more loss of value than any such widths"
+
+    def _exponent(self) -> str:
+        """What one more filter is worth, and who says so."""
+        text = f"one more filter is worth tau^-{self.exponent:.3g}"
+        if self.fall is None:
+            text += {"assumed": ", assumed: no scores say it"}.get(self.source, "")
+            return text + (", raised above every beta" if self.floored else "")
+        low, high = self.fall.tau_range
+        p, sure = self.fall.exponent, 1.96 * self.fall.error
+        text += f", by {self.fall.events} events from {low:,.0f} to {high:,.0f} "
+        text += f"parameters {p:.2f} ({p - sure:.2f} to {p + sure:.2f})"
+        return text + (", raised above every beta" if self.floored else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +83,8 @@ def at_price(
     round_to: int = 1,
     min_width: int = 1,
     max_width: int | None = None,
-) -> PricedScaling:
+    fall: Fall | None = None,
+) -> Scaling:
     """The whole widths of most value that meet every budget.
 
     The optimum of the price law (`ns_tf.scaling.prices`) is rounded down until it meets
@@ -83,23 +100,30 @@ def at_price(
     ((27, 30), {'macs': 891}, {'macs': 1.0})
 
     Args:
-        price: The law, and how scores fall.
+        price: The law, and what filters are worth.
         costs: By budget, cost polynomials; or measured costs whose estimate is one.
         targets: By budget: the largest cost allowed; all hold.
         round_to: Every width is a multiple of it.
         min_width: The least width.
         max_width: The largest width; 65,536 if None.
+        fall: The record that the exponent was read from, if it was.
 
     Returns:
-        The widths, their costs, how they were priced; tau is the geometric mean of the
-        layers' own.
+        The widths, their costs, how they were priced (`PricedScaling`); tau is the
+        geometric mean of the layers' own. An infinite exponent gives the plan along the
+        law's curve (`ns_tf.scaling.solve.at_cost`), which is the limit.
 
     Raises:
         InputError: a budget without a price, targets that the smallest widths exceed or
-            the largest do not reach, or an exponent that makes no sense.
+            the largest do not reach, or a law in which no width grows.
     """
     grid = grid_of(round_to, min_width, max_width)
-    law, value = price.law, value_of(price.law, price.exponent)
+    if price.exponent == math.inf:
+        curve = power_law(price.law)
+        sizes = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
+        return at_cost(curve, costs, targets, **sizes)
+    value = value_of(price.law, price.exponent)
+    source = price.source if fall is None else "recorded"
     prices = {name: _polynomial(name, costs[name]) for name in targets}
 
     def solve(known: Mapping[str, Cost], goals: Mapping[str, float]) -> PricedScaling:
@@ -110,13 +134,15 @@ def at_price(
         widths = _filled(value, prices, goals, grid, best)
         least = _least(value, prices, goals, grid, best)
         gap = float(value.loss(widths)) / least - 1
-        log_taus = np.log(widths / law.alpha) / law.beta
+        log_taus = value.log_taus(widths)
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
             tau=float(np.exp(log_taus.mean())),
             costs={name: int(cost(widths)) for name, cost in prices.items()},
             targets=dict(goals),
-            pricing=Pricing(value.exponent, value.floored, best.shares, gap),
+            pricing=Pricing(
+                value.exponent, value.floored, best.shares, gap, source, fall
+            ),
             taus=tuple(np.exp(log_taus).tolist()),
         )
 

@@ -1,8 +1,9 @@
 """Widths that are worth most at a price: the geometric program of a law and budgets.
 
-A search leaves a layer with w filters when the lowest score of the network is S. So
-one more filter is worth v_l(w) = S(tau), at the tau where the law gives it w filters.
-With S = tau^-p that is v_l(w) = (w / alpha_l)^(-p / beta_l), and a network is worth
+A search leaves a layer with w filters when the last filter of the network is worth
+v(tau). So one more filter of the layer is worth v_l(w) = v(tau), at the tau where the
+law gives it w filters. With v = tau^-p that is v_l(w) = (w / alpha_l)^(-p / beta_l),
+and a network is worth
 
     U(w) = const - sum_l c_l w_l^(-q_l),   q_l = p / beta_l - 1,
     c_l = alpha_l^(p / beta_l) / q_l.
@@ -26,6 +27,9 @@ from ns_tf.base import InputError, ScalingLaw
 from ns_tf.networks.costs import CostPolynomial
 
 FLOOR = 1.1  # The exponent is at least this times the largest beta.
+# A layer whose beta is a smaller share of the largest one counts as one of this share:
+# its width hardly depends on the size of the network, and on its price.
+STEADY = 0.05
 _RESIDUAL = 1e-12  # Of the conditions, in logarithms.
 _OVER = 1e-9  # What a budget may be over, in ln of the cost, to count as met.
 _STEPS = 60  # Newton steps, at most; some 6 are usual.
@@ -44,6 +48,11 @@ class Value:
     q: np.ndarray  # [layers]
     exponent: float  # p, after the floor.
     floored: bool  # Whether the exponent that was asked for was smaller.
+    law: ScalingLaw  # Of positive betas: what it was made of.
+
+    def log_taus(self, widths: np.ndarray) -> np.ndarray:
+        """ln of the tau where the law gives each layer its width, [layers]."""
+        return np.log(widths / self.law.alpha) / self.law.beta
 
     def loss(self, widths: np.ndarray) -> np.ndarray:
         """sum_l c_l w_l^(-q_l) [...] of widths [..., layers]; the value is minus it."""
@@ -57,41 +66,48 @@ class Value:
 
 
 def value_of(law: ScalingLaw, exponent: float) -> Value:
-    """The value of widths by a law, where scores fall as tau^-exponent.
+    """The value of widths by a law, where one more filter is worth tau^-exponent.
 
     An exponent at or below a layer's beta gives that layer a value that grows without
     end: the optimum would be a corner. So it is floored at `FLOOR` times the largest
-    beta.
+    beta. A layer that did not grow with the network has no value by its law. It counts
+    as one that hardly grows, through its width in the middle of the recorded range.
 
     Args:
         law: alpha, beta `[layers]`.
-        exponent: p, positive.
+        exponent: p; the floor if it is smaller.
 
     Raises:
-        InputError: the exponent is no positive number, or no beta is positive.
+        InputError: no beta is positive.
 
     >>> law = ScalingLaw(np.array([1.0, 2.0]), np.array([0.5, 0.25]))
     >>> value = value_of(law, 1.0)
     >>> value.q.tolist(), np.exp(value.log_c).round(6).tolist()
     ([1.0, 3.0], [1.0, 5.333333])
     """
-    if not np.isfinite(exponent) or exponent <= 0:
-        raise InputError(
-            f"A price exponent is a positive number; got {exponent!r}. The default is "
-            "1 (--price_exponent)."
-        )
+    law = _growing(law)
+    p = max(float(exponent), FLOOR * float(law.beta.max()))
+    q = p / law.beta - 1
+    log_c = p / law.beta * np.log(law.alpha) - np.log(q)
+    return Value(log_c, q, p, p > exponent, law)
+
+
+def _growing(law: ScalingLaw) -> ScalingLaw:
+    """The law with a positive beta in every layer.
+
+    Raises:
+        InputError: no beta is positive.
+    """
     alpha, beta = np.asarray(law.alpha, float), np.asarray(law.beta, float)
-    if not (beta > 0).all():
-        layer = int(np.argmin(beta)) + 1
+    if not beta.max() > 0:
         raise InputError(
-            f"A plan at a price needs widths that grow with the network; the beta of "
-            f"layer {layer} is {beta[layer - 1]:.3g}. Search longer, or use "
-            "--method=neuralscale."
+            "A plan at a price needs widths that grow with the network; the largest "
+            f"beta of this law is {beta.max():.3g}. Search longer."
         )
-    p = max(float(exponent), FLOOR * float(beta.max()))
-    q = p / beta - 1
-    log_c = p / beta * np.log(alpha) - np.log(q)
-    return Value(log_c, q, p, floored=p > exponent)
+    least = STEADY * beta.max()
+    middle = float(np.sqrt(np.prod(law.tau_range))) if law.tau_range else 1.0
+    grown = np.maximum(beta, least)
+    return ScalingLaw(alpha * middle ** (beta - grown), grown)
 
 
 @dataclasses.dataclass(frozen=True)

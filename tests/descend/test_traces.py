@@ -32,6 +32,12 @@ def test_scores_that_are_not_known_are_read_as_such(tmp_path):
     assert np.isnan(again.removed[0]) and again.lowest[1, 2] == np.inf
 
 
+def test_whose_scores_they_are_is_kept(tmp_path):
+    record = scored(toy_search(1), criterion="magnitude")
+    again = read_search(written(tmp_path, record)).states[0].trace.scores
+    assert again.criterion == "magnitude"
+
+
 def test_a_search_without_scores_writes_none(tmp_path):
     written(tmp_path, toy_search(2))
     assert not path_of(tmp_path, 2, "scores").exists()

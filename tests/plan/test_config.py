@@ -1,6 +1,7 @@
 """Flags of budgets and methods: one for every member of a registry."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -58,9 +59,25 @@ def test_the_method_is_any_that_has_a_curve_neuralscale_first():
     assert all(methods.get(name).help in about["help"] for name in choices)
 
 
-@pytest.mark.parametrize("name", sorted(methods.with_curve()))
-def test_the_settings_know_whether_a_search_is_needed(name):
-    assert MethodConfig(method=name).needs_search == (name != "uniform")
+@pytest.mark.parametrize(
+    "budget, name",
+    [
+        ({"params": 3e5}, "neuralscale"),
+        ({"ratio": 0.5, "weight_bytes": 1e6}, "neuralscale"),
+        ({"macs": 3e7}, "priced"),
+        ({"params": 3e5, "macs": 3e7, "litert_bytes": 1e6}, "priced"),
+        ({"macs": 3e7, "latency_ms": 3.0}, "neuralscale"),  # It has no price.
+    ],
+)
+def test_the_budget_chooses_the_method_where_nobody_does(budget, name):
+    assert MethodConfig().of(BudgetConfig(**budget)).method == name
+    assert MethodConfig("uniform").of(BudgetConfig(**budget)).method == "uniform"
+
+
+def test_an_infinite_price_exponent_is_one():
+    assert MethodConfig(price_exponent=math.inf).price_exponent == math.inf
+    with pytest.raises(InputError, match="price_exponent is a number above 0"):
+        MethodConfig(price_exponent=math.nan)
 
 
 def test_a_plan_is_printed_as_a_table_unless_asked_otherwise():

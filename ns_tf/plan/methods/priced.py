@@ -1,11 +1,19 @@
 """The price law: the widths of most value at the price of the budget's own unit."""
 
-from ns_tf.base import PriceLaw
+import functools
+from collections.abc import Callable
+
+from ns_tf.base import DescentState, Fall, PriceLaw, PruneTrace
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import method
+from ns_tf.prune import criteria
+from ns_tf.prune.config import PruneConfig
+from ns_tf.scaling.fall import fall_near
 
-# p is local (`ns_tf.scaling.fall`); no comparison has chosen one, so 1 is assumed.
-EXPONENT = 1.0
+# p where no scores say how the worth of a filter falls. It was the best of 0.72, 1 and
+# 2 for VGG11 on CIFAR-10 (docs/results.md).
+ASSUMED = 1.0
+ROWS = 20  # Of a law that prices are taken from.
 
 
 @method(
@@ -14,5 +22,39 @@ EXPONENT = 1.0
     needs="search",
 )
 def priced(record: SearchRecord, iteration: int | None) -> PriceLaw:
-    """The price law of an iteration (`ns_tf.scaling.prices`)."""
-    return PriceLaw(record.state(iteration).law, EXPONENT)
+    """The price law of an iteration (`ns_tf.scaling.prices`).
+
+    Its law is that of the iteration. Where fewer than `ROWS` networks stand behind it,
+    they are the smallest ones of a pruning, far from any budget: then each layer is
+    fitted to all events from its own first loss on.
+    """
+    state = record.state(iteration)
+    law, history = state.law, state.trace.history
+    if len(state.trace.tau) < ROWS <= len(history):
+        from ns_tf.scaling.law import fit_by_layer  # Late: it needs SciPy.
+
+        tau = record.costs["params"](history)
+        law = fit_by_layer(PruneTrace(history, tau), state.widths)
+    return PriceLaw(law, ASSUMED, "assumed", _worth(record, state))
+
+
+def _worth(record: SearchRecord, state: DescentState) -> Callable[[float], Fall] | None:
+    """How the worth of a filter falls near a size; None if the scores do not say it.
+
+    A score is no worth yet: that of Taylor-FO is the square of a change of the loss, so
+    a filter is worth its root, and p is half of the scores' exponent.
+
+    Args:
+        record: Its costs count parameters.
+        state: Of the iteration.
+    """
+    scores = state.trace.scores
+    if scores is None:
+        return None
+    criterion = scores.criterion or PruneConfig.criterion
+    known = criterion in criteria.CRITERIA.names()
+    power = criteria.get(criterion).power if known else None
+    if power is None:
+        return None
+    sizes = record.costs["params"](state.trace.history)
+    return functools.partial(fall_near, scores.removed**power, sizes)

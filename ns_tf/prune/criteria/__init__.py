@@ -21,6 +21,9 @@ several layers that make the same filter are added.
 lowest scores of the whole network are removed; with "layer" all layers shrink by the
 same share, and scores decide which filters of a layer are removed.
 
+`power` says what a score has to do with the loss: score ** power is the change of the
+loss without the filter. Plans at a price read it (`ns_tf.plan.methods.priced`).
+
 Further signals: `ns_tf.prune.signals`.
 """
 
@@ -45,14 +48,18 @@ class Criterion:
     formula: Callable  # What the signal gives -> scores [channels].
     reads: str  # Name of the signal.
     scope: str  # "global" or "layer".
+    power: float | None  # score ** power is a change of the loss; None if it is none.
 
 
-def criterion(name: str, *, scope: str) -> Callable[[Callable], Callable]:
+def criterion(
+    name: str, *, scope: str, power: float | None = None
+) -> Callable[[Callable], Callable]:
     """Decorator: registers a formula under `name`, as `--criterion` takes it.
 
     Args:
         name: Of the criterion.
         scope: "global" if scores of different layers can be compared, else "layer".
+        power: What makes a score a change of the loss; None if nothing does.
 
     Returns:
         A decorator of functions of one argument, whose name is that of a signal. It
@@ -69,7 +76,7 @@ def criterion(name: str, *, scope: str) -> Callable[[Callable], Callable]:
                 f"Criterion {name!r}: expected a scope of {SCOPES} and the name of a "
                 f"signal as its argument; got {scope!r}, {reads!r}."
             )
-        CRITERIA.register(name)(Criterion(name, formula, reads, scope))
+        CRITERIA.register(name)(Criterion(name, formula, reads, scope, power))
         return formula
 
     return add

@@ -5,7 +5,7 @@ from typing import Any
 from ns_tf.prune.criteria import criterion
 
 
-@criterion("taylor_fo", scope="global")
+@criterion("taylor_fo", scope="global", power=0.5)
 def taylor_fo(gate_gradient: Any) -> Any:
     """(g dL/dg)², [channels]: the squared change of the loss without the filter.
 

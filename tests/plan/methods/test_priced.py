@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from places import ROOT
+from toys import scored, toy_search
 
 from ns_tf.base import InputError
 from ns_tf.descend.record import read_search
+from ns_tf.plan.methods.priced import ROWS
 from ns_tf.plan.plan import make_plan
 
 RUNS = ROOT / "docs" / "runs"
@@ -42,7 +45,54 @@ def test_a_plan_names_the_budgets_that_bind_and_what_they_are_worth(vgg11):
     assert "params does not bind" in str(loose)
     json.dumps(plan.to_json())
     assert plan.to_json()["pricing"]["exponent"] == 1.0
-    assert "pricing" not in make_plan(vgg11, targets).to_json()
+    along = make_plan(vgg11, targets, method="neuralscale")
+    assert "pricing" not in along.to_json()
+
+
+def test_scores_say_what_a_filter_is_worth_near_the_size_of_the_plan():
+    """A Taylor-FO score is a squared loss, so p is half of its exponent."""
+    record = scored(toy_search(), p=3.0)
+    low, high = record.states[-1].trace.tau[[-1, 0]]
+    plan = make_plan(record, {"params": float(high)}, method="priced")
+    assert plan.pricing.source == "recorded"
+    assert plan.pricing.fall.exponent == pytest.approx(1.5)
+    assert plan.pricing.exponent == pytest.approx(1.5)
+    given = make_plan(
+        record, {"params": float(high)}, method="priced", price_exponent=1.5
+    )
+    assert given.widths == plan.widths
+    assert given.pricing.source == "given"
+    assert make_plan(
+        toy_search(), {"params": float(high)}, method="priced"
+    ).pricing.source == ("assumed")
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "random", "of an older version"])
+def test_scores_that_are_no_losses_say_nothing(criterion):
+    record = scored(toy_search(), criterion=criterion)
+    plan = make_plan(record, {"params": 3000}, method="priced")
+    assert plan.pricing.source == "assumed"
+
+
+def test_a_law_of_few_networks_is_fitted_to_all_events():
+    record = read_search(RUNS / "vgg11_cifar10_scores")
+    state = record.states[-1]
+    assert len(state.trace.tau) < ROWS < len(state.trace.history)
+    plan = make_plan(record, {"params": 579786}, method="priced")
+    assert plan.tau_range == (1447, 556932)  # From the first event to the last.
+    along = make_plan(record, {"params": 579786}, method="neuralscale")
+    limit = make_plan(
+        record, {"params": 579786}, method="priced", price_exponent=np.inf
+    )
+    assert limit.widths == along.widths
+    assert limit.pricing is None
+
+
+def test_budgets_choose_the_method(vgg11):
+    assert make_plan(vgg11, {"macs": 9880832}).method == "priced"
+    assert make_plan(vgg11, {"macs": 9880832, "params": 10**6}).method == "priced"
+    assert make_plan(vgg11, {"params": 150000}).method == "neuralscale"
+    assert make_plan(vgg11, {}, ratio=0.25).method == "neuralscale"
 
 
 def test_the_layer_furthest_outside_of_the_record_tells_the_extrapolation(vgg11):
