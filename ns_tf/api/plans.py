@@ -17,7 +17,7 @@ from ns_tf.export.work import Export
 from ns_tf.networks import python_models
 from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
-from ns_tf.plan.plan import WidthPlan
+from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run import files

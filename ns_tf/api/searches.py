@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ns_tf.api.plans import Plan
+from ns_tf.api.refined import refined
 from ns_tf.base import DescentState, InputError, ScalingLaw
 from ns_tf.budgets import BUDGETS
 from ns_tf.compare import outcome as outcomes
@@ -72,18 +73,38 @@ class Search(Searched):
         """The law of every iteration."""
         return tuple(state.law for state in self.record.states)
 
-    def plan(self, **options: Any) -> Plan:
+    def plan(
+        self,
+        *,
+        refine: int = 0,
+        data: Any = None,
+        progress: Meter | None = None,
+        stop: Stop | None = None,
+        **options: Any,
+    ) -> Plan:
         """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7)`.
 
         Args:
+            refine: Candidates that short trainings choose among
+                (`ns_tf.plan.refine`); 0 trains none. Trainings are kept in the search's
+                run folder, so that the same call goes on after a kill.
+            data: As of `ns_tf.search`, for these trainings; the search's own if None.
+            progress: `ns_tf.Progress()` shows how far they have come.
+            stop: Asked at every step whether to stop.
             **options: As of `ns_tf.plan.plan.Searched.plan`: budgets by name (with
                 several, all hold), `ratio`, `method`, `iteration`, `round_to`,
-                `min_width`, `max_width`.
+                `min_width`, `max_width`. With `refine`, fields of
+                `ns_tf.plan.config.RefineConfig` too: `refine_epochs=6, seed=1`.
 
         Raises:
             InputError: unknown or impossible budget.
+            RunError: no candidate could be trained.
         """
-        plan = super().plan(**options)
+        if refine:
+            watch = Watch(progress or Quiet(), stop or Stop())
+            plan = refined(self, {"refine": refine, **options}, data, watch)
+        else:
+            plan = super().plan(**options)
         fields = {f.name: getattr(plan, f.name) for f in dataclasses.fields(plan)}
         return Plan(**fields, search=self)
 

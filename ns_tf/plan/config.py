@@ -10,7 +10,9 @@ import math
 
 from ns_tf import budgets
 from ns_tf.budgets import BUDGETS, Measure
+from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan import methods
+from ns_tf.plan.targets import default_method
 from ns_tf.run.checks import LARGEST_RATIO, above_zero, at_least, within
 from ns_tf.run.option import option
 
@@ -93,6 +95,41 @@ BudgetConfig = dataclasses.make_dataclass(
 
 
 @dataclasses.dataclass(frozen=True)
+class RefineConfig(RuntimeConfig):
+    """Short trainings that choose among candidates, and how they are computed.
+
+    Raises:
+        InputError: a number is out of range; names the flag.
+    """
+
+    refine: int = option(
+        0,
+        "Candidates that short trainings choose among, from 2 to some 13: uniform, the "
+        "plans of priced and neuralscale, and widths between. 0 trains none.",
+    )
+    refine_epochs: int = option(
+        6, "Epochs of the last round; a round before it has a third of them."
+    )
+    refine_seeds: int = option(2, "Trainings a candidate in the last round.")
+    refine_batch: int = option(128, "Images a training step of these trainings.")
+    refine_rate: float = option(0.1, "Their learning rate at the start; a cosine.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        at_least(self, 1, "refine_epochs", "refine_seeds", "refine_batch")
+        above_zero(self, "refine_rate")
+        at_least(self, 0, "refine")
+        if self.refine:
+            at_least(self, 2, "refine")
+
+    @property
+    def runtime(self) -> RuntimeConfig:
+        """How trainings are computed, alone."""
+        names = [field.name for field in dataclasses.fields(RuntimeConfig)]
+        return RuntimeConfig(**{name: getattr(self, name) for name in names})
+
+
+@dataclasses.dataclass(frozen=True)
 class OutputConfig:
     """What is printed."""
 
@@ -152,5 +189,5 @@ class MethodConfig:
         >>> MethodConfig().of(BudgetConfig(ratio=0.25)).method
         'neuralscale'
         """
-        name = self.method or methods.default(budget.targets)
+        name = self.method or default_method(budget.targets)
         return dataclasses.replace(self, method=name)

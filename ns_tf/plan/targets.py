@@ -5,7 +5,7 @@ A measured budget, or one that the record lacks, is counted on the architecture.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,24 @@ def with_ratio(
     if not targets:
         raise InputError(f"Give a budget: {', '.join(BUDGETS.names())} or ratio.")
     return targets
+
+
+def default_method(targets: Iterable[str]) -> str:
+    """The method for these budgets where nobody names one.
+
+    `priced` where a budget says so (multiply-adds) and all have a price; else
+    `neuralscale`.
+
+    >>> [default_method(some) for some in (["params"], ["params", "macs"])]
+    ['neuralscale', 'priced']
+
+    Args:
+        targets: Names of the budgets.
+    """
+    members = [budgets.get(name) for name in targets]
+    without = any(member.measured and not member.estimate for member in members)
+    wanted = any(member.priced for member in members)
+    return "priced" if wanted and not without else "neuralscale"
 
 
 def _cost(

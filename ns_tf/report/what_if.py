@@ -13,8 +13,8 @@ from typing import Any
 from ns_tf.base import Curve, InputError
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
-from ns_tf.plan.plan import FAR
 from ns_tf.plan.targets import with_ratio
+from ns_tf.plan.width_plan import FAR
 from ns_tf.render.html import option
 
 ASSETS = Path(__file__).parent / "assets"

@@ -28,6 +28,8 @@ SCORES = "scores_{:02d}.csv"  # By iteration: what filters were worth at every e
 CHECKPOINTS = "checkpoints"  # Folder: the pruning under way.
 PRUNING = "prune_{:02d}.npz"  # In it, by iteration: its checkpoint.
 TRAIN = "train"  # Folder: a training of a network of the search in each folder.
+REFINE = "refine"  # Folder: short trainings that chose a plan, a budget a folder.
+REFINEMENT = "refinement.json"  # In it: the candidates, their scores, the choice.
 
 # Of a training (`ns_tf.train`).
 WIDTHS = "widths.json"  # The network that is trained.

@@ -11,8 +11,9 @@ from ns_tf.networks.costs import CostPolynomial
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, check_reach, grid_of
-from ns_tf.scaling.prices import Optimum, Value, optimum, value_of
+from ns_tf.scaling.prices import Optimum, optimum
 from ns_tf.scaling.solve import at_cost
+from ns_tf.scaling.worth import Value, value_of
 
 
 @dataclasses.dataclass(frozen=True)

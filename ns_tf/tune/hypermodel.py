@@ -16,7 +16,8 @@ from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.data.dataset import crop_margin
 from ns_tf.graph.ends import ends_in_softmax
-from ns_tf.plan.plan import Searched, WidthPlan
+from ns_tf.plan.plan import Searched
+from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.run.checks import LARGEST_RATIO
 from ns_tf.run.option import Kind
 from ns_tf.train.config import TrainConfig

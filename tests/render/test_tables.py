@@ -13,7 +13,7 @@ from places import ROOT
 from ns_tf.base import DescentState, PruneTrace, Scaling, ScalingLaw
 from ns_tf.compare import verdicts
 from ns_tf.descend.__main__ import table as descent_table
-from ns_tf.plan.plan import WidthPlan
+from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.render import tables
 
 NAMES = ("conv1", "a_longer_name", "b")

@@ -10,7 +10,7 @@ import pytest
 from toys import DEFAULT, NAMES, params, toy_search
 
 from ns_tf.plan import methods
-from ns_tf.plan.plan import FAR
+from ns_tf.plan.width_plan import FAR
 from ns_tf.report.what_if import controls, curves_of, script
 
 SEARCH = toy_search(3)

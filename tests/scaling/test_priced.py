@@ -11,8 +11,8 @@ from ns_tf.base import Cost, Fall, InputError, PriceLaw, ScalingLaw
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.priced import Pricing, at_price
-from ns_tf.scaling.prices import value_of
 from ns_tf.scaling.solve import at_cost
+from ns_tf.scaling.worth import value_of
 
 
 def law_of(rng, layers):
@@ -150,8 +150,6 @@ def test_a_layer_that_does_not_grow_keeps_about_its_width(rng):
     for goal in (5 * 10**6, 5 * 10**7):
         widths = at_price(PriceLaw(law, 1.0), cost, {"c": goal}).widths
         np.testing.assert_allclose(widths[1:3], middle[1:3], rtol=0.5)
-    with pytest.raises(InputError, match="the largest beta of this law is -1"):
-        value_of(ScalingLaw(law.alpha, np.full(4, -1.0)), 1.0)
 
 
 def test_the_record_of_an_exponent_is_named(rng):

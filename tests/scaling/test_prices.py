@@ -14,7 +14,8 @@ from ns_tf.budgets import exact_costs
 from ns_tf.networks import architectures
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.networks.structure import analyse
-from ns_tf.scaling.prices import FLOOR, optimum, value_of
+from ns_tf.scaling.prices import optimum
+from ns_tf.scaling.worth import value_of
 
 CASES = json.loads((GOLDENS / "price_law.json").read_text())
 LAWS = json.loads((GOLDENS / CASES["law"]).read_text())["iterations"]
@@ -158,20 +159,6 @@ def test_a_large_exponent_comes_to_the_papers_curve(rng):
     best = optimum(value_of(law, 1e4), {"c": cost}, {"c": goal}, low=1e-9)
     taus = (best.widths / law.alpha) ** (1 / law.beta)
     np.testing.assert_allclose(taus, taus[0], rtol=2e-3)
-
-
-def test_an_exponent_below_a_beta_is_raised_above_all_of_them():
-    law = ScalingLaw(np.array([1.0, 1.0]), np.array([0.5, 0.8]))
-    value = value_of(law, 0.3)
-    assert value.floored and value.exponent == pytest.approx(FLOOR * 0.8)
-    assert (value.q > 0).all()
-    assert not value_of(law, 1.0).floored
-
-
-def test_a_law_without_any_growth_has_no_price():
-    law = ScalingLaw(np.array([1.0, 1.0]), np.array([0.0, -0.1]))
-    with pytest.raises(InputError, match="the largest beta of this law is 0"):
-        value_of(law, 1.0)
 
 
 def test_budgets_below_the_smallest_widths_are_refused(rng):

@@ -25,12 +25,11 @@ functions only.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf import budgets
 from ns_tf.base import Curve, InputError, PriceLaw, Widths
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.targets import solve
@@ -291,24 +290,6 @@ def get(name: str) -> Method:
         InputError: if there is none; suggests the nearest name.
     """
     return METHODS.get(name)
-
-
-def default(targets: Iterable[str]) -> str:
-    """The method for these budgets where nobody names one.
-
-    `priced` where a budget says so (multiply-adds) and all have a price; else
-    `neuralscale`.
-
-    >>> default(["params"]), default(["params", "macs"]), default(["latency_ms"])
-    ('neuralscale', 'priced', 'neuralscale')
-
-    Args:
-        targets: Names of the budgets.
-    """
-    members = [budgets.get(name) for name in targets]
-    without = any(member.measured and not member.estimate for member in members)
-    wanted = any(member.priced for member in members)
-    return "priced" if wanted and not without else "neuralscale"
 
 
 def no_search(name: str) -> InputError:

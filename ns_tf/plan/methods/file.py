@@ -21,7 +21,8 @@ def file(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     """The network along the law, or in the proportions, that `file:PATH` holds.
 
     The JSON is `{"alpha": [...], "beta": [...]}` for a law, `{"widths": [...]}` for
-    proportions, or several of these as `{"iterations": [{"iteration": 15, ...}, ...]}`,
+    proportions (a list, or a dictionary by layer, as of `ns_tf.plan --output=json`), or
+    several of these as `{"iterations": [{"iteration": 15, ...}, ...]}`,
     of which `file@15:PATH` names one.
 
     Args:
@@ -45,7 +46,10 @@ def file(setting: Setting, targets: Mapping[str, float]) -> Proposal:
             arrays = [_numbers(entry[key], layers) for key in ("alpha", "beta")]
             curve = power_law(ScalingLaw(*arrays))
         else:
-            widths = _numbers(entry["widths"], layers)
+            widths = entry["widths"]
+            if isinstance(widths, Mapping):  # By layer, as a plan's JSON has them.
+                widths = [widths[name] for name in setting.plain.names]
+            widths = _numbers(widths, layers)
             if (widths <= 0).any():
                 raise ValueError("a width that is not positive")
             params = setting.plain.costs["params"](np.ceil(widths).astype(int))

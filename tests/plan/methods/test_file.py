@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 from places import GOLDENS, ROOT
-from toys import DEFAULT, file_of, params, setting_of, toy_setting
+from toys import DEFAULT, file_of, params, setting_of, toy_search, toy_setting
 
 from ns_tf.base import InputError
 from ns_tf.plan import methods
+from ns_tf.plan.plan import make_plan
 
 PUBLISHED = ROOT / "flags" / "published"
 
@@ -93,3 +94,10 @@ def test_the_method_needs_a_path_to_a_file_that_is_there():
         propose(toy_setting("file"), params=950.0)
     with pytest.raises(InputError, match="no file of widths at nowhere.json"):
         propose(toy_setting("file:nowhere.json"), params=950.0)
+
+
+def test_the_json_of_a_plan_is_a_file_of_widths(tmp_path):
+    plan = make_plan(toy_search(), {"macs": 61_003})
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan.to_json()))
+    assert propose(toy_setting(f"file:{path}"), macs=61_003).widths == plan.widths

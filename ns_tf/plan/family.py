@@ -1,0 +1,178 @@
+"""Candidates for one budget: uniform widths, the law's, widths at a price, and means.
+
+No method is the best for every network and budget. The candidates differ in how far
+they go from uniform widths, and all meet the budgets; short trainings choose among them
+(`ns_tf.plan.refine`).
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ns_tf.base import Architecture, Curve, InputError, PriceLaw, Scaling
+from ns_tf.descend.record import SearchRecord
+from ns_tf.plan import methods, targets
+from ns_tf.plan.plan import check_names
+from ns_tf.plan.width_plan import WidthPlan, plan_of
+from ns_tf.scaling.curves import uniform_curve
+
+if TYPE_CHECKING:
+    from ns_tf.plan.refine import Refinement
+
+UNIFORM = "uniform"
+_STEEPER = (2.0, 1.5, 4.0)  # Times the exponent of the plan at a price.
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """Widths that meet the budgets."""
+
+    label: str  # Also the name of a folder.
+    scaling: Scaling
+    tau_range: tuple[float, float] | None = None  # Recorded, of a law.
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """The candidates of a search for some budgets.
+
+    Args:
+        search: With at least one iteration.
+        targets: Budgets by name; all hold.
+        iteration: Of the search; the last if None.
+        builder: The architecture, if no registered name finds it.
+        options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width.
+    """
+
+    search: SearchRecord
+    targets: Mapping[str, float]
+    iteration: int | None
+    builder: Architecture | None
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        search: SearchRecord,
+        budgets: Mapping[str, float],
+        *,
+        iteration: int | None = None,
+        ratio: float | None = None,
+        builder: Architecture | None = None,
+        **options: Any,
+    ) -> "Family":
+        """The family of a search for the budgets of a plan.
+
+        Args:
+            search: With at least one iteration.
+            budgets: By name; all hold.
+            iteration: Of the search; the last if None.
+            ratio: The paper's r as one more budget.
+            builder: The architecture, if no registered name finds it.
+            **options: Of `ns_tf.plan.targets.solve`.
+
+        Raises:
+            InputError: unknown budgets, or none at all.
+        """
+        check_names(budgets)
+        goals = targets.with_ratio(search, budgets, ratio)
+        return cls(search, goals, iteration, builder, options)
+
+    def candidates(self, count: int) -> tuple[Candidate, ...]:
+        """The first candidates of different widths; uniform is the first of all.
+
+        Args:
+            count: How many, at most: a family ends.
+
+        Raises:
+            InputError: an impossible budget.
+        """
+        found: dict[tuple, Candidate] = {}
+        for candidate in self._all():
+            found.setdefault(candidate.scaling.widths, candidate)
+            if len(found) == count:
+                break
+        return tuple(found.values())
+
+    def plan(self, chosen: Candidate, refinement: "Refinement") -> WidthPlan:
+        """The plan of a candidate that short trainings chose.
+
+        Args:
+            chosen: One of the candidates.
+            refinement: How it was chosen.
+        """
+        plan = plan_of(
+            self.search,
+            chosen.scaling,
+            method="refined",
+            iteration=self.search.state(self.iteration).iteration,
+            tau_range=chosen.tau_range,
+            builder=self.builder,
+        )
+        return dataclasses.replace(plan, refinement=refinement)
+
+    def _all(self) -> Iterator[Candidate]:
+        """All candidates, those of most promise first; some may have equal widths."""
+        uniform = self._at(UNIFORM, methods.curve(self.search, UNIFORM))
+        yield uniform
+        law = self._at("neuralscale", self._curve("neuralscale"))
+        priced = self._priced()
+        ends = [law] if priced is None else [priced, law]
+        for end in ends:
+            yield end
+            yield self._between(uniform, end, 0.5)
+        yield self._between(uniform, ends[0], 0.25)
+        for end in self._steeper(priced):
+            yield end
+            yield self._between(uniform, end, 0.5)
+        for end in ends:
+            yield self._between(uniform, end, 0.75)
+        yield self._between(uniform, law, 0.25)
+
+    def _curve(self, name: str) -> Curve | PriceLaw:
+        """What a method makes of the search."""
+        return methods.curve(self.search, name, self.iteration)
+
+    def _priced(self) -> Candidate | None:
+        """The plan at a price; None where a budget has none, or the law does not grow.
+
+        Other reasons to refuse are those of uniform widths, which come before it.
+        """
+        try:
+            return self._at("priced", self._curve("priced"))
+        except InputError:
+            return None
+
+    def _steeper(self, priced: Candidate | None) -> Iterator[Candidate]:
+        """Plans at a price between that of the record and the curve of the law.
+
+        Args:
+            priced: The plan at a price; None if there is none.
+        """
+        for factor in _STEEPER if priced else ():
+            p = float(f"{factor * priced.scaling.pricing.exponent:.3g}")
+            law = PriceLaw(self._curve("priced").law, p)
+            yield self._at(f"priced_p{p:g}", law)
+
+    def _at(self, label: str, along: Curve | PriceLaw) -> Candidate:
+        """The candidate that meets the budgets."""
+        scaling = targets.solve(
+            self.search, along, self.targets, builder=self.builder, **self.options
+        )
+        return Candidate(label, scaling, along.tau_range)
+
+    def _between(self, one: Candidate, other: Candidate, share: float) -> Candidate:
+        """A weighted geometric mean of two, scaled to the budgets.
+
+        Args:
+            one: Weighs 1 - share.
+            other: Weighs the share.
+            share: From 0 to 1.
+        """
+        logs = [np.log(np.array(c.scaling.widths, float)) for c in (one, other)]
+        mean = np.exp((1 - share) * logs[0] + share * logs[1])
+        params = float(self.search.costs["params"](np.ceil(mean).astype(int)))
+        label = f"{share:g}_to_{other.label}"
+        return self._at(label, uniform_curve(mean, tau=params))

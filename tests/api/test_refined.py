@@ -1,0 +1,21 @@
+"""Plans that short trainings choose, from Python."""
+
+import pytest
+
+import ns_tf
+
+
+def test_short_trainings_choose_a_plan_that_can_be_trained(search, digits, run_dir):
+    loaded = ns_tf.load(run_dir)
+    asked = {"params": 4001, "refine": 2, "refine_epochs": 1, "refine_seeds": 1}
+    with pytest.raises(ns_tf.InputError, match="had its data from Python"):
+        loaded.plan(**asked)
+    plan = search.plan(**asked)
+    assert plan.params <= 4001 and plan.method == "refined"
+    assert plan.build().count_params() >= plan.params
+    assert [row.label for row in plan.refinement.rows] == ["uniform", "priced"]
+    again = loaded.plan(data=digits, **asked)
+    assert again.refinement == plan.refinement  # Nothing was trained again.
+    for wrong in ({"method": "uniform"}, {"refine": 1}, {"refine_epoch": 3}):
+        with pytest.raises(ns_tf.InputError):
+            search.plan(**{**asked, **wrong})
