@@ -234,7 +234,7 @@ def _on_the_curve(
         return np.clip(x, low, high)
 
     def over(x: np.ndarray) -> bool:
-        return any(price(x) > 0 for price in prices)
+        return any(price(x) > _OVER for price in prices)
 
     if np.isfinite(low) and over(np.full(len(value.q), low)):
         raise InputError(

@@ -95,6 +95,18 @@ def test_parameters_and_multiply_adds_together_hold(seed, layers, p):
     assert scaling.pricing.gap >= -1e-12
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 2**20), st.integers(2, 9), st.sampled_from([1, 3, 8]))
+def test_a_budget_of_just_the_smallest_network_is_met_by_it(seed, layers, grid):
+    """Rounding in logarithms once took it for over the budget."""
+    rng = np.random.default_rng(seed)
+    cost = convolutions(np.sort(2 ** rng.integers(1, 7, layers))[::-1].tolist())["macs"]
+    goal = int(cost(np.full(layers, grid)))
+    price = PriceLaw(law_of(rng, layers), 1.0)
+    scaling = at_price(price, {"c": Cost(cost)}, {"c": goal}, round_to=grid)
+    assert set(scaling.widths) == {grid} and scaling.costs == {"c": goal}
+
+
 @settings(max_examples=15)
 @given(st.integers(0, 2**20), st.floats(0.4, 4))
 def test_no_widths_at_all_are_worth_more_than_the_bound_says(seed, exponent):
