@@ -108,8 +108,8 @@ def at_price(
         check_reach(both, grid, len(value.q))
         best = optimum(value, prices, goals, low=grid.low, high=grid.high)
         widths = _filled(value, prices, goals, grid, best)
-        least = _least(value, prices, goals, grid, best)
-        gap = float(value.loss(widths)) / least - 1
+        least = _log_least(value, prices, goals, grid, best)
+        gap = float(np.expm1(value.log_loss(widths) - least))
         log_taus = np.log(widths / law.alpha) / law.beta
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
@@ -175,18 +175,18 @@ def _filled(
         widths = grown[np.argmax(np.where(able, gain, -np.inf))]
 
 
-def _least(
+def _log_least(
     value: Value,
     prices: Mapping[str, CostPolynomial],
     goals: Mapping[str, float],
     grid: Grid,
     best: Optimum,
 ) -> float:
-    """A loss that no widths on the grid come below.
+    """ln of a loss that no widths on the grid come below.
 
     Projections that exist where two widths differ are left out: they may all be gone.
     """
     if all((cost.differ < 0).all() for cost in prices.values()):
-        return best.loss
+        return best.log_loss
     bare = {name: cost.without_switched() for name, cost in prices.items()}
-    return optimum(value, bare, goals, low=grid.low, high=grid.high).loss
+    return optimum(value, bare, goals, low=grid.low, high=grid.high).log_loss

@@ -45,9 +45,9 @@ class Value:
     exponent: float  # p, after the floor.
     floored: bool  # Whether the exponent that was asked for was smaller.
 
-    def loss(self, widths: np.ndarray) -> np.ndarray:
-        """sum_l c_l w_l^(-q_l) [...] of widths [..., layers]; the value is minus it."""
-        return np.exp(self.log_c - self.q * np.log(widths)).sum(axis=-1)
+    def log_loss(self, widths: np.ndarray) -> np.ndarray:
+        """ln of sum_l c_l w_l^(-q_l) [...] of widths [..., layers]; it may be tiny."""
+        return np.logaddexp.reduce(self.log_c - self.q * np.log(widths), axis=-1)
 
     def log_of_more(self, widths: np.ndarray, step: float = 1.0) -> np.ndarray:
         """ln of what `step` more filters in each layer add to the value, [layers]."""
@@ -102,7 +102,7 @@ class Optimum:
     # lambda_k B_k over the sum of all: what each budget takes of the value; 0 for one
     # that does not bind.
     shares: Mapping[str, float]
-    loss: float  # No whole widths within the budgets have less.
+    log_loss: float  # ln of the loss; no whole widths within the budgets have less.
 
 
 def optimum(
@@ -146,7 +146,7 @@ def optimum(
     return Optimum(
         widths,
         dict(zip(names, shares.tolist(), strict=True)),
-        float(value.loss(widths)),
+        float(value.log_loss(widths)),
     )
 
 

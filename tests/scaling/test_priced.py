@@ -117,9 +117,17 @@ def test_no_widths_at_all_are_worth_more_than_the_bound_says(seed, exponent):
     value = value_of(law, exponent)
     every = np.array(list(itertools.product(range(1, 40), repeat=3)))
     every = every[cost(every) <= goal]
-    best = value.loss(every).min()
-    mine = float(value.loss(np.array(scaling.widths)))
-    assert mine <= best * (1 + scaling.pricing.gap) * (1 + 1e-9)
+    best = value.log_loss(every).min()
+    mine = float(value.log_loss(np.array(scaling.widths)))
+    assert mine <= best + np.log1p(scaling.pricing.gap) + 1e-9
+
+
+def test_a_loss_too_small_for_float64_still_has_its_bound(rng):
+    law, cost = law_of(rng, 7), residual(rng, 7)
+    goal = int(cost(np.full(7, 50)))
+    scaling = at_price(PriceLaw(law, 300.0), {"c": Cost(cost)}, {"c": goal})
+    assert value_of(law, 300.0).log_loss(np.array(scaling.widths)) < -800
+    assert 0 < scaling.pricing.gap < np.inf
 
 
 def test_binding_budgets_are_used(rng):
