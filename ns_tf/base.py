@@ -239,9 +239,10 @@ class PriceLaw:
     law: ScalingLaw
     exponent: float  # p: one more filter is worth tau^-p; infinite for the law's curve.
     source: str = "given"  # Of p; "assumed" if nothing says it.
-    # How the worth of a filter falls near a size tau, by the record: a plan takes p
-    # from there. None if p is as it is.
-    fall_near: Callable[[float], Fall] | None = None
+    # What the last filter was worth to networks of some sizes, by the record: a plan
+    # reads p off these [events]. None if p is as it is.
+    worth: np.ndarray | None = None
+    sizes: np.ndarray | None = None
 
     @property
     def tau_range(self) -> tuple[float, float] | None:

@@ -85,7 +85,7 @@ def scored(record, p=1.5, criterion="taylor_fo"):
     last = record.states[-1]
     tau = record.costs["params"](last.trace.history).astype(float)
     removed = 7.0 * tau**-p
-    lowest = removed[:, None] * [1.25, 1.5, 2.0]
+    lowest = removed[:, None] * np.linspace(1.25, 2.0, len(record.names))
     loss = np.linspace(0.5, 0.75, len(tau))
     scores = EventScores(removed, lowest, loss, criterion)
     trace = dataclasses.replace(last.trace, scores=scores)

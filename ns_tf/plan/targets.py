@@ -68,14 +68,15 @@ def _at_price(
         targets: By budget; all hold.
         options: Of `scaling.solve.at_cost`.
     """
-    from ns_tf.scaling.priced import at_price  # Late: other plans start sooner.
+    from ns_tf.scaling.fall import fall_near  # Late: other plans start sooner.
+    from ns_tf.scaling.priced import at_price
 
     scaling = at_price(price, costs, targets, **options)
-    if price.fall_near is None:
+    if price.worth is None:
         return scaling
     size = float(search.costs["params"](np.array(scaling.widths)))
     try:
-        fall = price.fall_near(size)
+        fall = fall_near(price.worth, price.sizes, size)
     except InputError:  # Too few events for a slope.
         return scaling
     price = dataclasses.replace(price, exponent=fall.exponent)

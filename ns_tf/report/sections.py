@@ -163,7 +163,7 @@ def comparison_section(comparison: Mapping[str, Any]) -> str:
     body += table(HEADER, [verdicts.cells(row) for row in rows])
     if mark := verdicts.elsewhere(rows):
         body += f"<p>{html.escape(mark)}</p>"
-    for axis in ("params", "latency_ms"):
+    for axis in ("params", "macs", "latency_ms"):
         if any(getattr(row, axis) is None for row in rows):
             continue  # Not measured yet.
         body += picture(

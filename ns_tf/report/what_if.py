@@ -1,7 +1,8 @@
 """The part of the report that plans in the browser: its controls, curves and data.
 
-`assets/what_if.js` has the solver of `ns_tf.scaling.solve` once more, for exact costs.
-It reads the curves and the cost polynomials that the page carries as JSON.
+`assets/what_if.js` has the solver of `ns_tf.scaling.solve` once more, for exact costs,
+and `assets/priced.js` that of `ns_tf.scaling.priced`. They read the curves, the price
+laws and the cost polynomials that the page carries as JSON.
 """
 
 import html
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import Curve, InputError
+from ns_tf.base import InputError, PriceLaw
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.targets import with_ratio
@@ -18,13 +19,14 @@ from ns_tf.plan.width_plan import FAR
 from ns_tf.render.html import option
 
 ASSETS = Path(__file__).parent / "assets"
+_SCRIPTS = ("priced.js", "what_if.js")  # The last one starts the page.
 _START = 0.25  # The paper's r of the budget that the page begins with.
 
 
 def curves_of(searches: Mapping[str, SearchRecord]) -> dict[str, dict[str, Any]]:
-    """The curves that the page offers, by name.
+    """The curves and the price laws that the page offers, by name.
 
-    Every method with a curve is there: one that needs a search for every iteration that
+    Every method with either is there: one that needs a search for every iteration that
     it can be of, the others once. NeuralScale's last iteration comes first.
 
     Args:
@@ -49,32 +51,47 @@ def curves_of(searches: Mapping[str, SearchRecord]) -> dict[str, dict[str, Any]]
 def _curve(
     search: SearchRecord, method: str, iteration: int | None = None
 ) -> dict[str, Any] | None:
-    """The numbers of a curve.
+    """The numbers of a curve or of a price law.
 
     None if the search has no such curve, as MorphNet's where pruning ended above half
     of the filters, or if the page cannot draw it.
 
     Args:
         search: Whose curve it is.
-        method: With a curve.
+        method: With a curve or a price law.
         iteration: Of the search; None for a method that needs none.
 
     Returns:
-        The curve's terms (`ns_tf.base.Curve`), the tau that a search along it begins
-        at, and the recorded range.
+        Of a curve its terms (`ns_tf.base.Curve`) and the tau that a search along it
+        begins at, of a price law what `_price` says; and the recorded range.
     """
     try:
         curve = methods.curve(search, method, iteration)
     except InputError:
         return None
-    if not isinstance(curve, Curve) or not curve.terms:  # A plan at a price is none.
-        return None
     tau_range = {"range": list(curve.tau_range)} if curve.tau_range else {}
+    if isinstance(curve, PriceLaw):
+        return {**_price(curve), **tau_range}
+    if not curve.terms:
+        return None
     return {**curve.terms, "scale": curve.start, **tau_range}
 
 
+def _price(price: PriceLaw) -> dict[str, Any]:
+    """The numbers of a price law, of kind "price".
+
+    They are alpha, beta, the exponent and its source, and what filters were worth at
+    what sizes, if that is recorded.
+    """
+    law = {"alpha": price.law.alpha.tolist(), "beta": price.law.beta.tolist()}
+    own = {"exponent": price.exponent, "source": price.source}
+    if price.worth is not None:
+        own |= {"worth": price.worth.tolist(), "sizes": price.sizes.tolist()}
+    return {"kind": "price", **law, **own}
+
+
 def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
-    """The elements with the page's data and its program.
+    """The elements with the page's data and its programs.
 
     Args:
         search: Whose network the widths are of.
@@ -89,15 +106,14 @@ def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
     }
     # Escaped, so that no text in the data can end the element.
     text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
-    code = (ASSETS / "what_if.js").read_text()
-    return (
-        f'<script type="application/json" id="data">{text}</script>\n'
-        f"<script>\n{code}</script>\n"
+    programs = [(ASSETS / name).read_text() for name in _SCRIPTS]
+    return f'<script type="application/json" id="data">{text}</script>\n' + "".join(
+        f"<script>\n{program}</script>\n" for program in programs
     )
 
 
 def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> str:
-    """The section with a curve, a budget and its widths to choose, as HTML.
+    """The section with a curve, one or two budgets, and the widths, as HTML.
 
     Args:
         search: Whose network the widths are of.
@@ -105,20 +121,23 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
         others: Searches of other networks, which the section cannot offer.
     """
     units = {name: cost.unit for name, cost in search.costs.items()}
-    budgets = "".join(
-        option(name, f"{unit}, at most")
-        for name, unit in sorted(units.items(), key=lambda pair: pair[0] != "params")
-    )
+    names = sorted(units, key=lambda name: name != "params")
+    budgets = [option(name, units[name]) for name in names]
     return f"""<section id="what_if">
 <h2>What if: the widths for a budget</h2>
 <div class="controls">
 <label>along<select id="curve">{"".join(map(option, curves))}</select></label>
-<label>budget<select id="budget">{budgets}</select></label>
+<label>budget<select id="budget">{"".join(budgets)}</select></label>
 <label>at most<input id="target" type="number" min="1" step="any"></label>
+<label>and<select id="second">{"".join(budgets[1:] + budgets[:1])}</select></label>
+<label>at most<input id="second_target" type="number" min="1" step="any"
+ placeholder="no limit"></label>
 <label>multiples of<input id="round_to" class="short" type="number" min="1" value="1">
 </label>
 <label>at least<input id="min_width" class="short" type="number" min="1" value="1">
 </label>
+<label id="price">scores fall as tau to minus
+<input id="exponent" type="number" min="0" step="any"></label>
 <label class="wide">from a hundredth of the default network to ten times it
 <input id="slider" type="range" min="0" max="1000" step="any"></label>
 </div>
@@ -127,6 +146,7 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 <dl class="costs">{_costs(units)}
 <div><dt>extrapolated</dt><dd id="extrapolation"></dd></div></dl>
 <p id="warning"></p>
+<ul id="pricing"></ul>
 <div class="scroll"><table><thead><tr><th>layer</th><th>default</th><th>filters</th>
 <th></th></tr></thead><tbody>{_layers(search)}</tbody></table></div>
 <p>--widths=<code id="list"></code></p>

@@ -15,6 +15,9 @@ from ns_tf.scaling.prices import Optimum, optimum
 from ns_tf.scaling.solve import at_cost
 from ns_tf.scaling.worth import Value, value_of
 
+_LARGEST = 700.0  # ln of a number that is finite in every program.
+_ENDLESS = 1e6  # An exponent at which widths are those of the limit to 1e-6.
+
 
 @dataclasses.dataclass(frozen=True)
 class Pricing:
@@ -29,6 +32,7 @@ class Pricing:
     gap: float
     source: str = "given"  # Of p; "assumed" or "recorded" where nobody gave it.
     fall: Fall | None = None  # Of the worth of filters, where it is recorded.
+    asked: float = math.nan  # p before the floor.
 
     def worth(self, budget: str, other: str) -> float | None:
         """How many percent more of `other` are worth 1 % more of `budget`.
@@ -56,16 +60,17 @@ class Pricing:
         yield f"at most {self.gap:.3%} more loss of value than any such widths"
 
     def _exponent(self) -> str:
-        """What one more filter is worth, and who says so."""
-        text = f"one more filter is worth tau^-{self.exponent:.3g}"
-        if self.fall is None:
-            text += {"assumed": ", assumed: no scores say it"}.get(self.source, "")
-            return text + (", raised above every beta" if self.floored else "")
-        low, high = self.fall.tau_range
-        p, sure = self.fall.exponent, 1.96 * self.fall.error
-        text += f", by {self.fall.events} events from {low:,.0f} to {high:,.0f} "
-        text += f"parameters {p:.2f} ({p - sure:.2f} to {p + sure:.2f})"
-        return text + (", raised above every beta" if self.floored else "")
+        """What one more filter is worth, who says so, and whether it was raised."""
+        text = f"one more filter is worth tau^-{self.asked:.3g}"
+        if self.fall is not None:
+            low, high = self.fall.tau_range
+            p, sure = self.asked, 1.96 * self.fall.error
+            text += f" ({p - sure:.2f} to {p + sure:.2f}), by {self.fall.events} events"
+            text += f" from {low:,.0f} to {high:,.0f} parameters"
+        elif self.source == "assumed":
+            text += ", assumed: no scores say it"
+        raised = f"; {self.exponent:.3g} is used, above every beta"
+        return text + (raised if self.floored else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,15 +116,16 @@ def at_price(
 
     Returns:
         The widths, their costs, how they were priced (`PricedScaling`); tau is the
-        geometric mean of the layers' own. An infinite exponent gives the plan along the
-        law's curve (`ns_tf.scaling.solve.at_cost`), which is the limit.
+        geometric mean of the layers' own. An infinite exponent, or one so large that
+        nothing changes any more, gives the plan along the law's curve
+        (`ns_tf.scaling.solve.at_cost`), which is the limit.
 
     Raises:
         InputError: a budget without a price, targets that the smallest widths exceed or
             the largest do not reach, or a law in which no width grows.
     """
     grid = grid_of(round_to, min_width, max_width)
-    if price.exponent == math.inf:
+    if price.exponent >= _ENDLESS:
         curve = power_law(price.law)
         sizes = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
         return at_cost(curve, costs, targets, **sizes)
@@ -131,10 +137,11 @@ def at_price(
         del known  # The prices are those of the budgets, or of their estimates.
         both = {name: (cost, goals[name]) for name, cost in prices.items()}
         check_reach(both, grid, len(value.q))
-        best = optimum(value, prices, goals, low=grid.low, high=grid.high)
+        best = _best(value, prices, goals, grid)
         widths = _filled(value, prices, goals, grid, best)
-        least = _least(value, prices, goals, grid, best)
-        gap = float(value.loss(widths)) / least - 1
+        least = _log_least(value, prices, goals, grid, best)
+        more = min(float(value.log_loss(widths) - least), _LARGEST)
+        gap = float(np.expm1(more))
         log_taus = value.log_taus(widths)
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
@@ -142,7 +149,13 @@ def at_price(
             costs={name: int(cost(widths)) for name, cost in prices.items()},
             targets=dict(goals),
             pricing=Pricing(
-                value.exponent, value.floored, best.shares, gap, source, fall
+                value.exponent,
+                value.floored,
+                best.shares,
+                gap,
+                source,
+                fall,
+                price.exponent,
             ),
             taus=tuple(np.exp(log_taus).tolist()),
         )
@@ -165,6 +178,21 @@ def _polynomial(name: str, cost: Cost) -> CostPolynomial:
             "widths. Use --method=neuralscale for it, or budget params or macs."
         )
     return of
+
+
+def _best(
+    value: Value,
+    prices: Mapping[str, CostPolynomial],
+    goals: Mapping[str, float],
+    grid: Grid,
+) -> Optimum:
+    """The optimum as if all projections existed, or none where all are too dear."""
+    bounds = {"low": grid.low, "high": grid.high}
+    try:
+        return optimum(value, prices, goals, **bounds)
+    except InputError:  # The smallest widths have none: they are equal.
+        bare = {name: cost.without_switched() for name, cost in prices.items()}
+        return optimum(value, bare, goals, **bounds)
 
 
 def _filled(
@@ -202,18 +230,18 @@ def _filled(
         widths = grown[np.argmax(np.where(able, gain, -np.inf))]
 
 
-def _least(
+def _log_least(
     value: Value,
     prices: Mapping[str, CostPolynomial],
     goals: Mapping[str, float],
     grid: Grid,
     best: Optimum,
 ) -> float:
-    """A loss that no widths on the grid come below.
+    """ln of a loss that no widths on the grid come below.
 
     Projections that exist where two widths differ are left out: they may all be gone.
     """
     if all((cost.differ < 0).all() for cost in prices.values()):
-        return best.loss
+        return best.log_loss
     bare = {name: cost.without_switched() for name, cost in prices.items()}
-    return optimum(value, bare, goals, low=grid.low, high=grid.high).loss
+    return optimum(value, bare, goals, low=grid.low, high=grid.high).log_loss

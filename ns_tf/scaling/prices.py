@@ -31,6 +31,7 @@ _RESIDUAL = 1e-12  # Of the conditions, in logarithms.
 _OVER = 1e-9  # What a budget may be over, in ln of the cost, to count as met.
 _STEPS = 60  # Newton steps, at most; some 6 are usual.
 _LONGEST = 2.0  # A Newton step in ln w.
+_WIDEST = 40.0  # ln w of a layer alone.
 _REACH = 600.0  # |ln lambda|, near the ends of float64.
 
 
@@ -42,7 +43,7 @@ class Optimum:
     # lambda_k B_k over the sum of all: what each budget takes of the value; 0 for one
     # that does not bind.
     shares: Mapping[str, float]
-    loss: float  # No whole widths within the budgets have less.
+    log_loss: float  # ln of the loss; no whole widths within the budgets have less.
 
 
 def optimum(
@@ -79,14 +80,17 @@ def optimum(
         _Posynomial.of(costs[name], budgets[name], len(value.q)) for name in names
     ]
     bounds = np.log(low) if low > 0 else -np.inf, np.log(high)
-    x, multipliers = _solve(value, prices, bounds)
+    solved = _solve(value, prices, bounds)
+    if solved is None:
+        return _corner(value, prices, bounds, names)
+    x, multipliers = solved
     taken = multipliers * np.array([np.exp(price(x)) for price in prices])
     shares = taken / max(float(taken.sum()), 1e-300)
     widths = np.exp(x)
     return Optimum(
         widths,
         dict(zip(names, shares.tolist(), strict=True)),
-        float(value.loss(widths)),
+        float(value.log_loss(widths)),
     )
 
 
@@ -126,8 +130,11 @@ class _Posynomial:
 
 def _solve(
     value: Value, prices: Sequence[_Posynomial], bounds: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray] | None:
     """The optimum x [layers], and the multipliers of the budgets.
+
+    None where Newton's method finds nothing: budgets so close to the smallest network
+    that hardly a width can move.
 
     Raises:
         InputError: the smallest widths are over a budget.
@@ -152,9 +159,39 @@ def _solve(
                 nearest = over, x, multipliers
             if over <= _OVER:
                 return nearest[1:]
-    if nearest is None:
-        raise RuntimeError("The conditions of the price law were not solved.")
-    return nearest[1:]
+    return nearest and nearest[1:]
+
+
+def _corner(
+    value: Value,
+    prices: Sequence["_Posynomial"],
+    bounds: tuple[float, float],
+    names: Sequence[str],
+) -> Optimum:
+    """Widths within the budgets, all of which count alike, and a bound on the loss.
+
+    The bound gives every layer the largest width that it can have alone.
+    """
+    x = _on_the_curve(value, prices, bounds)
+    alone = [_alone(layer, prices, bounds, len(x)) for layer in range(len(x))]
+    shares = dict.fromkeys(names, 1 / len(names))
+    return Optimum(np.exp(x), shares, float(value.log_loss(np.exp(alone))))
+
+
+def _alone(
+    layer: int,
+    prices: Sequence["_Posynomial"],
+    bounds: tuple[float, float],
+    layers: int,
+) -> float:
+    """ln of the largest width of a layer within the budgets, all others the least."""
+    x = np.full(layers, bounds[0])
+    low, high = bounds[0], min(bounds[1], _WIDEST)
+    for _ in range(50):
+        x[layer] = (low + high) / 2
+        over = any(price(x) > _OVER for price in prices)
+        low, high = (low, x[layer]) if over else (x[layer], high)
+    return high
 
 
 def _on_the_curve(
@@ -174,7 +211,7 @@ def _on_the_curve(
         return np.clip(x, low, high)
 
     def over(x: np.ndarray) -> bool:
-        return any(price(x) > 0 for price in prices)
+        return any(price(x) > _OVER for price in prices)
 
     if np.isfinite(low) and over(np.full(len(value.q), low)):
         raise InputError(

@@ -29,9 +29,9 @@ class Value:
         """ln of the tau where the law gives each layer its width, [layers]."""
         return np.log(widths / self.law.alpha) / self.law.beta
 
-    def loss(self, widths: np.ndarray) -> np.ndarray:
-        """sum_l c_l w_l^(-q_l) [...] of widths [..., layers]; the value is minus it."""
-        return np.exp(self.log_c - self.q * np.log(widths)).sum(axis=-1)
+    def log_loss(self, widths: np.ndarray) -> np.ndarray:
+        """ln of sum_l c_l w_l^(-q_l) [...] of widths [..., layers]; it may be tiny."""
+        return np.logaddexp.reduce(self.log_c - self.q * np.log(widths), axis=-1)
 
     def log_of_more(self, widths: np.ndarray, step: float = 1.0) -> np.ndarray:
         """ln of what `step` more filters in each layer add to the value, [layers]."""

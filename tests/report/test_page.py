@@ -1,16 +1,13 @@
 """The report in a real browser: it agrees with the plans, and needs nothing else."""
 
 import dataclasses
-import html
 import html.parser
-import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 import toys
+from browser import needs_browser, seen_in
 from searches import made_up
 from toys import toy_search
 
@@ -22,51 +19,35 @@ from ns_tf.networks.structure import analyse
 from ns_tf.plan.plan import make_plan
 from ns_tf.report import page as report_page
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(
-    BROWSER is None, reason="no chromium: apt-get install chromium"
-)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=60000",
-)
 # Moves the controls as a hand would, and writes down what the page then shows.
 HAND = """
-<pre id="seen"></pre>
-<script>
-function move(id, value) {
-  const control = document.getElementById(id);
-  control.value = value;
-  control.dispatchEvent(new Event("input"));
-}
-const text = (id) => document.getElementById(id).textContent;
-const seen = [];
-for (const asked of ASKED) {
-  for (const [id, value] of Object.entries(asked)) move(id, value);
+const at = (id) => document.getElementById(id);
+const text = (id) => at(id).textContent;
+return asked.map((moves) => {
+  for (const [id, value] of Object.entries(moves)) {
+    at(id).value = value;
+    at(id).dispatchEvent(new Event("input"));
+  }
   const shown = document.querySelectorAll("[id^=width_]");
-  seen.push({
-    asked,
+  return {
+    asked: moves,
     problem: text("problem"),
-    hidden: document.getElementById("answer").hidden,
+    hidden: at("answer").hidden,
     widths: Array.from(shown, (cell) => Number(cell.textContent)),
     list: text("list"),
     params: text("cost_params"),
     macs: text("cost_macs"),
     extrapolation: text("extrapolation"),
     warning: text("warning"),
-    target: document.getElementById("target").value,
-    slider: Number(document.getElementById("slider").value),
-  });
-}
-document.getElementById("seen").textContent = JSON.stringify(seen);
-</script>
+    pricing: Array.from(at("pricing").children, (line) => line.textContent),
+    target: at("target").value,
+    slider: Number(at("slider").value),
+    second: at("second").value,
+    second_target: at("second_target").value,
+    exponent: at("exponent").placeholder,
+    price: at("price").getClientRects().length > 0,
+  };
+});
 """
 
 
@@ -80,7 +61,9 @@ def written(name, tmp_path_factory):
     """A run folder of a search, and the search."""
     structure = analyse(architectures.get(name), (32, 32, 3), 10)
     plain = new_search(structure, "data <b>&", structure.architecture.widths)
-    search = made_up(plain, np.random.default_rng(7), iterations=2)
+    search = toys.scored(made_up(plain, np.random.default_rng(7), iterations=2))
+    removed = search.states[-1].trace.scores.removed  # With a slope that differs.
+    removed *= np.exp(np.random.default_rng(5).normal(0, 0.5, len(removed)))
     folder = tmp_path_factory.mktemp("report")
     for count in (1, 2):  # As a search does: the last iteration's files each time.
         states = search.states[:count]
@@ -88,19 +71,9 @@ def written(name, tmp_path_factory):
     return folder, search
 
 
-def browse(path, tmp_path, asked=()):
-    """The page after these moves: what it showed, and its text."""
-    page = path.read_text()
-    moved = tmp_path / "moved.html"
-    hand = HAND.replace("ASKED", json.dumps(list(asked)))
-    moved.write_text(page.replace("</body>", f"{hand}</body>"))
-    argv = [BROWSER, *FLAGS, f"--user-data-dir={tmp_path}/browser", "--dump-dom"]
-    done = subprocess.run(
-        [*argv, f"file://{moved}"], capture_output=True, text=True, timeout=120
-    )
-    match = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
-    assert match, done.stderr[-2000:]
-    return json.loads(html.unescape(match.group(1)))
+def browse(page, asked, tmp_path):
+    """What the page showed after each of these moves."""
+    return seen_in(page, HAND, asked, tmp_path)
 
 
 @needs_browser
@@ -109,36 +82,33 @@ def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
     name, tmp_path_factory, tmp_path
 ):
     folder, search = written(name, tmp_path_factory)
-    report_page.write(folder, None, tmp_path / "report.html")
     rng = np.random.default_rng(11)
+    names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
+    names += ["priced@1", "priced@2"]
     asked = []
     for _ in range(100):
-        budget = str(rng.choice(["params", "macs"]))
-        full = float(search.costs[budget](np.array(search.default_widths)))
-        names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
-        curve = str(rng.choice(names))
-        target = float(np.round(full * np.exp(rng.uniform(-3, 2))))
+        budget, second = map(str, rng.permutation(["params", "macs"]))
+        near = np.array(search.default_widths) * np.exp(rng.uniform(-1.5, 1))
+        target, other = (
+            float(np.round(search.costs[one](near.astype(int)) * rng.uniform(0.7, 1.4)))
+            for one in (budget, second)
+        )
         asked.append(
             {
-                "curve": curve,
+                "curve": str(rng.choice(names)),
                 "budget": budget,
+                "second": second,
+                "second_target": other if rng.random() < 0.5 else "",
+                "exponent": str(rng.choice(["", "0.3", "1.2", "5"])),
                 "round_to": int(rng.choice([1, 1, 2, 8])),
                 "min_width": int(rng.choice([1, 1, 3])),
                 "target": target,
             }
         )
-    for one in browse(tmp_path / "report.html", tmp_path, asked):
+    for one in browse(report_page.page(folder), asked, tmp_path):
         given = one["asked"]
-        method, _, iteration = given["curve"].partition("@")
         try:
-            plan = make_plan(
-                search,
-                {given["budget"]: given["target"]},
-                method=method,
-                iteration=int(iteration) if iteration else None,
-                round_to=given["round_to"],
-                min_width=given["min_width"],
-            )
+            plan = plan_of(search, given)
         except InputError:
             assert one["hidden"] and one["problem"], one
             continue
@@ -150,12 +120,49 @@ def test_the_page_agrees_with_the_plans_for_a_hundred_budgets(
         if plan.tau_range:
             assert one["extrapolation"] == f"{plan.extrapolation:.2f} times"
         assert bool(one["warning"]) == bool(plan.warning)
+        assert one["price"] == (plan.method == "priced")
+        assert one["pricing"] == (lines_of(plan, search) if plan.pricing else [])
+
+
+def plan_of(search, given):
+    """The plan of what the page was asked."""
+    method, _, iteration = given["curve"].partition("@")
+    targets = {given["budget"]: given["target"]}
+    if given["second_target"]:
+        targets[given["second"]] = given["second_target"]
+    priced = method == "priced" and given["exponent"]
+    return make_plan(
+        search,
+        targets,
+        method=method,
+        iteration=int(iteration) if iteration else None,
+        round_to=given["round_to"],
+        min_width=given["min_width"],
+        price_exponent=float(given["exponent"]) if priced else None,
+    )
+
+
+def lines_of(plan, search):
+    """What the page says of a plan at a price."""
+    pricing = plan.pricing
+    units = {name: search.costs[name].unit for name in pricing.shares}
+    about = next(pricing.lines()).removeprefix("priced: ")
+    lines = [f"{about[0].upper()}{about[1:]}."]
+    for name, share in pricing.shares.items():
+        takes = f"takes {share:.1%} of the value" if share else "does not bind"
+        lines.append(f"The budget of {units[name]} {takes}.".replace("%", " %"))
+    if all(pricing.shares.values()) and len(units) == 2:
+        (name, unit), (other, more) = units.items()
+        worth = float(f"{pricing.worth(name, other):.3g}")
+        lines.append(f"1 % more {unit} is worth {worth:,g} % more {more}.")
+    gap = f"{100 * max(pricing.gap, 0):.3f}"
+    best = f"At most {gap} % more loss of value than any widths within the budgets."
+    return [*lines, best]
 
 
 @needs_browser
 def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
     folder, search = searched_folder
-    report_page.write(folder, None, tmp_path / "report.html")
     full = float(search.costs["params"](np.array(search.default_widths)))
     asked = [
         {"budget": "params"},
@@ -166,7 +173,7 @@ def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
         {"target": "", "round_to": 1.5},
     ]
     default, low, high, middle, negative, empty = browse(
-        tmp_path / "report.html", tmp_path, asked
+        report_page.page(folder), asked, tmp_path
     )
     assert float(default["target"]) == full
     assert float(low["target"]) == pytest.approx(full / 100, rel=0.02)
@@ -175,6 +182,36 @@ def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
     assert middle["params"].replace(",", "") <= f"{full:.0f}"
     assert negative["hidden"] and "positive" in negative["problem"]
     assert empty["hidden"] and empty["problem"]
+
+
+@needs_browser
+def test_a_second_budget_and_an_exponent_are_free_to_give(searched_folder, tmp_path):
+    folder, _ = searched_folder
+    asked = [
+        {"curve": "priced@2"},
+        {"second_target": 10**6},
+        {"budget": "macs"},
+        {"second_target": 5},
+        {"second_target": -5},
+        {"second": "weight_bytes"},
+        {"exponent": -1},
+        {"curve": "neuralscale@2"},
+    ]
+    one, two, moved, little, negative, other, exponent, curve = browse(
+        report_page.page(folder), asked, tmp_path
+    )
+    assert one["price"] and one["exponent"] == "by record"
+    assert len(one["pricing"]) == 3
+    assert one["second_target"] == "" and one["second"] == "macs"
+    assert len(two["pricing"]) == 4 and not two["hidden"]
+    # The second budget is never what the first one has become.
+    assert moved["second"] == "params" and moved["second_target"] == ""
+    assert little["hidden"] and "Too little: the smallest" in little["problem"]
+    assert "parameters" in little["problem"]
+    assert negative["hidden"] and "positive" in negative["problem"]
+    assert other["second_target"] == "" and not other["hidden"]
+    assert exponent["problem"] == "A price exponent is a positive number."
+    assert not curve["hidden"] and not curve["price"] and curve["pricing"] == []
 
 
 class _Links(html.parser.HTMLParser):

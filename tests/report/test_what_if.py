@@ -7,11 +7,17 @@ import re
 
 import numpy as np
 import pytest
-from toys import DEFAULT, NAMES, params, toy_search
+from browser import needs_browser, seen_in
+from places import GOLDENS, ROOT
+from toys import DEFAULT, NAMES, params, scored, toy_search
 
+from ns_tf.base import Cost, InputError, PriceLaw, ScalingLaw
+from ns_tf.descend.record import read_search
+from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.plan import methods
 from ns_tf.plan.width_plan import FAR
 from ns_tf.report.what_if import controls, curves_of, script
+from ns_tf.scaling.priced import at_price
 
 SEARCH = toy_search(3)
 
@@ -23,9 +29,10 @@ def data_of(text):
 def test_every_method_with_a_curve_is_offered_for_every_iteration_it_can_be_of():
     names = list(curves_of({"": SEARCH}))
     laws = [f"neuralscale@{iteration}" for iteration in (3, 2, 1)]
-    assert names == [*laws, "morphnet@1", "uniform"]
+    priced = [f"priced@{iteration}" for iteration in (3, 2, 1)]
+    assert names == [*laws, "morphnet@1", *priced, "uniform"]
     offered = {name.partition("@")[0] for name in names}
-    assert offered == set(methods.with_curve()) - {"priced"}  # Which is no curve.
+    assert offered == set(methods.with_curve())
 
 
 def test_curves_of_several_searches_are_called_by_their_searches():
@@ -36,6 +43,9 @@ def test_curves_of_several_searches_are_called_by_their_searches():
         "b: neuralscale@1",
         "a: morphnet@1",
         "b: morphnet@1",
+        "a: priced@1",
+        "b: priced@2",
+        "b: priced@1",
         "uniform",
     ]
 
@@ -46,7 +56,7 @@ def test_a_curve_that_a_search_does_not_have_is_not_offered():
     above = dataclasses.replace(state.trace, history=np.array([DEFAULT]))
     state = dataclasses.replace(state, trace=above)
     names = curves_of({"": dataclasses.replace(SEARCH, states=(state,))})
-    assert list(names) == ["neuralscale@1", "uniform"]
+    assert list(names) == ["neuralscale@1", "priced@1", "uniform"]
 
 
 @pytest.mark.parametrize("name", ["neuralscale@2", "morphnet@1", "uniform"])
@@ -65,6 +75,24 @@ def test_the_numbers_of_a_curve_are_its_curve(name):
         np.testing.assert_allclose(widths, curve(tau))
 
 
+def test_the_numbers_of_a_price_law_are_its_law_and_its_exponent():
+    numbers = curves_of({"": SEARCH})["priced@2"]
+    price = methods.curve(SEARCH, "priced", 2)
+    assert numbers == {
+        "kind": "price",
+        "alpha": price.law.alpha.tolist(),
+        "beta": price.law.beta.tolist(),
+        "exponent": price.exponent,
+        "source": "assumed",
+        "range": list(price.tau_range),
+    }
+    record = scored(SEARCH)
+    price = methods.curve(record, "priced", 3)
+    numbers = curves_of({"": record})["priced@3"]
+    assert numbers["worth"] == price.worth.tolist()
+    assert numbers["sizes"] == price.sizes.tolist()
+
+
 def test_the_page_carries_costs_and_curves_and_begins_at_a_quarter():
     data = data_of(script(SEARCH, curves_of({"": SEARCH})))
     assert data["default_widths"] == list(DEFAULT) and data["far"] == FAR
@@ -75,14 +103,15 @@ def test_the_page_carries_costs_and_curves_and_begins_at_a_quarter():
 
 def test_no_text_in_the_data_can_end_its_element():
     text = script(SEARCH, {"</script><b>": {"kind": "law"}})
-    assert text.count("</script>") == 2 and "</script><b>" in data_of(text)["curves"]
+    assert text.count("</script>") == 3 and "</script><b>" in data_of(text)["curves"]
 
 
 def test_the_controls_offer_curves_and_budgets_parameters_first():
     text = controls(SEARCH, ["a<b", "uniform"], [])
     options = re.findall('<option value="(.*?)">', text)
     assert [html.unescape(option) for option in options[:2]] == ["a<b", "uniform"]
-    assert options[2:] == ["params", "macs"]
+    assert options[2:4] == ["params", "macs"]
+    assert options[4:] == ["macs", "params"]  # Of the second budget.
     for i, (name, width) in enumerate(zip(NAMES, DEFAULT, strict=True)):
         assert f'<td>{name}</td><td>{width}</td><td id="width_{i}">' in text
     assert 'id="cost_params"' in text and "Not here" not in text
@@ -91,3 +120,115 @@ def test_the_controls_offer_curves_and_budgets_parameters_first():
 def test_searches_of_other_networks_are_named_as_not_offered():
     text = controls(SEARCH, [], ["x<y", "z"])
     assert "other costs: x&lt;y, z. ns_tf.plan has their widths." in text
+
+
+# Plans at a price, by the page's functions alone.
+
+PRIMES = [n for n in range(2, 2000) if all(n % k for k in range(2, int(n**0.5) + 1))]
+# A published law, and a kept search of the same network, whose costs are its costs.
+PUBLISHED = [
+    ("vgg11_cifar10.json", "vgg11_cifar10_short"),
+    ("mobilenet_v2_cifar100.json", "mobilenet_v2_cifar100_longer"),
+]
+SOLVE = """
+return asked.map(({ law, costs, targets, options }) => {
+  const budgets = costs.map((polynomial, k) => {
+    return { polynomial, cost: costFunction(polynomial), target: targets[k] };
+  });
+  try {
+    return widthsFor(law, budgets, options);
+  } catch (error) {
+    return { problem: error.message };
+  }
+});
+"""
+
+
+def published():
+    """Laws that the paper's authors found, with the widths and costs they are of."""
+    for golden, run in PUBLISHED:
+        search = read_search(ROOT / "docs" / "runs" / run)
+        for law in json.loads((GOLDENS / golden).read_text())["iterations"]:
+            pair = ScalingLaw(np.array(law["alpha"]), np.array(law["beta"]))
+            yield pair, search.default_widths, list(search.costs.values())
+
+
+def made_up(rng):
+    """A law and costs that no network has: of distinct primes, with projections."""
+    layers = int(rng.integers(2, 21))
+    law = ScalingLaw(rng.uniform(0.1, 2, layers), rng.uniform(0.2, 0.9, layers))
+    costs = []
+    for unit in ("MACs", "parameters"):
+        primes = rng.choice(PRIMES, (2, layers), replace=False).tolist()
+        terms = [(c, i, min(i + 1, layers), ALWAYS) for i, c in enumerate(primes[0])]
+        terms += [(c, i, i + 1, (i, i + 1)) for i, c in enumerate(primes[1][:-1])]
+        costs.append(CostPolynomial.collect(unit, terms))
+    return law, rng.integers(20, 150, layers), costs
+
+
+def priced_cases(rng):
+    """Laws at many budgets: (law, costs, targets, exponent, round_to, min_width)."""
+    laws = [*published(), *(made_up(rng) for _ in range(30))]
+    for law, default, costs in laws * 3:
+        some = rng.permutation(costs)[: rng.choice([1, 2, 2])].tolist()
+        near = np.array(default) * np.exp(rng.uniform(-2, 1))
+        targets = [int(c(near.astype(int)) * rng.uniform(0.8, 1.2)) for c in some]
+        exponent = float(rng.choice([0.3, 1, 5, 1e6]))
+        grid = int(rng.choice([1, 1, 2, 8])), int(rng.choice([1, 1, 3]))
+        if rng.random() < 0.2:  # Hardly more than the smallest network.
+            least = -(-grid[1] // grid[0]) * grid[0]
+            low = [int(c(np.full(len(default), least))) for c in some]
+            targets = [int(t * rng.uniform(1, 1.02)) for t in low]
+        yield law, some, targets, exponent, *grid
+
+
+@needs_browser
+def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
+    page = f"<body>{controls(SEARCH, ['uniform'], [])}"
+    page += f"{script(SEARCH, curves_of({'': SEARCH}))}</body>"
+    cases = list(priced_cases(rng))
+    asked = [
+        {
+            "law": {
+                "kind": "price",
+                "alpha": law.alpha.tolist(),
+                "beta": law.beta.tolist(),
+                "exponent": 0.7,  # Another one is asked for.
+            },
+            "costs": [cost.to_json() for cost in costs],
+            "targets": targets,
+            "options": {"exponent": p, "roundTo": step, "minWidth": least},
+        }
+        for law, costs, targets, p, step, least in cases
+    ]
+    seen = {"floored": 0, "both bind": 0}
+    for case, found in zip(cases, seen_in(page, SOLVE, asked, tmp_path), strict=True):
+        law, costs, targets, exponent, step, least = case
+        try:
+            plan = at_price(
+                PriceLaw(law, exponent),
+                {cost.unit: Cost(cost) for cost in costs},
+                {c.unit: target for c, target in zip(costs, targets, strict=True)},
+                round_to=step,
+                min_width=least,
+            )
+        except InputError:
+            assert found["problem"].endswith("."), found
+            continue
+        assert tuple(found["widths"]) == plan.widths, case
+        if exponent >= 1e6:  # Along the law.
+            assert found["taus"] == [pytest.approx(plan.tau)]
+            continue
+        np.testing.assert_allclose(found["taus"], plan.taus, rtol=1e-9)
+        pricing, shares = plan.pricing, list(plan.pricing.shares.values())
+        assert found["pricing"] == {
+            "asked": exponent,
+            "source": "given",
+            "exponent": pytest.approx(pricing.exponent),
+            "floored": pricing.floored,
+            "shares": pytest.approx(shares, abs=1e-8),
+            "gap": pytest.approx(pricing.gap, rel=1e-6, abs=1e-8),
+        }
+        seen["floored"] += pricing.floored
+        seen["both bind"] += sum(share > 0 for share in shares) == 2
+    assert len(cases) > 90 and seen["floored"] > 20 and seen["both bind"] > 3

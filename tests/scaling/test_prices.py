@@ -97,7 +97,7 @@ def test_no_other_widths_within_the_budgets_are_worth_more(seed, exponent):
         widths = np.clip(best.widths * np.exp(0.3 * rng.normal(size=5)), 3, 70)
         while amount(cost, widths) > goal:
             widths = np.maximum(3, widths * 0.98)
-        assert value.loss(widths) >= best.loss * (1 - 1e-12)
+        assert value.log_loss(widths) >= best.log_loss - 1e-12
 
 
 @settings(max_examples=25)
@@ -107,7 +107,8 @@ def test_a_larger_budget_never_takes_value_away(seed, more):
     value, cost = value_of(law_of(rng, 7), 1.0), chain(rng, 7)
     goal = amount(cost, rng.uniform(9, 90, 7))
     less, larger = (
-        optimum(value, {"c": cost}, {"c": goal * k}, low=1e-6).loss for k in (1, more)
+        optimum(value, {"c": cost}, {"c": goal * k}, low=1e-6).log_loss
+        for k in (1, more)
     )
     assert larger < less
 
@@ -122,7 +123,7 @@ def test_every_start_ends_at_the_same_optimum(seed, exponent):
     best = optimum(value, {"c": cost}, {"c": goal}, low=1e-9).widths
     for _ in range(3):
         found = scipy.optimize.minimize(
-            lambda x: np.log(value.loss(np.exp(x))),
+            lambda x: value.log_loss(np.exp(x)),
             rng.uniform(1, 5, 5),
             constraints={
                 "type": "ineq",

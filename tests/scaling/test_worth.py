@@ -34,5 +34,8 @@ def test_a_layer_that_does_not_grow_hardly_grows():
 def test_what_more_filters_add_is_the_difference_of_two_losses(rng, step):
     law = ScalingLaw(rng.uniform(0.5, 2, 5), rng.uniform(0.2, 0.8, 5))
     value, widths = value_of(law, 1.3), rng.uniform(3, 50, 5)
-    more = [value.loss(widths) - value.loss(widths + step * row) for row in np.eye(5)]
-    np.testing.assert_allclose(np.exp(value.log_of_more(widths, step)), more, rtol=1e-6)
+    less = [np.exp(value.log_loss(widths + step * row)) for row in np.eye(5)]
+    more = np.exp(value.log_loss(widths)) - less
+    np.testing.assert_allclose(
+        np.exp(value.log_of_more(widths, step)), more, rtol=1e-6, atol=1e-15
+    )

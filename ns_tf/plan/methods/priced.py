@@ -1,14 +1,12 @@
 """The price law: the widths of most value at the price of the budget's own unit."""
 
-import functools
-from collections.abc import Callable
+import numpy as np
 
-from ns_tf.base import DescentState, Fall, PriceLaw, PruneTrace
+from ns_tf.base import DescentState, PriceLaw, PruneTrace
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import method
 from ns_tf.prune import criteria
 from ns_tf.prune.config import PruneConfig
-from ns_tf.scaling.fall import fall_near
 
 # p where no scores say how the worth of a filter falls. It was the best of 0.72, 1 and
 # 2 for VGG11 on CIFAR-10 (docs/results.md).
@@ -35,11 +33,15 @@ def priced(record: SearchRecord, iteration: int | None) -> PriceLaw:
 
         tau = record.costs["params"](history)
         law = fit_by_layer(PruneTrace(history, tau), state.widths)
-    return PriceLaw(law, ASSUMED, "assumed", _worth(record, state))
+    return PriceLaw(law, ASSUMED, "assumed", *_worth(record, state))
 
 
-def _worth(record: SearchRecord, state: DescentState) -> Callable[[float], Fall] | None:
-    """How the worth of a filter falls near a size; None if the scores do not say it.
+def _worth(
+    record: SearchRecord, state: DescentState
+) -> tuple[np.ndarray, np.ndarray] | tuple[()]:
+    """What the last filter was worth at every event, and the sizes then, [events].
+
+    Nothing if the scores do not say it.
 
     A score is no worth yet: that of Taylor-FO is the square of a change of the loss, so
     a filter is worth its root, and p is half of the scores' exponent.
@@ -50,11 +52,12 @@ def _worth(record: SearchRecord, state: DescentState) -> Callable[[float], Fall]
     """
     scores = state.trace.scores
     if scores is None:
-        return None
+        return ()
     criterion = scores.criterion or PruneConfig.criterion
     known = criterion in criteria.CRITERIA.names()
     power = criteria.get(criterion).power if known else None
     if power is None:
-        return None
-    sizes = record.costs["params"](state.trace.history)
-    return functools.partial(fall_near, scores.removed**power, sizes)
+        return ()
+    sizes = record.costs["params"](state.trace.history).astype(float)
+    usable = np.isfinite(scores.removed) & (scores.removed > 0)
+    return scores.removed[usable] ** power, sizes[usable]

@@ -1,6 +1,7 @@
 "use strict";
-// The widths for a budget, as ns_tf.scaling.at_cost finds them: the same bracket, the
-// same bisection, the same order of filters that are added.
+// The widths for budgets along a curve, as ns_tf.scaling.at_cost finds them: the same
+// bracket, the same bisection, the same order of filters that are added; and the page's
+// controls. Widths at a price are found by priced.js.
 
 const REACH = 690, STRIDE = 0.5, HALVINGS = 40, LARGEST_WIDTH = 65536;
 
@@ -27,28 +28,37 @@ function curveFunction(curve) {
   return (tau) => curve.widths.map((width) => width * Math.sqrt(tau / curve.scale));
 }
 
-// The widths of largest tau at which cost(widths) <= target, then grown one step of the
-// grid at a time. Throws an Error with a sentence where there are none.
-function atCost(curve, cost, target, { roundTo = 1, minWidth = 1 } = {}) {
+// The widths that meet every budget: along a curve, or of most value by a price law.
+// A budget has a polynomial, its cost as a function of whole widths, and a target.
+// Throws an Error with a sentence where there are none.
+function widthsFor(curve, budgets, options = {}) {
+  const { roundTo = 1, minWidth = 1, exponent, sizeOf } = options;
   const low = Math.ceil(minWidth / roundTo) * roundTo;
   const high = Math.floor(LARGEST_WIDTH / roundTo) * roundTo;
-  const along = curveFunction(curve);
-  const layers = along(1).length;
-  const nearest = (width) =>
-    Math.min(Math.max(Math.floor(width / roundTo + 0.5) * roundTo, low), high);
-  const widthsAt = (x) => along(Math.exp(x)).map(nearest);
-  const fits = (widths) => cost(widths) <= target;
   if (low > high) throw new Error(`Widths end at ${LARGEST_WIDTH}.`);
-  const [smallest, largest] = [low, high].map((width) => cost(Array(layers).fill(width)));
-  if (!(target >= smallest)) {
-    throw new Error(`Too little: the smallest network costs ${group(smallest)}.`);
+  const layers = (curve.alpha || curve.widths).length;
+  for (const { polynomial, cost, target } of budgets) {
+    const [smallest, largest] = [low, high].map((width) => cost(Array(layers).fill(width)));
+    const of = (total) => `network costs ${group(total)} ${polynomial.unit}.`;
+    if (!(target >= smallest)) throw new Error(`Too little: the smallest ${of(smallest)}`);
+    if (target > largest) throw new Error(`Too much: the largest ${of(largest)}`);
   }
-  if (target > largest) {
-    throw new Error(`Too much: the largest network costs ${group(largest)}.`);
-  }
+  const grid = { step: roundTo, low, high };
+  if (curve.kind === "price") return atPrice(curve, budgets, grid, exponent, sizeOf);
+  return atCost(curve, budgets, grid);
+}
+
+// The widths of largest tau at which every budget holds, then grown one step of the grid
+// at a time.
+function atCost(curve, budgets, { step, low, high }) {
+  const along = curveFunction(curve);
+  const nearest = (width) =>
+    Math.min(Math.max(Math.floor(width / step + 0.5) * step, low), high);
+  const widthsAt = (x) => along(Math.exp(x)).map(nearest);
+  const fits = (widths) => budgets.every(({ cost, target }) => cost(widths) <= target);
   const x = crossing((at) => fits(widthsAt(at)), Math.log(curve.scale), widthsAt, high);
-  const widths = topUp(widthsAt(x), along(Math.exp(x)), fits, roundTo, high);
-  return { widths, tau: Math.exp(x) };
+  const widths = topUp(widthsAt(x), along(Math.exp(x)), fits, step, high);
+  return { widths, taus: [Math.exp(x)] };
 }
 
 // Where the curve grows past the budget: it fits here, not just above.
@@ -99,10 +109,39 @@ function group(number) {
   return Math.round(number).toLocaleString("en-US");
 }
 
-// How far tau is outside the recorded range: 1 inside, 3 at three times its end.
-function extrapolation(curve, tau) {
+// How far taus are outside the recorded range: 1 inside, 3 at three times its end.
+function extrapolation(curve, taus) {
   if (!curve.range) return 1;
-  return Math.max(curve.range[0] / tau, tau / curve.range[1], 1);
+  const [low, high] = curve.range;
+  return Math.max(low / Math.min(...taus), Math.max(...taus) / high, 1);
+}
+
+// What the budgets of a plan at a price are worth, and how good it is, as sentences.
+function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, units) {
+  const digits = (number) =>
+    number.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+  const [first, ...others] = units.map((_, k) => k).filter((k) => shares[k]);
+  const recorded = () => {
+    const [low, high] = [-1.96, 1.96].map((z) => (asked + z * fall.error).toFixed(2));
+    const [from, to] = fall.range.map(group);
+    return ` (${low} to ${high}), by ${fall.events} events from ${from} to ${to} parameters`;
+  };
+  const assumed = source === "assumed" ? ", assumed: no scores say it" : "";
+  return [
+    `One more filter is worth tau^-${digits(asked)}${fall ? recorded() : assumed}` +
+      (floored ? `; ${digits(exponent)} is used, above every beta.` : "."),
+    ...units.map((unit, k) =>
+      shares[k]
+        ? `The budget of ${unit} takes ${(100 * shares[k]).toFixed(1)} % of the value.`
+        : `The budget of ${unit} does not bind.`
+    ),
+    ...others.map((k) => {
+      const worth = digits(shares[first] / shares[k]);
+      return `1 % more ${units[first]} is worth ${worth} % more ${units[k]}.`;
+    }),
+    `At most ${(100 * Math.max(gap, 0)).toFixed(3)} % more loss of value than any widths ` +
+      "within the budgets.",
+  ];
 }
 
 function startPage(data) {
@@ -110,9 +149,19 @@ function startPage(data) {
     Object.entries(data.costs).map(([name, polynomial]) => [name, costFunction(polynomial)])
   );
   const at = (id) => document.getElementById(id);
-  const controls = ["curve", "budget", "target", "round_to", "min_width"].map(at);
-  const [curveSelect, budgetSelect, target, roundTo, minWidth] = controls;
+  const controls = [
+    "curve", "budget", "target", "second", "second_target",
+    "round_to", "min_width", "exponent",
+  ].map(at);
+  const [curveSelect, budgetSelect, target, second, secondTarget] = controls;
+  const [roundTo, minWidth, exponent] = controls.slice(5);
   const slider = at("slider");
+
+  // The number in a field that may stay empty; undefined if it is.
+  const optional = (field) => {
+    if (field.value === "" && !field.validity.badInput) return undefined;
+    return Number(field.value || NaN);
+  };
 
   // The slider's span: from a hundredth of the default network's cost to ten times it.
   const span = (name) => {
@@ -130,26 +179,47 @@ function startPage(data) {
     target.value = Math.round(cost / digits) * digits;
   };
 
+  // The budgets that are asked for: one, or two that both hold.
+  const budgets = () => {
+    const asked = [[budgetSelect.value, Number(target.value)]];
+    const more = optional(secondTarget);
+    if (more !== undefined) asked.push([second.value, more]);
+    return asked.map(([name, target]) => {
+      if (!(target > 0)) throw new Error("A budget is a positive number.");
+      return { polynomial: data.costs[name], cost: costs[name], target };
+    });
+  };
+
+  const find = (curve) => {
+    const options = { roundTo: Number(roundTo.value), minWidth: Number(minWidth.value) };
+    for (const [name, value] of Object.entries(options)) {
+      if (!Number.isInteger(value) || value < 1) {
+        throw new Error(`${name} is a whole number from 1.`);
+      }
+    }
+    const asked = budgets();
+    const sizeOf = costs.params;
+    const p = optional(exponent);
+    const found = widthsFor(curve, asked, { ...options, exponent: p, sizeOf });
+    const units = asked.map(({ polynomial }) => polynomial.unit);
+    return { ...found, lines: found.pricing ? pricingLines(found.pricing, units) : [] };
+  };
+
   const show = () => {
     const curve = data.curves[curveSelect.value];
-    const cost = costs[budgetSelect.value];
+    const priced = curve.kind === "price";
+    at("price").hidden = !priced;
+    if (priced) exponent.placeholder = curve.worth ? "by record" : curve.exponent;
     let found = null, problem = "";
     try {
-      const options = { roundTo: Number(roundTo.value), minWidth: Number(minWidth.value) };
-      for (const [name, value] of Object.entries(options)) {
-        if (!Number.isInteger(value) || value < 1) {
-          throw new Error(`${name} is a whole number from 1.`);
-        }
-      }
-      if (!(Number(target.value) > 0)) throw new Error("A budget is a positive number.");
-      found = atCost(curve, cost, Number(target.value), options);
+      found = find(curve);
     } catch (error) {
       problem = error.message;
     }
     at("problem").textContent = problem;
     at("answer").hidden = !found;
     if (!found) return;
-    const far = extrapolation(curve, found.tau);
+    const far = extrapolation(curve, found.taus);
     at("extrapolation").textContent = curve.range ? `${far.toFixed(2)} times` : "no law";
     at("warning").textContent =
       far > data.far
@@ -159,6 +229,13 @@ function startPage(data) {
     for (const [name, count] of Object.entries(costs)) {
       at(`cost_${name}`).textContent = group(count(found.widths));
     }
+    at("pricing").replaceChildren(
+      ...found.lines.map((line) => {
+        const item = document.createElement("li");
+        item.textContent = line;
+        return item;
+      })
+    );
     const widest = Math.max(...found.widths, ...data.default_widths);
     at("list").textContent = found.widths.join(",");
     found.widths.forEach((width, i) => {
@@ -176,7 +253,12 @@ function startPage(data) {
     control.addEventListener("input", () => {
       if (control === budgetSelect) {
         target.value = costs[budgetSelect.value](data.default_widths);
+        if (second.value === budgetSelect.value) {
+          second.value = Object.keys(costs).find((name) => name !== second.value);
+          secondTarget.value = "";
+        }
       }
+      if (control === second) secondTarget.value = "";
       toSlider();
       show();
     });

@@ -1,0 +1,439 @@
+"use strict";
+// The widths of most value at a price, as ns_tf.scaling.worth, prices and priced find
+// them: the same start, the same Newton steps, the same order of filters that are added.
+// A network of widths w is worth
+//
+//   U(w) = const - sum_l c_l w_l^(-q_l),   q_l = p / beta_l - 1,
+//   c_l = alpha_l^(p / beta_l) / q_l.
+//
+// U is the most under the budgets C_k(w) <= B_k where, with x = ln w,
+//
+//   v_l w_l = sum_k lambda_k dC_k / dx_l,   lambda_k = 0 for a budget that does not bind.
+
+const FLOOR = 1.1; // The exponent is at least this times the largest beta.
+const STEADY = 0.05; // A smaller beta counts as this share of the largest one.
+const ENDLESS = 1e6; // An exponent at which widths are those along the law.
+const MIN_EVENTS = 6; // With fewer, a slope says nothing.
+const LARGEST = 700; // ln of a number that is finite in every program.
+const WIDEST = 40; // ln w of a layer alone.
+const RESIDUAL = 1e-12; // Of the conditions, in logarithms.
+const OVER = 1e-9; // What a budget may be over, in ln of the cost, to count as met.
+const NEWTON_STEPS = 60, LONGEST_STEP = 2, LARGEST_MULTIPLIER = 600; // In logarithms.
+const TINY = 1e-300;
+
+// The whole widths of most value that meet every budget, the tau of each layer, and how
+// good they are. A budget has a polynomial, its cost as a function of whole widths, and a
+// target; a grid the step, the lowest and the highest of whole widths. `asked` is the
+// exponent, undefined for that of the record near the size of the plan, or the law's own.
+// `sizeOf` gives the parameters of whole widths. Throws an Error with a sentence where
+// there are none.
+function atPrice(law, budgets, grid, asked, sizeOf) {
+  if (asked !== undefined) {
+    if (!(asked > 0)) throw new Error("A price exponent is a positive number.");
+    return withExponent(law, budgets, grid, { exponent: asked, source: "given" });
+  }
+  const found = withExponent(law, budgets, grid, law);
+  const fall = law.worth && fallNear(law.worth, law.sizes, sizeOf(found.widths));
+  if (!fall) return found;
+  const source = "recorded", { exponent } = fall;
+  return withExponent(law, budgets, grid, { exponent, source, fall });
+}
+
+// The same at an exponent; source and fall say where it comes from.
+function withExponent(law, budgets, grid, { exponent, source, fall }) {
+  if (exponent >= ENDLESS) {
+    const scale = law.range ? law.range[1] : 1;
+    return atCost({ ...law, kind: "law", scale }, budgets, grid);
+  }
+  const value = valueOf(law, exponent);
+  const best = bestOf(value, budgets, grid);
+  const widths = filled(value, budgets, grid, best);
+  const least = logLeast(value, budgets, grid, best);
+  const gap = Math.expm1(Math.min(logLoss(value, widths) - least, LARGEST));
+  const { alpha, beta } = value.law;
+  const taus = widths.map((w, l) => Math.exp(Math.log(w / alpha[l]) / beta[l]));
+  const pricing = {
+    asked: exponent, exponent: value.exponent, floored: value.floored,
+    shares: best.shares, gap, source, fall,
+  };
+  return { widths, taus, pricing };
+}
+
+// The slope of ln worth over ln size by least squares over the events within a factor of
+// two of a size, the nearest where there are fewer; null where there is no slope.
+function fallNear(worth, sizes, at) {
+  if (sizes.length < MIN_EVENTS || Math.min(...sizes) === Math.max(...sizes)) return null;
+  const distances = sizes.map((size) => Math.abs(Math.log(size / at)));
+  const nearest = [...distances].sort((a, b) => a - b)[MIN_EVENTS - 1];
+  const reach = Math.max(nearest, Math.log(2) * (1 + 1e-9));
+  const near = [...sizes.keys()].filter((i) => distances[i] <= reach);
+  const x = near.map((i) => Math.log(sizes[i])), y = near.map((i) => Math.log(worth[i]));
+  const mean = (numbers) => sum(numbers) / numbers.length;
+  const dx = x.map((one) => one - mean(x)), dy = y.map((one) => one - mean(y));
+  const spread = sum(dx.map((one) => one * one));
+  const slope = sum(dx.map((one, i) => one * dy[i])) / spread;
+  const missed = sum(dx.map((one, i) => (dy[i] - slope * one) ** 2));
+  const error = Math.sqrt(missed / (near.length - 2) / spread);
+  const taken = near.map((i) => sizes[i]);
+  const range = [Math.min(...taken), Math.max(...taken)];
+  return { exponent: -slope, error, range, events: near.length };
+}
+
+// What widths are worth by a law where one more filter is worth tau^-exponent: ln c and q
+// by layer, and the law with a positive beta in every layer.
+function valueOf(law, exponent) {
+  const { alpha, beta } = growing(law);
+  const p = Math.max(exponent, FLOOR * Math.max(...beta));
+  const q = beta.map((b) => p / b - 1);
+  const logC = beta.map((b, l) => (p / b) * Math.log(alpha[l]) - Math.log(q[l]));
+  return { logC, q, exponent: p, floored: p > exponent, law: { alpha, beta } };
+}
+
+// The law with betas of at least a share of the largest: a layer that did not grow passes
+// through its width in the middle of the record.
+function growing({ alpha, beta, range }) {
+  const largest = Math.max(...beta);
+  if (!(largest > 0)) {
+    throw new Error("A plan at a price needs a law in which a width grows.");
+  }
+  const middle = range ? Math.sqrt(range[0] * range[1]) : 1;
+  const grown = beta.map((b) => Math.max(b, STEADY * largest));
+  const moved = alpha.map((a, l) => a * Math.pow(middle, beta[l] - grown[l]));
+  return { alpha: moved, beta: grown };
+}
+
+// ln of sum_l c_l w_l^(-q_l): the value is minus the sum.
+function logLoss({ logC, q }, widths) {
+  return logOfSum(widths.map((w, l) => logC[l] - q[l] * Math.log(w)));
+}
+
+// ln of what a filter more is worth times the width, v_l w_l, at x = ln w.
+function worthAt({ logC, q }, x) {
+  return x.map((at, l) => logC[l] + Math.log(q[l]) - q[l] * at);
+}
+
+// ln of what `step` more filters in a layer of `width` add to the value.
+function worthOfMore({ logC, q }, layer, width, step) {
+  const x = Math.log(width);
+  const shrunk = -q[layer] * (Math.log(width + step) - x);
+  return logC[layer] - q[layer] * x + Math.log(-Math.expm1(shrunk));
+}
+
+// A cost over its budget as a function of x = ln w: sum_t exp(logs_t + x_left + x_right),
+// where x ends with a 0. Projections count as if all of them existed.
+function posynomial({ coefficient, left, right }, target) {
+  const logs = coefficient.map((c) => Math.log(c) - Math.log(target));
+  const termsAt = (x) => {
+    const padded = [...x, 0];
+    return logs.map((a, t) => a + (padded[left[t]] + padded[right[t]]));
+  };
+  return {
+    // ln of the cost over its budget.
+    log: (x) => logOfSum(termsAt(x)),
+    // Gradient [layers] and Hessian [layers][layers] of the cost over its budget, in x.
+    derivatives(x) {
+      const terms = termsAt(x).map(Math.exp);
+      const size = x.length + 1;
+      const gradient = Array(size).fill(0);
+      const hessian = Array.from(gradient, () => Array(size).fill(0));
+      for (const first of [left, right]) {
+        terms.forEach((term, t) => (gradient[first[t]] += term));
+        for (const second of [left, right]) {
+          terms.forEach((term, t) => (hessian[first[t]][second[t]] += term));
+        }
+      }
+      // The last row and column are the factor of one.
+      return { gradient: gradient.slice(0, -1), hessian: hessian.slice(0, -1) };
+    },
+  };
+}
+
+// The real-valued widths of most value that meet every budget, lambda_k B_k over the sum
+// of all (what each budget takes of the value), and ln of the loss: no whole widths have
+// less.
+function optimum(value, budgets, grid) {
+  const prices = budgets.map(({ polynomial, target }) => posynomial(polynomial, target));
+  const bounds = [Math.log(grid.low), Math.log(grid.high)];
+  const solved = solveConditions(value, prices, bounds);
+  if (!solved) return corner(value, prices, bounds);
+  const { x, multipliers } = solved;
+  const taken = prices.map((price, k) => multipliers[k] * Math.exp(price.log(x)));
+  const all = Math.max(sum(taken), TINY);
+  const widths = x.map(Math.exp);
+  const shares = taken.map((one) => one / all);
+  return { widths, shares, logLoss: logLoss(value, widths) };
+}
+
+// The optimum as if all projections existed, or none where all are too dear: the smallest
+// widths have none, because they are equal.
+function bestOf(value, budgets, grid) {
+  const smallest = value.q.map(() => Math.log(grid.low));
+  const dear = ({ polynomial, target }) => posynomial(polynomial, target).log(smallest);
+  const over = budgets.some((budget) => dear(budget) > OVER);
+  return optimum(value, over ? budgets.map(bare) : budgets, grid);
+}
+
+// Widths within the budgets, all of which count alike, and a bound on the loss, which
+// gives every layer the largest width that it can have alone.
+function corner(value, prices, bounds) {
+  const widths = onTheCurve(value, prices, bounds).map(Math.exp);
+  const alone = widths.map((_, l) => {
+    const x = widths.map(() => bounds[0]);
+    let low = bounds[0], high = Math.min(bounds[1], WIDEST);
+    for (let i = 0; i < 50; i++) {
+      x[l] = (low + high) / 2;
+      if (prices.some((price) => price.log(x) > OVER)) high = x[l];
+      else low = x[l];
+    }
+    return Math.exp(high);
+  });
+  const shares = prices.map(() => 1 / prices.length);
+  return { widths, shares, logLoss: logLoss(value, alone) };
+}
+
+// The optimum x and the multipliers of the budgets: first each budget is taken to bind
+// alone, then pairs, until the others are met. Null where Newton's method finds nothing.
+function solveConditions(value, prices, bounds) {
+  const start = onTheCurve(value, prices, bounds);
+  const none = prices.map(() => 0);
+  if (start.every((at) => at >= bounds[1])) return { x: start, multipliers: none };
+  // Multipliers of about 1: only their ratios count.
+  const scale = median(worthAt(value, start));
+  const scaled = { ...value, logC: value.logC.map((c) => c - scale) };
+  let nearest = null;
+  for (const binding of subsets(prices.length)) {
+    const found = newton(scaled, binding.map((k) => prices[k]), bounds, start);
+    if (!found) continue;
+    const over = Math.max(...prices.map((price) => price.log(found.x)));
+    if (!nearest || over < nearest.over) {
+      const multipliers = none.slice();
+      binding.forEach((k, i) => (multipliers[k] = Math.exp(found.logs[i])));
+      nearest = { over, x: found.x, multipliers };
+    }
+    if (over <= OVER) return nearest;
+  }
+  return nearest;
+}
+
+// x where a filter is worth the same in every layer, as far along that curve as the
+// budgets allow: the paper's curve.
+function onTheCurve({ logC, q }, prices, [low, high]) {
+  const at = (worth) =>
+    q.map((one, l) => clip((logC[l] + Math.log(one) - worth) / (one + 1), low, high));
+  const over = (x) => prices.some((price) => price.log(x) > OVER);
+  if (over(q.map(() => low))) {
+    throw new Error("The smallest widths are over a budget. Ask for more.");
+  }
+  // ln of what a filter is worth: little for large networks, much for small ones.
+  let large = -1, small = 1;
+  while (over(at(small))) small *= 2;
+  while (!over(at(large)) && at(large).some((x) => x < high) && large > -1e9) large *= 2;
+  for (let i = 0; i < 30; i++) {
+    const middle = (large + small) / 2;
+    if (over(at(middle))) large = middle;
+    else small = middle;
+  }
+  return at(small);
+}
+
+// x and ln of the multipliers where these budgets bind; null if nowhere. A width at a
+// bound is held there while its condition leads out of the bounds.
+function newton(value, prices, [low, high], start) {
+  let x = start;
+  let logs = firstMultipliers(value, prices, x);
+  for (let i = 0; i < NEWTON_STEPS; i++) {
+    const system = conditions(value, prices, x, logs);
+    const free = [];
+    x.forEach((at, l) => {
+      const held = (at <= low && system.f[l] <= 0) || (at >= high && system.f[l] >= 0);
+      if (!held) free.push(l);
+    });
+    if (miss(system, free) < RESIDUAL) return { x, logs };
+    const step = newtonStep(system, free);
+    if (!step) return null; // Nothing may move, or two budgets are one.
+    // Multipliers may not run away either: a step of theirs can be 1e5 times longer.
+    const longest = Math.max(...[...step.x, ...step.logs].map(Math.abs), TINY);
+    const length = Math.min(1, LONGEST_STEP / longest);
+    x = x.map((at, l) => clip(at + length * step.x[l], low, high));
+    logs = logs.map((log, k) => log + length * step.logs[k]);
+    if (!logs.every((log) => Math.abs(log) < LARGEST_MULTIPLIER)) return null;
+  }
+  return null;
+}
+
+// ln of multipliers that suit the middle one of the layers.
+function firstMultipliers(value, prices, x) {
+  const worth = median(worthAt(value, x));
+  const pulls = prices.map((price) => median(price.derivatives(x).gradient));
+  return pulls.map((pull) => worth - Math.log(pull) - Math.log(prices.length));
+}
+
+// The conditions at x and ln of the multipliers, and their derivatives:
+// f [layers], ln of what filters are worth over what they cost; over [budgets], ln of the
+// costs over their budgets; inner [layers][layers], df/dx; outer [budgets][layers],
+// -df/d ln lambda; slopes [budgets][layers], d over/dx.
+function conditions(value, prices, x, logs) {
+  const weights = logs.map(Math.exp);
+  const derivatives = prices.map((price) => price.derivatives(x));
+  const gradients = derivatives.map(({ gradient }) => gradient);
+  const weighted = (of) => sum(weights.map((weight, k) => weight * of(k)));
+  const pull = x.map((_, l) => weighted((k) => gradients[k][l]));
+  const over = prices.map((price) => price.log(x));
+  return {
+    f: worthAt(value, x).map((worth, l) => worth - Math.log(pull[l])),
+    over,
+    inner: x.map((_, l) =>
+      x.map((_, m) => {
+        const curve = weighted((k) => derivatives[k].hessian[l][m]);
+        return (l === m ? -value.q[l] : 0) - curve / pull[l];
+      })
+    ),
+    outer: gradients.map((g, k) => g.map((one, l) => (weights[k] * one) / pull[l])),
+    slopes: gradients.map((g, k) => g.map((one) => one / Math.exp(over[k]))),
+  };
+}
+
+// How far ln of the free widths and of the costs are from their conditions.
+function miss({ f, over, inner }, free) {
+  const widths = free.map((l) => f[l] / inner[l][l]);
+  return Math.max(...[...widths, ...over].map(Math.abs));
+}
+
+// Newton's step of x and of ln of the multipliers; null where there is none.
+function newtonStep({ f, over, inner, outer, slopes }, free) {
+  const rows = [
+    ...free.map((l) => [...free.map((m) => inner[l][m]), ...outer.map((o) => -o[l])]),
+    ...slopes.map((slope) => [...free.map((l) => slope[l]), ...over.map(() => 0)]),
+  ];
+  const solved = linearSolve(rows, [...free.map((l) => -f[l]), ...over.map((o) => -o)]);
+  if (!solved) return null;
+  const x = f.map(() => 0);
+  free.forEach((l, i) => (x[l] = solved[i]));
+  return { x, logs: solved.slice(free.length) };
+}
+
+// The solution of matrix · solution = right by Gaussian elimination, the largest pivot of
+// a column first; null if a pivot is zero. The arguments are overwritten.
+function linearSolve(matrix, right) {
+  const size = right.length;
+  for (let column = 0; column < size; column++) {
+    let pivot = column;
+    for (let row = column + 1; row < size; row++) {
+      if (Math.abs(matrix[row][column]) > Math.abs(matrix[pivot][column])) pivot = row;
+    }
+    if (matrix[pivot][column] === 0) return null;
+    [matrix[column], matrix[pivot]] = [matrix[pivot], matrix[column]];
+    [right[column], right[pivot]] = [right[pivot], right[column]];
+    for (let row = column + 1; row < size; row++) {
+      const factor = matrix[row][column] / matrix[column][column];
+      for (let i = column; i < size; i++) matrix[row][i] -= factor * matrix[column][i];
+      right[row] -= factor * right[column];
+    }
+  }
+  for (let row = size - 1; row >= 0; row--) {
+    for (let i = row + 1; i < size; i++) right[row] -= matrix[row][i] * right[i];
+    right[row] /= matrix[row][row];
+  }
+  return right;
+}
+
+// The optimum rounded down to the grid, then grown one step of it at a time while any
+// fits: the layer whose step is worth most for its price, the first of equal ones.
+function filled(value, budgets, { step, low, high }, best) {
+  const fits = (widths) => budgets.every(({ cost, target }) => cost(widths) <= target);
+  const down = (share) =>
+    best.widths.map((width) => {
+      // An optimum at a whole number must not lose a filter to rounding.
+      const steps = Math.floor(((share * width) / step) * (1 + 1e-12));
+      return clip(steps * step, low, high);
+    });
+  // The optimum is over a budget by rounding where widths are held at the grid's low
+  // end, or where the solver found the optimum of fewer budgets alone.
+  let share = 1, widths = down(share);
+  while (!fits(widths)) {
+    share *= 0.98;
+    widths = down(share);
+  }
+  const costOfMore = budgets.map(({ polynomial }) => costsOfMore(polynomial, widths));
+  for (;;) {
+    const room = budgets.map(({ cost, target }) => target - cost(widths));
+    let most = -1, gain = -Infinity;
+    for (let l = 0; l < widths.length; l++) {
+      if (widths[l] + step > high) continue;
+      const more = costOfMore.map((of) => of[l](widths, step));
+      if (more.some((cost, k) => cost > room[k])) continue;
+      const parts = budgets.map(({ target }, k) => (best.shares[k] * more[k]) / target);
+      const price = Math.log(Math.max(sum(parts), TINY));
+      const one = worthOfMore(value, l, widths[l], step) - price;
+      if (most < 0 || one > gain) [most, gain] = [l, one];
+    }
+    if (most < 0) return widths;
+    widths[most] += step;
+  }
+}
+
+// By layer: what `step` more filters in it cost, by the terms that its width is in alone:
+// ten times as fast as the whole cost, where thousands of filters are added.
+function costsOfMore(polynomial, layers) {
+  const { left, right, differ } = polynomial;
+  return layers.map((_, l) => {
+    const its = (t) => [left[t], right[t], ...differ[t]].includes(l);
+    const cost = costFunction(onlyTerms(polynomial, its));
+    return (widths, step) => {
+      const grown = widths.slice();
+      grown[l] += step;
+      return cost(grown) - cost(widths);
+    };
+  });
+}
+
+// The polynomial of the terms t that are kept.
+function onlyTerms(polynomial, kept) {
+  const columns = ["coefficient", "left", "right", "differ"];
+  const of = (column) => polynomial[column].filter((_, t) => kept(t));
+  return Object.fromEntries(columns.map((column) => [column, of(column)]));
+}
+
+// ln of a loss that no widths on the grid come below. Projections that exist where two
+// widths differ are left out: they may all be gone.
+function logLeast(value, budgets, grid, best) {
+  const always = ([first]) => first < 0;
+  const all = budgets.every(({ polynomial }) => polynomial.differ.every(always));
+  return all ? best.logLoss : optimum(value, budgets.map(bare), grid).logLoss;
+}
+
+// The budget without projections that exist where two widths differ.
+function bare({ polynomial, target }) {
+  const kept = (t) => polynomial.differ[t][0] < 0;
+  return { polynomial: onlyTerms(polynomial, kept), target };
+}
+
+// All choices of some of 0 ... count - 1: those of one number, then of two, and so on.
+function subsets(count) {
+  const all = [...Array(count).keys()];
+  const ofSize = (size, from) =>
+    size === 0
+      ? [[]]
+      : all.slice(from).flatMap((k) => ofSize(size - 1, k + 1).map((rest) => [k, ...rest]));
+  return all.flatMap((k) => ofSize(k + 1, 0));
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+// ln of the sum of the numbers whose logarithms these are.
+function logOfSum(logs) {
+  const top = Math.max(...logs);
+  return top + Math.log(sum(logs.map((log) => Math.exp(log - top))));
+}
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+function clip(number, low, high) {
+  return Math.min(Math.max(number, low), high);
+}
