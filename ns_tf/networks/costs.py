@@ -148,14 +148,24 @@ class CostPolynomial:
 
     def without_switched(self) -> "CostPolynomial":
         """The terms that count whatever the widths are: no larger a cost anywhere."""
-        always = self.differ[:, 0] < 0
-        return CostPolynomial(
-            self.unit,
-            self.coefficient[always],
-            self.left[always],
-            self.right[always],
-            self.differ[always],
-        )
+        return self._only(self.differ[:, 0] < 0)
+
+    def only_switched(self) -> "CostPolynomial":
+        """The terms that count where two widths differ."""
+        return self._only(self.differ[:, 0] >= 0)
+
+    def _only(self, terms: np.ndarray) -> "CostPolynomial":
+        """Some of the terms [terms] bool."""
+        columns = (self.coefficient, self.left, self.right, self.differ)
+        return CostPolynomial(self.unit, *(column[terms] for column in columns))
+
+    def increments(self, layers: int) -> "Increments":
+        """What a step in each layer costs, as a function of widths.
+
+        Args:
+            layers: How many widths there are, at least those of the terms.
+        """
+        return Increments.of(self, layers)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, lists and text that `from_json` reads back.
@@ -198,6 +208,61 @@ class CostPolynomial:
             if pair != ALWAYS and not (len(pair) == 2 and 0 <= min(pair) < max(pair)):
                 raise _damaged(f"differ holds {pair}")
         return cls(unit, coefficient, left, right, differ)
+
+
+@dataclasses.dataclass(frozen=True)
+class Increments:
+    """What one cost grows by when one layer grows, for each layer.
+
+    A solver that adds filters one by one asks it at every step. Of terms that always
+    count, c w_l w_r, the increments are a matrix times the widths. A term that counts
+    where two widths differ is computed before and after, for each layer that it has.
+    """
+
+    matrix: np.ndarray  # [layers, layers + 1]: c of w_l w_r in (l, r) and in (r, l).
+    square: np.ndarray  # [layers]: c of w_l^2.
+    switched: CostPolynomial  # The terms that count where two widths differ.
+    pairs: tuple[np.ndarray, np.ndarray]  # Layers, and the switched terms they are in.
+    # [4, pairs]: whether the layer is the left, right, first and second of the term.
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, cost: CostPolynomial, layers: int) -> "Increments":
+        """The increments of a polynomial of `layers` widths."""
+        always, switched = cost.without_switched(), cost.only_switched()
+        matrix = np.zeros((layers + 1, layers + 1), np.int64)
+        np.add.at(matrix, (always.left, always.right), always.coefficient)
+        square = matrix.diagonal()[:-1].copy()
+        indices = np.stack([switched.left, switched.right, *switched.differ.T])
+        its = indices == np.arange(layers)[:, None, None]  # [layers, 4, terms]
+        pairs = its.any(axis=1).nonzero()
+        places = its[pairs[0], :, pairs[1]].T
+        return cls((matrix + matrix.T)[:-1], square, switched, pairs, places)
+
+    def __call__(self, widths: np.ndarray, step: int) -> np.ndarray:
+        """[layers]: the cost of `step` more filters in each layer alone.
+
+        >>> terms = [(3, 0, 1, ALWAYS), (2, 0, 0, ALWAYS)]
+        >>> cost = CostPolynomial.collect("MACs", terms)
+        >>> cost.increments(2)(np.array([5, 7]), 2).tolist()  # Of 3 a b + 2 a^2.
+        [90, 30]
+
+        Args:
+            widths: [layers], whole.
+            step: How many filters.
+        """
+        x = np.append(widths, 1)
+        more = step * (self.matrix @ x) + step * step * self.square
+        layer, term = self.pairs
+        if len(layer):
+            of = self.switched
+            left, right, first, second = x[of.left], x[of.right], *x[of.differ.T]
+            before = of.coefficient * left * right * (first != second)
+            grown = np.stack([left, right, first, second])[:, term]
+            left, right, first, second = grown + step * self.places
+            after = of.coefficient[term] * left * right * (first != second)
+            np.add.at(more, layer, after - before[term])
+        return more
 
 
 def _whole(value: Any) -> int:

@@ -215,19 +215,23 @@ def _filled(
     while any(cost(widths) > goals[name] for name, cost in prices.items()):
         share *= 0.98
         widths = down(share)
-    step = grid.step * np.eye(len(widths), dtype=np.int64)
+    layers, step = len(widths), grid.step
+    steps = {name: cost.increments(layers) for name, cost in prices.items()}
+    room = {name: goals[name] - int(cost(widths)) for name, cost in prices.items()}
     while True:
-        grown = widths + step  # [layers, layers]: a row for each layer that grows.
-        able = widths + grid.step <= grid.high
-        price = np.zeros(len(widths))
-        for name, cost in prices.items():
-            more = cost(grown)
-            able &= more <= goals[name]
-            price += best.shares[name] * (more - cost(widths)) / goals[name]
+        more = {name: increments(widths, step) for name, increments in steps.items()}
+        able = widths + step <= grid.high
+        price = np.zeros(layers)
+        for name, of in more.items():
+            able &= of <= room[name]
+            price += best.shares[name] * of / goals[name]
         if not able.any():
             return widths
-        gain = value.log_of_more(widths, grid.step) - np.log(np.maximum(price, 1e-300))
-        widths = grown[np.argmax(np.where(able, gain, -np.inf))]
+        gain = value.log_of_more(widths, step) - np.log(np.maximum(price, 1e-300))
+        layer = np.argmax(np.where(able, gain, -np.inf))
+        widths[layer] += step
+        for name, of in more.items():
+            room[name] -= int(of[layer])
 
 
 def _log_least(

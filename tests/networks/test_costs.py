@@ -147,3 +147,15 @@ def test_damaged_json_is_refused_in_one_line(damage):
 def test_json_of_something_else_is_refused(data):
     with pytest.raises(InputError, match="no cost polynomial"):
         CostPolynomial.from_json(data)
+
+
+@hypothesis.given(
+    case=terms_and_layers(), seed=st.integers(0, 2**32 - 1), step=st.integers(1, 8)
+)
+def test_increments_are_differences_of_costs(case, seed, step):
+    terms, layers = case
+    widths = np.random.default_rng(seed).choice([1, 2, 3, 11], layers)
+    cost = CostPolynomial.collect("parameters", terms)
+    grown = widths + step * np.eye(layers, dtype=int)
+    found = cost.increments(layers)(widths, step)
+    assert found.tolist() == (cost(grown) - cost(widths)).tolist()
