@@ -97,8 +97,19 @@ def graph_config(model: keras.Model) -> dict[str, Any]:
 
     Returns:
         Its `get_config()`, with `output_layers` as a list of tensors.
+
+    Raises:
+        InputError: a layer's settings cannot be written down.
     """
-    config = model.get_config()
+    try:
+        config = model.get_config()
+    except Exception as error:  # Keras and classes of the user raise what they like.
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise InputError(
+            f"The settings of {model.name!r} cannot be written down: {reason} Register "
+            "your functions and classes with "
+            "@keras.saving.register_keras_serializable()."
+        ) from error
     nested = {one.name for one in model.operations if hasattr(one, "operations")}
     config["output_layers"] = [
         [name, call - (name in nested), output]

@@ -1,6 +1,7 @@
 """Layers made again from their configurations, at other sizes."""
 
 import re
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.graph import activations
 from ns_tf.graph.channels import ChannelGraph
 
 
@@ -63,7 +65,28 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
             f"copy is called {copy.name!r}. Put the name into what "
             f"{type(layer).__name__}.get_config() returns, and pass it on in __init__."
         )
+    _check_functions(layer, copy)
     return copy
+
+
+def _check_functions(layer: keras.Layer, copy: keras.Layer) -> None:
+    """Refuses a copy that computes with another function of the same name.
+
+    Keras finds functions by their names: of a user's own `relu`, not registered, it
+    would silently make its own.
+    """
+    for name in ("activation", "recurrent_activation"):
+        own = getattr(layer, name, None)
+        if (
+            isinstance(own, types.FunctionType)
+            and getattr(copy, name, None) is not own
+            and not activations.of_library(own)
+        ):
+            raise InputError(
+                f"Layer {layer.name!r} cannot be made again from its configuration: "
+                f"its {name} {own.__name__!r} would become another function. Register "
+                "it with @keras.saving.register_keras_serializable()."
+            )
 
 
 def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:

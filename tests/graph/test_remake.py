@@ -90,6 +90,20 @@ def test_a_layer_of_a_function_that_is_not_registered_is_refused_by_name():
     assert "\n" not in str(error.value)
 
 
+def relu(x):
+    """Not the one of Keras, whose name it has."""
+    return x - keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+def test_a_function_that_would_become_another_of_its_name_is_refused():
+    layer = layers.Conv2D(3, 1, activation=relu, name="odd")
+    with pytest.raises(InputError, match="activation 'relu' would become another"):
+        remade(layer, layer.get_config())
+    layer = layers.Conv2D(3, 1, activation=keras.ops.relu, name="even")
+    copy = remade(layer, layer.get_config())
+    assert copy.activation is keras.activations.relu
+
+
 def test_a_class_that_cannot_read_its_own_configuration_is_refused():
     """`Sequential.from_config` expects a list of layers."""
     layer = Stack(name="mine")
