@@ -35,6 +35,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.graph import activations
+from ns_tf.graph.weights import frozen
 
 layers = keras.layers
 
@@ -218,12 +219,12 @@ def _depthwise(walk, layer, inputs, shapes):
 
 @rule("BatchNormalization")
 def _norm(walk, layer, inputs, shapes):
-    """All four weights are indexed by the channels."""
+    """All its weights, of which `renorm` adds two, are indexed by the channels."""
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
-    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    names = [weight.name for weight in layer.weights]
     # A gate's gradient needs those of gamma and beta.
-    kind = NORM if layer.scale and layer.center and layer.trainable else CHANNELWISE
+    kind = NORM if layer.scale and layer.center and not frozen(layer) else CHANNELWISE
     return Effect(kind, inputs[0], dict.fromkeys(names, (inputs[0],)))
 
 

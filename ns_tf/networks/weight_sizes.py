@@ -16,6 +16,7 @@ from ns_tf.graph.calls import functional, has_graph
 from ns_tf.graph.channels import NONE, Axes, ChannelGraph, Tensor
 from ns_tf.graph.rules import MAKE
 from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import ALWAYS
 
 Sizes = dict[int, tuple[int, int]]  # Group -> (width, factor): factor * width channels.
@@ -28,7 +29,7 @@ class WeightSize:
     Attributes:
         layer: The layer's name.
         name: The weight's: "kernel", "gamma", ...
-        trainable: Whether it is trained.
+        trainable: Whether it is trained, unless its layer is frozen.
         positions: Pixels that it is applied at, over all calls of its layer.
         terms: (coefficient, width, width) each, as in `CostPolynomial.collect`.
         differ: The two widths that must differ for the layer to exist; `ALWAYS` if
@@ -61,7 +62,7 @@ def weight_sizes(
     """
     positions = _positions(model, graph)
     for layer in model.layers:
-        trainable = {id(weight) for weight in layer.trainable_variables}
+        trainable = {id(weight) for weight in learnable(layer)}
         for weight in layer.weights:
             axes = graph.axes.get((layer.name, weight.name))
             yield WeightSize(
