@@ -99,6 +99,21 @@ def scales(activation: Callable | None) -> bool:
     return _known(activation) in _SCALING
 
 
+def has_weights(activation: Callable | None) -> bool:
+    """Whether it is a layer that has weights, or would get them at its first call.
+
+    >>> has_weights(keras.layers.PReLU()), has_weights(keras.layers.ReLU())
+    (True, False)
+
+    Args:
+        activation: As a layer holds it.
+    """
+    if not isinstance(activation, keras.layers.Layer):
+        return False
+    late = not activation.built and type(activation).build is not keras.Layer.build
+    return late or bool(activation.weights)
+
+
 def _known(activation: Callable | None) -> str | None:
     """The name of a function of Keras's or of the libraries that it computes with.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, reason_of
 
 Tensor = tuple[str, int, int]  # (operation, call, output), as Keras names a tensor.
 Inputs = list[tuple[Tensor, tuple]]  # Input tensors of a call with their shapes.
@@ -104,9 +104,9 @@ def graph_config(model: keras.Model) -> dict[str, Any]:
     try:
         config = model.get_config()
     except Exception as error:  # Keras and classes of the user raise what they like.
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(
-            f"The settings of {model.name!r} cannot be written down: {reason} Register "
+            f"The settings of {model.name!r} cannot be written down: "
+            f"{reason_of(error)} Register "
             "your functions and classes with "
             "@keras.saving.register_keras_serializable()."
         ) from error

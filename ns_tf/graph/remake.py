@@ -54,9 +54,16 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
 
     Raises:
         InputError: Keras cannot make it (a Lambda, a function that is not registered),
-            or its class leaves the name out of `get_config`: weights are found by the
-            names of layers.
+            its activation is a layer with weights, or its class leaves the name out of
+            `get_config`: weights are found by the names of layers.
     """
+    activation = getattr(layer, "activation", None)
+    if activations.has_weights(activation):
+        raise InputError(
+            f"Layer {layer.name!r} has a layer as its activation, whose weights Keras "
+            "makes at the first call alone. Call the "
+            f"{activations.name_of(activation)} behind it."
+        )
     copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
     name = config.get("name", layer.name)
     if copy.name != name:

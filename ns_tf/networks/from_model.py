@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import Architecture, InputError
+from ns_tf.base import Architecture, InputError, reason_of
 from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.remake import resized
@@ -100,7 +100,7 @@ def resize(
         sizes: Place of a group in the graph -> its new size; others keep theirs.
 
     Raises:
-        InputError: a layer cannot be made again from its configuration.
+        InputError: a layer cannot be made again from its configuration, or called.
     """
 
     def length(channels: np.ndarray) -> int:
@@ -112,9 +112,16 @@ def resize(
             total += count // whole * sizes.get(int(owner), whole)
         return int(total)
 
-    copy = keras.models.clone_model(
-        model, clone_function=lambda layer: resized(layer, graph, length)
-    )
+    try:
+        copy = keras.models.clone_model(
+            model, clone_function=lambda layer: resized(layer, graph, length)
+        )
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises what its parts raise.
+        raise InputError(
+            f"{model.name!r} cannot be built at other widths: {reason_of(error)}"
+        ) from error
     _keep_frozen(model, graph, copy)
     return copy
 

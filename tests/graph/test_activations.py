@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ns_tf.graph.activations import (
+    has_weights,
     keeps_zero,
     mixing,
     name_of,
@@ -93,3 +94,13 @@ def test_functions_of_the_library_below_are_those_of_keras():
 
 def test_a_layer_without_an_activation_mixes_nothing():
     assert mixing(layers.Flatten()) is None
+
+
+def test_layers_with_weights_are_known_before_keras_makes_these():
+    """As an activation a PReLU is built at the first call."""
+    late = layers.PReLU()
+    assert has_weights(late)
+    late(np.ones((2, 3)))
+    assert has_weights(late)
+    for activation in (layers.Softmax(), layers.LeakyReLU(), None, relu):
+        assert not has_weights(activation)

@@ -104,6 +104,15 @@ def test_a_function_that_would_become_another_of_its_name_is_refused():
     assert copy.activation is keras.activations.relu
 
 
+def test_a_layer_whose_activation_has_weights_is_refused_with_the_remedy():
+    for called in (False, True):
+        layer = layers.Conv2D(3, 1, activation=layers.PReLU(), name="odd")
+        if called:
+            layer(np.ones((1, 5, 5, 3)))
+        with pytest.raises(InputError, match="'odd' has .* Call the PReLU behind it"):
+            remade(layer, layer.get_config())
+
+
 def test_a_class_that_cannot_read_its_own_configuration_is_refused():
     """`Sequential.from_config` expects a list of layers."""
     layer = Stack(name="mine")

@@ -212,6 +212,16 @@ def test_a_batch_norm_without_scale_or_centre_is_no_gate():
     assert found(layers.BatchNormalization(axis=3))[0] == NORM
 
 
+@pytest.mark.parametrize("options", [{"renorm": True}, {"synchronized": True}, {}])
+def test_channels_index_all_weights_of_a_batch_norm(options):
+    layer = layers.BatchNormalization(**options)
+    kind, reason, graph = found(layer)
+    assert (kind, reason) == (NORM, None)
+    for weight in layer.weights:
+        (axis,) = graph.axes[layer.name, weight.name]
+        np.testing.assert_array_equal(axis, graph.groups[0].channels)
+
+
 def test_a_softmax_at_the_end_freezes_the_classes_only():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(11, 1, name="a")(image)
