@@ -63,6 +63,9 @@ class Effect:
             axis that no channels index. A weight that is not named keeps its size.
         crossing: Places of inputs of a join whose channels are in another group than
             the output's (see `Walk.same_group`).
+        scales: Of a call of the kind `THROUGH`: whether a positive factor before it is
+            the same factor behind it, as for a ReLU or a pooling. A batch norm before
+            it may then be the gate of what leaves behind it.
 
     >>> Effect(THROUGH, np.array([3, 4, 5])).axes
     {}
@@ -72,6 +75,7 @@ class Effect:
     output: np.ndarray
     axes: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     crossing: tuple[int, ...] = ()
+    scales: bool = False
 
 
 class Walk(Protocol):
@@ -240,14 +244,17 @@ def _norm(walk, layer, inputs, shapes):
     "MaxPooling2D",
     "Relu",
     "Relu6",
-    "Silu",
-    "Gelu",
     "SpatialDropout2D",
     "UpSampling2D",
     "ZeroPadding2D",
-    "ELU",
 )
-def _through(walk, layer, inputs, shapes):
+def _scaling(walk, layer, inputs, shapes):
+    """Each channel by itself, a zero stays zero, a factor stays a factor."""
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule("ELU", "Gelu", "Silu")
+def _curved(walk, layer, inputs, shapes):
     """Each channel by itself, a zero stays zero."""
     return Effect(THROUGH, inputs[0])
 
@@ -255,8 +262,9 @@ def _through(walk, layer, inputs, shapes):
 @rule("ReLU")
 def _relu(walk, layer, inputs, shapes):
     """A threshold t > 0 lifts a zero to -slope * t."""
-    kind = THROUGH if float(layer.threshold) == 0 else CHANNELWISE
-    return Effect(kind, inputs[0])
+    if float(layer.threshold) == 0:
+        return Effect(THROUGH, inputs[0], scales=True)
+    return Effect(CHANNELWISE, inputs[0])
 
 
 @rule("Reshape")
@@ -265,7 +273,7 @@ def _reshape(walk, layer, inputs, shapes):
     shape = getattr(layer, "target_shape", (None,))  # `keras.ops.reshape` has none.
     if shape[-1] != shapes[0][-1]:
         return None
-    return Effect(THROUGH, inputs[0])
+    return Effect(THROUGH, inputs[0], scales=True)
 
 
 @rule("Activation")
@@ -275,13 +283,14 @@ def _activation(walk, layer, inputs, shapes):
     if reason:
         return _opaque(walk, reason, inputs, len(inputs[0]))
     kind = THROUGH if activations.keeps_zero(layer.activation) else CHANNELWISE
-    return Effect(kind, inputs[0])
+    return Effect(kind, inputs[0], scales=activations.scales(layer.activation))
 
 
 @rule("Flatten")
 def _flatten(walk, layer, inputs, shapes):
     """[pixels * channels]: channels are the last axis, so they vary fastest."""
-    return Effect(THROUGH, np.tile(inputs[0], int(np.prod(shapes[0][1:-1]))))
+    output = np.tile(inputs[0], int(np.prod(shapes[0][1:-1])))
+    return Effect(THROUGH, output, scales=True)
 
 
 @rule("Concatenate")
@@ -289,7 +298,7 @@ def _concatenate(walk, layer, inputs, shapes):
     """Inputs side by side, where it is the channels that are concatenated."""
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
-    return Effect(THROUGH, np.concatenate(inputs))
+    return Effect(THROUGH, np.concatenate(inputs), scales=True)
 
 
 @rule("Add", "Subtract", "Multiply", "Average", "Maximum")

@@ -110,7 +110,8 @@ class _Walk:
         for weight, axes in effect.axes.items():
             self.axes[name, weight] = axes
         self._hold_frozen(operation, effect)
-        self.calls.append(Call(name, effect.kind, tensors, output, effect.crossing))
+        kind, crossing, scales = effect.kind, effect.crossing, effect.scales
+        self.calls.append(Call(name, kind, tensors, output, crossing, scales))
         for other in others:  # Operations of several outputs have no rule.
             self.channels[other] = np.full(self._shape(other, operation)[-1] or 0, NONE)
 
