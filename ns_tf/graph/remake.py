@@ -73,6 +73,24 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
             f"{type(layer).__name__}.get_config() returns, and pass it on in __init__."
         )
     _check_functions(layer, copy)
+    return keep_frozen(layer, copy)
+
+
+def keep_frozen(layer: keras.Layer, copy: keras.Layer) -> keras.Layer:
+    """The copy of a layer, frozen where the layer is.
+
+    The configuration of a subclass of a model need not say which layers are.
+
+    Args:
+        layer: The original; an operation that is no layer may come too.
+        copy: Made of its configuration; set in place.
+    """
+    if not isinstance(layer, keras.layers.Layer):
+        return copy
+    pairs = zip(layer._flatten_layers(), copy._flatten_layers(), strict=False)
+    for one, other in pairs:
+        if not any(inner.trainable for inner in one._flatten_layers()):
+            other.trainable = False
     return copy
 
 

@@ -113,6 +113,19 @@ def test_a_layer_whose_activation_has_weights_is_refused_with_the_remedy():
             remade(layer, layer.get_config())
 
 
+def test_a_copy_is_frozen_where_the_layer_is():
+    """`Backbone.get_config` says nothing of it."""
+    backbone = Backbone()
+    backbone.get_layer("a").trainable = False
+    stack = Stack()
+    stack.trainable = False
+    for model in (backbone, stack, layers.Dense(3, trainable=False)):
+        copy = remade(model, model.get_config())
+        pairs = zip(model._flatten_layers(), copy._flatten_layers(), strict=True)
+        assert all(a.trainable == b.trainable for a, b in pairs if not a._layers)
+        assert len(copy.trainable_weights) == len(model.trainable_weights)
+
+
 def test_a_class_that_cannot_read_its_own_configuration_is_refused():
     """`Sequential.from_config` expects a list of layers."""
     layer = Stack(name="mine")
