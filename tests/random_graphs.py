@@ -4,8 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ns_tf.graph import weights
 from ns_tf.graph.channels import NONE
+from ns_tf.graph.gates import Gates
 from ns_tf.graph.rules import MAKE
+from ns_tf.graph.thin import rebuild, selection
+from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import take
 
 layers = keras.layers
 IMAGE = (4, 5, 3)
@@ -171,3 +176,30 @@ def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
         model, clone_function=lambda layer: layer, call_function=called
     )
     return copy, factors
+
+
+def assert_removing_is_zeroing(model: keras.Model, rng: np.random.Generator) -> None:
+    """Thins a fifth of the free channels, and compares with zeros where they are read.
+
+    Args:
+        model: In float64; of every free group some channels go.
+        rng: Draws channels and inputs.
+    """
+    graph = channel_graph(model)
+    keep = rng.random(len(graph.owner)) < 0.8
+    for group in graph.groups:
+        keep[group.channels[:2]] = True, False
+    keep |= graph.frozen
+    whole, factors = with_factors(model, graph)
+    thin, extra = rebuild(model, graph, keep, Gates((), {}))
+    arrays = weights.values(model)
+    for key, weight in weights.weights(thin).items():
+        axes = extra.get(key) or graph.axes.get(key, ())
+        value = arrays[key] if key in arrays else selection(len(axes[-1]))
+        weight.assign(take(value, axes, keep))
+    factors.assign(np.append(keep, 1.0))
+    inputs = rng.normal(size=(5, *model.input_shape[1:]))
+    for training in (False, True):
+        expected = np.array(whole(inputs, training=training))
+        found = np.array(thin(inputs, training=training))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
