@@ -113,7 +113,7 @@ class Architecture:
             raise
         except ValueError as error:
             size = "x".join(str(n) for n in input_shape)
-            reason = _reason(error)
+            reason = reason_of(error)
             raise InputError(
                 f"{self.name} cannot be built for images of {size}: {reason} "
                 "Give larger images (--image_size) or another architecture."
@@ -152,8 +152,12 @@ def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
     return tuple(int(width) for width in widths)
 
 
-def _reason(error: Exception) -> str:
-    """The first line of Keras's message that is no traceback of the call."""
+def reason_of(error: Exception) -> str:
+    """The first line of Keras's message that is no traceback of the call.
+
+    >>> reason_of(ValueError("Exception encountered when calling F.\\n\\nToo small."))
+    'Too small.'
+    """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     reasons = [line for line in lines if not line.startswith("Exception encountered")]

@@ -8,7 +8,8 @@ from ns_tf.networks.costs import CostPolynomial
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # As Keras names them.
+# As Keras names them.
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel")
 
 
 @budget(
@@ -22,9 +23,10 @@ def macs(structure: "Structure") -> CostPolynomial:
 
     Every entry of a kernel is one multiply-add at every pixel that the kernel is
     applied at: a 3x3 convolution of i to o channels with p output pixels has 9·i·o·p.
-    That holds for depthwise kernels too, whose entries belong to one channel each. Of a
-    layer that consists of other layers and is no functional model, the pixels of its
-    own output count. Biases, batch norms and activations are left out.
+    That holds for depthwise kernels too, whose entries belong to one channel each. Both
+    kernels of a recurrent layer are applied at every step. Of a layer of the user's
+    that consists of others and is no functional model, the pixels of its own output
+    count. Biases, batch norms, activations and an attention's products are left out.
     """
     return CostPolynomial.collect(
         "MACs",

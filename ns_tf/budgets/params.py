@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def params(structure: "Structure") -> "CostPolynomial":
     """Entries of all trainable weights: kernels, biases, gamma and beta.
 
-    Moving statistics of batch norms are not trained, so they do not count.
+    Moving statistics of batch norms are not trained, so they do not count. Layers with
+    `trainable=False` count as if they were trained. All that `model.count_params()`
+    counts, statistics included, is a quarter of the budget `weight_bytes`.
     """
     return structure.params

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from ns_tf.engine.execution import Execution
-from ns_tf.graph import rules, weights
+from ns_tf.graph import weights
+from ns_tf.graph.activations import keeps_zero
 from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import NONE, Call, ChannelGraph, match
 from ns_tf.graph.remake import resized
@@ -243,7 +244,7 @@ def _keeps_zero(call: Call, operation: keras.Operation) -> tuple[bool, bool]:
 
     The second is asked of an output channel whose weights and inputs are zero.
     """
-    active = rules.keeps_zero(getattr(operation, "activation", None))
+    active = keeps_zero(getattr(operation, "activation", None))
     if call.kind == MAKE:
         return True, active
     if isinstance(operation, keras.layers.DepthwiseConv2D):

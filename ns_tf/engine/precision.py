@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ns_tf.base import InputError
 from ns_tf.graph.calls import functional
+from ns_tf.graph.remake import keep_frozen
 from ns_tf.graph.walk import channel_graph
 
 
@@ -55,7 +56,7 @@ def converted(model: keras.Model, policy: str) -> keras.Model:
         single = layer.dtype_policy.name == "float32" and not layer._layers
         if "dtype" in config and single and layer.name not in last:
             config["dtype"] = policy
-        return type(layer).from_config(config)
+        return keep_frozen(layer, type(layer).from_config(config))
 
     if keras.config.floatx() != "float32":
         raise InputError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from ns_tf.base import InputError, reason_of
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.precision import LossScale
 from ns_tf.engine.sgd import Sgd
@@ -71,7 +72,7 @@ class TrainStep:
             losses = run(replica_step, args=(inputs, targets, rate))
             return reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-        return step
+        return _checked(step) if execution.jit_compile else step
 
     def _gradients(self) -> Callable:
         """(inputs, targets) -> (loss, scaled gradients), of one replica's part."""
@@ -82,12 +83,28 @@ class TrainStep:
         def gradients(inputs, targets):
             with tf.GradientTape() as tape:
                 tape.watch(watched)
-                losses = self.loss(targets, self.model(inputs, training=True))
+                losses = self.loss(targets, self._outputs(inputs))
                 loss = tf.reduce_sum(losses) / self.batch_size
                 scaled = loss * scaling.scale if scaling else loss
             return loss, tape.gradient(scaled, variables)
 
         return gradients
+
+    def _outputs(self, inputs: tf.Tensor) -> tf.Tensor:
+        """What the model puts out in training.
+
+        Raises:
+            InputError: a layer cannot compute so: one that varies images may refuse a
+                precision or a size.
+        """
+        try:
+            return self.model(inputs, training=True)
+        except Exception as error:  # A layer may raise anything.
+            batch = f"{inputs.dtype.name} {list(inputs.shape)}"
+            raise InputError(
+                f"{self.model.name!r} cannot be trained on a batch of {batch}: "
+                f"{reason_of(error)}"
+            ) from error
 
     def _summed(self, gradients: list) -> list:
         """Unscaled gradients of the whole batch.
@@ -116,3 +133,18 @@ class TrainStep:
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
         tf.cond(finite, update, lambda: tf.constant(0))
         self.loss_scale.update(finite)
+
+
+def _checked(step: Callable) -> Callable:
+    """The step; what XLA cannot compile is told in one line."""
+
+    def checked(*arguments):
+        try:
+            return step(*arguments)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            raise InputError(
+                f"XLA cannot compile the network: {reason_of(error)} Leave "
+                "--jit_compile away."
+            ) from error
+
+    return checked

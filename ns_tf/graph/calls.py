@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, reason_of
 
 Tensor = tuple[str, int, int]  # (operation, call, output), as Keras names a tensor.
 Inputs = list[tuple[Tensor, tuple]]  # Input tensors of a call with their shapes.
@@ -97,8 +97,19 @@ def graph_config(model: keras.Model) -> dict[str, Any]:
 
     Returns:
         Its `get_config()`, with `output_layers` as a list of tensors.
+
+    Raises:
+        InputError: a layer's settings cannot be written down.
     """
-    config = model.get_config()
+    try:
+        config = model.get_config()
+    except Exception as error:  # Keras and classes of the user raise what they like.
+        raise InputError(
+            f"The settings of {model.name!r} cannot be written down: "
+            f"{reason_of(error)} Register "
+            "your functions and classes with "
+            "@keras.saving.register_keras_serializable()."
+        ) from error
     nested = {one.name for one in model.operations if hasattr(one, "operations")}
     config["output_layers"] = [
         [name, call - (name in nested), output]

@@ -33,6 +33,7 @@ class Call:
         output: The tensor that it makes; of several the first.
         crossing: Places of inputs of a join whose channels are in another group than
             the output's.
+        scales: Whether a positive factor before it is the same factor behind it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Call:
     inputs: tuple[Tensor, ...]
     output: Tensor
     crossing: tuple[int, ...] = ()
+    scales: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,46 +1,91 @@
 """What a model does at its ends: whether it scales pixels, or ends in a softmax."""
 
-import keras
+from typing import Any
 
+import keras
+import numpy as np
+
+from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, has_graph
 from ns_tf.graph.rules import INPUT, THROUGH
 from ns_tf.graph.walk import channel_graph
 
-# Operations that leave probabilities as they are, by class name in lower case.
-_PASSING = ("flatten", "reshape", "identity", "dropout")
+_EXAMPLES = 3  # Random vectors on which the end of a model is computed.
+_ROUNDING = 1e-2  # Of float16 and bfloat16.
 _SCALING = "Rescaling Normalization TrueDivide Divide Multiply Subtract Add".split()
 # Operations that leave pixels in their unit; so do layers named Random...
 _ARRANGING = "Cast GetItem Flip Resizing CenterCrop".split()
 
 
 def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether a model gives probabilities: no operation computes after a softmax.
+    """Whether a model gives probabilities, as behind a softmax.
 
-    A softmax counts as a layer, as an `Activation`, as the activation of a layer, and
-    at the end of a model within the model.
+    What follows the last layers that have weights is computed on random numbers in
+    their place: probabilities are not negative and sum to 1 over the last axis. So it
+    does not matter how the softmax is written, and what leaves probabilities what they
+    are may follow it: a reshape, a scaling by 1, a limit, an average of two.
 
     Args:
         model: Functional; models within may be sequential.
 
     Returns:
         False if the model gives logits.
+
+    Raises:
+        InputError: the end of the model cannot be computed.
     """
-    graph = channel_graph(model)
-    operations = {operation.name: operation for operation in model.operations}
-    producer = {call.output: call for call in graph.calls}
-    call = producer[graph.outputs[0]]
-    while call.inputs:
-        operation = operations[call.name]
-        if has_graph(operation):
-            return ends_in_softmax(functional(operation))
-        activation = getattr(operation, "activation", None)
-        names = (getattr(activation, "__name__", ""), type(operation).__name__.lower())
-        if "softmax" in names:
-            return True
-        if names[1] not in _PASSING and names != ("linear", "activation"):
-            return False
-        call = producer[call.inputs[0]]
-    return False
+    try:
+        values = np.asarray(_sample(model, np.random.default_rng(0))[0], float)
+    except Exception as error:  # Keras raises what its parts raise.
+        raise InputError(
+            f"The end of {model.name!r} cannot be computed: {reason_of(error)}"
+        ) from error
+    sums = values.sum(axis=-1)
+    return bool((values >= 0).all() and (np.abs(sums - 1) < _ROUNDING).all())
+
+
+def _sample(model: keras.Model, rng: np.random.Generator) -> list:
+    """Outputs of a model whose last layers with weights put out random numbers."""
+    known: dict[int, Any] = {}
+    return [_value(tensor, known, rng) for tensor in functional(model).outputs]
+
+
+def _value(tensor: keras.KerasTensor, known: dict, rng: np.random.Generator) -> Any:
+    """A value of a tensor; `known` holds those of other tensors, by id."""
+    if id(tensor) not in known:
+        # Keras has no public way from a tensor to the call that made it.
+        operation, call, place = tensor._keras_history
+        arguments = operation._inbound_nodes[call].arguments
+        if has_graph(operation) and operation.weights:
+            value = _sample(operation, rng)[place]
+        elif getattr(operation, "weights", None) or not arguments.keras_tensors:
+            value = _drawn(operation, tensor, rng)
+        else:
+            args, kwargs = keras.tree.map_structure(
+                lambda x: (
+                    _value(x, known, rng) if isinstance(x, keras.KerasTensor) else x
+                ),
+                (arguments.args, arguments.kwargs),
+            )
+            # A dropout may be called so that it always draws.
+            kwargs |= {"training": False} if "training" in kwargs else {}
+            value = keras.tree.flatten(operation(*args, **kwargs))[place]
+        known[id(tensor)] = value
+    return known[id(tensor)]
+
+
+def _drawn(
+    operation: keras.Operation, tensor: keras.KerasTensor, rng: np.random.Generator
+) -> Any:
+    """What a layer makes of random numbers [examples, ...] by its activation."""
+    shape = [_EXAMPLES, *(n or 1 for n in tensor.shape[1:])]
+    numbers = keras.ops.cast(rng.normal(scale=3.0, size=shape), tensor.dtype)
+    within = getattr(operation, "layer", None)  # Of a `TimeDistributed`.
+    for layer in (operation, within):
+        activation = getattr(layer, "activation", None)
+        if activation is not None:
+            return activation(numbers)
+    return numbers
 
 
 def scales_pixels(model: keras.Model) -> bool:

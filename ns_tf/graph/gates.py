@@ -7,7 +7,15 @@ g = 1. Behind a batch norm it needs no operation: y = g (gamma x + beta), so
     g dL/dg = gamma dL/dgamma + beta dL/dbeta,
 
 and closing the gate is setting gamma and beta to 0. Elsewhere a `Gate` layer
-multiplies.
+multiplies. A norm is the gate of an edge if
+
+* what lies between passes a factor on (ReLU, pooling, concatenation; no SiLU);
+* all that leaves behind the norm leaves by edges that norms are the gates of: an edge
+  with a `Gate` of its own would count twice. All calls of a shared norm have to be so.
+
+Departure: a ReLU with a cap counts as passing a factor on. Where it cuts a value off,
+the gradient before it is zero and that behind it is not. The gate of the paper's
+MobileNetV2 is before it.
 """
 
 import dataclasses
@@ -63,17 +71,21 @@ def place(graph: ChannelGraph) -> Gates:
         Batch norms where they can be the gate of all that passes, else `Gate` layers.
     """
     finder = _Finder(graph)
-    norms: dict[str, None] = {}
-    edges = {}
-    for number, call in enumerate(graph.calls):
-        for place in finder.leaving(call):
-            tensor = call.inputs[place]
-            before = finder.norms_of(tensor)
-            if before is None:
-                edges[call.name, finder.call_number[number], place] = tensor
-            else:
-                norms.update(dict.fromkeys(before))
-    return Gates(tuple(norms), edges)
+    edges = finder.edges()
+    points = {edge: finder.points_of(tensor) for edge, tensor in edges.items()}
+    used = {point for found in points.values() for point in found or ()}
+    barred = {c.name for c in graph.calls if c.kind == NORM and c.output not in used}
+    known = -1
+    while len(barred) > known:
+        known = len(barred)
+        gated = {
+            edge: tensor
+            for edge, tensor in edges.items()
+            if points[edge] is None or any(p[0] in barred for p in points[edge])
+        }
+        barred.update(*(finder.norms_before(tensor) for tensor in gated.values()))
+    norms = [p[0] for e in edges if e not in gated for p in points[e]]
+    return Gates(tuple(dict.fromkeys(norms)), gated)
 
 
 class _Finder:
@@ -93,6 +105,14 @@ class _Finder:
         # NONE is -1: the appended entry says that no channel is frozen too.
         self.frozen = np.append(graph.frozen, True)
 
+    def edges(self) -> dict[Edge, Tensor]:
+        """The edges by which removable channels leave, and what they read."""
+        return {
+            (call.name, self.call_number[number], place): call.inputs[place]
+            for number, call in enumerate(self.graph.calls)
+            for place in self.leaving(call)
+        }
+
     def leaving(self, call: Call) -> list[int]:
         """Inputs by which removable channels leave their group in this call."""
         places = range(len(call.inputs)) if call.kind == MAKE else call.crossing
@@ -103,22 +123,40 @@ class _Finder:
         assert NONE == -1
         return bool(self.frozen[self.graph.channels[tensor]].all())
 
-    def norms_of(self, tensor: Tensor) -> list[str] | None:
-        """Batch norms that gate all that reaches `tensor`; None if a `Gate` must."""
+    def points_of(self, tensor: Tensor) -> list[Tensor] | None:
+        """Outputs of batch norms that gate all that reaches `tensor`.
+
+        None if a `Gate` must.
+        """
         call = self.producer[tensor]
-        if call.kind == THROUGH:
-            norms = [self.norms_of(source) for source in call.inputs]
-            return None if None in norms else [n for names in norms for n in names]
+        if call.kind == THROUGH and call.scales:
+            points = [self.points_of(source) for source in call.inputs]
+            return None if None in points else [p for found in points for p in found]
         if not self._only_leaves(tensor):
             return None
         if call.kind == NORM:
-            return [call.name]
+            return [tensor]
         if call.kind == ADD and not call.crossing:
             sources = [self.producer[source] for source in call.inputs]
             alone = all(self.users[source] == [call] for source in call.inputs)
             if alone and all(source.kind == NORM for source in sources):
-                return [source.name for source in sources]
+                return list(call.inputs)
         return None
+
+    def norms_before(self, tensor: Tensor) -> set[str]:
+        """Batch norms whose outputs reach the tensor, passed through or added."""
+        found, seen, waiting = set(), set(), [tensor]
+        while waiting:
+            call = self.producer[waiting.pop()]
+            if call.kind == NORM:
+                found.add(call.name)
+            elif call.kind in (THROUGH, ADD) and call.output not in seen:
+                seen.add(call.output)
+                # What crosses into another group has left by a gate of its own.
+                waiting += [
+                    t for p, t in enumerate(call.inputs) if p not in call.crossing
+                ]
+        return found
 
     def _only_leaves(self, tensor: Tensor) -> bool:
         """Whether every reader of the tensor makes channels of other groups.

@@ -51,6 +51,7 @@ def inherit(
             variable.assign((old[inputs][:, None] == sources)[None, None])
         else:
             neutral = {"gamma": 1.0, "moving_variance": 1.0 - epsilon[layer]}
+            neutral["renorm_stddev"] = 1.0
             variable.assign(np.full(variable.shape, neutral.get(name, 0.0)))
 
 

@@ -1,6 +1,7 @@
 """Layers made again from their configurations, at other sizes."""
 
 import re
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.graph import activations
 from ns_tf.graph.channels import ChannelGraph
 
 
@@ -52,9 +54,16 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
 
     Raises:
         InputError: Keras cannot make it (a Lambda, a function that is not registered),
-            or its class leaves the name out of `get_config`: weights are found by the
-            names of layers.
+            its activation is a layer with weights, or its class leaves the name out of
+            `get_config`: weights are found by the names of layers.
     """
+    activation = getattr(layer, "activation", None)
+    if activations.has_weights(activation):
+        raise InputError(
+            f"Layer {layer.name!r} has a layer as its activation, whose weights Keras "
+            "makes at the first call alone. Call the "
+            f"{activations.name_of(activation)} behind it."
+        )
     copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
     name = config.get("name", layer.name)
     if copy.name != name:
@@ -63,7 +72,46 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
             f"copy is called {copy.name!r}. Put the name into what "
             f"{type(layer).__name__}.get_config() returns, and pass it on in __init__."
         )
+    _check_functions(layer, copy)
+    return keep_frozen(layer, copy)
+
+
+def keep_frozen(layer: keras.Layer, copy: keras.Layer) -> keras.Layer:
+    """The copy of a layer, frozen where the layer is.
+
+    The configuration of a subclass of a model need not say which layers are.
+
+    Args:
+        layer: The original; an operation that is no layer may come too.
+        copy: Made of its configuration; set in place.
+    """
+    if not isinstance(layer, keras.layers.Layer):
+        return copy
+    pairs = zip(layer._flatten_layers(), copy._flatten_layers(), strict=False)
+    for one, other in pairs:
+        if not any(inner.trainable for inner in one._flatten_layers()):
+            other.trainable = False
     return copy
+
+
+def _check_functions(layer: keras.Layer, copy: keras.Layer) -> None:
+    """Refuses a copy that computes with another function of the same name.
+
+    Keras finds functions by their names: of a user's own `relu`, not registered, it
+    would silently make its own.
+    """
+    for name in ("activation", "recurrent_activation"):
+        own = getattr(layer, name, None)
+        if (
+            isinstance(own, types.FunctionType)
+            and getattr(copy, name, None) is not own
+            and not activations.of_library(own)
+        ):
+            raise InputError(
+                f"Layer {layer.name!r} cannot be made again from its configuration: "
+                f"its {name} {own.__name__!r} would become another function. Register "
+                "it with @keras.saving.register_keras_serializable()."
+            )
 
 
 def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:

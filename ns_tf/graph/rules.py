@@ -34,6 +34,8 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.graph import activations
+from ns_tf.graph.weights import frozen
 
 layers = keras.layers
 
@@ -61,6 +63,9 @@ class Effect:
             axis that no channels index. A weight that is not named keeps its size.
         crossing: Places of inputs of a join whose channels are in another group than
             the output's (see `Walk.same_group`).
+        scales: Of a call of the kind `THROUGH`: whether a positive factor before it is
+            the same factor behind it, as for a ReLU or a pooling. A batch norm before
+            it may then be the gate of what leaves behind it.
 
     >>> Effect(THROUGH, np.array([3, 4, 5])).axes
     {}
@@ -70,6 +75,7 @@ class Effect:
     output: np.ndarray
     axes: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     crossing: tuple[int, ...] = ()
+    scales: bool = False
 
 
 class Walk(Protocol):
@@ -158,20 +164,34 @@ def apply(
     """
     kind = type(operation).__name__
     known = _RULES.get(kind)
+    # A class of the user's may have the name of one of Keras's.
+    if known and known.__module__ == __name__ and not _of_keras(operation):
+        known = None
     channels_last = getattr(operation, "data_format", None) != "channels_first"
     effect = known(walk, operation, inputs, shapes) if known and channels_last else None
     size = output_shape[-1] if len(output_shape) > 1 and output_shape[-1] else 0
     if effect is None:
-        reason = f"{kind} {operation.name!r} cannot be followed"
-        for channels in inputs:
-            walk.freeze(channels, reason)
-        return Effect(UNKNOWN, np.full(size, -1))
+        return _opaque(
+            walk, f"{kind} {operation.name!r} cannot be followed", inputs, size
+        )
     if size and len(effect.output) != size:
         raise InputError(
             f"The rule of {kind} says that {operation.name!r} puts out "
             f"{len(effect.output)} channels; it puts out {size}."
         )
     return effect
+
+
+def _of_keras(operation: keras.Operation) -> bool:
+    """Whether its class is one of Keras's own."""
+    return type(operation).__module__.partition(".")[0] == "keras"
+
+
+def _opaque(walk: Walk, reason: str, inputs: list[np.ndarray], size: int) -> Effect:
+    """Freezes the inputs; nothing is known of the `size` channels that come out."""
+    for channels in inputs:
+        walk.freeze(channels, reason)
+    return Effect(UNKNOWN, np.full(size, -1))
 
 
 @rule("Conv1D", "Conv2D", "Conv3D", "Dense")
@@ -183,17 +203,18 @@ def _make(walk, layer, inputs, shapes):
     output = walk.make(layer.name, size)
     spatial = (None,) * (len(layer.kernel.shape) - 2)
     axes = {"kernel": (*spatial, inputs[0], output), "bias": (output,)}
-    if mixes_channels(layer.activation):
-        name = layer.activation.__name__
-        walk.freeze(output, f"the {name} of {layer.name!r} mixes channels")
+    reason = activations.mixing(layer)
+    if reason:
+        walk.freeze(output, reason)
     return Effect(MAKE, output, axes)
 
 
 @rule("DepthwiseConv1D", "DepthwiseConv2D")
 def _depthwise(walk, layer, inputs, shapes):
     """Channel c becomes channels c, c, ... of the output, one a multiplier."""
-    if mixes_channels(layer.activation):
-        return None
+    reason = activations.mixing(layer)
+    if reason:
+        return _opaque(walk, reason, inputs, len(inputs[0]) * layer.depth_multiplier)
     output = np.repeat(inputs[0], layer.depth_multiplier)
     spatial = (None,) * (len(layer.kernel.shape) - 2)
     axes = {"kernel": (*spatial, inputs[0], None), "bias": (output,)}
@@ -202,12 +223,12 @@ def _depthwise(walk, layer, inputs, shapes):
 
 @rule("BatchNormalization")
 def _norm(walk, layer, inputs, shapes):
-    """All four weights are indexed by the channels."""
+    """All its weights, of which `renorm` adds two, are indexed by the channels."""
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
-    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    names = [weight.name for weight in layer.weights]
     # A gate's gradient needs those of gamma and beta.
-    kind = NORM if layer.scale and layer.center and layer.trainable else CHANNELWISE
+    kind = NORM if layer.scale and layer.center and not frozen(layer) else CHANNELWISE
     return Effect(kind, inputs[0], dict.fromkeys(names, (inputs[0],)))
 
 
@@ -223,14 +244,17 @@ def _norm(walk, layer, inputs, shapes):
     "MaxPooling2D",
     "Relu",
     "Relu6",
-    "Silu",
-    "Gelu",
     "SpatialDropout2D",
     "UpSampling2D",
     "ZeroPadding2D",
-    "ELU",
 )
-def _through(walk, layer, inputs, shapes):
+def _scaling(walk, layer, inputs, shapes):
+    """Each channel by itself, a zero stays zero, a factor stays a factor."""
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule("ELU", "Gelu", "Silu")
+def _curved(walk, layer, inputs, shapes):
     """Each channel by itself, a zero stays zero."""
     return Effect(THROUGH, inputs[0])
 
@@ -238,8 +262,9 @@ def _through(walk, layer, inputs, shapes):
 @rule("ReLU")
 def _relu(walk, layer, inputs, shapes):
     """A threshold t > 0 lifts a zero to -slope * t."""
-    kind = THROUGH if float(layer.threshold) == 0 else CHANNELWISE
-    return Effect(kind, inputs[0])
+    if float(layer.threshold) == 0:
+        return Effect(THROUGH, inputs[0], scales=True)
+    return Effect(CHANNELWISE, inputs[0])
 
 
 @rule("Reshape")
@@ -248,25 +273,24 @@ def _reshape(walk, layer, inputs, shapes):
     shape = getattr(layer, "target_shape", (None,))  # `keras.ops.reshape` has none.
     if shape[-1] != shapes[0][-1]:
         return None
-    return Effect(THROUGH, inputs[0])
+    return Effect(THROUGH, inputs[0], scales=True)
 
 
 @rule("Activation")
 def _activation(walk, layer, inputs, shapes):
-    """Channelwise, but for those of Keras that mix channels.
-
-    A user's own function is taken for channelwise.
-    """
-    if mixes_channels(layer.activation):
-        return None
-    kind = THROUGH if keeps_zero(layer.activation) else CHANNELWISE
-    return Effect(kind, inputs[0])
+    """Channelwise, if the function is known to be."""
+    reason = activations.mixing(layer)
+    if reason:
+        return _opaque(walk, reason, inputs, len(inputs[0]))
+    kind = THROUGH if activations.keeps_zero(layer.activation) else CHANNELWISE
+    return Effect(kind, inputs[0], scales=activations.scales(layer.activation))
 
 
 @rule("Flatten")
 def _flatten(walk, layer, inputs, shapes):
     """[pixels * channels]: channels are the last axis, so they vary fastest."""
-    return Effect(THROUGH, np.tile(inputs[0], int(np.prod(shapes[0][1:-1]))))
+    output = np.tile(inputs[0], int(np.prod(shapes[0][1:-1])))
+    return Effect(THROUGH, output, scales=True)
 
 
 @rule("Concatenate")
@@ -274,7 +298,7 @@ def _concatenate(walk, layer, inputs, shapes):
     """Inputs side by side, where it is the channels that are concatenated."""
     if layer.axis not in (-1, len(shapes[0]) - 1):
         return None
-    return Effect(THROUGH, np.concatenate(inputs))
+    return Effect(THROUGH, np.concatenate(inputs), scales=True)
 
 
 @rule("Add", "Subtract", "Multiply", "Average", "Maximum")
@@ -291,47 +315,3 @@ def _join(walk, layer, inputs, shapes):
             crossing.append(place)
     kind = ADD if type(layer).__name__ == "Add" else JOIN
     return Effect(kind, inputs[leader], crossing=tuple(crossing))
-
-
-def mixes_channels(activation: Callable | None) -> bool:
-    """Whether a value that the activation puts out depends on all channels.
-
-    >>> mixes_channels(keras.activations.softmax), mixes_channels(None)
-    (True, False)
-
-    Args:
-        activation: As a layer holds it; None is linear.
-    """
-    name = getattr(activation, "__name__", "")
-    return name in {"softmax", "log_softmax", "sparsemax"}
-
-
-def keeps_zero(activation: Callable | None) -> bool:
-    """Whether the activation maps each value by itself, and zero to zero.
-
-    Args:
-        activation: As a layer holds it; None is linear.
-
-    Returns:
-        False for an activation that is not known.
-
-    >>> keeps_zero(keras.activations.relu), keeps_zero(keras.activations.sigmoid)
-    (True, False)
-    """
-    name = getattr(activation, "__name__", "linear" if activation is None else "?")
-    return name in {
-        "linear",
-        "relu",
-        "relu6",
-        "leaky_relu",
-        "elu",
-        "selu",
-        "celu",
-        "gelu",
-        "silu",
-        "tanh",
-        "softsign",
-        "hard_silu",
-        "hard_tanh",
-        "tanh_shrink",
-    }

@@ -60,7 +60,8 @@ class _Editor:
         self.keep = keep
         self.gates = gates
         self.gated: dict[tuple, keras.KerasTensor] = {}
-        # id of a copied tensor -> (the copy, its name). Holding it keeps the id unique.
+        # id of a copied tensor -> (the copy, its name; several if a shared layer is
+        # called twice on one tensor). Holding it keeps the id unique.
         self.copies: dict[int, tuple] = {}
         self.by_name = {}
         for call in graph.calls:
@@ -78,7 +79,8 @@ class _Editor:
         """Calls the layer, its inputs gated and aligned where that is due."""
         arguments = keras.tree.flatten((args, kwargs))
         tensors = [x for x in arguments if isinstance(x, keras.KerasTensor)]
-        number, call = self._which(layer.name, tensors)
+        calls = self._which(layer.name, tensors)
+        number, call = next(iter(calls.items()))
         places = iter(range(len(tensors)))
 
         def edit(x):
@@ -88,21 +90,23 @@ class _Editor:
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
         output = layer(*args, **kwargs)
-        self.copies[id(output)] = (output, call.output)
+        self.copies[id(output)] = (output, {one.output for one in calls.values()})
         return output
 
-    def _which(self, name: str, tensors: list) -> tuple[int, Call]:
-        """Number and record of the call that reads copies of these tensors.
+    def _which(self, name: str, tensors: list) -> dict[int, Call]:
+        """The calls, by number, that read copies of these tensors.
 
         Keras copies the calls of a shared layer in an order of its own, so counting
-        them would not do.
+        them would not do. Calls that read the same have the same channels.
         """
+        found = {}
         for number, call in enumerate(self.by_name[name]):
             pairs = zip(tensors, call.inputs, strict=True)
             # Keras copies the model's inputs itself: they are not among the copies.
-            if all(self.copies.get(id(x), (x, t))[1] == t for x, t in pairs):
-                return number, call
-        raise AssertionError(f"no call of {name!r} reads what its copy reads")
+            if all(t in self.copies.get(id(x), (x, {t}))[1] for x, t in pairs):
+                found[number] = call
+        assert found, f"no call of {name!r} reads what its copy reads"
+        return found
 
     def _edge(self, x: keras.KerasTensor, call: Call, number: int, place: int):
         """The tensor x as call `number` of its layer reads it at this input."""

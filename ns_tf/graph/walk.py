@@ -14,6 +14,7 @@ from ns_tf.graph import rules
 from ns_tf.graph.calls import functional, graph_config, nodes, ordered, tensors_in
 from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Group, Tensor
 from ns_tf.graph.rules import ADD, INPUT, JOIN
+from ns_tf.graph.weights import frozen
 
 
 class _Walk:
@@ -108,9 +109,25 @@ class _Walk:
         self.channels[output] = effect.output
         for weight, axes in effect.axes.items():
             self.axes[name, weight] = axes
-        self.calls.append(Call(name, effect.kind, tensors, output, effect.crossing))
+        self._hold_frozen(operation, effect)
+        kind, crossing, scales = effect.kind, effect.crossing, effect.scales
+        self.calls.append(Call(name, kind, tensors, output, crossing, scales))
         for other in others:  # Operations of several outputs have no rule.
             self.channels[other] = np.full(self._shape(other, operation)[-1] or 0, NONE)
+
+    def _hold_frozen(self, operation: keras.Operation, effect: rules.Effect) -> None:
+        """Keeps the channels that the kernels of a frozen layer read and make.
+
+        No training would fill a kernel of another shape. Vectors, as a norm's gamma,
+        follow their channels.
+        """
+        if not isinstance(operation, keras.Layer):
+            return
+        for weight in frozen(operation):
+            if len(weight.shape) > 1:
+                for axis in effect.axes.get(weight.name, ()):
+                    if axis is not None:
+                        self.freeze(axis, f"layer {operation.name!r} is not trainable")
 
     def _shape(self, output: Tensor, operation) -> tuple:
         """The output's shape, even where nothing but the model's end reads it."""

@@ -24,6 +24,44 @@ def weights(model: keras.Model) -> dict[Key, keras.Variable]:
     return by_key
 
 
+def learnable(layer: keras.Layer) -> list[keras.Variable]:
+    """The weights that a training moves unless they are frozen.
+
+    Kernels, biases, gamma and beta, also those of layers with `trainable=False`; no
+    moving statistics.
+
+    Args:
+        layer: A layer or a model; layers within count.
+    """
+    # Keras has no public list: all weights of a frozen layer are "non-trainable" there.
+    within = layer._flatten_layers()
+    found = {id(v): v for one in within for v in one._trainable_variables}
+    return list(found.values())
+
+
+def frozen(layer: keras.Layer) -> list[keras.Variable]:
+    """Those of the `learnable` weights that no training moves."""
+    return [variable for variable in learnable(layer) if not variable.trainable]
+
+
+def held(layer: keras.Layer) -> list[keras.Variable]:
+    """All weights of the frozen layers within a layer or model: statistics as well."""
+    return [
+        weight
+        for one in layer._flatten_layers()
+        if any(not variable.trainable for variable in one._trainable_variables)
+        for weight in one._trainable_variables + one._non_trainable_variables
+    ]
+
+
+def partly_frozen(model: keras.Model) -> str | None:
+    """A layer that trains with some of its weights frozen; None if there is none."""
+    for layer in model._flatten_layers():
+        if layer.trainable and any(not v.trainable for v in layer._trainable_variables):
+            return layer.name
+    return None
+
+
 def trainable_keys(model: keras.Model) -> list[Key]:
     """The keys of `model.trainable_variables`, in their order."""
     by_variable = {id(weight): key for key, weight in weights(model).items()}

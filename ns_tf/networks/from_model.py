@@ -12,11 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import Architecture, InputError
+from ns_tf.base import Architecture, InputError, reason_of
 from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.remake import resized
 from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import held, partly_frozen
 
 PREFIX = "keras:"  # Of the names of saved models as architectures.
 
@@ -31,13 +32,16 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
 
     Returns:
         An architecture whose builder makes the model's graph at other widths, with
-        fresh weights, for the model's image size and number of classes alone. A
-        subclass is built as the plain functional model that it is.
+        fresh weights, for the model's image size and number of classes alone. Layers
+        with `trainable=False` keep their size and the model's weights. A subclass is
+        built as the plain functional model that it is.
 
     Raises:
-        InputError: no graph, several inputs or outputs, or no width that is free.
+        InputError: no graph, several inputs or outputs, no width that is free, or a
+            layer of which a part is frozen.
     """
     model = functional(model)
+    _check_frozen(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise InputError(
             f"Expected a model with one input and one output; {model.name!r} has "
@@ -88,7 +92,7 @@ def load(path: str) -> Architecture:
 def resize(
     model: keras.Model, graph: ChannelGraph, sizes: dict[int, int]
 ) -> keras.Model:
-    """The model with other group sizes and fresh weights.
+    """The model with other group sizes and fresh weights; frozen layers keep theirs.
 
     Args:
         model: Functional; not changed.
@@ -96,7 +100,7 @@ def resize(
         sizes: Place of a group in the graph -> its new size; others keep theirs.
 
     Raises:
-        InputError: a layer cannot be made again from its configuration.
+        InputError: a layer cannot be made again from its configuration, or called.
     """
 
     def length(channels: np.ndarray) -> int:
@@ -108,6 +112,53 @@ def resize(
             total += count // whole * sizes.get(int(owner), whole)
         return int(total)
 
-    return keras.models.clone_model(
-        model, clone_function=lambda layer: resized(layer, graph, length)
-    )
+    try:
+        copy = keras.models.clone_model(
+            model, clone_function=lambda layer: resized(layer, graph, length)
+        )
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises what its parts raise.
+        raise InputError(
+            f"{model.name!r} cannot be built at other widths: {reason_of(error)}"
+        ) from error
+    _keep_frozen(model, graph, copy)
+    return copy
+
+
+def _check_frozen(model: keras.Model) -> None:
+    """Refuses single frozen weights: no copy of a layer would have them frozen.
+
+    Raises:
+        InputError: naming the layer.
+    """
+    name = partly_frozen(model)
+    if name:
+        raise InputError(
+            f"Some weights of layer {name!r} are frozen and some are not; neither a "
+            "copy of the model nor its file keeps that. Set trainable=False for all of "
+            "the layer."
+        )
+
+
+def _keep_frozen(model: keras.Model, graph: ChannelGraph, copy: keras.Model) -> None:
+    """Gives the frozen layers of a copy their weights: no training would.
+
+    A frozen batch norm behind channels that may go starts afresh, as they do.
+
+    Args:
+        model: The original.
+        graph: Its channel graph.
+        copy: At other group sizes; set in place.
+    """
+    free = np.append(~graph.frozen, False)  # NONE is -1: the appended entry.
+    for layer in model.layers:
+        kept = {id(weight) for weight in held(layer)}
+        if not kept:
+            continue
+        pairs = zip(layer.weights, copy.get_layer(layer.name).weights, strict=True)
+        for weight, target in pairs:
+            axes = graph.axes.get((layer.name, weight.name), ())
+            changes = any(axis is not None and free[axis].any() for axis in axes)
+            if id(weight) in kept and not changes:
+                target.assign(weight)

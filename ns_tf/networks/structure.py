@@ -25,6 +25,7 @@ from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.graph.channels import ChannelGraph, Group
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.networks.weight_sizes import (
     Sizes,
@@ -64,9 +65,11 @@ class Structure:
 
     @functools.cached_property
     def params(self) -> CostPolynomial:
-        """Trainable parameters of the built network: tau, as the paper counts it.
+        """Parameters of the built network: tau, as the paper counts it.
 
-        Gamma and beta of batch norms count; moving statistics do not.
+        All that can be trained: gamma and beta of batch norms count, moving statistics
+        do not. Layers with `trainable=False` count like any other: they take as much
+        room, and a width that they follow would cost nothing otherwise.
         """
         return CostPolynomial.collect(
             "parameters",
@@ -168,8 +171,11 @@ def analyse(
 
 
 def count_params(model: keras.Model) -> int:
-    """Trainable parameters of a built network, as the paper counts them."""
-    return sum(int(np.prod(w.shape)) for w in model.trainable_variables)
+    """Parameters of a built network, as the paper counts them.
+
+    Those of frozen layers count as well: see `Structure.params`.
+    """
+    return sum(int(np.prod(w.shape)) for w in learnable(model))
 
 
 def _primes(count: int) -> list[int]:

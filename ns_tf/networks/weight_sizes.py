@@ -4,7 +4,6 @@ Read off a network whose widths are all different, so every axis of a weight tel
 widths set its length.
 """
 
-import collections
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
-from ns_tf.graph.calls import functional, has_graph
 from ns_tf.graph.channels import NONE, Axes, ChannelGraph, Tensor
 from ns_tf.graph.rules import MAKE
-from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import ALWAYS
+from ns_tf.networks.positions import positions
 
 Sizes = dict[int, tuple[int, int]]  # Group -> (width, factor): factor * width channels.
 
@@ -28,8 +27,8 @@ class WeightSize:
     Attributes:
         layer: The layer's name.
         name: The weight's: "kernel", "gamma", ...
-        trainable: Whether it is trained.
-        positions: Pixels that it is applied at, over all calls of its layer.
+        trainable: Whether it is trained, unless its layer is frozen.
+        positions: Pixels, or steps, that it is applied at, over all calls of its layer.
         terms: (coefficient, width, width) each, as in `CostPolynomial.collect`.
         differ: The two widths that must differ for the layer to exist; `ALWAYS` if
             it always does.
@@ -59,16 +58,16 @@ def weight_sizes(
         vanishing: As `vanishing_layers` returns it.
         layers: Number of widths.
     """
-    positions = _positions(model, graph)
+    places = positions(model, graph)
     for layer in model.layers:
-        trainable = {id(weight) for weight in layer.trainable_variables}
+        trainable = {id(weight) for weight in learnable(layer)}
         for weight in layer.weights:
             axes = graph.axes.get((layer.name, weight.name))
             yield WeightSize(
                 layer=layer.name,
                 name=weight.name,
                 trainable=id(weight) in trainable,
-                positions=positions[id(weight)],
+                positions=places[id(weight)],
                 terms=tuple(_terms(graph, sizes, weight.shape, axes, layers)),
                 differ=vanishing.get(layer.name, ALWAYS),
             )
@@ -162,49 +161,3 @@ def _width(graph: ChannelGraph, sizes: Sizes, tensor: Tensor) -> int | None:
     channels = graph.channels[tensor]
     group = int(graph.owner[channels[0]]) if channels[0] != NONE else None
     return sizes[group][0] if group in sizes else None
-
-
-def _positions(model: keras.Model, graph: ChannelGraph) -> dict[int, int]:
-    """Pixels that every weight is applied at, over all calls, by the weight's id.
-
-    A weight is applied at every pixel that its layer puts out. The kernel of a
-    transposed convolution is applied at every pixel that comes in. Models within the
-    model are followed to their layers.
-    """
-    operations = {operation.name: operation for operation in model.operations}
-    positions: collections.Counter[int] = collections.Counter()
-    for call in graph.calls:
-        operation = operations[call.name]
-        if has_graph(operation):
-            shape = graph.shapes[call.inputs[0]][1:]
-            positions.update(_positions_within(operation, shape))
-            continue
-        transposed = "Transpose" in type(operation).__name__
-        shape = graph.shapes[call.inputs[0] if transposed else call.output]
-        pixels = int(np.prod([n or 1 for n in shape[1:-1]]))
-        weights = getattr(operation, "weights", [])
-        positions.update({id(weight): pixels for weight in weights})
-    return positions
-
-
-def _positions_within(model: keras.Model, shape: tuple) -> dict[int, int]:
-    """`_positions` of a model within, whose first input has this shape in the call.
-
-    The model may be declared for other image sizes; then a copy of the call's size is
-    counted.
-
-    Args:
-        model: Sequential or functional.
-        shape: Without the batch axis.
-    """
-    inner = functional(model)
-    if inner.inputs[0].shape[1:] == shape:
-        return _positions(inner, channel_graph(inner))
-    tensors = keras.tree.map_structure(
-        lambda one: keras.Input(shape if one is inner.inputs[0] else one.shape[1:]),
-        inner.input,
-    )
-    copy = keras.models.clone_model(inner, input_tensors=tensors)
-    positions = _positions(copy, channel_graph(copy))
-    pairs = zip(inner.weights, copy.weights, strict=True)
-    return {id(weight): positions[id(copied)] for weight, copied in pairs}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ns_tf.base import InputError
 from ns_tf.engine.execution import Execution, strategy
 from ns_tf.engine.precision import LossScale
 from ns_tf.engine.sgd import Sgd
@@ -117,3 +118,35 @@ def test_xla_computes_the_same_step(data):
         loss = step(tf.constant(inputs), tf.constant(targets), tf.constant(RATE))
         results.append([float(loss), *model.get_weights()[0].ravel()])
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Square(keras.layers.Layer):
+    """Varies square images alone, and in training alone."""
+
+    def call(self, x, training=None):
+        if training and x.shape[1] != x.shape[2]:
+            raise TypeError("Expected square images.\nThey are not.")
+        return x
+
+
+def trained(layer, execution=None):
+    """A step of a network that begins with this layer, on images [6, 5, 7, 3]."""
+    image = keras.Input((5, 7, 3))
+    x = keras.layers.GlobalAveragePooling2D()(layer(image))
+    model = keras.Model(image, keras.layers.Dense(2)(x), name="mine")
+    step = stepper(model, execution or Execution())
+    images = np.ones((6, 5, 7, 3), "float32")
+    return step(images, np.ones((6, 2), "float32"), tf.constant(RATE))
+
+
+def test_a_layer_that_cannot_train_on_such_images_is_told_in_one_line():
+    """An augmentation within the model may refuse their size or their precision."""
+    said = r"'mine' cannot be trained on a batch of float32 \[6, 5, 7, 3\]: "
+    with pytest.raises(InputError, match=said + "Expected square images.$"):
+        trained(Square())
+
+
+def test_what_xla_cannot_compile_is_told_in_one_line():
+    with pytest.raises(InputError, match="XLA cannot compile .* --jit_compile away"):
+        trained(keras.layers.RandomRotation(0.1), Execution(jit_compile=True))

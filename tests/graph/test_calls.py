@@ -1,5 +1,7 @@
 """The calls of a model, from its configuration; which models have a graph."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -46,6 +48,15 @@ def test_a_subclassed_model_is_refused_with_the_remedy():
 def test_a_sequential_model_that_is_not_built_is_refused():
     with pytest.raises(InputError):
         channel_graph(keras.Sequential([layers.Conv2D(5, 1)]))
+
+
+def test_settings_that_cannot_be_written_down_are_refused_in_one_line():
+    image = keras.Input((6,), name="image")
+    activation = functools.partial(keras.activations.relu, max_value=6)
+    x = layers.Dense(5, activation=activation)(image)
+    with pytest.raises(InputError, match="settings of 'odd' cannot") as error:
+        channel_graph(keras.Model(image, x, name="odd"))
+    assert "partial" in str(error.value) and "\n" not in str(error.value)
 
 
 def recorded(model) -> list[tuple[str, list[str]]]:

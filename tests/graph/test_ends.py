@@ -3,18 +3,29 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from graphs import headed
 
+from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import for_network
 from ns_tf.graph.ends import ends_in_softmax, scales_pixels
 
-layers = keras.layers
+layers, ops = keras.layers, keras.ops
 
 
 def nested(*tail):
     return keras.Sequential([layers.Dense(7), *tail])
+
+
+def heads():
+    return layers.Dense(5, activation="softmax")
+
+
+def by_hand(x):
+    x = ops.exp(x - ops.max(x, axis=-1, keepdims=True))
+    return x / ops.sum(x, axis=-1, keepdims=True)
 
 
 TAILS = {
@@ -29,6 +40,31 @@ TAILS = {
     "in a model": ([nested(layers.Dense(5, activation="softmax"))], True),
     "not in a model": ([nested(layers.Dense(5))], False),
     "in a model's model": ([nested(nested(layers.Softmax()))], True),
+    "scaled by one": ([layers.Softmax(), layers.Rescaling(1.0)], True),
+    "times one": ([layers.Dense(5, activation="softmax"), lambda x: x * 1.0], True),
+    "plus nothing": ([nested(layers.Softmax()), lambda x: x + 1e-7], True),
+    "cast": ([layers.Softmax(), lambda x: keras.ops.cast(x, "float16")], True),
+    "limited": ([layers.Softmax(), lambda x: ops.clip(x, 1e-7, 1 - 1e-7)], True),
+    "of two": ([lambda x: layers.Average()([heads()(x), heads()(x)])], True),
+    "of one that is none": (
+        [lambda x: layers.Average()([heads()(x), layers.Dense(5)(x)])],
+        False,
+    ),
+    "as a layer": ([layers.Dense(5, activation=layers.Softmax())], True),
+    "by hand": ([layers.Dense(5), lambda x: by_hand(x)], True),
+    "of TensorFlow": ([layers.Dense(5, activation=tf.nn.softmax)], True),
+    "sure dropout": (
+        [layers.Softmax(), lambda x: layers.Dropout(0.5)(x, training=True)],
+        True,
+    ),
+    "every step": (
+        [layers.Reshape((1, 5)), layers.TimeDistributed(heads())],
+        True,
+    ),
+    "logarithm": ([layers.Dense(5, activation="log_softmax")], False),
+    "per cent": ([layers.Softmax(), layers.Rescaling(100.0)], False),
+    "recurrent": ([layers.Reshape((1, 5)), layers.LSTM(5)], False),
+    "no weights": ([layers.Softmax()], True),
 }
 
 
@@ -38,7 +74,24 @@ def test_a_softmax_is_seen_wherever_it_is(name):
     x = image = keras.Input((5,))
     for layer in tail:
         x = layer(x)
-    assert ends_in_softmax(keras.Model(image, x)) is expected
+    model = keras.Model(image, x)
+    before = model.get_config()
+    assert ends_in_softmax(model) is expected
+    assert model.get_config() == before
+
+
+def test_an_end_that_cannot_be_computed_is_told_in_one_line():
+    class Odd(layers.Layer):
+        def call(self, x):
+            raise TypeError("No.")
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    image = keras.Input((5,))
+    model = keras.Model(image, Odd()(layers.Dense(5)(image)), name="mine")
+    with pytest.raises(InputError, match="The end of 'mine' cannot be computed: "):
+        ends_in_softmax(model)
 
 
 def flipped(x):

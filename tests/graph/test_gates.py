@@ -73,6 +73,57 @@ def test_a_sum_of_batch_norms_alone_is_gated_by_them():
     assert found == Gates(("a_bn", "b_bn"), {})
 
 
+def behind(*stack) -> Gates:
+    """The gates of image - a[11] - BN - these layers - b[5] - logits."""
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.BatchNormalization(name="a_bn")(layers.Conv2D(11, 1, name="a")(image))
+    for layer in stack:
+        x = layer(x)
+    x = layers.Conv2D(5, 1, name="b")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return placed(keras.Model(image, layers.Dense(5, name="logits")(x)))
+
+
+def test_a_norm_is_the_gate_of_what_passes_a_factor_on():
+    for layer in (
+        *(layers.ReLU(), layers.ReLU(6.0), layers.LeakyReLU(), layers.Dropout(0.5)),
+        *(layers.MaxPooling2D(), layers.Activation("relu6"), layers.UpSampling2D()),
+    ):
+        assert behind(layer).norms == ("a_bn",)
+    for layer in (
+        *(layers.ELU(), layers.Activation("silu"), layers.Activation("tanh")),
+        *(layers.Activation("sigmoid"), layers.ReLU(threshold=1.0)),
+    ):
+        found = behind(layers.ReLU(), layer)
+        assert found.norms == ()
+        assert found.edges["b", 0, 0] == (layer.name, 0, 0)
+
+
+def test_a_norm_before_an_edge_with_a_gate_is_no_gate_of_another():
+    """It would close, and count, the channel of that edge twice."""
+    image = keras.Input((6, 7, 3), name="image")
+    a = layers.BatchNormalization(name="a_bn")(layers.Conv2D(11, 1, name="a")(image))
+    b = layers.Conv2D(5, 1, name="b")(a)
+    x = layers.Concatenate(name="concat")([a, layers.Conv2D(7, 1, name="c")(image)])
+    x = layers.Concatenate()([b, layers.Conv2D(3, 1, name="d")(x)])
+    found = placed(keras.Model(image, x))
+    assert found.norms == ()
+    assert found.edges == {("b", 0, 0): ("a_bn", 0, 0), ("d", 0, 0): ("concat", 0, 0)}
+
+
+def test_a_shared_norm_is_a_gate_if_it_is_at_all_its_calls():
+    def shared(layer):
+        image = keras.Input((6, 7, 3), name="image")
+        norm = layers.BatchNormalization(name="norm")
+        x, y = (norm(layers.Conv2D(11, 1, name=name)(image)) for name in ("x", "y"))
+        ends = [layers.Conv2D(5, 1, name="a")(x), layers.Conv2D(5, 1)(layer(y))]
+        return placed(keras.Model(image, layers.Concatenate()(ends)))
+
+    assert shared(layers.ReLU()).norms == ("norm",)
+    assert shared(layers.Activation("sigmoid")).norms == ()
+    assert shared(layers.DepthwiseConv2D(3, padding="same")).norms == ()
+
+
 def test_a_batch_norm_that_is_also_the_output_is_no_gate():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(11, 1, name="a")(image)

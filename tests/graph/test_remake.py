@@ -90,6 +90,42 @@ def test_a_layer_of_a_function_that_is_not_registered_is_refused_by_name():
     assert "\n" not in str(error.value)
 
 
+def relu(x):
+    """Not the one of Keras, whose name it has."""
+    return x - keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+def test_a_function_that_would_become_another_of_its_name_is_refused():
+    layer = layers.Conv2D(3, 1, activation=relu, name="odd")
+    with pytest.raises(InputError, match="activation 'relu' would become another"):
+        remade(layer, layer.get_config())
+    layer = layers.Conv2D(3, 1, activation=keras.ops.relu, name="even")
+    copy = remade(layer, layer.get_config())
+    assert copy.activation is keras.activations.relu
+
+
+def test_a_layer_whose_activation_has_weights_is_refused_with_the_remedy():
+    for called in (False, True):
+        layer = layers.Conv2D(3, 1, activation=layers.PReLU(), name="odd")
+        if called:
+            layer(np.ones((1, 5, 5, 3)))
+        with pytest.raises(InputError, match="'odd' has .* Call the PReLU behind it"):
+            remade(layer, layer.get_config())
+
+
+def test_a_copy_is_frozen_where_the_layer_is():
+    """`Backbone.get_config` says nothing of it."""
+    backbone = Backbone()
+    backbone.get_layer("a").trainable = False
+    stack = Stack()
+    stack.trainable = False
+    for model in (backbone, stack, layers.Dense(3, trainable=False)):
+        copy = remade(model, model.get_config())
+        pairs = zip(model._flatten_layers(), copy._flatten_layers(), strict=True)
+        assert all(a.trainable == b.trainable for a, b in pairs if not a._layers)
+        assert len(copy.trainable_weights) == len(model.trainable_weights)
+
+
 def test_a_class_that_cannot_read_its_own_configuration_is_refused():
     """`Sequential.from_config` expects a list of layers."""
     layer = Stack(name="mine")

@@ -17,7 +17,6 @@ from ns_tf.graph.rules import (
     THROUGH,
     UNKNOWN,
     Effect,
-    keeps_zero,
     rule,
 )
 from ns_tf.graph.thin import rebuild
@@ -95,13 +94,55 @@ def test_activations_that_lift_a_zero_are_not_passed_through(name):
     assert (kind, reason) == (CHANNELWISE, None)
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
-def test_an_activation_in_a_layer_counts_as_well(name):
-    image = keras.Input((6, 7, 3), name="image")
-    x = layers.Conv2D(11, 1, activation=name, name="a")(image)
-    x = layers.GlobalAveragePooling2D()(x)
-    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
-    assert f"{name} of 'a'" in graph.groups[0].frozen
+@keras.saving.register_keras_serializable("ns_tf_tests")
+def centred(x):
+    """Nobody knows what it does."""
+    return x - keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+STRANGE = {
+    "softmax": "softmax",
+    "log_softmax": "log_softmax",
+    "sparsemax": "sparsemax",
+    "glu": "glu",
+    "centred": centred,
+    "<lambda>": lambda x: x * x,
+    "PReLU": layers.PReLU(),
+    "Softmax": layers.Softmax(),
+}
+TAKING = {
+    "Activation": lambda a: layers.Activation(a, name="odd"),
+    "DepthwiseConv2D": lambda a: layers.DepthwiseConv2D(3, activation=a, name="odd"),
+    "Conv2D": lambda a: layers.Conv2D(11, 1, activation=a, name="odd"),
+    "Dense": lambda a: layers.Dense(11, activation=a, name="odd"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize("kind", TAKING)
+@pytest.mark.parametrize("name", STRANGE)
+def test_an_activation_that_may_mix_channels_freezes_and_is_named(name, kind):
+    """What a convolution makes; what a layer that makes nothing reads."""
+    _, _, graph = found(TAKING[kind](STRANGE[name]))
+    reasons = {group.name: group.frozen for group in graph.groups}
+    makes = kind in ("Conv2D", "Dense")
+    assert reasons["odd" if makes else "a"].startswith(f"the {name} of 'odd' ")
+    assert reasons["b"] is None and (not makes or reasons["a"] is None)
+
+
+def test_an_activation_that_is_a_layer_of_keras_leaves_channels_free():
+    for layer in (layers.ReLU(6.0), layers.LeakyReLU(), layers.ELU()):
+        kind, reason, _ = found(layers.Activation(layer))
+        assert (kind, reason) == (THROUGH, None)
+
+
+def test_a_class_of_ones_own_is_not_taken_for_the_one_of_keras_of_its_name():
+    @keras.saving.register_keras_serializable("ns_tf_tests")
+    class ReLU(layers.Layer):
+        def call(self, x):
+            return centred(x)
+
+    assert found(ReLU(name="odd"))[1] == "ReLU 'odd' cannot be followed"
 
 
 def test_a_sigmoid_in_a_layer_freezes_nothing():
@@ -132,10 +173,6 @@ class Doubled(layers.Layer):
         layers.LayerNormalization(name="odd"),
         layers.GroupNormalization(1, name="odd"),
         layers.Softmax(name="odd"),
-        layers.Activation("softmax", name="odd"),
-        layers.Activation("log_softmax", name="odd"),
-        layers.Activation("sparsemax", name="odd"),
-        layers.DepthwiseConv2D(3, activation="softmax", name="odd"),
         layers.PReLU(name="odd"),
         layers.Permute((2, 1, 3), name="odd"),
         layers.Reshape((6, 11, 7), name="odd"),
@@ -173,6 +210,16 @@ def test_a_batch_norm_without_scale_or_centre_is_no_gate():
         kind, reason, _ = found(layers.BatchNormalization(**options))
         assert (kind, reason) == (CHANNELWISE, None)
     assert found(layers.BatchNormalization(axis=3))[0] == NORM
+
+
+@pytest.mark.parametrize("options", [{"renorm": True}, {"synchronized": True}, {}])
+def test_channels_index_all_weights_of_a_batch_norm(options):
+    layer = layers.BatchNormalization(**options)
+    kind, reason, graph = found(layer)
+    assert (kind, reason) == (NORM, None)
+    for weight in layer.weights:
+        (axis,) = graph.axes[layer.name, weight.name]
+        np.testing.assert_array_equal(axis, graph.groups[0].channels)
 
 
 def test_a_softmax_at_the_end_freezes_the_classes_only():
@@ -372,12 +419,3 @@ def test_a_rule_needs_a_name():
 def test_an_effect_has_no_axes_unless_they_are_named():
     effect = Effect(THROUGH, np.arange(3))
     assert effect.axes == {} and effect.crossing == ()
-
-
-def test_activations_that_keep_a_zero_do():
-    names = "relu relu6 leaky_relu elu selu celu gelu silu tanh softsign".split()
-    for name in [*names, "hard_silu", "hard_tanh", "tanh_shrink", "linear"]:
-        activation = keras.activations.get(name)
-        assert keeps_zero(activation)
-        assert float(activation(keras.ops.zeros(3))[0]) == 0
-    assert keeps_zero(None) and not keeps_zero(lambda x: x)

@@ -236,6 +236,21 @@ def test_a_shared_layer_may_be_called_on_what_is_deeper_first(randomise, rng, fl
     assert_same(model, thinner.gated, images, 1e-12)
 
 
+def test_a_shared_layer_may_be_called_twice_on_one_tensor(randomise, rng, float64):
+    """Keras's copies of the two calls cannot be told apart, and need not be."""
+    image = keras.Input((6, 7, 3), name="image")
+    relu, twice = layers.ReLU(name="relu"), layers.Conv2D(5, 1, name="twice")
+    a = layers.Conv2D(7, 1, name="a")(image)
+    one, other = twice(relu(a)), layers.Conv2D(5, 1, name="b")(relu(a))
+    x = layers.Concatenate(name="concat")([one, other, twice(relu(a))])
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = randomise(keras.Model(image, layers.Dense(5, name="logits")(x)))
+    thinner = Thinner(model, channel_graph(model))
+    images = rng.normal(size=(11, 6, 7, 3)) + rng.normal(size=(11, 1, 1, 3))
+    keep = thinner.subset(rng, 0.5)
+    assert_same(thinner.closed(keep), thinner.thin(keep), images, 1e-10)
+
+
 # The pieces.
 
 

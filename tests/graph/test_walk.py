@@ -6,6 +6,7 @@ import pytest
 from graphs import channels_of, groups, residual_twice, two_branches
 
 from ns_tf.graph import weights
+from ns_tf.graph.rules import CHANNELWISE
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks import architectures
 from ns_tf.networks.structure import analyse, shapes_only
@@ -226,6 +227,26 @@ def test_a_reference_changes_nothing_where_widths_differ():
     for key, axes in alone.axes.items():
         for one, other in zip(axes, known.axes[key], strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_the_kernel_of_a_frozen_layer_keeps_what_it_reads_and_makes(handmade):
+    model = handmade["residual"]()
+    model.get_layer("b").trainable = False
+    reasons = {g.makers: g.frozen for g in channel_graph(model).groups}
+    assert reasons["b",] == reasons["a", "c"] == "layer 'b' is not trainable"
+    depthwise = handmade["depthwise"]()
+    depthwise.get_layer("depthwise").trainable = False
+    reasons = {g.name: g.frozen for g in channel_graph(depthwise).groups}
+    assert reasons["a"] == "layer 'depthwise' is not trainable"
+    assert reasons["b"] is None
+
+
+def test_a_frozen_norm_follows_its_channels(handmade):
+    model = handmade["chain"]()
+    model.get_layer("a_bn").trainable = False
+    graph = channel_graph(model)
+    assert groups(graph) == {"a": ("a",), "b": ("b",)}
+    assert {call.kind for call in graph.calls if call.name == "a_bn"} == {CHANNELWISE}
 
 
 def test_tracing_leaves_the_model_as_it_is(handmade, rng):

@@ -73,6 +73,26 @@ def test_trainable_keys_are_those_of_the_trainable_variables_in_order(handmade):
     assert ("a", "kernel") not in keys and ("a_bn", "moving_mean") not in keys
 
 
+def test_what_can_be_trained_does_not_depend_on_what_is_frozen(handmade):
+    model = handmade["chain"]()
+    inner = keras.Sequential([model, layers.Dense(3, name="end")])
+    whole = {id(variable) for variable in inner.trainable_variables}
+    assert {id(v) for v in weights.learnable(inner)} == whole
+    assert weights.frozen(inner) == weights.held(inner) == []
+    model.trainable = False
+    assert {id(v) for v in weights.learnable(inner)} == whole
+    assert {id(v) for v in weights.frozen(inner)} == {
+        id(v) for v in weights.learnable(model)
+    }
+    assert {id(v) for v in weights.held(inner)} == {id(v) for v in model.weights}
+    model.get_layer("b").trainable = True  # Trains, within a model that does not.
+    (kernel, bias) = model.get_layer("b").weights
+    assert not {id(kernel), id(bias)} & {id(v) for v in weights.held(inner)}
+    assert weights.partly_frozen(inner) is None
+    kernel.trainable = False
+    assert weights.partly_frozen(inner) == "b"
+
+
 def test_values_are_copies(handmade):
     model = handmade["chain"]()
     arrays = weights.values(model)

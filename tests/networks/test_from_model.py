@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 from subclasses import Backbone, Doubled, DoubledStack, Nameless, Stack, around
 
+from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks import architectures
 from ns_tf.networks import from_model as networks_from_model
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import analyse, count_params, shapes_only
+from ns_tf.scaling.curves import uniform_curve
+from ns_tf.scaling.solve import at_cost
 
 layers = keras.layers
 
@@ -250,6 +253,116 @@ def test_a_subclass_within_a_model_that_leaves_out_its_name_is_refused():
 def test_a_saved_functional_subclass_is_an_architecture(tmp_path):
     Backbone((7, 11), name="mine").save(tmp_path / "saved.keras")
     assert networks_from_model.load(str(tmp_path / "saved.keras")).widths == (7, 11)
+
+
+# Frozen layers.
+
+
+def transfer(frozen, nested=False) -> keras.Model:
+    """image - (a[7] - BN - ReLU - b[11] - BN - ReLU) - c[13] - BN - average - end[5].
+
+    Args:
+        frozen: Names of layers with trainable=False; "base" is what is in parentheses.
+        nested: Whether that is a model within the model.
+    """
+    x = image = keras.Input((8, 8, 3), name="image")
+    for name, width in (("a", 7), ("b", 11)):
+        x = layers.Conv2D(width, 3, padding="same", name=name)(x)
+        x = layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
+    base = keras.Model(image, x, name="base")
+    if nested:
+        image = keras.Input((8, 8, 3), name="outer_image")
+        x = base(image)
+    x = layers.BatchNormalization(name="c_bn")(layers.Conv2D(13, 3, name="c")(x))
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(5, name="end")(x))
+    for name in frozen:
+        (base if name == "base" else model.get_layer(name)).trainable = False
+    return model
+
+
+def stamped(model, rng) -> keras.Model:
+    """The model with weights that no initializer makes."""
+    model.set_weights([rng.uniform(0.3, 0.9, w.shape) for w in model.get_weights()])
+    return model
+
+
+FROZEN = {  # Frozen layers, whether they are nested -> what is free, what is kept.
+    "a frozen beginning": (("a", "a_bn"), False, ("b", "c"), ("a", "a_bn")),
+    "a frozen middle": (("b",), False, ("c",), ("b",)),
+    "a frozen backbone": (("base",), False, ("c",), ("a", "a_bn", "b", "b_bn")),
+    "a frozen model within": (("base",), True, ("c",), ("base",)),
+    "frozen norms": (("a_bn", "b_bn"), False, ("a", "b", "c"), ()),
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_a_frozen_layer_keeps_its_size_and_its_weights(name, rng):
+    """No training would fill it; at another size it would stay at random."""
+    frozen, nested, free, kept = FROZEN[name]
+    model = stamped(transfer(frozen, nested), rng)
+    found = from_model(model)
+    structure = analyse(found, (8, 8, 3), 5)
+    assert structure.names == free
+    for widths in (found.widths, [17 + i for i in range(len(free))]):
+        built = structure.build(widths)
+        sizes = {layer: built.get_layer(layer).filters for layer in free}
+        assert list(sizes.values()) == list(widths)
+        for layer in {layer.name for layer in model.layers} - {"image", "outer_image"}:
+            pairs = zip(
+                model.get_layer(layer).get_weights(),
+                built.get_layer(layer).get_weights(),
+                strict=True,
+            )
+            same = [a.shape == b.shape and (a == b).all() for a, b in pairs]
+            assert all(same) if layer in kept else not any(same)
+        assert [len(w.trainable_weights) for w in built.layers[1:]] == [
+            len(w.trainable_weights) for w in model.layers[1:]
+        ]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_frozen_layers_cost_as_much_as_others(nested):
+    """Else the widths that they follow would cost nothing and grow without end."""
+    structures = [
+        analyse(from_model(transfer(frozen, nested)), (8, 8, 3), 5)
+        for frozen in ((), ("base",))
+    ]
+    trained, frozen = ([s.params, budgets.get("macs").cost(s)] for s in structures)
+    own = [np.array(s.architecture.widths) for s in structures]
+    for one, other in zip(trained, frozen, strict=True):
+        assert one(own[0]) == other(own[1])
+    if not nested:
+        gamma_and_beta = 2 * (7 + 11)
+        kernels = 27 * 7 + 7 + 63 * 11 + 11
+        built = structures[1].build([13])
+        trained = sum(int(np.prod(w.shape)) for w in built.trainable_weights)
+        assert frozen[0]([13]) == trained + kernels + gamma_and_beta
+
+
+def test_half_of_the_parameters_of_a_network_that_begins_frozen_is_met():
+    structure = analyse(from_model(transfer(("a", "a_bn"))), (8, 8, 3), 5)
+    widths = structure.architecture.widths
+    half = int(structure.params(np.array(widths))) // 2
+    curve = uniform_curve(widths)
+    found = at_cost(curve, {"params": structure.params}, {"params": half})
+    assert all(a < b for a, b in zip(found.widths, widths, strict=True))
+    built = structure.build(found.widths)
+    assert 0.9 * half < count_params(built) <= half
+    assert built.get_layer("a").filters == 7
+
+
+def test_a_layer_of_which_some_weights_are_frozen_is_refused():
+    model = transfer(())
+    model.get_layer("b").kernel.trainable = False
+    with pytest.raises(InputError, match="Some weights of layer 'b' are frozen"):
+        from_model(model)
+
+
+def test_a_model_that_is_all_frozen_is_refused_with_the_reasons():
+    with pytest.raises(InputError, match="layer 'a' is not trainable"):
+        from_model(transfer(("a", "b", "c")))
 
 
 # Saved models.

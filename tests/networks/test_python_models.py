@@ -40,6 +40,7 @@ def network(**changes) -> keras.Model:
     given = {**SETTINGS, **changes}
     image = keras.Input((8, 8, 3))
     x = layers.Conv2D(11, 1, activation="relu")(image)  # One whose width is free.
+    x = layers.Conv2D(9, 1)(x)
     x = layers.Conv2D(
         7,
         3,

@@ -83,7 +83,7 @@ class Probe:
             still_open = tf.gather(self.open, channels)
             own[i], own[j] = own[i] * still_open, own[j] * still_open
         parts += [g.value * d for g, d in zip(self.watch, others, strict=True)]
-        if self.formula is not None:
+        if self.formula is not None and parts:
             numbers = [norm.channels for norm in self.norms]
             numbers += [channels for _, channels in self.gates]
             gradients = tf.math.unsorted_segment_sum(

@@ -97,3 +97,9 @@ def test_a_gate_that_is_read_twice_has_the_sum_of_both_gradients():
     made([], [tf.constant([2.0]), tf.constant([3.0])])
     assert made.watch == [gate for gate, _ in gates]
     np.testing.assert_allclose(made.scores, [25])
+
+
+def test_a_network_without_gates_has_no_scores():
+    made = Probe([], [], tf.Variable([1.0, 1.0]), tf.Variable([0.0]), lambda g: g**2)
+    assert made([tf.constant([2.0])], []) == [2]
+    np.testing.assert_array_equal(made.scores, [0])

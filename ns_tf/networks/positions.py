@@ -1,0 +1,135 @@
+"""At how many positions every weight is applied in one forward pass of one example.
+
+A position is a pixel of an image, a step of a sequence, or both. A multiply-add of a
+kernel's entry happens once at each.
+"""
+
+import collections
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from ns_tf.base import InputError, reason_of
+from ns_tf.graph.calls import functional, has_graph
+from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.walk import channel_graph
+
+Shape = Sequence[int | None]  # With the batch axis.
+layers = keras.layers
+
+
+def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, int]:
+    """Positions that every weight is applied at, over all calls, by the weight's id.
+
+    A weight is applied at every position that its layer puts out, with these
+    exceptions. The kernel of a transposed convolution is applied at every pixel that
+    comes in. Those of a recurrent layer are applied at every step, whether it puts out
+    all of them or the last. The key's and the value's of an attention are applied at
+    every token that they read. Models within the model and layers within layers are
+    followed. An axis of unknown length counts as one position.
+
+    Args:
+        model: Functional.
+        graph: Its channel graph.
+    """
+    operations = {operation.name: operation for operation in model.operations}
+    found: collections.Counter[int] = collections.Counter()
+    for call in graph.calls:
+        operation = operations[call.name]
+        if getattr(operation, "weights", None):
+            reads = [graph.shapes[tensor] for tensor in call.inputs]
+            found.update(_of(operation, reads, graph.shapes[call.output]))
+    return found
+
+
+def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, int]:
+    """Positions of the weights of one call of a layer, by the weight's id.
+
+    Args:
+        layer: Built.
+        reads: The shapes of its inputs.
+        makes: The shape of its first output.
+    """
+    if has_graph(layer):
+        return _within(layer, tuple(reads[0][1:]))
+    if isinstance(layer, layers.Bidirectional):
+        sides = (layer.forward_layer, layer.backward_layer)
+        return {k: n for side in sides for k, n in _of(side, reads, makes).items()}
+    if isinstance(layer, layers.TimeDistributed):
+        steps = reads[0][1] or 1
+        every = _of(layer.layer, [_at_once(s) for s in reads], _at_once(makes))
+        return {weight: steps * count for weight, count in every.items()}
+    if isinstance(layer, layers.Wrapper):
+        return _of(layer.layer, reads, makes)
+    if isinstance(layer, layers.RNN):
+        out = _at_once(makes) if layer.return_sequences else makes
+        return _all(layer, (reads[0][1] or 1) * _pixels(layer, out))
+    if isinstance(layer, layers.MultiHeadAttention):
+        value, key = reads[1], reads[-1]
+        return {
+            **_all(layer, _pixels(layer, makes)),
+            **_all(layer.value_dense, _pixels(layer, value)),
+            **_all(layer.key_dense, _pixels(layer, key)),
+        }
+    if isinstance(layer, layers.EinsumDense):
+        return _all(layer, _einsum_positions(layer, reads[0]))
+    transposed = "Transpose" in type(layer).__name__
+    return _all(layer, _pixels(layer, reads[0] if transposed else makes))
+
+
+def _all(layer: keras.Layer, count: int) -> dict[int, int]:
+    """The same number of positions for all weights of a layer."""
+    return {id(weight): count for weight in layer.weights}
+
+
+def _at_once(shape: Shape) -> Shape:
+    """The shape of one step of a sequence: [batch, steps, ...] -> [batch, ...]."""
+    return (shape[0], *shape[2:])
+
+
+def _pixels(layer: keras.Layer, shape: Shape) -> int:
+    """Positions of a tensor: all of its axes but the batch's and the channels'."""
+    first = getattr(layer, "data_format", None) == "channels_first"
+    return int(np.prod([n or 1 for n in (shape[2:] if first else shape[1:-1])]))
+
+
+def _einsum_positions(layer: layers.EinsumDense, reads: Shape) -> int:
+    """Entries of an example over those that an entry of the kernel's output sums."""
+    inputs, kernel = layer.equation.replace(" ", "").partition("->")[0].split(",")
+    axes = zip(kernel, layer.kernel.shape, strict=True)
+    summed = int(np.prod([size for name, size in axes if name in inputs]))
+    return int(np.prod([n or 1 for n in reads[1:]])) // summed
+
+
+def _within(model: keras.Model, shape: tuple) -> dict[int, int]:
+    """`positions` of a model within, whose first input has this shape in the call.
+
+    The model may be declared for other image sizes; then a copy of the call's size is
+    counted.
+
+    Args:
+        model: Sequential or functional.
+        shape: Without the batch axis.
+
+    Raises:
+        InputError: Keras cannot make the copy.
+    """
+    inner = functional(model)
+    if inner.inputs[0].shape[1:] == shape:
+        return dict(positions(inner, channel_graph(inner)))
+    tensors = keras.tree.map_structure(
+        lambda one: keras.Input(shape if one is inner.inputs[0] else one.shape[1:]),
+        inner.input,
+    )
+    try:
+        copy = keras.models.clone_model(inner, input_tensors=tensors)
+    except Exception as error:  # Keras raises what its parts raise.
+        size = "x".join(str(n) for n in shape)
+        raise InputError(
+            f"Model {model.name!r} cannot be made again for the {size} that it reads: "
+            f"{reason_of(error)} Declare its keras.Input of this size."
+        ) from error
+    found = positions(copy, channel_graph(copy))
+    pairs = zip(inner.weights, copy.weights, strict=True)
+    return {id(weight): found[id(copied)] for weight, copied in pairs}

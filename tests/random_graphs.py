@@ -1,0 +1,205 @@
+"""Small random networks, and the same networks with a factor on every leaving edge."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf.graph import weights
+from ns_tf.graph.channels import NONE
+from ns_tf.graph.gates import Gates
+from ns_tf.graph.rules import MAKE
+from ns_tf.graph.thin import rebuild, selection
+from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import take
+
+layers = keras.layers
+IMAGE = (4, 5, 3)
+SCALING = ("relu", "leaky_relu", "linear")
+CURVED = ("silu", "gelu", "tanh", "elu", "sigmoid", "softplus", "softmax")
+
+
+class Drawn:
+    """Draws a network call by call; every tensor has the pixels of the image.
+
+    Args:
+        rng: Decides everything.
+    """
+
+    def __init__(self, rng: np.random.Generator):
+        self.rng = rng
+        self.image = keras.Input(IMAGE, name="image")
+        self.tensors = [self.image]
+        self.norms: list = []
+        self.convolutions: list = []
+
+    def model(self, calls: int = 14) -> keras.Model:
+        """The network of so many calls; what nobody reads goes into the classifier."""
+        draws = [self.convolve] * 4 + [self.normalise] * 4 + [self.activate] * 4
+        draws += [self.join] * 3 + [self.concatenate] * 2 + [self.depthwise, self.pool]
+        self.tensors.append(self.convolve(self.image))
+        for _ in range(calls - 1):
+            self.tensors.append(draws[self.rng.integers(len(draws))](self.some()))
+        read = {id(t) for x in self.tensors[1:] for t in _reads(x)}
+        ends = [x for x in self.tensors[1:] if id(x) not in read]
+        x = layers.Concatenate()(ends) if len(ends) > 1 else ends[0]
+        x = layers.GlobalAveragePooling2D()(x)
+        return keras.Model(self.image, layers.Dense(5, name="logits")(x))
+
+    def some(self):
+        """One of the tensors, rather a late one."""
+        late = self.tensors[-4:] if self.rng.random() < 0.7 else self.tensors
+        return late[self.rng.integers(len(late))]
+
+    def convolve(self, x):
+        """A convolution, perhaps one that was called before."""
+        fitting = [c for c in self.convolutions if c.kernel.shape[2] == x.shape[-1]]
+        if fitting and self.rng.random() < 0.2:
+            return fitting[0](x)
+        activation = self.rng.choice([*SCALING, *CURVED]) if self.odd() else None
+        width = int(self.rng.choice([4, 6]))
+        self.convolutions.append(
+            layers.Conv2D(width, 3, padding="same", activation=activation)
+        )
+        return self.convolutions[-1](x)
+
+    def normalise(self, x):
+        """A batch norm, perhaps one that was called before, or another norm."""
+        if self.rng.random() < 0.05:
+            return layers.LayerNormalization()(x)
+        fitting = [n for n in self.norms if n.gamma.shape[0] == x.shape[-1]]
+        if fitting and self.rng.random() < 0.2:
+            return fitting[0](x)
+        if self.odd():  # With `renorm` the order of the calls would matter.
+            return layers.BatchNormalization(renorm=True)(x)
+        self.norms.append(layers.BatchNormalization())
+        return self.norms[-1](x)
+
+    def activate(self, x):
+        name = self.rng.choice(CURVED if self.odd() else SCALING)
+        return layers.Activation(str(name))(x)
+
+    def join(self, x):
+        """Two tensors of one number of channels, added or multiplied."""
+        others = [t for t in self.tensors[1:] if t.shape[-1] == x.shape[-1]]
+        kinds = [layers.Add, layers.Add, layers.Multiply, layers.Maximum]
+        kind = kinds[self.rng.integers(len(kinds))]
+        if not others:
+            return self.convolve(x)
+        return kind()([x, others[self.rng.integers(len(others))]])
+
+    def concatenate(self, x):
+        return layers.Concatenate()([x, self.some()])
+
+    def depthwise(self, x):
+        return layers.DepthwiseConv2D(3, padding="same", depth_multiplier=1)(x)
+
+    def pool(self, x):
+        return layers.MaxPooling2D(2, strides=1, padding="same")(x)
+
+    def odd(self) -> bool:
+        return bool(self.rng.random() < 0.25)
+
+
+def _reads(x) -> list:
+    """The tensors that made a tensor."""
+    node = x._keras_history.operation._inbound_nodes[x._keras_history.node_index]
+    return node.input_tensors
+
+
+def stamp(model: keras.Model, rng: np.random.Generator) -> keras.Model:
+    """Gives a model weights that are all different and keep signals in range."""
+    for weight in model.weights:
+        if "variance" in weight.name or "stddev" in weight.name:
+            weight.assign(rng.uniform(0.5, 2, weight.shape))
+        else:
+            size = max(1, np.prod(weight.shape[:-1]))
+            weight.assign(rng.normal(size=weight.shape) / np.sqrt(size))
+    return model
+
+
+class Factor(layers.Layer):
+    """Multiplies channels by the factors of their numbers."""
+
+    def __init__(self, factors: tf.Variable, numbers: np.ndarray, **options):
+        super().__init__(**options)
+        self.factors, self.numbers = factors, np.where(numbers == NONE, -1, numbers)
+
+    def call(self, x):
+        last = self.factors.shape[0] - 1  # That of what is no channel.
+        places = np.where(self.numbers < 0, last, self.numbers)
+        return x * tf.cast(tf.gather(self.factors, places), x.dtype)
+
+
+def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
+    """The same layers, with a factor on every edge by which a channel leaves.
+
+    Those are inputs of layers that make channels, and crossings.
+
+    Returns:
+        The model and the factors [channels + 1], all of them 1; the last is that of
+        what is no channel.
+    """
+    factors = tf.Variable(np.ones(len(graph.owner) + 1))
+    calls: dict = {}
+    for call in graph.calls:
+        calls.setdefault(call.name, []).append(call)
+    copies: dict = {}
+
+    def called(layer, *args, **kwargs):
+        arguments = keras.tree.flatten((args, kwargs))
+        tensors = [x for x in arguments if isinstance(x, keras.KerasTensor)]
+        fitting = [  # Several if a layer is called twice on one tensor.
+            call
+            for call in calls[layer.name]
+            if all(
+                tensor in copies.get(id(x), (x, {tensor}))[1]
+                for x, tensor in zip(tensors, call.inputs, strict=True)
+            )
+        ]
+        call = fitting[0]
+        places = iter(range(len(tensors)))
+
+        def edge(x):
+            if not isinstance(x, keras.KerasTensor):
+                return x
+            place = next(places)
+            if call.kind == MAKE or place in call.crossing:
+                return Factor(factors, graph.channels[call.inputs[place]])(x)
+            return x
+
+        args, kwargs = keras.tree.map_structure(edge, (args, kwargs))
+        output = layer(*args, **kwargs)
+        copies[id(output)] = (output, {one.output for one in fitting})
+        return output
+
+    copy = keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=called
+    )
+    return copy, factors
+
+
+def assert_removing_is_zeroing(model: keras.Model, rng: np.random.Generator) -> None:
+    """Thins a fifth of the free channels, and compares with zeros where they are read.
+
+    Args:
+        model: In float64; of every free group some channels go.
+        rng: Draws channels and inputs.
+    """
+    graph = channel_graph(model)
+    keep = rng.random(len(graph.owner)) < 0.8
+    for group in graph.groups:
+        keep[group.channels[:2]] = True, False
+    keep |= graph.frozen
+    whole, factors = with_factors(model, graph)
+    thin, extra = rebuild(model, graph, keep, Gates((), {}))
+    arrays = weights.values(model)
+    for key, weight in weights.weights(thin).items():
+        axes = extra.get(key) or graph.axes.get(key, ())
+        value = arrays[key] if key in arrays else selection(len(axes[-1]))
+        weight.assign(take(value, axes, keep))
+    factors.assign(np.append(keep, 1.0))
+    inputs = rng.normal(size=(5, *model.input_shape[1:]))
+    for training in (False, True):
+        expected = np.array(whole(inputs, training=training))
+        found = np.array(thin(inputs, training=training))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
