@@ -64,16 +64,34 @@ def place(graph: ChannelGraph) -> Gates:
     """
     finder = _Finder(graph)
     norms: dict[str, None] = {}
-    edges = {}
-    for number, call in enumerate(graph.calls):
-        for place in finder.leaving(call):
-            tensor = call.inputs[place]
-            before = finder.norms_of(tensor)
-            if before is None:
-                edges[call.name, finder.call_number[number], place] = tensor
-            else:
-                norms.update(dict.fromkeys(before))
-    return Gates(tuple(norms), edges)
+    layers = {}
+    for edge, tensor in edges(graph).items():
+        before = finder.norms_of(tensor)
+        if before is None:
+            layers[edge] = tensor
+        else:
+            norms.update(dict.fromkeys(before))
+    return Gates(tuple(norms), layers)
+
+
+def edges(graph: ChannelGraph) -> dict[Edge, Tensor]:
+    """Every edge by which a removable channel leaves its group.
+
+    A layer that multiplies each of them by the gates of its channels gates the whole
+    network, whatever lies before the edge.
+
+    Args:
+        graph: The network's channel graph.
+
+    Returns:
+        Edge -> the tensor that is read through it.
+    """
+    finder = _Finder(graph)
+    return {
+        (call.name, finder.call_number[number], place): call.inputs[place]
+        for number, call in enumerate(graph.calls)
+        for place in finder.leaving(call)
+    }
 
 
 class _Finder:

@@ -5,6 +5,8 @@ are one group, so identity shortcuts stay identities. Layers whose channels cann
 followed (`ns_tf.graph.rules`) keep their size.
 """
 
+import difflib
+import fnmatch
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -21,13 +23,17 @@ from ns_tf.graph.walk import channel_graph
 PREFIX = "keras:"  # Of the names of saved models as architectures.
 
 
-def from_model(model: keras.Model, name: str | None = None) -> Architecture:
+def from_model(
+    model: keras.Model, name: str | None = None, *, keep: Sequence[str] = ()
+) -> Architecture:
     """The architecture whose default widths are the model's; the model is not changed.
 
     Args:
         model: A built functional or sequential model, or a subclass of one; one image
             in, one vector of logits or probabilities out.
         name: What the architecture is called; the model's name if None.
+        keep: Names of layers, or patterns of names ("stem*"), that keep all their
+            filters, and so do layers that are joined with them.
 
     Returns:
         An architecture whose builder makes the model's graph at other widths, with
@@ -35,7 +41,8 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
         subclass is built as the plain functional model that it is.
 
     Raises:
-        InputError: no graph, several inputs or outputs, or no width that is free.
+        InputError: no graph, several inputs or outputs, no width that is free, or a
+            name in `keep` that no layer with filters has.
     """
     model = functional(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -44,9 +51,14 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
             f"{len(model.inputs)} and {len(model.outputs)}."
         )
     graph = channel_graph(model)
-    free = [i for i, group in enumerate(graph.groups) if group.frozen is None]
+    kept = _kept(graph, keep)
+    free = [
+        i
+        for i, group in enumerate(graph.groups)
+        if group.frozen is None and not kept & set(group.makers)
+    ]
     if not free:
-        reasons = sorted({str(group.frozen) for group in graph.groups})
+        reasons = sorted({group.frozen or "it is kept" for group in graph.groups})
         raise InputError(
             f"{model.name!r} has no layer whose width is free: {'; '.join(reasons)}."
         )
@@ -64,6 +76,31 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
 
     widths = tuple(graph.groups[i].size for i in free)
     return Architecture(name or model.name, widths, build, source=model)
+
+
+def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:
+    """The layers that keep all their filters.
+
+    Args:
+        graph: Of the model.
+        names: Names or patterns of names.
+
+    Raises:
+        InputError: one fits no layer that makes channels; says the nearest.
+    """
+    makers = [maker for group in graph.groups for maker in group.makers]
+    kept: set[str] = set()
+    for name in names:
+        found = fnmatch.filter(makers, name)
+        if not found:
+            close = difflib.get_close_matches(name, makers, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise InputError(
+                f"--keep={name}: no layer with filters is called so.{hint} Layers with "
+                f"filters: {', '.join(dict.fromkeys(makers))}."
+            )
+        kept.update(found)
+    return kept
 
 
 def load(path: str) -> Architecture:

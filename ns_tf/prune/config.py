@@ -1,12 +1,14 @@
-"""Settings of iterative pruning."""
+"""Settings of iterative pruning, and of pruning a network that is trained already."""
 
 import dataclasses
 import math
 from collections.abc import Sequence
 
+from ns_tf.base import InputError
 from ns_tf.prune import criteria
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
+from ns_tf.train.config import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,13 @@ class PruneConfig:
     )
 
     def __post_init__(self):
-        criteria.get(self.criterion)
+        if not criteria.get(self.criterion).in_search:
+            raise InputError(
+                f"--criterion={self.criterion} reads what only a trained network has. "
+                "A search takes taylor_fo, magnitude or random. A trained network is "
+                "pruned by it: ns_tf.trained(model, data)"
+                f".prune(method={self.criterion!r})."
+            )
         at_least(self, 0, "pretrain_epochs", "search_momentum", "search_weight_decay")
         at_least(self, 1, "rate_decay_epochs", "search_batch", "filters_per_event")
         at_least(self, 1, "steps_per_event", "prune_min_width", "rate_decay")
@@ -116,3 +124,99 @@ class PruneConfig:
         remove = max(0, sum(widths) - self.stop_at(widths))
         events = math.ceil(remove / self.filters_per_event)
         return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event
+
+
+@dataclasses.dataclass(frozen=True)
+class CutConfig:
+    """How a trained network is cut: which channels go, how many, what is repaired.
+
+    >>> CutConfig(proxy_batch=0)
+    Traceback (most recent call last):
+    ...
+    ns_tf.base.InputError: --proxy_batch is a whole number of at least 1; got 0.
+
+    Raises:
+        InputError: a number is out of range, or there is no such criterion; names the
+            flag.
+    """
+
+    method: str = option(
+        "taylor_fo",
+        "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
+        "curl_kl or random. What follows is the method's own if empty.",
+    )
+    allocation: str | None = option(
+        None,
+        "How many channels go in each layer: ranking (the lowest scores of all "
+        "layers), uniform.",
+    )
+    repair: str | None = option(
+        None,
+        "What is repaired before training: statistics, or none; several as one+other.",
+    )
+    keep: tuple[str, ...] = option(
+        (), "Layers that keep all their filters: names, or patterns as block1*."
+    )
+    weigh: float | None = option(
+        None,
+        "Of a ranking: scores are divided by this power of what a filter costs; 1 if "
+        "empty, or 0 where sizes alone are budgets.",
+    )
+    proxy_images: int | None = option(
+        None, "Training images that scores and repairs read."
+    )
+    proxy_batch: int = option(128, "Images of a minibatch of them.")
+
+    def __post_init__(self):
+        criteria.get(self.method)
+        at_least(self, 1, "proxy_batch")
+        for name, least in (("proxy_images", 1), ("weigh", 0)):
+            if getattr(self, name) is not None:
+                at_least(self, least, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuneConfig:
+    """How what is left of a trained network is trained on.
+
+    Raises:
+        InputError: a number is out of range; names the flag.
+    """
+
+    finetune_epochs: int = option(10, "Epochs after the cut; 0 trains nothing.")
+    finetune_rate: float = option(0.01, "Learning rate at the start; falls to 0.")
+    finetune_batch: int = option(128, "Images a training step, at most all.")
+    finetune_momentum: float = option(0.9, "Momentum of SGD.")
+    finetune_weight_decay: float = option(5e-4, "Weight decay of SGD.")
+    augmentation: str = option(
+        "own",
+        "How training images are varied: as the data set does (own), not at all, "
+        "mirrored, moved within a border, or both.",
+        choices=("own", "none", "flip", "crop", "both"),
+    )
+
+    def __post_init__(self):
+        at_least(self, 0, "finetune_epochs", "finetune_momentum")
+        at_least(self, 0, "finetune_weight_decay")
+        at_least(self, 1, "finetune_batch")
+        above_zero(self, "finetune_rate")
+        within(self, 0, 1, "finetune_momentum")
+
+    def recipe(self, images: int) -> TrainConfig:
+        """The recipe of the training after the cut: SGD, the rate a half cosine.
+
+        >>> FinetuneConfig(finetune_epochs=3).recipe(50).batch
+        50
+
+        Args:
+            images: In the training split.
+        """
+        return TrainConfig(
+            epochs=max(1, self.finetune_epochs),
+            batch=min(self.finetune_batch, images),
+            rate=self.finetune_rate,
+            schedule="cosine",
+            momentum=self.finetune_momentum,
+            weight_decay=self.finetune_weight_decay,
+            augmentation=self.augmentation,
+        )

@@ -1,0 +1,298 @@
+"""Pruning a network that is trained already: score, solve, cut, repair, train.
+
+`prune_trained` reads in that order, on one screen; what each step is follows below it.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import keras
+import numpy as np
+
+from ns_tf.base import Scaling, ScalingLaw, Widths
+from ns_tf.engine.evaluate import evaluator
+from ns_tf.engine.runtime import Runtime
+from ns_tf.problem.problem import Problem
+from ns_tf.prune import allocations, criteria, repairs, signals
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.criteria import by_norm
+from ns_tf.prune.removal import Prunable, down_to
+from ns_tf.prune.scoring import Proxy, ScoredNetwork, tally_in
+from ns_tf.prune.targets import Budgets
+from ns_tf.prune.trained import cut
+from ns_tf.scaling.grid import grid_of
+from ns_tf.scaling.solve import at_cost
+from ns_tf.train import training
+from ns_tf.train.training import TrainResult
+
+STAGES = ("trained", "cut", "repaired", "tuned")
+_BATCH = 256  # Images a step of an evaluation.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pruned:
+    """What is left of a trained network, and how it came about.
+
+    Args:
+        model: An ordinary Keras model.
+        scaling: Its widths, their costs and the budgets.
+        scores: [n] of the channels of the whole network.
+        keep: [n] bool: which of them are left.
+        own: By budget: what the whole network costs, where that is known.
+        accuracies: Of the validation images, by stage of `STAGES`: the task's score.
+        seconds: By step: "score", "solve", "cut", "tune".
+        tuned: The training after the cut; None if there was none.
+        test_score: Of the test images, by `model`.
+    """
+
+    model: keras.Model
+    scaling: Scaling
+    scores: np.ndarray
+    keep: np.ndarray
+    own: Mapping[str, float]
+    accuracies: Mapping[str, float]
+    seconds: Mapping[str, float]
+    tuned: TrainResult | None
+    test_score: float
+
+
+def prune_trained(pruner: "Pruner", tuning: FinetuneConfig, runtime: Runtime) -> Pruned:
+    """The network that is left, trained on.
+
+    Args:
+        pruner: What is pruned, to which budgets, and how.
+        tuning: How it is trained afterwards.
+        runtime: Seed, devices, progress.
+
+    Raises:
+        InputError: a budget that cannot be met, or a criterion that cannot read this
+            network.
+        RunError: a loss is not finite.
+    """
+    clock = Clock()
+    with clock.of("score"):
+        scores = pruner.score(runtime)
+    with clock.of("solve"):
+        scaling = pruner.solve(scores)
+        keep = pruner.channels(scores, scaling.widths)
+    with clock.of("cut"):
+        small, accuracies = pruner.cut_and_repair(keep)
+    tuned = None
+    if tuning.finetune_epochs and not keep.all():
+        with clock.of("tune"):
+            tuned = training.train(
+                pruner.problem,
+                lambda: small,
+                tuning.recipe(len(pruner.problem.dataset.train)),
+                runtime,
+                label="tune",
+            )
+        small = tuned.model
+        best = training.best_of(tuned.history)
+        accuracies["tuned"] = best.validation_score
+    return Pruned(
+        small,
+        scaling,
+        scores,
+        keep,
+        pruner.budgets.own,
+        accuracies,
+        clock.seconds,
+        tuned,
+        tuned.test_score if tuned else pruner.accuracy(small, "test"),
+    )
+
+
+class Clock:
+    """Seconds by step.
+
+    >>> clock = Clock()
+    >>> with clock.of("score"):
+    ...     pass
+    >>> list(clock.seconds)
+    ['score']
+    """
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def of(self, step: str) -> Iterator[None]:
+        """A block whose seconds count for a step."""
+        begun = time.monotonic()
+        yield
+        self.seconds[step] = time.monotonic() - begun
+
+
+class Pruner:
+    """A trained network, the budgets, and how it is pruned to them.
+
+    n is the number of channels of the network's graph.
+
+    Args:
+        model: The trained network; not changed.
+        problem: The network as a function of its widths, data, task.
+        config: Criterion, allocation, repair.
+        budgets: What the result may cost.
+        seed: Chooses the images that scores and repairs read, and draws noise.
+        grid: `round_to`, `min_width` and `max_width`, as of
+            `ns_tf.scaling.solve.at_cost`.
+        law: Of a search of the same network, for the allocation "law".
+
+    Raises:
+        InputError: an allocation or repair that there is not.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        problem: Problem,
+        config: CutConfig,
+        budgets: Budgets,
+        *,
+        seed: int = 0,
+        grid: Mapping[str, int | None] | None = None,
+        law: ScalingLaw | None = None,
+    ):
+        self.model, self.problem, self.budgets = model, problem, budgets
+        self.config, self.seed, self.law = config, seed, law
+        self.grid = {"round_to": 1, "min_width": 1, "max_width": None, **(grid or {})}
+        grid_of(**self.grid)  # Refuses what is no grid.
+        self.criterion = criteria.get(config.method)
+        self.allocation = allocations.get(
+            config.allocation or self.criterion.allocation
+        )
+        self.repairs = repairs.parse(config.repair or self.criterion.repair)
+        self.graph = problem.structure.graph(model)
+        self.prunable = Prunable.of(problem.structure, self.graph)
+        self.widths: Widths = tuple(len(own) for own in self.prunable.widths)
+
+    def proxy(self, images: int | None = None) -> Proxy:
+        """Training images to read; as many as the criterion has, or as was asked for.
+
+        Args:
+            images: How many where nothing was asked for; the criterion's if None.
+        """
+        count = self.config.proxy_images or images or self.criterion.images
+        return Proxy.of(
+            self.problem.dataset,
+            images=count,
+            batch=self.config.proxy_batch,
+            seed=self.seed,
+        )
+
+    def score(self, runtime: Runtime | None = None) -> np.ndarray:
+        """The criterion's scores of all channels, [n].
+
+        Args:
+            runtime: Shows progress, and continues a scoring that was killed.
+
+        Raises:
+            InputError: the criterion cannot read a layer of this network.
+        """
+        wanted = np.zeros(len(self.graph.owner), bool)
+        for channels in self._layers():
+            wanted[channels] = True
+        loss = self.problem.task.loss(self.model)
+        network = ScoredNetwork(self.model, self.graph, loss, self.proxy(), wanted)
+        tally = tally_in(runtime) if runtime else signals.tally_at_once
+        reading = signals.Reading(network, self.seed, tally=tally)
+        member = self.criterion
+        scores = signals.get(member.reads).scores(member.formula, reading)
+        if member.by_norm:
+            for channels in self._layers():
+                scores[channels] = by_norm(scores[channels])
+        return scores
+
+    def _layers(self) -> list[np.ndarray]:
+        """Numbers of the channels of every layer that a width decides."""
+        followers = [channels for channels, _, _ in self.prunable.followers]
+        return [*self.prunable.widths, *followers]
+
+    def solve(self, scores: np.ndarray) -> Scaling:
+        """The widths that meet every budget, none above the network's own.
+
+        Args:
+            scores: [n].
+
+        Raises:
+            InputError: even the smallest network is over a budget.
+        """
+        case = allocations.Case(
+            self.problem.structure,
+            self.widths,
+            self.prunable,
+            scores,
+            self.criterion,
+            self.budgets.exact,
+            self.budgets.targets,
+            self.grid["min_width"],
+            self.config.weigh,
+            self.law,
+        )
+        most, targets = self.grid["max_width"], self.budgets.targets
+        own = self.widths if most is None else np.minimum(self.widths, most)
+        grid = {**self.grid, "max_width": own}
+        # No network on the grid may cost as much as the budget allows.
+        ends = {
+            n: float(c(grid_of(**grid).high)) for n, c in self.budgets.exact.items()
+        }
+        reached = {n: min(t, ends.get(n, t)) for n, t in targets.items()}
+        scaling = at_cost(
+            self.allocation.curve(case), self.budgets.costs, reached, **grid
+        )
+        return dataclasses.replace(scaling, targets=dict(targets))
+
+    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+        """[n] bool: the channels of highest score, as many as the widths have.
+
+        Args:
+            scores: [n].
+            widths: [layers].
+        """
+        return down_to(scores, self.prunable, widths)
+
+    def cut_and_repair(self, keep: np.ndarray) -> tuple[keras.Model, dict[str, float]]:
+        """The network of these channels, repaired, and how good it is by stage.
+
+        Args:
+            keep: [n] bool.
+
+        Returns:
+            A new network, and its score on validation images by stage. If nothing goes,
+            it is the whole network, bit for bit.
+        """
+        keras.utils.set_random_seed(self.seed)  # Of layers that draw, as dropout does.
+        small = cut(self.model, self.problem.structure, keep)
+        scores = {"trained": self.accuracy(self.model, "validation")}
+        if keep.all():
+            return small, dict.fromkeys(STAGES, scores["trained"])
+        scores["cut"] = self.accuracy(small, "validation")
+        self.repair(small, keep)
+        repaired = self.accuracy(small, "validation") if self.repairs else scores["cut"]
+        return small, {**scores, "repaired": repaired, "tuned": repaired}
+
+    def repair(self, small: keras.Model, keep: np.ndarray) -> None:
+        """Repairs the network of these channels in place.
+
+        Args:
+            small: As it was cut.
+            keep: [n] bool.
+        """
+        case = repairs.Cut(self.model, self.graph, keep, small, self.proxy(1024))
+        for member in self.repairs:
+            member.apply(case)
+
+    def accuracy(self, model: keras.Model, split: str) -> float:
+        """The task's score of a network on a split.
+
+        Args:
+            model: The whole network, or what is left of it.
+            split: "validation" or "test".
+        """
+        task = self.problem.task
+        count: Callable = task.count
+        evaluate = evaluator(model, task.loss(model), count)
+        return task.score_of(evaluate(self.problem.dataset, split, _BATCH)[1])
