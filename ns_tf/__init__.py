@@ -63,6 +63,7 @@ _PUBLIC = {
     "signal": "prune.signals",
     "allocation": "prune.allocations",
     "repair": "prune.repairs",
+    "recipe": "train.recipes",
     "method": "plan.methods",
     "NotApplicable": "plan.methods",
     "source": "data.sources",

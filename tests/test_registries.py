@@ -14,6 +14,7 @@ from ns_tf.plan import methods
 from ns_tf.problem import tasks
 from ns_tf.prune import allocations, criteria, repairs, signals
 from ns_tf.registry import Registry
+from ns_tf.train import recipes
 
 # Package -> (its registry, what of a member its file defines).
 KINDS = {
@@ -22,6 +23,7 @@ KINDS = {
     signals: (signals.SIGNALS, lambda member: member.scores),
     allocations: (allocations.ALLOCATIONS, lambda member: member.curve),
     repairs: (repairs.REPAIRS, lambda member: member.apply),
+    recipes: (recipes.RECIPES, lambda member: member[1]),
     budgets: (budgets.BUDGETS, lambda member: member.cost),
     sources: (sources.SOURCES, lambda member: member),
     methods: (methods.METHODS, lambda member: member.curve or member.propose),

@@ -183,8 +183,15 @@ class FinetuneConfig:
         InputError: a number is out of range; names the flag.
     """
 
+    recipe: str | None = option(
+        None,
+        "How: plain, distil (from the whole network too), scratch or scratch_b (from "
+        "fresh weights); the method's own if empty.",
+    )
     finetune_epochs: int = option(10, "Epochs after the cut; 0 trains nothing.")
-    finetune_rate: float = option(0.01, "Learning rate at the start; falls to 0.")
+    finetune_rate: float | None = option(
+        None, "Learning rate at the start, which falls to 0; the recipe's if empty."
+    )
     finetune_batch: int = option(128, "Images a training step, at most all.")
     finetune_momentum: float = option(0.9, "Momentum of SGD.")
     finetune_weight_decay: float = option(5e-4, "Weight decay of SGD.")
@@ -199,22 +206,27 @@ class FinetuneConfig:
         at_least(self, 0, "finetune_epochs", "finetune_momentum")
         at_least(self, 0, "finetune_weight_decay")
         at_least(self, 1, "finetune_batch")
-        above_zero(self, "finetune_rate")
+        if self.finetune_rate is not None:
+            above_zero(self, "finetune_rate")
         within(self, 0, 1, "finetune_momentum")
 
-    def recipe(self, images: int) -> TrainConfig:
-        """The recipe of the training after the cut: SGD, the rate a half cosine.
+    def settings(
+        self, images: int, *, rate: float = 0.01, times: float = 1.0
+    ) -> TrainConfig:
+        """The settings of the training after the cut: SGD, the rate a half cosine.
 
-        >>> FinetuneConfig(finetune_epochs=3).recipe(50).batch
-        50
+        >>> FinetuneConfig(finetune_epochs=3).settings(50, times=2.0).epochs
+        6
 
         Args:
             images: In the training split.
+            rate: Learning rate at the start, where none is given.
+            times: Factor on the epochs.
         """
         return TrainConfig(
-            epochs=max(1, self.finetune_epochs),
+            epochs=max(1, round(times * self.finetune_epochs)),
             batch=min(self.finetune_batch, images),
-            rate=self.finetune_rate,
+            rate=rate if self.finetune_rate is None else self.finetune_rate,
             schedule="cosine",
             momentum=self.finetune_momentum,
             weight_decay=self.finetune_weight_decay,

@@ -24,7 +24,9 @@ from ns_tf.prune.targets import Budgets
 from ns_tf.prune.trained import cut
 from ns_tf.scaling.grid import grid_of
 from ns_tf.scaling.solve import at_cost
-from ns_tf.train import training
+from ns_tf.train import recipes, training
+from ns_tf.train.config import TrainConfig
+from ns_tf.train.recipes import Objective
 from ns_tf.train.training import TrainResult
 
 STAGES = ("trained", "cut", "repaired", "tuned")
@@ -81,13 +83,15 @@ def prune_trained(pruner: "Pruner", tuning: FinetuneConfig, runtime: Runtime) ->
         small, accuracies = pruner.cut_and_repair(keep)
     tuned = None
     if tuning.finetune_epochs and not keep.all():
+        work = pruner.tuning(small, scaling.widths, tuning)
         with clock.of("tune"):
             tuned = training.train(
                 pruner.problem,
-                lambda: small,
-                tuning.recipe(len(pruner.problem.dataset.train)),
+                work.start,
+                work.settings,
                 runtime,
                 label="tune",
+                objective=work.objective,
             )
         small = tuned.model
         best = training.best_of(tuned.history)
@@ -103,6 +107,21 @@ def prune_trained(pruner: "Pruner", tuning: FinetuneConfig, runtime: Runtime) ->
         tuned,
         tuned.test_score if tuned else pruner.accuracy(small, "test"),
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tuning:
+    """The training after a cut.
+
+    Args:
+        start: Builds the network that it starts from.
+        settings: Epochs, batch, rate.
+        objective: What is minimised in place of the task's loss.
+    """
+
+    start: Callable[[], keras.Model]
+    settings: TrainConfig
+    objective: Objective | None
 
 
 class Clock:
@@ -284,6 +303,36 @@ class Pruner:
         case = repairs.Cut(self.model, self.graph, keep, small, self.proxy(1024))
         for member in self.repairs:
             member.apply(case)
+
+    def tuning(
+        self, small: keras.Model, widths: Widths, config: FinetuneConfig
+    ) -> Tuning:
+        """How the network that is left is trained.
+
+        Args:
+            small: As it was cut and repaired.
+            widths: Its widths.
+            config: The recipe, if it is not the method's own; epochs, rate.
+
+        Raises:
+            InputError: there is no such recipe.
+        """
+        recipe = recipes.get(config.recipe or self.criterion.recipe)
+        problem, macs = self.problem, self.budgets.exact["macs"]
+        times = float(macs(np.array(self.widths)) / macs(np.array(widths)))
+        objective = None
+        if recipe.formula is not None:
+            teacher = self.model if recipe.teacher else None
+            objective = Objective(recipe, problem.dataset.classes, teacher)
+        return Tuning(
+            (lambda: problem.build(widths)) if recipe.fresh else (lambda: small),
+            config.settings(
+                len(problem.dataset.train),
+                rate=recipe.rate,
+                times=times if recipe.equal_cost else 1.0,
+            ),
+            objective,
+        )
 
     def accuracy(self, model: keras.Model, split: str) -> float:
         """The task's score of a network on a split.

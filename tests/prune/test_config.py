@@ -94,8 +94,8 @@ def test_a_finetuning_that_cannot_be_is_refused(options):
 
 
 def test_the_rate_after_the_cut_falls_to_zero_as_a_cosine():
-    recipe = FinetuneConfig(finetune_epochs=2, finetune_rate=0.02).recipe(1000)
+    recipe = FinetuneConfig(finetune_epochs=2, finetune_rate=0.02).settings(1000)
     rates = [recipe.rate_at(step, 5) for step in range(10)]
     expected = 0.02 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2
     np.testing.assert_allclose(rates, expected)
-    assert recipe.batch == 128 and FinetuneConfig().recipe(7).batch == 7
+    assert recipe.batch == 128 and FinetuneConfig().settings(7).batch == 7
