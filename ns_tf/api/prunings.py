@@ -21,15 +21,20 @@ from ns_tf.graph.calls import functional
 from ns_tf.networks.from_model import from_model
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.problem import Problem
-from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.pruner import Pruner, prune_trained
-from ns_tf.prune.source import AUTO, TrainedNetwork, kept_from, trained_network
+from ns_tf.prune.config import CutConfig, FinetuneConfig, SourceConfig
+from ns_tf.prune.pruned import Pruned as Left
+from ns_tf.prune.pruned import prune_trained
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.settings import Configs
+from ns_tf.prune.source import AUTO, TrainedNetwork, fingerprint, trained_network
 from ns_tf.prune.summary import summary
-from ns_tf.prune.targets import RATIO, budgets_of
+from ns_tf.prune.work import PruneRun
 from ns_tf.run import files
+from ns_tf.run.folder import EPOCHS, PREFIX
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
 from ns_tf.run.watch import Watch
+from ns_tf.train.job import read_history
 from ns_tf.train.training import Epoch
 
 _CONFIGS = (CutConfig, FinetuneConfig, BudgetConfig, RuntimeConfig)
@@ -89,6 +94,8 @@ class Trained:
         *,
         method: str = "taylor_fo",
         keep: str | Sequence[str] = (),
+        run_dir: str | Path | None = None,
+        name: str | None = None,
         progress: Meter | None = None,
         stop: Stop | None = None,
         **options: Any,
@@ -102,6 +109,10 @@ class Trained:
                 layer, how the rest is repaired and trained is the method's own, unless
                 said otherwise.
             keep: Layers that keep all their filters: names, or patterns ("block1*").
+            run_dir: Where it is kept; the same call continues it after a kill, and
+                another budget there needs no new scores. None keeps nothing.
+            name: Of its folder below `train/` there; says the method, the budgets and
+                the seed if None.
             progress: `ns_tf.Progress()` shows how far it has come.
             stop: Asked at every step whether to stop.
             **options: Budgets by name; with several, all hold. A number above 0 and
@@ -122,45 +133,34 @@ class Trained:
         """
         layers = (keep,) if isinstance(keep, str) else tuple(keep)
         configs = configure(_CONFIGS, {"method": method, "keep": layers}, options)
-        cutting, budget = configs[CutConfig], configs[BudgetConfig]
         runtime = configs[RuntimeConfig]
         execution = Execution.of(runtime)  # Before TensorFlow starts.
-        problem = kept_from(self._source(), layers)
-        asked = dict(budget.targets)
-        if budget.ratio is not None:
-            asked[RATIO] = budget.ratio
-        widths = problem.architecture.widths
-        pruner = Pruner(
-            self.model,
-            problem,
-            cutting,
-            budgets_of(asked, problem.structure, widths, budget.measure),
-            seed=runtime.seed,
-            grid={
-                "round_to": budget.round_to,
-                "min_width": budget.min_width,
-                "max_width": budget.max_width,
-            },
-        )
-        watch = Watch(progress or Quiet(), stop or Stop())
-        found = prune_trained(
-            pruner,
+        settings = Configs(
+            configs[CutConfig],
             configs[FinetuneConfig],
-            Runtime.of(runtime, execution).watched(watch),
+            configs[BudgetConfig],
+            runtime,
+            Runtime.of(runtime, execution),
         )
-        return Pruned(
-            model=found.model,
-            score=found.test_score,
-            history=found.tuned.history if found.tuned else (),
-            problem=problem,
-            pixels=self.pixels,
-            widths=found.scaling.widths,
-            costs=found.scaling.costs,
-            targets=found.scaling.targets,
-            accuracies=found.accuracies,
-            seconds=found.seconds,
-            text=summary(pruner, found),
-        )
+        network = self._source()
+        pruner = settings.pruner(network)
+        watch = Watch(progress or Quiet(), stop or Stop())
+        if run_dir is None:
+            pruner.check()
+            made = settings.made.watched(watch)
+            found, folder = prune_trained(pruner, settings.tuning, made), None
+            history = found.tuned.history if found.tuned else ()
+        else:
+            source = SourceConfig(
+                model=PREFIX + fingerprint(self.model),
+                dataset=self.problem.dataset.name,
+                pixels=self.pixels,
+            )
+            run = PruneRun(run_dir, network, source, pruner, settings, name=name)
+            found, folder = run.run(watch), run.folder
+            epochs = (folder / EPOCHS).exists()
+            history = read_history(folder) if epochs else ()
+        return _pruned(self, pruner, found, history, folder)
 
     def _source(self) -> TrainedNetwork:
         """This network as a function of its own widths, whatever it was built from."""
@@ -188,6 +188,30 @@ class Pruned(Trained):
 
     def __str__(self) -> str:
         return self.text
+
+
+def _pruned(
+    whole: Trained,
+    pruner: Pruner,
+    found: Left,
+    history: tuple[Epoch, ...],
+    folder: Path | None,
+) -> Pruned:
+    """The value that users get of what is left of a network."""
+    return Pruned(
+        model=found.model,
+        score=found.test_score,
+        history=history,
+        problem=pruner.problem,
+        folder=folder,
+        pixels=whole.pixels,
+        widths=found.scaling.widths,
+        costs=found.scaling.costs,
+        targets=found.scaling.targets,
+        accuracies=found.accuracies,
+        seconds=found.seconds,
+        text=summary(pruner, found),
+    )
 
 
 def trained(

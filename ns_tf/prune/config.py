@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.prune import criteria
@@ -124,6 +125,45 @@ class PruneConfig:
         remove = max(0, sum(widths) - self.stop_at(widths))
         events = math.ceil(remove / self.filters_per_event)
         return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceConfig:
+    """The trained network and its data."""
+
+    model: str = option(
+        "", "A trained .keras model, or the run folder of a training of ns_tf."
+    )
+    dataset: str | None = option(
+        None, "The data it was trained on, as ns_tf.descend takes it."
+    )
+    data_dir: str | None = option(
+        None, "Where TFDS data sets are prepared.", identity=False
+    )
+    image_size: int | None = option(
+        None, "Height and width that images are resized to; the model's own if empty."
+    )
+    validation_fraction: float | None = option(
+        None, "Share of the training images held out where a set has no such split."
+    )
+    split_seed: int | None = option(None, "Chooses which images these are.")
+    pixels: str | None = option(
+        None,
+        "How the model was given its pixels: normalised by the training images, unit "
+        "(0 to 1), given (as they are); the one of least loss if empty.",
+        choices=("normalised", "unit", "given"),
+    )
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The options of the data set that are set, by name.
+
+        >>> SourceConfig(dataset="digits", split_seed=3).data
+        {'split_seed': 3}
+        """
+        names = ("data_dir", "image_size", "validation_fraction", "split_seed")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclasses.dataclass(frozen=True)

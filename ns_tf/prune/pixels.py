@@ -4,47 +4,18 @@ A model that begins with a `Rescaling` says it. Of any other, the scale at which
 trained is a habit of whoever trained it.
 """
 
-import dataclasses
-
 import keras
 import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.batches import eval_batches
-from ns_tf.data.dataset import Dataset, for_network
+from ns_tf.data.dataset import WAYS, Dataset, scaled
 from ns_tf.data.holdout import spread, take
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.problem.tasks import Task
-from ns_tf.registry import unknown
 
-# Ways to scale pixels, the first of equal ones first.
-WAYS = {
-    "normalised": "(pixel - mean) / std of the training images",
-    "unit": "0 to 1",
-    "given": "as they are",
-}
 IMAGES = 512  # Validation images that the loss is read from.
-
-
-def scaled(dataset: Dataset, way: str) -> Dataset:
-    """The data set with its pixels scaled in one of `WAYS`.
-
-    Args:
-        dataset: As it was read.
-        way: "normalised", "unit" (bytes are divided by 255), or "given".
-
-    Raises:
-        InputError: there is no such way.
-    """
-    if way not in WAYS:
-        raise unknown("scale of pixels", way, [*WAYS, "auto"])
-    if way == "given":
-        return for_network(dataset, True)
-    if way == "normalised":
-        return dataset
-    mean, std = np.zeros_like(dataset.mean), np.ones_like(dataset.std)
-    return dataclasses.replace(dataset, mean=mean, std=std)
 
 
 def way_of(model: keras.Model, dataset: Dataset, task: Task) -> str:

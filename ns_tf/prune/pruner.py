@@ -1,12 +1,12 @@
-"""Pruning a network that is trained already: score, solve, cut, repair, train.
+"""A trained network that is pruned: what is done with it, step by step.
 
-`prune_trained` reads in that order, on one screen; what each step is follows below it.
+`ns_tf.prune.pruned` does the steps in order; `ns_tf.prune.work` does them in a run
+folder.
 """
 
-import contextlib
 import dataclasses
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,94 +19,17 @@ from ns_tf.prune import allocations, criteria, repairs, signals
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.criteria import by_norm
 from ns_tf.prune.removal import Prunable, down_to
-from ns_tf.prune.scoring import Proxy, ScoredNetwork, tally_in
+from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork, tally_in
 from ns_tf.prune.targets import Budgets
 from ns_tf.prune.trained import cut
-from ns_tf.scaling.grid import grid_of
+from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.solve import at_cost
-from ns_tf.train import recipes, training
+from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective
-from ns_tf.train.training import TrainResult
 
 STAGES = ("trained", "cut", "repaired", "tuned")
 _BATCH = 256  # Images a step of an evaluation.
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pruned:
-    """What is left of a trained network, and how it came about.
-
-    Args:
-        model: An ordinary Keras model.
-        scaling: Its widths, their costs and the budgets.
-        scores: [n] of the channels of the whole network.
-        keep: [n] bool: which of them are left.
-        own: By budget: what the whole network costs, where that is known.
-        accuracies: Of the validation images, by stage of `STAGES`: the task's score.
-        seconds: By step: "score", "solve", "cut", "tune".
-        tuned: The training after the cut; None if there was none.
-        test_score: Of the test images, by `model`.
-    """
-
-    model: keras.Model
-    scaling: Scaling
-    scores: np.ndarray
-    keep: np.ndarray
-    own: Mapping[str, float]
-    accuracies: Mapping[str, float]
-    seconds: Mapping[str, float]
-    tuned: TrainResult | None
-    test_score: float
-
-
-def prune_trained(pruner: "Pruner", tuning: FinetuneConfig, runtime: Runtime) -> Pruned:
-    """The network that is left, trained on.
-
-    Args:
-        pruner: What is pruned, to which budgets, and how.
-        tuning: How it is trained afterwards.
-        runtime: Seed, devices, progress.
-
-    Raises:
-        InputError: a budget that cannot be met, or a criterion that cannot read this
-            network.
-        RunError: a loss is not finite.
-    """
-    clock = Clock()
-    with clock.of("score"):
-        scores = pruner.score(runtime)
-    with clock.of("solve"):
-        scaling = pruner.solve(scores)
-        keep = pruner.channels(scores, scaling.widths)
-    with clock.of("cut"):
-        small, accuracies = pruner.cut_and_repair(keep)
-    tuned = None
-    if tuning.finetune_epochs and not keep.all():
-        work = pruner.tuning(small, scaling.widths, tuning)
-        with clock.of("tune"):
-            tuned = training.train(
-                pruner.problem,
-                work.start,
-                work.settings,
-                runtime,
-                label="tune",
-                objective=work.objective,
-            )
-        small = tuned.model
-        best = training.best_of(tuned.history)
-        accuracies["tuned"] = best.validation_score
-    return Pruned(
-        small,
-        scaling,
-        scores,
-        keep,
-        pruner.budgets.own,
-        accuracies,
-        clock.seconds,
-        tuned,
-        tuned.test_score if tuned else pruner.accuracy(small, "test"),
-    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,35 +37,14 @@ class Tuning:
     """The training after a cut.
 
     Args:
-        start: Builds the network that it starts from.
+        fresh: Whether it starts from fresh weights.
         settings: Epochs, batch, rate.
         objective: What is minimised in place of the task's loss.
     """
 
-    start: Callable[[], keras.Model]
+    fresh: bool
     settings: TrainConfig
     objective: Objective | None
-
-
-class Clock:
-    """Seconds by step.
-
-    >>> clock = Clock()
-    >>> with clock.of("score"):
-    ...     pass
-    >>> list(clock.seconds)
-    ['score']
-    """
-
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
-
-    @contextlib.contextmanager
-    def of(self, step: str) -> Iterator[None]:
-        """A block whose seconds count for a step."""
-        begun = time.monotonic()
-        yield
-        self.seconds[step] = time.monotonic() - begun
 
 
 class Pruner:
@@ -202,21 +104,20 @@ class Pruner:
             seed=self.seed,
         )
 
-    def score(self, runtime: Runtime | None = None) -> np.ndarray:
+    def score(
+        self, runtime: Runtime | None = None, checkpoint: str = SCORING
+    ) -> np.ndarray:
         """The criterion's scores of all channels, [n].
 
         Args:
             runtime: Shows progress, and continues a scoring that was killed.
+            checkpoint: Name of the file that it continues from.
 
         Raises:
             InputError: the criterion cannot read a layer of this network.
         """
-        wanted = np.zeros(len(self.graph.owner), bool)
-        for channels in self._layers():
-            wanted[channels] = True
-        loss = self.problem.task.loss(self.model)
-        network = ScoredNetwork(self.model, self.graph, loss, self.proxy(), wanted)
-        tally = tally_in(runtime) if runtime else signals.tally_at_once
+        network = self._scored()
+        tally = tally_in(runtime, checkpoint) if runtime else signals.tally_at_once
         reading = signals.Reading(network, self.seed, tally=tally)
         member = self.criterion
         scores = signals.get(member.reads).scores(member.formula, reading)
@@ -224,6 +125,41 @@ class Pruner:
             for channels in self._layers():
                 scores[channels] = by_norm(scores[channels])
         return scores
+
+    def check(self) -> None:
+        """Refuses what cannot be done, before anything is computed or written.
+
+        Raises:
+            InputError: the criterion cannot read a layer, or the smallest network is
+                over an exact budget.
+        """
+        check = signals.get(self.criterion.reads).check
+        if check is not None:
+            check(self._scored())
+        grid, targets = self._grid()
+        exact = self.budgets.exact
+        known = {n: (exact[n], t) for n, t in targets.items() if n in exact}
+        check_reach(known, grid_of(**grid), layers=len(self.widths))
+
+    def _scored(self) -> ScoredNetwork:
+        """The network as signals read it; all channels count that a width decides."""
+        wanted = np.zeros(len(self.graph.owner), bool)
+        for channels in self._layers():
+            wanted[channels] = True
+        loss = self.problem.task.loss(self.model)
+        return ScoredNetwork(self.model, self.graph, loss, self.proxy(), wanted)
+
+    def _grid(self) -> tuple[dict[str, Any], dict[str, float]]:
+        """(options of the solver, targets that some network on the grid can reach).
+
+        No network on the grid may cost as much as a budget allows, as with `round_to`.
+        """
+        most, targets = self.grid["max_width"], self.budgets.targets
+        own = self.widths if most is None else np.minimum(self.widths, most)
+        grid = {**self.grid, "max_width": own}
+        high = grid_of(**grid).high
+        ends = {n: float(cost(high)) for n, cost in self.budgets.exact.items()}
+        return grid, {n: min(t, ends.get(n, t)) for n, t in targets.items()}
 
     def _layers(self) -> list[np.ndarray]:
         """Numbers of the channels of every layer that a width decides."""
@@ -251,18 +187,11 @@ class Pruner:
             self.config.weigh,
             self.law,
         )
-        most, targets = self.grid["max_width"], self.budgets.targets
-        own = self.widths if most is None else np.minimum(self.widths, most)
-        grid = {**self.grid, "max_width": own}
-        # No network on the grid may cost as much as the budget allows.
-        ends = {
-            n: float(c(grid_of(**grid).high)) for n, c in self.budgets.exact.items()
-        }
-        reached = {n: min(t, ends.get(n, t)) for n, t in targets.items()}
+        grid, targets = self._grid()
         scaling = at_cost(
-            self.allocation.curve(case), self.budgets.costs, reached, **grid
+            self.allocation.curve(case), self.budgets.costs, targets, **grid
         )
-        return dataclasses.replace(scaling, targets=dict(targets))
+        return dataclasses.replace(scaling, targets=dict(self.budgets.targets))
 
     def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """[n] bool: the channels of highest score, as many as the widths have.
@@ -304,14 +233,11 @@ class Pruner:
         for member in self.repairs:
             member.apply(case)
 
-    def tuning(
-        self, small: keras.Model, widths: Widths, config: FinetuneConfig
-    ) -> Tuning:
+    def tuning(self, widths: Widths, config: FinetuneConfig) -> Tuning:
         """How the network that is left is trained.
 
         Args:
-            small: As it was cut and repaired.
-            widths: Its widths.
+            widths: Of what is left, [layers].
             config: The recipe, if it is not the method's own; epochs, rate.
 
         Raises:
@@ -325,7 +251,7 @@ class Pruner:
             teacher = self.model if recipe.teacher else None
             objective = Objective(recipe, problem.dataset.classes, teacher)
         return Tuning(
-            (lambda: problem.build(widths)) if recipe.fresh else (lambda: small),
+            recipe.fresh,
             config.settings(
                 len(problem.dataset.train),
                 rate=recipe.rate,

@@ -216,11 +216,12 @@ class Tally:
         self.steps = facts["steps"]
 
 
-def tally_in(runtime: Runtime) -> Callable[..., None]:
+def tally_in(runtime: Runtime, checkpoint: str = SCORING) -> Callable[..., None]:
     """How signals go through images or channels in a runtime.
 
     Args:
         runtime: Shows progress, keeps checkpoints, stops.
+        checkpoint: Name of the checkpoint's file.
 
     Returns:
         A function as `ns_tf.prune.signals.tally_at_once`, which continues where an
@@ -229,6 +230,6 @@ def tally_in(runtime: Runtime) -> Callable[..., None]:
 
     def tally(total, items, add, arrays):
         work = Tally(total, items, add, arrays)
-        loop.run(work, total, runtime, label="score", checkpoint=SCORING)
+        loop.run(work, total, runtime, label="score", checkpoint=checkpoint)
 
     return tally

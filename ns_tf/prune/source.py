@@ -1,6 +1,7 @@
 """A trained network and its data, as they are given: checked, pixels scaled."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import keras
 from ns_tf.base import InputError
 from ns_tf.data import python_data
 from ns_tf.data.config import DataConfig
-from ns_tf.data.dataset import Dataset
+from ns_tf.data.dataset import Dataset, scaled
+from ns_tf.graph import weights
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.networks import from_model
 from ns_tf.problem import tasks
+from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import data_config, load_dataset, settings_in
-from ns_tf.prune.pixels import scaled, way_of
+from ns_tf.prune.pixels import way_of
 from ns_tf.run.folder import MODEL
 from ns_tf.train.results import training_in
 
@@ -30,7 +33,7 @@ class TrainedNetwork:
     Args:
         model: With its weights; never changed.
         problem: The model as a function of its widths, data and task.
-        pixels: How its pixels are scaled: a name of `ns_tf.prune.pixels.WAYS`.
+        pixels: How its pixels are scaled: a name of `ns_tf.data.dataset.WAYS`.
         folder: Of its training, if it came from one.
     """
 
@@ -57,14 +60,15 @@ def trained_network(
         InputError: no such model or data, a model without a graph or with several
             inputs or outputs, or one that was not trained for these data.
     """
-    folder, found = None, model
+    folder, found, kept = None, model, None
     if isinstance(model, (str, Path)):
         path = Path(model)
         if path.is_dir():
             folder = training_in(path, None)
             path = folder / MODEL
+            kept = settings_in(folder)
             if data is None:
-                data, options = _data_of(folder, options)
+                data, options = _data_of(folder, kept, options)
         found = from_model.load(str(path)).source
     elif not isinstance(model, keras.Model):
         raise InputError(
@@ -80,8 +84,9 @@ def trained_network(
     way = pixels
     if pixels == AUTO and folder is None:
         way = way_of(found, dataset, task)
-    elif pixels == AUTO:  # All trainings of ns_tf normalise.
-        way = "given" if scales_pixels(functional(found)) else "normalised"
+    elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
+        own = "given" if scales_pixels(functional(found)) else "normalised"
+        way = (kept.pixels if kept else None) or own
     architecture = from_model.from_model(found)
     problem = Problem.of(architecture, scaled(dataset, way), task)
     return TrainedNetwork(found, problem, way, folder)
@@ -144,13 +149,14 @@ def _dataset(data: Any, model: keras.Model, options: dict[str, Any]) -> Dataset:
     return load_dataset(DataConfig(dataset=data, **options))
 
 
-def _data_of(folder: Path, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _data_of(
+    folder: Path, settings: ProblemConfig | None, options: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     """The data set that a training was given, and the options of its flags.
 
     Raises:
         InputError: its flags name none, as of data that came from Python.
     """
-    settings = settings_in(folder)
     if settings is None or not settings.dataset:
         raise InputError(
             f"{folder} does not name its data; give them as the second argument."
@@ -160,6 +166,19 @@ def _data_of(folder: Path, options: dict[str, Any]) -> tuple[str, dict[str, Any]
     own = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
     own.pop("dataset")
     return settings.dataset, {**own, **given}
+
+
+def fingerprint(model: keras.Model) -> str:
+    """12 hexadecimal digits of the names, shapes and values of all weights.
+
+    Args:
+        model: Functional or sequential.
+    """
+    digest = hashlib.sha256()
+    for (layer, name), value in weights.values(functional(model)).items():
+        digest.update(f"{layer} {name} {value.shape} {value.dtype}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:12]
 
 
 def kept_from(source: TrainedNetwork, keep: tuple[str, ...]) -> Problem:

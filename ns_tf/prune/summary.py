@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ns_tf.prune.pruner import Pruned, Pruner
+    from ns_tf.prune.pruned import Pruned
+    from ns_tf.prune.pruner import Pruner
 
 
 def summary(pruner: "Pruner", found: "Pruned") -> str:

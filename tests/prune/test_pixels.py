@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from trained import digits, learned
+from trained import learned
 
 from ns_tf.base import InputError
 from ns_tf.problem import tasks
-from ns_tf.prune.pixels import WAYS, scaled, way_of
+from ns_tf.prune.pixels import way_of
 
 TASK = tasks.get("classification")
 
@@ -38,17 +38,6 @@ def test_a_model_that_scales_pixels_itself_gets_them_as_they_are():
     image = keras.Input(model.inputs[0].shape[1:])
     own = keras.Model(image, model(keras.layers.Rescaling(1e9)(image)))
     assert way_of(own, problem.dataset, TASK) == "given"
-
-
-def test_scaled_pixels_are_what_their_name_says():
-    data = digits()
-    assert scaled(data, "normalised") is data
-    unit, given = scaled(data, "unit"), scaled(data, "given")
-    assert (unit.mean, unit.std, unit.as_given) == (0, 1, False)
-    assert given.as_given
-    assert list(WAYS) == ["normalised", "unit", "given"]
-    with pytest.raises(InputError, match="Did you mean 'unit'"):
-        scaled(data, "units")
 
 
 def test_a_loss_that_is_never_finite_is_refused():

@@ -4,7 +4,7 @@ from trained import learned, pruner
 
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.config import FinetuneConfig
-from ns_tf.prune.pruner import prune_trained
+from ns_tf.prune.pruned import prune_trained
 from ns_tf.prune.summary import summary
 
 

@@ -80,15 +80,24 @@ class Signal:
     shape: str  # Of the formula's argument, as "[channels]".
     scores: Callable[[Callable, Reading], np.ndarray]  # (formula, reading) -> [n]
     in_step: bool  # Whether the training step calls the formula.
+    # Of a trained network: refuses one that cannot be read, without any image.
+    check: Callable[["ScoredNetwork"], None] | None = None
 
 
-def signal(name: str, *, shape: str, in_step: bool = False) -> Callable:
+def signal(
+    name: str,
+    *,
+    shape: str,
+    in_step: bool = False,
+    check: Callable[["ScoredNetwork"], None] | None = None,
+) -> Callable:
     """Decorator: registers a signal under `name`.
 
     Args:
         name: Of the argument by which criteria read it.
         shape: Of that argument, as "[channels]".
         in_step: Whether the training step calls the formula, on gate gradients.
+        check: Raises InputError for a trained network that cannot be read.
 
     Returns:
         A decorator of functions (formula, `Reading`) -> scores [n], which it returns
@@ -99,7 +108,7 @@ def signal(name: str, *, shape: str, in_step: bool = False) -> Callable:
     """
 
     def add(scores):
-        SIGNALS.register(name)(Signal(name, shape, scores, in_step))
+        SIGNALS.register(name)(Signal(name, shape, scores, in_step, check))
         return scores
 
     return add

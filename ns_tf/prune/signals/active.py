@@ -15,7 +15,25 @@ from ns_tf.prune.signals import Reading, signal
 _RELUS = ("relu", "relu6")  # Layers, operations and activations, in lower case.
 
 
-@signal("active", shape="[channels]")
+def check(network: ScoredNetwork) -> None:
+    """Refuses a network with a channel that no ReLU is behind.
+
+    Args:
+        network: Of its channels those that are asked for count.
+
+    Raises:
+        InputError: there is one; names the layer.
+    """
+    bare = np.flatnonzero(network.wanted & (_carried(network) == 0))
+    if len(bare):
+        layer = network.layer_of(bare[0])
+        raise InputError(
+            "The criterion reads ReLUs, and there is none behind the filters of "
+            f"{layer!r}. Keep that layer (--keep={layer}), or use taylor_fo."
+        )
+
+
+@signal("active", shape="[channels]", check=check)
 def active(formula: Callable, reading: Reading) -> np.ndarray:
     """Scores by the share of images and pixels at which the ReLU is above 0, [n].
 
@@ -26,23 +44,13 @@ def active(formula: Callable, reading: Reading) -> np.ndarray:
         reading: The trained network, and the images.
 
     Raises:
-        InputError: no ReLU is behind a channel that is asked for; names the layer.
+        InputError: as `check`.
     """
     network = reading.network
+    check(network)
     tensors = relu_outputs(network)
+    sums, shares = np.zeros(len(network.alive)), _shares(network, tensors)
     channels = [network.graph.channels[tensor] for tensor in tensors]
-    size = len(network.alive)
-    carried = np.zeros(size, int)
-    for own in channels:
-        np.add.at(carried, own[own != NONE], 1)
-    bare = np.flatnonzero(network.wanted & (carried == 0))
-    if len(bare):
-        raise InputError(
-            "The criterion reads ReLUs, and there is none behind the filters of "
-            f"{network.layer_of(bare[0])!r}. Keep that layer "
-            f"(--keep={network.layer_of(bare[0])}), or use taylor_fo."
-        )
-    sums, shares = np.zeros(size), _shares(network, tensors)
 
     def add(images, labels):
         del labels
@@ -52,8 +60,17 @@ def active(formula: Callable, reading: Reading) -> np.ndarray:
             np.add.at(sums, own[real], len(images) * above.numpy()[real])
 
     reading.tally(network.steps, network.batches, add, {"sums": sums})
-    share = sums / np.maximum(carried, 1) / len(network.proxy.split)
+    share = sums / np.maximum(_carried(network), 1) / len(network.proxy.split)
     return formula(share)
+
+
+def _carried(network: ScoredNetwork) -> np.ndarray:
+    """[n]: how many ReLUs each channel is behind."""
+    carried = np.zeros(len(network.alive), int)
+    for tensor in relu_outputs(network):
+        own = network.graph.channels[tensor]
+        np.add.at(carried, own[own != NONE], 1)
+    return carried
 
 
 def _shares(network: ScoredNetwork, tensors: Sequence[Tensor]) -> Callable:

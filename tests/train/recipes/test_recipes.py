@@ -7,7 +7,7 @@ from trained import TUNING, learned, pruner
 
 from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
-from ns_tf.prune.pruner import prune_trained
+from ns_tf.prune.pruned import prune_trained
 from ns_tf.train import recipes
 from ns_tf.train.recipes import RECIPES, Objective
 
