@@ -1,14 +1,17 @@
 """What follows from a trained network: a smaller one, and files for other programs."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from ns_tf.base import Widths
+from ns_tf.base import ScalingLaw, Widths
 from ns_tf.data.config import DataConfig
+from ns_tf.descend.record import read_search
 from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.evaluate import evaluator
@@ -20,6 +23,7 @@ from ns_tf.export.work import Export
 from ns_tf.graph.calls import functional
 from ns_tf.networks.from_model import from_model
 from ns_tf.plan.config import BudgetConfig
+from ns_tf.plan.plan import Searched
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import CutConfig, FinetuneConfig, SourceConfig
 from ns_tf.prune.pruned import Pruned as Left
@@ -94,6 +98,7 @@ class Trained:
         *,
         method: str = "taylor_fo",
         keep: str | Sequence[str] = (),
+        search: Searched | str | Path | None = None,
         run_dir: str | Path | None = None,
         name: str | None = None,
         progress: Meter | None = None,
@@ -109,6 +114,8 @@ class Trained:
                 layer, how the rest is repaired and trained is the method's own, unless
                 said otherwise.
             keep: Layers that keep all their filters: names, or patterns ("block1*").
+            search: Of `allocation="law"`: a search of this network, or its run folder.
+                The law of its last iteration decides the widths.
             run_dir: Where it is kept; the same call continues it after a kill, and
                 another budget there needs no new scores. None keeps nothing.
             name: Of its folder below `train/` there; says the method, the budgets and
@@ -132,7 +139,9 @@ class Trained:
             RunError: the loss is not finite.
         """
         layers = (keep,) if isinstance(keep, str) else tuple(keep)
-        configs = configure(_CONFIGS, {"method": method, "keep": layers}, options)
+        found_in, law = _law_of(search)
+        named = {"method": method, "keep": layers, "search": found_in}
+        configs = configure(_CONFIGS, named, options)
         runtime = configs[RuntimeConfig]
         execution = Execution.of(runtime)  # Before TensorFlow starts.
         settings = Configs(
@@ -143,7 +152,7 @@ class Trained:
             Runtime.of(runtime, execution),
         )
         network = self._source()
-        pruner = settings.pruner(network)
+        pruner = settings.pruner(network, law)
         watch = Watch(progress or Quiet(), stop or Stop())
         if run_dir is None:
             pruner.check()
@@ -188,6 +197,19 @@ class Pruned(Trained):
 
     def __str__(self) -> str:
         return self.text
+
+
+def _law_of(
+    search: Searched | str | Path | None,
+) -> tuple[str | None, ScalingLaw | None]:
+    """(what a search is called in settings, the law of its last iteration)."""
+    if search is None:
+        return None, None
+    if isinstance(search, (str, Path)):
+        return str(search), read_search(search).states[-1].law
+    law = search.record.states[-1].law
+    numbers = np.concatenate([law.alpha, law.beta]).tobytes()
+    return PREFIX + hashlib.sha256(numbers).hexdigest()[:12], law
 
 
 def _pruned(

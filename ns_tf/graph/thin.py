@@ -14,7 +14,7 @@ There are two ways to a smaller network, for two uses:
 import keras
 import numpy as np
 
-from ns_tf.graph.calls import functional
+from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import Call, ChannelGraph, Tensor
 from ns_tf.graph.gates import Gate, Gates
 from ns_tf.graph.remake import resized
@@ -47,7 +47,9 @@ def rebuild(
     if not editor.changes:
         return model, {}
     thin = keras.models.clone_model(
-        functional(model), clone_function=editor.clone, call_function=editor.call
+        uncompiled(functional(model)),
+        clone_function=editor.clone,
+        call_function=editor.call,
     )
     return thin, editor.extra
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import Architecture, InputError
-from ns_tf.graph.calls import functional
+from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.remake import resized
 from ns_tf.graph.walk import channel_graph
@@ -146,5 +146,5 @@ def resize(
         return int(total)
 
     return keras.models.clone_model(
-        model, clone_function=lambda layer: resized(layer, graph, length)
+        uncompiled(model), clone_function=lambda layer: resized(layer, graph, length)
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
-from ns_tf.graph.calls import functional, has_graph
+from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.channels import NONE, Axes, ChannelGraph, Tensor
 from ns_tf.graph.rules import MAKE
 from ns_tf.graph.walk import channel_graph
@@ -204,7 +204,7 @@ def _positions_within(model: keras.Model, shape: tuple) -> dict[int, int]:
         lambda one: keras.Input(shape if one is inner.inputs[0] else one.shape[1:]),
         inner.input,
     )
-    copy = keras.models.clone_model(inner, input_tensors=tensors)
+    copy = keras.models.clone_model(uncompiled(inner), input_tensors=tensors)
     positions = _positions(copy, channel_graph(copy))
     pairs = zip(inner.weights, copy.weights, strict=True)
     return {id(weight): positions[id(copied)] for weight, copied in pairs}

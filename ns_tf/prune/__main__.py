@@ -34,7 +34,13 @@ def main(
     cli.quiet_tensorflow()
     from ns_tf.prune.work import PruneRun
 
-    work = PruneRun.of(run.run_dir, source, (budget, cut, tuning, runtime))
+    law = None
+    if cut.search is not None:
+        from ns_tf.descend.record import read_search
+
+        law = read_search(cut.search).states[-1].law
+    settings = (budget, cut, tuning, runtime)
+    work = PruneRun.of(run.run_dir, source, settings, law=law)
     pruner = work.pruner
     print(
         f"{pruner.problem.architecture.name} on {pruner.problem.dataset.name}, pixels "

@@ -183,16 +183,21 @@ class CutConfig:
     method: str = option(
         "taylor_fo",
         "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
-        "curl_kl or random. What follows is the method's own if empty.",
+        "curl_kl, thinet, thinet_omp, lasso or random. What follows is the method's "
+        "own if empty.",
     )
     allocation: str | None = option(
         None,
         "How many channels go in each layer: ranking (the lowest scores of all "
-        "layers), uniform.",
+        "layers), uniform, law (of --search).",
+    )
+    search: str | None = option(
+        None, "Of --allocation=law: the run folder of a search of the same network."
     )
     repair: str | None = option(
         None,
-        "What is repaired before training: statistics, or none; several as one+other.",
+        "What is repaired before training: statistics, mean, scale, least_squares or "
+        "none; several as one+other.",
     )
     keep: tuple[str, ...] = option(
         (), "Layers that keep all their filters: names, or patterns as block1*."

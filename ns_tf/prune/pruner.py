@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import Scaling, ScalingLaw, Widths
+from ns_tf.base import Curve, Scaling, ScalingLaw, Widths
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.problem import Problem
@@ -130,12 +130,13 @@ class Pruner:
         """Refuses what cannot be done, before anything is computed or written.
 
         Raises:
-            InputError: the criterion cannot read a layer, or the smallest network is
-                over an exact budget.
+            InputError: the criterion cannot read a layer, the allocation has no curve,
+                or the smallest network is over an exact budget.
         """
         check = signals.get(self.criterion.reads).check
         if check is not None:
             check(self._scored())
+        self._curve(np.zeros(len(self.graph.owner)))
         grid, targets = self._grid()
         exact = self.budgets.exact
         known = {n: (exact[n], t) for n, t in targets.items() if n in exact}
@@ -175,6 +176,12 @@ class Pruner:
         Raises:
             InputError: even the smallest network is over a budget.
         """
+        grid, targets = self._grid()
+        scaling = at_cost(self._curve(scores), self.budgets.costs, targets, **grid)
+        return dataclasses.replace(scaling, targets=dict(self.budgets.targets))
+
+    def _curve(self, scores: np.ndarray) -> Curve:
+        """The allocation's curve, for scores [n]."""
         case = allocations.Case(
             self.problem.structure,
             self.widths,
@@ -187,11 +194,7 @@ class Pruner:
             self.config.weigh,
             self.law,
         )
-        grid, targets = self._grid()
-        scaling = at_cost(
-            self.allocation.curve(case), self.budgets.costs, targets, **grid
-        )
-        return dataclasses.replace(scaling, targets=dict(self.budgets.targets))
+        return self.allocation.curve(case)
 
     def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """[n] bool: the channels of highest score, as many as the widths have.

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
+from ns_tf.base import ScalingLaw
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.config import CutConfig, FinetuneConfig
@@ -43,11 +44,12 @@ class Configs:
         name = files.file_name("_".join([*parts, f"seed{self.runtime.seed}"]))
         return name if len(name) <= _LONGEST_NAME else _short(name)
 
-    def pruner(self, network: TrainedNetwork) -> Pruner:
+    def pruner(self, network: TrainedNetwork, law: ScalingLaw | None = None) -> Pruner:
         """A trained network, to be pruned by these settings.
 
         Args:
             network: The network and its data.
+            law: Of a search of the network, for the allocation "law".
 
         Raises:
             InputError: a budget, a layer, an allocation or repair that there is not.
@@ -65,6 +67,7 @@ class Configs:
                 "min_width": budget.min_width,
                 "max_width": budget.max_width,
             },
+            law=law,
         )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,15 @@ class TrainedNetwork:
         problem: The model as a function of its widths, data and task.
         pixels: How its pixels are scaled: a name of `ns_tf.data.dataset.WAYS`.
         folder: Of its training, if it came from one.
+        data: Options of `ns_tf.data.config.DataConfig` by which its data were loaded;
+            empty for data from Python.
     """
 
     model: keras.Model
     problem: Problem
     pixels: str
     folder: Path | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def trained_network(
@@ -78,7 +82,7 @@ def trained_network(
     if data is None:
         raise InputError("Give the data that the model was trained on, as the second.")
     check_ends(functional(found))
-    dataset = _dataset(data, found, options)
+    dataset, used = _dataset(data, found, options)
     check_classes(found, dataset)
     task = tasks.get("classification")
     way = pixels
@@ -89,7 +93,7 @@ def trained_network(
         way = (kept.pixels if kept else None) or own
     architecture = from_model.from_model(found)
     problem = Problem.of(architecture, scaled(dataset, way), task)
-    return TrainedNetwork(found, problem, way, folder)
+    return TrainedNetwork(found, problem, way, folder, used)
 
 
 def check_ends(model: keras.Model) -> None:
@@ -138,15 +142,22 @@ def _by(shape: tuple) -> str:
     return "x".join("?" if size is None else str(size) for size in shape)
 
 
-def _dataset(data: Any, model: keras.Model, options: dict[str, Any]) -> Dataset:
-    """The data set of an object, or of a name: at the size that the model takes."""
+def _dataset(
+    data: Any, model: keras.Model, options: dict[str, Any]
+) -> tuple[Dataset, dict[str, Any]]:
+    """The data set of an object, or of a name at the size that the model takes.
+
+    Returns:
+        The data set, and the options by which it was loaded.
+    """
     dataset = python_data.dataset(data)
     if dataset is not None:
-        return dataset
+        return dataset, {}
     height, width = (*model.inputs[0].shape[1:3], None, None)[:2]
     if options.get("image_size") is None and height is not None and height == width:
         options = {**options, "image_size": height}
-    return load_dataset(DataConfig(dataset=data, **options))
+    used = {name: value for name, value in options.items() if value is not None}
+    return load_dataset(DataConfig(dataset=data, **used)), used
 
 
 def _data_of(

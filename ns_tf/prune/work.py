@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import Scaling
+from ns_tf.base import Scaling, ScalingLaw
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import python_models
@@ -89,11 +89,8 @@ class PruneRun:
             # Other weights under the same name are another network.
             architecture=f"{pruner.problem.architecture.name}@{self.digest}",
             dataset=source.dataset,
-            data_dir=source.data_dir,
-            image_size=source.image_size,
-            validation_fraction=source.validation_fraction,
-            split_seed=source.split_seed,
             pixels=network.pixels,
+            **network.data,
         )
         self.flags = (
             *(named, configs.cut, configs.tuning),
@@ -109,6 +106,7 @@ class PruneRun:
         source: SourceConfig,
         settings: tuple,
         name: str | None = None,
+        law: ScalingLaw | None = None,
     ) -> "PruneRun":
         """The run that settings ask for; reads the network and its data.
 
@@ -117,6 +115,7 @@ class PruneRun:
             source: The trained network and its data.
             settings: Of the budget, the cut, the training and the runtime.
             name: As above.
+            law: Of a search of the network, for the allocation "law".
 
         Raises:
             InputError: what cannot be pruned so; nothing was written.
@@ -130,7 +129,7 @@ class PruneRun:
             source.model, source.dataset, pixels=pixels, **source.data
         )
         named = dataclasses.replace(source, dataset=network.problem.dataset.name)
-        pruner = configs.pruner(network)
+        pruner = configs.pruner(network, law)
         return cls(run_dir, network, named, pruner, configs, name=name)
 
     @property
@@ -175,11 +174,12 @@ class PruneRun:
         """Where the scores are: its name says all that they depend on."""
         pruner, config = self.pruner, self.configs.cut
         proxy = pruner.proxy()
+        data = {n: v for n, v in self.network.data.items() if n != "data_dir"}
         parts = (
             self.digest,
             self.network.pixels,
             self.source.dataset,
-            self.source.data,
+            sorted(data.items()),
             len(proxy.split),
             proxy.batch,
             pruner.seed,

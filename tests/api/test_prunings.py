@@ -93,3 +93,17 @@ def test_what_cannot_be_is_refused_in_one_line(mine, options, told):
 def test_an_option_that_is_none_of_the_data_is_refused():
     with pytest.raises(ns_tf.InputError, match="Did you mean 'data_dir'"):
         ns_tf.trained(learned()[0], digits(), data_dirs="x")
+
+
+def test_the_law_of_a_search_gives_the_widths(search, digits, tmp_path):
+    """NeuralScale's widths with inherited weights."""
+    trained = search.plan(params=5000).train(epochs=1, batch=97)
+    options = {"allocation": "law", "method": "magnitude", "finetune_epochs": 0}
+    small = trained.prune(params=0.5, search=search, **options)
+    other = trained.prune(params=0.5, search=search.run_dir, **options)
+    assert small.widths == other.widths
+    assert small.costs["params"] <= small.targets["params"]
+    uniform = trained.prune(params=0.5, **{**options, "allocation": "uniform"})
+    assert small.widths != uniform.widths
+    with pytest.raises(ns_tf.InputError, match="needs a search"):
+        trained.prune(params=0.5, **options)

@@ -29,6 +29,7 @@ def test_every_file_is_a_signal_that_says_its_shape_and_when_it_is_read():
         "example_gradients": ("[images, channels]", False),
         "gamma": ("[channels]", False),
         "gate_gradient": ("[channels]", True),
+        "gram": ("[channels, channels]", False),
         "kernel": ("[..., filters]", False),
         "masked_logits": ("[images, classes]", False),
         "noise": ("[channels]", False),
