@@ -16,6 +16,7 @@ from verbs import ROOT, SMOKE
 # What is appended to a command of the verb.
 BRIEF = {
     "descend": SMOKE,
+    "prune": ("--finetune_epochs=1", "--proxy_images=64"),
     # One of 20 images is 5 points, which a network of one epoch loses by rounding.
     "export": ("--check_images=20", "--calibration_images=10", "--int8_points=100"),
     "tune": (
@@ -79,6 +80,25 @@ def test_the_guide_to_tuning(here, run, capfd):
     out = run(words)
     (row,) = json.loads((here / "runs/tune_search/tuning.json").read_text())["rows"]
     assert row["search_steps"] <= 600
+
+
+def test_the_guide_to_pruning(here, run, capfd):
+    first, budgets, choices, command = blocks("docs/pruning.md")
+    names = {}
+    for language, text in (first, budgets, choices):
+        assert language == "python"
+        exec(compile(text, "docs/pruning.md", "exec"), names)
+        capfd.readouterr()
+    assert names["mine"].score > 0.8 and names["mine"].pixels != "given"
+    assert names["repaired"].accuracies["repaired"] > 0.5
+    one, other, export = commands(command[1])
+    run(one)
+    (scores,) = (here / "runs/small/scores").iterdir()
+    before = scores.stat().st_mtime_ns
+    run(other)
+    assert scores.stat().st_mtime_ns == before
+    run(export)
+    assert len(list((here / "runs/small/train").iterdir())) == 2
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ NAMES = ns_tf.__all__
 METHODS = [
     *(("Search", method) for method in ("plan", "compare", "report", "laws")),
     *(("Plan", method) for method in ("build", "train")),
-    ("Trained", "export"),
+    *(("Trained", method) for method in ("export", "prune")),
 ]
 
 

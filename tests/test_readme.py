@@ -15,11 +15,15 @@ from ns_tf.graph import rules
 from ns_tf.networks.architectures import ARCHITECTURES
 from ns_tf.plan.methods import METHODS
 from ns_tf.problem.tasks import TASKS
+from ns_tf.prune.allocations import ALLOCATIONS
 from ns_tf.prune.criteria import CRITERIA
+from ns_tf.prune.repairs import REPAIRS
 from ns_tf.prune.signals import SIGNALS
+from ns_tf.train.recipes import RECIPES
 
 REGISTRIES = (
     *(ARCHITECTURES, BUDGETS, CRITERIA, FORMATS, METHODS, SIGNALS, SOURCES, TASKS),
+    *(ALLOCATIONS, REPAIRS, RECIPES),
 )
 
 
@@ -33,7 +37,7 @@ def test_the_blocks_of_the_readme_run(tmp_path, monkeypatch, capsys):
     """One after the other, as a reader types them."""
     monkeypatch.chdir(tmp_path)
     names, parts = {}, blocks("README.md")
-    assert len(parts) == 3
+    assert len(parts) == 4
     for number, block in enumerate(parts):
         exec(compile(block, f"README.md block {number}", "exec"), names)
         assert capsys.readouterr().out
@@ -91,6 +95,20 @@ def test_an_added_method_plans(added):
     assert abs(one - other) <= 1
 
 
+def test_an_added_allocation_repair_and_recipe_prune(added):
+    trained = added.plan(params=3000).train(epochs=1, batch=16)
+    small = trained.prune(
+        macs=0.5,
+        method="magnitude",
+        allocation="late",
+        repair="shrink+statistics",
+        recipe="matching(weight=0.5)",
+        finetune_epochs=1,
+    )
+    assert small.costs["macs"] <= small.targets["macs"]
+    assert "late widths, repair shrink+statistics" in str(small)
+
+
 def test_an_added_rule_frees_the_channels_that_reach_its_layer(parts):
     x = image = keras.Input((8, 8, 3))
     x = parts["Scale"]()(keras.layers.Conv2D(7, 3, name="a")(x))
@@ -109,7 +127,7 @@ def test_an_added_file_format_is_written_and_run_again(added, tmp_path):
 
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("adding", "comparing", "serving", "tuning")),
+    *(f"docs/{n}.md" for n in ("adding", "comparing", "pruning", "serving", "tuning")),
     "docs/design.md",
 )
 

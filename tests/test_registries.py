@@ -12,14 +12,18 @@ from ns_tf.export import formats
 from ns_tf.networks import architectures
 from ns_tf.plan import methods
 from ns_tf.problem import tasks
-from ns_tf.prune import criteria, signals
+from ns_tf.prune import allocations, criteria, repairs, signals
 from ns_tf.registry import Registry
+from ns_tf.train import recipes
 
 # Package -> (its registry, what of a member its file defines).
 KINDS = {
     architectures: (architectures.ARCHITECTURES, lambda member: member.builder),
     criteria: (criteria.CRITERIA, lambda member: member.formula),
     signals: (signals.SIGNALS, lambda member: member.scores),
+    allocations: (allocations.ALLOCATIONS, lambda member: member.curve),
+    repairs: (repairs.REPAIRS, lambda member: member.apply),
+    recipes: (recipes.RECIPES, lambda member: member[1]),
     budgets: (budgets.BUDGETS, lambda member: member.cost),
     sources: (sources.SOURCES, lambda member: member),
     methods: (methods.METHODS, lambda member: member.curve or member.propose),

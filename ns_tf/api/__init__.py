@@ -6,13 +6,17 @@ same name does with a run folder::
     search = ns_tf.search(model, data, run_dir="runs/mine")  # or ns_tf.load(...)
     plan = search.plan(macs=50e6)
     trained = plan.train(epochs=300, run_dir="runs/mine")
-    trained.export("models", formats=("saved_model", "litert"))
+    small = trained.prune(macs=0.5)  # or ns_tf.trained(model, data).prune(...)
+    small.export("models", formats=("saved_model", "litert"))
 
-`searches.py` has the search and what is made of it, `plans.py` what a plan becomes.
+`searches.py` has the search and what is made of it, `plans.py` what a plan becomes,
+`prunings.py` what a trained network becomes.
 """
 
 from ns_tf.api.plans import Plan as Plan
-from ns_tf.api.plans import Trained as Trained
+from ns_tf.api.prunings import Pruned as Pruned
+from ns_tf.api.prunings import Trained as Trained
+from ns_tf.api.prunings import trained as trained
 from ns_tf.api.searches import Outcome as Outcome
 from ns_tf.api.searches import Search as Search
 from ns_tf.api.searches import load as load

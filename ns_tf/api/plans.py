@@ -1,26 +1,21 @@
-"""What follows from a plan: a network, a training, files for other programs."""
+"""What follows from a plan: a network, a training."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
+from ns_tf.api.prunings import Trained
 from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
-from ns_tf.export.check import Outcome as FileOutcome
-from ns_tf.export.config import ExportConfig
-from ns_tf.export.work import Export
 from ns_tf.networks import python_models
 from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import NetworkConfig
-from ns_tf.problem.problem import Problem
-from ns_tf.run import files
 from ns_tf.run.folder import MODEL
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
@@ -29,59 +24,10 @@ from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import read_history
 from ns_tf.train.results import score_in
-from ns_tf.train.training import Epoch
 from ns_tf.train.work import TrainRun
 
 if TYPE_CHECKING:
     from ns_tf.api.searches import Search
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """A trained network and how good it is."""
-
-    model: keras.Model  # With the weights of the best epoch on validation images.
-    score: float  # On test images; in classification the accuracy, 0 to 1.
-    history: tuple[Epoch, ...]  # Losses and validation score of every epoch.
-    problem: Problem = dataclasses.field(repr=False)  # What it was trained for.
-    folder: Path | None = None  # The folder of the training; None if it was not kept.
-
-    def export(
-        self,
-        out_dir: str | Path,
-        formats: Sequence[str] = ("saved_model",),
-        *,
-        progress: Meter | None = None,
-        **options: Any,
-    ) -> list[FileOutcome]:
-        """Writes files for other programs, each run again and compared.
-
-        Args:
-            out_dir: The folder that they go to.
-            formats: "saved_model", "keras", "litert", "litert_int8", "onnx".
-            progress: `ns_tf.Progress()` shows how far it has come.
-            **options: Fields of `ns_tf.export.config.ExportConfig`: `name`, `version`,
-                `resize`, and so on.
-
-        Returns:
-            Of every file: where it is, its size, how well it agrees, how fast it is.
-
-        Raises:
-            InputError: a format that does not exist or cannot be written here.
-            RunError: a file gives other answers than the Keras model.
-        """
-        named = {"format": tuple(formats), "out_dir": str(out_dir)}
-        config = configure((ExportConfig,), named, options)[ExportConfig]
-        name = self.folder.name if self.folder else self.problem.architecture.name
-        export = Export(
-            self.model,
-            self.problem.dataset,
-            self.problem.task,
-            config,
-            out_dir,
-            files.file_name(name),
-        )
-        return export.run(Watch(progress or Quiet()))
 
 
 @dataclasses.dataclass(frozen=True)

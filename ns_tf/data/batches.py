@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+_MIXUP = 0x313  # Keeps the draw of mixup's shares apart from that of epochs.
 # Split -> (images, labels) as tensors, shared by all streams that are drawn from it.
 _TENSORS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
@@ -54,6 +55,7 @@ def train_batches(
     seed: int,
     first_step: int = 0,
     augment: bool = True,
+    mixup: float = 0.0,
 ) -> "tf.data.Dataset":
     """Endless training batches from global step `first_step` on.
 
@@ -67,9 +69,13 @@ def train_batches(
         first_step: Steps that are done already: the stream begins where one from 0 is
             after this many batches.
         augment: Whether images are varied; the order is the same either way.
+        mixup: If above 0, every image becomes s times itself and 1 - s times another
+            one of the batch, with one share s of Beta(mixup, mixup) a batch; labels
+            become probabilities in the same shares (Zhang et al., ICLR 2018).
 
     Returns:
-        (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`).
+        (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`; with
+        mixup float32 `[batch, classes]`).
 
     Raises:
         InputError: batch size out of range; seed or first step no whole number from 0.
@@ -91,7 +97,13 @@ def train_batches(
         images, labels = fetch(draws[:, 0])
         if varied:
             images = _crop_and_flip(images, draws, dataset.pad)
-        return _normalise(images, dataset), labels
+        images = _normalise(images, dataset)
+        if mixup > 0:
+            share = functools.partial(mixup_share, mixup, seed)
+            share = tf.numpy_function(share, [step], tf.float32, stateful=False)
+            labels = tf.one_hot(labels, dataset.classes)
+            images, labels = (_mixed(x, share) for x in (images, labels))
+        return images, labels
 
     return _in_order(tf.data.Dataset.counter(first_step), batch)
 
@@ -146,6 +158,32 @@ def epoch_draws(dataset: Dataset, seed: int, epoch: int) -> np.ndarray:
     corner = rng.integers(0, 2 * dataset.pad + 1, size=(size, 2))
     flip = rng.integers(0, 2, size=size) * dataset.flip
     return np.column_stack([order, corner[order], flip[order]]).astype(np.int32)
+
+
+def mixup_share(alpha: float, seed: int, step: int) -> np.ndarray:
+    """The share of Beta(alpha, alpha) that images of a step keep of themselves.
+
+    >>> float(mixup_share(1.0, seed=0, step=7)) == float(mixup_share(1.0, 0, 7))
+    True
+
+    Args:
+        alpha: Above 0.
+        seed: Of the run.
+        step: Global step.
+
+    Returns:
+        float32, a scalar.
+    """
+    generator = np.random.default_rng([seed, int(step), _MIXUP])
+    return np.float32(generator.beta(alpha, alpha))
+
+
+def _mixed(x: "tf.Tensor", share: "tf.Tensor") -> "tf.Tensor":
+    """`share` of every row [batch, ...] and the rest of the row as far from the end."""
+    import tensorflow as tf
+
+    share = tf.ensure_shape(share, [])
+    return share * x + (1 - share) * tf.reverse(x, [0])
 
 
 def _drawer(dataset: Dataset, batch_size: int, seed: int) -> Callable:

@@ -7,6 +7,14 @@ import dataclasses
 
 import numpy as np
 
+from ns_tf.base import InputError
+
+# Ways to scale pixels for a network that does not do it itself.
+WAYS = {
+    "normalised": "(pixel - mean) / std of the training images",
+    "unit": "0 to 1",
+    "given": "as they are",
+}
 NAMELESS = "arrays"  # The name of a data set of arrays, if it was given none.
 SPLITS = ("train", "validation", "test")
 
@@ -104,6 +112,27 @@ def for_network(dataset: Dataset, scales_pixels: bool) -> Dataset:
     return dataclasses.replace(
         dataset, mean=np.zeros_like(dataset.mean), std=std, as_given=True
     )
+
+
+def scaled(dataset: Dataset, way: str) -> Dataset:
+    """The data set with its pixels scaled in one of `WAYS`.
+
+    Args:
+        dataset: As it was read.
+        way: "normalised", "unit" (bytes are divided by 255), or "given".
+
+    Raises:
+        InputError: there is no such way.
+    """
+    if way not in WAYS:
+        names = ", ".join(WAYS)
+        raise InputError(f"Pixels are scaled in one of the ways {names}; got {way!r}.")
+    if way == "given":
+        return for_network(dataset, True)
+    if way == "normalised":
+        return dataset
+    mean, std = np.zeros_like(dataset.mean), np.ones_like(dataset.std)
+    return dataclasses.replace(dataset, mean=mean, std=std)
 
 
 def crop_margin(shape: tuple[int, int, int]) -> int:

@@ -77,7 +77,12 @@ def run(
 
 
 def batches(
-    dataset: Dataset, batch_size: int, runtime: Runtime, first_step: int
+    dataset: Dataset,
+    batch_size: int,
+    runtime: Runtime,
+    first_step: int,
+    *,
+    mixup: float = 0.0,
 ) -> Iterable[tuple]:
     """Endless training batches from a step on, each split over the replicas.
 
@@ -87,6 +92,7 @@ def batches(
         runtime: Its execution says which replicas; its seed and the step decide the
             batch, and nothing else does.
         first_step: Steps that are done already.
+        mixup: Images are mixed in pairs, as of `train_batches`.
 
     Returns:
         Pairs (inputs [batch, height, width, channels], targets [batch]).
@@ -95,7 +101,7 @@ def batches(
         InputError: the batch is larger than the training split.
     """
     stream = train_batches(
-        dataset, batch_size, seed=runtime.seed, first_step=first_step
+        dataset, batch_size, seed=runtime.seed, first_step=first_step, mixup=mixup
     )
     return runtime.execution.deal_out(stream)
 

@@ -36,6 +36,8 @@ class TrainStep:
         watch: Variables beside the trainable ones whose gradients the probe reads.
         loss_scale: For float16. Multiplies the loss; gradients are divided by it before
             the probe or `sgd` reads them.
+        teacher: A network whose outputs, in inference mode, `loss` takes as its third
+            argument; not trained.
     """
 
     model: keras.Model
@@ -46,6 +48,7 @@ class TrainStep:
     probe: Callable | None = None
     watch: Sequence = ()
     loss_scale: LossScale | None = None
+    teacher: keras.Model | None = None
 
     def compiled(self) -> Callable:
         """The compiled step.
@@ -83,7 +86,8 @@ class TrainStep:
         def gradients(inputs, targets):
             with tf.GradientTape() as tape:
                 tape.watch(watched)
-                losses = self.loss(targets, self._outputs(inputs))
+                outputs = self._outputs(inputs)
+                losses = self.loss(targets, outputs, *self._taught(inputs))
                 loss = tf.reduce_sum(losses) / self.batch_size
                 scaled = loss * scaling.scale if scaling else loss
             return loss, tape.gradient(scaled, variables)
@@ -105,6 +109,12 @@ class TrainStep:
                 f"{self.model.name!r} cannot be trained on a batch of {batch}: "
                 f"{reason_of(error)}"
             ) from error
+
+    def _taught(self, inputs: tf.Tensor) -> list[tf.Tensor]:
+        """What the teacher answers; empty if there is none."""
+        if self.teacher is None:
+            return []
+        return [tf.stop_gradient(self.teacher(inputs, training=False))]
 
     def _summed(self, gradients: list) -> list:
         """Unscaled gradients of the whole batch.

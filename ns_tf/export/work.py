@@ -29,12 +29,7 @@ from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
-from ns_tf.problem.resolve import (
-    data_config,
-    load_dataset,
-    resolve,
-    settings_in,
-)
+from ns_tf.problem.resolve import resolve, scaled_dataset, settings_in
 from ns_tf.problem.tasks import Task
 from ns_tf.run import files
 from ns_tf.run.folder import EXPORT, EXPORT_FOLDER, MODEL
@@ -104,7 +99,7 @@ class Export:
             model = keras.saving.load_model(path, compile=False)
         return cls(
             model,
-            load_dataset(data_config(settings)),
+            scaled_dataset(settings),
             tasks.get("classification"),
             config,
             target=config.out_dir or path.parent / EXPORT_FOLDER,

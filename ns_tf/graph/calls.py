@@ -68,6 +68,22 @@ def functional(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.output, name=model.name)
 
 
+def uncompiled(model: keras.Model) -> keras.Model:
+    """The model without optimizer, loss and metrics, which a copy would have as well.
+
+    An optimizer cannot be made where networks are built without values.
+
+    Args:
+        model: Functional.
+
+    Returns:
+        The model itself if it is not compiled; else another one of the same layers.
+    """
+    if not model.compiled:
+        return model
+    return keras.Model(model.input, model.output, name=model.name)
+
+
 def _keras_class(operation: keras.Operation) -> type:
     """The class of Keras's that an operation is of, or is derived from."""
     return next(

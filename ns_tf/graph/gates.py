@@ -88,6 +88,21 @@ def place(graph: ChannelGraph) -> Gates:
     return Gates(tuple(dict.fromkeys(norms)), gated)
 
 
+def edges(graph: ChannelGraph) -> dict[Edge, Tensor]:
+    """Every edge by which a removable channel leaves its group.
+
+    A layer that multiplies each of them by the gates of its channels gates the whole
+    network, whatever lies before the edge.
+
+    Args:
+        graph: The network's channel graph.
+
+    Returns:
+        Edge -> the tensor that is read through it.
+    """
+    return _Finder(graph).edges()
+
+
 class _Finder:
     """Looks up a graph's producers and readers to find the edges and their gates."""
 

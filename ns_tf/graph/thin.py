@@ -14,7 +14,7 @@ There are two ways to a smaller network, for two uses:
 import keras
 import numpy as np
 
-from ns_tf.graph.calls import functional
+from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import Call, ChannelGraph, Tensor
 from ns_tf.graph.gates import Gate, Gates
 from ns_tf.graph.remake import resized
@@ -43,17 +43,25 @@ def rebuild(
     Raises:
         InputError: a layer cannot be made again from its configuration.
     """
-    editor = _Editor(graph, keep, gates)
+    editor = Editor(graph, keep, gates)
     if not editor.changes:
         return model, {}
     thin = keras.models.clone_model(
-        functional(model), clone_function=editor.clone, call_function=editor.call
+        uncompiled(functional(model)),
+        clone_function=editor.clone,
+        call_function=editor.call,
     )
     return thin, editor.extra
 
 
-class _Editor:
-    """The two functions that `keras.models.clone_model` takes."""
+class Editor:
+    """The two functions that `keras.models.clone_model` takes.
+
+    Args:
+        graph: The channel graph of the model that is copied.
+        keep: [channels] bool: what the copy has.
+        gates: Where gates go. A subclass says in `gate` what a gate is.
+    """
 
     def __init__(self, graph: ChannelGraph, keep: np.ndarray, gates: Gates):
         self.graph = graph
@@ -112,18 +120,23 @@ class _Editor:
         """The tensor x as call `number` of its layer reads it at this input."""
         tensor = call.inputs[place]
         if (call.name, number, place) in self.gates.edges:
-            x = self._gate(x, tensor)
+            if tensor not in self.gated:
+                self.gated[tensor] = self.gate(x, tensor)
+            x = self.gated[tensor]
         if place in call.crossing:
             x = self._select(x, tensor, call, place)
         return x
 
-    def _gate(self, x: keras.KerasTensor, tensor: Tensor):
-        """x behind its `Gate`, which all edges of the tensor share."""
-        if tensor not in self.gated:
-            name = "_".join(str(part) for part in tensor) + "_gate"
-            self.gated[tensor] = Gate(name=name, dtype=_policy(x))(x)
-            self.extra[name, "gate"] = (self.graph.channels[tensor],)
-        return self.gated[tensor]
+    def gate(self, x: keras.KerasTensor, tensor: Tensor) -> keras.KerasTensor:
+        """x behind its gate, which all edges of the tensor share.
+
+        Args:
+            x: The tensor of the copy.
+            tensor: Its name in the model.
+        """
+        name = gate_name(tensor)
+        self.extra[name, "gate"] = (self.graph.channels[tensor],)
+        return Gate(name=name, dtype=policy_of(x))(x)
 
     def _select(self, x: keras.KerasTensor, tensor: Tensor, call: Call, place: int):
         """x with the channels of the call's output; zeros where x lacks a channel."""
@@ -138,13 +151,22 @@ class _Editor:
             use_bias=False,
             trainable=False,
             name=name,
-            dtype=_policy(x),
+            dtype=policy_of(x),
         )
         self.extra[name, "kernel"] = (None, None, source, target)
         return layer(x)
 
 
-def _policy(x: keras.KerasTensor) -> str:
+def gate_name(tensor: Tensor) -> str:
+    """The name of the layer that gates a tensor.
+
+    >>> gate_name(("relu", 0, 0))
+    'relu_0_0_gate'
+    """
+    return "_".join(str(part) for part in tensor) + "_gate"
+
+
+def policy_of(x: keras.KerasTensor) -> str:
     """The dtype policy of a layer that leaves the dtype of its input as it is."""
     return f"mixed_{x.dtype}" if x.dtype in ("bfloat16", "float16") else x.dtype
 

@@ -5,6 +5,8 @@ are one group, so identity shortcuts stay identities. Layers whose channels cann
 followed (`ns_tf.graph.rules`) keep their size.
 """
 
+import difflib
+import fnmatch
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +15,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import Architecture, InputError, reason_of
-from ns_tf.graph.calls import functional
+from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.remake import resized
 from ns_tf.graph.walk import channel_graph
@@ -22,13 +24,17 @@ from ns_tf.graph.weights import held, partly_frozen
 PREFIX = "keras:"  # Of the names of saved models as architectures.
 
 
-def from_model(model: keras.Model, name: str | None = None) -> Architecture:
+def from_model(
+    model: keras.Model, name: str | None = None, *, keep: Sequence[str] = ()
+) -> Architecture:
     """The architecture whose default widths are the model's; the model is not changed.
 
     Args:
         model: A built functional or sequential model, or a subclass of one; one image
             in, one vector of logits or probabilities out.
         name: What the architecture is called; the model's name if None.
+        keep: Names of layers, or patterns of names ("stem*"), that keep all their
+            filters, and so do layers that are joined with them.
 
     Returns:
         An architecture whose builder makes the model's graph at other widths, with
@@ -38,7 +44,8 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
 
     Raises:
         InputError: no graph, several inputs or outputs, no width that is free, or a
-            layer of which a part is frozen.
+            layer of which a part is frozen, or a name in `keep` that no layer with
+            filters has.
     """
     model = functional(model)
     _check_frozen(model)
@@ -48,9 +55,14 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
             f"{len(model.inputs)} and {len(model.outputs)}."
         )
     graph = channel_graph(model)
-    free = [i for i, group in enumerate(graph.groups) if group.frozen is None]
+    kept = _kept(graph, keep)
+    free = [
+        i
+        for i, group in enumerate(graph.groups)
+        if group.frozen is None and not kept & set(group.makers)
+    ]
     if not free:
-        reasons = sorted({str(group.frozen) for group in graph.groups})
+        reasons = sorted({group.frozen or "it is kept" for group in graph.groups})
         raise InputError(
             f"{model.name!r} has no layer whose width is free: {'; '.join(reasons)}."
         )
@@ -68,6 +80,31 @@ def from_model(model: keras.Model, name: str | None = None) -> Architecture:
 
     widths = tuple(graph.groups[i].size for i in free)
     return Architecture(name or model.name, widths, build, source=model)
+
+
+def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:
+    """The layers that keep all their filters.
+
+    Args:
+        graph: Of the model.
+        names: Names or patterns of names.
+
+    Raises:
+        InputError: one fits no layer that makes channels; says the nearest.
+    """
+    makers = [maker for group in graph.groups for maker in group.makers]
+    kept: set[str] = set()
+    for name in names:
+        found = fnmatch.filter(makers, name)
+        if not found:
+            close = difflib.get_close_matches(name, makers, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise InputError(
+                f"--keep={name}: no layer with filters is called so.{hint} Layers with "
+                f"filters: {', '.join(dict.fromkeys(makers))}."
+            )
+        kept.update(found)
+    return kept
 
 
 def load(path: str) -> Architecture:
@@ -114,7 +151,8 @@ def resize(
 
     try:
         copy = keras.models.clone_model(
-            model, clone_function=lambda layer: resized(layer, graph, length)
+            uncompiled(model),
+            clone_function=lambda layer: resized(layer, graph, length),
         )
     except InputError:
         raise

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError, reason_of
-from ns_tf.graph.calls import functional, has_graph
+from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.walk import channel_graph
 
@@ -123,7 +123,7 @@ def _within(model: keras.Model, shape: tuple) -> dict[int, int]:
         inner.input,
     )
     try:
-        copy = keras.models.clone_model(inner, input_tensors=tensors)
+        copy = keras.models.clone_model(uncompiled(inner), input_tensors=tensors)
     except Exception as error:  # Keras raises what its parts raise.
         size = "x".join(str(n) for n in shape)
         raise InputError(

@@ -64,7 +64,10 @@ class _Budgets(SolverConfig):
         >>> BudgetConfig(params=600_000, ratio=0.5).targets
         {'params': 600000}
         """
-        values = {name: getattr(self, name) for name in BUDGETS.names()}
+        # Those that a program has registered since then are no flags.
+        known = {field.name for field in dataclasses.fields(self)}
+        names = [name for name in BUDGETS.names() if name in known]
+        values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
 

@@ -33,6 +33,13 @@ class ProblemConfig:
     split_seed: int | None = option(
         None, "Chooses which images these are.", inherited=True
     )
+    pixels: str | None = option(
+        None,
+        "How networks that do not scale pixels get them: normalised by the training "
+        "images (if empty), unit (0 to 1) or given (as they are).",
+        choices=("normalised", "unit", "given"),
+        inherited=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

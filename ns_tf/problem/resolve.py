@@ -6,7 +6,7 @@ from pathlib import Path
 from ns_tf.base import Architecture, InputError
 from ns_tf.data import sources
 from ns_tf.data.config import DataConfig
-from ns_tf.data.dataset import Dataset
+from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.networks import architectures
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
@@ -100,7 +100,19 @@ def problem_of(
         InputError: there is no such network or data, or they do not go together.
     """
     architecture = architecture or architectures.get(config.architecture)
-    return Problem.of(architecture, load_dataset(data_config(config)))
+    return Problem.of(architecture, scaled_dataset(config))
+
+
+def scaled_dataset(config: ProblemConfig) -> Dataset:
+    """The data set that the settings name, with pixels scaled as they say.
+
+    Args:
+        config: From `resolve`.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    return scaled(load_dataset(data_config(config)), config.pixels or "normalised")
 
 
 def load_dataset(config: DataConfig) -> Dataset:

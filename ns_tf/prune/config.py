@@ -1,12 +1,15 @@
-"""Settings of iterative pruning."""
+"""Settings of iterative pruning, and of pruning a network that is trained already."""
 
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
+from ns_tf.base import InputError
 from ns_tf.prune import criteria
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
+from ns_tf.train.config import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,13 @@ class PruneConfig:
     )
 
     def __post_init__(self):
-        criteria.get(self.criterion)
+        if not criteria.get(self.criterion).in_search:
+            raise InputError(
+                f"--criterion={self.criterion} reads what only a trained network has. "
+                "A search takes taylor_fo, magnitude or random. A trained network is "
+                "pruned by it: ns_tf.trained(model, data)"
+                f".prune(method={self.criterion!r})."
+            )
         at_least(self, 0, "pretrain_epochs", "search_momentum", "search_weight_decay")
         at_least(self, 1, "rate_decay_epochs", "search_batch", "filters_per_event")
         at_least(self, 1, "steps_per_event", "prune_min_width", "rate_decay")
@@ -116,3 +125,155 @@ class PruneConfig:
         remove = max(0, sum(widths) - self.stop_at(widths))
         events = math.ceil(remove / self.filters_per_event)
         return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceConfig:
+    """The trained network and its data."""
+
+    model: str = option(
+        "", "A trained .keras model, or the run folder of a training of ns_tf."
+    )
+    dataset: str | None = option(
+        None, "The data it was trained on, as ns_tf.descend takes it."
+    )
+    data_dir: str | None = option(
+        None, "Where TFDS data sets are prepared.", identity=False
+    )
+    image_size: int | None = option(
+        None, "Height and width that images are resized to; the model's own if empty."
+    )
+    validation_fraction: float | None = option(
+        None, "Share of the training images held out where a set has no such split."
+    )
+    split_seed: int | None = option(None, "Chooses which images these are.")
+    pixels: str | None = option(
+        None,
+        "How the model was given its pixels: normalised by the training images, unit "
+        "(0 to 1), given (as they are); the one of least loss if empty.",
+        choices=("normalised", "unit", "given"),
+    )
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The options of the data set that are set, by name.
+
+        >>> SourceConfig(dataset="digits", split_seed=3).data
+        {'split_seed': 3}
+        """
+        names = ("data_dir", "image_size", "validation_fraction", "split_seed")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class CutConfig:
+    """How a trained network is cut: which channels go, how many, what is repaired.
+
+    >>> CutConfig(proxy_batch=0)
+    Traceback (most recent call last):
+    ...
+    ns_tf.base.InputError: --proxy_batch is a whole number of at least 1; got 0.
+
+    Raises:
+        InputError: a number is out of range, or there is no such criterion; names the
+            flag.
+    """
+
+    method: str = option(
+        "taylor_fo",
+        "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
+        "curl_kl, thinet, thinet_omp, lasso or random. What follows is the method's "
+        "own if empty.",
+    )
+    allocation: str | None = option(
+        None,
+        "How many channels go in each layer: ranking (the lowest scores of all "
+        "layers), uniform, law (of --search).",
+    )
+    search: str | None = option(
+        None, "Of --allocation=law: the run folder of a search of the same network."
+    )
+    repair: str | None = option(
+        None,
+        "What is repaired before training: statistics, mean, scale, least_squares or "
+        "none; several as one+other.",
+    )
+    keep: tuple[str, ...] = option(
+        (), "Layers that keep all their filters: names, or patterns as block1*."
+    )
+    weigh: float | None = option(
+        None,
+        "Of a ranking: scores are divided by this power of what a filter costs; 1 if "
+        "empty, or 0 where sizes alone are budgets.",
+    )
+    proxy_images: int | None = option(
+        None, "Training images that scores and repairs read."
+    )
+    proxy_batch: int = option(128, "Images of a minibatch of them.")
+
+    def __post_init__(self):
+        criteria.get(self.method)
+        at_least(self, 1, "proxy_batch")
+        for name, least in (("proxy_images", 1), ("weigh", 0)):
+            if getattr(self, name) is not None:
+                at_least(self, least, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuneConfig:
+    """How what is left of a trained network is trained on.
+
+    Raises:
+        InputError: a number is out of range; names the flag.
+    """
+
+    recipe: str | None = option(
+        None,
+        "How: plain, distil (from the whole network too), scratch or scratch_b (from "
+        "fresh weights); the method's own if empty.",
+    )
+    finetune_epochs: int = option(10, "Epochs after the cut; 0 trains nothing.")
+    finetune_rate: float | None = option(
+        None, "Learning rate at the start, which falls to 0; the recipe's if empty."
+    )
+    finetune_batch: int = option(128, "Images a training step, at most all.")
+    finetune_momentum: float = option(0.9, "Momentum of SGD.")
+    finetune_weight_decay: float = option(5e-4, "Weight decay of SGD.")
+    augmentation: str = option(
+        "own",
+        "How training images are varied: as the data set does (own), not at all, "
+        "mirrored, moved within a border, or both.",
+        choices=("own", "none", "flip", "crop", "both"),
+    )
+
+    def __post_init__(self):
+        at_least(self, 0, "finetune_epochs", "finetune_momentum")
+        at_least(self, 0, "finetune_weight_decay")
+        at_least(self, 1, "finetune_batch")
+        if self.finetune_rate is not None:
+            above_zero(self, "finetune_rate")
+        within(self, 0, 1, "finetune_momentum")
+
+    def settings(
+        self, images: int, *, rate: float = 0.01, times: float = 1.0
+    ) -> TrainConfig:
+        """The settings of the training after the cut: SGD, the rate a half cosine.
+
+        >>> FinetuneConfig(finetune_epochs=3).settings(50, times=2.0).epochs
+        6
+
+        Args:
+            images: In the training split.
+            rate: Learning rate at the start, where none is given.
+            times: Factor on the epochs.
+        """
+        return TrainConfig(
+            epochs=max(1, round(times * self.finetune_epochs)),
+            batch=min(self.finetune_batch, images),
+            rate=rate if self.finetune_rate is None else self.finetune_rate,
+            schedule="cosine",
+            momentum=self.finetune_momentum,
+            weight_decay=self.finetune_weight_decay,
+            augmentation=self.augmentation,
+        )

@@ -1,4 +1,4 @@
-"""Cutting a trained network to smaller widths, by the L1 norms of its filters."""
+"""Cutting a trained network: the channels that stay, with their weights."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,22 @@ def pruned(
     graph = structure.graph(trained)
     scores = _norms(trained, graph)
     keep = down_to(scores, Prunable.of(structure, graph), widths)
-    model = structure.build(widths)
+    return cut(trained, structure, keep)
+
+
+def cut(trained: keras.Model, structure: Structure, keep: np.ndarray) -> keras.Model:
+    """The network of some of the channels, with their weights.
+
+    Args:
+        trained: A trained network of the architecture; not changed.
+        structure: Of its architecture.
+        keep: [n] bool, in the numbers of `structure.graph(trained)`.
+
+    Returns:
+        A new network. With all channels it has the same weights, bit for bit.
+    """
+    graph = structure.graph(trained)
+    model = structure.build(Prunable.of(structure, graph).count(keep))
     inherit(trained, graph, keep, model, structure.graph(model))
     return model
 

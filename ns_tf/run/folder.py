@@ -39,6 +39,10 @@ EPOCHS = "history.csv"  # Loss and score after every epoch.
 MODEL = "model.keras"  # The trained network; in a search, the user's own network.
 CHECKPOINT = "checkpoint.npz"  # The training under way.
 
+# Of a trained network that is pruned (`ns_tf.prune`); what is left of it is a training.
+SCORED = "scores"  # Folder: scores of channels, by criterion.
+PRUNED = "pruned.json"  # Which channels are left, and how good it was by stage.
+
 # Of a comparison (`ns_tf.compare`) and of a tuning (`ns_tf.tune`).
 SEARCHES = "searches"  # Folder: searches that are asked for by flagfile.
 CELLS = "cells.json"  # The trainings of a comparison that are to be done.

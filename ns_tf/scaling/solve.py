@@ -6,7 +6,7 @@ Everything here happens in x = ln tau, over which the cost of a network grows ev
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def at_cost(
     *,
     round_to: int = 1,
     min_width: int = 1,
-    max_width: int | None = None,
+    max_width: int | Sequence[int] | None = None,
 ) -> Scaling:
     """The widths of the largest tau that meet every budget, then grown while any fits.
 
@@ -57,7 +57,7 @@ def at_cost(
         targets: By budget: the largest cost allowed; all hold.
         round_to: Every width is a multiple of it.
         min_width: The least width.
-        max_width: The largest width; 65,536 if None.
+        max_width: The largest width, or that of each layer; 65,536 if None.
 
     Returns:
         The widths, their costs under every target, and the position on the curve

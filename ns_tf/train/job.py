@@ -26,6 +26,7 @@ from ns_tf.run.folder import EPOCHS, LOGS, MODEL, RESULT, WIDTHS, is_new, open_r
 from ns_tf.run.watch import Watch
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
+from ns_tf.train.recipes import Objective
 from ns_tf.train.results import kept_widths, read_result, write_failure
 from ns_tf.train.training import Epoch, TrainResult
 
@@ -45,6 +46,7 @@ class Job:
         flags: Settings that the folder keeps as its flags. A folder with other flags is
             refused.
         start: Builds the network that training starts from; of fresh weights if None.
+        objective: What is minimised in place of the task's loss.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class Job:
     runtime: Runtime
     flags: tuple
     start: Callable[[], keras.Model] | None = None
+    objective: Objective | None = None
 
     @property
     def costs(self) -> dict[str, int]:
@@ -118,6 +121,7 @@ class Job:
                 self.recipe,
                 runtime,
                 label=self.folder.name,
+                objective=self.objective,
             )
             result = self._write(trained)
             runtime.watch.checkpoint(training.CHECKPOINT).remove()

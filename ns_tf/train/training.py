@@ -27,6 +27,7 @@ from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
 from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
+from ns_tf.train.recipes import Objective
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +107,7 @@ def train(
     runtime: Runtime | None = None,
     *,
     label: str = "train",
+    objective: Objective | None = None,
 ) -> TrainResult:
     """Trains the network that `build` makes.
 
@@ -117,6 +119,7 @@ def train(
         config: The recipe.
         runtime: Seed, devices, progress, checkpoints; the default if None.
         label: Name of the work in progress.
+        objective: What is minimised in place of the task's loss.
 
     Returns:
         The network with the weights of the best epoch, its history and test score.
@@ -126,7 +129,7 @@ def train(
         InputError: the batch is larger than the training set.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    training = Training(problem, build, config, runtime or Runtime())
+    training = Training(problem, build, config, runtime or Runtime(), objective)
     loop.run(
         training,
         training.total,
@@ -145,6 +148,7 @@ class Training:
         build: Makes the network that training starts from.
         config: The recipe.
         runtime: Its seed draws weights and batches.
+        objective: What is minimised in place of the task's loss.
 
     Raises:
         InputError: the batch is larger than the training set.
@@ -156,6 +160,7 @@ class Training:
         build: Callable[[], keras.Model],
         config: TrainConfig,
         runtime: Runtime,
+        objective: Objective | None = None,
     ):
         self.task, self.config, self.runtime = problem.task, config, runtime
         self.dataset = augmented(problem.dataset, config.augmentation)
@@ -174,13 +179,15 @@ class Training:
             )
         self.loss_scale = execution.loss_scale(network)
         loss = self.task.loss(network)
+        self.mixup = objective.recipe.mixup if objective else 0.0
         self._step = TrainStep(
             network,
             self.sgd,
-            loss,
+            objective.loss(network) if objective else loss,
             config.batch,
             execution,
             loss_scale=self.loss_scale,
+            teacher=objective.teacher if objective else None,
         ).compiled()
         self.evaluate = evaluator(network, loss, self.task.count)
         self.steps = 0
@@ -197,7 +204,13 @@ class Training:
     def batches(self) -> Iterable[tuple]:
         """Endless training batches from the next step on; starts the clock."""
         self.clock.start()
-        return loop.batches(self.dataset, self.config.batch, self.runtime, self.steps)
+        return loop.batches(
+            self.dataset,
+            self.config.batch,
+            self.runtime,
+            self.steps,
+            mixup=self.mixup,
+        )
 
     def step(self, inputs: Any, targets: Any) -> None:
         """One training step; validates after the last step of an epoch.

@@ -256,3 +256,24 @@ def test_a_file_that_breaks_later_is_named_when_it_is_met(rng, tmp_path):
         first(train_batches(files, 7, seed=1), 1)
     with pytest.raises(tf.errors.OpError, match=r"5\.png"):
         first(eval_batches(files, "train", 3), 3)
+
+
+def test_mixed_images_are_shares_of_two_and_so_are_labels(rng):
+    """By the share of the step, each image with the one as far from the end."""
+    dataset = made(rng, (23, 5, 7, 3))
+    options = {"seed": 7, "first_step": 3}
+    plain = first(train_batches(dataset, 4, **options), 5)
+    mixed = first(train_batches(dataset, 4, mixup=0.7, **options), 5)
+    shares = [float(data_batches.mixup_share(0.7, 7, step)) for step in range(3, 8)]
+    assert len(set(shares)) == 5 and 0 <= min(shares) <= max(shares) <= 1
+    for share, (x, y), (images, labels) in zip(shares, plain, mixed, strict=True):
+        np.testing.assert_allclose(images, share * x + (1 - share) * x[::-1], atol=1e-5)
+        one = np.eye(dataset.classes)[y]
+        np.testing.assert_allclose(labels, share * one + (1 - share) * one[::-1])
+
+
+def test_shares_of_0_3_make_labels_of_0_3_and_0_7(monkeypatch, rng):
+    monkeypatch.setattr(data_batches, "mixup_share", lambda *_: np.float32(0.3))
+    dataset = made(rng, (23, 5, 7, 3))
+    ((_, labels),) = first(train_batches(dataset, 2, seed=1, mixup=1.0), 1)
+    assert {round(float(x), 5) for x in labels.ravel()} <= {0.0, 0.3, 0.7, 1.0}

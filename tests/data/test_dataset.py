@@ -5,10 +5,20 @@ import dataclasses
 import numpy as np
 import pytest
 from pictures import arrays_of, as_bytes, in_files, made
+from trained import digits
 
+from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import eval_batches, train_batches
-from ns_tf.data.dataset import Split, augmented, crop_margin, for_network, renamed
+from ns_tf.data.dataset import (
+    WAYS,
+    Split,
+    augmented,
+    crop_margin,
+    for_network,
+    renamed,
+    scaled,
+)
 
 
 def test_a_data_set_can_be_varied(rng):
@@ -92,3 +102,16 @@ def test_another_name_changes_nothing_else(rng):
 def test_paths_are_images_on_disk(images, on_disk):
     split = Split(images, np.array([0, 1], np.int32))
     assert split.on_disk == on_disk and len(split) == 2
+
+
+def test_scaled_pixels_are_what_their_name_says():
+    data = digits()
+    assert scaled(data, "normalised") is data
+    unit, given = scaled(data, "unit"), scaled(data, "given")
+    assert (unit.mean, unit.std, unit.as_given) == (0, 1, False)
+    assert given.as_given
+    assert list(WAYS) == ["normalised", "unit", "given"]
+    with pytest.raises(
+        InputError, match="one of the ways normalised, unit, given; got 'units'"
+    ):
+        scaled(data, "units")

@@ -16,6 +16,7 @@ from ns_tf.graph.calls import (
     nodes,
     ordered,
     tensors_in,
+    uncompiled,
 )
 from ns_tf.graph.rules import INPUT
 from ns_tf.graph.walk import channel_graph
@@ -232,3 +233,13 @@ def test_models_have_a_graph_and_layers_have_none():
         assert has_graph(model)
     assert not has_graph(layers.Dense(3))
     assert not has_graph(keras.ops.add(keras.Input((3,)), 1)._keras_history.operation)
+
+
+def test_a_model_without_its_optimizer_has_the_same_layers(handmade):
+    model = handmade["chain"]()
+    assert uncompiled(model) is model
+    model.compile("sgd", "mse")
+    found = uncompiled(model)
+    assert not found.compiled and model.compiled and found.name == model.name
+    assert [layer.name for layer in found.layers] == [x.name for x in model.layers]
+    assert found.get_layer("a") is model.get_layer("a")

@@ -435,3 +435,13 @@ def test_networks_of_keras_applications_are_analysed(name):
     assert found.params(widths) == count_params(model)
     half = shapes_only(found.build, np.maximum(1, widths // 2))
     assert found.params(np.maximum(1, widths // 2)) == count_params(half)
+
+
+def test_a_model_that_is_compiled_and_trained_is_an_architecture_too():
+    """As users have them: a copy of it must not be compiled again."""
+    model = resnet()
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.fit(np.zeros((2, 8, 8, 3)), np.zeros((2, 5)), verbose=0)
+    structure = analyse(from_model(model), (8, 8, 3), 5)
+    assert count_params(structure.build()) == count_params(model)
+    assert model.compiled and not structure.build().compiled

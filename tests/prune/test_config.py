@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ns_tf.base import InputError
-from ns_tf.prune.config import PruneConfig
+from ns_tf.prune.config import CutConfig, FinetuneConfig, PruneConfig
 
 
 def test_the_search_rate_is_the_papers():
@@ -58,3 +58,44 @@ def test_the_steps_are_those_of_pretraining_and_of_whole_events():
 def test_settings_that_make_no_sense_are_refused_by_name(settings, words):
     with pytest.raises(InputError, match=words):
         PruneConfig(**settings)
+
+
+# Of a trained network.
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"method": "taylor_f"}, "Did you mean 'taylor_fo'"),
+        ({"proxy_batch": 0}, "--proxy_batch"),
+        ({"proxy_images": 0}, "--proxy_images"),
+        ({"weigh": -1.0}, "--weigh"),
+    ],
+)
+def test_a_cut_that_cannot_be_is_refused(options, told):
+    with pytest.raises(InputError, match=told):
+        CutConfig(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"finetune_epochs": -1},
+        {"finetune_rate": 0.0},
+        {"finetune_batch": 0},
+        {"finetune_momentum": 1.5},
+        {"finetune_weight_decay": -1.0},
+    ],
+)
+def test_a_finetuning_that_cannot_be_is_refused(options):
+    (name,) = options
+    with pytest.raises(InputError, match=f"--{name}"):
+        FinetuneConfig(**options)
+
+
+def test_the_rate_after_the_cut_falls_to_zero_as_a_cosine():
+    recipe = FinetuneConfig(finetune_epochs=2, finetune_rate=0.02).settings(1000)
+    rates = [recipe.rate_at(step, 5) for step in range(10)]
+    expected = 0.02 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2
+    np.testing.assert_allclose(rates, expected)
+    assert recipe.batch == 128 and FinetuneConfig().settings(7).batch == 7

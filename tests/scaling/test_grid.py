@@ -58,3 +58,19 @@ def test_the_ends_are_the_outermost_multiples():
 def test_grids_without_a_width_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         grid_of(**options)
+
+
+def test_a_layer_without_a_multiple_keeps_its_own_width(rng):
+    own = np.array([3, 8, 20, 64])
+    grid = grid_of(round_to=8, min_width=16, max_width=own)
+    assert grid.low.tolist() == [3, 8, 16, 16]
+    assert grid.high.tolist() == [3, 8, 16, 64]
+    nearest = grid.nearest(rng.uniform(0, 100, (37, 4)))
+    assert (nearest <= own).all() and (nearest[:, :2] == own[:2]).all()
+
+
+def test_largest_widths_by_layer_without_steps_are_reached():
+    own = [3, 8, 20]
+    grid = grid_of(max_width=own)
+    assert grid.nearest(np.full(3, np.inf)).tolist() == own
+    assert grid.nearest(np.zeros(3)).tolist() == [1, 1, 1]

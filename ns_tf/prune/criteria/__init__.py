@@ -12,6 +12,18 @@ A criterion is a function whose argument names say what it reads::
 | `kernel` | [..., filters] | the kernel of a layer that makes the filters |
 | `noise` | [channels] | uniform in [0, 1), by seed and event |
 
+These serve searches and trained networks; the following trained networks alone
+(`ns_tf.trained(...).prune`):
+
+| argument | shape | what it is |
+|---|---|---|
+| `example_gradients` | [images, channels] | g dL_i/dg of every image's own loss L_i |
+| `gamma` | [channels] | gamma of a batch norm that scales the channels |
+| `active` | [channels] | share of images and pixels at which a ReLU behind is above 0 |
+| `logits`, `masked_logits` | [images, classes] | outputs of the network, whole and \
+without one channel |
+| `gram` | [channels, channels] | X'X of what channels contribute to their readers |
+
 It returns one score for each filter; the higher, the longer a filter is kept. A
 criterion of `gate_gradient` is computed at every training step and summed over the
 steps since the last event; the others are computed once, at the event. Scores of
@@ -24,12 +36,17 @@ same share, and scores decide which filters of a layer are removed.
 `power` says what a score has to do with the loss: score ** power is the change of the
 loss without the filter. Plans at a price read it (`ns_tf.plan.methods.priced`).
 
+A criterion also says what else its paper does, where a trained network is pruned: how
+many channels go in each layer, how the network is repaired and trained. All of it can
+be chosen otherwise.
+
 Further signals: `ns_tf.prune.signals`.
 """
 
 import dataclasses
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -48,35 +65,55 @@ class Criterion:
     formula: Callable  # What the signal gives -> scores [channels].
     reads: str  # Name of the signal.
     scope: str  # "global" or "layer".
-    power: float | None  # score ** power is a change of the loss; None if it is none.
+    # What its paper does with a trained network.
+    allocation: str = "uniform"
+    repair: str = "statistics"
+    recipe: str = "plain"
+    images: int = 1024  # Training images that it is read from.
+    least_share: float = 0.0  # Share of its channels that a layer keeps, if it can.
+    power: float | None = None  # score ** power is a change of the loss, if it is one.
+    by_norm: bool = False  # Whether the scores of a layer are divided by their norm.
+
+    @property
+    def in_search(self) -> bool:
+        """Whether a search can score by it while it trains."""
+        return signals.in_search(self.reads) and not self.by_norm
 
 
 def criterion(
-    name: str, *, scope: str, power: float | None = None
+    name: str, *, scope: str, allocation: str | None = None, **preset: Any
 ) -> Callable[[Callable], Callable]:
     """Decorator: registers a formula under `name`, as `--criterion` takes it.
 
     Args:
         name: Of the criterion.
         scope: "global" if scores of different layers can be compared, else "layer".
-        power: What makes a score a change of the loss; None if nothing does.
+        allocation: How many channels of a trained network go in each layer; "ranking"
+            if None and the scope is global, else "uniform".
+        **preset: Further fields of `Criterion`: repair, recipe, images, ...
 
     Returns:
-        A decorator of functions of one argument, whose name is that of a signal. It
-        returns the function itself.
+        A decorator of functions of one argument, whose name is that of a signal. A
+        signal may give further arguments beside its own. It returns the function
+        itself.
 
     Raises:
         ValueError: the scope or the argument is unknown, or the name is taken.
     """
 
     def add(formula):
-        (reads,) = inspect.signature(formula).parameters
-        if scope not in SCOPES or not signals.known(reads):
+        names = list(inspect.signature(formula).parameters)
+        reads = [one for one in names if signals.known(one)]
+        if scope not in SCOPES or len(reads) != 1:
             raise ValueError(
                 f"Criterion {name!r}: expected a scope of {SCOPES} and the name of a "
-                f"signal as its argument; got {scope!r}, {reads!r}."
+                f"signal as its argument; got {scope!r}, {', '.join(map(repr, names))}."
             )
-        CRITERIA.register(name)(Criterion(name, formula, reads, scope, power))
+        usual = "ranking" if scope == "global" else "uniform"
+        member = Criterion(
+            name, formula, reads[0], scope, allocation or usual, **preset
+        )
+        CRITERIA.register(name)(member)
         return formula
 
     return add
@@ -111,3 +148,16 @@ def by_layer(scores: np.ndarray, removed: int) -> np.ndarray:
     """
     rank = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
     return (removed + rank + 1) / (removed + len(scores))
+
+
+def by_norm(scores: np.ndarray) -> np.ndarray:
+    """Scores of one layer divided by their L2 norm; zeros stay zeros.
+
+    >>> by_norm(np.array([1.75, 1.125, 0.25])).round(5).tolist()
+    [0.83517, 0.53689, 0.11931]
+
+    Args:
+        scores: [filters] of one layer.
+    """
+    norm = np.linalg.norm(scores)
+    return scores / norm if norm > 0 else scores

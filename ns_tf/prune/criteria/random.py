@@ -5,7 +5,7 @@ import numpy as np
 from ns_tf.prune.criteria import criterion
 
 
-@criterion("random", scope="global")
+@criterion("random", scope="global", allocation="uniform")
 def random(noise: np.ndarray) -> np.ndarray:
     """The noise itself, [channels].
 

@@ -1,7 +1,8 @@
-"""Gradients of the gates (eq. 4), read in every training step.
+"""Gradients of the gates (eq. 4): of every training step, or of a trained network.
 
-A gate is a factor 1 of a channel. Where a batch norm is, its gamma and beta together
-are the gate, as a factor of both is a factor of the channel; elsewhere it is a layer.
+In a search a gate is a factor 1 of a channel. Where a batch norm is, its gamma and beta
+together are the gate, as a factor of both is a factor of the channel; elsewhere it is a
+layer. A trained network has gates of its own (`ns_tf.graph.gated`).
 """
 
 import dataclasses
@@ -12,18 +13,32 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.graph.channels import NONE
+from ns_tf.prune.scoring import ScoredNetwork
 from ns_tf.prune.signals import Reading, signal
 
 
 @signal("gate_gradient", shape="[channels]", in_step=True)
 def gate_gradient(formula: Callable, reading: Reading) -> np.ndarray:
-    """Sums of the formula over the steps since the last event, [n].
+    """Sums of the formula over minibatches, [n].
+
+    Of a search, over the steps since the last event. Of a trained network, over the
+    minibatches that it is read with, in inference mode.
 
     Args:
-        formula: Not called here: `Probe` calls it in every step.
-        reading: The network that holds the sums.
+        formula: Gate gradients [n] of a minibatch's mean loss -> scores [n]. In a
+            search `Probe` calls it, in every step.
+        reading: The network.
     """
-    return reading.network.score_sums()
+    network = reading.network
+    if isinstance(network, ScoredNetwork):
+        sums = np.zeros(len(network.alive))
+
+        def add(images, labels):
+            sums[:] += formula(network.example_gradients(images, labels).mean(axis=0))
+
+        reading.tally(network.steps, network.batches, add, {"sums": sums})
+        return sums
+    return network.score_sums()
 
 
 @dataclasses.dataclass(frozen=True)

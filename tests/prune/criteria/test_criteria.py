@@ -13,11 +13,13 @@ from ns_tf.graph.thin import rebuild
 from ns_tf.networks import architectures
 from ns_tf.networks.structure import analyse, shapes_only
 from ns_tf.prune import criteria
+from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.criteria import CRITERIA, by_layer
 from ns_tf.prune.iterative import prune_trace
 from ns_tf.prune.removal import Prunable, choose
 
 TINY = Architecture("tiny", (7, 11), chain)
+SEARCHING = [name for name in CRITERIA.names() if criteria.get(name).in_search]
 
 
 def test_criteria_say_what_they_read_and_where_they_hold():
@@ -46,8 +48,10 @@ def test_a_criterion_must_name_what_it_reads_and_where_it_holds():
         criteria.criterion("new", scope="everywhere")(lambda noise: noise)
     with pytest.raises(ValueError, match="'random' is registered twice"):
         criteria.criterion("random", scope="global")(lambda noise: noise)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="'noise', 'kernel'"):
         criteria.criterion("new", scope="global")(lambda noise, kernel: noise)
+    with pytest.raises(TypeError, match="'colour'"):
+        criteria.criterion("new", scope="global", colour=1)(lambda noise: noise)
     assert CRITERIA.names() == before
 
 
@@ -55,6 +59,21 @@ def test_shares_of_a_layer_are_what_would_be_gone():
     shares = by_layer(np.array([0.3, 0.1, 0.2]), 2)
     np.testing.assert_allclose(shares, [5 / 5, 3 / 5, 4 / 5])
     np.testing.assert_allclose(by_layer(np.zeros(4), 0), [0.25, 0.5, 0.75, 1])
+
+
+def test_presets_are_those_of_the_papers():
+    members = {name: criteria.get(name) for name in CRITERIA.names()}
+    ranked = {n for n, c in members.items() if c.allocation == "ranking"}
+    assert ranked == {"taylor_fo", "taylor_fg", "taylor_2016", "curl_kl"}
+    assert members["curl_kl"].images == 256 and members["curl_kl"].least_share == 0.3
+    assert [n for n, c in members.items() if c.by_norm] == ["taylor_2016"]
+
+
+@pytest.mark.parametrize("name", sorted(set(CRITERIA.names()) - set(SEARCHING)))
+def test_what_reads_a_trained_network_is_refused_by_a_search_in_one_line(name):
+    with pytest.raises(InputError, match=rf"--criterion={name} .*prune\(method=") as e:
+        PruneConfig(criterion=name)
+    assert "\n" not in str(e.value)
 
 
 # Every criterion on every architecture.
@@ -70,7 +89,7 @@ def network(name: str):
 
 
 @pytest.mark.parametrize("name", [*architectures.ARCHITECTURES.names(), "tiny"])
-@pytest.mark.parametrize("criterion", CRITERIA.names())
+@pytest.mark.parametrize("criterion", SEARCHING)
 def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion, rng):
     structure, model, graph = network(name)
     member = criteria.get(criterion)
@@ -94,7 +113,7 @@ def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion
             assert thin.get_layer(maker).filters == width
 
 
-@pytest.mark.parametrize("criterion", CRITERIA.names())
+@pytest.mark.parametrize("criterion", SEARCHING)
 def test_every_criterion_prunes_in_training(criterion):
     work = problem(chain, (7, 11))
     config = replaced(
@@ -107,7 +126,7 @@ def test_every_criterion_prunes_in_training(criterion):
     assert len(trace.widths) >= 1
 
 
-@pytest.mark.parametrize("criterion", CRITERIA.names())
+@pytest.mark.parametrize("criterion", SEARCHING)
 def test_every_criterion_keeps_what_scores_most_whatever_the_order(criterion, rng):
     """The filters of a layer may stand in any order: so do their scores."""
     member = criteria.get(criterion)

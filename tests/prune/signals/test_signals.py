@@ -25,12 +25,33 @@ def registries(monkeypatch):
 def test_every_file_is_a_signal_that_says_its_shape_and_when_it_is_read():
     members = {name: signals.get(name) for name in SIGNALS.names()}
     assert {n: (s.shape, s.in_step) for n, s in members.items()} == {
+        "active": ("[channels]", False),
+        "example_gradients": ("[images, channels]", False),
+        "gamma": ("[channels]", False),
         "gate_gradient": ("[channels]", True),
+        "gram": ("[channels, channels]", False),
         "kernel": ("[..., filters]", False),
+        "masked_logits": ("[images, classes]", False),
         "noise": ("[channels]", False),
     }
     for name in members:
         assert members[name].scores.__module__ == f"ns_tf.prune.signals.{name}"
+
+
+def test_a_search_has_the_signals_that_need_no_trained_network():
+    own = {name for name in SIGNALS.names() if signals.in_search(name)}
+    assert own == {"gate_gradient", "kernel", "noise"}
+    assert signals.in_search("a_users_own")
+
+
+def test_items_are_added_in_order_at_once():
+    sums = np.zeros(2)
+
+    def add(place, value):
+        sums[place] += value
+
+    signals.tally_at_once(3, lambda first: [(0, 5), (1, 7), (0, 11)][first:], add, {})
+    assert sums.tolist() == [16, 7]
 
 
 def test_an_unknown_signal_suggests_the_nearest():

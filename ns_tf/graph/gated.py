@@ -1,0 +1,133 @@
+"""A network whose channels can be closed, weighed and differentiated, one by one.
+
+Every edge by which a removable channel leaves its group reads x * g, with one gate g a
+channel. The gates of all channels are an input of the network, a row for each image:
+
+* all gates 1: the network as it is.
+* gates 0 for some channels: what is left when they are removed.
+* the derivative by a row: what a small change of each channel does to that image's
+  loss, summed over the channel's pixels and over all of its edges.
+
+Channels that additions join are one channel, so they share their gate.
+"""
+
+import keras
+import numpy as np
+
+from ns_tf.graph import gates as places
+from ns_tf.graph import weights
+from ns_tf.graph.calls import Tensor, functional
+from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.gates import Edge, Gates
+from ns_tf.graph.thin import Editor, gate_name, policy_of
+
+GATES = "gates"  # The name of the input that takes them.
+
+
+class GatedNetwork:
+    """A copy of a network with its gates as a second input.
+
+    n is the number of channels of the graph. A row of gates has n + 1 entries; the last
+    one belongs to what is no channel, as an image's colours, and is 1.
+
+    Args:
+        model: Functional or sequential, of one input; not changed.
+        graph: Its channel graph.
+
+    Attributes:
+        model: (images, gates [batch, n + 1]) -> outputs. It has copies of the layers,
+            with the same names and weights.
+        edges: Edge -> the tensor that is gated there.
+        tensors: The tensors of `model` by their names in the graph, each before its
+            gate.
+        gated: The same tensors behind their gates, those that have any.
+
+    Raises:
+        InputError: a layer cannot be made again from its configuration.
+    """
+
+    def __init__(self, model: keras.Model, graph: ChannelGraph):
+        model = functional(model)
+        self.graph = graph
+        self.edges: dict[Edge, Tensor] = places.edges(graph)
+        image = keras.Input(
+            model.inputs[0].shape[1:], dtype=model.inputs[0].dtype, name="image"
+        )
+        dtype = keras.backend.result_type(model.outputs[0].dtype, "float32")
+        row = keras.Input((len(graph.owner) + 1,), dtype=dtype, name=GATES)
+        editor = _Gating(graph, self.edges, row)
+        # Keras copies a graph only between its inputs, so the gates are one of them.
+        ready = keras.Model([model.inputs[0], row], model.outputs)
+        self.model = keras.models.clone_model(
+            ready,
+            input_tensors=[image, row],
+            clone_function=editor.clone,
+            call_function=editor.call,
+        )
+        weights.assign(self.model, weights.values(model))
+        self.tensors: dict[Tensor, keras.KerasTensor] = {
+            name: tensor for tensor, names in editor.copies.values() for name in names
+        }
+        self.gated: dict[Tensor, keras.KerasTensor] = editor.gated
+
+    def rows(self, count: int, keep: np.ndarray | None = None) -> np.ndarray:
+        """Gates [count, n + 1], the same for each image.
+
+        Args:
+            count: Images.
+            keep: [n] gates, or bool: open where True. All open if None.
+        """
+        size = len(self.graph.owner)
+        own = np.ones(size) if keep is None else np.asarray(keep, float)
+        row = np.append(own, 1.0).astype(self.model.inputs[1].dtype)
+        return np.repeat(row[None], count, axis=0)
+
+    def reader(self, tensors: list[keras.KerasTensor]) -> keras.Model:
+        """A model of the same inputs that gives these of its tensors.
+
+        Args:
+            tensors: Values of `tensors` or `gated`.
+        """
+        return keras.Model(self.model.inputs, tensors)
+
+
+@keras.saving.register_keras_serializable("ns_tf")
+class PassGates(keras.layers.Layer):
+    """Multiplies every channel by its gate, taken from a row of all gates.
+
+    Args:
+        channels: [channels of the tensor] their places in the row.
+        **options: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, channels: list[int], **options: object):
+        super().__init__(**options)
+        self.channels = list(channels)
+
+    def call(self, x: keras.KerasTensor, gates: keras.KerasTensor) -> keras.KerasTensor:
+        """x [batch, ..., channels] times its gates of `gates` [batch, n + 1]."""
+        own = keras.ops.take(gates, np.array(self.channels), axis=-1)
+        middle = (1,) * (len(x.shape) - 2)
+        own = keras.ops.reshape(own, (-1, *middle, len(self.channels)))
+        return x * keras.ops.cast(own, x.dtype)
+
+    def get_config(self) -> dict:
+        """The channels, beside what every layer has."""
+        return {**super().get_config(), "channels": self.channels}
+
+
+class _Gating(Editor):
+    """Copies a network whole, with `PassGates` on the edges."""
+
+    def __init__(
+        self, graph: ChannelGraph, edges: dict[Edge, Tensor], row: keras.KerasTensor
+    ):
+        super().__init__(graph, np.ones(len(graph.owner), bool), Gates((), edges))
+        self.row = row
+
+    def gate(self, x: keras.KerasTensor, tensor: Tensor) -> keras.KerasTensor:
+        """x behind the gates of its channels; NONE (-1) is the row's last entry."""
+        size = len(self.graph.owner)
+        places = self.graph.channels[tensor] % (size + 1)
+        name, policy = gate_name(tensor), policy_of(x)
+        return PassGates(places.tolist(), name=name, dtype=policy)(x, self.row)

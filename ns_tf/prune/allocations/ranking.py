@@ -1,0 +1,38 @@
+"""Wherever the lowest scores are, over all layers."""
+
+from ns_tf.base import Curve
+from ns_tf.prune.allocations import Case, allocation
+from ns_tf.prune.ranking import Ranking, prices
+
+# Budgets that count a filter by its weights. A ranking by scores alone serves them.
+SIZES = ("params", "weight_bytes", "litert_bytes")
+
+
+@allocation("ranking", help="The lowest scores of all layers go first.")
+def ranking(case: Case) -> Curve:
+    """Filters go in the order of score / price ** weigh.
+
+    A ranking by scores alone empties the last layers, which have most of the parameters
+    and few of the multiply-adds. So scores are divided by what a filter takes of the
+    budgets (`ns_tf.prune.ranking.prices`), unless all budgets count sizes.
+
+    Args:
+        case: Its `weigh` is 1 if None, or 0 if all budgets count sizes.
+    """
+    weigh = case.weigh
+    if weigh is None:
+        weigh = 0.0 if set(case.targets) <= set(SIZES) else 1.0
+    price = None
+    if weigh:
+        # A measured budget has no derivative: multiply-adds stand for it.
+        known = {n: t for n, t in case.targets.items() if n in case.costs}
+        own = float(case.costs["macs"](case.widths))
+        price = prices(case.costs, known or {"macs": own}, case.widths) ** weigh
+    order = Ranking.of(
+        case.scores,
+        case.prunable,
+        min_width=case.min_width,
+        least_share=case.criterion.least_share,
+        prices=price,
+    )
+    return order.curve(case.structure)

@@ -1,0 +1,29 @@
+"""What went is replaced by its mean."""
+
+from ns_tf.graph.weights import stays
+from ns_tf.prune.rebuilt import Rebuilt
+from ns_tf.prune.repairs import Cut, repair
+
+
+@repair("mean", help="Adds the mean of what went to the layers that read it.")
+def mean(cut: Cut) -> None:
+    """The offset of every reader grows by sum_c E[x_c] sum_window K[., c, :].
+
+    The sum is over the channels c that went, and E over images and pixels of the whole
+    network. It is exact for channels that are constant, away from the border: with
+    E[x_c] = 0.7 and K = [2, -1] it is [1.4, -0.7].
+
+    Args:
+        cut: Its readers need an offset: a bias, or a batch norm behind them.
+
+    Raises:
+        InputError: a reader has neither; names the layer.
+    """
+    rebuilt = Rebuilt(cut)
+    for reader in rebuilt.readers:
+        kernel = rebuilt.whole_kernel(reader)  # [window, inputs, filters]
+        gone = ~stays(reader.reads, cut.keep)
+        means = rebuilt.whole.means(reader)
+        more = means[gone] @ kernel[:, gone].sum(axis=0)
+        rebuilt.move_offset(reader, more, needed=True)
+    rebuilt.finish()

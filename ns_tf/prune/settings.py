@@ -1,0 +1,87 @@
+"""The settings by which a trained network is pruned, together."""
+
+import dataclasses
+import hashlib
+from typing import Any
+
+from ns_tf.base import ScalingLaw
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.runtime import Runtime
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.source import TrainedNetwork, kept_from
+from ns_tf.prune.targets import RATIO, budgets_of
+from ns_tf.run import files
+
+_LONGEST_NAME = 100  # Characters; file systems end at 255 bytes.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Configs:
+    """The settings by which a trained network is pruned.
+
+    Args:
+        cut: Criterion, allocation, repair.
+        tuning: How what is left is trained.
+        budget: `ns_tf.plan.config.BudgetConfig`: what it may cost.
+        runtime: Seed, devices, precision.
+        made: The runtime of these settings.
+    """
+
+    cut: CutConfig
+    tuning: FinetuneConfig
+    budget: Any
+    runtime: RuntimeConfig
+    made: Runtime
+
+    @property
+    def name(self) -> str:
+        """The name of the folder of what is left: method, budgets, choices, seed."""
+        parts = [self.cut.method]
+        parts += [f"{name}{value:.10g}" for name, value in asked(self.budget).items()]
+        choices = (self.cut.allocation, self.cut.repair, self.tuning.recipe)
+        parts += [choice for choice in choices if choice is not None]
+        name = files.file_name("_".join([*parts, f"seed{self.runtime.seed}"]))
+        return name if len(name) <= _LONGEST_NAME else _short(name)
+
+    def pruner(self, network: TrainedNetwork, law: ScalingLaw | None = None) -> Pruner:
+        """A trained network, to be pruned by these settings.
+
+        Args:
+            network: The network and its data.
+            law: Of a search of the network, for the allocation "law".
+
+        Raises:
+            InputError: a budget, a layer, an allocation or repair that there is not.
+        """
+        problem, budget = kept_from(network, self.cut.keep), self.budget
+        widths = problem.architecture.widths
+        return Pruner(
+            network.model,
+            problem,
+            self.cut,
+            budgets_of(asked(budget), problem.structure, widths, budget.measure),
+            seed=self.runtime.seed,
+            grid={
+                "round_to": budget.round_to,
+                "min_width": budget.min_width,
+                "max_width": budget.max_width,
+            },
+            law=law,
+        )
+
+
+def asked(budget: Any) -> dict[str, float]:
+    """The budgets that are set, by name, `ratio` among them.
+
+    Args:
+        budget: `ns_tf.plan.config.BudgetConfig`.
+    """
+    ratio = {} if budget.ratio is None else {RATIO: budget.ratio}
+    return {**budget.targets, **ratio}
+
+
+def _short(name: str) -> str:
+    """A long name as its beginning and a digest of the rest."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: _LONGEST_NAME - 13]}_{digest}"

@@ -1,0 +1,209 @@
+"""A trained network and its data, as they are given: checked, pixels scaled."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ns_tf.base import InputError
+from ns_tf.data import python_data
+from ns_tf.data.config import DataConfig
+from ns_tf.data.dataset import Dataset, scaled
+from ns_tf.graph import weights
+from ns_tf.graph.calls import functional
+from ns_tf.graph.ends import scales_pixels
+from ns_tf.networks import from_model
+from ns_tf.problem import tasks
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.problem import Problem
+from ns_tf.problem.resolve import data_config, load_dataset, settings_in
+from ns_tf.prune.pixels import way_of
+from ns_tf.run.folder import MODEL
+from ns_tf.train.results import training_in
+
+AUTO = "auto"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A trained network, with its data as it takes them.
+
+    Args:
+        model: With its weights; never changed.
+        problem: The model as a function of its widths, data and task.
+        pixels: How its pixels are scaled: a name of `ns_tf.data.dataset.WAYS`.
+        folder: Of its training, if it came from one.
+        data: Options of `ns_tf.data.config.DataConfig` by which its data were loaded;
+            empty for data from Python.
+    """
+
+    model: keras.Model
+    problem: Problem
+    pixels: str
+    folder: Path | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def trained_network(
+    model: Any, data: Any = None, *, pixels: str = AUTO, **options: Any
+) -> TrainedNetwork:
+    """A trained network and its data; trains nothing.
+
+    Args:
+        model: A functional or sequential Keras model; the path of a `.keras` file; or a
+            run folder with a training.
+        data: As of `ns_tf.search`; that of the training, if None.
+        pixels: How the network was given its pixels, a name of `WAYS`; "auto" takes the
+            one of least loss, or what `ns_tf.train` did.
+        **options: Of `ns_tf.data.config.DataConfig`, for data sets by name.
+
+    Raises:
+        InputError: no such model or data, a model without a graph or with several
+            inputs or outputs, or one that was not trained for these data.
+    """
+    folder, found, kept = None, model, None
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        if path.is_dir():
+            folder = training_in(path, None)
+            path = folder / MODEL
+            kept = settings_in(folder)
+            if data is None:
+                data, options = _data_of(folder, kept, options)
+        found = from_model.load(str(path)).source
+    elif not isinstance(model, keras.Model):
+        raise InputError(
+            "Expected a trained keras.Model, the path of a .keras file, or a run "
+            f"folder with a training; got {type(model).__name__}."
+        )
+    if data is None:
+        raise InputError("Give the data that the model was trained on, as the second.")
+    check_ends(functional(found))
+    dataset, used = _dataset(data, found, options)
+    check_classes(found, dataset)
+    task = tasks.get("classification")
+    way = pixels
+    if pixels == AUTO and folder is None:
+        way = way_of(found, dataset, task)
+    elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
+        own = "given" if scales_pixels(functional(found)) else "normalised"
+        way = (kept.pixels if kept else None) or own
+    architecture = from_model.from_model(found)
+    problem = Problem.of(architecture, scaled(dataset, way), task)
+    return TrainedNetwork(found, problem, way, folder, used)
+
+
+def check_ends(model: keras.Model) -> None:
+    """Refuses a model that has not one input and one output.
+
+    Args:
+        model: Functional.
+
+    Raises:
+        InputError: it has several.
+    """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise InputError(
+            f"Expected a model with one input and one output; {model.name!r} has "
+            f"{len(model.inputs)} and {len(model.outputs)}."
+        )
+
+
+def check_classes(model: keras.Model, dataset: Dataset) -> None:
+    """Refuses a model that cannot have been trained for a data set.
+
+    Args:
+        model: Of one input and one output.
+        dataset: The data.
+
+    Raises:
+        InputError: its images or its number of classes are others.
+    """
+    classes = model.outputs[0].shape[-1]
+    if classes != dataset.classes:
+        raise InputError(
+            f"{model.name!r} puts out {classes} values, and {dataset.name} has "
+            f"{dataset.classes} classes: it was not trained for these data."
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    if shape != tuple(dataset.image_shape):
+        raise InputError(
+            f"{model.name!r} takes images of {_by(shape)}, and those of {dataset.name} "
+            f"are {_by(dataset.image_shape)}: it was not trained for these data "
+            "(--image_size resizes a square set)."
+        )
+
+
+def _by(shape: tuple) -> str:
+    """A shape for people."""
+    return "x".join("?" if size is None else str(size) for size in shape)
+
+
+def _dataset(
+    data: Any, model: keras.Model, options: dict[str, Any]
+) -> tuple[Dataset, dict[str, Any]]:
+    """The data set of an object, or of a name at the size that the model takes.
+
+    Returns:
+        The data set, and the options by which it was loaded.
+    """
+    dataset = python_data.dataset(data)
+    if dataset is not None:
+        return dataset, {}
+    height, width = (*model.inputs[0].shape[1:3], None, None)[:2]
+    if options.get("image_size") is None and height is not None and height == width:
+        options = {**options, "image_size": height}
+    used = {name: value for name, value in options.items() if value is not None}
+    return load_dataset(DataConfig(dataset=data, **used)), used
+
+
+def _data_of(
+    folder: Path, settings: ProblemConfig | None, options: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The data set that a training was given, and the options of its flags.
+
+    Raises:
+        InputError: its flags name none, as of data that came from Python.
+    """
+    if settings is None or not settings.dataset:
+        raise InputError(
+            f"{folder} does not name its data; give them as the second argument."
+        )
+    config = data_config(settings)
+    given = {name: value for name, value in options.items() if value is not None}
+    own = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    own.pop("dataset")
+    return settings.dataset, {**own, **given}
+
+
+def fingerprint(model: keras.Model) -> str:
+    """12 hexadecimal digits of the names, shapes and values of all weights.
+
+    Args:
+        model: Functional or sequential.
+    """
+    digest = hashlib.sha256()
+    for (layer, name), value in weights.values(functional(model)).items():
+        digest.update(f"{layer} {name} {value.shape} {value.dtype}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:12]
+
+
+def kept_from(source: TrainedNetwork, keep: tuple[str, ...]) -> Problem:
+    """The problem of a trained network some of whose layers keep all their filters.
+
+    Args:
+        source: The network.
+        keep: Names of layers, or patterns of names.
+
+    Raises:
+        InputError: a name that no layer with filters has, or no width is left free.
+    """
+    if not keep:
+        return source.problem
+    own = source.problem
+    architecture = from_model.from_model(source.model, keep=keep)
+    return Problem.of(architecture, own.dataset, own.task)

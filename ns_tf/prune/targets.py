@@ -1,0 +1,107 @@
+"""Budgets of a network that is trained already: shares of its own costs, or numbers."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from ns_tf import budgets
+from ns_tf.base import Cost, InputError, Widths
+from ns_tf.budgets import BUDGETS, Measure, exact_costs
+from ns_tf.networks.structure import Structure
+from ns_tf.registry import unknown
+from ns_tf.scaling.curves import floor_ratio, is_positive
+from ns_tf.scaling.grid import text
+
+RATIO = "ratio"  # The paper's r, which stands for a number of parameters.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Budgets:
+    """What a pruned network may cost.
+
+    Args:
+        targets: By budget: the largest cost allowed, in the budget's own unit.
+        costs: By budget: what networks of whole widths [..., layers] cost. All exact
+            budgets, and the measured ones among the targets.
+        own: By budget of the targets: the cost of the trained network. Measured only
+            where it was needed.
+    """
+
+    targets: Mapping[str, float]
+    costs: Mapping[str, Cost]
+    own: Mapping[str, float]
+
+    @property
+    def exact(self) -> dict[str, Cost]:
+        """The costs that need no measurement."""
+        return {n: cost for n, cost in self.costs.items() if not cost.measured}
+
+
+def budgets_of(
+    asked: Mapping[str, float],
+    structure: Structure,
+    widths: Widths,
+    measure: Measure | None = None,
+) -> Budgets:
+    """The budgets that are asked for, in their own units.
+
+    A number above 0 and below 1 is a share of the network's own cost, and 1 is that
+    cost; larger numbers are costs. Milliseconds are always milliseconds.
+
+    Args:
+        asked: By budget, and `ratio`: the parameters of the network with every width
+            times r, rounded down.
+        structure: Of the trained network.
+        widths: Of the trained network, [layers].
+        measure: How measured budgets are measured.
+
+    Raises:
+        InputError: no budget, an unknown one, no positive number, or more than the
+            network costs.
+    """
+    asked = dict(asked)
+    own = np.array(widths, np.int64)
+    for name, value in asked.items():
+        if name != RATIO and name not in BUDGETS.names():
+            raise unknown("budget", name, [*BUDGETS.names(), RATIO])
+        if not is_positive(value):
+            raise InputError(
+                f"The budget {name} is a positive, finite number; got {value!r}."
+            )
+    costs = {name: Cost(cost) for name, cost in exact_costs(structure).items()}
+    ratio = asked.pop(RATIO, None)
+    if ratio is not None:
+        if ratio > 1:
+            raise InputError(f"--ratio={ratio:g} is more than the whole network.")
+        cost = float(costs["params"](np.array(floor_ratio(widths, ratio))))
+        asked["params"] = min(cost, asked.get("params", cost))
+    if not asked:
+        raise InputError(
+            f"Give a budget, as --macs=0.5: {', '.join([*BUDGETS.names(), RATIO])}."
+        )
+    targets, whole = {}, {}
+    for name, value in asked.items():
+        costs[name] = costs.get(name) or _measured(name, structure, measure, costs)
+        repeatable = not costs[name].measured or costs[name].estimate is not None
+        if repeatable:
+            whole[name] = float(costs[name](own))
+        targets[name] = value * whole[name] if repeatable and value <= 1 else value
+        if targets[name] > whole.get(name, np.inf):
+            raise InputError(
+                f"{name}={text(targets[name])} is more than the trained network has: "
+                f"{text(whole[name])}. Pruning makes networks smaller; give a share, "
+                f"as {name}=0.5, or at most that number."
+            )
+    return Budgets(targets, costs, whole)
+
+
+def _measured(
+    name: str, structure: Structure, measure: Measure | None, exact: Mapping[str, Cost]
+) -> Cost:
+    """The cost of a measured budget, with its estimate."""
+    budget = budgets.get(name)
+    cost = budget.cost(structure, measure or Measure())
+    if budget.estimate is None:
+        return cost
+    return dataclasses.replace(cost, estimate=exact[budget.estimate])

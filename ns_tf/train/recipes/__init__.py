@@ -1,0 +1,145 @@
+"""What a network that was made smaller is trained with: one file a recipe.
+
+A recipe says which loss an example has, from which weights training starts, and how
+images are mixed. The file of one with a loss of its own holds the formula::
+
+    @recipe("distil", help="...", teacher=True, mixup=1.0)
+    def distil(logits, labels, teacher_logits, *, temperature=2.0, share=0.7):
+        ...
+        return losses  # [batch]
+
+A name may have arguments: `distil(temperature=4.0)`, `distil(mixup=0.0)`.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from ns_tf.base import InputError
+from ns_tf.graph.calls import functional
+from ns_tf.graph.ends import ends_in_softmax
+from ns_tf.registry import Registry, parse_call
+
+RECIPES = Registry("recipe", __name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A registered recipe."""
+
+    name: str
+    help: str  # A sentence.
+    # (logits, labels, teacher's logits) -> losses [batch]; None for the task's loss.
+    formula: Callable | None
+    teacher: bool = False  # Whether a larger trained network teaches.
+    mixup: float = 0.0  # Images are mixed by Beta(mixup, mixup) if above 0.
+    fresh: bool = False  # Whether training starts from fresh weights.
+    rate: float = 0.01  # Learning rate at the start, unless another is given.
+    # Whether a network of a share s of the multiply-adds has 1 / s times the epochs.
+    equal_cost: bool = False
+
+
+def recipe(name: str, *, help: str, **preset: Any) -> Callable[[Callable], Callable]:
+    """Decorator: registers a recipe under `name`, as `--recipe` takes it.
+
+    Args:
+        name: Of the recipe.
+        help: A sentence that says how it trains.
+        **preset: Further fields of `Recipe`.
+
+    Returns:
+        A decorator of functions (logits, labels, teacher_logits) -> losses [batch], of
+        `keras.ops`, with options that have defaults. It returns them as they are. A
+        function of no argument stands for the task's own loss.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def add(function):
+        formula = function if inspect.signature(function).parameters else None
+        member = Recipe(name, help, formula, **preset)
+        RECIPES.register(name)((member, function))
+        return function
+
+    return add
+
+
+def get(text: str) -> Recipe:
+    """The recipe that a text names, its options set.
+
+    >>> get("distil(mixup=0.0)").mixup, get("plain").formula is None
+    (0.0, True)
+
+    Args:
+        text: A name, or a name with arguments: options of the formula, or `mixup` and
+            `rate`.
+
+    Raises:
+        InputError: there is no such recipe, or it has no such option.
+    """
+    name, options = parse_call(text)
+    member, function = RECIPES.get(name)
+    fields = {n: options.pop(n) for n in ("mixup", "rate") if n in options}
+    known = [
+        p.name
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    ]
+    for option in options:
+        if option not in known:
+            names = ", ".join([*known, "mixup", "rate"])
+            raise InputError(f"The recipe {name} has no {option!r}; it has {names}.")
+    for value in (*fields.values(), *options.values()):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise InputError(f"Options of a recipe are numbers from 0; got {value!r}.")
+    formula = functools.partial(function, **options) if options else member.formula
+    return dataclasses.replace(member, formula=formula, **fields)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Objective:
+    """What a training minimises in place of the task's loss.
+
+    Args:
+        recipe: With a formula.
+        classes: Number of classes.
+        teacher: Gives the logits that are learned from; None if nobody does.
+    """
+
+    recipe: Recipe
+    classes: int
+    teacher: keras.Model | None = None
+
+    def loss(self, model: keras.Model) -> Callable:
+        """(labels [batch] or [batch, classes], outputs, teacher's) -> losses [batch].
+
+        Args:
+            model: That is trained; it and the teacher may end in a softmax.
+        """
+        own = _logits_of(model)
+        others = _logits_of(self.teacher) if self.teacher else lambda outputs: None
+
+        def loss(labels, outputs, taught=None):
+            if len(labels.shape) == 1:
+                labels = keras.ops.one_hot(labels, self.classes)
+            logits = own(outputs)
+            labels = keras.ops.cast(labels, logits.dtype)
+            return self.recipe.formula(logits, labels, others(taught))
+
+        return loss
+
+
+def _logits_of(model: keras.Model) -> Callable:
+    """Outputs of a model -> logits in Keras's floatx, up to a constant an image."""
+    ends = ends_in_softmax(functional(model))
+
+    def logits(outputs):
+        outputs = keras.ops.cast(outputs, keras.config.floatx())
+        return keras.ops.log(keras.ops.maximum(outputs, 1e-30)) if ends else outputs
+
+    return logits

@@ -1,0 +1,109 @@
+"""A trained network in, a smaller trained network out."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from trained import digits, learned
+
+import ns_tf
+
+QUICK = {"finetune_epochs": 1, "finetune_batch": 50, "proxy_images": 64}
+
+
+@pytest.fixture(scope="module")
+def mine():
+    model, _ = learned()
+    return ns_tf.trained(model, digits())
+
+
+def test_it_is_tested_and_not_trained(mine):
+    model, _ = learned()
+    assert mine.model is model and mine.history == () and mine.score > 0.5
+    assert mine.pixels == "normalised"
+
+
+def test_a_smaller_one_is_an_ordinary_model_that_says_how_it_came_about(mine):
+    small = mine.prune(macs=0.5, params=0.6, keep="conv1", round_to=2, **QUICK)
+    assert isinstance(small.model, keras.Model) and isinstance(small, ns_tf.Trained)
+    assert small.widths == tuple(
+        small.model.get_layer(f"conv{i}").filters for i in (2, 3)
+    )
+    assert small.model.get_layer("conv1").filters == 12
+    assert all(width % 2 == 0 for width in small.widths)
+    for name, target in small.targets.items():
+        assert small.costs[name] <= target
+    assert list(small.accuracies) == ["trained", "cut", "repaired", "tuned"]
+    assert len(small.history) == 1 and 0 <= small.score <= 1
+    assert "macs" in str(small) and "tuned" in str(small)
+    small.model.compile("sgd", "mse")  # As any model.
+
+
+def test_a_smaller_one_can_be_pruned_again_and_exported(mine, tmp_path):
+    small = mine.prune(macs=0.6, method="magnitude", **QUICK)
+    smaller = small.prune(macs=0.5, method="magnitude", **QUICK)
+    assert smaller.costs["macs"] <= small.costs["macs"] / 2
+    (file,) = smaller.export(tmp_path, ["keras"], check_images=20)
+    assert file.agreement == 1
+    whole = smaller.prune(macs=1.0)
+    for one, other in zip(whole.model.weights, smaller.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_a_plan_trained_can_be_pruned(search):
+    trained = search.plan(params=3000).train(epochs=1, batch=97)
+    small = trained.prune(params=0.5, finetune_epochs=0, method="magnitude")
+    assert small.costs["params"] <= small.targets["params"] <= 1500
+    assert small.accuracies["tuned"] == small.accuracies["repaired"]
+
+
+def test_a_training_in_a_folder_brings_its_data(status, tmp_path):
+    folder = tmp_path / "run"
+    asked = ("--architecture=vgg11", "--dataset=digits", "--widths=5,5,5,5,5,5,5,5")
+    where = f"--run_dir={folder}"
+    assert status("train", where, *asked, "--epochs=1", "--batch=700") == 0
+    mine = ns_tf.trained(folder)
+    (result,) = folder.glob("train/*/result.json")
+    assert mine.score == json.loads(result.read_text())["test_accuracy"]
+    assert mine.folder == result.parent
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({}, "Give a budget"),
+        ({"mac": 0.5}, "Did you mean 'macs'"),
+        ({"macs": 1e15}, "more than the trained network has"),
+        ({"macs": 2}, "cannot be met"),
+        ({"macs": 0.5, "method": "taylor"}, "Did you mean 'taylor_fo'"),
+        ({"macs": 0.5, "keep": "conv9"}, "Did you mean 'conv"),
+        ({"macs": 0.5, "repair": "statistic"}, "Did you mean 'statistics'"),
+        ({"macs": 0.5, "allocation": "rankin"}, "Did you mean 'ranking'"),
+        ({"macs": 0.5, "finetune_rate": 0}, "--finetune_rate"),
+        ({"macs": 0.5, "max_width": 0}, "--max_width"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(mine, options, told):
+    with pytest.raises(ns_tf.InputError, match=told) as error:
+        mine.prune(**options)
+    assert "\n" not in str(error.value)
+
+
+def test_an_option_that_is_none_of_the_data_is_refused():
+    with pytest.raises(ns_tf.InputError, match="Did you mean 'data_dir'"):
+        ns_tf.trained(learned()[0], digits(), data_dirs="x")
+
+
+def test_the_law_of_a_search_gives_the_widths(search, digits, tmp_path):
+    """NeuralScale's widths with inherited weights."""
+    trained = search.plan(params=5000).train(epochs=1, batch=97)
+    options = {"allocation": "law", "method": "magnitude", "finetune_epochs": 0}
+    small = trained.prune(params=0.5, search=search, **options)
+    other = trained.prune(params=0.5, search=search.run_dir, **options)
+    assert small.widths == other.widths
+    assert small.costs["params"] <= small.targets["params"]
+    uniform = trained.prune(params=0.5, **{**options, "allocation": "uniform"})
+    assert small.widths != uniform.widths
+    with pytest.raises(ns_tf.InputError, match="needs a search"):
+        trained.prune(params=0.5, **options)

@@ -1,0 +1,50 @@
+"""Gram matrices of contributions: against sums over the rows themselves."""
+
+import numpy as np
+import pytest
+from small import made_by
+from trained import noise_images, scored
+
+from ns_tf.prune import signals
+
+
+def grams(network):
+    """By size: the matrices that the formula was called with."""
+    seen = []
+
+    def formula(gram):
+        seen.append(gram)
+        return np.diag(gram)
+
+    scores = signals.get("gram").scores(formula, signals.Reading(network, 0))
+    return seen, scores
+
+
+@pytest.mark.parametrize("name", ["chain", "flatten", "concat", "residual", "shared"])
+def test_a_gram_matrix_is_symmetric_and_the_sum_of_its_readers(
+    name, handmade, randomise, rng
+):
+    network = scored(randomise(handmade[name]()), noise_images(rng), images=23)
+    seen, scores = grams(network)
+    for gram in seen:
+        np.testing.assert_allclose(gram, gram.T, atol=1e-9)
+        assert np.linalg.eigvalsh(gram).min() > -1e-9
+    assert np.isfinite(scores).all() and (scores[~network.wanted] == 0).all()
+    first = made_by(network.graph, network.graph.groups[0].name)
+    if name in ("chain", "flatten"):  # One reader: its outputs have norm 1.
+        np.testing.assert_allclose(seen[0].sum(), 1)
+        np.testing.assert_allclose(scores[first], np.diag(seen[0]))
+
+
+def test_scaling_what_a_channel_contributes_scales_its_energy(
+    handmade, randomise, rng, float64
+):
+    model = randomise(handmade["chain"]())
+    dataset = noise_images(rng)
+    before, _ = grams(scored(model, dataset, images=23))
+    kernel = np.array(model.get_layer("b").kernel)
+    kernel[:, :, 3] *= 2
+    model.get_layer("b").kernel.assign(kernel)
+    after, _ = grams(scored(model, dataset, images=23))
+    ratio = np.diag(after[0]) / np.diag(before[0])
+    np.testing.assert_allclose(ratio[3] / ratio[2], 4, rtol=1e-6)

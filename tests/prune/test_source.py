@@ -1,0 +1,84 @@
+"""A trained network and its data: what is taken, and what is refused in one line."""
+
+import keras
+import numpy as np
+import pytest
+from notebooks import mine
+from trained import digits, learned
+
+from ns_tf.base import InputError
+from ns_tf.prune.source import check_ends, kept_from, trained_network
+
+
+def test_a_model_its_file_and_its_problem_are_one_thing(tmp_path):
+    model, problem = learned()
+    model.save(tmp_path / "mine.keras")
+    for given in (model, str(tmp_path / "mine.keras"), tmp_path / "mine.keras"):
+        found = trained_network(given, digits())
+        assert found.pixels == "normalised" and found.folder is None
+        assert found.problem.architecture.widths == (12, 16, 16)
+        for one, other in zip(found.model.weights, model.weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_data_set_by_name_comes_at_the_size_that_the_model_takes():
+    found = trained_network(mine(), "digits")
+    assert found.problem.dataset.image_shape == (8, 8, 1)
+
+
+def test_how_pixels_are_scaled_can_be_said():
+    found = trained_network(mine(), digits(), pixels="unit")
+    assert found.pixels == "unit" and found.problem.dataset.std == 1
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+def several(inputs, outputs):
+    images = [keras.Input((8, 8, 1)) for _ in range(inputs)]
+    x = keras.layers.Add()(images) if inputs > 1 else images[0]
+    x = keras.layers.Conv2D(7, 3)(keras.layers.Conv2D(5, 3)(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(images, [keras.layers.Dense(10)(x) for _ in range(outputs)])
+
+
+BAD = {
+    "no model": (lambda: 3, "Expected a trained keras.Model"),
+    "no file": (lambda: "nowhere.keras", "there is none"),
+    "subclassed": (Subclassed, "functional or sequential"),
+    "two inputs": (lambda: several(2, 1), "one input and one output.*2 and 1"),
+    "two outputs": (lambda: several(1, 2), "one input and one output.*1 and 2"),
+    "classes": (lambda: mine(classes=7), "puts out 7 values.*has 10 classes"),
+    "images": (lambda: mine(image=(9, 8, 1)), "takes images of 9x8x1.*8x8x1"),
+    "unbuilt": (lambda: keras.Sequential([keras.layers.Dense(3)]), "not built"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_trained_network_of_the_data_is_refused_in_one_line(name):
+    make, told = BAD[name]
+    with pytest.raises(InputError, match=told) as error:
+        trained_network(make(), digits())
+    assert "\n" not in str(error.value)
+
+
+def test_data_are_needed():
+    with pytest.raises(InputError, match="Give the data"):
+        trained_network(mine())
+
+
+def test_ends_are_checked_on_their_own():
+    check_ends(mine())
+
+
+def test_layers_that_are_kept_are_no_widths():
+    source = trained_network(mine(), digits())
+    assert kept_from(source, ()) is source.problem
+    assert kept_from(source, ("conv1",)).architecture.widths == (17, 13)
+    assert kept_from(source, ("conv[13]",)).architecture.widths == (17,)
+    with pytest.raises(InputError, match="--keep=conv4.*Did you mean 'conv"):
+        kept_from(source, ("conv4",))
+    with pytest.raises(InputError, match="no layer whose width is free"):
+        kept_from(source, ("conv*",))

@@ -1,0 +1,23 @@
+"""What is printed of a pruned network."""
+
+from trained import learned, pruner
+
+from ns_tf.engine.runtime import Runtime
+from ns_tf.prune.config import FinetuneConfig
+from ns_tf.prune.pruned import prune_trained
+from ns_tf.prune.summary import summary
+
+
+def test_it_has_costs_accuracies_and_widths():
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="random", macs=0.5)
+    found = prune_trained(made, FinetuneConfig(finetune_epochs=0), Runtime())
+    text = summary(made, found)
+    cost, own = int(found.scaling.costs["macs"]), int(found.own["macs"])
+    assert f"macs: {cost:,} of {own:,} ({cost / own:.2%}), at most" in text
+    assert "params: " in text and "weight_bytes: " in text
+    for stage, score in found.accuracies.items():
+        assert f"{stage} {100 * score:.2f} %" in text
+    assert f"on test images: {100 * found.test_score:.2f} %" in text
+    assert f"conv1 12->{found.scaling.widths[0]}" in text
+    assert text.startswith("mine pruned by random, uniform widths, repair statistics")

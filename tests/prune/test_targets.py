@@ -1,0 +1,70 @@
+"""Shares and numbers as budgets of a trained network."""
+
+import numpy as np
+import pytest
+from small import chain, problem
+
+from ns_tf.base import InputError
+from ns_tf.budgets import Measure, exact_costs
+from ns_tf.prune.targets import budgets_of
+
+STRUCTURE = problem(chain, (7, 5)).structure
+OWN = {n: int(c(np.array([7, 5]))) for n, c in exact_costs(STRUCTURE).items()}
+
+
+def found(**asked):
+    return budgets_of(asked, STRUCTURE, (7, 5), Measure(1, 1, 1))
+
+
+def test_below_one_is_a_share_and_one_is_the_network_itself():
+    assert found(macs=0.5).targets == {"macs": OWN["macs"] / 2}
+    assert found(macs=1.0).targets == found(macs=1).targets == {"macs": OWN["macs"]}
+    both = found(macs=0.25, params=0.75)
+    assert both.targets == {"macs": OWN["macs"] / 4, "params": OWN["params"] * 3 / 4}
+    assert both.own == {"macs": OWN["macs"], "params": OWN["params"]}
+
+
+def test_above_one_is_a_number_in_the_budgets_unit():
+    assert found(params=300).targets == {"params": 300}
+    assert found(macs=OWN["macs"]).targets == {"macs": OWN["macs"]}
+
+
+def test_milliseconds_are_milliseconds_however_few():
+    assert found(latency_ms=0.5).targets == {"latency_ms": 0.5}
+    assert found(latency_ms=0.5).own == {}
+
+
+def test_bytes_of_a_file_may_be_a_share(monkeypatch):
+    from ns_tf.budgets import litert_bytes
+    from ns_tf.networks import deployed
+
+    monkeypatch.setattr(deployed, "litert", lambda model: bytes(model.count_params()))
+    assert litert_bytes  # Imported late by the budget.
+    made = found(litert_bytes=0.5)
+    assert made.targets["litert_bytes"] == made.own["litert_bytes"] / 2
+    assert made.costs["litert_bytes"].estimate is not None
+
+
+def test_the_ratio_of_the_paper_is_a_number_of_parameters():
+    """Every width times r, rounded down: (3, 2)."""
+    expected = int(STRUCTURE.params(np.array([3, 2])))
+    assert found(ratio=0.5).targets == {"params": expected}
+    assert found(ratio=0.5, params=7).targets == {"params": 7}
+
+
+@pytest.mark.parametrize(
+    "asked, told",
+    [
+        ({}, "Give a budget"),
+        ({"mac": 0.5}, "Did you mean 'macs'"),
+        ({"macs": 0}, "positive, finite number; got 0"),
+        ({"macs": float("nan")}, "got nan"),
+        ({"macs": True}, "got True"),
+        ({"macs": OWN["macs"] + 1}, "more than the trained network has"),
+        ({"ratio": 1.5}, "more than the whole network"),
+    ],
+)
+def test_budgets_that_make_no_sense_are_refused_in_one_line(asked, told):
+    with pytest.raises(InputError, match=told) as error:
+        found(**asked)
+    assert "\n" not in str(error.value)

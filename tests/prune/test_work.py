@@ -1,0 +1,106 @@
+"""Pruning in a run folder: scores are kept, kills change nothing, folders are one's."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from small import Ended, KilledAt, StopAt
+from trained import digits, learned
+
+import ns_tf
+from ns_tf.prune.pruner import Pruner
+from ns_tf.run.watch import Watch
+
+ASKED = {
+    "method": "taylor_fg",
+    "macs": 0.5,
+    "finetune_epochs": 2,
+    "finetune_batch": 100,
+    "proxy_images": 64,
+    "proxy_batch": 16,
+    "checkpoint_seconds": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def mine():
+    return ns_tf.trained(learned()[0], digits())
+
+
+@pytest.fixture(scope="module")
+def done(mine, tmp_path_factory):
+    """(a finished run, its folder); to be read only."""
+    folder = tmp_path_factory.mktemp("pruned") / "run"
+    return mine.prune(run_dir=folder, **ASKED), folder
+
+
+def test_a_folder_gives_what_memory_gives(mine, done):
+    kept, folder = done
+    plain = mine.prune(**ASKED)
+    for one, other in zip(kept.model.weights, plain.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert kept.accuracies == plain.accuracies and kept.score == plain.score
+    assert kept.costs == plain.costs and len(kept.history) == 2
+    assert kept.folder == folder / "train" / "taylor_fg_macs0.5_seed0"
+    told = json.loads((kept.folder / "pruned.json").read_text())
+    assert told["widths"] == list(kept.widths) and told["whole"] == [12, 16, 16]
+
+
+def test_the_same_call_reads_what_is_there(mine, done, monkeypatch):
+    kept, folder = done
+    monkeypatch.setattr(Pruner, "score", None)
+    monkeypatch.setattr(Pruner, "cut_and_repair", None)
+    again = mine.prune(run_dir=folder, **ASKED)
+    assert again.accuracies == kept.accuracies and str(again) == str(kept)
+
+
+def test_another_budget_needs_no_new_scores(mine, done, tmp_path, monkeypatch):
+    folder = shutil.copytree(done[1], tmp_path / "run")
+    monkeypatch.setattr(Pruner, "score", None)
+    other = {**ASKED, "macs": 0.25, "params": 0.5, "finetune_epochs": 0}
+    small = mine.prune(run_dir=folder, **other)
+    assert small.costs["macs"] <= small.targets["macs"]
+    assert (
+        small.history == ()
+        and small.accuracies["tuned"] == small.accuracies["repaired"]
+    )
+    assert ns_tf.trained(small.folder, digits()).score == small.score
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 9, 14])
+def test_a_run_that_is_killed_in_any_stage_ends_as_one_that_is_not(
+    mine, done, tmp_path, step
+):
+    """4 steps of scoring, then 10 of training."""
+    kept, _ = done
+    with pytest.raises(Ended):
+        mine.prune(run_dir=tmp_path, progress=KilledAt(step), **ASKED)
+    small = mine.prune(run_dir=tmp_path, **ASKED)
+    for one, other in zip(small.model.weights, kept.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert small.accuracies == kept.accuracies
+    assert not list(tmp_path.rglob("*.part.npz"))
+    assert not list(tmp_path.rglob("checkpoint.npz"))
+
+
+def test_a_run_stops_when_it_is_asked(mine, tmp_path):
+    with pytest.raises(Ended):
+        mine.prune(run_dir=tmp_path, stop=StopAt(2), **ASKED)
+    assert not list(tmp_path.rglob("result.json"))
+    assert Watch  # Stops are asked for by way of a watch.
+
+
+def test_a_folder_of_another_network_or_of_other_choices_is_refused(mine, done):
+    _, folder = done
+    other = mine.prune(macs=0.9, method="magnitude", finetune_epochs=0)
+    with pytest.raises(ns_tf.InputError, match="other flags.*--model"):
+        other.prune(run_dir=folder, **ASKED)
+    with pytest.raises(ns_tf.InputError, match="other flags.*finetune_rate"):
+        mine.prune(run_dir=folder, **ASKED, finetune_rate=0.5)
+
+
+def test_the_whole_network_is_kept_as_it_is(mine, tmp_path):
+    small = mine.prune(run_dir=tmp_path, macs=1.0, method="magnitude")
+    for one, other in zip(small.model.weights, mine.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)

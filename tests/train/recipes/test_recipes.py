@@ -1,0 +1,69 @@
+"""Recipes by name, their options; every one trains what is left of a network."""
+
+import keras
+import numpy as np
+import pytest
+from trained import TUNING, learned, pruner
+
+from ns_tf.base import InputError
+from ns_tf.engine.runtime import Runtime
+from ns_tf.prune.pruned import prune_trained
+from ns_tf.train import recipes
+from ns_tf.train.recipes import RECIPES, Objective
+
+
+def test_options_of_a_recipe_are_set_by_its_text():
+    assert recipes.get("distil").mixup == 1
+    other = recipes.get("distil(mixup=0.5, temperature=4.0)")
+    assert other.mixup == 0.5 and other.formula.keywords == {"temperature": 4.0}
+    assert recipes.get("plain(rate=0.5)").rate == 0.5
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("distill", "Did you mean 'distil'"),
+        ("distil(heat=2)", "has no 'heat'; it has temperature, share, mixup, rate"),
+        ("distil(share='a')", "numbers from 0; got 'a'"),
+        ("distil(share=-1)", "Expected a name|numbers from 0"),
+        ("distil(", "Expected a name"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(text, told):
+    with pytest.raises(InputError, match=told):
+        recipes.get(text)
+
+
+def test_hard_labels_are_soft_ones_of_one_class(rng):
+    model, problem = learned()
+    objective = Objective(recipes.get("distil"), 10, model)
+    loss = objective.loss(model)
+    logits, taught = rng.normal(size=(2, 7, 10)).astype("float32")
+    labels = rng.integers(0, 10, 7)
+    hard = loss(keras.ops.convert_to_tensor(labels), logits, taught)
+    soft = loss(keras.ops.one_hot(labels, 10), logits, taught)
+    np.testing.assert_allclose(hard, soft, rtol=1e-6)
+
+
+def test_a_softmax_at_the_end_changes_no_loss(rng):
+    model, _ = learned()
+    ended = keras.Model(model.input, keras.layers.Softmax()(model.output))
+    logits, taught = rng.normal(size=(2, 7, 10)).astype("float32")
+    labels = np.eye(10, dtype="float32")[rng.integers(0, 10, 7)]
+    distil = recipes.get("distil")
+    plain = Objective(distil, 10, model).loss(model)(labels, logits, taught)
+    soft = [keras.ops.softmax(x) for x in (logits, taught)]
+    behind = Objective(distil, 10, ended).loss(ended)(labels, *soft)
+    np.testing.assert_allclose(behind, plain, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_every_recipe_trains_what_is_left(name):
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="magnitude", macs=0.5)
+    tuning = TUNING.__class__(recipe=name, finetune_epochs=1, finetune_batch=25)
+    found = prune_trained(made, tuning, Runtime())
+    assert len(found.tuned.history) == (2 if name == "scratch_b" else 1)
+    assert np.isfinite(found.tuned.history[0].train_loss)
+    if name in ("plain", "distil"):  # From the weights that are left.
+        assert found.accuracies["tuned"] > 0.5

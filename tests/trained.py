@@ -1,0 +1,76 @@
+"""What tests of trained networks share: models at their weights, and readings."""
+
+import functools
+
+import keras
+import numpy as np
+
+import ns_tf
+from ns_tf.data.dataset import Dataset
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.from_model import from_model
+from ns_tf.problem import tasks
+from ns_tf.problem.problem import Problem
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.scoring import Proxy, ScoredNetwork
+from ns_tf.prune.targets import budgets_of
+from ns_tf.train import training
+from ns_tf.train.config import TrainConfig
+
+TUNING = FinetuneConfig(finetune_epochs=1, finetune_batch=16)
+
+
+def noise_images(rng, shape=(6, 7, 3), count=71, classes=5) -> Dataset:
+    """Noise images [count, *shape], with labels at random."""
+    images = rng.uniform(size=(count, *shape)).astype("float32")
+    labels = rng.integers(0, classes, count).astype(np.int32)
+    return ns_tf.from_arrays((images, labels), classes=classes)
+
+
+def scored(
+    model: keras.Model,
+    dataset: Dataset,
+    *,
+    graph: ChannelGraph | None = None,
+    batch: int = 16,
+    images: int = 1000,
+) -> ScoredNetwork:
+    """The model as signals read it, all of its channels asked for that can go."""
+    graph = graph or channel_graph(model)
+    loss = tasks.get("classification").loss(model)
+    proxy = Proxy.of(dataset, images=images, batch=batch, seed=3)
+    return ScoredNetwork(model, graph, loss, proxy, ~graph.frozen)
+
+
+def pruner(model: keras.Model, dataset: Dataset, grid=None, law=None, **asked):
+    """A `Pruner` of the model; `asked` are budgets and fields of `CutConfig`."""
+    names = CutConfig.__dataclass_fields__
+    options = {n: asked.pop(n) for n in list(asked) if n in names}
+    config = CutConfig(**{"proxy_batch": 16, **options})
+    problem = Problem.of(from_model(model, keep=config.keep), dataset)
+    widths = problem.architecture.widths
+    budgets = budgets_of(asked, problem.structure, widths)
+    return Pruner(model, problem, config, budgets, grid=grid, law=law)
+
+
+@functools.cache
+def digits() -> Dataset:
+    """The embedded digits of 8 x 8, 500 of them to train on."""
+    whole = ns_tf.dataset("digits", image_size=8)
+    parts = [(s.images, s.labels) for s in (whole.validation, whole.test)]
+    train = whole.train.images[:500], whole.train.labels[:500]
+    return ns_tf.from_arrays(train, validation=parts[0], test=parts[1])
+
+
+@functools.cache
+def learned() -> tuple[keras.Model, Problem]:
+    """(a network that has learned the digits, to some 80 %, its problem); read only."""
+    from notebooks import mine
+
+    problem = Problem.of(from_model(mine((12, 16, 16))), digits())
+    recipe = TrainConfig(epochs=6, batch=25, rate=0.1, momentum=0.9, schedule="cosine")
+    result = training.train(problem, problem.build, recipe, Runtime())
+    return result.model, problem
