@@ -39,6 +39,14 @@ BAD_PLAN = {
     "--params=3000 --output=xml": ["--output=xml", "table, json, widths"],
     "--latency_ms=0": ["latency_ms is a positive, finite number; got 0"],
     "--latency_ms=1 --latency_batch=0": ["--latency_batch", "got 0"],
+    "--params=3000 --price_exponent=2": ["goes with --method=priced"],
+    "--macs=3e6 --price_exponent=0": ["--price_exponent is a number above 0; got 0"],
+    "--latency_ms=1 --method=priced": ["latency_ms has no price", "neuralscale"],
+    "--params=3000 --refine=1": ["--refine is a whole number of at least 2; got 1"],
+    "--params=3000 --refine=3 --method=uniform": ["--refine chooses", "leave out"],
+    "--params=3000 --refine=3 --dataset=nope": ["Unknown data set 'nope'"],
+    "--params=3000 --refine=3 --refine_batch=9999": ["batch of 9999 is too large"],
+    "--params=1 --refine=3": ["params=1 cannot be met"],
 }
 
 
