@@ -49,11 +49,17 @@ def pruner(model: keras.Model, dataset: Dataset, grid=None, law=None, **asked):
     """A `Pruner` of the model; `asked` are budgets and fields of `CutConfig`."""
     names = CutConfig.__dataclass_fields__
     options = {n: asked.pop(n) for n in list(asked) if n in names}
-    config = CutConfig(**{"proxy_batch": 16, **options})
-    problem = Problem.of(from_model(model, keep=config.keep), dataset)
+    config = CutConfig(**{"proxy_batch": 16, "proxy_images": 48, **options})
+    problem = _problem(model, dataset, config.keep)
     widths = problem.architecture.widths
     budgets = budgets_of(asked, problem.structure, widths)
     return Pruner(model, problem, config, budgets, grid=grid, law=law)
+
+
+@functools.lru_cache(maxsize=8)
+def _problem(model, dataset, keep) -> Problem:
+    """The problem of a model, analysed once."""
+    return Problem.of(from_model(model, keep=keep), dataset)
 
 
 @functools.cache

@@ -1,11 +1,17 @@
 """`python -m ns_tf.prune` as a hostile and as a new user meet it."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import keras
 import numpy as np
 import pytest
 from notebooks import mine
+from places import ROOT
 from trained import learned
 from verbs import contents, refused
 
@@ -126,3 +132,42 @@ def test_what_cannot_be_pruned_is_refused_in_one_line_and_nothing_is_written(
     result = command("prune", f"--run_dir={tmp_path / 'run'}", *asked.split())
     refused(result, *BAD[arguments])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_at_any_moment_ends_as_one_that_is_not(
+    model, tmp_path
+):
+    """kill -9 after ever more seconds, until nothing is left to kill."""
+
+    def started(folder):
+        asked = (f"--run_dir={folder}", f"--model={model}", *SHORT, "--macs=0.5")
+        more = ("--method=curl_kl", "--finetune_epochs=40", "--checkpoint_seconds=0")
+        command = [sys.executable, "-m", "ns_tf.prune", *asked, *more, "--threads=1"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+    assert started(tmp_path / "one").wait(600) == 0
+    kills, seconds = 0, 4.0
+    while True:
+        work = started(tmp_path / "other")
+        try:
+            assert work.wait(seconds) == 0
+            break
+        except subprocess.TimeoutExpired:
+            work.send_signal(signal.SIGKILL)
+            work.wait()
+            kills, seconds = kills + 1, seconds + 2.0
+            time.sleep(0.1)
+    assert kills >= 2
+    one, other = (
+        next((tmp_path / name / "train").iterdir()) for name in ("one", "other")
+    )
+    for name in ("history.csv", "widths.json"):
+        assert (one / name).read_text() == (other / name).read_text()
+    told = [json.loads((folder / "pruned.json").read_text()) for folder in (one, other)]
+    assert told[0]["channels"] == told[1]["channels"]
+    assert told[0]["accuracies"] == told[1]["accuracies"]
+    both = [keras.saving.load_model(folder / "model.keras") for folder in (one, other)]
+    for first, second in zip(*(net.weights for net in both), strict=True):
+        np.testing.assert_array_equal(first, second)

@@ -9,9 +9,7 @@ from ns_tf.prune.criteria import CRITERIA
 from ns_tf.prune.scoring import ScoredNetwork
 
 
-@pytest.mark.parametrize(
-    "name", ["chain", "no_norm", "residual", "depthwise", "excite"]
-)
+@pytest.mark.parametrize("name", ["no_norm", "residual", "depthwise"])
 def test_what_is_cut_computes_what_closed_gates_do(
     name, handmade, randomise, rng, float64
 ):
@@ -33,7 +31,7 @@ def test_what_is_cut_computes_what_closed_gates_do(
 def test_every_criterion_prunes_a_network_that_has_learned(name):
     """Finite scores, the budget kept, better than chance before training."""
     model, problem = learned()
-    made = pruner(model, problem.dataset, method=name, proxy_images=64, macs=0.5)
+    made = pruner(model, problem.dataset, method=name, repair="statistics", macs=0.5)
     scores = made.score()
     assert scores.shape == made.graph.owner.shape and np.isfinite(scores).all()
     scaling = made.solve(scores)
@@ -43,7 +41,6 @@ def test_every_criterion_prunes_a_network_that_has_learned(name):
     small, accuracies = made.cut_and_repair(keep)
     assert small.count_params() < model.count_params()
     assert accuracies["trained"] > 0.5 and accuracies["repaired"] > 0.12
-    np.testing.assert_array_equal(made.score(), scores)
 
 
 def test_widths_are_multiples_and_at_least_the_least():

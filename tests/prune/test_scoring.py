@@ -5,8 +5,6 @@ import pytest
 from small import Ended, KilledAt, kept_at
 from trained import noise_images, pruner, scored
 
-from ns_tf.prune import criteria
-from ns_tf.prune.criteria import CRITERIA
 from ns_tf.prune.scoring import SCORING, Proxy, Tally
 
 
@@ -54,18 +52,17 @@ def test_a_tally_continues_where_it_was():
     assert sums.tolist() == [1, 2, 3] and work.finished
 
 
-@pytest.mark.parametrize("name", CRITERIA.names())
+@pytest.mark.parametrize(
+    "name", ["taylor_fo", "taylor_fg", "apoz", "curl_kl", "thinet"]
+)
 def test_a_scoring_that_is_killed_goes_on_to_the_same_bits(
     name, handmade, randomise, rng, tmp_path
 ):
     """And shows how far it has come."""
     model, dataset = randomise(handmade["chain"]()), noise_images(rng)
-    made = pruner(model, dataset, method=name, macs=0.5)
+    made = pruner(model, dataset, method=name, macs=0.5, proxy_images=48)
     expected = made.score()
     runtime = kept_at(tmp_path, progress=KilledAt(2))
-    if criteria.get(name).reads in ("kernel", "noise", "gamma"):
-        np.testing.assert_array_equal(made.score(runtime), expected)
-        return
     with pytest.raises(Ended):
         made.score(runtime)
     assert (tmp_path / SCORING).exists()

@@ -68,7 +68,7 @@ def test_another_budget_needs_no_new_scores(mine, done, tmp_path, monkeypatch):
     assert ns_tf.trained(small.folder, digits()).score == small.score
 
 
-@pytest.mark.parametrize("step", [1, 3, 4, 5, 9, 14])
+@pytest.mark.parametrize("step", [3, 9])
 def test_a_run_that_is_killed_in_any_stage_ends_as_one_that_is_not(
     mine, done, tmp_path, step
 ):

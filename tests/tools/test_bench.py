@@ -269,3 +269,26 @@ def test_the_instruments_fit_the_loop_that_they_measure(script, monkeypatch):
     assert len(forced["removed"]) == 1
     plain = race.steps_at(present=forced["present"], repeats=1)
     assert min(plain["step"]) >= 0 and min(race.checkpoint()["seconds"]) >= 0
+
+
+def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkeypatch):
+    from trained import learned
+
+    from ns_tf.prune.pruner import Pruner
+    from ns_tf.prune.source import TrainedNetwork
+
+    methods = script("methods")
+    calls, score = [], Pruner.score
+
+    def counted(self):
+        calls.append(self.config.method)
+        return score(self)
+
+    monkeypatch.setattr(Pruner, "score", counted)
+    config = methods.MethodsConfig(
+        methods=("random", "magnitude"), repairs=("none", "statistics")
+    )
+    found = list(methods.rows(config, TrainedNetwork(*learned(), "normalised")))
+    assert calls == ["random", "magnitude"] and len(found) == 4
+    assert found[2].startswith("| magnitude | uniform | none | 4")
+    assert all(row.count("|") == methods.HEAD[0].count("|") for row in found)

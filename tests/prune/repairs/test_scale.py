@@ -1,7 +1,6 @@
 """One factor a channel: never worse than one."""
 
 import numpy as np
-import pytest
 from trained import noise_images, pruner
 
 from ns_tf.prune import repairs
@@ -10,12 +9,9 @@ from ns_tf.prune.regression import Normal
 from ns_tf.prune.trained import cut
 
 
-@pytest.mark.parametrize("name", ["chain", "flatten", "residual"])
-def test_the_first_reader_comes_nearer_to_the_whole_network(
-    name, handmade, randomise, rng
-):
+def test_the_first_reader_comes_nearer_to_the_whole_network(handmade, randomise, rng):
     """scale below nothing, and least_squares below scale: it may do more."""
-    model, dataset = randomise(handmade[name]()), noise_images(rng)
+    model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
     made = pruner(model, dataset, method="magnitude", macs=0.5)
     scores = made.score()
     keep = made.channels(scores, made.solve(scores).widths)
