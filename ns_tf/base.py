@@ -177,7 +177,7 @@ class EventScores:
     # [events, layers]: the lowest score among the filters of each layer that stayed.
     lowest: np.ndarray
     loss: np.ndarray  # [events]: mean training loss since the event before.
-    criterion: str | None = None  # Whose scores they are; older searches do not say.
+    criterion: str | None = None  # Whose scores they are; None is the usual one.
 
 
 @dataclasses.dataclass(frozen=True)

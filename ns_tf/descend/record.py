@@ -17,6 +17,7 @@ from ns_tf.base import DescentState, InputError, Scaling, ScalingLaw, Widths
 from ns_tf.budgets import exact_costs
 from ns_tf.descend import traces
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.prune.config import PruneConfig
 from ns_tf.run import files
 from ns_tf.run.folder import DESCENT
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
 VERSION = 1
+_USUAL = PruneConfig.criterion  # Whose scores they are where a record does not say.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         errors = [None if np.isnan(error) else error for error in law.error.tolist()]
         by_layer = {"rows": law.rows.tolist(), "error": errors}
     scores = state.trace.scores
-    known = scores is not None and scores.criterion is not None
+    other = scores is not None and scores.criterion not in (None, _USUAL)
     return {
         "iteration": state.iteration,
         "widths": list(state.widths),
@@ -163,7 +165,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         },
         "events": len(state.trace.history),
         "rows": len(state.trace.tau),
-        **({"criterion": scores.criterion} if known else {}),
+        **({"criterion": scores.criterion} if other else {}),
         "scaling": dataclasses.asdict(state.scaling),
         "seconds": round(state.seconds, 3),
     }

@@ -50,6 +50,11 @@ class Pricing:
     def lines(self) -> Iterator[str]:
         """What budgets are worth, and how far the plan is from the best, for people."""
         yield f"priced: {self._exponent()}"
+        if self.floored and self.fall is not None:
+            yield (
+                "Scores fall too slowly here to say what a layer's last filters are "
+                "worth; --refine lets short trainings choose."
+            )
         for name, share in self.shares.items():
             taken = f"takes {share:.1%} of the value" if share else "does not bind"
             yield f"{name} {taken}"

@@ -61,6 +61,7 @@ def fake(monkeypatch):
         monkeypatch.setattr(FakeJob, "accuracy", staticmethod(accuracy))
         monkeypatch.setattr(FakeJob, "trained", [])
         monkeypatch.setattr(refine, "Job", FakeJob)
+        monkeypatch.setattr(refine, "forget_kernels", lambda: None)
 
     return set_to
 

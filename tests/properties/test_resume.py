@@ -300,10 +300,8 @@ def test_signals_write_a_checkpoint_and_the_same_search_goes_on(start, tmp_path)
         assert err.splitlines()[-1] == STOPPED
         assert "Traceback" not in err
         steps.append(files.read_arrays(checkpoint)[1]["steps"])
-    assert 0 < steps[0] <= steps[1]
-    search = ns_tf.search("vgg11", "digits", run_dir=run_dir, **TINY)
-    assert len(search.iterations) == 1
-    assert_no_litter(run_dir)
+    assert 0 < steps[0] <= steps[1]  # The second went on from the first.
+    assert not list(run_dir.rglob("*.writing"))
 
 
 @SLOW

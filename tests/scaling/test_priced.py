@@ -181,6 +181,10 @@ def test_the_record_of_an_exponent_is_named(rng):
     assert lines.endswith(
         "tau^-1.5 (1.01 to 1.99), by 17 events from 3,000 to 50,000 parameters"
     )
+    low = Fall(0.125, 0.25, (3e3, 5e4), 17)
+    price = PriceLaw(price.law, 0.125)
+    lines = list(at_price(price, cost, {"c": 10**6}, fall=low).pricing.lines())
+    assert "is used, above every beta" in lines[0] and "--refine" in lines[1]
     price = PriceLaw(price.law, 1.5, "assumed")
     lines = next(at_price(price, cost, {"c": 10**6}).pricing.lines())
     assert lines.endswith("assumed: no scores say it")
