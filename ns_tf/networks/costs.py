@@ -221,10 +221,11 @@ class Increments:
 
     matrix: np.ndarray  # [layers, layers + 1]: c of w_l w_r in (l, r) and in (r, l).
     square: np.ndarray  # [layers]: c of w_l^2.
-    switched: CostPolynomial  # The terms that count where two widths differ.
+    # Of the terms that count where two widths differ: c [terms], and l, r, a, b
+    # [4, terms].
+    switched: tuple[np.ndarray, np.ndarray]
     pairs: tuple[np.ndarray, np.ndarray]  # Layers, and the switched terms they are in.
-    # [4, pairs]: whether the layer is the left, right, first and second of the term.
-    places: np.ndarray
+    places: np.ndarray  # [4, pairs]: whether the layer is the term's l, r, a, b.
 
     @classmethod
     def of(cls, cost: CostPolynomial, layers: int) -> "Increments":
@@ -234,10 +235,11 @@ class Increments:
         np.add.at(matrix, (always.left, always.right), always.coefficient)
         square = matrix.diagonal()[:-1].copy()
         indices = np.stack([switched.left, switched.right, *switched.differ.T])
+        terms = switched.coefficient, indices
         its = indices == np.arange(layers)[:, None, None]  # [layers, 4, terms]
         pairs = its.any(axis=1).nonzero()
         places = its[pairs[0], :, pairs[1]].T
-        return cls((matrix + matrix.T)[:-1], square, switched, pairs, places)
+        return cls((matrix + matrix.T)[:-1], square, terms, pairs, places)
 
     def __call__(self, widths: np.ndarray, step: int) -> np.ndarray:
         """[layers]: the cost of `step` more filters in each layer alone.
@@ -255,12 +257,12 @@ class Increments:
         more = step * (self.matrix @ x) + step * step * self.square
         layer, term = self.pairs
         if len(layer):
-            of = self.switched
-            left, right, first, second = x[of.left], x[of.right], *x[of.differ.T]
-            before = of.coefficient * left * right * (first != second)
-            grown = np.stack([left, right, first, second])[:, term]
-            left, right, first, second = grown + step * self.places
-            after = of.coefficient[term] * left * right * (first != second)
+            coefficient, indices = self.switched
+            widths = x[indices]
+            left, right, first, second = widths
+            before = coefficient * left * right * (first != second)
+            left, right, first, second = widths[:, term] + step * self.places
+            after = coefficient[term] * left * right * (first != second)
             np.add.at(more, layer, after - before[term])
         return more
 
