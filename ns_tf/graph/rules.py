@@ -232,21 +232,21 @@ def _norm(walk, layer, inputs, shapes):
     return Effect(kind, inputs[0], dict.fromkeys(names, (inputs[0],)))
 
 
+# Of which there is one for sequences, one for images, one for volumes.
+_SPATIAL = (
+    "AveragePooling Cropping GlobalAveragePooling GlobalMaxPooling MaxPooling "
+    "SpatialDropout UpSampling ZeroPadding"
+).split()
+
+
 @rule(
-    "AveragePooling2D",
-    "Cropping2D",
+    *(f"{name}{axes}D" for name in _SPATIAL for axes in (1, 2, 3)),
     "Dropout",
     "GaussianDropout",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D",
     "Identity",
     "LeakyReLU",
-    "MaxPooling2D",
     "Relu",
     "Relu6",
-    "SpatialDropout2D",
-    "UpSampling2D",
-    "ZeroPadding2D",
 )
 def _scaling(walk, layer, inputs, shapes):
     """Each channel by itself, a zero stays zero, a factor stays a factor."""
@@ -265,6 +265,15 @@ def _relu(walk, layer, inputs, shapes):
     if float(layer.threshold) == 0:
         return Effect(THROUGH, inputs[0], scales=True)
     return Effect(CHANNELWISE, inputs[0])
+
+
+@rule("PReLU")
+def _parametric(walk, layer, inputs, shapes):
+    """Slopes of negative values: one a channel, or one for all if they share it."""
+    own = layer.alpha.shape[-1] == len(inputs[0])
+    spatial = (None,) * (len(shapes[0]) - 2)
+    axes = {"alpha": (*spatial, inputs[0] if own else None)}
+    return Effect(THROUGH, inputs[0], axes=axes, scales=True)
 
 
 @rule("Reshape")

@@ -68,8 +68,19 @@ KEEPS_ZERO = [
     layers.SpatialDropout2D(0.5),
     layers.GaussianDropout(0.5),
     layers.Identity(),
+    layers.PReLU(),
+    layers.PReLU(shared_axes=[1, 2]),
+    layers.PReLU(shared_axes=[1, 2, 3]),
     layers.Flatten(),
 ]
+SPATIAL = {  # Of a sequence and of a volume, as of an image above.
+    f"{name}{axes}D": (getattr(layers, f"{name}{axes}D"), axes)
+    for name in (
+        *("AveragePooling", "Cropping", "GlobalAveragePooling", "GlobalMaxPooling"),
+        *("MaxPooling", "SpatialDropout", "UpSampling", "ZeroPadding"),
+    )
+    for axes in (1, 3)
+}
 
 
 @pytest.mark.parametrize("layer", KEEPS_ZERO, ids=lambda layer: layer.name)
@@ -86,6 +97,24 @@ def test_layers_that_pass_channels_through_keep_a_zero(layer, rng):
     np.testing.assert_array_equal(
         graph.axes["b", "kernel"][-2].reshape(-1, 11) - graph.groups[0].channels, 0
     )
+
+
+@pytest.mark.parametrize("name", SPATIAL)
+def test_layers_of_sequences_and_volumes_pass_channels_through(name, rng):
+    make, axes = SPATIAL[name]
+    needed = {"Spatial": (0.5,), "Average": (2,)}.get(name[:7], ())
+    layer = make(*needed)
+    convolution = {1: layers.Conv1D, 3: layers.Conv3D}[axes]
+    image = keras.Input((6,) * axes + (3,), name="image")
+    x = layer(convolution(11, 1, name="a")(image))
+    x = layers.Dense(2, name="logits")(layers.Flatten()(x))
+    model = keras.Model(image, x)
+    graph = channel_graph(model)
+    assert {g.name: g.frozen is None for g in graph.groups}["a"]
+    assert {c.name: c.kind for c in graph.calls}[layer.name] == THROUGH
+    y = np.array(layer(rng.normal(size=(3, *(6,) * axes, 11)) * (np.arange(11) != 4)))
+    y = y.reshape(len(y), -1, 11)
+    assert (y[..., 4] == 0).all() and np.abs(y[..., 5]).max() > 0
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softplus", "hard_sigmoid", "exponential"])
@@ -173,7 +202,6 @@ class Doubled(layers.Layer):
         layers.LayerNormalization(name="odd"),
         layers.GroupNormalization(1, name="odd"),
         layers.Softmax(name="odd"),
-        layers.PReLU(name="odd"),
         layers.Permute((2, 1, 3), name="odd"),
         layers.Reshape((6, 11, 7), name="odd"),
         layers.Conv2D(22, 1, groups=11, name="odd"),
