@@ -136,7 +136,7 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 </label>
 <label>at least<input id="min_width" class="short" type="number" min="1" value="1">
 </label>
-<label id="price">scores fall as tau to minus
+<label id="price">a filter is worth tau to minus
 <input id="exponent" type="number" min="0" step="any"></label>
 <label class="wide">from a hundredth of the default network to ten times it
 <input id="slider" type="range" min="0" max="1000" step="any"></label>

@@ -148,6 +148,10 @@ def lines_of(plan, search):
     units = {name: search.costs[name].unit for name in pricing.shares}
     about = next(pricing.lines()).removeprefix("priced: ")
     lines = [f"{about[0].upper()}{about[1:]}."]
+    if pricing.floored and pricing.fall:
+        lines.append(
+            "Scores fall too slowly here to say what a layer's last filters are worth."
+        )
     for name, share in pricing.shares.items():
         takes = f"takes {share:.1%} of the value" if share else "does not bind"
         lines.append(f"The budget of {units[name]} {takes}.".replace("%", " %"))
@@ -201,9 +205,9 @@ def test_a_second_budget_and_an_exponent_are_free_to_give(searched_folder, tmp_p
         report_page.page(folder), asked, tmp_path
     )
     assert one["price"] and one["exponent"] == "by record"
-    assert len(one["pricing"]) == 3
+    assert len(one["pricing"]) == 4  # Its p is below a beta.
     assert one["second_target"] == "" and one["second"] == "macs"
-    assert len(two["pricing"]) == 4 and not two["hidden"]
+    assert len(two["pricing"]) == 5 and not two["hidden"]
     # The second budget is never what the first one has become.
     assert moved["second"] == "params" and moved["second_target"] == ""
     assert little["hidden"] and "Too little: the smallest" in little["problem"]

@@ -130,6 +130,9 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
   return [
     `One more filter is worth tau^-${digits(asked)}${fall ? recorded() : assumed}` +
       (floored ? `; ${digits(exponent)} is used, above every beta.` : "."),
+    ...(floored && fall
+      ? ["Scores fall too slowly here to say what a layer's last filters are worth."]
+      : []),
     ...units.map((unit, k) =>
       shares[k]
         ? `The budget of ${unit} takes ${(100 * shares[k]).toFixed(1)} % of the value.`
