@@ -493,6 +493,7 @@ def begun(folder, *more):
     return folder
 
 
+@pytest.mark.slow
 def test_killed_and_with_two_workers_it_comes_to_the_same(with_search, status):
     """The search is done by flagfile; cells in one go, or killed and then by two."""
     straight, killed = (begun(with_search(name)) for name in ("straight", "killed"))
