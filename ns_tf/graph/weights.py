@@ -1,9 +1,11 @@
 """The weights of a model by layer and name; parts of them, and names to save them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
+
+from ns_tf.graph.channels import ChannelGraph
 
 Key = tuple[str, str]  # (layer, weight)
 
@@ -85,6 +87,27 @@ def assign(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
     """
     for key, weight in weights(model).items():
         weight.assign(arrays[key])
+
+
+def kernels(
+    model: keras.Model, graph: ChannelGraph
+) -> Iterator[tuple[tuple, keras.Variable]]:
+    """Kernels of the layers that make channels, with their axes.
+
+    Selection matrices are not among them: the graph does not know them.
+
+    Args:
+        model: The network, or a copy of other sizes with the same names.
+        graph: The network's channel graph.
+
+    Yields:
+        (channel numbers of each axis, None where none index it; the kernel). The last
+        axis has the channels that the layer makes.
+    """
+    for key, variable in weights(model).items():
+        axes = graph.axes.get(key)
+        if key[1] == "kernel" and axes and axes[-1] is not None:
+            yield axes, variable
 
 
 def draws(model: keras.Model) -> dict[Key, np.ndarray]:

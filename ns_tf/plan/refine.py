@@ -163,7 +163,7 @@ class Refining:
         self._problem, self._settings = problem, settings
         self._candidates, self._config = tuple(candidates), config
         self._runtime = config.runtime
-        self._execution = Execution.of(config)  # Before TensorFlow starts.
+        self._execution = Execution.of(config)
         self._rounds = rounds(len(candidates), config)
         targets = candidates[0].scaling.targets
         name = "_".join(f"{budget}{value:.10g}" for budget, value in targets.items())

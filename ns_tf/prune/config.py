@@ -9,7 +9,7 @@ from ns_tf.base import InputError
 from ns_tf.prune import criteria
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
-from ns_tf.train.config import TrainConfig
+from ns_tf.train.config import TrainConfig, augmentation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,12 +240,7 @@ class FinetuneConfig:
     finetune_batch: int = option(128, "Images a training step, at most all.")
     finetune_momentum: float = option(0.9, "Momentum of SGD.")
     finetune_weight_decay: float = option(5e-4, "Weight decay of SGD.")
-    augmentation: str = option(
-        "own",
-        "How training images are varied: as the data set does (own), not at all, "
-        "mirrored, moved within a border, or both.",
-        choices=("own", "none", "flip", "crop", "both"),
-    )
+    augmentation: str = augmentation()
 
     def __post_init__(self):
         at_least(self, 0, "finetune_epochs", "finetune_momentum")

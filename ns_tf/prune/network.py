@@ -104,13 +104,11 @@ class PrunableNetwork:
         Yields:
             (numbers of the channels [filters], kernel [..., filters]).
         """
-        for key, variable in weights.weights(self.model).items():
-            axes = self.graph.axes.get(key)  # Without selection matrices.
-            if key[1] == "kernel" and axes and axes[-1] is not None:
-                present, _ = self._remaining(axes, self.present)
-                # Closed channels do not count, whether they are present or not.
-                kernel = take(np.array(variable), present, self.alive)
-                yield present[-1][self.alive[present[-1]]], kernel
+        for axes, variable in weights.kernels(self.model, self.graph):
+            present, _ = self._remaining(axes, self.present)
+            # Closed channels do not count, whether they are present or not.
+            kernel = take(np.array(variable), present, self.alive)
+            yield present[-1][self.alive[present[-1]]], kernel
 
     # Thinning.
 

@@ -107,10 +107,8 @@ class ScoredNetwork:
 
     def kernels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(numbers of channels [filters], kernel [..., filters]) of all layers."""
-        for key, variable in weights.weights(self.model).items():
-            axes = self.graph.axes.get(key)
-            if key[1] == "kernel" and axes and axes[-1] is not None:
-                yield axes[-1], np.array(variable)
+        for axes, variable in weights.kernels(self.model, self.graph):
+            yield axes[-1], np.array(variable)
 
     def layer_of(self, channel: int) -> str:
         """The name of the first layer that makes a channel, for errors."""

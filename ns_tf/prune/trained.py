@@ -57,10 +57,8 @@ def _norms(model: keras.Model, graph: ChannelGraph) -> np.ndarray:
     """[channels]: L1 norms; channels that identities join have the sum of theirs."""
     formula = criteria.get("magnitude").formula
     scores = np.zeros(len(graph.owner))
-    for key, variable in weights.weights(model).items():
-        axes = graph.axes.get(key)
-        if key[1] == "kernel" and axes and axes[-1] is not None:
-            np.add.at(scores, axes[-1], formula(np.array(variable)))
+    for axes, variable in weights.kernels(model, graph):
+        np.add.at(scores, axes[-1], formula(np.array(variable)))
     joined = np.arange(len(scores))  # The first of the channels joined to each.
     for target, source in sorted(crossings(graph).items()):
         joined[joined == joined[target]] = joined[source]

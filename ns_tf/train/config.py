@@ -2,10 +2,21 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
+
+
+def augmentation() -> Any:
+    """The option of every training that says how its images are varied."""
+    return option(
+        "own",
+        "How training images are varied: as the data set does (own), not at all, "
+        "mirrored, moved within a border, or both.",
+        choices=("own", "none", "flip", "crop", "both"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +43,7 @@ class TrainConfig:
     warmup_epochs: int = option(0, "Epochs over which the rate first rises from 0.")
     momentum: float = option(0.5, "Momentum of SGD.")
     weight_decay: float = option(5e-4, "Weight decay of SGD.")
-    augmentation: str = option(
-        "own",
-        "How training images are varied: as the data set does (own), not at all, "
-        "mirrored, moved within a border, or both.",
-        choices=("own", "none", "flip", "crop", "both"),
-    )
+    augmentation: str = augmentation()
     test_every_epoch: bool = option(
         False,
         "Also test after every epoch, for the paper's statistic (the best of them); it "
