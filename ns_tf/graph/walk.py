@@ -16,6 +16,8 @@ from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Group, Tensor
 from ns_tf.graph.rules import ADD, INPUT, JOIN
 from ns_tf.graph.weights import frozen
 
+OUTPUT = "it is the model's output"  # Why the last channels stay.
+
 
 class _Walk:
     """Visits the calls in order and collects channels, ties and reasons to freeze."""
@@ -225,7 +227,8 @@ def channel_graph(
     """The channel graph of a functional or sequential model.
 
     A layer without a rule freezes the channels that it reads, with its name as the
-    reason; so does the model's output. A model within the model has no rule.
+    reason; so does the model's output. A model within the model has no rule: see
+    `ns_tf.graph.flat`.
 
     Args:
         model: Built; not changed. Subclasses whose constructor makes a functional
@@ -248,7 +251,7 @@ def channel_graph(
         walk.visit(name, inputs, outputs)
     if not free:
         for output in walk.outputs:
-            walk.freeze(walk.channels[output], "it is the model's output")
+            walk.freeze(walk.channels[output], OUTPUT)
     return walk.graph()
 
 

@@ -15,8 +15,9 @@ import keras
 import numpy as np
 
 from ns_tf.base import Architecture, InputError, reason_of
-from ns_tf.graph.calls import functional, uncompiled
+from ns_tf.graph.calls import uncompiled
 from ns_tf.graph.channels import NONE, ChannelGraph
+from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import resized
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import held, partly_frozen
@@ -40,14 +41,15 @@ def from_model(
         An architecture whose builder makes the model's graph at other widths, with
         fresh weights, for the model's image size and number of classes alone. Layers
         with `trainable=False` keep their size and the model's weights. A subclass is
-        built as the plain functional model that it is.
+        built as the plain functional model that it is, and models within the model
+        layer by layer (`ns_tf.graph.flat.flat`).
 
     Raises:
         InputError: no graph, several inputs or outputs, no width that is free, or a
             layer of which a part is frozen, or a name in `keep` that no layer with
             filters has.
     """
-    model = functional(model)
+    model = flat(model)
     _check_frozen(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise InputError(

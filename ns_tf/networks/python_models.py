@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from ns_tf.base import Architecture, InputError
-from ns_tf.graph.calls import functional
+from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import check_readable
 from ns_tf.networks import from_model
 from ns_tf.run import files
@@ -51,6 +51,7 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
             "Expected an architecture's name, an Architecture, or a functional or "
             f"sequential model; got {model!r}."
         )
+    model = flat(model)
     name = PREFIX + _model_fingerprint(model)
     path = Path(run_dir) / MODEL if run_dir else None
     if path and path.exists():
@@ -58,7 +59,7 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
         if PREFIX + _model_fingerprint(earlier.source) == name:
             return dataclasses.replace(earlier, name=name)
     elif path:
-        check_readable(functional(model))
+        check_readable(model)
     return from_model.from_model(model, name)
 
 
@@ -105,14 +106,14 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def _model_fingerprint(model: keras.Model) -> str:
-    """A hash of a model's graph and settings.
+    """A hash of a flat model's graph and settings.
 
     Names and the values of weights do not count.
 
     Returns:
         12 hexadecimal digits of a SHA-256.
     """
-    config = _nameless(functional(model).get_config(), {})
+    config = _nameless(model.get_config(), {})
     text = json.dumps(config, sort_keys=True, default=_kind)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -24,6 +24,7 @@ import numpy as np
 from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.graph.channels import ChannelGraph, Group
 from ns_tf.graph.ends import scales_pixels
+from ns_tf.graph.flat import flat
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import CostPolynomial
@@ -88,8 +89,10 @@ class Structure:
             InputError: widths that are not as many positive whole numbers, or images
                 too small for the network.
         """
-        return self.architecture.build(
-            widths, input_shape=self.input_shape, classes=self.classes
+        return flat(
+            self.architecture.build(
+                widths, input_shape=self.input_shape, classes=self.classes
+            )
         )
 
     def graph(self, model: keras.Model) -> ChannelGraph:
@@ -105,8 +108,8 @@ def shapes_only(
 ) -> keras.Model:
     """The model that a builder makes, its variables without values.
 
-    Shapes, names and graph are all there. It takes a tenth of the time of a network
-    with weights, and no memory for them.
+    Shapes, names and graph are all there; models within the model are flat. It takes a
+    tenth of the time of a network with weights, and no memory for them.
 
     Args:
         build: Called under the present dtype policy.
@@ -118,7 +121,7 @@ def shapes_only(
     def work():
         keras.config.set_dtype_policy(policy)
         with keras.StatelessScope(initialize_variables=False):
-            return build(*arguments, **keywords)
+            return flat(build(*arguments, **keywords), values=False)
 
     # Keras lists the variables of such a scope by thread, and gives all in the list
     # values when it next can. The list of a thread that ends is never read.

@@ -15,6 +15,7 @@ from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.graph import weights
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
+from ns_tf.graph.flat import flat
 from ns_tf.networks import from_model
 from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
@@ -32,7 +33,8 @@ class TrainedNetwork:
     """A trained network, with its data as it takes them.
 
     Args:
-        model: With its weights; never changed.
+        model: With its weights; never changed. Of a model that calls models within it
+            the flat copy (`ns_tf.graph.flat.flat`).
         problem: The model as a function of its widths, data and task.
         pixels: How its pixels are scaled: a name of `ns_tf.data.dataset.WAYS`.
         folder: Of its training, if it came from one.
@@ -81,7 +83,8 @@ def trained_network(
         )
     if data is None:
         raise InputError("Give the data that the model was trained on, as the second.")
-    check_ends(functional(found))
+    found = flat(found)
+    check_ends(found)
     dataset, used = _dataset(data, found, options)
     check_classes(found, dataset)
     task = tasks.get("classification")
@@ -89,7 +92,7 @@ def trained_network(
     if pixels == AUTO and folder is None:
         way = way_of(found, dataset, task)
     elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
-        own = "given" if scales_pixels(functional(found)) else "normalised"
+        own = "given" if scales_pixels(found) else "normalised"
         way = (kept.pixels if kept else None) or own
     architecture = from_model.from_model(found)
     problem = Problem.of(architecture, scaled(dataset, way), task)

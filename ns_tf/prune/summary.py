@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ns_tf.graph.walk import OUTPUT
+
+_NAMED = 3  # Layers that are named with their reason; others are counted.
+
 if TYPE_CHECKING:
     from ns_tf.prune.pruned import Pruned
     from ns_tf.prune.pruner import Pruner
@@ -36,8 +40,19 @@ def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
     names = pruner.problem.structure.names
     both = zip(names, pruner.widths, found.scaling.widths, strict=True)
     yield "widths: " + ", ".join(f"{name} {was}->{now}" for name, was, now in both)
+    yield from _kept(pruner)
     seconds = [f"{name} {value:.1f}" for name, value in found.seconds.items()]
     yield f"seconds: {', '.join(seconds)}"
+
+
+def _kept(pruner: "Pruner") -> Iterator[str]:
+    """A line on the layers that keep their size, with the reasons of the first."""
+    groups = pruner.problem.structure.reference.groups
+    kept = [one for one in groups if one.frozen not in (None, OUTPUT)]
+    if kept:
+        named = [f"{one.name} ({one.frozen})" for one in kept[:_NAMED]]
+        more = len(kept) - _NAMED
+        yield (f"keep their size: {', '.join(named)}{f' and {more} more' * (more > 0)}")
 
 
 def _costs(pruner: "Pruner", found: "Pruned") -> Iterator[str]:

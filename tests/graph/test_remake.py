@@ -29,8 +29,7 @@ def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
     pixels = rng.uniform(0, 255, (31, 8, 8, 3)).astype("float32")
     normal = layers.Normalization()
     normal.adapt(pixels)
-    normal = place(normal)
-    found = analyse(from_model(headed([normal])), (8, 8, 3), 5)
+    found = analyse(from_model(headed([place(normal)])), (8, 8, 3), 5)
     assert found.scales_pixels
     thin = found.build((5, 3))
     again = analyse(from_model(thin), (8, 8, 3), 5).build()

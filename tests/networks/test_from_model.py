@@ -7,6 +7,7 @@ from subclasses import Backbone, Doubled, DoubledStack, Nameless, Stack, around
 
 from ns_tf import budgets
 from ns_tf.base import InputError
+from ns_tf.graph.flat import flat
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks import architectures
 from ns_tf.networks import from_model as networks_from_model
@@ -226,8 +227,23 @@ def test_a_sequential_subclass_is_an_architecture():
     assert structure.params(np.array([7])) == count_params(Stack(7))
 
 
-@pytest.mark.parametrize("make", [Backbone, Doubled, Stack, DoubledStack])
-def test_a_subclass_within_a_model_keeps_its_size(make, rng):
+@pytest.mark.parametrize(
+    ("make", "inner"), [(Backbone, ("a", "b")), (Stack, ("a", "logits"))]
+)
+def test_the_layers_of_a_model_within_have_widths_of_their_own(make, inner, rng):
+    model = around(make(name="mine"))
+    structure = analyse(from_model(model), (6, 7, 3), 5)
+    free = [name for name in ("first", "mix", *inner, "logits", "last")]
+    assert structure.names == tuple(dict.fromkeys(free))
+    widths = [19, 23, 29, 31, 37, 41][: len(structure.names)]
+    built = structure.build(widths)
+    assert {built.get_layer("mix").filters, built.get_layer("a").filters} == {23, 29}
+    assert structure.params(np.array(widths)) == count_params(built)
+    assert built(rng.normal(size=(2, 6, 7, 3))).shape == (2, 5)
+
+
+@pytest.mark.parametrize("make", [Doubled, DoubledStack])
+def test_a_model_within_that_overrides_call_keeps_its_size(make, rng):
     model = around(make(name="mine"))
     structure = analyse(from_model(model), (6, 7, 3), 5)
     assert structure.names == ("first", "last")
@@ -245,9 +261,10 @@ def test_a_subclass_that_overrides_call_is_refused(make):
         from_model(make(name="mine"))
 
 
-def test_a_subclass_within_a_model_that_leaves_out_its_name_is_refused():
-    with pytest.raises(InputError, match="'mine' cannot be made again"):
-        analyse(from_model(around(Nameless(name="mine"))), (6, 7, 3), 5)
+def test_the_configuration_of_a_model_within_does_not_matter():
+    """It may leave out its name: the layers in it are copied, not the model."""
+    names = analyse(from_model(around(Nameless(name="mine"))), (6, 7, 3), 5).names
+    assert {"a", "b"} < set(names)
 
 
 def test_a_saved_functional_subclass_is_an_architecture(tmp_path):
@@ -292,7 +309,7 @@ FROZEN = {  # Frozen layers, whether they are nested -> what is free, what is ke
     "a frozen beginning": (("a", "a_bn"), False, ("b", "c"), ("a", "a_bn")),
     "a frozen middle": (("b",), False, ("c",), ("b",)),
     "a frozen backbone": (("base",), False, ("c",), ("a", "a_bn", "b", "b_bn")),
-    "a frozen model within": (("base",), True, ("c",), ("base",)),
+    "a frozen model within": (("base",), True, ("c",), ("a", "a_bn", "b", "b_bn")),
     "frozen norms": (("a_bn", "b_bn"), False, ("a", "b", "c"), ()),
 }
 
@@ -301,7 +318,7 @@ FROZEN = {  # Frozen layers, whether they are nested -> what is free, what is ke
 def test_a_frozen_layer_keeps_its_size_and_its_weights(name, rng):
     """No training would fill it; at another size it would stay at random."""
     frozen, nested, free, kept = FROZEN[name]
-    model = stamped(transfer(frozen, nested), rng)
+    model = flat(stamped(transfer(frozen, nested), rng))
     found = from_model(model)
     structure = analyse(found, (8, 8, 3), 5)
     assert structure.names == free

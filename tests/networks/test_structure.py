@@ -69,11 +69,11 @@ def test_costs_are_those_of_what_is_built_where_all_widths_agree(name):
 
 
 def test_kernels_are_counted_where_they_are_applied():
-    """Of layers and models too that no width reaches into."""
+    """Of layers too that no width reaches, and of those in a model within."""
     inner = keras.Sequential(
         [
             keras.Input((None, None, 5)),
-            keras.layers.Conv2D(13, 3, strides=2, padding="same"),
+            keras.layers.Conv2D(13, 3, strides=2, padding="same", name="kept"),
             keras.layers.GlobalAveragePooling2D(),
             keras.layers.Dense(4),
         ]
@@ -83,7 +83,8 @@ def test_kernels_are_counted_where_they_are_applied():
     x = keras.layers.Conv2D(6, 3, strides=2, padding="same")(keras.ops.relu(x))
     x = keras.layers.SeparableConv2D(11, 3, strides=2, padding="same")(x)
     x = keras.layers.Conv2DTranspose(5, 3, strides=2, padding="same")(x)
-    found = structure.analyse(from_model(keras.Model(image, inner(x))), (12, 14, 3), 4)
+    free = from_model(keras.Model(image, inner(x)), keep=["kept"])
+    found = structure.analyse(free, (12, 14, 3), 4)
     for width in (7, 19):
         expected = 12 * 14 * 27 * width + 6 * 7 * 9 * width * 6
         expected += 3 * 4 * (9 * 6 + 6 * 11)  # Depthwise, then pointwise.

@@ -1,5 +1,6 @@
 """What is printed of a pruned network."""
 
+import keras
 from trained import learned, pruner
 
 from ns_tf.engine.runtime import Runtime
@@ -21,3 +22,13 @@ def test_it_has_costs_accuracies_and_widths():
     assert f"on test images: {100 * found.test_score:.2f} %" in text
     assert f"conv1 12->{found.scaling.widths[0]}" in text
     assert text.startswith("mine pruned by random, uniform widths, repair statistics")
+
+
+def test_it_names_what_keeps_its_size_with_the_reason():
+    model, problem = learned()
+    model = keras.models.clone_model(model)
+    model.get_layer("conv1").trainable = False
+    made = pruner(model, problem.dataset, method="random", params=0.9)
+    found = prune_trained(made, FinetuneConfig(finetune_epochs=0), Runtime())
+    line = "keep their size: conv1 (layer 'conv1' is not trainable)"
+    assert line in summary(made, found).splitlines()

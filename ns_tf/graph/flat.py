@@ -1,0 +1,175 @@
+"""Models within a model, seen through: one graph of all their layers.
+
+People call a backbone within a model, put blocks into `keras.Sequential`, and call one
+model twice. The channel graph, costs and weights know layers; so such a model is first
+copied into one whose calls are those of the layers themselves.
+"""
+
+import collections
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from ns_tf.base import InputError, reason_of
+from ns_tf.graph.calls import functional, has_graph, uncompiled
+from ns_tf.graph.remake import remade, with_statistics
+
+
+def flat(model: keras.Model, values: bool = True) -> keras.Model:
+    """The model with the layers of all models within it as layers of its own.
+
+    A layer keeps its name if no other layer has it. A layer of a model within is
+    called "MODEL_LAYER" otherwise, with all the models that it is in: two copies of a
+    backbone give "left_conv" and "right_conv". A model that is called twice stays one
+    set of weights; so does a layer that two models share. Layers that are frozen stay
+    so, and `training=False` of a call goes to every layer within.
+
+    A model within whose class overrides `call` stays one layer: its graph is hidden.
+
+    Args:
+        model: Functional, sequential, or a subclass of either; not changed.
+        values: Whether the copy gets the values of the weights. False where a network
+            is built without values.
+
+    Returns:
+        The model as `ns_tf.graph.calls.functional` gives it if there is no model
+        within it; else a copy.
+
+    Raises:
+        InputError: as `functional`, or a layer cannot be made again.
+    """
+    model = functional(model)
+    if not any(has_graph(operation) for operation in model.operations):
+        return model
+    flattening = _Flattening(model)
+    try:
+        copy = keras.models.clone_model(
+            uncompiled(model),
+            clone_function=flattening.copy,
+            call_function=flattening.call,
+        )
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises what its parts raise.
+        raise InputError(
+            f"The models within {model.name!r} cannot be put into one graph: "
+            f"{reason_of(error)}"
+        ) from error
+    if values:
+        flattening.assign()
+    return copy
+
+
+class _Flattening:
+    """Copies layers under their new names and calls models within layer by layer."""
+
+    def __init__(self, model: keras.Model):
+        self.names = _names(model)
+        # id -> (original, copy): holding both keeps ids unique.
+        self.copies: dict[int, tuple[keras.Operation, keras.Operation]] = {}
+
+    def copy(self, operation: keras.Operation) -> keras.Operation:
+        """The copy of a layer or operation; a model within is called, not copied."""
+        if has_graph(operation):
+            return operation
+        if id(operation) not in self.copies:
+            self.copies[id(operation)] = operation, self._copied(operation)
+        return self.copies[id(operation)][1]
+
+    def _copied(self, operation: keras.Operation) -> keras.Operation:
+        """A copy under the operation's name in the flat model."""
+        name = self.names.get(id(operation), operation.name)
+        if isinstance(operation, keras.layers.Layer):
+            config = {**operation.get_config(), "name": name}
+            return remade(operation, with_statistics(operation, config))
+        if name == operation.name:  # It has no weights and no state.
+            return operation
+        return type(operation).from_config({**operation.get_config(), "name": name})
+
+    def call(self, operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        """Calls a copied layer, or the layers of a model within."""
+        if not has_graph(operation):
+            return operation(*args, **kwargs)
+        inner = functional(operation)
+        given = args[0] if args else kwargs["inputs"]
+        training = kwargs.get("training")
+
+        def call(one: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+            if training is not None and _takes_training(one):
+                kwargs = {"training": training, **kwargs}
+            return self.call(one, *args, **kwargs)
+
+        tensors = [
+            _fitted(x, reference)
+            for x, reference in zip(_flattened(given, inner), inner.inputs, strict=True)
+        ]
+        # What Keras's own `clone_model` calls; that one makes a model of the copy.
+        outputs = inner._run_through_graph(
+            tensors, operation_fn=self.copy, call_fn=call
+        )
+        flat_outputs = keras.tree.flatten(outputs)
+        return flat_outputs[0] if len(flat_outputs) == 1 else outputs
+
+    def assign(self) -> None:
+        """Gives the copies the values of the originals' weights.
+
+        The statistics of a Normalization are in the copy's configuration.
+        """
+        for original, copy in self.copies.values():
+            if getattr(copy, "weights", None):
+                for one, other in zip(original.weights, copy.weights, strict=True):
+                    other.assign(one)
+
+
+def _within(
+    model: keras.Model, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], keras.Operation]]:
+    """(models that it is in, operation) for all operations, models within left out.
+
+    The inputs of models within are left out too: they become no layers.
+    """
+    for operation in model.operations:
+        if has_graph(operation):
+            yield from _within(functional(operation), (*path, operation.name))
+        elif not (path and isinstance(operation, keras.layers.InputLayer)):
+            yield path, operation
+
+
+def _names(model: keras.Model) -> dict[int, str]:
+    """id of every operation of a model and of those within -> its name in one graph."""
+    found = {id(operation): (path, operation) for path, operation in _within(model)}
+    count = collections.Counter(operation.name for _, operation in found.values())
+    names: dict[int, str] = {}
+    # Operations of the outermost model first: they keep their names.
+    for key, (path, operation) in sorted(found.items(), key=lambda item: item[1][0]):
+        name = operation.name
+        if path and count[name] > 1:
+            name = "_".join((*path, name))
+            while name in count:
+                name += "_"
+        count[name] += 1
+        names[key] = name
+    return names
+
+
+def _takes_training(operation: keras.Operation) -> bool:
+    """Whether an operation computes another thing in training."""
+    return "training" in inspect.signature(operation.call).parameters
+
+
+def _flattened(given: Any, inner: keras.Model) -> list:
+    """The tensors that a model is called with, in the order of its inputs."""
+    if isinstance(given, dict) and not isinstance(inner.input, dict):
+        return [given[tensor.name] for tensor in inner.inputs]
+    return keras.tree.flatten(given)
+
+
+def _fitted(x: keras.KerasTensor, reference: keras.KerasTensor) -> keras.KerasTensor:
+    """A tensor of the kind of numbers that an input of a model has, as Keras casts it.
+
+    Floats of another precision are cast by every layer.
+    """
+    floats = [keras.backend.is_float_dtype(one.dtype) for one in (x, reference)]
+    return x if all(floats) else keras.ops.cast(x, reference.dtype)

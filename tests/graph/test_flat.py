@@ -1,0 +1,182 @@
+"""Models within models become one graph of their layers, and compute the same."""
+
+import keras
+import numpy as np
+import pytest
+from subclasses import Backbone, DoubledStack, Stack
+
+from ns_tf.graph.flat import flat
+from ns_tf.graph.walk import channel_graph
+
+layers = keras.layers
+
+
+def block(filters: int, name: str, **options) -> keras.Model:
+    """A convolution and a batch norm as a model of their own."""
+    image = keras.Input((None, None, 3), name="pixels")
+    x = layers.Conv2D(filters, 3, name="conv", **options)(image)
+    return keras.Model(image, layers.BatchNormalization(name="norm")(x), name=name)
+
+
+def drawn(model: keras.Model) -> keras.Model:
+    """The model with random weights, moving variances positive."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
+def same(one: keras.Model, other: keras.Model, **options) -> None:
+    """Asserts that two models of one image compute the same."""
+    shape = [n or 11 for n in one.inputs[0].shape[1:]]
+    x = np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")
+    np.testing.assert_allclose(
+        np.asarray(one(x, **options)), np.asarray(other(x, **options)), rtol=1e-6
+    )
+
+
+def names(model: keras.Model) -> set[str]:
+    return {operation.name for operation in model.operations}
+
+
+def test_a_model_without_models_within_is_itself(handmade):
+    model = handmade["flatten"]()
+    assert flat(model) is model
+
+
+def test_layers_within_keep_their_names_where_no_other_layer_has_them():
+    image = keras.Input((11, 11, 3), name="image")
+    inner = keras.Sequential(
+        [layers.Conv2D(7, 3, name="inner"), layers.ReLU(name="relu")], name="stack"
+    )
+    x = layers.Conv2D(5, 1, name="conv")(inner(block(3, "block")(image)))
+    model = drawn(keras.Model(image, layers.Flatten(name="flat")(x)))
+    copy = flat(model)
+    assert names(copy) == {
+        "image", "block_conv", "norm", "inner", "relu", "conv", "flat",
+    }  # fmt: skip
+    same(model, copy)
+    assert copy.count_params() == model.count_params()
+
+
+def test_two_models_of_the_same_layers_are_told_apart_by_their_names():
+    image = keras.Input((11, 11, 3), name="image")
+    sides = [block(5, side)(image) for side in ("left", "right")]
+    model = drawn(keras.Model(image, layers.Concatenate()(sides)))
+    assert {"left_conv", "right_conv", "left_norm"} < names(flat(model))
+    same(model, flat(model))
+
+
+def test_names_stay_apart_from_those_that_a_path_would_make():
+    image = keras.Input((11, 11, 3), name="image")
+    x = layers.Add(name="left_conv")(
+        [block(5, "left")(image), block(5, "right")(image)]
+    )
+    model = drawn(keras.Model(image, x))
+    assert {"left_conv", "left_conv_", "right_conv"} < names(flat(model))
+    same(model, flat(model))
+
+
+def test_a_model_called_twice_stays_one_set_of_weights():
+    image = keras.Input((11, 11, 3), name="image")
+    shared = block(3, "shared", padding="same")
+    model = drawn(keras.Model(image, shared(shared(image))))
+    copy = flat(model)
+    assert len(copy.weights) == len(model.weights) == 6
+    calls = [call for call in channel_graph(copy).calls if call.name == "conv"]
+    assert len(calls) == 2
+    same(model, copy)
+
+
+def test_a_layer_that_two_models_within_share_stays_one():
+    image = keras.Input((11, 11, 3), name="image")
+    base = block(5, "base")
+    early = keras.Model(base.input, base.get_layer("conv").output, name="early")
+    model = drawn(keras.Model(image, layers.Add()([base(image), early(image)])))
+    assert len(flat(model).weights) == len(model.weights)
+    same(model, flat(model))
+
+
+def test_several_levels_and_subclasses():
+    image = keras.Input((6, 7, 3), name="image")
+    inner = keras.Sequential([image, Backbone(name="body")], name="inner")
+    middle = keras.Sequential([image, layers.Rescaling(0.5), inner], name="middle")
+    model = drawn(keras.Model(image, layers.Softmax()(middle(image))))
+    copy = flat(model)
+    assert not any(hasattr(one, "operations") for one in copy.operations)
+    same(model, copy)
+
+
+def test_a_subclass_that_holds_a_model_is_flattened_too():
+    model = drawn(keras.Sequential([keras.Input((6, 7, 3)), Stack(name="stack")]))
+    assert {"a", "logits"} < names(flat(model))
+    same(model, flat(model))
+
+
+def test_a_model_that_overrides_call_stays_a_layer():
+    image = keras.Input((6, 7, 3), name="image")
+    x = block(3, "base", padding="same")(image)
+    model = drawn(keras.Model(image, DoubledStack(name="odd")(x)))
+    copy = flat(model)
+    assert {"odd", "conv"} < names(copy)
+    same(model, copy)
+    reasons = {group.frozen for group in channel_graph(copy).groups}
+    assert any("'odd'" in (reason or "") for reason in reasons)
+
+
+@pytest.mark.parametrize("training", [False, None])
+def test_the_mode_of_a_call_goes_to_the_layers_within(training):
+    image = keras.Input((11, 11, 3), name="image")
+    inner = block(5, "base")
+    model = drawn(keras.Model(image, inner(image, training=training)))
+    same(model, flat(model), training=True)
+
+
+def test_frozen_models_stay_frozen_and_the_rest_is_trained():
+    image = keras.Input((11, 11, 3), name="image")
+    base = block(5, "base")
+    base.trainable = False
+    x = layers.Conv2D(2, 1, name="head")(base(image, training=False))
+    copy = flat(drawn(keras.Model(image, x)))
+    assert [w.path for w in copy.trainable_weights] == ["head/kernel", "head/bias"]
+
+
+def test_several_inputs_and_outputs_by_name():
+    a, b = keras.Input((7,), name="a"), keras.Input((5,), name="b")
+    two = keras.Model(
+        {"a": a, "b": b},
+        {"sum": layers.Dense(3)(a) + layers.Dense(3)(b), "a": layers.Dense(2)(a)},
+        name="two",
+    )
+    x, y = keras.Input((7,), name="x"), keras.Input((5,), name="y")
+    made = two({"a": x, "b": y})
+    model = drawn(keras.Model([x, y], [made["sum"], layers.ReLU()(made["a"])]))
+    rng = np.random.default_rng(2)
+    given = [rng.normal(size=(2, n)).astype("float32") for n in (7, 5)]
+    for one, other in zip(model(given), flat(model)(given), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_whole_numbers_are_cast_as_keras_does():
+    image = keras.Input((11, 11, 3), dtype="uint8", name="image")
+    inner = keras.Input((11, 11, 3))
+    body = keras.Model(inner, layers.Rescaling(1 / 255)(inner), name="body")
+    model = keras.Model(image, layers.Conv2D(3, 3)(body(image)))
+    x = np.random.default_rng(0).integers(0, 256, (2, 11, 11, 3)).astype("uint8")
+    np.testing.assert_allclose(model(x), flat(model)(x), rtol=1e-6)
+
+
+def test_a_model_declared_for_other_sizes_is_read_at_those_of_its_call():
+    image = keras.Input((23, 23, 3), name="image")
+    model = drawn(keras.Model(image, block(5, "base")(image)))
+    shapes = channel_graph(flat(model)).shapes
+    assert (None, 21, 21, 5) in shapes.values()
+
+
+def test_the_model_is_not_changed():
+    image = keras.Input((11, 11, 3), name="image")
+    base = block(5, "base")
+    model = drawn(keras.Model(image, base(image)))
+    before = model.to_json()
+    flat(model).weights[0].assign(model.weights[0] * 0.0)
+    assert model.to_json() == before and model.weights[0].numpy().any()
