@@ -26,7 +26,8 @@ def flat(model: keras.Model, values: bool = True) -> keras.Model:
     set of weights; so does a layer that two models share. Layers that are frozen stay
     so, and `training=False` of a call goes to every layer within.
 
-    A model within whose class overrides `call` stays one layer: its graph is hidden.
+    A model within stays one layer where its class overrides `call`, because its graph
+    is hidden, and where a layer of it cannot be made again from its configuration.
 
     Args:
         model: Functional, sequential, or a subclass of either; not changed.
@@ -38,7 +39,8 @@ def flat(model: keras.Model, values: bool = True) -> keras.Model:
         within it; else a copy.
 
     Raises:
-        InputError: as `functional`, or a layer cannot be made again.
+        InputError: as `functional`, or a layer of the model itself cannot be made
+            again.
     """
     model = functional(model)
     if not any(has_graph(operation) for operation in model.operations):
@@ -67,16 +69,30 @@ class _Flattening:
 
     def __init__(self, model: keras.Model):
         self.names = _names(model)
+        self.through: dict[int, bool] = {}  # id of a model within: is it seen through?
         # id -> (original, copy): holding both keeps ids unique.
         self.copies: dict[int, tuple[keras.Operation, keras.Operation]] = {}
 
     def copy(self, operation: keras.Operation) -> keras.Operation:
-        """The copy of a layer or operation; a model within is called, not copied."""
-        if has_graph(operation):
+        """The copy of a layer or operation; a model that is seen through has none."""
+        if self._sees_through(operation):
             return operation
         if id(operation) not in self.copies:
             self.copies[id(operation)] = operation, self._copied(operation)
         return self.copies[id(operation)][1]
+
+    def _sees_through(self, operation: keras.Operation) -> bool:
+        """Whether an operation is a model within whose layers can all be copied."""
+        if id(operation) in self.through or not has_graph(operation):
+            return self.through.get(id(operation), False)
+        try:
+            for inner in functional(operation).operations:
+                if not isinstance(inner, keras.layers.InputLayer):
+                    self.copy(inner)
+            self.through[id(operation)] = True
+        except InputError:
+            self.through[id(operation)] = False
+        return self.through[id(operation)]
 
     def _copied(self, operation: keras.Operation) -> keras.Operation:
         """A copy under the operation's name in the flat model."""
@@ -90,7 +106,7 @@ class _Flattening:
 
     def call(self, operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         """Calls a copied layer, or the layers of a model within."""
-        if not has_graph(operation):
+        if not self.through.get(id(operation), False):
             return operation(*args, **kwargs)
         inner = functional(operation)
         given = args[0] if args else kwargs["inputs"]

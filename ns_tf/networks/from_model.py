@@ -19,6 +19,7 @@ from ns_tf.graph.calls import uncompiled
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import resized
+from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import held, partly_frozen
 
@@ -64,9 +65,9 @@ def from_model(
         if group.frozen is None and not kept & set(group.makers)
     ]
     if not free:
-        reasons = sorted({group.frozen or "it is kept" for group in graph.groups})
         raise InputError(
-            f"{model.name!r} has no layer whose width is free: {'; '.join(reasons)}."
+            f"{model.name!r} has no layer whose width is free: "
+            f"{'; '.join(_reasons(graph))}."
         )
     input_shape = tuple(model.inputs[0].shape[1:])
     classes = model.outputs[0].shape[-1]
@@ -82,6 +83,16 @@ def from_model(
 
     widths = tuple(graph.groups[i].size for i in free)
     return Architecture(name or model.name, widths, build, source=model)
+
+
+def _reasons(graph: ChannelGraph) -> list[str]:
+    """Why no width of a network is free, layers that cannot be followed included."""
+    reasons = {group.frozen or "it is kept" for group in graph.groups}
+    return sorted(reasons) + [
+        f"{call.name!r} cannot be followed"
+        for call in graph.calls
+        if call.kind == UNKNOWN and not any(repr(call.name) in one for one in reasons)
+    ]
 
 
 def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:

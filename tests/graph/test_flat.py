@@ -18,6 +18,27 @@ def block(filters: int, name: str, **options) -> keras.Model:
     return keras.Model(image, layers.BatchNormalization(name="norm")(x), name=name)
 
 
+class Odd(layers.Layer):
+    """Its configuration has what its constructor does not take."""
+
+    def get_config(self):
+        return {**super().get_config(), "pixels": 42}
+
+    def call(self, x):
+        return 2 * x
+
+
+class Hub(keras.Model):
+    """A functional subclass with an odd layer: it can be made again, that layer not."""
+
+    def __init__(self, **options):
+        image = keras.Input((6, 7, 3), name="image")
+        super().__init__(image, layers.Conv2D(3, 1)(Odd()(image)), **options)
+
+    def get_config(self):
+        return {"name": self.name}
+
+
 def drawn(model: keras.Model) -> keras.Model:
     """The model with random weights, moving variances positive."""
     rng = np.random.default_rng(0)
@@ -122,6 +143,16 @@ def test_a_model_that_overrides_call_stays_a_layer():
     same(model, copy)
     reasons = {group.frozen for group in channel_graph(copy).groups}
     assert any("'odd'" in (reason or "") for reason in reasons)
+
+
+def test_a_model_stays_a_layer_where_a_layer_of_it_cannot_be_made_again():
+    image = keras.Input((6, 7, 3), name="image")
+    inner = Hub(name="inner")
+    model = drawn(keras.Model(image, inner(block(3, "base", padding="same")(image))))
+    copy = flat(model)
+    assert {"inner", "conv"} < names(copy)
+    assert copy.get_layer("inner") is not model.get_layer("inner")
+    same(model, copy)
 
 
 @pytest.mark.parametrize("training", [False, None])

@@ -194,6 +194,14 @@ def test_a_model_without_a_free_width_is_refused_with_the_reasons():
     assert "it is the model's output" in str(e.value)
 
 
+def test_layers_that_read_no_channels_are_named_too_where_no_width_is_free():
+    """Such as a network of one layer that hides all of its own."""
+    image = keras.Input((6, 7, 3), name="image")
+    model = keras.Model(image, layers.Dense(2)(Doubled(name="odd")(image)))
+    with pytest.raises(InputError, match="'odd' cannot be followed"):
+        from_model(model)
+
+
 def test_a_subclassed_model_is_refused():
     class Net(keras.Model):
         def call(self, x):
