@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "goldens" / "contract.json"
 RUNS = ROOT / "docs" / "runs"
+FINISHED = RUNS / "table1_vgg11_cifar10_short"
 DATA = ROOT.parent / "shared" / "tfds"
 VERBS = ("descend", "plan", "train", "compare", "report", "export", "tune")
 NAMES = """
@@ -42,6 +43,23 @@ def kind(found):
 
 
 print(json.dumps({name: kind(getattr(ns_tf, name, None)) for name in sys.argv[1:]}))
+"""
+# Runs commands [module, arguments, file of the output] one after the other. Each has a
+# process of its own, a fork of this one: TensorFlow is imported once for all of them.
+IN_TURN = """
+import json, os, runpy, sys
+import tensorflow
+
+for module, arguments, out in json.loads(sys.argv[1]):
+    process = os.fork()
+    if not process:
+        with open(out, "w") as file:
+            os.dup2(file.fileno(), 1)
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        sys.exit()
+    if os.waitpid(process, 0)[1]:
+        sys.exit(f"{module} {arguments} failed")
 """
 SEARCH = (
     "--architecture=vgg11",
@@ -82,7 +100,19 @@ def output(verb, *arguments):
     return done.stdout
 
 
-def _python(*arguments, cwd=ROOT):
+def in_turn(folder, commands):
+    """What commands (verb, *arguments) print, which all have to succeed."""
+    files = [folder / f"output_{number}.txt" for number in range(len(commands))]
+    asked = [
+        (f"ns_tf.{verb}", arguments, str(file))
+        for (verb, *arguments), file in zip(commands, files, strict=True)
+    ]
+    done = _python("-c", IN_TURN, json.dumps(asked), timeout=1800)
+    assert done.returncode == 0, done.stderr
+    return [file.read_text() for file in files]
+
+
+def _python(*arguments, cwd=ROOT, timeout=600):
     paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
     own = {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -96,7 +126,7 @@ def _python(*arguments, cwd=ROOT):
         env={**os.environ, **own},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=timeout,
     )
 
 
@@ -147,23 +177,23 @@ def maker():
 def record(folder):
     """Everything that takes long, from runs in the folder; two processes at a time."""
     search, comparison = folder / "search", folder / "comparison"
-    there = f"--run_dir={search}"
+    continued, there = folder / "continued", f"--run_dir={search}"
+    commands = [
+        ("plan", there, "--params=20000", "--output=json"),
+        ("train", there, *TRAINING),
+        ("export", there, "--format=keras,saved_model,litert"),
+        ("compare", f"--run_dir={comparison}", f"--search={search}", *COMPARISON),
+        ("report", there, f"--comparison={comparison}"),
+        *_to_continue(continued),
+    ]
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
         names = beside.submit(_names)
         finished = beside.submit(_finished, folder)
-        continued = beside.submit(_continued, folder / "continued")
-        output("descend", there, *SEARCH)
-        asked = (f"--run_dir={comparison}", f"--search={search}", *COMPARISON)
-        compared = beside.submit(output, "compare", *asked)
-        plan = output("plan", there, "--params=20000", "--output=json")
-        output("train", there, *TRAINING)
-        output("export", there, "--format=keras,saved_model,litert")
-        compared.result()
-    output("report", there, f"--comparison={comparison}")
+        _, plan, *_ = in_turn(folder, [("descend", there, *SEARCH), *commands])
     found = {
         "names": names.result(),
         "finished": finished.result(),
-        "continued": continued.result(),
+        "continued": _continued(continued),
         "written": _written(folder, search, comparison),
         "figures": {
             "search": _search(search),
@@ -195,19 +225,24 @@ def _finished(folder):
     return {"widths": widths, "reports": reports}
 
 
-def _continued(folder):
-    """What compare leaves of a finished comparison; None where its data are not."""
+def _to_continue(folder):
+    """Copies a finished comparison; the command, if its data are here."""
     if not DATA.is_dir():
-        return None
-    before = RUNS / "table1_vgg11_cifar10_short"
-    shutil.copytree(before, folder)
+        return []
+    shutil.copytree(FINISHED, folder)
     kept = folder / "run.flags"  # At a hundredth of what measuring latency takes.
     kept.write_text(re.sub(r"(--latency_\w+)=\d+", r"\1=1", kept.read_text()))
     asked = (f"--flagfile={kept}", f"--run_dir={folder}", f"--data_dir={DATA}")
-    output("compare", *asked, f"--search={RUNS / 'vgg11_cifar10_short'}")
+    return [("compare", *asked, f"--search={RUNS / 'vgg11_cifar10_short'}")]
+
+
+def _continued(folder):
+    """What compare leaves of a finished comparison; None where its data are not."""
+    if not folder.exists():
+        return None
     rows = json.loads((folder / "comparison.json").read_text())["rows"]
     names = [str(p.relative_to(folder)) for p in folder.glob("cells/*/result.json")]
-    same = [n for n in names if (folder / n).read_text() == (before / n).read_text()]
+    same = [n for n in names if (folder / n).read_text() == (FINISHED / n).read_text()]
     accuracies = {row["method"]: row["accuracies"] for row in rows}
     return {"unchanged": sorted(same), "accuracies": accuracies}
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 
+import exports
 import numpy as np
 import pytest
 from google.protobuf import text_format
@@ -42,8 +43,9 @@ def commands(block):
 
 
 @pytest.fixture
-def run(status, capfd):
+def run(status, capfd, monkeypatch):
     """Runs a command line of a document; fails with what it said."""
+    exports.run_here(monkeypatch)
 
     def run(words, *more):
         assert words[:2] == ["python", "-m"], words

@@ -2,6 +2,7 @@
 
 import re
 
+import exports
 import keras
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def blocks(document: str) -> list[str]:
 
 def test_the_blocks_of_the_readme_run(tmp_path, monkeypatch, capsys):
     """One after the other, as a reader types them."""
+    exports.run_here(monkeypatch)
     monkeypatch.chdir(tmp_path)
     names, parts = {}, blocks("README.md")
     assert len(parts) == 4
@@ -119,7 +121,8 @@ def test_an_added_rule_frees_the_channels_that_reach_its_layer(parts):
     assert structure.build([4, 5]).count_params() == structure.params(np.array([4, 5]))
 
 
-def test_an_added_file_format_is_written_and_run_again(added, tmp_path):
+def test_an_added_file_format_is_written_and_run_again(added, tmp_path, monkeypatch):
+    exports.run_here(monkeypatch)
     trained = added.plan(params=3000).train(epochs=1, batch=16)
     (file,) = trained.export(tmp_path, ["h5"], check_images=5, calibration_images=5)
     assert file.agreement == 1 and (tmp_path / "tiny.h5").exists()

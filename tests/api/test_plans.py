@@ -8,6 +8,7 @@ import textwrap
 import zipfile
 from pathlib import Path
 
+import exports
 import keras
 import numpy as np
 import pytest
@@ -251,8 +252,9 @@ def test_a_network_is_trained_on_other_data_than_the_searchs(named):
 
 
 def test_a_trained_network_is_exported_and_each_file_answers_as_it_does(
-    trained, tmp_path
+    trained, tmp_path, monkeypatch
 ):
+    exports.run_here(monkeypatch)
     formats = ("keras", "litert")
     files = trained.export(tmp_path, formats, name="net", check_images=29)
     assert [file.format for file in files] == list(formats)

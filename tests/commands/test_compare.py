@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import toolbox
 from verbs import FLAGFILES, ROOT, contents, locked, refused
 
 from ns_tf.compare import cells
@@ -236,7 +237,8 @@ def test_widths_that_changed_under_the_same_label_are_refused(
 
 def test_a_label_that_was_another_method_is_refused(command, copied_comparison):
     """Also where the widths are the same."""
-    assert again(command, copied_comparison, "--methods=small=uniform")[0] == 0
+    asked = ("--methods=small=uniform", "--seeds=3")
+    assert again(command, copied_comparison, *asked)[0] == 0
     before = contents(copied_comparison)
     result = again(command, copied_comparison, "--methods=small=li_l1")
     refused(result, "small at params=2000 was another method", "another label")
@@ -409,20 +411,20 @@ def test_a_search_of_another_network_is_refused(command, searched, tmp_path):
 
 
 def test_a_copy_without_networks_goes_on_elsewhere(
-    command, copied_comparison, tmp_path
+    command, copied_comparison, tmp_path, capfd
 ):
     """What `tools/keep_records.py` keeps is text, and no done cell is done again."""
     (copied_comparison / "cells" / "uniform_params2000_seed5" / "result.json").unlink()
 
     def keep(out_dir):
-        tool = [sys.executable, ROOT / "tools" / "keep_records.py"]
-        given = [f"--run_dir={copied_comparison}", f"--out_dir={out_dir}"]
-        return subprocess.run([*tool, *given], capture_output=True, text=True)
+        with toolbox.scripts() as script:
+            given = f"--run_dir={copied_comparison}", f"--out_dir={out_dir}"
+            return toolbox.status(script("keep_records"), *given)
 
-    refusal = keep(copied_comparison.parent)
-    assert refusal.returncode == 2 and "is a run folder" in refusal.stderr
+    assert keep(copied_comparison.parent) == 2
+    assert "is a run folder" in capfd.readouterr().err
     for _ in range(2):  # The second copy takes the place of the first.
-        assert keep(tmp_path / "kept").returncode == 0
+        assert keep(tmp_path / "kept") == 0
     kept = tmp_path / "kept" / copied_comparison.name
     suffixes = {Path(name).suffix for name in contents(kept)}
     assert suffixes == {".json", ".csv", ".md", ".flags"}

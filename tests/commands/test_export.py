@@ -70,8 +70,14 @@ def test_every_format_agrees_with_keras_in_its_own_runtime(exported):
     ]
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Files are run in this process."""
+    exports.run_here(monkeypatch)
+
+
 def test_the_next_export_is_the_next_version_and_nothing_is_replaced(
-    command, trained, exported
+    command, trained, exported, here
 ):
     before = contents(exported / "net" / "1")
     asked = (f"--run_dir={trained}", f"--out_dir={exported}", "--name=net")
@@ -84,12 +90,6 @@ def test_the_next_export_is_the_next_version_and_nothing_is_replaced(
     images = np.full((2, 17, 51, 1), 128, np.uint8)
     answers = resized.signatures["serving_default"](image=tf.constant(images))
     np.testing.assert_allclose(answers["probabilities"].numpy().sum(-1), 1, rtol=1e-5)
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """`.keras` files are run in this process."""
-    exports.run_here(monkeypatch)
 
 
 def test_a_keras_file_of_somebody_and_mixed_precision(command, tmp_path, here):

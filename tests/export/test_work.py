@@ -36,7 +36,7 @@ def dataset():
 
 @pytest.fixture
 def export(model, dataset, tmp_path, monkeypatch):
-    """Makes an export; `.keras` files are run in this process."""
+    """Makes an export; files are run in this process."""
     exports.run_here(monkeypatch)
 
     def export(model=model, target=tmp_path / "out", name="net", **fields):

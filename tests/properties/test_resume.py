@@ -120,7 +120,7 @@ def test_a_search_stopped_at_any_steps_ends_as_if_never_stopped(
     rng = random.Random(criterion)
 
     def attempt():
-        stop = StopAt(rng.randint(7, 12))
+        stop = StopAt(rng.randint(13, 23))
         search(digits, tmp_path / "run", criterion=criterion, stop=stop)
 
     assert until_done(attempt) >= 2
@@ -246,7 +246,8 @@ def test_a_training_ended_at_any_steps_ends_as_if_never_ended(
 
 COMMAND = [sys.executable, "-m", "ns_tf.descend"]
 TINY = {
-    "widths": (8,) * 8,
+    "dataset": "digits",
+    "image_size": 16,
     "iterations": 1,
     "search_batch": 64,
     "pretrain_epochs": 2,
@@ -284,15 +285,16 @@ def wait_for(path, process, seconds=120):
         time.sleep(0.02)
 
 
-def test_signals_write_a_checkpoint_and_the_same_search_goes_on(start, tmp_path):
-    values = {k: v if k != "widths" else ",".join(map(str, v)) for k, v in TINY.items()}
-    arguments = [f"--{name}={value}" for name, value in values.items()]
+def test_signals_write_a_checkpoint_and_the_same_search_goes_on(
+    start, network, tmp_path
+):
+    arguments = [network, *(f"--{name}={value}" for name, value in TINY.items())]
     run_dir = tmp_path / "run"
     checkpoint = run_dir / "checkpoints" / "prune_01.npz"
     steps = []
     for signum, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         process = start(*arguments, f"--run_dir={run_dir}")
-        assert "vgg11 with" in process.stdout.readline()
+        assert "small.keras with" in process.stdout.readline()
         wait_for(checkpoint, process)
         process.send_signal(signum)
         _, err = process.communicate(timeout=60)

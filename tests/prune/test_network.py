@@ -24,20 +24,18 @@ def test_scores_and_weights_are_the_same_whether_closed_or_gone(
     for group in graph.groups:
         keep[rng.choice(group.channels)] = True
 
-    def run(thin: bool):
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
-        pruned = prunable(copy, graph)
-        for number, (images, labels) in enumerate(steps):
-            if number == 2:
-                pruned.close(np.flatnonzero(~keep))
-                pruned.forget()
-                if thin:
-                    pruned.compact()
-            loss = pruned.train(images.astype("float64"), labels, 0.05)
-        return pruned, float(loss)
+    def train(network, some):
+        for images, labels in some:
+            loss = network.train(images.astype("float64"), labels, 0.05)
+        return float(loss)
 
-    (wide, one), (thin, other) = run(False), run(True)
+    wide, thin = prunable(model, graph), prunable(handmade[name](), graph)
+    train(wide, steps[:2])
+    wide.close(np.flatnonzero(~keep))
+    wide.forget()
+    thin.restore(wide.state())
+    thin.compact()
+    one, other = (train(network, steps[2:]) for network in (wide, thin))
     assert thin.model.count_params() < wide.model.count_params()
     np.testing.assert_allclose(one, other, rtol=1e-9)
     scores = wide.score_sums()
