@@ -10,12 +10,13 @@ import difflib
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ns_tf.base import InputError
 
 Member = TypeVar("Member")
+_LISTED = 40  # Names of layers that an error lists.
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
@@ -30,10 +31,34 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
         known: The names that exist.
     """
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
     listing = f"Known: {', '.join(known)}." if known else "There are none."
-    return InputError(f"Unknown {kind} {name!r}.{hint} {listing}")
+    return InputError(f"Unknown {kind} {name!r}.{_nearest(name, known)} {listing}")
+
+
+def no_layer(flag: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name or pattern that fits no layer; suggests the nearest.
+
+    >>> print(no_layer("--keep=stm", "stm", ["stem", "head"]))
+    --keep=stm: no layer with filters is called so. Did you mean 'stem'? Layers with \
+filters: stem, head.
+
+    Args:
+        flag: The flag that has the name.
+        name: Of a layer, or a pattern.
+        known: The layers with filters.
+    """
+    known = list(dict.fromkeys(known))
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return InputError(
+        f"{flag}: no layer with filters is called so.{_nearest(name, known)} Layers "
+        f"with filters: {', '.join(known[:_LISTED])}{more}."
+    )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """A question about the nearest name; empty if none is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:

@@ -46,11 +46,12 @@ def scored(
 
 
 def pruner(model: keras.Model, dataset: Dataset, grid=None, law=None, **asked):
-    """A `Pruner` of the model; `asked` are budgets and fields of `CutConfig`."""
+    """A `Pruner` of the model; `asked` are budgets, `keep`, fields of `CutConfig`."""
+    keep = asked.pop("keep", ())
     names = CutConfig.__dataclass_fields__
     options = {n: asked.pop(n) for n in list(asked) if n in names}
     config = CutConfig(**{"proxy_batch": 16, "proxy_images": 48, **options})
-    problem = _problem(model, dataset, config.keep)
+    problem = _problem(model, dataset, keep)
     widths = problem.architecture.widths
     budgets = budgets_of(asked, problem.structure, widths)
     return Pruner(model, problem, config, budgets, grid=grid, law=law)

@@ -125,7 +125,8 @@ class Trained:
             **options: Budgets by name; with several, all hold. A number above 0 and
                 below 1 is a share of this network's own cost, 1 is that cost, and
                 larger numbers are costs in the budget's unit (`latency_ms` is always in
-                ms). Further `round_to`, `min_width`, `max_width`, and fields of
+                ms). Further `round_to`, `min_width`, `max_width`, `tie=[("a", "b")]`,
+                `widths_between={"c": (8, 64)}`, `multiple_of={"d*": 8}`, and fields of
                 `ns_tf.prune.config.CutConfig` and `FinetuneConfig` and of
                 `ns_tf.engine.config.RuntimeConfig`: `allocation="uniform",
                 repair="none", finetune_epochs=3, seed=1`.

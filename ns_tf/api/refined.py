@@ -12,6 +12,7 @@ from ns_tf.plan.family import Family
 from ns_tf.plan.refine import Refining, check
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.run.watch import Watch
+from ns_tf.scaling.config import Wishes
 
 if TYPE_CHECKING:
     from ns_tf.api.searches import Search
@@ -41,6 +42,8 @@ def refined(
     check(config, rest.pop("method", None), rest.pop("price_exponent", None))
     Execution.of(config)  # Before TensorFlow starts.
     how = {name: rest.pop(name) for name in _HOW & rest.keys()}
+    names = {field.name for field in dataclasses.fields(Wishes)}
+    how["wishes"] = Wishes(**{name: rest.pop(name) for name in names & rest.keys()})
     family = Family.of(search.record, rest, builder=search.architecture, **how)
     problem, settings = search.problem_for(data)
     candidates = family.candidates(config.refine)

@@ -93,7 +93,8 @@ class Search(Searched):
             stop: Asked at every step whether to stop.
             **options: As of `ns_tf.plan.plan.Searched.plan`: budgets by name (with
                 several, all hold), `ratio`, `method`, `iteration`, `round_to`,
-                `min_width`, `max_width`. With `refine`, fields of
+                `min_width`, `max_width`, `keep`, `tie`, `widths_between`,
+                `multiple_of`. With `refine`, fields of
                 `ns_tf.plan.config.RefineConfig` too: `refine_epochs=6, seed=1`.
 
         Raises:
@@ -287,7 +288,8 @@ def search(
         stop: Asked at every step whether to stop (`ns_tf.run.stop.Stop`).
         **options: Fields of `SearchConfig`, `DataConfig`, `PruneConfig` and
             `RuntimeConfig`: `ratio=0.25, iterations=2, pretrain_epochs=5, seed=1,
-            data_dir=...`; the defaults are the paper's.
+            data_dir=...`; the defaults are the paper's. And of `Wishes`: `keep="stem",
+            tie=[("a", "b")], widths_between={"c": (8, 64)}, multiple_of={"d*": 8}`.
 
     Returns:
         The finished search.

@@ -16,6 +16,7 @@ from ns_tf.engine.config import RuntimeConfig
 from ns_tf.prune.config import PruneConfig
 from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
+from ns_tf.scaling.config import Wishes
 
 
 def main(
@@ -24,6 +25,7 @@ def main(
     data: DataConfig,
     prune: PruneConfig,
     runtime: RuntimeConfig,
+    wishes: Wishes,
 ) -> None:
     """Searches, prints every layer's law and widths, and the commands to plan with.
 
@@ -33,6 +35,7 @@ def main(
         data: The data set and its split.
         prune: Algorithm 1's numbers.
         runtime: Seed, devices, precision.
+        wishes: What widths may be.
 
     Raises:
         InputError: what cannot be searched; nothing was written.
@@ -43,7 +46,8 @@ def main(
     from ns_tf.descend.work import SearchRun
     from ns_tf.scaling.law import uncertain
 
-    chosen = {type(config): config for config in (search, data, prune, runtime)}
+    configs = (search, data, prune, runtime, wishes)
+    chosen = {type(config): config for config in configs}
     work = SearchRun(chosen)
     architecture, dataset = work.problem.architecture, work.problem.dataset
     shape = "x".join(str(size) for size in dataset.image_shape)
@@ -113,4 +117,5 @@ if __name__ == "__main__":
         DataConfig,
         PruneConfig,
         RuntimeConfig,
+        Wishes,
     )

@@ -24,9 +24,11 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
-from ns_tf.prune.iterative import prune_trace
+from ns_tf.prune.iterative import least_widths, prune_trace
 from ns_tf.run.folder import CHECKPOINTS, PRUNING
+from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
+from ns_tf.scaling.grid import grid_of
 from ns_tf.scaling.law import MIN_ROWS, fit_by_layer, fit_law
 from ns_tf.scaling.solve import at_cost
 
@@ -40,6 +42,7 @@ def architecture_descent(
     iterations: int = 1,
     tolerance: int = 0,
     done: Sequence[DescentState] = (),
+    bounds: Bounds | None = None,
 ) -> Iterator[DescentState]:
     """The states of the iterations, each as it ends; nothing is written.
 
@@ -52,6 +55,8 @@ def architecture_descent(
         iterations: How many there are, with those of `done`.
         tolerance: Ends when no width moved by more than this many filters.
         done: The states of earlier runs, from iteration 1 on; they are not repeated.
+        bounds: What a user wishes for single layers. They hold for the networks that
+            iterations begin with; pruning keeps the least widths and the ties.
 
     Yields:
         A state an iteration: widths, trace, law, and the next iteration's widths.
@@ -74,10 +79,11 @@ def architecture_descent(
             runtime.seeded(_seed(runtime.seed, iteration)),
             label=f"iteration {iteration}/{iterations}",
             checkpoint=checkpoint_of(iteration),
+            bounds=bounds,
         )
         start = time.monotonic()
         law, trace = _fit(trace, now, problem.structure)
-        scaling = _scale(law, problem.structure, target)
+        scaling = _scale(law, problem.structure, target, bounds)
         seconds = trace.seconds + time.monotonic() - start
         states.append(DescentState(iteration, now, law, trace, scaling, seconds))
         yield states[-1]
@@ -92,24 +98,48 @@ def checkpoint_of(iteration: int) -> str:
     return f"{CHECKPOINTS}/{PRUNING.format(iteration)}"
 
 
-def check(widths: Sequence[int], config: PruneConfig) -> None:
+def seed_widths(widths: Widths, bounds: Bounds) -> Widths:
+    """The widths that a search starts from: the nearest on which all wishes hold.
+
+    >>> from ns_tf.scaling.bounds import Bound
+    >>> wish = Bound("--multiple_of=a:8", places=(0,), step=8)
+    >>> seed_widths((13, 13), Bounds(("a", "b"), (13, 13), (wish,)))
+    (16, 13)
+
+    Args:
+        widths: That were asked for, [layers].
+        bounds: The wishes.
+
+    Raises:
+        InputError: wishes that no width meets.
+    """
+    if not bounds:
+        return widths
+    nearest = grid_of(bounds=bounds).nearest(np.array(widths))
+    return tuple(int(width) for width in nearest)
+
+
+def check(
+    widths: Sequence[int], config: PruneConfig, bounds: Bounds | None = None
+) -> None:
     """Refuses settings that record too few removals to fit a law to.
 
     Args:
         widths: Of the seed network [layers].
         config: Algorithm 1's numbers.
+        bounds: What a user wishes for single layers.
 
     Raises:
         InputError: fewer than `ns_tf.scaling.law.MIN_ROWS` removals; names the flags.
     """
-    end = config.stop_at(widths)
+    end = config.stop_at(widths, least_widths(widths, config, bounds))
     events = math.ceil((sum(widths) - end) / config.filters_per_event)
     if events < MIN_ROWS:
         raise InputError(
             f"A law needs at least {MIN_ROWS} removals; {sum(widths)} filters, "
             f"{config.filters_per_event} at a time down to {end}, make "
             f"{max(0, events)}. Give a smaller --filters_per_event, --stop_fraction or "
-            "--prune_min_width, or a wider network."
+            "--prune_min_width, a wider network, or fewer wishes."
         )
 
 
@@ -140,14 +170,17 @@ def _fit(
         raise RunError(str(error)) from error
 
 
-def _scale(law: ScalingLaw, structure: Structure, target: float) -> Scaling:
+def _scale(
+    law: ScalingLaw, structure: Structure, target: float, bounds: Bounds | None
+) -> Scaling:
     """The next iteration's widths: on the law, at most the target's parameters.
 
     Raises:
         RunError: the law does not reach the target.
     """
     try:
-        return at_cost(power_law(law), {"params": structure.params}, {"params": target})
+        costs, targets = {"params": structure.params}, {"params": target}
+        return at_cost(power_law(law), costs, targets, bounds=bounds)
     except InputError as error:
         raise RunError(str(error)) from error
 

@@ -20,6 +20,8 @@ from ns_tf.networks.costs import CostPolynomial
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run import files
 from ns_tf.run.folder import DESCENT
+from ns_tf.scaling.bounds import Bounds, bounds_of
+from ns_tf.scaling.config import Wishes
 
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
@@ -44,6 +46,23 @@ class SearchRecord:
     seed_widths: Widths  # Of the network that the search started from.
     costs: Mapping[str, CostPolynomial]  # By exact budget.
     states: tuple[DescentState, ...]  # Of the finished iterations, from the first.
+    # [layers]: all layers of each width; older records have none.
+    makers: tuple[tuple[str, ...], ...] = ()
+    wishes: Wishes = Wishes()  # Of the search; plans that have none take them.
+
+    def bounds(self, wishes: Wishes | None = None) -> Bounds:
+        """What a user wishes for the widths of plans.
+
+        Args:
+            wishes: Of the plan; those of the search if it has none. A layer that is
+                kept keeps the filters that the search started from.
+
+        Raises:
+            InputError: a layer that the network does not have.
+        """
+        asked = wishes if wishes and wishes.asked else self.wishes
+        layers = self.makers or tuple((name,) for name in self.names)
+        return bounds_of(asked, layers, self.seed_widths)
 
     def state(self, iteration: int | None = None) -> DescentState:
         """The state of an iteration.
@@ -86,6 +105,7 @@ def new_search(
         seed_widths=tuple(seed_widths),
         costs=exact_costs(structure),
         states=(),
+        makers=structure.layers,
     )
 
 
@@ -140,6 +160,10 @@ def _search_json(search: SearchRecord) -> dict[str, Any]:
         "seed_widths": list(search.seed_widths),
         "costs": {name: cost.to_json() for name, cost in search.costs.items()},
         "states": [_state_json(state) for state in search.states],
+        **({"layers": [list(n) for n in search.makers]} if search.makers else {}),
+        **(
+            {"wishes": dataclasses.asdict(search.wishes)} if search.wishes.asked else {}
+        ),
     }
 
 
@@ -193,7 +217,18 @@ def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
         seed_widths=tuple(data["seed_widths"]),
         costs={n: CostPolynomial.from_json(c) for n, c in data["costs"].items()},
         states=tuple(_state_of(state, folder, names) for state in data["states"]),
+        makers=_makers_of(data.get("layers", ()), names),
+        wishes=Wishes(**data.get("wishes", {})),
     )
+
+
+def _makers_of(
+    layers: Sequence[Sequence[str]], names: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """The layers of every width; none in older files."""
+    if layers:
+        _check_layers("layers", layers, names)
+    return tuple(tuple(str(name) for name in one) for one in layers)
 
 
 def _state_of(

@@ -5,13 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import Architecture, DescentState, InputError
+from ns_tf.base import Architecture, DescentState, InputError, check_widths
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.data.config import DataConfig
 from ns_tf.data.dataset import Dataset
 from ns_tf.descend import pictures
 from ns_tf.descend.config import SearchConfig
-from ns_tf.descend.descent import architecture_descent, check, checkpoint_of
+from ns_tf.descend.descent import (
+    architecture_descent,
+    check,
+    checkpoint_of,
+    seed_widths,
+)
 from ns_tf.descend.record import SearchRecord, new_search, read_search, write_search
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
@@ -23,9 +28,11 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
 from ns_tf.run.folder import DESCENT, LOGS, is_new, open_run
 from ns_tf.run.watch import Watch
+from ns_tf.scaling.bounds import bounds_of
+from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.curves import floor_ratio
 
-SEARCH_CONFIGS = (SearchConfig, DataConfig, PruneConfig, RuntimeConfig)
+SEARCH_CONFIGS = (SearchConfig, DataConfig, PruneConfig, RuntimeConfig, Wishes)
 
 
 class SearchRun:
@@ -59,9 +66,13 @@ class SearchRun:
             dataset or load_dataset(configs[DataConfig]),
         )
         default = self.problem.architecture.widths
-        self.widths = self.config.widths or floor_ratio(default, self.config.ratio)
+        asked = self.config.widths or floor_ratio(default, self.config.ratio)
+        asked = check_widths(self.problem.architecture, asked)
+        layers = self.problem.structure.layers
+        self.bounds = bounds_of(configs[Wishes], layers, asked)
+        self.widths = seed_widths(asked, self.bounds)
         execution.check(lambda: self.problem.build(self.widths))
-        check(self.widths, self.prune)
+        check(self.widths, self.prune, self.bounds)
         steps_per_epoch(self.problem.dataset, self.prune.search_batch)
 
     def run(
@@ -113,7 +124,8 @@ class SearchRun:
         """The iterations after `done`; each is written if the watch has a folder."""
         problem = self.problem
         record = new_search(problem.structure, problem.dataset.name, self.widths)
-        record = dataclasses.replace(record, states=tuple(done))
+        wishes = self.configs[Wishes]
+        record = dataclasses.replace(record, states=tuple(done), wishes=wishes)
         for state in architecture_descent(
             problem,
             self.widths,
@@ -122,6 +134,7 @@ class SearchRun:
             iterations=self.config.iterations,
             tolerance=self.config.tolerance,
             done=done,
+            bounds=self.bounds,
         ):
             record = dataclasses.replace(record, states=(*record.states, state))
             if watch.folder:

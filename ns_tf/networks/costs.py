@@ -6,7 +6,7 @@ are polynomials of degree two. They are summed in whole numbers: no cost is roun
 
 import dataclasses
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,6 +154,25 @@ class CostPolynomial:
         """The terms that count where two widths differ."""
         return self._only(self.differ[:, 0] >= 0)
 
+    def joined(self, numbers: Sequence[int]) -> "CostPolynomial":
+        """The cost as a function of fewer numbers, some of which are several widths.
+
+        >>> terms = [(3, 0, 1, ALWAYS), (2, 1, 2, (0, 1))]
+        >>> cost = CostPolynomial.collect("MACs", terms)
+        >>> int(cost.joined([0, 0])(np.array([5]))), int(cost(np.array([5, 5])))
+        (75, 75)
+
+        Args:
+            numbers: [layers]: which number each width is, from 0.
+        """
+        place = np.append(numbers, max(numbers) + 1)  # The last means a factor of 1.
+        differ = np.append(numbers, -1)[self.differ]
+        exist = (differ[:, 0] < 0) | (differ[:, 0] != differ[:, 1])
+        columns = (self.coefficient, place[self.left], place[self.right], differ)
+        return CostPolynomial.collect(
+            self.unit, zip(*(column[exist] for column in columns), strict=True)
+        )
+
     def _only(self, terms: np.ndarray) -> "CostPolynomial":
         """Some of the terms [terms] bool."""
         columns = (self.coefficient, self.left, self.right, self.differ)
@@ -241,7 +260,7 @@ class Increments:
         places = its[pairs[0], :, pairs[1]].T
         return cls((matrix + matrix.T)[:-1], square, terms, pairs, places)
 
-    def __call__(self, widths: np.ndarray, step: int) -> np.ndarray:
+    def __call__(self, widths: np.ndarray, step: int | np.ndarray) -> np.ndarray:
         """[layers]: the cost of `step` more filters in each layer alone.
 
         >>> terms = [(3, 0, 1, ALWAYS), (2, 0, 0, ALWAYS)]
@@ -251,8 +270,9 @@ class Increments:
 
         Args:
             widths: [layers], whole.
-            step: How many filters.
+            step: How many filters, or [layers].
         """
+        step = np.broadcast_to(step, len(widths))
         x = np.append(widths, 1)
         more = step * (self.matrix @ x) + step * step * self.square
         layer, term = self.pairs
@@ -261,7 +281,7 @@ class Increments:
             widths = x[indices]
             left, right, first, second = widths
             before = coefficient * left * right * (first != second)
-            left, right, first, second = widths[:, term] + step * self.places
+            left, right, first, second = widths[:, term] + step[layer] * self.places
             after = coefficient[term] * left * right * (first != second)
             np.add.at(more, layer, after - before[term])
         return more

@@ -5,7 +5,6 @@ are one group, so identity shortcuts stay identities. Layers whose channels cann
 followed (`ns_tf.graph.rules`) keep their size.
 """
 
-import difflib
 import fnmatch
 import pathlib
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from ns_tf.graph.remake import resized
 from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import held, partly_frozen
+from ns_tf.registry import no_layer
 
 PREFIX = "keras:"  # Of the names of saved models as architectures.
 
@@ -110,12 +110,7 @@ def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:
     for name in names:
         found = fnmatch.filter(makers, name)
         if not found:
-            close = difflib.get_close_matches(name, makers, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise InputError(
-                f"--keep={name}: no layer with filters is called so.{hint} Layers with "
-                f"filters: {', '.join(dict.fromkeys(makers))}."
-            )
+            raise no_layer(f"--keep={name}", name, makers)
         kept.update(found)
     return kept
 
@@ -129,14 +124,25 @@ def load(path: str) -> Architecture:
     Raises:
         InputError: the file is missing, cannot be read safely, or as `from_model`.
     """
+    return from_model(read(path), PREFIX + path)
+
+
+def read(path: str) -> keras.Model:
+    """The model of a saved `.keras` file.
+
+    Args:
+        path: Of the file. Code in it, as a Lambda has, is not run.
+
+    Raises:
+        InputError: the file is missing, or cannot be read safely.
+    """
     if not pathlib.Path(path).is_file():
         raise InputError(f"Expected a saved .keras model at {path!r}; there is none.")
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what its parts raise.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else error
         raise InputError(f"{path!r} is no .keras model to be read: {reason}") from error
-    return from_model(model, PREFIX + path)
 
 
 def resize(

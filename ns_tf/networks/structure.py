@@ -64,6 +64,19 @@ class Structure:
     weights: tuple[WeightSize, ...]
     scales_pixels: bool
 
+    @property
+    def layers(self) -> tuple[tuple[str, ...], ...]:
+        """[widths]: the layers that make the filters of each width.
+
+        The one that the width is named after comes first; layers of a multiple of the
+        width are among the others.
+        """
+        groups = self.reference.groups
+        makers = [dict.fromkeys((name,)) for name in self.names]
+        for group in sorted(self.sizes, key=lambda group: group not in self.primary):
+            makers[self.sizes[group][0]].update(dict.fromkeys(groups[group].makers))
+        return tuple(tuple(names) for names in makers)
+
     @functools.cached_property
     def params(self) -> CostPolynomial:
         """Parameters of the built network: tau, as the paper counts it.
@@ -171,6 +184,33 @@ def analyse(
     )
     _verify(structure, build)
     return structure
+
+
+def as_it_is(architecture: Architecture) -> Structure:
+    """The structure of a model of the user's, read off the model alone.
+
+    Nothing is built: each width is a group of the model's own graph. `analyse` finds
+    the same and checks it on networks of other widths.
+
+    Args:
+        architecture: As `ns_tf.networks.from_model.from_model` makes it, nothing kept.
+    """
+    model = architecture.source
+    graph = channel_graph(model)
+    free = [i for i, group in enumerate(graph.groups) if group.frozen is None]
+    sizes = {group: (width, 1) for width, group in enumerate(free)}
+    present = {operation.name for operation in model.operations}
+    return Structure(
+        architecture=architecture,
+        input_shape=tuple(model.inputs[0].shape[1:]),
+        classes=model.outputs[0].shape[-1],
+        reference=graph,
+        sizes=sizes,
+        primary=tuple(free),
+        names=_names(model, [graph.groups[group] for group in free], present),
+        weights=tuple(weight_sizes(model, graph, sizes, {}, len(free))),
+        scales_pixels=scales_pixels(model),
+    )
 
 
 def count_params(model: keras.Model) -> int:

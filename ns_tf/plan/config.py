@@ -15,15 +15,12 @@ from ns_tf.plan import methods
 from ns_tf.plan.targets import default_method
 from ns_tf.run.checks import LARGEST_RATIO, above_zero, at_least, within
 from ns_tf.run.option import option
+from ns_tf.scaling.config import Wishes
 
 
 @dataclasses.dataclass(frozen=True)
-class SolverConfig:
-    """How budgets are met and latency is measured.
-
-    Raises:
-        InputError: a batch, a warm-up or repeats that cannot be.
-    """
+class _Solver:
+    """How budgets are met and latency is measured."""
 
     round_to: int = option(1, "Widths are multiples of this.")
     min_width: int = option(1, "Filters that every layer has at least.")
@@ -32,7 +29,18 @@ class SolverConfig:
     latency_warmup: int = option(20, "Batches run before it is measured.")
     latency_repeats: int = option(80, "Batches that it is the median of.")
 
+
+@dataclasses.dataclass(frozen=True)
+class SolverConfig(Wishes, _Solver):
+    """How budgets are met and latency is measured, and what widths may be.
+
+    Raises:
+        InputError: a batch, a warm-up or repeats that cannot be, or a wish of another
+            form.
+    """
+
     def __post_init__(self):
+        super().__post_init__()
         at_least(self, 1, "latency_batch", "latency_repeats")
         at_least(self, 0, "latency_warmup")
 

@@ -43,7 +43,8 @@ class Family:
         targets: Budgets by name; all hold.
         iteration: Of the search; the last if None.
         builder: The architecture, if no registered name finds it.
-        options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width.
+        options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width,
+            wishes.
     """
 
     search: SearchRecord
@@ -110,6 +111,7 @@ class Family:
             iteration=self.search.state(self.iteration).iteration,
             tau_range=chosen.tau_range,
             builder=self.builder,
+            wishes=self.options.get("wishes"),
         )
         return dataclasses.replace(plan, refinement=refinement)
 

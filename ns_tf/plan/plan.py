@@ -6,7 +6,7 @@ imports no Keras before a cost is counted anew.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
 from ns_tf.plan.targets import default_method, solve, with_ratio
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.registry import unknown
+from ns_tf.scaling.config import Wishes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Searched:
         max_width: int | None = None,
         measure: Measure | None = None,
         price_exponent: float | None = None,
+        keep: str | Sequence[str] = (),
+        tie: Sequence[str | Sequence[str]] = (),
+        widths_between: Mapping[str, tuple[int | None, int | None]] | None = None,
+        multiple_of: Mapping[str, int] | None = None,
         **targets: float,
     ) -> "WidthPlan":
         """The widths for a budget: `plan(params=600_000)`, `plan(macs=5e7)`.
@@ -56,6 +61,12 @@ class Searched:
             measure: How `latency_ms` is measured.
             price_exponent: Of the method "priced": p, where one more filter is worth
                 tau^-p; as the search's scores say, or 1, if None.
+            keep: Layers that keep the filters that the search started from, by name
+                or pattern ("block1*").
+            tie: Sets of layers that get one number of filters: `[("a", "b")]`.
+            widths_between: Least and most filters of layers: `{"stem": (8, 64)}`.
+            multiple_of: What the filters of layers are multiples of: `{"block*": 8}`.
+                If these four are empty, those of the search hold.
             **targets: Budgets by name; with several, all hold.
 
         Returns:
@@ -78,6 +89,7 @@ class Searched:
             measure=measure,
             builder=self.architecture,
             price_exponent=price_exponent,
+            wishes=Wishes(keep, tie, widths_between or (), multiple_of or ()),
         )
 
 
@@ -94,6 +106,7 @@ def make_plan(
     measure: Measure | None = None,
     builder: Architecture | None = None,
     price_exponent: float | None = None,
+    wishes: Wishes | None = None,
 ) -> WidthPlan:
     """The widths for these budgets (algorithm 3).
 
@@ -115,6 +128,7 @@ def make_plan(
         builder: The architecture, if no registered name finds it.
         price_exponent: Of `priced`: one more filter is worth tau^-price_exponent; as
             the search's scores say, or 1, if None.
+        wishes: What widths may be; those of the search if there are none.
 
     Returns:
         The plan of largest tau under all budgets; no width can grow by `round_to`.
@@ -145,6 +159,7 @@ def make_plan(
         round_to=round_to,
         min_width=min_width,
         max_width=max_width,
+        wishes=wishes,
     )
     state = search.state(iteration) if member.needs_search else None
     return plan_of(
@@ -154,6 +169,7 @@ def make_plan(
         iteration=state.iteration if state else None,
         tau_range=curve.tau_range,
         builder=builder,
+        wishes=wishes,
     )
 
 
@@ -201,15 +217,31 @@ def options(budget: BudgetConfig, curve: MethodConfig) -> dict[str, Any]:
     }
 
 
+def keywords(budget: BudgetConfig) -> dict[str, Any]:
+    """Keyword arguments of `Searched.plan` from the flags of a budget, without `ratio`.
+
+    >>> told = keywords(BudgetConfig(params=5003.0, keep="stem"))
+    >>> told["params"], told["keep"], told["round_to"]
+    (5003.0, ('stem',), 1)
+
+    Args:
+        budget: Budgets and how they are met.
+    """
+    options = solver_options(budget)
+    wishes = dataclasses.asdict(options.pop("wishes"))
+    return {**options, **wishes, **budget.targets}
+
+
 def solver_options(solver: SolverConfig) -> dict[str, Any]:
     """Keyword arguments of `make_plan` that say how budgets are met.
 
     >>> sorted(solver_options(SolverConfig(round_to=8)))
-    ['max_width', 'measure', 'min_width', 'round_to']
+    ['max_width', 'measure', 'min_width', 'round_to', 'wishes']
     """
     return {
         "round_to": solver.round_to,
         "min_width": solver.min_width,
         "max_width": solver.max_width,
         "measure": solver.measure,
+        "wishes": solver.wishes,
     }

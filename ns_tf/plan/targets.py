@@ -14,6 +14,7 @@ from ns_tf import budgets
 from ns_tf.base import Architecture, Cost, Curve, InputError, PriceLaw, Scaling
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
+from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.curves import floor_ratio
 from ns_tf.scaling.solve import at_cost
 
@@ -25,6 +26,7 @@ def solve(
     *,
     measure: Measure | None = None,
     builder: Architecture | None = None,
+    wishes: Wishes | None = None,
     **options: Any,
 ) -> Scaling:
     """The widths on a curve, or of most value, that meet these budgets.
@@ -35,6 +37,7 @@ def solve(
         targets: Budgets by name; all hold.
         measure: How measured budgets are measured.
         builder: The architecture, if no registered name finds it.
+        wishes: What widths may be; the search's own if there are none.
         **options: Of `scaling.solve.at_cost`: round_to, min_width, max_width.
 
     Returns:
@@ -44,6 +47,7 @@ def solve(
         InputError: unknown or impossible budget.
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
+    options["bounds"] = search.bounds(wishes)
     if isinstance(along, PriceLaw):
         return _at_price(search, along, costs, targets, options)
     return at_cost(along, costs, targets, **options)

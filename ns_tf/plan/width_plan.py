@@ -10,6 +10,7 @@ from ns_tf import budgets
 from ns_tf.base import Architecture, Scaling, Widths
 from ns_tf.descend.record import SearchRecord
 from ns_tf.render import tables
+from ns_tf.scaling.config import Wishes
 
 if TYPE_CHECKING:
     import keras
@@ -44,6 +45,7 @@ class WidthPlan:
     )
     # How short trainings chose it; None if none did.
     refinement: "Refinement | None" = None
+    wishes: tuple[str, ...] = ()  # What was wished for the widths, as flags.
 
     @property
     def widths(self) -> Widths:
@@ -122,6 +124,7 @@ class WidthPlan:
             "tau": self.scaling.tau,
             "extrapolation": self.extrapolation,
             "warning": self.warning,
+            **({"wishes": list(self.wishes)} if self.wishes else {}),
             **{
                 name: dataclasses.asdict(part)
                 for name, part in (
@@ -154,6 +157,8 @@ class WidthPlan:
 
     def _budgets(self) -> Iterator[str]:
         """A line a cost, with the target and the distance to it if there is one."""
+        if self.wishes:
+            yield f"wished: {' '.join(self.wishes)}"
         for name, cost in {**self.costs, **self.scaling.costs}.items():
             unit = budgets.get(name).unit
             line = f"{name}: {cost:,.6g} {unit}" if cost % 1 else f"{name}: {cost:,.0f}"
@@ -183,6 +188,7 @@ def plan_of(
     iteration: int | None,
     tau_range: tuple[float, float] | None,
     builder: Architecture | None,
+    wishes: Wishes | None = None,
 ) -> WidthPlan:
     """The plan of these widths.
 
@@ -193,6 +199,7 @@ def plan_of(
         iteration: Of the search; None for a method that needs none.
         tau_range: Recorded by the search; None for a curve without a record.
         builder: The architecture, if no registered name finds it.
+        wishes: Of the plan, if it had any.
     """
     widths = np.array(scaling.widths)
     return WidthPlan(
@@ -207,4 +214,5 @@ def plan_of(
         costs={name: int(cost(widths)) for name, cost in search.costs.items()},
         tau_range=tau_range,
         builder=builder,
+        wishes=tuple(bound.wish for bound in search.bounds(wishes).each),
     )

@@ -73,7 +73,7 @@ class PruneConfig:
         above_zero(self, "pretrain_rate", "prune_rate")
         within(self, 0, 1, "stop_fraction", "search_momentum")
 
-    def stop_at(self, widths: Sequence[int]) -> int:
+    def stop_at(self, widths: Sequence[int], least: Sequence[int] | None = None) -> int:
         """How many filters are left when pruning ends.
 
         `stop_fraction` of all filters, rounded up, but at least every layer's minimum:
@@ -85,9 +85,11 @@ class PruneConfig:
 
         Args:
             widths: Of the network that is pruned, [layers].
+            least: Every layer's minimum, [layers]; `prune_min_width` if None.
         """
-        least = sum(min(width, self.prune_min_width) for width in widths)
-        return max(least, math.ceil(self.stop_fraction * sum(widths)))
+        if least is None:
+            least = [min(width, self.prune_min_width) for width in widths]
+        return max(int(sum(least)), math.ceil(self.stop_fraction * sum(widths)))
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
         """Learning rate of a training step.
@@ -108,7 +110,12 @@ class PruneConfig:
             return self.pretrain_rate
         return self.prune_rate / self.rate_decay ** (epoch // self.rate_decay_epochs)
 
-    def steps(self, widths: Sequence[int], steps_per_epoch: int) -> int:
+    def steps(
+        self,
+        widths: Sequence[int],
+        steps_per_epoch: int,
+        least: Sequence[int] | None = None,
+    ) -> int:
         """Training steps that pruning takes.
 
         P epochs and then ceil(filters to remove / filters an event) events. With
@@ -121,8 +128,9 @@ class PruneConfig:
         Args:
             widths: Of the network that is pruned, [layers].
             steps_per_epoch: Full batches in the training split.
+            least: As of `stop_at`.
         """
-        remove = max(0, sum(widths) - self.stop_at(widths))
+        remove = max(0, sum(widths) - self.stop_at(widths, least))
         events = math.ceil(remove / self.filters_per_event)
         return self.pretrain_epochs * steps_per_epoch + events * self.steps_per_event
 
@@ -198,9 +206,6 @@ class CutConfig:
         None,
         "What is repaired before training: statistics, mean, scale, least_squares or "
         "none; several as one+other.",
-    )
-    keep: tuple[str, ...] = option(
-        (), "Layers that keep all their filters: names, or patterns as block1*."
     )
     weigh: float | None = option(
         None,

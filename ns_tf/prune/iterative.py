@@ -23,6 +23,8 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.rebuilding import Rebuilder
 from ns_tf.prune.removal import Prunable, choose
+from ns_tf.scaling.bounds import Bounds
+from ns_tf.scaling.grid import grid_of
 
 
 def prune_trace(
@@ -33,6 +35,7 @@ def prune_trace(
     *,
     label: str = "prune",
     checkpoint: str = "prune.npz",
+    bounds: Bounds | None = None,
 ) -> PruneTrace:
     """The trace of pruning a new network of these widths (algorithm 1).
 
@@ -46,6 +49,8 @@ def prune_trace(
         runtime: Seed, devices, progress, checkpoints; the default if None.
         label: Name of the work in progress.
         checkpoint: Name of the checkpoint's file, which stays when this returns.
+        bounds: What a user wishes for single layers: those of at least so many filters
+            keep them, and tied ones lose filters together.
 
     Returns:
         widths [rows, layers] after the events from which on every layer had lost a
@@ -56,10 +61,24 @@ def prune_trace(
         InputError: the images or the widths do not fit the architecture.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    pruning = Pruning(problem, widths, config, runtime or Runtime())
-    total = config.steps(widths, pruning.epoch)
+    pruning = Pruning(problem, widths, config, runtime or Runtime(), bounds)
+    total = config.steps(widths, pruning.epoch, pruning.least)
     loop.run(pruning, total, pruning.runtime, label=label, checkpoint=checkpoint)
     return pruning.trace()
+
+
+def least_widths(
+    widths: Sequence[int], config: PruneConfig, bounds: Bounds | None
+) -> np.ndarray:
+    """[layers]: filters that pruning leaves every layer, at most those that it has.
+
+    Args:
+        widths: Of the seed network, [layers].
+        config: Its `prune_min_width`.
+        bounds: What a user wishes for single layers.
+    """
+    low = grid_of(bounds=bounds).low
+    return np.minimum(np.maximum(low, config.prune_min_width), widths)
 
 
 class Pruning:
@@ -72,6 +91,7 @@ class Pruning:
         widths: Of the seed network, [layers].
         config: Numbers of the algorithm.
         runtime: Its seed draws weights, batches and noise.
+        bounds: As of `prune_trace`.
 
     Raises:
         InputError: the images or the widths do not fit the architecture.
@@ -83,11 +103,14 @@ class Pruning:
         widths: Sequence[int],
         config: PruneConfig,
         runtime: Runtime,
+        bounds: Bounds | None = None,
     ):
         self.problem, self.config, self.runtime = problem, config, runtime
         self.epoch = steps_per_epoch(problem.dataset, config.search_batch)
         self.seed_widths = tuple(int(width) for width in widths)
-        self.stop_at = config.stop_at(self.seed_widths)
+        self.least = least_widths(self.seed_widths, config, bounds)
+        self.tied = bounds.tied if bounds else ()
+        self.stop_at = config.stop_at(self.seed_widths, self.least)
         keras.utils.set_random_seed(runtime.seed)
         seed = runtime.execution.build(lambda: problem.build(widths))
         graph = problem.structure.graph(seed)
@@ -179,8 +202,9 @@ class Pruning:
             self.prunable,
             count=min(config.filters_per_event, self.left - self.stop_at),
             scope=self.network.criterion.scope,
-            min_width=config.prune_min_width,
+            min_width=self.least,
             at_min_width=config.at_min_width,
+            tied=self.tied,
         )
 
     # What the step loop and the caller read.
@@ -214,8 +238,7 @@ class Pruning:
         was at its minimum: before, a width says nothing of how its layer scales.
         """
         structure, history = self.problem.structure, self._history()
-        least = np.minimum(self.config.prune_min_width, self.seed_widths)
-        lost = (history < self.seed_widths) | (history <= least)
+        lost = (history < self.seed_widths) | (history <= self.least)
         widths = history[lost.all(axis=1)]
         tau = structure.params(widths)
         rows = self._scores()

@@ -5,7 +5,7 @@ expansion of a MobileNetV2 block has 6 channels a filter): they follow.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -82,8 +82,9 @@ def choose(
     *,
     count: int,
     scope: str = "global",
-    min_width: int = 1,
+    min_width: int | np.ndarray = 1,
     at_min_width: str = "exempt",
+    tied: Sequence[Sequence[int]] = (),
 ) -> np.ndarray:
     """Channels to remove in one event; none if pruning ends here.
 
@@ -105,30 +106,69 @@ def choose(
         count: Filters to remove, over all layers.
         scope: "global" compares scores of all layers. "layer" compares them within a
             layer and lets all layers shrink by the same share.
-        min_width: Filters that every layer keeps.
+        min_width: Filters that every layer keeps; or those of each, [layers].
         at_min_width: "exempt" takes a layer of `min_width` filters out of the choice.
             "stop" ends the pruning when such a layer would lose a filter, as in the
             paper.
+        tied: Sets of layers of one width. They lose filters together, the lowest of
+            each, which count by the mean of their scores.
 
     Returns:
         Channel numbers: the filters in the order of their scores, then the lowest of
         the channels that follow them. Equal scores go in the order of the channels.
+        Tied layers may make the filters more than `count`.
     """
     if scope == "layer":
         scores = _layer_shares(scores, alive, prunable)
+    scores, behind = _together(scores, alive, prunable, tied)
     widths = np.array(prunable.count(alive))
+    least = np.broadcast_to(min_width, len(widths))
+    led = {layer for leader in behind for layer in behind[leader]}
     chosen: list[int] = []
     for channel, width in _ascending(scores, alive, prunable):
-        if len(chosen) == count:
+        if len(chosen) >= count:
             break
-        if widths[width] > min_width:
-            widths[width] -= 1
-            chosen.append(channel)
+        if width in led:
+            continue
+        others = behind.get(width, {})
+        if widths[width] > least[width]:
+            widths[[width, *others]] -= 1
+            chosen += [channel, *(next(lowest) for lowest in others.values())]
         elif at_min_width == "stop":
             return np.empty(0, int)
     if not chosen:
         return np.empty(0, int)
     return np.array(chosen + _follow(scores, alive, prunable, widths))
+
+
+def _together(
+    scores: np.ndarray,
+    alive: np.ndarray,
+    prunable: Prunable,
+    tied: Sequence[Sequence[int]],
+) -> tuple[np.ndarray, dict[int, dict[int, Iterator[int]]]]:
+    """Scores by which tied layers lose filters, and who loses one with the first.
+
+    Args:
+        scores: [n].
+        alive: [n] bool; of tied layers equally many channels.
+        prunable: Which channels the widths count.
+        tied: Sets of layers.
+
+    Returns:
+        [n]: scores in which the k-th lowest filter of the first layer of each set has
+        the mean of the k-th lowest of all; and, by first layer, the channels of the
+        others, lowest first, by layer.
+    """
+    scores, behind = scores.copy() if tied else scores, {}
+    for layers in tied:
+        own = [prunable.widths[layer] for layer in layers]
+        own = [channels[alive[channels]] for channels in own]
+        order = [one[np.argsort(scores[one], kind="stable")] for one in own]
+        scores[order[0]] = np.mean([scores[one] for one in order], axis=0)
+        rest = zip(layers[1:], order[1:], strict=True)
+        behind[layers[0]] = {layer: iter(one.tolist()) for layer, one in rest}
+    return scores, behind
 
 
 def down_to(scores: np.ndarray, prunable: Prunable, widths: Widths) -> np.ndarray:

@@ -12,6 +12,7 @@ from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.source import TrainedNetwork, kept_from
 from ns_tf.prune.targets import RATIO, budgets_of
 from ns_tf.run import files
+from ns_tf.scaling.bounds import bounds_of
 
 _LONGEST_NAME = 100  # Characters; file systems end at 255 bytes.
 
@@ -54,8 +55,12 @@ class Configs:
         Raises:
             InputError: a budget, a layer, an allocation or repair that there is not.
         """
-        problem, budget = kept_from(network, self.cut.keep), self.budget
+        problem, budget = kept_from(network, self.budget.keep), self.budget
         widths = problem.architecture.widths
+        # The widths of layers that are kept are no widths of this problem.
+        wishes = dataclasses.replace(budget.wishes, keep=())
+        bounds = bounds_of(wishes, problem.structure.layers, widths)
+        bounds.check_ties()
         return Pruner(
             network.model,
             problem,
@@ -66,6 +71,7 @@ class Configs:
                 "round_to": budget.round_to,
                 "min_width": budget.min_width,
                 "max_width": budget.max_width,
+                "bounds": bounds,
             },
             law=law,
         )

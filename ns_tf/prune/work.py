@@ -183,7 +183,7 @@ class PruneRun:
             len(proxy.split),
             proxy.batch,
             pruner.seed,
-            config.keep,
+            self.configs.budget.keep,
         )
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
         name = files.file_name(f"{config.method}_{digest}")

@@ -151,7 +151,7 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 <th></th></tr></thead><tbody>{_layers(search)}</tbody></table></div>
 <p>--widths=<code id="list"></code></p>
 </div>
-{_not_offered(others)}
+{_wished(search)}{_not_offered(others)}
 </section>"""
 
 
@@ -176,6 +176,16 @@ def _layers(search: SearchRecord) -> str:
         for i, (name, default) in enumerate(
             zip(search.names, search.default_widths, strict=True)
         )
+    )
+
+
+def _wished(search: SearchRecord) -> str:
+    """A sentence on what was wished for the widths; empty if nothing was."""
+    if not search.wishes.asked:
+        return ""
+    return (
+        "<p>The search had wishes that are not in these widths: "
+        f"{html.escape(' '.join(search.wishes.asked))}. ns_tf.plan keeps them.</p>"
     )
 
 

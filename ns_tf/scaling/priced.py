@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling
+from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling, ScalingLaw
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, check_reach, grid_of
@@ -94,6 +95,7 @@ def at_price(
     round_to: int = 1,
     min_width: int = 1,
     max_width: int | None = None,
+    bounds: Bounds | None = None,
     fall: Fall | None = None,
 ) -> Scaling:
     """The whole widths of most value that meet every budget.
@@ -117,6 +119,8 @@ def at_price(
         round_to: Every width is a multiple of it.
         min_width: The least width.
         max_width: The largest width; 65,536 if None.
+        bounds: What a user wishes for single layers; it holds as well. Tied layers
+            follow the mean of their laws, in logarithms.
         fall: The record that the exponent was read from, if it was.
 
     Returns:
@@ -129,25 +133,24 @@ def at_price(
         InputError: a budget without a price, targets that the smallest widths exceed or
             the largest do not reach, or a law in which no width grows.
     """
-    grid = grid_of(round_to, min_width, max_width)
+    limits = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
     if price.exponent >= _ENDLESS:
         curve = power_law(price.law)
-        sizes = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
-        return at_cost(curve, costs, targets, **sizes)
-    value = value_of(price.law, price.exponent)
-    source = price.source if fall is None else "recorded"
+        return at_cost(curve, costs, targets, **limits, bounds=bounds)
+    grid = grid_of(**limits, bounds=bounds)
     prices = {name: _polynomial(name, costs[name]) for name in targets}
+    program = _Program.of(price, prices, grid)
+    layers = len(price.law.alpha)
+    source = price.source if fall is None else "recorded"
 
     def solve(known: Mapping[str, Cost], goals: Mapping[str, float]) -> PricedScaling:
         del known  # The prices are those of the budgets, or of their estimates.
         both = {name: (cost, goals[name]) for name, cost in prices.items()}
-        check_reach(both, grid, len(value.q))
-        best = _best(value, prices, goals, grid)
-        widths = _filled(value, prices, goals, grid, best)
-        least = _log_least(value, prices, goals, grid, best)
-        more = min(float(value.log_loss(widths) - least), _LARGEST)
-        gap = float(np.expm1(more))
-        log_taus = value.log_taus(widths)
+        check_reach(both, grid, layers)
+        widths, best, gap = program.solve(goals)
+        value, numbers = program.value, grid.numbers(layers)
+        log_taus = value.log_taus(widths)[numbers]
+        widths = widths[numbers]
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
             tau=float(np.exp(log_taus.mean())),
@@ -166,8 +169,61 @@ def at_price(
         )
 
     if any(costs[name].estimate for name in targets):
-        return solve_by_estimates(solve, costs, targets, grid, len(value.q))
+        return solve_by_estimates(solve, costs, targets, grid, layers)
     return solve(costs, targets)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Program:
+    """The geometric program of the free numbers of a grid; tied widths are one."""
+
+    value: Value
+    prices: Mapping[str, CostPolynomial]  # By budget.
+    grid: Grid
+
+    @classmethod
+    def of(
+        cls, price: PriceLaw, prices: Mapping[str, CostPolynomial], grid: Grid
+    ) -> "_Program":
+        """The program of a price law; tied layers follow the mean of their laws.
+
+        Args:
+            price: The law, and what filters are worth, by layer.
+            prices: By budget, of all layers.
+            grid: Of all layers.
+
+        Raises:
+            InputError: a law in which no width grows.
+        """
+        if not grid.tied:
+            return cls(value_of(price.law, price.exponent), prices, grid)
+        layers = len(price.law.alpha)
+        numbers = grid.numbers(layers)
+        count = np.bincount(numbers)
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return np.bincount(numbers, values) / count
+
+        alpha, beta = np.exp(mean(np.log(price.law.alpha))), mean(price.law.beta)
+        law = ScalingLaw(alpha, beta, tau_range=price.law.tau_range)
+        value = value_of(law, price.exponent)
+        # A number is worth what its layers are worth together.
+        value = dataclasses.replace(value, log_c=value.log_c + np.log(count))
+        joined = {name: cost.joined(numbers) for name, cost in prices.items()}
+        return cls(value, joined, grid.free(layers))
+
+    def solve(self, goals: Mapping[str, float]) -> tuple[np.ndarray, Optimum, float]:
+        """Whole numbers within the budgets, the optimum, and how far they are from it.
+
+        Args:
+            goals: By budget: the largest cost allowed.
+        """
+        value, prices, grid = self.value, self.prices, self.grid
+        best = _best(value, prices, goals, grid)
+        widths = _filled(value, prices, goals, grid, best)
+        least = _log_least(value, prices, goals, grid, best)
+        more = min(float(value.log_loss(widths) - least), _LARGEST)
+        return widths, best, float(np.expm1(more))
 
 
 def _polynomial(name: str, cost: Cost) -> CostPolynomial:
@@ -220,7 +276,7 @@ def _filled(
     while any(cost(widths) > goals[name] for name, cost in prices.items()):
         share *= 0.98
         widths = down(share)
-    layers, step = len(widths), grid.step
+    layers, step = len(widths), np.broadcast_to(grid.step, len(widths))
     steps = {name: cost.increments(layers) for name, cost in prices.items()}
     room = {name: goals[name] - int(cost(widths)) for name, cost in prices.items()}
     while True:
@@ -234,7 +290,7 @@ def _filled(
             return widths
         gain = value.log_of_more(widths, step) - np.log(np.maximum(price, 1e-300))
         layer = np.argmax(np.where(able, gain, -np.inf))
-        widths[layer] += step
+        widths[layer] += step[layer]
         for name, of in more.items():
             room[name] -= int(of[layer])
 

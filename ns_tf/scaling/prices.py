@@ -33,6 +33,7 @@ _STEPS = 60  # Newton steps, at most; some 6 are usual.
 _LONGEST = 2.0  # A Newton step in ln w.
 _WIDEST = 40.0  # ln w of a layer alone.
 _REACH = 600.0  # |ln lambda|, near the ends of float64.
+_Bounds = tuple[np.ndarray, np.ndarray]  # ln of the least and the largest, [layers].
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,8 @@ def optimum(
     costs: Mapping[str, CostPolynomial],
     budgets: Mapping[str, float],
     *,
-    low: float = 1.0,
-    high: float = np.inf,
+    low: float | np.ndarray = 1.0,
+    high: float | np.ndarray = np.inf,
 ) -> Optimum:
     """The widths of most value that meet every budget.
 
@@ -69,8 +70,8 @@ def optimum(
         value: What widths are worth.
         costs: By budget.
         budgets: The most that each cost may be.
-        low: The smallest width.
-        high: The largest width.
+        low: The smallest width, or that of each layer.
+        high: The largest width, or that of each layer.
 
     Raises:
         InputError: the smallest widths are over a budget.
@@ -79,7 +80,8 @@ def optimum(
     prices = [
         _Posynomial.of(costs[name], budgets[name], len(value.q)) for name in names
     ]
-    bounds = np.log(low) if low > 0 else -np.inf, np.log(high)
+    with np.errstate(divide="ignore"):  # ln 0 is no bound.
+        bounds = tuple(np.log(np.full(len(value.q), end)) for end in (low, high))
     solved = _solve(value, prices, bounds)
     if solved is None:
         return _corner(value, prices, bounds, names)
@@ -129,7 +131,7 @@ class _Posynomial:
 
 
 def _solve(
-    value: Value, prices: Sequence[_Posynomial], bounds: tuple[float, float]
+    value: Value, prices: Sequence[_Posynomial], bounds: _Bounds
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The optimum x [layers], and the multipliers of the budgets.
 
@@ -165,7 +167,7 @@ def _solve(
 def _corner(
     value: Value,
     prices: Sequence["_Posynomial"],
-    bounds: tuple[float, float],
+    bounds: _Bounds,
     names: Sequence[str],
 ) -> Optimum:
     """Widths within the budgets, all of which count alike, and a bound on the loss.
@@ -173,7 +175,7 @@ def _corner(
     The bound gives every layer the largest width that it can have alone.
     """
     x = _on_the_curve(value, prices, bounds)
-    alone = [_alone(layer, prices, bounds, len(x)) for layer in range(len(x))]
+    alone = [_alone(layer, prices, bounds) for layer in range(len(x))]
     shares = dict.fromkeys(names, 1 / len(names))
     return Optimum(np.exp(x), shares, float(value.log_loss(np.exp(alone))))
 
@@ -181,12 +183,11 @@ def _corner(
 def _alone(
     layer: int,
     prices: Sequence["_Posynomial"],
-    bounds: tuple[float, float],
-    layers: int,
+    bounds: _Bounds,
 ) -> float:
     """ln of the largest width of a layer within the budgets, all others the least."""
-    x = np.full(layers, bounds[0])
-    low, high = bounds[0], min(bounds[1], _WIDEST)
+    x = bounds[0].copy()
+    low, high = bounds[0][layer], min(bounds[1][layer], _WIDEST)
     for _ in range(50):
         x[layer] = (low + high) / 2
         over = any(price(x) > _OVER for price in prices)
@@ -195,7 +196,7 @@ def _alone(
 
 
 def _on_the_curve(
-    value: Value, prices: Sequence[_Posynomial], bounds: tuple[float, float]
+    value: Value, prices: Sequence[_Posynomial], bounds: _Bounds
 ) -> np.ndarray:
     """x where a filter is worth the same in every layer: the paper's curve.
 
@@ -213,7 +214,7 @@ def _on_the_curve(
     def over(x: np.ndarray) -> bool:
         return any(price(x) > _OVER for price in prices)
 
-    if np.isfinite(low) and over(np.full(len(value.q), low)):
+    if np.isfinite(low).all() and over(low):
         raise InputError(
             "The smallest widths are over a budget. Ask for more, or lower --min_width."
         )
@@ -232,7 +233,7 @@ def _on_the_curve(
 def _newton(
     value: Value,
     prices: Sequence[_Posynomial],
-    bounds: tuple[float, float],
+    bounds: _Bounds,
     x: np.ndarray,
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """x [layers] and ln of the multipliers where these budgets bind; None if nowhere.

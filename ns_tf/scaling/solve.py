@@ -12,6 +12,7 @@ import numpy as np
 
 from ns_tf.base import Cost, Curve, InputError, RunError, Scaling, Widths
 from ns_tf.registry import unknown
+from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, check_reach, grid_of, text
@@ -30,6 +31,7 @@ def at_cost(
     round_to: int = 1,
     min_width: int = 1,
     max_width: int | Sequence[int] | None = None,
+    bounds: Bounds | None = None,
 ) -> Scaling:
     """The widths of the largest tau that meet every budget, then grown while any fits.
 
@@ -58,6 +60,7 @@ def at_cost(
         round_to: Every width is a multiple of it.
         min_width: The least width.
         max_width: The largest width, or that of each layer; 65,536 if None.
+        bounds: What a user wishes for single layers; it holds as well.
 
     Returns:
         The widths, their costs under every target, and the position on the curve
@@ -69,7 +72,7 @@ def at_cost(
             betas may do.
         RunError: a measurement is no positive number.
     """
-    grid = grid_of(round_to, min_width, max_width)
+    grid = grid_of(round_to, min_width, max_width, bounds)
     targets = _checked(targets, costs)
     curve = curve if isinstance(curve, Curve) else Curve(curve)
     known = {name: _as_cost(costs[name]) for name in targets}
@@ -198,8 +201,9 @@ def _top_up(search: _Search, widths: np.ndarray, on_curve: np.ndarray) -> np.nda
     """Widths [layers] grown by one step of the grid at a time until none can grow.
 
     Of the layers that can grow, the one grows that stays the furthest below the curve,
-    by ratio. A step can make room for another layer: a projection vanishes where two
-    widths become equal. So every layer is tried again after every step.
+    by ratio; with it grow those that are tied to it. A step can make room for another
+    layer: a projection vanishes where two widths become equal. So every layer is tried
+    again after every step.
 
     Args:
         search: Grid and exact budgets.
@@ -207,13 +211,15 @@ def _top_up(search: _Search, widths: np.ndarray, on_curve: np.ndarray) -> np.nda
         on_curve: Widths [layers] of the curve, not whole.
     """
     grid = search.grid
-    steps = grid.step * np.eye(len(widths), dtype=np.int64)
+    steps = grid.steps(len(widths))  # A row for each number that grows.
+    leader = (steps > 0).argmax(axis=1)  # Of each number the first of its layers.
+    on_curve = grid.one(on_curve)
     while True:
-        grown = widths + steps  # [layers, layers]: a row for each layer that grows.
-        able = search.fits(grown) & (widths + grid.step <= grid.high)
+        grown = widths + steps
+        able = search.fits(grown) & (grown <= grid.high).all(axis=1)
         if not able.any():
             return widths
-        gain = np.where(able, on_curve / (widths + grid.step), -np.inf)
+        gain = np.where(able, (on_curve / (widths + grid.step))[leader], -np.inf)
         widths = grown[np.argmax(gain)]
 
 

@@ -33,7 +33,9 @@ class Value:
         """ln of sum_l c_l w_l^(-q_l) [...] of widths [..., layers]; it may be tiny."""
         return np.logaddexp.reduce(self.log_c - self.q * np.log(widths), axis=-1)
 
-    def log_of_more(self, widths: np.ndarray, step: float = 1.0) -> np.ndarray:
+    def log_of_more(
+        self, widths: np.ndarray, step: float | np.ndarray = 1.0
+    ) -> np.ndarray:
         """ln of what `step` more filters in each layer add to the value, [layers]."""
         x = np.log(widths)
         shrunk = -self.q * (np.log(np.asarray(widths, float) + step) - x)

@@ -141,7 +141,7 @@ class TunedNetworks:
 
     def _fixed_options(self, budget: BudgetConfig) -> dict[str, Any]:
         """Arguments of `Search.plan` that hold for all networks."""
-        fixed = {**plan.solver_options(budget), **budget.targets}
+        fixed = plan.keywords(budget)
         if budget.ratio is not None:
             fixed["ratio"] = budget.ratio
         # 1 is the default of the flag. Any other value collides with a hyperparameter,

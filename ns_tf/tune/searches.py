@@ -15,7 +15,7 @@ from ns_tf.descend.work import SearchRun
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan import sources
 from ns_tf.plan.config import BudgetConfig
-from ns_tf.plan.plan import Searched, solver_options
+from ns_tf.plan.plan import Searched, keywords
 from ns_tf.plan.sources import is_flagfile
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune.config import PruneConfig
@@ -95,8 +95,7 @@ class TunedSearches:
         self.problem = run.problem
         self.settings = sources.problem_config(self._base)
         self._widths, self._iterations = run.widths, run.config.iterations
-        self._budget = {**solver_options(budget), **budget.targets}
-        self._budget["ratio"] = budget.ratio
+        self._budget = {**keywords(budget), "ratio": budget.ratio}
         self._cap = tune.max_search_steps or self._steps({})
         self._check()
 

@@ -72,6 +72,8 @@ def test_a_training_in_a_folder_brings_its_data(status, tmp_path):
     [
         ({}, "Give a budget"),
         ({"mac": 0.5}, "Did you mean 'macs'"),
+        ({"macs": 0.5, "tie": [("conv1", "conv2")]}, "conv1 12, conv2 16 filters"),
+        ({"macs": 0.5, "multiple_of": {"conv1": 13}}, "No number of filters"),
         ({"macs": 1e15}, "more than the trained network has"),
         ({"macs": 2}, "cannot be met"),
         ({"macs": 0.5, "method": "taylor"}, "Did you mean 'taylor_fo'"),

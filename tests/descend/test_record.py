@@ -17,7 +17,9 @@ from ns_tf.descend.record import (
 )
 from ns_tf.descend.traces import path_of
 from ns_tf.networks.structure import analyse
+from ns_tf.scaling.config import Wishes
 
+WISHES = Wishes(keep="a", widths_between={"b": (2, 99)})
 FINISHED = sorted((ROOT / "docs" / "runs").glob("*/descent.json"))
 
 
@@ -160,3 +162,16 @@ def test_a_damaged_trace_is_named(folder, name, change):
     path.write_text(change(path.read_text()))
     with pytest.raises(InputError, match=f"{name}"):
         read_search(folder)
+
+
+def test_wishes_and_the_layers_of_a_width_are_kept(tmp_path):
+    makers = (("a", "twin"), ("b",), ("c",))
+    record = dataclasses.replace(toy_search(), makers=makers, wishes=WISHES)
+    again = read_search(written(tmp_path, record))
+    assert (again.makers, again.wishes) == (makers, WISHES)
+    assert again.bounds(Wishes(keep="twin")).each[0].places == (0,)
+
+
+def test_an_older_record_knows_its_widths_by_their_names():
+    bounds = toy_search().bounds(Wishes(keep="b"))
+    assert (bounds.each[0].places, bounds.own) == ((1,), DEFAULT)

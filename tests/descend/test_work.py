@@ -44,7 +44,7 @@ def descended(monkeypatch):
     """Has iterations that cost nothing; the iterations that were begun."""
     begun, states = [], toy_search(5).states
 
-    def descent(problem, widths, config, runtime, *, iterations, tolerance, done):
+    def descent(problem, widths, config, runtime, *, iterations, tolerance, done, **_):
         for state in states[len(done) : iterations]:
             begun.append(state.iteration)
             if runtime.watch.folder:
@@ -110,12 +110,24 @@ def test_the_seed_network_is_the_ratio_or_the_widths(search):
     assert search(widths=(11, 13, 17)).widths == (11, 13, 17)
 
 
+def test_the_seed_network_has_the_nearest_widths_on_which_wishes_hold(
+    search, descended
+):
+    run = search(keep="a", tie=["b:c"], multiple_of={"b": 4}, widths=(11, 13, 17))
+    assert run.widths == (11, 16, 16)
+    wishes = run.run().wishes
+    assert wishes.asked == ("--keep=a", "--tie=b:c", "--multiple_of=b:4")
+
+
 @pytest.mark.parametrize(
     "options, told",
     [
         ({"widths": (3, 5)}, "toy has 3 widths; got 2"),
         ({"filters_per_event": 40}, "at least 6 removals"),
         ({"search_batch": 41}, "41 is too large"),
+        ({"keep": "d"}, "--keep=d: no layer with filters"),
+        ({"keep": "*"}, "or fewer wishes"),
+        ({"keep": "a", "widths_between": {"a": (2, 3)}}, "No number of filters of 'a'"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused_when_it_is_made(search, options, told):

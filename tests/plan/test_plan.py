@@ -1,5 +1,7 @@
 """Plans: the widths for budgets, and what cannot be planned."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from ns_tf.base import InputError
 from ns_tf.plan import plan
 from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
 from ns_tf.plan.plan import Searched, make_plan
+from ns_tf.scaling.config import Wishes
 
 SEARCH = toy_search()
 LOW, HIGH = SEARCH.states[-1].law.tau_range
@@ -47,6 +50,25 @@ def test_a_ratio_is_the_parameters_of_the_default_widths_times_it():
 def test_widths_keep_to_their_limits():
     made = make_plan(SEARCH, {"params": 5003}, round_to=4, min_width=8, max_width=20)
     assert all(width % 4 == 0 and 8 <= width <= 20 for width in made.widths)
+
+
+def test_wishes_hold_and_are_told():
+    made = Searched(SEARCH).plan(
+        params=5003, keep="a", widths_between={"b": (None, 11)}, multiple_of={"c": 4}
+    )
+    assert made.widths[0] == DEFAULT[0] and made.widths[1] <= 11
+    assert made.widths[2] % 4 == 0 and params(made.widths) <= 5003
+    asked = ["--keep=a", "--widths_between=b::11", "--multiple_of=c:4"]
+    assert made.to_json()["wishes"] == asked
+    assert f"wished: {' '.join(asked)}" in str(made)
+
+
+def test_a_plan_without_wishes_takes_those_of_its_search():
+    search = dataclasses.replace(SEARCH, wishes=Wishes(keep="b"))
+    assert make_plan(search, {"params": 5003}).widths[1] == DEFAULT[1]
+    other = make_plan(search, {"params": 5003}, wishes=Wishes(tie="a:c"))
+    assert other.widths[0] == other.widths[2] and other.wishes == ("--tie=a:c",)
+    assert "wishes" not in make_plan(SEARCH, {"params": 5003}).to_json()
 
 
 def test_the_iteration_of_a_plan_is_the_last_unless_it_is_named():

@@ -8,6 +8,8 @@ from ns_tf.base import RunError
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.structure import count_params, shapes_only
 from ns_tf.prune.iterative import Pruning, prune_trace
+from ns_tf.scaling.bounds import bounds_of
+from ns_tf.scaling.config import Wishes
 
 
 def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built():
@@ -135,3 +137,15 @@ def test_seconds_are_those_of_all_processes():
     second.restore(arrays, {**facts, "seconds": 3600.0})
     second.batches()
     assert 3600 <= second.trace().seconds < 3700
+
+
+def test_wishes_hold_in_every_event():
+    """The first is kept, the others have one width of 5 filters at least."""
+    work = problem(chain, (7, 11, 11))
+    wishes = Wishes("conv1", ["conv2:conv3"], {"conv2": (5, None)})
+    bounds = bounds_of(wishes, work.structure.layers, (7, 11, 11))
+    config = replaced(QUICK, stop_fraction=0.0)
+    history = prune_trace(work, (7, 11, 11), config, bounds=bounds).history
+    assert (history[:, 0] == 7).all()
+    np.testing.assert_array_equal(history[:, 1], history[:, 2])
+    assert history[-1].tolist() == [7, 5, 5]

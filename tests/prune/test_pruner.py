@@ -7,6 +7,8 @@ from trained import learned, noise_images, pruner
 
 from ns_tf.prune.criteria import CRITERIA
 from ns_tf.prune.scoring import ScoredNetwork
+from ns_tf.scaling.bounds import bounds_of
+from ns_tf.scaling.config import Wishes
 
 
 @pytest.mark.parametrize("name", ["no_norm", "residual", "depthwise"])
@@ -41,6 +43,15 @@ def test_every_criterion_prunes_a_network_that_has_learned(name):
     small, accuracies = made.cut_and_repair(keep)
     assert small.count_params() < model.count_params()
     assert accuracies["trained"] > 0.5 and accuracies["repaired"] > 0.12
+
+
+def test_wishes_hold_in_what_is_left():
+    model, problem = learned()
+    wishes = Wishes(tie="conv2:conv3", multiple_of={"conv1": 5})
+    bounds = bounds_of(wishes, problem.structure.layers, problem.architecture.widths)
+    work = pruner(model, problem.dataset, {"bounds": bounds}, method="random", macs=0.6)
+    widths = work.solve(work.score()).widths
+    assert widths[0] in (5, 10) and widths[1] == widths[2]
 
 
 def test_widths_are_multiples_and_at_least_the_least():

@@ -205,3 +205,36 @@ def test_the_lowest_scores_are_those_of_the_layers_filters_alive(event):
         prunable.widths, prunable.lowest(scores, alive), strict=True
     ):
         assert lowest == min([scores[c] for c in width if alive[c]], default=np.inf)
+
+
+@hypothesis.given(events(), st.integers(1, 7))
+def test_tied_layers_lose_filters_together(event, count):
+    scores, alive, prunable = event
+    one = prunable.widths[0]
+    twin = np.arange(len(scores), len(scores) + len(one))
+    scores = np.concatenate([scores, scores[one][::-1] + 0.25])
+    alive = np.concatenate([alive, alive[one]])
+    layers = (*prunable.widths, twin)
+    prunable = Prunable(layers, prunable.followers)
+    tied = ((0, len(layers) - 1),)
+    chosen = choose(scores, alive, prunable, count=count, tied=tied)
+    left = alive.copy()
+    left[chosen] = False
+    widths = prunable.count(left)
+    assert widths[0] == widths[-1] >= 1
+    counted = np.concatenate(layers)
+    gone = np.isin(counted, chosen).sum()
+    can = sum(width - 1 for width in prunable.count(alive))
+    assert min(count, can) <= gone <= count + 1
+    for channels in (one, twin):  # Within a layer the lowest go.
+        here, there = channels[left[channels]], np.intersect1d(channels, chosen)
+        if len(there):
+            assert scores[there].max() <= scores[here].min()
+
+
+def test_tied_filters_count_by_the_mean_of_their_scores():
+    prunable = Prunable((np.arange(2), np.arange(2, 4), np.arange(4, 6)), ())
+    scores, alive = np.array([0.1, 9.0, 0.5, 9.0, 0.2, 9.0]), np.ones(6, bool)
+    free = choose(scores, alive, prunable, count=1)
+    tied = choose(scores, alive, prunable, count=1, tied=((0, 1),))
+    assert (free.tolist(), tied.tolist()) == ([0], [4])

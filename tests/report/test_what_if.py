@@ -17,6 +17,7 @@ from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.plan import methods
 from ns_tf.plan.width_plan import FAR
 from ns_tf.report.what_if import controls, curves_of, script
+from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.priced import at_price
 
 SEARCH = toy_search(3)
@@ -232,3 +233,9 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
         seen["floored"] += pricing.floored
         seen["both bind"] += sum(share > 0 for share in shares) == 2
     assert len(cases) > 90 and seen["floored"] > 20 and seen["both bind"] > 3
+
+
+def test_the_page_says_that_the_wishes_of_the_search_are_not_in_it():
+    search = dataclasses.replace(SEARCH, wishes=Wishes(keep="a"))
+    assert "--keep=a. ns_tf.plan keeps them" in controls(search, ["uniform"], [])
+    assert "wishes" not in controls(SEARCH, ["uniform"], [])

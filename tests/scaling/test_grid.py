@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from ns_tf.base import InputError
+from ns_tf.scaling.bounds import bounds_of
+from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.grid import LARGEST_WIDTH, Grid, grid_of
 
 
@@ -30,6 +32,51 @@ def test_widths_go_to_the_nearest_allowed_one_and_halves_up(options, widths, hal
     for width, chosen in zip(widths, nearest, strict=True):
         distance = np.abs(allowed - width)
         assert chosen == allowed[distance == distance.min()].max()
+
+
+def wished(own, **wishes):
+    """Bounds of layers l0, l1, ... of these sizes."""
+    layers = [(f"l{i}",) for i in range(len(own))]
+    return bounds_of(Wishes(**wishes), layers, own)
+
+
+def test_all_wishes_hold_beside_the_other_limits():
+    own = (13, 40, 20, 20)
+    bounds = wished(
+        own,
+        keep="l0",
+        tie=[("l2", "l3")],
+        widths_between={"l1": (10, 30), "l3": (None, 25)},
+        multiple_of={"l1": 3, "l*": 2},
+    )
+    grid = grid_of(round_to=4, min_width=7, bounds=bounds)
+    assert grid.step.tolist() == [1, 12, 4, 4]
+    assert grid.low.tolist() == [13, 12, 8, 8]
+    assert grid.high.tolist() == [13, 24, 24, 24]
+    assert grid.nearest(np.array([99, 99, 4.0, 81.0])).tolist() == [13, 24, 12, 12]
+    assert grid.nearest(np.array([0, 0, 0, np.inf])).tolist() == [13, 12, 12, 12]
+
+
+@pytest.mark.parametrize(
+    "wishes, told",
+    [
+        ({"keep": "l0", "widths_between": {"l0": (None, 7)}}, ["'l0', of 8", "keep"]),
+        ({"widths_between": {"l1": (9, 11)}, "multiple_of": {"l1": 8}}, ["l1:9:11"]),
+        ({"tie": ["l0:l1"], "keep": "*"}, ["--tie=l0:l1", "--keep=*"]),
+        ({"widths_between": {"l1": (24, 99)}}, ["'l1', of 20 now"]),
+    ],
+)
+def test_wishes_without_a_width_are_refused_with_their_names(wishes, told):
+    with pytest.raises(InputError, match="No number of filters") as refused:
+        grid_of(max_width=(8, 20), bounds=wished((8, 20), **wishes))
+    assert all(words in str(refused.value) for words in told)
+
+
+def test_tied_layers_are_one_number():
+    grid = grid_of(bounds=wished((8, 9, 8, 9), tie=["l0:l2"], multiple_of={"l2": 3}))
+    assert grid.numbers(4).tolist() == [0, 1, 0, 2]
+    assert grid.steps(4).tolist() == [[3, 0, 3, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+    assert grid.free(4).step.tolist() == [3, 1, 1]
 
 
 def test_infinite_widths_become_the_largest():

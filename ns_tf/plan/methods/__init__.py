@@ -178,6 +178,7 @@ class Setting:
             round_to=self.solver.round_to,
             min_width=self.solver.min_width,
             max_width=self.solver.max_width,
+            wishes=self.solver.wishes,
         )
         widths = np.array(scaling.widths)
         costs = {name: int(cost(widths)) for name, cost in record.costs.items()}
