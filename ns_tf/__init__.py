@@ -19,6 +19,8 @@ _PUBLIC = {
     "load": "api",
     "Search": "api",
     "Plan": "api",
+    "explain": "api",
+    "Explanation": "api",
     "trained": "api",
     "Trained": "api",
     "Pruned": "api",

@@ -84,6 +84,15 @@ def test_the_guide_to_tuning(here, run, capfd):
     assert row["search_steps"] <= 600
 
 
+def test_the_guide_to_inspecting(here, run, capfd):
+    command, own = blocks("docs/inspecting.md")
+    (words,) = commands(command[1])
+    assert "8 widths are free" in run(words)
+    assert (here / "vgg11.svg").exists()
+    exec(compile(own[1], "docs/inspecting.md", "exec"), {})
+    assert "'mix' mixes channels" in capfd.readouterr().out
+
+
 def test_the_guide_to_pruning(here, run, capfd):
     first, budgets, choices, command = blocks("docs/pruning.md")
     names = {}

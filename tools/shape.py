@@ -28,7 +28,7 @@ ORDER = (
     "crew train",
     "prune",
     "descend",
-    "plan export",
+    "plan export inspect",
     "compare tune",
     "report",
     "api",

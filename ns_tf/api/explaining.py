@@ -1,0 +1,36 @@
+"""What may change in a network, what stays and why: `explain`, without data."""
+
+from pathlib import Path
+
+import keras
+
+from ns_tf.base import Architecture
+from ns_tf.inspect.explanation import Explanation as Explanation
+from ns_tf.inspect.reading import read
+
+
+def explain(
+    model: keras.Model | Architecture | str | Path,
+    *,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    classes: int = 10,
+) -> Explanation:
+    """Every width of a network, what stays as it is and why, and what it can cost.
+
+    Printed it is a table; `to_json` gives the same to programs, and `draw("net.svg")`
+    a picture whose colours are the widths. The model is not changed, and no data are
+    read.
+
+    Args:
+        model: A functional or sequential `keras.Model`, an `Architecture`, the path of
+            a `.keras` file, a run folder, or an architecture's name.
+        input_shape: (height, width, channels) of an image, for an architecture.
+        classes: Number of classes, for an architecture.
+
+    Returns:
+        The explanation; also of a model that cannot be searched, with the reason.
+
+    Raises:
+        InputError: no such model, or one without a graph.
+    """
+    return Explanation.of(read(model, input_shape, classes))

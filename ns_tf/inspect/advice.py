@@ -1,0 +1,53 @@
+"""What would free a layer that stays as it is, by the reason why it stays."""
+
+import re
+
+_RULE = (
+    "register a rule for it (@ns_tf.rule, docs/adding.md), or write it with layers "
+    "that have one"
+)
+# (pattern of a reason, what to do); the first that fits counts.
+_ADVICE: tuple[tuple[str, str | None], ...] = (
+    (r"is the model's output", None),
+    (r"is not trainable", "set trainable=True for the layer before it is searched"),
+    (
+        r"\bmixes channels",
+        "use an activation that works within channels, as relu, gelu or silu",
+    ),
+    (
+        r"^the .* cannot be followed",
+        "give the activation by a name that Keras knows, as 'relu'",
+    ),
+    (
+        r"^(Functional|Sequential|Model) ",
+        "call the layers of that model in the outer one, as one functional model",
+    ),
+    (r"^Lambda ", "replace the Lambda by Keras's layers, or by a layer with a rule"),
+    (r"^(Conv|SeparableConv|Depthwise)", f"use groups=1 and channels_last, or {_RULE}"),
+    (
+        r"^(Reshape|Permute|Transpose) ",
+        "keep channels on the last axis: pool or flatten in place of a reshape",
+    ),
+    (
+        r"joined with what cannot go",
+        "put a 1x1 convolution before the addition, on the side that is free",
+    ),
+    (r"cannot be followed$", _RULE),
+)
+
+
+def advice_for(reason: str) -> str | None:
+    """What would free a layer; None if nothing should.
+
+    >>> advice_for("it is the model's output") is None
+    True
+    >>> advice_for("layer 'stem' is not trainable")
+    'set trainable=True for the layer before it is searched'
+
+    Args:
+        reason: Why it stays, as `ns_tf.graph` says it.
+    """
+    for pattern, advice in _ADVICE:
+        if re.search(pattern, reason):
+            return advice
+    return _RULE

@@ -1,0 +1,46 @@
+"""Settings of `python -m ns_tf.inspect`."""
+
+import dataclasses
+
+from ns_tf.base import InputError
+from ns_tf.run.checks import at_least
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectConfig:
+    """What is inspected, and what is shown of it.
+
+    Raises:
+        InputError: no model, or a shape that is none.
+    """
+
+    model: str = option(
+        "",
+        "A .keras file, the run folder of a search or a training, or an architecture "
+        "as vgg11 or name(option=value).",
+    )
+    input_shape: tuple[int, ...] = option(
+        (32, 32, 3), "Height, width and channels of an image, for an architecture."
+    )
+    classes: int = option(10, "Number of classes, for an architecture.")
+    output: str = option(
+        "table", "table for people, json for programs.", choices=("table", "json")
+    )
+    picture: str | None = option(
+        None,
+        "Where a picture of the network goes, an SVG whose colours are the widths.",
+    )
+
+    def __post_init__(self):
+        if not self.model:
+            raise InputError(
+                "Say what is inspected: --model=FILE.keras, a run folder, or an "
+                "architecture as vgg11."
+            )
+        at_least(self, 1, "classes")
+        if len(self.input_shape) != 3 or min(self.input_shape) < 1:
+            raise InputError(
+                "--input_shape is height, width and channels, as 32,32,3; got "
+                f"{','.join(map(str, self.input_shape))}."
+            )
