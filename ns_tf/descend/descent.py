@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 
+import keras
 import numpy as np
 
 from ns_tf.base import (
@@ -40,6 +41,7 @@ def architecture_descent(
     iterations: int = 1,
     tolerance: int = 0,
     done: Sequence[DescentState] = (),
+    start: keras.Model | None = None,
 ) -> Iterator[DescentState]:
     """The states of the iterations, each as it ends; nothing is written.
 
@@ -52,6 +54,9 @@ def architecture_descent(
         iterations: How many there are, with those of `done`.
         tolerance: Ends when no width moved by more than this many filters.
         done: The states of earlier runs, from iteration 1 on; they are not repeated.
+        start: A trained network of these widths, with whose weights the first iteration
+            begins; later ones, which have other widths, begin with fresh weights. All
+            do if None.
 
     Yields:
         A state an iteration: widths, trace, law, and the next iteration's widths.
@@ -74,11 +79,12 @@ def architecture_descent(
             runtime.seeded(_seed(runtime.seed, iteration)),
             label=f"iteration {iteration}/{iterations}",
             checkpoint=checkpoint_of(iteration),
+            start=None if states else start,
         )
-        start = time.monotonic()
+        begun = time.monotonic()
         law, trace = _fit(trace, now, problem.structure)
         scaling = _scale(law, problem.structure, target)
-        seconds = trace.seconds + time.monotonic() - start
+        seconds = trace.seconds + time.monotonic() - begun
         states.append(DescentState(iteration, now, law, trace, scaling, seconds))
         yield states[-1]
 

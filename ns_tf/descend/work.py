@@ -13,6 +13,7 @@ from ns_tf.descend import pictures
 from ns_tf.descend.config import SearchConfig
 from ns_tf.descend.descent import architecture_descent, check, checkpoint_of
 from ns_tf.descend.record import SearchRecord, new_search, read_search, write_search
+from ns_tf.descend.start import Start, check_own, owns
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
@@ -39,6 +40,9 @@ class SearchRun:
     Raises:
         InputError: network, data and settings that do not go together, or settings
             that record too few removals for a law; nothing was written.
+
+    Attributes: `start` is what a search from a model's own weights begins with, or
+    None.
     """
 
     def __init__(
@@ -54,15 +58,18 @@ class SearchRun:
         # First: TensorFlow takes its number of threads when it starts.
         execution = Execution.of(configs[RuntimeConfig])
         self.runtime = Runtime.of(configs[RuntimeConfig], execution)
-        self.problem = Problem.of(
-            architecture or architectures.get(self.config.architecture),
-            dataset or load_dataset(configs[DataConfig]),
-        )
-        default = self.problem.architecture.widths
+        dataset = dataset or load_dataset(configs[DataConfig])
+        architecture = architecture or architectures.get(self.config.architecture)
+        self.problem = Problem.of(architecture, dataset)
+        default = architecture.widths
         self.widths = self.config.widths or floor_ratio(default, self.config.ratio)
+        own = owns(self.config, self.prune, architecture)
+        if own:
+            check_own(self.config, self.widths, architecture)
         execution.check(lambda: self.problem.build(self.widths))
         check(self.widths, self.prune)
         steps_per_epoch(self.problem.dataset, self.prune.search_batch)
+        self.start = Start.of(self.problem, dataset) if own else None
 
     def run(
         self, run_dir: str | Path | None = None, watch: Watch | None = None
@@ -85,6 +92,8 @@ class SearchRun:
         if run_dir is None:
             return self._descend(watch, ())
         with open_run(run_dir, self._flags, "search") as folder:
+            if self.start:
+                self.start.keep(folder.path)
             python_models.save(self.problem.architecture, folder.path)
             done = ()
             if (folder / DESCENT).exists():
@@ -114,14 +123,16 @@ class SearchRun:
         problem = self.problem
         record = new_search(problem.structure, problem.dataset.name, self.widths)
         record = dataclasses.replace(record, states=tuple(done))
+        start = self.start
         for state in architecture_descent(
-            problem,
+            start.problem if start else problem,
             self.widths,
             self.prune,
             self.runtime.watched(watch),
             iterations=self.config.iterations,
             tolerance=self.config.tolerance,
             done=done,
+            start=start.model if start else None,
         ):
             record = dataclasses.replace(record, states=(*record.states, state))
             if watch.folder:

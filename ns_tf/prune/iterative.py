@@ -23,6 +23,7 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.rebuilding import Rebuilder
 from ns_tf.prune.removal import Prunable, choose
+from ns_tf.prune.trained import copied
 
 
 def prune_trace(
@@ -33,8 +34,9 @@ def prune_trace(
     *,
     label: str = "prune",
     checkpoint: str = "prune.npz",
+    start: keras.Model | None = None,
 ) -> PruneTrace:
-    """The trace of pruning a new network of these widths (algorithm 1).
+    """The trace of pruning a network of these widths (algorithm 1).
 
     It depends on the arguments and the seed alone: not on replicas, rebuilds, or where
     it was stopped and continued (up to rounding, in float64).
@@ -46,6 +48,8 @@ def prune_trace(
         runtime: Seed, devices, progress, checkpoints; the default if None.
         label: Name of the work in progress.
         checkpoint: Name of the checkpoint's file, which stays when this returns.
+        start: A network of these widths with whose weights it begins; it begins with
+            fresh ones if None.
 
     Returns:
         widths [rows, layers] after the events from which on every layer had lost a
@@ -56,7 +60,7 @@ def prune_trace(
         InputError: the images or the widths do not fit the architecture.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    pruning = Pruning(problem, widths, config, runtime or Runtime())
+    pruning = Pruning(problem, widths, config, runtime or Runtime(), start=start)
     total = config.steps(widths, pruning.epoch)
     loop.run(pruning, total, pruning.runtime, label=label, checkpoint=checkpoint)
     return pruning.trace()
@@ -72,6 +76,7 @@ class Pruning:
         widths: Of the seed network, [layers].
         config: Numbers of the algorithm.
         runtime: Its seed draws weights, batches and noise.
+        start: Has the weights that it begins with; fresh ones if None.
 
     Raises:
         InputError: the images or the widths do not fit the architecture.
@@ -83,13 +88,17 @@ class Pruning:
         widths: Sequence[int],
         config: PruneConfig,
         runtime: Runtime,
+        *,
+        start: keras.Model | None = None,
     ):
         self.problem, self.config, self.runtime = problem, config, runtime
         self.epoch = steps_per_epoch(problem.dataset, config.search_batch)
         self.seed_widths = tuple(int(width) for width in widths)
         self.stop_at = config.stop_at(self.seed_widths)
         keras.utils.set_random_seed(runtime.seed)
-        seed = runtime.execution.build(lambda: problem.build(widths))
+        seed = runtime.execution.build(
+            lambda: copied(start, problem.structure) if start else problem.build(widths)
+        )
         graph = problem.structure.graph(seed)
         loss = problem.task.loss(seed)
         self.network = PrunableNetwork(seed, graph, loss, config, runtime.execution)

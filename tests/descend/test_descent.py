@@ -49,7 +49,7 @@ def pruned(monkeypatch):
     """Prunes by `trace_of`; the calls."""
     calls = []
 
-    def prune_trace(problem, widths, config, runtime, *, label, checkpoint):
+    def prune_trace(problem, widths, config, runtime, *, label, checkpoint, start):
         calls.append(types.SimpleNamespace(**locals()))
         return trace_of(widths)
 

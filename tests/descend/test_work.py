@@ -44,7 +44,9 @@ def descended(monkeypatch):
     """Has iterations that cost nothing; the iterations that were begun."""
     begun, states = [], toy_search(5).states
 
-    def descent(problem, widths, config, runtime, *, iterations, tolerance, done):
+    def descent(
+        problem, widths, config, runtime, *, iterations, tolerance, done, start
+    ):
         for state in states[len(done) : iterations]:
             begun.append(state.iteration)
             if runtime.watch.folder:
