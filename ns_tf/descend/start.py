@@ -8,6 +8,7 @@ import keras
 from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.descend.config import SearchConfig
+from ns_tf.graph.flat import flat
 from ns_tf.networks import from_model, python_models
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
@@ -66,13 +67,13 @@ def check_same(model: keras.Model, kept: keras.Model, folder: str | Path) -> Non
 
     Args:
         model: That was given now.
-        kept: Of the same graph; names may differ.
+        kept: Of the same graph, models within it seen through; names may differ.
         folder: Of the search.
 
     Raises:
         InputError: a weight differs.
     """
-    pairs = zip(model.get_weights(), kept.get_weights(), strict=True)
+    pairs = zip(flat(model).get_weights(), kept.get_weights(), strict=True)
     if any(one.tobytes() != other.tobytes() for one, other in pairs):
         raise InputError(
             f"The search in {folder} began with other weights than {model.name!r} has. "

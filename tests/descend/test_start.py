@@ -116,6 +116,17 @@ def test_pixels_are_scaled_as_the_model_was_trained(model):
     assert made(scaling(keras.models.clone_model(model))).start.pixels == "given"
 
 
+def test_models_within_the_model_are_seen_through(model, tmp_path):
+    image = keras.Input(model.input_shape[1:])
+    outer = keras.Model(image, keras.layers.Dense(10, name="more")(model(image)))
+    begun = made(outer).start
+    assert {"conv1", "more"} <= {layer.name for layer in begun.model.layers}
+    start.check_same(outer, begun.model, tmp_path)
+    outer.get_layer("more").bias.assign(np.ones(10))
+    with pytest.raises(InputError, match="other weights"):
+        start.check_same(outer, begun.model, tmp_path)
+
+
 @pytest.mark.parametrize(
     "options, told",
     [
