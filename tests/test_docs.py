@@ -94,14 +94,15 @@ def test_the_guide_to_inspecting(here, run, capfd):
 
 
 def test_the_guide_to_pruning(here, run, capfd):
-    first, budgets, choices, command = blocks("docs/pruning.md")
+    *programs, command = blocks("docs/pruning.md")
     names = {}
-    for language, text in (first, budgets, choices):
+    for language, text in programs:
         assert language == "python"
         exec(compile(text, "docs/pruning.md", "exec"), names)
         capfd.readouterr()
     assert names["mine"].score > 0.8 and names["mine"].pixels != "given"
     assert names["repaired"].accuracies["repaired"] > 0.5
+    assert names["inherited"].count_params() < names["model"].count_params() / 2
     one, other, export = commands(command[1])
     run(one)
     (scores,) = (here / "runs/small/scores").iterdir()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ns_tf.api.prunings import Trained
+from ns_tf.base import InputError
 from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
@@ -16,6 +17,9 @@ from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import NetworkConfig
+from ns_tf.prune.config import CutConfig
+from ns_tf.prune.given import at_widths
+from ns_tf.prune.source import trained_network
 from ns_tf.run.folder import MODEL
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
@@ -36,6 +40,56 @@ class Plan(WidthPlan):
 
     # The search that planned it: `train` takes network and data from there.
     search: "Search | None" = dataclasses.field(default=None, repr=False, compare=False)
+
+    def build(
+        self,
+        weights: str = "fresh",
+        *,
+        data: Any = None,
+        method: str = "taylor_fo",
+        repair: str | None = None,
+        proxy_images: int | None = None,
+        seed: int = 0,
+    ) -> keras.Model:
+        """An ordinary `keras.Model` of these widths.
+
+        Args:
+            weights: "fresh", or "inherit": those of the model that was searched, which
+                are taken to be trained. In each layer the channels of highest score
+                stay, then the network is repaired; nothing is trained. At the model's
+                own widths it is the model, bit for bit. What follows is for "inherit"
+                alone.
+            data: As of `ns_tf.search`, to score and repair by; the search's own if
+                None. Their pixels are scaled as `ns_tf.trained` finds out.
+            method: The criterion of the scores, as of `Trained.prune`.
+            repair: As of `Trained.prune`; the method's own if None.
+            proxy_images: Training images that scores and repair read; the method's own
+                number if None.
+            seed: Chooses these images.
+
+        Returns:
+            Logits `[batch, classes]` of images `[batch, *input_shape]`; what the
+            searched model puts out, if weights are inherited.
+
+        Raises:
+            InputError: no model was searched, or one that is narrower in some layer
+                than the plan; no data; a criterion or repair that cannot be.
+            RuntimeError: the model has other parameters than were planned.
+        """
+        if weights == "fresh":
+            return super().build()
+        if weights != "inherit":
+            raise InputError(f"weights are 'fresh' or 'inherit'; got {weights!r}.")
+        problem, _ = self.search.problem_for(data)
+        model = problem.architecture.source
+        if model is None:
+            raise InputError(
+                f"{self.architecture} was searched with fresh weights, so there are "
+                "none to inherit. Search a trained model: ns_tf.search(model, data)."
+            )
+        config = CutConfig(method=method, repair=repair, proxy_images=proxy_images)
+        network = trained_network(model, problem.dataset)
+        return at_widths(network, self.widths, config, seed=seed)
 
     def train(
         self,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from ns_tf.api.plans import Plan
 from ns_tf.api.refined import refined
 from ns_tf.base import DescentState, InputError, ScalingLaw
@@ -17,6 +19,7 @@ from ns_tf.crew import work as crew
 from ns_tf.data import python_data
 from ns_tf.data.config import DataConfig
 from ns_tf.descend.record import read_search
+from ns_tf.descend.start import check_same
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.networks import architectures, python_models
@@ -278,7 +281,10 @@ def search(
 
     Args:
         model: An architecture's name, an `Architecture`, or any functional or
-            sequential `keras.Model`.
+            sequential `keras.Model`. With `pretrain_epochs=0` the search begins with
+            the weights of such a model (`weights="own"`), at its own widths, with its
+            pixels as `ns_tf.trained` finds them, for one iteration. Else it begins with
+            fresh weights.
         data: A data set's name; a `Dataset` (`ns_tf.from_arrays`); a pair of arrays
             (images, labels), or two, to train and to test; a finite `tf.data.Dataset`
             of (image, label), in any order.
@@ -306,6 +312,8 @@ def search(
     }
     configs = configure(SEARCH_CONFIGS, named, options)
     run = SearchRun(configs, architecture=architecture, dataset=dataset)
+    if run.start and isinstance(model, keras.Model):
+        check_same(model, run.start.model, run_dir)
     record = run.run(run_dir, Watch(progress or Quiet(), stop or Stop()))
     return Search(
         record,

@@ -56,6 +56,7 @@ def train_batches(
     first_step: int = 0,
     augment: bool = True,
     mixup: float = 0.0,
+    numbered: bool = False,
 ) -> "tf.data.Dataset":
     """Endless training batches from global step `first_step` on.
 
@@ -72,6 +73,8 @@ def train_batches(
         mixup: If above 0, every image becomes s times itself and 1 - s times another
             one of the batch, with one share s of Beta(mixup, mixup) a batch; labels
             become probabilities in the same shares (Zhang et al., ICLR 2018).
+        numbered: Whether labels come with the places of their images in the training
+            split: (labels, int32 `[batch]`).
 
     Returns:
         (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`; with
@@ -103,7 +106,7 @@ def train_batches(
             share = tf.numpy_function(share, [step], tf.float32, stateful=False)
             labels = tf.one_hot(labels, dataset.classes)
             images, labels = (_mixed(x, share) for x in (images, labels))
-        return images, labels
+        return images, (labels, draws[:, 0]) if numbered else labels
 
     return _in_order(tf.data.Dataset.counter(first_step), batch)
 

@@ -57,6 +57,8 @@ def main(
         f"({len(dataset.train):,} training images of {shape}, "
         f"{dataset.classes} classes), on {cli.devices()}"
     )
+    if work.start:
+        print(f"begins with the model's own weights, pixels {work.start.pixels}")
     with cli.watching() as watch:
         record = work.run(run.run_dir, watch)
     print(table(record))

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ns_tf.base import InputError
 from ns_tf.run.checks import LARGEST_RATIO, above_zero, at_least, within
 from ns_tf.run.option import option
 
@@ -32,6 +33,14 @@ class SearchConfig:
     widths: tuple[int, ...] = option(
         (), "The seed network's widths, in place of --ratio."
     )
+    weights: str | None = option(
+        None,
+        "What the first network begins with: own (the weights of the model that is "
+        "searched, at its own widths, one iteration: the filters that a later network "
+        "has more would have no weights to begin with) or fresh. If empty, own for a "
+        "model with --pretrain_epochs=0, else fresh.",
+        choices=("own", "fresh"),
+    )
     iterations: int = option(
         1,
         "Iterations of prune, fit, scale; the paper reports 1 and 15.",
@@ -46,3 +55,5 @@ class SearchConfig:
         at_least(self, 0, "tolerance")
         above_zero(self, "ratio")
         within(self, 0, LARGEST_RATIO, "ratio")
+        if self.weights not in (None, "own", "fresh"):
+            raise InputError(f"--weights is own or fresh; got {self.weights!r}.")

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 
+import keras
 import numpy as np
 
 from ns_tf.base import (
@@ -43,6 +44,7 @@ def architecture_descent(
     tolerance: int = 0,
     done: Sequence[DescentState] = (),
     bounds: Bounds | None = None,
+    start: keras.Model | None = None,
 ) -> Iterator[DescentState]:
     """The states of the iterations, each as it ends; nothing is written.
 
@@ -57,6 +59,9 @@ def architecture_descent(
         done: The states of earlier runs, from iteration 1 on; they are not repeated.
         bounds: What a user wishes for single layers. They hold for the networks that
             iterations begin with; pruning keeps the least widths and the ties.
+        start: A trained network of these widths, with whose weights the first iteration
+            begins; later ones, which have other widths, begin with fresh weights. All
+            do if None.
 
     Yields:
         A state an iteration: widths, trace, law, and the next iteration's widths.
@@ -80,11 +85,12 @@ def architecture_descent(
             label=f"iteration {iteration}/{iterations}",
             checkpoint=checkpoint_of(iteration),
             bounds=bounds,
+            start=None if states else start,
         )
-        start = time.monotonic()
+        begun = time.monotonic()
         law, trace = _fit(trace, now, problem.structure)
         scaling = _scale(law, problem.structure, target, bounds)
-        seconds = trace.seconds + time.monotonic() - start
+        seconds = trace.seconds + time.monotonic() - begun
         states.append(DescentState(iteration, now, law, trace, scaling, seconds))
         yield states[-1]
 

@@ -18,6 +18,7 @@ from ns_tf.descend.descent import (
     seed_widths,
 )
 from ns_tf.descend.record import SearchRecord, new_search, read_search, write_search
+from ns_tf.descend.start import Start, check_own, owns
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
@@ -46,6 +47,9 @@ class SearchRun:
     Raises:
         InputError: network, data and settings that do not go together, or settings
             that record too few removals for a law; nothing was written.
+
+    Attributes: `start` is what a search from a model's own weights begins with, or
+    None.
     """
 
     def __init__(
@@ -61,19 +65,22 @@ class SearchRun:
         # First: TensorFlow takes its number of threads when it starts.
         execution = Execution.of(configs[RuntimeConfig])
         self.runtime = Runtime.of(configs[RuntimeConfig], execution)
-        self.problem = Problem.of(
-            architecture or architectures.get(self.config.architecture),
-            dataset or load_dataset(configs[DataConfig]),
-        )
-        default = self.problem.architecture.widths
+        dataset = dataset or load_dataset(configs[DataConfig])
+        architecture = architecture or architectures.get(self.config.architecture)
+        self.problem = Problem.of(architecture, dataset)
+        default = architecture.widths
         asked = self.config.widths or floor_ratio(default, self.config.ratio)
-        asked = check_widths(self.problem.architecture, asked)
+        asked = check_widths(architecture, asked)
         layers = self.problem.structure.layers
         self.bounds = bounds_of(configs[Wishes], layers, asked)
         self.widths = seed_widths(asked, self.bounds)
+        own = owns(self.config, self.prune, architecture)
+        if own:
+            check_own(self.config, self.widths, architecture)
         execution.check(lambda: self.problem.build(self.widths))
         check(self.widths, self.prune, self.bounds)
         steps_per_epoch(self.problem.dataset, self.prune.search_batch)
+        self.start = Start.of(self.problem, dataset) if own else None
 
     def run(
         self, run_dir: str | Path | None = None, watch: Watch | None = None
@@ -96,6 +103,8 @@ class SearchRun:
         if run_dir is None:
             return self._descend(watch, ())
         with open_run(run_dir, self._flags, "search") as folder:
+            if self.start:
+                self.start.keep(folder.path)
             python_models.save(self.problem.architecture, folder.path)
             done = ()
             if (folder / DESCENT).exists():
@@ -126,8 +135,9 @@ class SearchRun:
         record = new_search(problem.structure, problem.dataset.name, self.widths)
         wishes = self.configs[Wishes]
         record = dataclasses.replace(record, states=tuple(done), wishes=wishes)
+        start = self.start
         for state in architecture_descent(
-            problem,
+            start.problem if start else problem,
             self.widths,
             self.prune,
             self.runtime.watched(watch),
@@ -135,6 +145,7 @@ class SearchRun:
             tolerance=self.config.tolerance,
             done=done,
             bounds=self.bounds,
+            start=start.model if start else None,
         ):
             record = dataclasses.replace(record, states=(*record.states, state))
             if watch.folder:

@@ -83,6 +83,7 @@ def batches(
     first_step: int,
     *,
     mixup: float = 0.0,
+    numbered: bool = False,
 ) -> Iterable[tuple]:
     """Endless training batches from a step on, each split over the replicas.
 
@@ -93,6 +94,7 @@ def batches(
             batch, and nothing else does.
         first_step: Steps that are done already.
         mixup: Images are mixed in pairs, as of `train_batches`.
+        numbered: Targets say which images they are of, as of `train_batches`.
 
     Returns:
         Pairs (inputs [batch, height, width, channels], targets [batch]).
@@ -101,7 +103,12 @@ def batches(
         InputError: the batch is larger than the training split.
     """
     stream = train_batches(
-        dataset, batch_size, seed=runtime.seed, first_step=first_step, mixup=mixup
+        dataset,
+        batch_size,
+        seed=runtime.seed,
+        first_step=first_step,
+        mixup=mixup,
+        numbered=numbered,
     )
     return runtime.execution.deal_out(stream)
 

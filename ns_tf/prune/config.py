@@ -235,8 +235,9 @@ class FinetuneConfig:
 
     recipe: str | None = option(
         None,
-        "How: plain, distil (from the whole network too), scratch or scratch_b (from "
-        "fresh weights); the method's own if empty.",
+        "How: plain, distil (from the whole network too), refine (from labels that it "
+        "refines, and six images of each), scratch or scratch_b (from fresh weights); "
+        "the method's own if empty.",
     )
     finetune_epochs: int = option(10, "Epochs after the cut; 0 trains nothing.")
     finetune_rate: float | None = option(

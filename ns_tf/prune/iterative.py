@@ -23,6 +23,7 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.rebuilding import Rebuilder
 from ns_tf.prune.removal import Prunable, choose
+from ns_tf.prune.trained import copied
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.grid import grid_of
 
@@ -36,8 +37,9 @@ def prune_trace(
     label: str = "prune",
     checkpoint: str = "prune.npz",
     bounds: Bounds | None = None,
+    start: keras.Model | None = None,
 ) -> PruneTrace:
-    """The trace of pruning a new network of these widths (algorithm 1).
+    """The trace of pruning a network of these widths (algorithm 1).
 
     It depends on the arguments and the seed alone: not on replicas, rebuilds, or where
     it was stopped and continued (up to rounding, in float64).
@@ -51,6 +53,8 @@ def prune_trace(
         checkpoint: Name of the checkpoint's file, which stays when this returns.
         bounds: What a user wishes for single layers: those of at least so many filters
             keep them, and tied ones lose filters together.
+        start: A network of these widths with whose weights it begins; it begins with
+            fresh ones if None.
 
     Returns:
         widths [rows, layers] after the events from which on every layer had lost a
@@ -61,7 +65,9 @@ def prune_trace(
         InputError: the images or the widths do not fit the architecture.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    pruning = Pruning(problem, widths, config, runtime or Runtime(), bounds)
+    pruning = Pruning(
+        problem, widths, config, runtime or Runtime(), bounds=bounds, start=start
+    )
     total = config.steps(widths, pruning.epoch, pruning.least)
     loop.run(pruning, total, pruning.runtime, label=label, checkpoint=checkpoint)
     return pruning.trace()
@@ -92,6 +98,7 @@ class Pruning:
         config: Numbers of the algorithm.
         runtime: Its seed draws weights, batches and noise.
         bounds: As of `prune_trace`.
+        start: Has the weights that it begins with; fresh ones if None.
 
     Raises:
         InputError: the images or the widths do not fit the architecture.
@@ -103,7 +110,9 @@ class Pruning:
         widths: Sequence[int],
         config: PruneConfig,
         runtime: Runtime,
+        *,
         bounds: Bounds | None = None,
+        start: keras.Model | None = None,
     ):
         self.problem, self.config, self.runtime = problem, config, runtime
         self.epoch = steps_per_epoch(problem.dataset, config.search_batch)
@@ -112,7 +121,9 @@ class Pruning:
         self.tied = bounds.tied if bounds else ()
         self.stop_at = config.stop_at(self.seed_widths, self.least)
         keras.utils.set_random_seed(runtime.seed)
-        seed = runtime.execution.build(lambda: problem.build(widths))
+        seed = runtime.execution.build(
+            lambda: copied(start, problem.structure) if start else problem.build(widths)
+        )
         graph = problem.structure.graph(seed)
         loss = problem.task.loss(seed)
         self.network = PrunableNetwork(seed, graph, loss, config, runtime.execution)

@@ -36,6 +36,17 @@ def pruned(
     return cut(trained, structure, keep)
 
 
+def copied(trained: keras.Model, structure: Structure) -> keras.Model:
+    """A new network of all the channels, with the same weights, bit for bit.
+
+    Args:
+        trained: A trained network of the architecture; not changed.
+        structure: Of its architecture.
+    """
+    channels = len(structure.graph(trained).owner)
+    return cut(trained, structure, np.ones(channels, bool))
+
+
 def cut(trained: keras.Model, structure: Structure, keep: np.ndarray) -> keras.Model:
     """The network of some of the channels, with their weights.
 

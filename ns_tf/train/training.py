@@ -14,19 +14,18 @@ import tensorflow as tf
 
 from ns_tf.base import RunError
 from ns_tf.data.batches import steps_per_epoch
-from ns_tf.data.dataset import augmented
 from ns_tf.engine import loop
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.loop import Clock, Losses
 from ns_tf.engine.padding import Padded
 from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.sgd import Sgd
-from ns_tf.engine.step import TrainStep
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
 from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
+from ns_tf.train.lesson import Lesson
 from ns_tf.train.recipes import Objective
 
 
@@ -151,7 +150,8 @@ class Training:
         objective: What is minimised in place of the task's loss.
 
     Raises:
-        InputError: the batch is larger than the training set.
+        InputError: the batch is larger than the training set, or the images that a
+            recipe makes of others do not fit into memory.
     """
 
     def __init__(
@@ -163,7 +163,8 @@ class Training:
         objective: Objective | None = None,
     ):
         self.task, self.config, self.runtime = problem.task, config, runtime
-        self.dataset = augmented(problem.dataset, config.augmentation)
+        self.lesson = Lesson(problem, config, objective, runtime)
+        self.dataset = self.lesson.dataset
         self.epoch_steps = steps_per_epoch(self.dataset, config.batch)
         self.total = config.epochs * self.epoch_steps
         execution = runtime.execution
@@ -178,18 +179,9 @@ class Training:
                 weight_decay=config.weight_decay,
             )
         self.loss_scale = execution.loss_scale(network)
-        loss = self.task.loss(network)
-        self.mixup = objective.recipe.mixup if objective else 0.0
-        self._step = TrainStep(
-            network,
-            self.sgd,
-            objective.loss(network) if objective else loss,
-            config.batch,
-            execution,
-            loss_scale=self.loss_scale,
-            teacher=objective.teacher if objective else None,
-        ).compiled()
-        self.evaluate = evaluator(network, loss, self.task.count)
+        step = self.lesson.step(network, self.sgd, self.loss_scale)
+        self._step = step.compiled()
+        self.evaluate = evaluator(network, self.task.loss(network), self.task.count)
         self.steps = 0
         self.losses = Losses()
         self.clock = Clock()
@@ -204,20 +196,14 @@ class Training:
     def batches(self) -> Iterable[tuple]:
         """Endless training batches from the next step on; starts the clock."""
         self.clock.start()
-        return loop.batches(
-            self.dataset,
-            self.config.batch,
-            self.runtime,
-            self.steps,
-            mixup=self.mixup,
-        )
+        return self.lesson.batches(self.steps)
 
     def step(self, inputs: Any, targets: Any) -> None:
         """One training step; validates after the last step of an epoch.
 
         Args:
             inputs: [batch, height, width, channels].
-            targets: [batch].
+            targets: [batch]; as the recipe's loss takes them.
 
         Raises:
             RunError: a loss is not finite.
@@ -300,6 +286,7 @@ class Training:
         }
         if self.loss_scale:
             arrays["loss_scale"] = self.loss_scale.state()
+        arrays |= self.lesson.state()
         for kind, values in (
             ("now", self.padded.values()),
             ("best", self.best),
@@ -327,6 +314,7 @@ class Training:
             slot.assign(self.padded.padded(owner, arrays[f"slot/{place}"]))
         if self.loss_scale:
             self.loss_scale.restore(arrays["loss_scale"])
+        self.lesson.restore(arrays)
         kinds = weights.by_kind(arrays)
         self.padded.assign(kinds["now"])
         weights.assign_draws(self.padded.model, kinds.get("draw", {}))

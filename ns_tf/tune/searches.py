@@ -88,6 +88,9 @@ class TunedSearches:
             space.parse(tune.space) or SPACE, space.scalar_options(PruneConfig)
         )
         self._base = sources.settings(tune.search, runtime, task.data_dir)
+        asked = self._base[SearchConfig]
+        if asked.weights is None:  # Trials begin alike, with and without pretraining.
+            self._base[SearchConfig] = dataclasses.replace(asked, weights="fresh")
         for name, member in self.space.members.items():
             for value in member.ends:
                 self._prune({name: value})

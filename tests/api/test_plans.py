@@ -1,5 +1,6 @@
 """What follows from a plan: a network, a training, files."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -13,9 +14,11 @@ import keras
 import numpy as np
 import pytest
 from notebooks import OPTIONS, SHORT, WIDTHS, trainable
+from small import chain, problem
 from verbs import contents
 
 import ns_tf
+from ns_tf.base import Scaling
 
 
 @pytest.mark.parametrize("params", [300, 1234, 4227, 20_000])
@@ -283,3 +286,40 @@ def test_an_export_that_cannot_be_is_refused_in_one_line(trained, tmp_path, call
         call(trained, tmp_path)
     assert text in str(error.value) and "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_inherits_the_weights_of_the_model_that_was_searched(
+    search, model, run_dir, digits
+):
+    """In the model's own widths bit for bit; a loaded search has them, too."""
+    whole = dataclasses.replace(
+        search.plan(params=1000),
+        scaling=Scaling(WIDTHS, 1.0, {}, {}),
+    ).build("inherit")
+    for one, other in zip(whole.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    plan = search.plan(params=1000, max_width=list(WIDTHS))
+    small = plan.build("inherit", proxy_images=97, seed=3)
+    assert trainable(small) == plan.params <= 1000
+    kernel, kernels = small.get_layer("conv1").kernel, model.get_layer("conv1").kernel
+    for channel in range(plan.widths[0]):
+        same = (np.array(kernels) == np.array(kernel)[..., channel, None]).all(
+            (0, 1, 2)
+        )
+        assert same.sum() == 1
+    loaded = ns_tf.load(run_dir).plan(params=1000, max_width=list(WIDTHS))
+    again = loaded.build("inherit", data=digits, proxy_images=97, seed=3)
+    for one, other in zip(small.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_that_nobody_has_are_refused(search):
+    plan = search.plan(params=20_000)
+    with pytest.raises(ns_tf.InputError, match="in the trained network") as error:
+        plan.build("inherit")
+    assert "\n" not in str(error.value)
+    with pytest.raises(ns_tf.InputError, match="'fresh' or 'inherit'; got 'own'"):
+        plan.build("own")
+    named = dataclasses.replace(search, problem=problem(chain, (7, 5)))
+    with pytest.raises(ns_tf.InputError, match="there are none to inherit"):
+        dataclasses.replace(plan, search=named).build("inherit")

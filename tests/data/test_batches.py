@@ -277,3 +277,13 @@ def test_shares_of_0_3_make_labels_of_0_3_and_0_7(monkeypatch, rng):
     dataset = made(rng, (23, 5, 7, 3))
     ((_, labels),) = first(train_batches(dataset, 2, seed=1, mixup=1.0), 1)
     assert {round(float(x), 5) for x in labels.ravel()} <= {0.0, 0.3, 0.7, 1.0}
+
+
+def test_numbered_labels_say_which_images_they_are_of(rng):
+    dataset = made(rng, (23, 5, 7, 3))
+    plain = first(train_batches(dataset, 4, seed=7), 5)
+    numbered = train_batches(dataset, 4, seed=7, numbered=True).take(5)
+    for (x, y), (images, (labels, numbers)) in zip(plain, numbered, strict=True):
+        np.testing.assert_array_equal(images, x)
+        np.testing.assert_array_equal(labels, y)
+        np.testing.assert_array_equal(dataset.train.labels[numbers], y)

@@ -28,4 +28,4 @@ def test_a_search_may_go_on_with_more_iterations_and_another_tolerance_only():
     about = {f.name: f.metadata["option"] for f in dataclasses.fields(SearchConfig)}
     free = {name for name, option in about.items() if not option["identity"]}
     assert free == {"iterations", "tolerance"}
-    assert set(about) == free | {"architecture", "ratio", "widths"}
+    assert set(about) == free | {"architecture", "ratio", "widths", "weights"}

@@ -49,7 +49,9 @@ def pruned(monkeypatch):
     """Prunes by `trace_of`; the calls."""
     calls = []
 
-    def prune_trace(problem, widths, config, runtime, *, label, checkpoint, bounds):
+    def prune_trace(
+        problem, widths, config, runtime, *, label, checkpoint, bounds, start
+    ):
         calls.append(types.SimpleNamespace(**locals()))
         return trace_of(widths)
 

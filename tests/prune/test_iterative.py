@@ -6,10 +6,26 @@ from small import QUICK, chain, problem, replaced
 
 from ns_tf.base import RunError
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
 from ns_tf.networks.structure import count_params, shapes_only
 from ns_tf.prune.iterative import Pruning, prune_trace
 from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
+
+
+def test_it_begins_with_the_weights_of_a_network_that_is_given():
+    work = problem(chain, (7, 5))
+    given = work.build((7, 5))
+    before = given.get_weights()
+    for start, equal in ((given, True), (None, False)):
+        pruning = Pruning(work, (7, 5), QUICK, Runtime(seed=3), start=start)
+        found = weights.values(pruning.network.model)
+        pairs = [(found[key], value) for key, value in weights.values(given).items()]
+        assert all(np.array_equal(*pair) for pair in pairs) is equal
+        next_batch = next(iter(pruning.batches()))
+        pruning.step(*next_batch)
+    for one, other in zip(before, given.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built():

@@ -37,6 +37,9 @@ class Recipe:
     formula: Callable | None
     teacher: bool = False  # Whether a larger trained network teaches.
     mixup: float = 0.0  # Images are mixed by Beta(mixup, mixup) if above 0.
+    # Rate at which a table of the teacher's logits, a row an image, learns too; there
+    # are six images of each then (`ns_tf.train.label_table`). No table if None.
+    table_rate: float | None = None
     fresh: bool = False  # Whether training starts from fresh weights.
     rate: float = 0.01  # Learning rate at the start, unless another is given.
     # Whether a network of a share s of the multiply-adds has 1 / s times the epochs.
@@ -76,15 +79,17 @@ def get(text: str) -> Recipe:
     (0.0, True)
 
     Args:
-        text: A name, or a name with arguments: options of the formula, or `mixup` and
-            `rate`.
+        text: A name, or a name with arguments: options of the formula, or `rate` and
+            `mixup`; `table_rate` of a recipe with a table, whose rows are of images
+            that are not mixed.
 
     Raises:
         InputError: there is no such recipe, or it has no such option.
     """
     name, options = parse_call(text)
     member, function = RECIPES.get(name)
-    fields = {n: options.pop(n) for n in ("mixup", "rate") if n in options}
+    settable = ("mixup" if member.table_rate is None else "table_rate", "rate")
+    fields = {n: options.pop(n) for n in settable if n in options}
     known = [
         p.name
         for p in inspect.signature(function).parameters.values()
@@ -92,7 +97,7 @@ def get(text: str) -> Recipe:
     ]
     for option in options:
         if option not in known:
-            names = ", ".join([*known, "mixup", "rate"])
+            names = ", ".join([*known, *settable])
             raise InputError(f"The recipe {name} has no {option!r}; it has {names}.")
     for value in (*fields.values(), *options.values()):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
@@ -115,6 +120,10 @@ class Objective:
     classes: int
     teacher: keras.Model | None = None
 
+    def taught(self) -> Callable:
+        """Outputs of the teacher -> its logits."""
+        return _logits_of(self.teacher)
+
     def loss(self, model: keras.Model) -> Callable:
         """(labels [batch] or [batch, classes], outputs, teacher's) -> losses [batch].
 
@@ -122,7 +131,10 @@ class Objective:
             model: That is trained; it and the teacher may end in a softmax.
         """
         own = _logits_of(model)
-        others = _logits_of(self.teacher) if self.teacher else lambda outputs: None
+        if self.teacher is None or self.recipe.table_rate is not None:
+            others = _as_they_are  # Nothing, or rows of a table, which are logits.
+        else:
+            others = self.taught()
 
         def loss(labels, outputs, taught=None):
             if len(labels.shape) == 1:
@@ -132,6 +144,11 @@ class Objective:
             return self.recipe.formula(logits, labels, others(taught))
 
         return loss
+
+
+def _as_they_are(logits: Any) -> Any:
+    """What is logits already, or None."""
+    return logits
 
 
 def _logits_of(model: keras.Model) -> Callable:
