@@ -1,13 +1,11 @@
 """What follows from a trained network: a smaller one, and files for other programs."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from ns_tf.base import ScalingLaw, Widths
 from ns_tf.data.config import DataConfig
@@ -22,7 +20,7 @@ from ns_tf.export.config import ExportConfig
 from ns_tf.export.work import Export
 from ns_tf.graph.calls import functional
 from ns_tf.networks.from_model import from_model
-from ns_tf.plan.config import BudgetConfig
+from ns_tf.plan.config import budget_config
 from ns_tf.plan.plan import Searched
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import CutConfig, FinetuneConfig, SourceConfig
@@ -30,7 +28,13 @@ from ns_tf.prune.pruned import Pruned as Left
 from ns_tf.prune.pruned import prune_trained
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.settings import Configs
-from ns_tf.prune.source import AUTO, TrainedNetwork, fingerprint, trained_network
+from ns_tf.prune.source import (
+    AUTO,
+    TrainedNetwork,
+    fingerprint,
+    law_name,
+    trained_network,
+)
 from ns_tf.prune.summary import summary
 from ns_tf.prune.work import PruneRun
 from ns_tf.run import files
@@ -40,8 +44,6 @@ from ns_tf.run.stop import Stop
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import read_history
 from ns_tf.train.training import Epoch
-
-_CONFIGS = (CutConfig, FinetuneConfig, BudgetConfig, RuntimeConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Trained:
     folder: Path | None = None  # The folder of the training; None if it was not kept.
     # How the network takes its pixels: "normalised", "unit" (0 to 1) or "given".
     pixels: str = "normalised"
+    # Fields of `DataConfig` by which its data were loaded; of data by name.
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     def export(
         self,
@@ -142,13 +146,15 @@ class Trained:
         layers = (keep,) if isinstance(keep, str) else tuple(keep)
         found_in, law = _law_of(search)
         named = {"method": method, "keep": layers, "search": found_in}
-        configs = configure(_CONFIGS, named, options)
+        budgets = budget_config()  # Those of the program too.
+        kinds = (CutConfig, FinetuneConfig, budgets, RuntimeConfig)
+        configs = configure(kinds, named, options)
         runtime = configs[RuntimeConfig]
         execution = Execution.of(runtime)  # Before TensorFlow starts.
         settings = Configs(
             configs[CutConfig],
             configs[FinetuneConfig],
-            configs[BudgetConfig],
+            configs[budgets],
             runtime,
             Runtime.of(runtime, execution),
         )
@@ -165,6 +171,7 @@ class Trained:
                 model=PREFIX + fingerprint(self.model),
                 dataset=self.problem.dataset.name,
                 pixels=self.pixels,
+                **self.data,
             )
             run = PruneRun(run_dir, network, source, pruner, settings, name=name)
             found, folder = run.run(watch), run.folder
@@ -177,7 +184,7 @@ class Trained:
         known = self.problem
         if known.architecture.source is not functional(self.model):
             known = Problem.of(from_model(self.model), known.dataset, known.task)
-        return TrainedNetwork(self.model, known, self.pixels)
+        return TrainedNetwork(self.model, known, self.pixels, data=self.data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,8 +216,7 @@ def _law_of(
     if isinstance(search, (str, Path)):
         return str(search), read_search(search).states[-1].law
     law = search.record.states[-1].law
-    numbers = np.concatenate([law.alpha, law.beta]).tobytes()
-    return PREFIX + hashlib.sha256(numbers).hexdigest()[:12], law
+    return law_name(law), law
 
 
 def _pruned(
@@ -228,6 +234,7 @@ def _pruned(
         problem=pruner.problem,
         folder=folder,
         pixels=whole.pixels,
+        data=whole.data,
         widths=found.scaling.widths,
         costs=found.scaling.costs,
         targets=found.scaling.targets,
@@ -267,4 +274,12 @@ def trained(
         source.model, problem.task.loss(source.model), problem.task.count
     )
     score = problem.task.score_of(evaluate(problem.dataset, "test", 256)[1])
-    return Trained(source.model, score, (), problem, source.folder, source.pixels)
+    return Trained(
+        source.model,
+        score,
+        (),
+        problem,
+        source.folder,
+        source.pixels,
+        data=source.data,
+    )

@@ -18,6 +18,7 @@ from ns_tf.compare.work import Comparison
 from ns_tf.crew import work as crew
 from ns_tf.data import python_data
 from ns_tf.data.config import DataConfig
+from ns_tf.data.python_data import subset
 from ns_tf.descend.record import read_search
 from ns_tf.descend.start import check_same
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
@@ -305,7 +306,7 @@ def search(
         RunError: the loss is not finite.
     """
     architecture = python_models.architecture(model, run_dir)
-    dataset = python_data.dataset(data)
+    dataset = python_data.dataset(data, **subset(options))
     named = {
         "architecture": architecture.name if architecture else model,
         "dataset": dataset.name if dataset else data,

@@ -1,8 +1,23 @@
 """Flags of the data set; `ns_tf.data.sources.load` takes the same values."""
 
 import dataclasses
+from typing import Any
 
 from ns_tf.run.option import option
+
+
+def train_images(**about: Any) -> Any:
+    """The option of everything that trains: how many images it may learn from.
+
+    Args:
+        **about: Further arguments of `option`.
+    """
+    return option(
+        None,
+        "Training images that are used, of every class the same share; all if empty. "
+        "--split_seed chooses them, and a larger number only adds to them.",
+        **about,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,3 +47,4 @@ class DataConfig:
         "Share of the training images held out where a set has no validation split.",
     )
     split_seed: int = option(0, "Chooses which images these are.")
+    train_images: int | None = train_images()

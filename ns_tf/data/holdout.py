@@ -4,18 +4,21 @@ What is held out depends on the seed and on the number of training images alone.
 """
 
 import concurrent.futures
+import dataclasses
 import os
 
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data.dataset import Split
+from ns_tf.data.dataset import Dataset, Split
 from ns_tf.data.images import read_images
+from ns_tf.run.checks import check_whole
 
 SAMPLE = 10_000  # Images of which mean and deviation of the pixels are computed.
 # `epoch_draws` seeds its generator with [seed, epoch]: these digits keep the draw of
 # the held-out images apart from those of the epochs.
 _HOLD_OUT = (0x5EED, 0xDA7A)
+_FEWER = (0x5EED, 0xFE3)  # And these, the draw of a subset.
 
 
 def check_fraction(fraction: float) -> None:
@@ -88,6 +91,62 @@ def take(split: Split, indices: np.ndarray) -> Split:
     """
     indices = np.sort(indices)
     return Split(split.images[indices], split.labels[indices])
+
+
+def with_fewer(dataset: Dataset, count: int | None, seed: int) -> Dataset:
+    """The data set with some of its training images; its other splits stay whole.
+
+    Pixels stay scaled by the statistics of the whole set, so that a network that was
+    trained on all images gets what it is used to.
+
+    Args:
+        dataset: The data set.
+        count: Training images that it has; all if None.
+        seed: Chooses which ones.
+
+    Raises:
+        InputError: it has not so many, or none are asked for.
+    """
+    if count is None:
+        return dataset
+    check_whole("--train_images", count, at_least=1)
+    size = len(dataset.train)
+    if count > size:
+        raise InputError(
+            f"--train_images={count} is more than the {size} training images that "
+            f"{dataset.name} has."
+        )
+    train = take(dataset.train, stratified(dataset.train.labels, count, seed))
+    return dataclasses.replace(dataset, train=train)
+
+
+def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The indices of `count` examples, of every class the same share.
+
+    The k-th example of a class of n, in an order by the seed, has the place
+    (k + 1/2) / n; the first places are taken. So the examples of a smaller count are
+    among those of a larger one. This is the apportionment of Webster and Sainte-Lague.
+
+    >>> labels = np.array([0] * 8 + [1] * 4)
+    >>> np.bincount(labels[stratified(labels, 3, seed=0)]).tolist()
+    [2, 1]
+
+    Args:
+        labels: [n] classes. Labels of another kind count as one class.
+        count: At most n.
+        seed: Chooses the examples.
+
+    Returns:
+        [count] indices, in no order.
+    """
+    order = np.random.default_rng([seed, *_FEWER]).permutation(len(labels))
+    places = np.empty(len(labels))
+    one_class = labels.ndim != 1 or labels.dtype.kind not in "iu"
+    classes = np.zeros(len(labels), int) if one_class else labels
+    for one in np.unique(classes):
+        own = order[classes[order] == one]
+        places[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return order[np.argsort(places[order], kind="stable")[:count]]
 
 
 def pixel_statistics(

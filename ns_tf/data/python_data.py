@@ -4,6 +4,7 @@ A run folder records the name: a search continues only with the same images and 
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,22 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import NAMELESS, Dataset, renamed
+from ns_tf.data.holdout import with_fewer
 from ns_tf.data.tf_data import from_tf_data
 from ns_tf.run.folder import PREFIX
 
 
-def dataset(data: Any) -> Dataset | None:
+def dataset(
+    data: Any, *, train_images: int | None = None, seed: int = 0
+) -> Dataset | None:
     """The data set of arrays or of a `tf.data.Dataset`; None for a name.
 
     Args:
         data: One of: a name; a `Dataset`; a `tf.data.Dataset` of (image, label); a pair
             (images `[n, h, w, c]`, labels `[n]`); a pair of such pairs, to train and to
             test, as `keras.datasets.cifar10.load_data()` returns them.
+        train_images: How many training images are used; all if None.
+        seed: Chooses which ones.
 
     Returns:
         The data set. Its name is `PREFIX` and 12 hexadecimal digits of its splits,
@@ -34,7 +40,7 @@ def dataset(data: Any) -> Dataset | None:
         return None
     if isinstance(data, Dataset):
         if data.name != NAMELESS:
-            return data
+            return with_fewer(data, train_images, seed)
         unnamed = data
     elif isinstance(data, tuple) and all(isinstance(part, tuple) for part in data):
         if len(data) != 2:
@@ -52,9 +58,23 @@ def dataset(data: Any) -> Dataset | None:
             "Expected a data set's name, a Dataset, a tf.data.Dataset or a pair of "
             f"arrays (images, labels); got {type(data).__name__}."
         )
+    unnamed = with_fewer(unnamed, train_images, seed)
     splits = (unnamed.train, unnamed.validation, unnamed.test)
     arrays = [array for split in splits for array in (split.images, split.labels)]
     return renamed(unnamed, PREFIX + _fingerprint(*arrays))
+
+
+def subset(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `dataset` that options of data by name have.
+
+    >>> subset({"train_images": 600, "split_seed": 3, "image_size": 8})
+    {'train_images': 600, 'seed': 3}
+
+    Args:
+        options: Fields of `ns_tf.data.config.DataConfig`, and others.
+    """
+    seed = options.get("split_seed") or 0
+    return {"train_images": options.get("train_images"), "seed": seed}
 
 
 def _fingerprint(*arrays: Any) -> str:

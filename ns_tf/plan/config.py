@@ -6,6 +6,7 @@ own.
 """
 
 import dataclasses
+import functools
 import math
 
 from ns_tf import budgets
@@ -72,37 +73,38 @@ class _Budgets(SolverConfig):
         >>> BudgetConfig(params=600_000, ratio=0.5).targets
         {'params': 600000}
         """
-        # Those that a program has registered since then are no flags.
+        # Those that were registered since the class was made are no fields of it.
         known = {field.name for field in dataclasses.fields(self)}
         names = [name for name in BUDGETS.names() if name in known]
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
 
-def _budget_fields() -> list[tuple]:
-    """(name, type, option) of a field for every registered budget."""
-    members = [budgets.get(name) for name in BUDGETS.names()]
-    return [(b.name, float | None, option(None, b.help)) for b in members]
+def budget_config() -> type:
+    """`BudgetConfig` with a field for every budget that is registered by now."""
+    return _budget_config(tuple(BUDGETS.names()))
 
 
-BudgetConfig = dataclasses.make_dataclass(
-    "BudgetConfig",
-    [
-        *_budget_fields(),
-        (
-            "ratio",
-            float | None,
-            option(
-                None,
-                "Parameters of the default network with every width times this, at "
-                "most: the paper's r.",
-            ),
-        ),
-    ],
-    bases=(_Budgets,),
-    frozen=True,
-    namespace={"__doc__": _Budgets.__doc__, "__module__": __name__},
-)
+@functools.cache
+def _budget_config(names: tuple[str, ...]) -> type:
+    """The class of settings with a field for each of these budgets."""
+    ratio = option(
+        None,
+        "Parameters of the default network with every width times this, at most: the "
+        "paper's r.",
+    )
+    members = [budgets.get(name) for name in names]
+    fields = [(b.name, float | None, option(None, b.help)) for b in members]
+    return dataclasses.make_dataclass(
+        "BudgetConfig",
+        [*fields, ("ratio", float | None, ratio)],
+        bases=(_Budgets,),
+        frozen=True,
+        namespace={"__doc__": _Budgets.__doc__, "__module__": __name__},
+    )
+
+
+BudgetConfig = budget_config()  # What commands have as flags.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 from ns_tf.base import InputError
+from ns_tf.data.config import train_images
 from ns_tf.run.config import FOLDER_NAME
 from ns_tf.run.option import option
 
@@ -40,6 +41,7 @@ class ProblemConfig:
         choices=("normalised", "unit", "given"),
         inherited=True,
     )
+    train_images: int | None = train_images(inherited=True)
 
 
 @dataclasses.dataclass(frozen=True)

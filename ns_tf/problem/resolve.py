@@ -130,6 +130,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         image_size=config.image_size,
         validation_fraction=config.validation_fraction,
         seed=config.split_seed,
+        train_images=config.train_images,
     )
 
 

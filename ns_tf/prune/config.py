@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ns_tf.base import InputError
+from ns_tf.data.config import DataConfig, train_images
 from ns_tf.prune import criteria
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
@@ -155,6 +156,7 @@ class SourceConfig:
         None, "Share of the training images held out where a set has no such split."
     )
     split_seed: int | None = option(None, "Chooses which images these are.")
+    train_images: int | None = train_images()
     pixels: str | None = option(
         None,
         "How the model was given its pixels: normalised by the training images, unit "
@@ -169,8 +171,8 @@ class SourceConfig:
         >>> SourceConfig(dataset="digits", split_seed=3).data
         {'split_seed': 3}
         """
-        names = ("data_dir", "image_size", "validation_fraction", "split_seed")
-        values = {name: getattr(self, name) for name in names}
+        names = (field.name for field in dataclasses.fields(DataConfig))
+        values = {name: getattr(self, name) for name in names if name != "dataset"}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -241,7 +243,12 @@ class FinetuneConfig:
     )
     finetune_epochs: int = option(10, "Epochs after the cut; 0 trains nothing.")
     finetune_rate: float | None = option(
-        None, "Learning rate at the start, which falls to 0; the recipe's if empty."
+        None, "Learning rate at the start; the recipe's if empty."
+    )
+    finetune_schedule: str = option(
+        "cosine",
+        "cosine lets the rate fall to 0, constant leaves it.",
+        choices=("cosine", "constant"),
     )
     finetune_batch: int = option(128, "Images a training step, at most all.")
     finetune_momentum: float = option(0.9, "Momentum of SGD.")
@@ -259,7 +266,7 @@ class FinetuneConfig:
     def settings(
         self, images: int, *, rate: float = 0.01, times: float = 1.0
     ) -> TrainConfig:
-        """The settings of the training after the cut: SGD, the rate a half cosine.
+        """The settings of the training after the cut: SGD.
 
         >>> FinetuneConfig(finetune_epochs=3).settings(50, times=2.0).epochs
         6
@@ -273,7 +280,7 @@ class FinetuneConfig:
             epochs=max(1, round(times * self.finetune_epochs)),
             batch=min(self.finetune_batch, images),
             rate=rate if self.finetune_rate is None else self.finetune_rate,
-            schedule="cosine",
+            schedule=self.finetune_schedule,
             momentum=self.finetune_momentum,
             weight_decay=self.finetune_weight_decay,
             augmentation=self.augmentation,

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, ScalingLaw
 from ns_tf.data import python_data
 from ns_tf.data.config import DataConfig
 from ns_tf.data.dataset import Dataset, scaled
@@ -22,7 +23,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import data_config, load_dataset, settings_in
 from ns_tf.prune.pixels import way_of
-from ns_tf.run.folder import MODEL
+from ns_tf.run.folder import MODEL, PREFIX
 from ns_tf.train.results import training_in
 
 AUTO = "auto"
@@ -153,7 +154,7 @@ def _dataset(
     Returns:
         The data set, and the options by which it was loaded.
     """
-    dataset = python_data.dataset(data)
+    dataset = python_data.dataset(data, **python_data.subset(options))
     if dataset is not None:
         return dataset, {}
     height, width = (*model.inputs[0].shape[1:3], None, None)[:2]
@@ -193,6 +194,12 @@ def fingerprint(model: keras.Model) -> str:
         digest.update(f"{layer} {name} {value.shape} {value.dtype}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()[:12]
+
+
+def law_name(law: ScalingLaw) -> str:
+    """What settings call the law of a search that has no folder: by its numbers."""
+    numbers = np.concatenate([law.alpha, law.beta]).tobytes()
+    return PREFIX + hashlib.sha256(numbers).hexdigest()[:12]
 
 
 def kept_from(source: TrainedNetwork, keep: tuple[str, ...]) -> Problem:

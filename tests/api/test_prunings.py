@@ -8,6 +8,7 @@ import pytest
 from trained import digits, learned
 
 import ns_tf
+from ns_tf.budgets import BUDGETS
 
 QUICK = {"finetune_epochs": 1, "finetune_batch": 50, "proxy_images": 64}
 
@@ -105,3 +106,42 @@ def test_the_law_of_a_search_gives_the_widths(search, digits, tmp_path):
     assert small.costs["params"] <= small.targets["params"]
     with pytest.raises(ns_tf.InputError, match="needs a search"):
         trained.prune(params=0.5, **options)
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """A budget that a program registered after everything was imported."""
+    monkeypatch.setattr(BUDGETS, "_members", dict(BUDGETS._members))
+
+    @ns_tf.budget("kernel_entries", unit="entries", help="Entries of all kernels.")
+    def entries(structure):
+        sizes = [weight for weight in structure.weights if weight.name == "kernel"]
+        terms = ((*term, size.differ) for size in sizes for term in size.terms)
+        return ns_tf.CostPolynomial.collect("entries", terms)
+
+
+def test_a_budget_of_the_program_is_met_as_any_other(mine, kernels, tmp_path):
+    small = mine.prune(
+        kernel_entries=0.5, method="magnitude", run_dir=tmp_path, **QUICK
+    )
+    kernels = [w for w in small.model.weights if w.name == "kernel"]
+    assert sum(int(np.prod(w.shape)) for w in kernels) == small.costs["kernel_entries"]
+    assert small.costs["kernel_entries"] <= small.targets["kernel_entries"]
+    flags = (small.folder / "run.flags").read_text()
+    assert "--kernel_entries=0.5\n" in flags and "kernel_entries" in str(small)
+    with pytest.raises(ns_tf.InputError, match="more than the trained network"):
+        mine.prune(kernel_entries=1e9)
+
+
+def test_few_images_are_part_of_what_a_run_is(mine, tmp_path):
+    model, quick = learned()[0], {"macs": 0.5, "method": "magnitude", **QUICK}
+    few, same, more = (
+        ns_tf.trained(model, "digits", image_size=8, train_images=n)
+        for n in (100, 100, 200)
+    )
+    assert [len(one.problem.dataset.train) for one in (few, more)] == [100, 200]
+    small = few.prune(run_dir=tmp_path, **quick)
+    assert same.prune(run_dir=tmp_path, **quick).accuracies == small.accuracies
+    assert "--train_images=100\n" in (tmp_path / "run.flags").read_text()
+    with pytest.raises(ns_tf.InputError, match="other flags.*--train_images"):
+        more.prune(run_dir=tmp_path, **quick)

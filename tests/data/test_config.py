@@ -26,6 +26,7 @@ def test_flags_and_arguments_have_the_same_defaults():
     arrays = defaults(from_arrays)
     for name in ("image_size", "validation_fraction", "seed"):
         assert arrays[name] == load[name]
+    assert load.pop("train_images") is config.train_images is None
     fields = {field.name: field.default for field in dataclasses.fields(Request)}
     assert {**fields, **load} == fields
 

@@ -19,7 +19,9 @@ from ns_tf.data.holdout import (
     complete,
     pixel_statistics,
     spread,
+    stratified,
     take,
+    with_fewer,
 )
 
 
@@ -145,3 +147,58 @@ def test_images_have_to_fit_into_the_memory_of_the_machine(monkeypatch, pages, f
     )
     with contextlib.nullcontext() if fits else refused:
         assert check_memory("it", 10, (4, 10, 2), "buy more") is None
+
+
+# Fewer training images.
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    st.integers(0, 9),
+    st.data(),
+)
+def test_a_subset_has_of_every_class_its_share_and_grows_with_its_size(
+    sizes, seed, data
+):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    count = data.draw(st.integers(1, len(labels)))
+    chosen = stratified(labels, count, seed)
+    assert len(set(chosen.tolist())) == count
+    more = stratified(labels, len(labels) - (len(labels) - count) // 2, seed)
+    assert set(chosen) <= set(more)
+    if len(set(sizes)) == 1:
+        counts = np.bincount(labels[chosen], minlength=len(sizes))
+        assert counts.max() - counts.min() <= 1
+
+
+def test_places_of_two_classes_by_hand():
+    """Of 6 and 2: places 1/12, 3/12, ... 11/12 and 1/4, 3/4."""
+    labels = np.array([0, 1, 0, 0, 0, 1, 0, 0])
+    counts = [np.bincount(labels[stratified(labels, n, 7)]).tolist() for n in (4, 8)]
+    assert counts == [[3, 1], [6, 2]]
+
+
+def test_the_seed_chooses_and_labels_of_another_kind_are_one_class():
+    labels = np.arange(60) % 3
+    one, again, other = (set(stratified(labels, 20, seed)) for seed in (3, 3, 5))
+    assert one == again != other
+    values = np.linspace(0, 1, 60, dtype=np.float32)
+    assert len(set(stratified(values, 20, 3))) == 20
+
+
+def test_fewer_images_to_train_on_and_all_others_to_judge_by():
+    images = np.arange(100, dtype=np.float32).reshape(-1, 1, 1, 1) / 100
+    whole = from_arrays((images, np.arange(100) % 5))
+    fewer = with_fewer(whole, 20, 3)
+    shares = np.bincount(fewer.train.labels) / np.bincount(whole.train.labels)
+    assert abs(shares - 20 / 80).max() < 0.05
+    assert set(fewer.train.images.flat) <= set(whole.train.images.flat)
+    assert fewer.validation is whole.validation and fewer.test is whole.test
+    assert fewer.mean is whole.mean and with_fewer(whole, None, 3) is whole
+    for count, told in (
+        (81, "more than the 80 training"),
+        (0, "at least 1"),
+        (2.5, "whole"),
+    ):
+        with pytest.raises(InputError, match=told):
+            with_fewer(whole, count, 3)

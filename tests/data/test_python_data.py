@@ -118,3 +118,10 @@ def test_the_layout_in_memory_is_no_content(pair):
     turned = np.asfortranarray(images)
     assert turned.flags.c_contiguous is False
     assert python_data.dataset((turned, labels.astype(np.int8))).name == name
+
+
+def test_fewer_images_are_other_data_unless_the_set_has_a_name(pair):
+    whole, fewer = (python_data.dataset(pair(), train_images=n) for n in (None, 3))
+    assert len(fewer.train) == 3 and fewer.name != whole.name
+    named = python_data.dataset(from_arrays(pair(), name="mine"), train_images=3)
+    assert (named.name, len(named.train)) == ("mine", 3)

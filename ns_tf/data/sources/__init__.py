@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset
-from ns_tf.data.holdout import check_fraction
+from ns_tf.data.holdout import check_fraction, with_fewer
 from ns_tf.registry import Registry
 from ns_tf.run.checks import check_whole
 
@@ -100,6 +100,7 @@ def load(
     image_size: int | None = None,
     validation_fraction: float = 0.1,
     seed: int = 0,
+    train_images: int | None = None,
 ) -> Dataset:
     """The data set of that name, ready for training.
 
@@ -112,7 +113,9 @@ def load(
         image_size: Height and width in pixels; the set's own if None (digits: 32).
         validation_fraction: Share of the training images that is held out for a split
             that the set lacks: validation, and test likewise.
-        seed: Chooses what is held out.
+        seed: Chooses what is held out, and which training images are used.
+        train_images: How many training images it has, of every class the same share;
+            all if None.
 
     Returns:
         The data set with all three splits; images in memory, but of a folder.
@@ -126,7 +129,7 @@ def load(
         family, argument = "tfds", name
     request = Request(name, argument, data_dir, image_size, validation_fraction, seed)
     request.check()
-    return SOURCES.get(family)(request)
+    return with_fewer(SOURCES.get(family)(request), train_images, seed)
 
 
 def existing(path: str, what: str) -> pathlib.Path:
