@@ -171,7 +171,7 @@ def toy_comparison(folder, recipe=None, solver=None, **settings):
 
 def trained(work, cell, accuracy, best=None, **others):
     """Gives a cell the result of a training that nobody did."""
-    folder = work.cell_folder(cell)
+    folder = work.jobs.folder_of(cell)
     folder.mkdir(parents=True, exist_ok=True)
     result = {
         "version": 1,

@@ -86,7 +86,7 @@ def _omitted(source: Path) -> set[Path]:
     unfinished = {path for path in trainings if not has_ended(path)}
     for cell in cells.read_kept(source).cells.values():
         folder = source / CELLS_FOLDER / cell.name
-        if cell.trunk and not has_ended(folder):
+        if cell.kind == cells.FINETUNE and not has_ended(folder):
             unfinished.add(source / CELLS_FOLDER / cell.trunk)
     searches = (source, *source.glob(f"{SEARCHES}/*"))
     bulky = {folder / name for folder in searches for name in BULKY}

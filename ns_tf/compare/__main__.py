@@ -1,4 +1,4 @@
-"""Methods x budgets x seeds: each trained from scratch by one recipe, at equal budgets.
+"""Methods x budgets x seeds: networks trained or pruned by one recipe at equal budgets.
 
 python -m ns_tf.compare --flagfile=flags/compare_digits.flags --run_dir=runs/compare
 

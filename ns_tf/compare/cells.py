@@ -9,21 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ns_tf import budgets
 from ns_tf.base import InputError, Widths
-from ns_tf.budgets import BUDGETS
+from ns_tf.compare.proposals import label, proposals
 from ns_tf.descend.record import SearchRecord
-from ns_tf.plan import methods
-from ns_tf.plan.methods import NotApplicable, Proposal, Setting
-from ns_tf.plan.targets import with_ratio
-from ns_tf.registry import unknown
+from ns_tf.plan.methods import Proposal, Setting
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS
 
 VERSION = 1
 SCRATCH, FINETUNE, TRUNK = "scratch", "finetune", "trunk"
 _KINDS = {SCRATCH: "trained from scratch", FINETUNE: "pruned and fine-tuned"}
-RATIO = "ratio"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +30,12 @@ class Cell:
     budget: str  # The text of `--budgets`.
     seed: int
     architecture: str
-    widths: Widths  # [layers]
+    widths: Widths | None  # [layers]; None if they follow from the cell `trunk`.
     kind: str  # SCRATCH, FINETUNE, or TRUNK: the network that others are pruned from.
-    trunk: str | None = None  # The cell whose network this one is pruned from.
-    start: str | None = None  # The method whose `start` prunes it.
+    trunk: str | None = None  # The cell that it starts from, or has its widths from.
+    # How the trained network is pruned (`ns_tf.prune.choices.Choices`); of a cell that
+    # has the widths of another one, its method.
+    start: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +106,7 @@ def _read(path: Path) -> Kept:
     data = files.read_json(path, what="list of cells", version=VERSION)
     with files.readable(path, "list of cells"):
         cells = {
-            cell["name"]: Cell(**{**cell, "widths": tuple(cell["widths"])})
+            cell["name"]: Cell(**{**cell, "widths": _tuple(cell["widths"])})
             for cell in data["cells"]
         }
         asked = tuple(data.get("asked", cells))
@@ -118,33 +115,9 @@ def _read(path: Path) -> Kept:
         return Kept(cells, asked, data.get("task"), data.get("wanted"))
 
 
-def parse_budget(text: str) -> dict[str, float]:
-    """The budgets of a text of `--budgets`, by name; `ratio` may be among them.
-
-    >>> parse_budget("params=600000+macs=5e7")
-    {'params': 600000.0, 'macs': 50000000.0}
-
-    Raises:
-        InputError: no such budget, or no positive number.
-    """
-    amounts: dict[str, float] = {}
-    for part in text.split("+"):
-        name, _, value = part.partition("=")
-        name = name.strip()
-        known = [*BUDGETS.names(), RATIO]
-        if name not in known:
-            raise unknown("budget", name, known)
-        if name in amounts:
-            raise InputError(f"The budget {text!r} gives {name} twice.")
-        try:
-            amounts[name] = float(value)
-        except ValueError:
-            amounts[name] = 0.0
-        if not 0 < amounts[name] < float("inf"):
-            raise InputError(
-                f"A budget is a name and a positive number: {name}=0.5; got {part!r}."
-            )
-    return amounts
+def _tuple(values: Sequence[int] | None) -> Widths | None:
+    """Widths from JSON."""
+    return None if values is None else tuple(values)
 
 
 def make(
@@ -183,11 +156,11 @@ def make(
             )
     cells, gaps = [], []
     for text in budget_texts:
+        found, reasons = proposals(settings, text, _kept(known.cells, text))
+        gaps += [(name, text, reason) for name, reason in reasons.items()]
         for setting in settings:
-            try:
-                cells += _cells(setting, text, seeds, known.cells)
-            except NotApplicable as reason:
-                gaps.append((label(setting), text, str(reason)))
+            if label(setting) in found:
+                cells += _cells(setting, text, seeds, found, known.cells)
     if cells:
         cells = [*_trunks(settings[0].plain, cells), *cells]
     # All cells of one seed come first: stopped early, the table compares all methods.
@@ -220,16 +193,35 @@ def _check_task(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> Non
             )
 
 
-def label(setting: Setting) -> str:
-    """The label of a method in tables: its own, or its name and the iteration."""
-    entry, iteration = setting.entry, setting.iteration
-    if entry.label:
-        return entry.label.strip()
-    return entry.name if iteration is None else f"{entry.name}@{iteration}"
+def _kept(known: Mapping[str, Cell], text: str) -> dict[str, Proposal]:
+    """What methods proposed in earlier runs at a budget, by label.
+
+    Args:
+        known: The cells of earlier runs, by name.
+        text: The entry of `--budgets`.
+    """
+    return {
+        cell.method: Proposal(
+            cell.architecture,
+            cell.widths,
+            pruning=cell.start if cell.kind == FINETUNE else None,
+        )
+        for cell in known.values()
+        if cell.budget == text and cell.widths is not None
+    }
+
+
+def _before(known: Mapping[str, Cell], name: str, text: str) -> list[Cell]:
+    """The cells that earlier runs had of a label at a budget."""
+    return [c for c in known.values() if (c.method, c.budget) == (name, text)]
 
 
 def _cells(
-    setting: Setting, text: str, seeds: Sequence[int], known: Mapping[str, Cell]
+    setting: Setting,
+    text: str,
+    seeds: Sequence[int],
+    found: Mapping[str, Proposal],
+    known: Mapping[str, Cell],
 ) -> list[Cell]:
     """The cells of a method at a budget, one a seed.
 
@@ -237,65 +229,70 @@ def _cells(
         setting: Of the method.
         text: The entry of `--budgets`.
         seeds: Of the trainings.
+        found: What methods propose at this budget, by label.
         known: The cells of earlier runs, by name.
 
     Raises:
-        NotApplicable: the method proposes no network for this budget.
-        InputError: the budget cannot be met, or earlier cells of the label are others.
+        InputError: earlier cells of the label are others.
     """
-    method, name = methods.get(setting.entry.name), label(setting)
-    numbers = parse_budget(text)
-    ratio = numbers.pop(RATIO, None)
-    targets = with_ratio(setting.plain, numbers, ratio)
-    before = [c for c in known.values() if (c.method, c.budget) == (name, text)]
-    if before and any(budgets.get(target).measured for target in targets):
-        network: Cell | Proposal = before[0]
-    else:
-        network = method.propose(setting, targets)
-    kind = SCRATCH if method.start is None else FINETUNE
-    _check_before(before, kind, network)
-    return [
+    name, proposal = label(setting), found[label(setting)]
+    start, row = proposal.pruning, TRUNK
+    if proposal.like is not None:
+        start, row = setting.entry.name, proposal.like
+    cells = [
         Cell(
             name=_folder_name(name, text, f"seed{seed}"),
             method=name,
             budget=text,
             seed=seed,
-            architecture=network.architecture,
-            widths=network.widths,
-            kind=kind,
-            trunk=None if method.start is None else _folder_name(TRUNK, f"seed{seed}"),
-            start=None if method.start is None else method.name,
+            architecture=proposal.architecture,
+            widths=proposal.widths,
+            kind=FINETUNE if proposal.pruning else SCRATCH,
+            trunk=start and _needed(row, text, seed),
+            start=start,
         )
         for seed in seeds
     ]
+    _check_before(_before(known, name, text), cells[0])
+    return cells
 
 
-def _check_before(before: Iterable[Cell], kind: str, network: Cell | Proposal) -> None:
+def _needed(row: str, text: str, seed: int) -> str:
+    """The name of the cell of another row, or of the trunk, of the same seed."""
+    parts = (row,) if row == TRUNK else (row, text)
+    return _folder_name(*parts, f"seed{seed}")
+
+
+def _check_before(before: Iterable[Cell], now: Cell) -> None:
     """Refuses a label whose earlier cells are of another kind or have other widths.
 
     Args:
         before: The earlier cells of a label and a budget.
-        kind: Of the cells now.
-        network: Of the cells now: its architecture and widths.
+        now: One of the cells of that label and budget now.
 
     Raises:
         InputError: one of them differs; says to use another label.
     """
     for cell in before:
         name, text = cell.method, cell.budget
-        if cell.kind != kind:
+        if (cell.kind, cell.start) != (now.kind, now.start):
             raise InputError(
                 f"{name} at {text} was another method when this comparison began "
-                f"({_KINDS[cell.kind]}; now {_KINDS[kind]}). Give it another label "
+                f"({_how(cell)}; now {_how(now)}). Give it another label "
                 "(LABEL=METHOD), or another --run_dir."
             )
-        if (cell.architecture, cell.widths) != (network.architecture, network.widths):
+        if (cell.architecture, cell.widths) != (now.architecture, now.widths):
             raise InputError(
                 f"{name} at {text} had the widths {_text(cell.widths)} when this "
-                f"comparison began, and has {_text(network.widths)} now: did the "
+                f"comparison began, and has {_text(now.widths)} now: did the "
                 "search change? Give it another label (LABEL=METHOD), or another "
                 "--run_dir."
             )
+
+
+def _how(cell: Cell) -> str:
+    """How a cell is made, for errors."""
+    return f"{_KINDS[cell.kind]}, {cell.start}" if cell.start else _KINDS[cell.kind]
 
 
 def _trunks(plain: SearchRecord, cells: Iterable[Cell]) -> list[Cell]:
@@ -303,9 +300,9 @@ def _trunks(plain: SearchRecord, cells: Iterable[Cell]) -> list[Cell]:
 
     Args:
         plain: Of the network that is compared.
-        cells: Of all methods; only those of methods with a `start` have a trunk.
+        cells: Of all methods; only those that are pruned have a trunk.
     """
-    seeds = {cell.trunk: cell.seed for cell in cells if cell.trunk}
+    seeds = {cell.trunk: cell.seed for cell in cells if cell.kind == FINETUNE}
     return [
         Cell(name, TRUNK, "", seed, plain.architecture, plain.default_widths, TRUNK)
         for name, seed in seeds.items()
@@ -321,6 +318,8 @@ def _folder_name(*parts: str) -> str:
 
     >>> _folder_name("my law@2", "ratio=0.25", "seed3")
     'my-law_it2_ratio0.25_seed3'
+    >>> _folder_name("pruned:thinet+distil", "macs=5e7", "seed3")
+    'pruned-thinet+distil_macs5e7_seed3'
     """
     plain = "_".join(parts).replace("@", "_it").replace("=", "")
     return files.file_name(plain)

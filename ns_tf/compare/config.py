@@ -34,26 +34,38 @@ class CompareConfig:
     )
     methods: tuple[str, ...] = option(
         ("uniform", "morphnet", "neuralscale"),
-        "uniform, random, morphnet, li_l1, conv_cut, neuralscale, priced, file, each "
-        "as [LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a "
-        "JSON file of widths or of a law.",
+        "uniform, random, morphnet, conv_cut, neuralscale, priced, file, each as "
+        "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
+        "file of widths or of a law. Pruned from a trained network: "
+        "[LABEL=]pruned:CRITERION, and after it in any order +ALLOCATION, +REPAIR, "
+        "+RECIPE (pruned:taylor_fo+uniform+distil); li_l1. The widths of a pruned row "
+        "from fresh weights: scratch[:LABEL], scratch_b[:LABEL].",
         identity=False,
     )
     budgets: tuple[str, ...] = option(
         ("ratio=0.25",),
         "What networks may cost: ratio=0.25, params=600000, macs=5e7, latency_ms=3; "
-        "several at once as params=600000+macs=5e7.",
+        "several at once as params=600000+macs=5e7. Below 1 it is a share of what the "
+        "default widths cost: macs=0.5.",
         identity=False,
     )
     seeds: tuple[int, ...] = option((0, 1, 2), "A training for each.", identity=False)
-    finetune_epochs: int = option(40, "Epochs of li_l1 after pruning.")
-    finetune_rate: float = option(0.001, "Their learning rate.")
+    finetune_epochs: int = option(
+        40, "Epochs of pruned networks after the cut; 0 trains nothing."
+    )
+    finetune_rate: float = option(0.001, "Their learning rate at the start.")
+    finetune_schedule: str = option(
+        "constant",
+        "constant leaves it, cosine lets it fall to 0.",
+        choices=("cosine", "constant"),
+    )
     workers: int = option(
         1, "Processes on this machine that train at the same time.", identity=False
     )
 
     def __post_init__(self):
-        at_least(self, 1, "finetune_epochs", "workers")
+        at_least(self, 0, "finetune_epochs")
+        at_least(self, 1, "workers")
         above_zero(self, "finetune_rate")
         for name in ("methods", "budgets", "seeds"):
             values = getattr(self, name)

@@ -4,28 +4,23 @@ Written: table.md for people, table.csv and comparison.json for programs, latenc
 with what was measured, and a figure for every axis of `AXES`.
 """
 
-import contextlib
 import dataclasses
 import datetime
-import os
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from ns_tf.base import RunError
-from ns_tf.budgets import latency
-from ns_tf.compare import verdicts
-from ns_tf.compare.cells import TRUNK, Cell
+from ns_tf.compare import latencies, stages, verdicts
+from ns_tf.compare.cells import FINETUNE, TRUNK, Cell
+from ns_tf.compare.csv_table import csv_rows
 from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.render import plots
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, COMPARISON, LATENCY, PLOTS, RESULT, TABLE, TABLE_CSV
+from ns_tf.run.folder import CELLS, COMPARISON, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
 from ns_tf.train.results import read_failure, read_result, score_in
@@ -57,7 +52,7 @@ def write(
             "them; run the same command again."
         )
     cells = _without_trunks(listed.values())
-    times = _latencies(work, cells, watch or Watch())
+    times = latencies.measured(work, cells, watch or Watch())
     rows, text = _write_tables(work, cells, times, "")
     (work.folder / PLOTS).mkdir(exist_ok=True)
     for axis in AXES:
@@ -84,7 +79,7 @@ def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
     cells = _without_trunks(done)
     if cells and len(done) < len(listed):
         missing = f"So far: {len(done)} of {len(listed)} cells are done."
-        _write_tables(work, cells, _kept_latencies(work), missing)
+        _write_tables(work, cells, latencies.kept(work), missing)
         for axis in AXES:
             _figure(work, axis).unlink(missing_ok=True)
 
@@ -115,10 +110,11 @@ def _write_tables(
     """
     rows = [_row(work, group, times) for group in _groups(cells).values()]
     pairs = verdicts.differences(rows)
-    about = {**_about(work), "missing": missing}
+    pruned = any(cell.kind == FINETUNE for cell in cells)
+    about = {**_about(work, pruned=pruned), "missing": missing}
     text = verdicts.markdown(rows, pairs, about)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / TABLE_CSV, *verdicts.csv_rows(rows))
+    files.write_csv(work.folder / TABLE_CSV, *csv_rows(rows))
     table = {
         "version": 1,
         **about,
@@ -159,7 +155,7 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
     """
     results, failures, elsewhere = [], [], set()
     for cell in group:
-        folder = work.cell_folder(cell)
+        folder = work.jobs.folder_of(cell)
         failure = read_failure(folder)
         if failure is not None:
             failures.append(failure)
@@ -171,142 +167,102 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
             if ELSEWHERE in result:
                 elsewhere.add(str(result[ELSEWHERE]))
     scores, best, seconds = zip(*results, strict=True) if results else ((), (), ())
-    costs = work.costs(group[0])
-    median, p95 = times.get(_network(group[0]), (None, None))
+    by_stage, by_step = _stages(work, group)
     return Line(
         method=group[0].method,
         budget=group[0].budget,
-        widths=group[0].widths,
-        params=costs["params"],
-        macs=costs["macs"],
         accuracies=scores,
         best_epochs=best,
         seconds=seconds,
         failures=tuple(failures),
-        latency_ms=median,
-        latency_p95_ms=p95,
         elsewhere=tuple(sorted(elsewhere)),
+        stages=by_stage,
+        stage_seconds=by_step,
+        **_network_facts(work, group, times),
     )
 
 
-def _network(cell: Cell) -> str:
-    """The key of a cell's network in latency.json: architecture and widths.
+def _stages(work: Comparison, group: list[Cell]) -> tuple[stages.ByName, stages.ByName]:
+    """Scores by stage and seconds by step of a row of pruned networks; else none."""
+    jobs = work.jobs
+    return stages.read(
+        [
+            (jobs.folder_of(cell), jobs.trunk_of(cell))
+            for cell in group
+            if cell.kind == FINETUNE and read_failure(jobs.folder_of(cell)) is None
+        ]
+    )
 
-    Cells of several seeds or methods may share a network, which is measured once.
-    """
-    return f"{cell.architecture} {','.join(map(str, cell.widths))}"
 
-
-def _latencies(
-    work: Comparison, cells: Sequence[Cell], watch: Watch
-) -> dict[str, list[float]]:
-    """[median, p95] in ms by network, all measured in turns and kept.
-
-    One new network has all of them measured again: only times taken in turns compare.
+def _network_facts(
+    work: Comparison, group: list[Cell], times: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Widths, costs and latency of a row: means over the seeds where they differ.
 
     Args:
-        work: The comparison; its solver says how latency is measured.
-        cells: No trunks.
-        watch: Shows how many rounds are measured.
+        work: The comparison.
+        group: Cells of a method at a budget, one a seed, all done.
+        times: Latencies [median, p95] in ms by network.
     """
-    networks = {_network(cell): cell for cell in cells}
-    before, measure = _kept_latencies(work), _measure(work)
-    if networks.keys() <= before.keys():
-        return {name: before[name] for name in networks}
-    timed = {
-        name: latency.forward_pass(
-            work.build(cell), work.problem.dataset.image_shape, measure["batch"]
-        )
-        for name, cell in networks.items()
-    }
-    times: dict[str, list[float]] = {name: [] for name in timed}
-    warmup = max(measure["warmup"], 1)  # The first pass traces.
-    rounds = warmup + measure["repeats"]
-    with watch.bar(rounds, label="latency", unit="rounds") as bar:
-        for _ in range(rounds):
-            for name, run in timed.items():
-                times[name].append(run())
-            bar.update(1)
-    statistics = {
-        name: list(latency.percentiles(np.array(values[warmup:])))
-        for name, values in times.items()
-    }
-    files.write_json(work.folder / LATENCY, {"version": 1, **measure, "ms": statistics})
-    return statistics
-
-
-def _kept_latencies(work: Comparison) -> dict[str, list[float]]:
-    """[median, p95] in ms by network, measured before in the same way and machine.
-
-    Raises:
-        InputError: the list of latencies is damaged.
-    """
-    path = work.folder / LATENCY
-    if not path.exists():
-        return {}
-    what, remedy = "list of latencies", "Delete it: it is made anew."
-    with files.readable(path, what, remedy):
-        before = files.read_json(path, what=what, version=1, remedy=remedy)
-        same = all(before.get(name) == value for name, value in _measure(work).items())
-        return before["ms"] if same else {}
-
-
-def _measure(work: Comparison) -> dict[str, Any]:
-    """Batch, warm-up and repeats of the measurement, and the machine in words."""
-    solver = work.solver
+    known = [cell for cell in group if work.jobs.widths(cell) is not None]
+    if not known:  # What they are pruned from has failed.
+        return {"widths": (), "params": None, "macs": None}
+    costs = [work.jobs.costs(cell) for cell in known]
+    measured = [times.get(latencies.network_of(work, cell)) for cell in known]
+    latency = (None, None)
+    if None not in measured:
+        latency = tuple(float(value) for value in np.mean(measured, axis=0))
+    widths = tuple(work.jobs.widths(cell) for cell in known)
     return {
-        "batch": solver.latency_batch,
-        "warmup": solver.latency_warmup,
-        "repeats": solver.latency_repeats,
-        "machine": _machine(),
+        "widths": widths[0],
+        "params": round(np.mean([cost["params"] for cost in costs])),
+        "macs": round(np.mean([cost["macs"] for cost in costs])),
+        "latency_ms": latency[0],
+        "latency_p95_ms": latency[1],
+        "seed_widths": widths if group[0].widths is None else (),
     }
 
 
-def _machine() -> str:
-    """GPUs or CPU, and the versions of TensorFlow and Keras."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        model = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
-        device = f"{len(gpus)} x {model}"
-    else:
-        device = f"{os.cpu_count()} cores of {_processor()}"
-    return f"{device}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-
-
-def _processor() -> str:
-    """The model name of the CPU, or its architecture where no system says."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _about(work: Comparison) -> dict[str, Any]:
+def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
     """Title, recipe, date, way of measuring, and gaps, in words for the tables.
+
+    Args:
+        work: The comparison.
+        pruned: Whether some of its networks are pruned.
 
     Raises:
         InputError: the list of cells is damaged.
     """
-    train, solver = work.recipe, work.solver
+    solver = work.solver
     path = work.folder / CELLS
     with files.readable(path, "list of cells"):
         gaps = files.read_json(path, what="list of cells")["gaps"]
     return {
         "title": f"{work.problem.architecture.name} on {work.problem.dataset.name}",
-        "recipe": (
-            f"{train.epochs} epochs, batch {train.batch}, SGD {train.rate:g} "
-            f"({train.schedule}), momentum {train.momentum:g}, weight decay "
-            f"{train.weight_decay:g}."
-        ),
+        "recipe": _recipe(work, pruned=pruned),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "latency": (
             f"one forward pass of {solver.latency_batch} images, median of "
             f"{solver.latency_repeats} after {solver.latency_warmup} to warm up, the "
-            f"networks taking turns, on {_machine()}."
+            f"networks taking turns, on {latencies.machine()}."
         ),
         "gaps": [f"{method} at {budget}: {reason}" for method, budget, reason in gaps],
     }
+
+
+def _recipe(work: Comparison, *, pruned: bool) -> str:
+    """How networks are trained, and how pruned ones are trained on if there are any."""
+    train, compare = work.recipe, work.compare
+    recipe = (
+        f"{train.epochs} epochs, batch {train.batch}, SGD {train.rate:g} "
+        f"({train.schedule}), momentum {train.momentum:g}, weight decay "
+        f"{train.weight_decay:g}."
+    )
+    after = (
+        f" Pruned networks: {compare.finetune_epochs} epochs at "
+        f"{compare.finetune_rate:g} ({compare.finetune_schedule}) after the cut."
+    )
+    return recipe + after if pruned else recipe
 
 
 def _finite(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ns_tf.compare import stages
 from ns_tf.render import tables
 
 _SPREAD = 1e-9  # Points; seeds that differ by less agree up to rounding.
@@ -29,9 +30,9 @@ class Line:
 
     method: str  # Its label.
     budget: str  # The text of `--budgets`.
-    widths: tuple[int, ...]  # [layers]
-    params: int
-    macs: int
+    widths: tuple[int, ...]  # [layers]; of the first seed, if seeds have others.
+    params: int | None  # Mean over the seeds, if they differ; None: not known.
+    macs: int | None
     accuracies: tuple[float, ...]  # [seeds]: test score of the best validation epoch.
     best_epochs: tuple[float, ...]  # [seeds]: the highest test score of all epochs.
     seconds: tuple[float, ...]  # [seeds]: wall time of the training.
@@ -39,6 +40,14 @@ class Line:
     latency_ms: float | None = None  # Median of a forward pass; None: not measured.
     latency_p95_ms: float | None = None  # Its 95th percentile.
     elsewhere: tuple[str, ...] = ()  # Programs that trained it in place of ns_tf.
+    # Of a pruned network (`ns_tf.compare.stages`): score by stage, seconds by step,
+    # [seeds] each.
+    stages: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    stage_seconds: Mapping[str, tuple[float, ...]] = dataclasses.field(
+        default_factory=dict
+    )
+    # The widths of every seed, where they follow from a training of that seed.
+    seed_widths: tuple[tuple[int, ...], ...] = ()
 
     @property
     def accuracy(self) -> tuple[float, float]:
@@ -216,12 +225,13 @@ def markdown(
         f"{TEST}; intervals are of one pair alone.",
         "",
         *(f"* {one}" for one in sentences(found, about.get("gaps", ()))),
+        *stages.markdown(rows),
         "",
         "## Widths",
         "",
         _markdown(
             ("method", "budget", "widths"),
-            [(row.method, row.budget, ", ".join(map(str, row.widths))) for row in rows],
+            [(row.method, row.budget, _widths(row)) for row in rows],
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -256,27 +266,6 @@ def elsewhere(rows: Iterable[Line]) -> str:
     return f"{MARK} Not trained by ns_tf.train but elsewhere: {'; '.join(names)}."
 
 
-def csv_rows(rows: Iterable[Line]) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of table.csv.
-
-    Lists are joined by blanks; what is not there is an empty cell.
-    """
-    tables = [row.to_json() for row in rows]
-    header = list(tables[0]) if tables else []
-    return header, [[_plain(table[name]) for name in header] for table in tables]
-
-
-def _plain(value: Any) -> Any:
-    """A value as a cell of a CSV file.
-
-    >>> _plain((3, 5)), _plain(math.nan)
-    ('3 5', '')
-    """
-    if isinstance(value, (tuple, list)):
-        return " ".join(map(str, value))
-    return "" if value is None or value != value else value
-
-
 def cells(row: Line) -> list[str]:
     """The texts of a row, one for every column of `HEADER`.
 
@@ -293,14 +282,30 @@ def cells(row: Line) -> list[str]:
     return [
         f"{row.method} {MARK}" if row.elsewhere else row.method,
         row.budget,
-        f"{row.params:,}",
-        f"{row.macs:,}",
+        _count(row.params),
+        _count(row.macs),
         latency,
         percent(row.accuracy, len(row.accuracies)),
         percent(row.best_epoch, len(row.accuracies)),
         seeds,
         minutes,
     ]
+
+
+def _count(value: int | None) -> str:
+    """A number with commas; "-" for one that is not known."""
+    return "-" if value is None else f"{value:,}"
+
+
+def _widths(row: Line) -> str:
+    """The widths of a row, those of every seed where they differ.
+
+    >>> row = Line("a", "macs=3", (3, 5), 3, 5, (), (), ())
+    >>> _widths(dataclasses.replace(row, seed_widths=((3, 5), (7, 2))))
+    '3, 5; 7, 2'
+    """
+    lists = dict.fromkeys(row.seed_widths or (row.widths,))
+    return "; ".join(", ".join(map(str, widths)) for widths in lists) or "-"
 
 
 def percent(statistic: tuple[float, float], seeds: int) -> str:

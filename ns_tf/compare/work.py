@@ -1,27 +1,23 @@
 """A comparison in a folder: its cells are listed, trained by one recipe, and kept."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import keras_tuner
 
 from ns_tf.base import InputError, RunError
 from ns_tf.compare import cells
-from ns_tf.compare.cells import FINETUNE, SCRATCH, TRUNK, Cell, CellList
+from ns_tf.compare.cells import SCRATCH, Cell, CellList
 from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.jobs import Jobs
+from ns_tf.compare.proposals import parse_budget
 from ns_tf.crew import trials
-from ns_tf.descend.record import new_search
 from ns_tf.descend.work import SearchRun
-from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
+from ns_tf.engine.config import ExecutionConfig
 from ns_tf.engine.execution import Execution
-from ns_tf.engine.runtime import Runtime
-from ns_tf.networks import architectures, python_models
-from ns_tf.networks.structure import analyse
-from ns_tf.plan import methods
+from ns_tf.networks import python_models
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, Setting
 from ns_tf.plan.sources import Sources, check_layers
@@ -29,10 +25,9 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, CELLS_FOLDER, MODEL, RESULT, RunFolder, open_run
+from ns_tf.run.folder import CELLS, RESULT, RunFolder, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import Job, network_config, network_costs
 from ns_tf.train.results import has_ended, read_failure, write_failure
 
 
@@ -76,7 +71,7 @@ class Comparison:
         self.execution = Execution.of(execution)  # Before TensorFlow starts.
         self.entries = [Entry.parse(text) for text in compare.methods]
         for text in compare.budgets:
-            cells.parse_budget(text)
+            parse_budget(text)
         self.sources = Sources(
             self.folder, compare.search, self.entries, execution, task.data_dir
         )
@@ -84,7 +79,18 @@ class Comparison:
         self.problem = problem or problem_of(
             self.settings, self.sources.architecture(self.settings.architecture)
         )
-        self._problems = {self.problem.architecture.name: self.problem}
+        default = self.sources.default
+        self.jobs = Jobs(
+            self.folder,
+            self.problem,
+            self.settings,
+            compare,
+            solver,
+            recipe,
+            execution,
+            self.execution,
+            search=default and self.sources.folder_of(default),
+        )
         self._run: RunFolder | None = None
 
     def __enter__(self):
@@ -152,24 +158,7 @@ class Comparison:
 
     def done(self, cell: Cell) -> bool:
         """Whether the training of a cell is finished or has failed."""
-        return has_ended(self.cell_folder(cell))
-
-    def cell_folder(self, cell: Cell) -> Path:
-        """Where the training of a cell is kept."""
-        return self.folder / CELLS_FOLDER / cell.name
-
-    def costs(self, cell: Cell) -> dict[str, int]:
-        """What the network of a cell costs, by exact budget."""
-        problem = self._problem(cell.architecture)
-        return network_costs(problem.structure, cell.widths)
-
-    def build(self, cell: Cell) -> keras.Model:
-        """The network of a cell, with fresh weights.
-
-        Returns:
-            Logits `[batch, classes]` of the data set's images.
-        """
-        return self._problem(cell.architecture).build(cell.widths)
+        return has_ended(self.jobs.folder_of(cell))
 
     def train_cell(self, cell: Cell, watch: Watch | None = None) -> None:
         """Trains a cell, or continues it.
@@ -188,62 +177,20 @@ class Comparison:
         if self.done(cell):
             return
         try:
-            cells_folder = self.folder / CELLS_FOLDER
-            if cell.trunk and read_failure(cells_folder / cell.trunk):
-                raise RunError(f"{cell.trunk}, which it starts from, failed.")
-            self.job(cell).run(watch)
+            self._check_needed(cell)
+            self.jobs.of(cell).run(watch)
         except RunError as error:
-            write_failure(self.cell_folder(cell), error)
+            write_failure(self.jobs.folder_of(cell), error)
 
-    def job(self, cell: Cell) -> Job:
-        """The training of a cell: the recipe, or a fine-tuning from its trunk.
-
-        Only the trunk is not tested every epoch: no table shows it.
-        """
-        problem, start = self._problem(cell.architecture), None
-        recipe = dataclasses.replace(self.recipe, test_every_epoch=cell.kind != TRUNK)
-        if cell.kind == FINETUNE:
-            recipe = dataclasses.replace(
-                recipe,
-                epochs=self.compare.finetune_epochs,
-                rate=self.compare.finetune_rate,
-                schedule="constant",
-                warmup_epochs=0,
-            )
-            start = functools.partial(self._start, cell, problem)
-        runtime = RuntimeConfig(
-            seed=cell.seed, **dataclasses.asdict(self.execution_config)
-        )
-        return Job(
-            self.cell_folder(cell),
-            problem,
-            cell.widths,
-            recipe,
-            Runtime.of(runtime, self.execution),
-            (network_config(self.settings, problem, cell.widths), recipe, runtime),
-            start,
-        )
-
-    def _start(self, cell: Cell, problem: Problem) -> keras.Model:
-        """The network of a cell, pruned from that of its trunk.
+    def _check_needed(self, cell: Cell) -> None:
+        """Refuses a cell that needs another one which failed.
 
         Raises:
-            InputError: the trunk's network is missing or damaged.
+            RunError: that cell failed before it had what this one needs.
         """
-        path = self.folder / CELLS_FOLDER / cell.trunk / MODEL
-        with files.readable(path, "trained network"):
-            trunk = keras.saving.load_model(path, compile=False)
-        return methods.get(cell.start).start(trunk, problem.structure, cell.widths)
-
-    def _problem(self, name: str) -> Problem:
-        """The problem of an architecture on this comparison's data."""
-        if name not in self._problems:
-            shapes = self.problem.structure.input_shape, self.problem.structure.classes
-            structure = analyse(architectures.get(name), *shapes)
-            self._problems[name] = dataclasses.replace(
-                self.problem, structure=structure
-            )
-        return self._problems[name]
+        path = self.jobs.needed(cell)
+        if path is not None and not path.exists() and read_failure(path.parent):
+            raise RunError(f"{cell.trunk}, which it starts from, failed.")
 
     def _plan(self, pending: Mapping[str, SearchRun]) -> CellList:
         """The cells of all methods whose search is there; the others are checked.
@@ -254,10 +201,7 @@ class Comparison:
         Raises:
             InputError: a method, budget or cell that cannot be.
         """
-        problem = self.problem
-        structure, architecture = problem.structure, problem.architecture
-        plain = new_search(structure, problem.dataset.name, architecture.widths)
-        settings = []
+        structure, plain, settings = self.problem.structure, self.jobs.plain, []
         for entry in self.entries:
             source, search = self.sources.of(entry), None
             if source in pending:
@@ -279,10 +223,8 @@ class Comparison:
         if not plan.asked and not pending:
             reasons = "; ".join(f"{m} at {b}: {why}" for m, b, why in plan.gaps)
             raise InputError(f"No method can do any budget: {reasons}. Give others.")
-        distinct = {(c.architecture, c.widths): c for c in plan.asked.values()}
-        for cell in distinct.values():
-            self.job(cell).check()
-        self._check_trunks(plan.asked)
+        self._check_cells(plan.asked, searching=bool(pending))
+        self._check_needed_files(plan.asked)
         return plan
 
     @property
@@ -291,22 +233,42 @@ class Comparison:
         names = ("methods", "budgets", "seeds")
         return {name: list(getattr(self.compare, name)) for name in names}
 
-    def _check_trunks(self, listed: Mapping[str, Cell]) -> None:
-        """Refuses cells whose trunk is trained but has no network in its folder.
+    def _check_cells(self, listed: Mapping[str, Cell], *, searching: bool) -> None:
+        """Refuses cells that cannot be trained.
+
+        Args:
+            listed: The cells by name.
+            searching: Whether a search is still to be done; what reads it is checked
+                afterwards.
+
+        Raises:
+            InputError: names what does not go.
+        """
+        distinct = {
+            (c.architecture, c.widths, c.kind, c.start, c.budget): c
+            for c in listed.values()
+        }
+        for cell in distinct.values():
+            if not (searching and self.jobs.reads_search(cell)):
+                self.jobs.check(cell)
+
+    def _check_needed_files(self, listed: Mapping[str, Cell]) -> None:
+        """Refuses cells that need a file of a cell that is done and has it no more.
 
         That is so in a copy of the records alone.
 
         Raises:
-            InputError: names the trunk and says to delete it.
+            InputError: names the folder and says to delete it.
         """
         for cell in listed.values():
-            if cell.trunk is None or self.done(cell):
+            path = self.jobs.needed(cell)
+            if path is None or path.exists() or self.done(cell):
                 continue
-            trunk = self.cell_folder(listed[cell.trunk])
-            if (trunk / RESULT).exists() and not (trunk / MODEL).exists():
+            folder = path.parent
+            if (folder / RESULT).exists():
                 raise InputError(
-                    f"{cell.name} starts from the network that {trunk} had, and there "
-                    f"is no {MODEL} in it. Delete {trunk}: it is trained again."
+                    f"{cell.name} needs what {folder} had, and there is no "
+                    f"{path.name} in it. Delete {folder}: it is trained again."
                 )
 
     def _check_pending(self, entry: Entry, source: str, run: SearchRun) -> None:
@@ -325,4 +287,4 @@ class Comparison:
             )
         architecture = self.problem.architecture
         cell = Cell("", "", "", 0, architecture.name, architecture.widths, SCRATCH)
-        self.job(cell).check()
+        self.jobs.check(cell)

@@ -21,7 +21,7 @@ from ns_tf.prune.criteria import by_norm
 from ns_tf.prune.removal import Prunable, down_to
 from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork, tally_in
 from ns_tf.prune.targets import Budgets
-from ns_tf.prune.trained import cut
+from ns_tf.prune.trained import cut, joined
 from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.solve import at_cost
 from ns_tf.train import recipes
@@ -124,7 +124,7 @@ class Pruner:
         if member.by_norm:
             for channels in self._layers():
                 scores[channels] = by_norm(scores[channels])
-        return scores
+        return joined(scores, self.graph)
 
     def check(self) -> None:
         """Refuses what cannot be done, before anything is computed or written.
@@ -179,6 +179,18 @@ class Pruner:
         grid, targets = self._grid()
         scaling = at_cost(self._curve(scores), self.budgets.costs, targets, **grid)
         return dataclasses.replace(scaling, targets=dict(self.budgets.targets))
+
+    def at(self, widths: Widths) -> Scaling:
+        """Widths that are known, with their costs.
+
+        Args:
+            widths: [layers].
+        """
+        sizes = np.array(widths)
+        costs = {n: float(cost(sizes)) for n, cost in self.budgets.exact.items()}
+        targets = self.budgets.targets
+        asked = {name: costs[name] for name in targets if name in costs}
+        return Scaling(tuple(widths), costs["params"], asked, dict(targets))
 
     def _curve(self, scores: np.ndarray) -> Curve:
         """The allocation's curve, for scores [n]."""

@@ -181,7 +181,8 @@ def comparison(
             lw=1.2,
             capsize=3,
         )
-    _cost_axis(panel, [getattr(row, axis) for row in rows], _AXES[axis])
+    costs = [getattr(row, axis) for row in rows]
+    _cost_axis(panel, [cost for cost in costs if cost is not None], _AXES[axis])
     panel.set_ylabel("test accuracy, %", fontsize=9)
     if panel.containers:  # Empty if every training failed.
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)

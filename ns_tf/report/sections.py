@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ns_tf.base import DescentState, InputError
-from ns_tf.compare import verdicts
+from ns_tf.compare import stages, verdicts
 from ns_tf.compare.verdicts import HEADER, TEST, Difference, Line
 from ns_tf.descend.pictures import draw_scores, slopes_of
 from ns_tf.descend.record import SearchRecord
@@ -161,10 +161,13 @@ def comparison_section(comparison: Mapping[str, Any]) -> str:
     about += f"{comparison['latency']} {comparison.get('missing', '')}"
     body = f"<p>{html.escape(about)}</p>"
     body += table(HEADER, [verdicts.cells(row) for row in rows])
+    if staged := stages.rows_of(rows):
+        body += f"<h3>Pruned networks, stage by stage</h3><p>{stages.NOTE}</p>"
+        body += table(stages.HEADER, staged)
     if mark := verdicts.elsewhere(rows):
         body += f"<p>{html.escape(mark)}</p>"
     for axis in ("params", "macs", "latency_ms"):
-        if any(getattr(row, axis) is None for row in rows):
+        if any(getattr(row, axis) is None for row in rows if row.accuracies):
             continue  # Not measured yet.
         body += picture(
             lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),

@@ -19,6 +19,7 @@ from verbs import FLAGFILES, ROOT, contents, locked, refused
 from ns_tf.compare import cells
 from ns_tf.compare.cells import FINETUNE, TRUNK
 from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.proposals import parse_budget
 from ns_tf.engine.config import LARGEST_SEED
 from ns_tf.plan.methods import Entry
 from ns_tf.run import files
@@ -630,5 +631,5 @@ def test_a_flagfile_names_methods_and_searches_that_exist(path, monkeypatch):
     for source in filter(None, sources):
         assert Path(source).is_file(), source
     for text in config.budgets:
-        assert cells.parse_budget(text)
+        assert parse_budget(text)
     assert read[TrainConfig].epochs > 1

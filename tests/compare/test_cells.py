@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from places import ROOT
-from toys import DEFAULT, file_of, macs, params, toy_setting
+from toys import DEFAULT, file_of, params, toy_setting
 
 from ns_tf import budgets
 from ns_tf.base import InputError
@@ -32,44 +32,6 @@ def kept_of(plan):
     return Kept(every, tuple(plan.asked), plan.task, plan.wanted)
 
 
-# Budgets.
-
-
-@pytest.mark.parametrize(
-    "text, told",
-    {
-        "": "Unknown budget ''",
-        "param=3": "Did you mean 'params'?",
-        "params": "positive number",
-        "params=": "positive number",
-        "params=-1": "positive number",
-        "params=inf": "positive number",
-        "ratio=nan": "positive number",
-        "params=3+": "Unknown budget ''",
-        "params=3+params=5": "gives params twice",
-    }.items(),
-)
-def test_what_is_no_budget_is_refused(text, told):
-    with pytest.raises(InputError) as error:
-        cells.parse_budget(text)
-    assert told in str(error.value)
-
-
-def test_several_budgets_hold_at_once():
-    assert cells.parse_budget("params=600+macs=5e3") == {"params": 600, "macs": 5000}
-    plan = listed("uniform", budgets=["params=2003+macs=50021"], seeds=(3, 7))
-    widths = next(iter(plan.asked.values())).widths
-    assert params(widths) <= 2003 and macs(widths) <= 50_021
-    assert [cell.seed for cell in plan.asked.values()] == [3, 7]
-
-
-def test_a_ratio_may_stand_beside_a_budget():
-    halved = params([width // 2 for width in DEFAULT])
-    for text, most in (("ratio=0.5", halved), ("ratio=0.5+params=907", 907)):
-        (cell,) = listed("uniform", budgets=[text]).asked.values()
-        assert params(cell.widths) <= most < params(cell.widths) * 1.1
-
-
 # Cells.
 
 
@@ -87,20 +49,6 @@ def test_a_cell_is_a_method_a_budget_and_a_seed_all_of_one_seed_first():
     assert list(plan.asked)[:2] == ["uniform_params2003_seed7", "mine_params2003_seed7"]
 
 
-@pytest.mark.parametrize(
-    "text, label",
-    {
-        "uniform": "uniform",
-        "neuralscale": "neuralscale@2",
-        "neuralscale@1": "neuralscale@1",
-        "morphnet": "morphnet@1",
-        "my law=neuralscale": "my law",
-    }.items(),
-)
-def test_a_method_is_called_by_its_label_or_by_name_and_iteration(text, label):
-    assert cells.label(toy_setting(text)) == label
-
-
 @given(st.text(min_size=1, max_size=30))
 def test_a_folders_name_is_one_name_of_plain_characters(text):
     name = cells._folder_name(text, "ratio=0.25", "seed3")
@@ -116,10 +64,28 @@ def test_fine_tuned_cells_start_from_a_trunk_of_their_seed():
         if cell.kind == FINETUNE:
             trunk = plan.asked[cell.trunk]
             assert (trunk.kind, trunk.seed) == (TRUNK, cell.seed)
-            assert trunk.widths == DEFAULT and cell.start == "li_l1"
+            assert trunk.widths == DEFAULT
+            assert cell.start == "magnitude+uniform+none+plain"
     order = list(plan.asked)
     assert order[0] == "trunk_seed3", "a trunk is worked on before what needs it"
     assert not any(c.kind == TRUNK for c in listed("uniform").asked.values())
+
+
+def test_pruned_cells_wait_for_their_trunk_and_their_controls_for_them():
+    texts = ("scratch", "mine=pruned:random", "scratch_b:mine", "uniform")
+    plan = listed(*texts, budgets=["macs=0.5"], seeds=(3, 5))
+    mine = plan.asked["mine_macs0.5_seed5"]
+    assert (mine.kind, mine.widths, mine.start) == (FINETUNE, None, "random")
+    assert mine.trunk == "trunk_seed5" and plan.asked[mine.trunk].kind == TRUNK
+    for name, label in (("scratch", "scratch"), ("scratch_b", "scratch_b-mine")):
+        cell = plan.asked[f"{label}_macs0.5_seed5"]
+        assert (cell.kind, cell.widths, cell.start) == (SCRATCH, None, name)
+        assert cell.trunk == "mine_macs0.5_seed5"
+    assert [c.kind for c in plan.asked.values()].count(TRUNK) == 2
+    again = listed(*texts, budgets=["macs=0.5"], seeds=(3, 5), known=kept_of(plan))
+    assert again.asked == plan.asked
+    with pytest.raises(InputError, match="another method .*, random; now .*, gamma"):
+        listed("mine=pruned:gamma", budgets=["macs=0.5"], known=kept_of(plan))
 
 
 def test_what_a_method_cannot_do_is_a_gap_with_its_reason():
@@ -157,7 +123,9 @@ def test_a_label_keeps_its_widths_and_its_kind(tmp_path):
     file_of(tmp_path, **two)
     with pytest.raises(InputError, match="mine at params=2003 had the widths .* now"):
         listed(f"mine=file:{path}", known=before)
-    with pytest.raises(InputError, match="another method .*scratch; now pruned and"):
+    with pytest.raises(
+        InputError, match="another method .*scratch; now pruned and .*magnitude"
+    ):
         listed("a=li_l1", known=kept_of(listed("a=uniform")))
 
 

@@ -21,7 +21,7 @@ from ns_tf.plan.methods import METHODS, Entry
         ("seeds", (-1,), f"--seeds lie between 0 and {LARGEST_SEED}"),
         ("seeds", (LARGEST_SEED + 1,), f"--seeds lie between 0 and {LARGEST_SEED}"),
         ("workers", 0, "--workers.*got 0"),
-        ("finetune_epochs", 0, "--finetune_epochs.*got 0"),
+        ("finetune_epochs", -1, "--finetune_epochs.*got -1"),
         ("finetune_rate", 0.0, "--finetune_rate is a number above 0"),
     ],
 )
@@ -44,4 +44,4 @@ def test_the_help_of_methods_names_every_method():
 def test_the_fine_tuning_is_part_of_the_recipe_and_all_else_may_change():
     about = {f.name: f.metadata["option"] for f in dataclasses.fields(CompareConfig)}
     recipe = {name for name, option in about.items() if option["identity"]}
-    assert recipe == {"finetune_epochs", "finetune_rate"}
+    assert recipe == {"finetune_epochs", "finetune_rate", "finetune_schedule"}

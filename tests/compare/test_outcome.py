@@ -3,13 +3,13 @@
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 from toys import params, toy_comparison, trained
 
 from ns_tf.base import InputError, RunError
 from ns_tf.budgets import latency
 from ns_tf.compare import outcome
+from ns_tf.compare.jobs import Jobs
 from ns_tf.compare.outcome import so_far, write
 from ns_tf.run import files
 from ns_tf.train.results import write_failure
@@ -36,7 +36,7 @@ def compared(tmp_path, monkeypatch):
     for cell in listed.values():
         score = SCORES.get((cell.method, cell.seed), 0.125)
         trained(work, cell, score, best=score + 0.125, seconds=30.0 * cell.seed)
-    failed = work.cell_folder(listed["li_l1_params2003_seed5"])
+    failed = work.jobs.folder_of(listed["li_l1_params2003_seed5"])
     (failed / "result.json").unlink()
     write_failure(failed, "The loss is nan at training step 3.")
     return work, listed
@@ -52,7 +52,7 @@ def test_the_tables_hold_what_the_cells_hold(compared):
     uniform, li_l1 = table(work)["rows"]
     widths = listed["uniform_params2003_seed3"].widths
     assert (uniform["method"], uniform["widths"]) == ("uniform", list(widths))
-    costs = work.costs(listed["uniform_params2003_seed3"])
+    costs = work.jobs.costs(listed["uniform_params2003_seed3"])
     assert (uniform["params"], uniform["macs"]) == (params(widths), costs["macs"])
     assert uniform["accuracies"] == [0.75, 0.5]
     assert uniform["best_epochs"] == [0.875, 0.625]
@@ -78,7 +78,7 @@ def test_trunks_are_in_no_table(compared):
 def test_the_figures_of_a_table_without_all_cells_are_removed(compared):
     work, listed = compared
     write(work, listed)
-    folder = work.cell_folder(listed["uniform_params2003_seed5"])
+    folder = work.jobs.folder_of(listed["uniform_params2003_seed5"])
     (folder / "result.json").unlink()
     so_far(work, listed)
     data = table(work)
@@ -90,11 +90,13 @@ def test_the_figures_of_a_table_without_all_cells_are_removed(compared):
         write(work, listed)
 
 
-def test_before_the_first_cell_and_after_the_last_there_is_nothing_to_say(compared):
+def test_before_the_first_cell_and_after_the_last_there_is_nothing_to_say(
+    compared, monkeypatch
+):
     work, listed = compared
     so_far(work, listed)
     assert not (work.folder / "comparison.json").exists()
-    work.cell_folder = lambda cell: work.folder / "nowhere"
+    monkeypatch.setattr(Jobs, "folder_of", lambda jobs, cell: work.folder / "nowhere")
     so_far(work, listed)
     assert not (work.folder / "comparison.json").exists()
 
@@ -125,33 +127,10 @@ def test_latency_is_measured_once_and_again_when_a_network_is_new(
         write(work, listed)
 
 
-def test_times_of_another_machine_or_batch_are_not_taken(compared):
-    work, listed = compared
-    write(work, listed)
-    for key, value in (("machine", "a Cray"), ("batch", 3)):
-        kept = json.loads((work.folder / "latency.json").read_text())
-        assert outcome._kept_latencies(work)
-        files.write_json(work.folder / "latency.json", {**kept, key: value})
-        assert outcome._kept_latencies(work) == {}
-        files.write_json(work.folder / "latency.json", kept)
-
-
-def test_networks_take_turns_and_the_warm_up_does_not_count(compared):
-    """1, 2, 6 ms a parameter after the first: median 2, 95th percentile 5.6."""
-    work, listed = compared
-    write(work, listed)
-    times = json.loads((work.folder / "latency.json").read_text())["ms"]
-    widths = listed["uniform_params2003_seed3"].widths
-    assert list(times) == [f"toy {','.join(map(str, widths))}"]
-    ((median, p95),) = times.values()
-    assert median == 2.0 * params(widths)
-    assert p95 == pytest.approx(np.percentile([1.0, 2.0, 6.0], 95) * params(widths))
-
-
 @pytest.mark.parametrize("key", ["test_accuracy", "best_test_accuracy", "seconds"])
 def test_a_result_without_its_numbers_is_damage(compared, key):
     work, listed = compared
-    path = work.cell_folder(listed["uniform_params2003_seed3"]) / "result.json"
+    path = work.jobs.folder_of(listed["uniform_params2003_seed3"]) / "result.json"
     result = json.loads(path.read_text())
     del result[key]
     path.write_text(json.dumps(result))
@@ -161,7 +140,7 @@ def test_a_result_without_its_numbers_is_damage(compared, key):
 
 def test_results_of_another_score_are_read_by_its_name(compared):
     work, listed = compared
-    path = work.cell_folder(listed["uniform_params2003_seed3"]) / "result.json"
+    path = work.jobs.folder_of(listed["uniform_params2003_seed3"]) / "result.json"
     result = json.loads(path.read_text())
     result["score"] = "dice"
     for name in ("test", "best_test"):

@@ -12,6 +12,7 @@ from places import ROOT
 from scipy import special
 
 from ns_tf.compare import verdicts
+from ns_tf.compare.csv_table import csv_rows
 from ns_tf.compare.verdicts import Line
 from ns_tf.run import files
 
@@ -108,7 +109,7 @@ def test_the_tables_hold_mean_and_population_deviation(tmp_path):
     assert f"| {accuracies.mean():.2f} ± {accuracies.std():.2f} |" in text
     assert "| 3.50 (5.25) |" in text and "* Not there: g." in text
     assert "| 2.0 |" in text, "the median of the minutes"
-    files.write_csv(tmp_path / "table.csv", *verdicts.csv_rows(rows))
+    files.write_csv(tmp_path / "table.csv", *csv_rows(rows))
     header, (line,) = files.read_csv(tmp_path / "table.csv")
     told = dict(zip(header, line, strict=True))
     assert told["accuracy_mean"] == rows[0].accuracy[0]
@@ -199,7 +200,7 @@ def test_finished_tables_are_written_byte_by_byte_as_they_are(path, tmp_path):
         {**one, "interval": one["interval"] and tuple(one["interval"])}
         for one in table["differences"]
     ]
-    files.write_csv(tmp_path / "table.csv", *verdicts.csv_rows(rows))
+    files.write_csv(tmp_path / "table.csv", *csv_rows(rows))
     header, lines = files.read_csv(tmp_path / "table.csv")
     before, kept = files.read_csv(path.parent / "table.csv")
     assert set(header) - set(before) <= {"elsewhere"}

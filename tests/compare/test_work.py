@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from toys import DEFAULT, params, toy_comparison, toy_problem, trained
+from toys import params, toy_comparison, trained
 from verbs import contents
 
 from ns_tf.base import InputError, RunError
-from ns_tf.compare import cells
-from ns_tf.compare.cells import FINETUNE, TRUNK
+from ns_tf.compare import cells, outcome
+from ns_tf.compare.cells import TRUNK
 from ns_tf.run.folder import InUse
 from ns_tf.train.job import Job
 from ns_tf.train.results import read_failure
@@ -65,30 +65,8 @@ def test_what_is_not_done_is_dealt_out_and_waits_for_its_trunk(prepared):
 def test_a_cell_has_the_costs_and_the_network_of_its_widths(prepared):
     work, listed = prepared
     cell = listed["uniform_params2003_seed3"]
-    assert work.costs(cell)["params"] == params(cell.widths) <= 2003
-    assert work.build(cell).count_params() == params(cell.widths)
-
-
-def test_the_recipe_is_every_cells_but_for_fine_tuning(tmp_path):
-    work = toy_comparison(
-        tmp_path,
-        {"epochs": 11, "schedule": "cosine", "warmup_epochs": 2},
-        methods=("uniform", "li_l1"),
-        seeds=(3,),
-        finetune_epochs=5,
-        finetune_rate=0.007,
-    )
-    with work:
-        listed = work.prepare()
-    jobs = {cell.kind: work.job(cell) for cell in listed.values()}
-    tuned = jobs.pop(FINETUNE)
-    assert (tuned.recipe.epochs, tuned.recipe.rate) == (5, 0.007)
-    assert (tuned.recipe.schedule, tuned.recipe.warmup_epochs) == ("constant", 0)
-    assert tuned.start is not None
-    for kind, job in jobs.items():
-        assert (job.recipe.epochs, job.recipe.schedule) == (11, "cosine")
-        assert job.start is None and job.runtime.seed == 3
-        assert job.recipe.test_every_epoch == (kind != TRUNK)
+    assert work.jobs.costs(cell)["params"] == params(cell.widths) <= 2003
+    assert work.jobs.build(cell).count_params() == params(cell.widths)
 
 
 def test_a_training_that_fails_is_a_result_and_its_trunks_failure_too(
@@ -106,22 +84,32 @@ def test_a_training_that_fails_is_a_result_and_its_trunks_failure_too(
         work.train_cell(cell)
         work.train_cell(cell)  # Which is not tried again.
         assert work.done(cell)
-    failures = {n: read_failure(work.cell_folder(c)) for n, c in listed.items()}
+    failures = {n: read_failure(work.jobs.folder_of(c)) for n, c in listed.items()}
     assert "loss is nan" in failures["uniform_params2003_seed3"]
     assert failures["li_l1_params2003_seed5"].startswith("trunk_seed5, which it starts")
     assert len(begun) == 4, "two of uniform, two trunks"
 
 
-def test_fine_tuning_starts_from_the_trunks_network_cut_to_the_cells_widths(prepared):
-    work, listed = prepared
-    trunk, cell = listed["trunk_seed3"], listed["li_l1_params2003_seed3"]
-    with pytest.raises(InputError, match="trained network .*trunk_seed3/model.keras"):
-        work.job(cell).start()
-    folder = work.cell_folder(trunk)
-    folder.mkdir(parents=True)
-    toy_problem().build(DEFAULT).save(folder / "model.keras")
-    model = work.job(cell).start()
-    assert model.count_params() == params(cell.widths)
+def test_what_waits_for_widths_that_never_come_fails_with_what_it_waits_for(
+    tmp_path, monkeypatch
+):
+    def fail(job, watch=None):
+        raise RunError("The loss is nan at training step 3.")
+
+    monkeypatch.setattr(Job, "run", fail)
+    methods = ("pruned:random", "scratch")
+    with toy_comparison(tmp_path, methods=methods, seeds=(3,)) as work:
+        listed = work.prepare()
+    for cell in listed.values():
+        work.train_cell(cell)
+    pruned, control = (
+        read_failure(work.jobs.folder_of(listed[name]))
+        for name in ("pruned-random_params2003_seed3", "scratch_params2003_seed3")
+    )
+    assert pruned.startswith("trunk_seed3, which it starts from, failed")
+    assert control.startswith("pruned-random_params2003_seed3, which it starts")
+    text = outcome.write(work, listed)
+    assert "| pruned:random | params=2003 | - | - | - | - | - | 0 (1 failed) |" in text
 
 
 def test_a_trunk_that_lost_its_network_is_to_be_trained_again(prepared):

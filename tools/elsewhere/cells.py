@@ -64,8 +64,8 @@ def main(
     with Comparison(*settings) as work, cli.watching() as watch:
         listed = work.prepare(watch)
         for cell in listed.values():
-            if cell.kind != SCRATCH:
-                raise InputError(f"{cell.method} is not trained from scratch.")
+            if cell.kind != SCRATCH or cell.widths is None:
+                raise InputError(f"{cell.method} is pruned, or has the widths of such.")
             if cell.architecture.startswith(("keras:", PREFIX)):
                 raise InputError(
                     f"{cell.architecture} is a file or a model, which does not travel; "
@@ -109,7 +109,7 @@ def _take(work: "Comparison", listed: Mapping[str, "Cell"], path: Path) -> None:
         if cell is None or work.done(cell):
             continue
         rows = [[math.nan if v is None else v for v in r] for r in result["history"]]
-        work.job(cell).adopt(
+        work.jobs.of(cell).adopt(
             [Epoch(*row) for row in rows],
             test_losses=result["test_losses"],
             seconds=result["seconds"] / result["together"],

@@ -15,7 +15,10 @@ is registered with `proposes=True` and returns the network itself::
     def file(setting, targets):
         return setting.propose(curve, targets)
 
-A method whose networks are pruned from a trained one, then fine-tuned, sets `start=`.
+A network that is pruned from a trained one, then fine-tuned, is a proposal that says
+how (`pruning`); its widths may follow from the trained network (`widths=None`). What
+follows the colon in an entry is a source (`takes_source`), or a choice that is part of
+the row's name (`takes_choice`): `pruned:taylor_fo`.
 A method that cannot do a budget raises `NotApplicable`; a comparison lists the reason
 in place of a row.
 
@@ -24,6 +27,7 @@ functions only.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -37,8 +41,6 @@ from ns_tf.registry import Registry, unknown
 from ns_tf.scaling.curves import uniform_curve
 
 if TYPE_CHECKING:
-    import keras
-
     from ns_tf.networks.structure import Structure
     from ns_tf.plan.config import SolverConfig
 
@@ -64,7 +66,8 @@ class Entry:
 
     name: str
     iteration: int | None = None  # Of the search; the last if None.
-    source: str | None = None  # A search's run folder or flagfile, or a file of widths.
+    # A search's run folder or flagfile, a file of widths, or a choice.
+    source: str | None = None
     label: str | None = None  # As tables call it.
 
     @classmethod
@@ -84,7 +87,12 @@ class Entry:
             )
         parts = match.groupdict()
         method = get(parts["name"])
-        if not method.takes_source and (parts["iteration"] or parts["source"]):
+        if method.takes_choice and parts["iteration"]:
+            raise InputError(
+                f"The method {method.name} has no iterations; got {text!r}."
+            )
+        needless = not method.takes_source and not method.takes_choice
+        if needless and (parts["iteration"] or parts["source"]):
             raise InputError(
                 f"The method {method.name} takes no iteration and no source; got "
                 f"{text!r}."
@@ -101,9 +109,14 @@ class Proposal:
     """A network that a method proposes for a budget."""
 
     architecture: str  # Its name; conv_cut proposes another one than the task's.
-    widths: Widths  # [layers]
-    costs: Mapping[str, int]  # By exact budget.
-    tau: float  # Position on the curve, in parameters.
+    widths: Widths | None  # [layers]; None if they follow from a training.
+    costs: Mapping[str, int] = dataclasses.field(default_factory=dict)  # Exact ones.
+    tau: float = math.nan  # Position on the curve, in parameters.
+    # How the trained network of the default widths is pruned
+    # (`ns_tf.prune.choices.Choices`); None for a network trained from scratch.
+    pruning: str | None = None
+    # The row whose widths it has: a label, or "" for the first that is pruned.
+    like: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,9 +210,7 @@ class Method:
     needs: str | None  # "search", or None.
     iteration: int | None  # The default iteration of the search; the last if None.
     takes_source: bool  # Whether an entry may name an iteration and a source.
-    # (trained model, structure, widths) -> the model that is fine-tuned; None for a
-    # method whose networks are trained from scratch.
-    start: "Callable[[keras.Model, Structure, Widths], keras.Model] | None"
+    takes_choice: bool  # Whether it may have a choice after the colon.
 
     @property
     def needs_search(self) -> bool:
@@ -235,7 +246,7 @@ def method(
     proposes: bool = False,
     iteration: int | None = None,
     takes_source: bool | None = None,
-    start: Callable | None = None,
+    takes_choice: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Decorator: registers a curve, or a function that proposes networks.
 
@@ -247,7 +258,7 @@ def method(
             (record, iteration) -> `Curve`.
         iteration: Of the search, where an entry of `--methods` names none.
         takes_source: Whether an entry may name a source; as `needs` says if None.
-        start: (trained model, structure, widths) -> the model that is fine-tuned.
+        takes_choice: Whether what follows the colon is a choice, no source.
 
     Raises:
         ValueError: `needs` is unknown, or the name is taken.
@@ -266,7 +277,7 @@ def method(
             needs=needs,
             iteration=iteration,
             takes_source=source,
-            start=start,
+            takes_choice=takes_choice,
         )
         METHODS.register(name)(member)
         return function

@@ -21,11 +21,12 @@ from ns_tf.plan.methods import METHODS, Entry, Setting
 from ns_tf.scaling.curves import uniform_curve
 
 CUT = "conv_cut"  # Whose network is another one: tests/plan/methods/test_conv_cut.py.
+LATE = ("pruned", "scratch", "scratch_b")  # Whose widths follow from a training.
 CURVES = sorted(methods.with_curve())
 
 
 @pytest.mark.parametrize("network", ARCHITECTURES.names())
-@pytest.mark.parametrize("name", [name for name in METHODS.names() if name != CUT])
+@pytest.mark.parametrize("name", [n for n in METHODS.names() if n not in (CUT, *LATE)])
 @pytest.mark.parametrize("ratio", [0.29, 0.83])
 def test_a_method_keeps_to_the_budget_and_nothing_more_fits(
     name, ratio, network, tmp_path
@@ -53,6 +54,8 @@ def test_a_method_keeps_to_the_budget_and_nothing_more_fits(
         "morphnet:runs/x=y": Entry("morphnet", None, "runs/x=y"),
         "P 2=neuralscale@3:a/b.flags": Entry("neuralscale", 3, "a/b.flags", "P 2"),
         " file:a.json ": Entry("file", None, "a.json"),
+        "x=pruned:random+distil": Entry("pruned", None, "random+distil", "x"),
+        "scratch:pruned:random": Entry("scratch", None, "pruned:random"),
     }.items(),
 )
 def test_a_method_is_written_as_label_name_iteration_source(text, expected):
@@ -114,7 +117,8 @@ def test_a_proposal_obeys_the_solver_and_counts_every_exact_cost():
 
 def test_methods_with_a_curve_are_those_that_do_not_propose():
     assert CURVES == ["morphnet", "neuralscale", "priced", "uniform"]
-    assert set(METHODS.names()) - set(CURVES) == {"conv_cut", "file", "li_l1", "random"}
+    others = {"conv_cut", "file", "li_l1", "random", *LATE}
+    assert set(METHODS.names()) - set(CURVES) == others
     assert all(methods.get(name).help.endswith(".") for name in METHODS.names())
 
 

@@ -1,0 +1,292 @@
+"""What trains the cells of a comparison: a job for each, all by one recipe."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import keras
+
+from ns_tf.base import InputError, ScalingLaw, Widths
+from ns_tf.compare.cells import FINETUNE, TRUNK, Cell
+from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.proposals import targets_of
+from ns_tf.descend.record import SearchRecord, new_search, read_search
+from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
+from ns_tf.engine.execution import Execution
+from ns_tf.engine.runtime import Runtime
+from ns_tf.networks import architectures
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse
+from ns_tf.plan.config import SolverConfig, budget_config
+from ns_tf.plan.methods.pruned import smaller
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.problem import Problem
+from ns_tf.prune.choices import Choices
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.job import PruneJob, scores_name
+from ns_tf.prune.settings import Configs
+from ns_tf.prune.source import TrainedNetwork, fingerprint, law_name
+from ns_tf.run import files
+from ns_tf.run.folder import CELLS_FOLDER, MODEL, PRUNED, SCORED
+from ns_tf.train import recipes
+from ns_tf.train.config import TrainConfig
+from ns_tf.train.job import Job, network_config, network_costs
+
+LAW = "law"  # The allocation that reads a search.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Jobs:
+    """Makes the jobs of a comparison's cells.
+
+    Args:
+        folder: The comparison's.
+        problem: The network that is compared, its data and task.
+        settings: What names them.
+        compare: How pruned networks are fine-tuned.
+        solver: How budgets are met.
+        recipe: Of every training.
+        execution_config: Devices and precision,
+        execution: and what was made of them.
+        search: The run folder of the search that `LAW` reads.
+    """
+
+    folder: Path
+    problem: Problem
+    settings: ProblemConfig
+    compare: CompareConfig
+    solver: SolverConfig
+    recipe: TrainConfig
+    execution_config: ExecutionConfig
+    execution: Execution
+    search: Path | None = None
+
+    # Cells.
+
+    def folder_of(self, cell: Cell) -> Path:
+        """Where the training of a cell is kept."""
+        return self.folder / CELLS_FOLDER / cell.name
+
+    def trunk_of(self, cell: Cell) -> Path:
+        """The folder of the cell that a pruned one starts from, or is like."""
+        return self.folder / CELLS_FOLDER / cell.trunk
+
+    def needed(self, cell: Cell) -> Path | None:
+        """The file of another cell that a cell cannot begin without.
+
+        Args:
+            cell: A pruned one needs a trained network, and one that has the widths of a
+                pruned one needs these.
+        """
+        if cell.trunk is None:
+            return None
+        name = MODEL if cell.kind == FINETUNE else PRUNED
+        return self.trunk_of(cell) / name
+
+    def widths(self, cell: Cell) -> Widths | None:
+        """The widths of a cell's network; None before they follow from another cell.
+
+        Raises:
+            InputError: the file that they are in is damaged.
+        """
+        if cell.widths is not None:
+            return cell.widths
+        own = cell.kind == FINETUNE
+        path = self.folder_of(cell) / PRUNED if own else self.needed(cell)
+        if not path.exists():
+            return None
+        with files.readable(path, "pruned network"):
+            told = files.read_json(path, what="pruned network", version=1)
+            return tuple(int(width) for width in told["widths"])
+
+    def costs(self, cell: Cell) -> dict[str, int]:
+        """What the network of a cell costs, by exact budget; its widths are known."""
+        return network_costs(self.problem_of(cell).structure, self.widths(cell))
+
+    def build(self, cell: Cell) -> keras.Model:
+        """The network of a cell, with fresh weights; its widths are known.
+
+        Returns:
+            Logits `[batch, classes]` of the data set's images.
+        """
+        return self.problem_of(cell).build(self.widths(cell))
+
+    def problem_of(self, cell: Cell) -> Problem:
+        """The network of a cell as a function of its widths, with data and task.
+
+        Widths that are found by pruning are those of the trained network itself, whose
+        identity shortcuts stay identities. The builder of an architecture may let the
+        two widths of an identity come apart.
+        """
+        if cell.widths is None and not self.reads_search(cell):
+            return self._as_trained
+        return self._named(cell.architecture)
+
+    def reads_search(self, cell: Cell) -> bool:
+        """Whether a cell is pruned to widths by the law of a search."""
+        pruned = cell.kind == FINETUNE
+        return pruned and Choices.parse(cell.start).allocation == LAW
+
+    # Jobs.
+
+    def check(self, cell: Cell) -> None:
+        """Refuses a cell that cannot be trained, before anything is written.
+
+        Raises:
+            InputError: the network, the batch, or how it is pruned.
+        """
+        if cell.kind == FINETUNE:
+            recipe = Choices.parse(cell.start).recipe
+            if recipe is not None and recipes.get(recipe).fresh:
+                raise InputError(
+                    f"{cell.method}: training from fresh weights is a row of its own, "
+                    "beside the pruned one: --methods=pruned:taylor_fo,scratch."
+                )
+            self._pruning(cell, self._fresh, network="").check()
+        elif self.widths(cell) is not None:
+            self._training(cell).check()
+
+    def of(self, cell: Cell) -> Job | PruneJob:
+        """The training of a cell: the recipe, or a pruning of its trunk.
+
+        Raises:
+            InputError: the trunk's network is missing or damaged.
+        """
+        if cell.kind != FINETUNE:
+            return self._training(cell)
+        path = self.needed(cell)
+        with files.readable(path, "trained network"):
+            trunk = keras.saving.load_model(path, compile=False)
+        return self._pruning(cell, trunk, network=fingerprint(trunk))
+
+    def _training(self, cell: Cell) -> Job:
+        """The training of a cell from fresh weights.
+
+        Only the trunk is not tested every epoch: no table shows it.
+        """
+        problem, widths = self.problem_of(cell), self.widths(cell)
+        recipe = dataclasses.replace(self.recipe, test_every_epoch=cell.kind != TRUNK)
+        if cell.start is not None and recipes.get(cell.start).equal_cost:
+            own = network_costs(self.problem.structure, self.plain.default_widths)
+            recipe = longer(recipe, own["macs"] / self.costs(cell)["macs"])
+        runtime = self._runtime(cell)
+        return Job(
+            self.folder_of(cell),
+            problem,
+            widths,
+            recipe,
+            Runtime.of(runtime, self.execution),
+            (network_config(self.settings, problem, widths), recipe, runtime),
+        )
+
+    def _pruning(self, cell: Cell, trunk: keras.Model, network: str) -> PruneJob:
+        """The pruning of a trained network.
+
+        Args:
+            cell: Of the network that is left.
+            trunk: The trained network.
+            network: Its fingerprint.
+        """
+        choices, runtime = Choices.parse(cell.start), self._runtime(cell)
+        law = self._law(choices)
+        cut = CutConfig(
+            method=choices.method,
+            allocation=choices.allocation,
+            repair=choices.repair,
+            search=law and law_name(law),
+        )
+        targets = smaller(self.plain, targets_of(self.plain, cell.budget))
+        budget = budget_config()(**targets, **dataclasses.asdict(self.solver))
+        made = Runtime.of(runtime, self.execution)
+        tuning = self._tuning(choices)
+        pixels = self.settings.pixels or "normalised"
+        source = TrainedNetwork(trunk, self.problem_of(cell), pixels)
+        pruner = Configs(cut, tuning, budget, runtime, made).pruner(source, law)
+        named = self.settings.dataset, pixels
+        return PruneJob(
+            self.folder_of(cell),
+            self.folder / SCORED / scores_name(pruner, network, named),
+            pruner,
+            tuning,
+            made,
+            (self.settings, cut, tuning, budget, runtime),
+            widths=cell.widths,
+            test_every_epoch=True,
+        )
+
+    def _tuning(self, choices: Choices) -> FinetuneConfig:
+        """How pruned networks are trained on: batch and optimizer are the recipe's."""
+        return FinetuneConfig(
+            recipe=choices.recipe,
+            finetune_epochs=self.compare.finetune_epochs,
+            finetune_rate=self.compare.finetune_rate,
+            finetune_schedule=self.compare.finetune_schedule,
+            finetune_batch=self.recipe.batch,
+            finetune_momentum=self.recipe.momentum,
+            finetune_weight_decay=self.recipe.weight_decay,
+            augmentation=self.recipe.augmentation,
+        )
+
+    def _runtime(self, cell: Cell) -> RuntimeConfig:
+        """Seed, devices and precision of a cell."""
+        own = dataclasses.asdict(self.execution_config)
+        return RuntimeConfig(seed=cell.seed, **own)
+
+    def _law(self, choices: Choices) -> ScalingLaw | None:
+        """The law of the last iteration of the search, where it is read."""
+        if choices.allocation != LAW or self.search is None:
+            return None
+        return read_search(self.search).state().law
+
+    # Problems.
+
+    @functools.cached_property
+    def plain(self) -> SearchRecord:
+        """The record of the network that is compared, without any iteration."""
+        problem = self.problem
+        widths = problem.architecture.widths
+        return new_search(problem.structure, problem.dataset.name, widths)
+
+    @functools.cached_property
+    def _fresh(self) -> keras.Model:
+        """The network of the default widths, not trained."""
+        return self.problem.build()
+
+    @functools.cached_property
+    def _as_trained(self) -> Problem:
+        """The network of the default widths as a function of its own free widths."""
+        name = self.problem.architecture.name
+        own = from_model(self._fresh, name)
+        return Problem.of(own, self.problem.dataset, self.problem.task)
+
+    @functools.cached_property
+    def _others(self) -> dict[str, Problem]:
+        """Problems by the name of their architecture."""
+        return {self.problem.architecture.name: self.problem}
+
+    def _named(self, name: str) -> Problem:
+        """The problem of an architecture on this comparison's data."""
+        if name not in self._others:
+            shapes = self.problem.structure.input_shape, self.problem.structure.classes
+            structure = analyse(architectures.get(name), *shapes)
+            self._others[name] = dataclasses.replace(self.problem, structure=structure)
+        return self._others[name]
+
+
+def longer(recipe: TrainConfig, times: float) -> TrainConfig:
+    """A recipe of more epochs, its schedule stretched.
+
+    >>> long = longer(TrainConfig(epochs=10, rate_drops=(5, 8), warmup_epochs=1), 2.5)
+    >>> long.epochs, long.rate_drops, long.warmup_epochs
+    (25, (12, 20), 2)
+
+    Args:
+        recipe: Of the usual length.
+        times: Factor on the epochs.
+    """
+    return dataclasses.replace(
+        recipe,
+        epochs=max(1, round(times * recipe.epochs)),
+        rate_drops=tuple(max(1, round(times * drop)) for drop in recipe.rate_drops),
+        warmup_epochs=round(times * recipe.warmup_epochs),
+    )

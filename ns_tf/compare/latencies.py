@@ -1,0 +1,114 @@
+"""How long the networks of a comparison take, all measured in turns and kept."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf.budgets import latency
+from ns_tf.compare.cells import Cell
+from ns_tf.compare.work import Comparison
+from ns_tf.run import files
+from ns_tf.run.folder import LATENCY
+from ns_tf.run.watch import Watch
+
+
+def network_of(work: Comparison, cell: Cell) -> str:
+    """The key of a cell's network in latency.json: architecture and widths.
+
+    Cells of several seeds or methods may share a network, which is measured once.
+    """
+    widths = work.jobs.widths(cell)
+    return f"{cell.architecture} {','.join(map(str, widths))}"
+
+
+def measured(
+    work: Comparison, cells: Sequence[Cell], watch: Watch
+) -> dict[str, list[float]]:
+    """[median, p95] in ms by network, all measured in turns and kept.
+
+    One new network has all of them measured again: only times taken in turns compare.
+
+    Args:
+        work: The comparison; its solver says how latency is measured.
+        cells: No trunks.
+        watch: Shows how many rounds are measured.
+    """
+    known = [cell for cell in cells if work.jobs.widths(cell) is not None]
+    networks = {network_of(work, cell): cell for cell in known}
+    before, measure = kept(work), _measure(work)
+    if networks.keys() <= before.keys():
+        return {name: before[name] for name in networks}
+    timed = {
+        name: latency.forward_pass(
+            work.jobs.build(cell), work.problem.dataset.image_shape, measure["batch"]
+        )
+        for name, cell in networks.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    warmup = max(measure["warmup"], 1)  # The first pass traces.
+    rounds = warmup + measure["repeats"]
+    with watch.bar(rounds, label="latency", unit="rounds") as bar:
+        for _ in range(rounds):
+            for name, run in timed.items():
+                times[name].append(run())
+            bar.update(1)
+    statistics = {
+        name: list(latency.percentiles(np.array(values[warmup:])))
+        for name, values in times.items()
+    }
+    files.write_json(work.folder / LATENCY, {"version": 1, **measure, "ms": statistics})
+    return statistics
+
+
+def kept(work: Comparison) -> dict[str, list[float]]:
+    """[median, p95] in ms by network, measured before in the same way and machine.
+
+    Raises:
+        InputError: the list of latencies is damaged.
+    """
+    path = work.folder / LATENCY
+    if not path.exists():
+        return {}
+    what, remedy = "list of latencies", "Delete it: it is made anew."
+    with files.readable(path, what, remedy):
+        before = files.read_json(path, what=what, version=1, remedy=remedy)
+        same = all(before.get(name) == value for name, value in _measure(work).items())
+        return before["ms"] if same else {}
+
+
+def _measure(work: Comparison) -> dict[str, Any]:
+    """Batch, warm-up and repeats of the measurement, and the machine in words."""
+    solver = work.solver
+    return {
+        "batch": solver.latency_batch,
+        "warmup": solver.latency_warmup,
+        "repeats": solver.latency_repeats,
+        "machine": machine(),
+    }
+
+
+def machine() -> str:
+    """GPUs or CPU, and the versions of TensorFlow and Keras."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        model = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
+        device = f"{len(gpus)} x {model}"
+    else:
+        device = f"{os.cpu_count()} cores of {_processor()}"
+    return f"{device}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+
+
+def _processor() -> str:
+    """The model name of the CPU, or its architecture where no system says."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

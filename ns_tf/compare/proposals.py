@@ -1,0 +1,162 @@
+"""What the methods of a comparison propose for a budget, row by row."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ns_tf import budgets
+from ns_tf.base import InputError
+from ns_tf.budgets import BUDGETS
+from ns_tf.descend.record import SearchRecord
+from ns_tf.plan import methods
+from ns_tf.plan.methods import NotApplicable, Proposal, Setting
+from ns_tf.plan.targets import with_ratio
+from ns_tf.registry import unknown
+
+RATIO = "ratio"
+
+
+def parse_budget(text: str) -> dict[str, float]:
+    """The budgets of a text of `--budgets`, by name; `ratio` may be among them.
+
+    >>> parse_budget("params=600000+macs=5e7")
+    {'params': 600000.0, 'macs': 50000000.0}
+
+    Raises:
+        InputError: no such budget, or no positive number.
+    """
+    amounts: dict[str, float] = {}
+    for part in text.split("+"):
+        name, _, value = part.partition("=")
+        name = name.strip()
+        known = [*BUDGETS.names(), RATIO]
+        if name not in known:
+            raise unknown("budget", name, known)
+        if name in amounts:
+            raise InputError(f"The budget {text!r} gives {name} twice.")
+        try:
+            amounts[name] = float(value)
+        except ValueError:
+            amounts[name] = 0.0
+        if not 0 < amounts[name] < float("inf"):
+            raise InputError(
+                f"A budget is a name and a positive number: {name}=0.5; got {part!r}."
+            )
+    return amounts
+
+
+def label(setting: Setting) -> str:
+    """The label of a method in tables: its own, or its name and the iteration."""
+    entry, iteration = setting.entry, setting.iteration
+    if entry.label:
+        return entry.label.strip()
+    if entry.source and methods.get(entry.name).takes_choice:
+        return f"{entry.name}:{entry.source}"
+    return entry.name if iteration is None else f"{entry.name}@{iteration}"
+
+
+def targets_of(plain: SearchRecord, text: str) -> dict[str, float]:
+    """What networks may cost by a text of `--budgets`, in the budgets' own units.
+
+    Exact budgets below 1 are shares of what the default widths cost; r stands for a
+    number of parameters.
+
+    Args:
+        plain: Of the network that is compared.
+        text: As of `parse_budget`.
+
+    Raises:
+        InputError: as `parse_budget`.
+    """
+    numbers = parse_budget(text)
+    ratio = numbers.pop(RATIO, None)
+    for name, value in numbers.items():
+        if value < 1 and name in plain.costs:
+            own = plain.costs[name](np.array(plain.default_widths))
+            numbers[name] = value * float(own)
+    return with_ratio(plain, numbers, ratio)
+
+
+def proposals(
+    settings: Sequence[Setting], text: str, kept: Mapping[str, Proposal]
+) -> tuple[dict[str, Proposal], dict[str, str]]:
+    """What every method proposes at a budget, and why others propose nothing.
+
+    Args:
+        settings: Of the methods.
+        text: The entry of `--budgets`.
+        kept: What methods proposed in earlier runs at this budget, by label. Widths
+            for measured budgets are taken from there, because no two measurements
+            agree.
+
+    Returns:
+        (proposals, reasons), both by label. A proposal `like` the first pruned row has
+        the label of that row.
+
+    Raises:
+        InputError: the budget cannot be met, or there is no row to be like.
+    """
+    found: dict[str, Proposal] = {}
+    reasons: dict[str, str] = {}
+    for setting in settings:
+        try:
+            found[label(setting)] = _proposal(setting, text, kept)
+        except NotApplicable as reason:
+            reasons[label(setting)] = str(reason)
+    for name, proposal in list(found.items()):
+        if proposal.like is None:
+            continue
+        like = _row_like(name, proposal.like, found, reasons)
+        if like is None:
+            reasons[name] = "the pruned row whose widths it has is not there"
+            del found[name]
+        else:
+            found[name] = dataclasses.replace(proposal, like=like)
+    return found, reasons
+
+
+def _row_like(
+    name: str,
+    like: str,
+    found: Mapping[str, Proposal],
+    reasons: Mapping[str, str],
+) -> str | None:
+    """The label of the pruned row whose widths another row has.
+
+    Args:
+        name: Of that other row.
+        like: A label, or "" for the first row that is pruned.
+        found: Proposals by label.
+        reasons: Why other methods propose nothing, by label.
+
+    Returns:
+        None if the row is not there at this budget.
+
+    Raises:
+        InputError: no row is pruned, or it is none of that label.
+    """
+    pruned = [label for label, proposal in found.items() if proposal.pruning]
+    if like in pruned or (not like and pruned):
+        return like or pruned[0]
+    if like in reasons or (not like and reasons):
+        return None
+    which = f"{like!r} is none" if like else "there is none"
+    raise InputError(
+        f"{name} has the widths of a pruned row of --methods, and {which}. Add "
+        "pruned:taylor_fo, say, or name a pruned row by its label."
+    )
+
+
+def _proposal(setting: Setting, text: str, kept: Mapping[str, Proposal]) -> Proposal:
+    """What a method proposes at a budget.
+
+    Raises:
+        NotApplicable: the method proposes no network for this budget.
+        InputError: the budget cannot be met.
+    """
+    targets = targets_of(setting.plain, text)
+    before = kept.get(label(setting))
+    if before and any(budgets.get(target).measured for target in targets):
+        return before
+    return methods.get(setting.entry.name).propose(setting, targets)

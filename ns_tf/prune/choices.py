@@ -1,0 +1,76 @@
+"""How a trained network is pruned, in one text: `taylor_fo+uniform+distil`."""
+
+import dataclasses
+import re
+
+from ns_tf.base import InputError
+from ns_tf.prune import allocations, criteria, repairs
+from ns_tf.registry import parse_call, unknown
+from ns_tf.train import recipes
+
+# By the field of `Choices`: the names that a text may add to a criterion.
+_KINDS = {
+    "allocation": allocations.ALLOCATIONS.names,
+    "repair": lambda: [*repairs.REPAIRS.names(), repairs.NONE],
+    "recipe": recipes.RECIPES.names,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """A criterion, and what is chosen in place of its own choices (None: its own)."""
+
+    method: str
+    allocation: str | None = None
+    repair: str | None = None
+    recipe: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Choices":
+        """The choices of CRITERION[+ALLOCATION][+REPAIR...][+RECIPE], in any order.
+
+        >>> Choices.parse("thinet+distil").recipe
+        'distil'
+        >>> Choices.parse("taylor_fo+mean+uniform+statistics").repair
+        'mean+statistics'
+
+        Args:
+            text: The criterion comes first. A recipe may have an argument:
+                `distil(temperature=4.0)`.
+
+        Raises:
+            InputError: a name that there is not, or two of a kind that takes one.
+        """
+        method, *others = re.split(r"\+(?![^(]*\))", text)
+        criteria.get(method)
+        chosen: dict[str, str] = {}
+        for part in others:
+            kind = _kind_of(part)
+            if kind in chosen and kind != "repair":
+                raise InputError(
+                    f"{text!r} has two names of one kind ({kind}): {chosen[kind]} and "
+                    f"{part}. Leave one out."
+                )
+            chosen[kind] = f"{chosen[kind]}+{part}" if kind in chosen else part
+        repairs.parse(chosen.get("repair", repairs.NONE))
+        recipes.get(chosen.get("recipe", "plain"))
+        return cls(method, **chosen)
+
+
+def _kind_of(text: str) -> str:
+    """Which of the three a name is: an allocation, a repair or a recipe.
+
+    Raises:
+        InputError: none or, where a program registered it, several.
+    """
+    name, _ = parse_call(text)
+    known = {kind: names() for kind, names in _KINDS.items()}
+    kinds = [kind for kind, names in known.items() if name in names]
+    if not kinds:
+        raise unknown("allocation, repair or recipe", name, sum(known.values(), []))
+    if len(kinds) > 1:
+        raise InputError(
+            f"{name!r} is the name of an {' and of a '.join(kinds)}; register one of "
+            "them under another name."
+        )
+    return kinds[0]

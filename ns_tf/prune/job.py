@@ -1,0 +1,240 @@
+"""A trained network that is pruned in a folder of its own, as a training is done.
+
+`run.flags` says what is done. `pruned.json` comes with the cut: which channels are
+left, costs, accuracy by stage, seconds. The files of a training follow; `result.json`
+is the last. A kill at any moment repeats work and changes no result.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ns_tf.base import Widths
+from ns_tf.engine.runtime import Runtime
+from ns_tf.networks import python_models
+from ns_tf.prune.config import FinetuneConfig
+from ns_tf.prune.pruned import Clock
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.scoring import SCORING
+from ns_tf.run import files
+from ns_tf.run.folder import MODEL, PRUNED, RESULT, open_run
+from ns_tf.run.watch import Watch
+from ns_tf.train import recipes
+from ns_tf.train.job import Job, network_costs
+from ns_tf.train.results import read_result, score_in
+
+
+@dataclasses.dataclass(eq=False)
+class PruneJob:
+    """One network that is to be cut from a trained one and trained on.
+
+    Args:
+        folder: Of this network alone.
+        scores: The file of the scores of all channels, which other jobs share.
+        pruner: The trained network, the budgets, how it is pruned to them.
+        tuning: How what is left is trained.
+        runtime: Seed and devices; who watches is said by `run`.
+        flags: Settings that the folder keeps as its flags. A folder with other flags is
+            refused.
+        widths: Of what is left, if they are known; else the allocation has them.
+        test_every_epoch: Whether the training tests every epoch.
+    """
+
+    folder: Path
+    scores: Path
+    pruner: Pruner
+    tuning: FinetuneConfig
+    runtime: Runtime
+    flags: tuple
+    widths: Widths | None = None
+    test_every_epoch: bool = False
+    # What is left, once this process has cut it.
+    _small: keras.Model | None = dataclasses.field(default=None, init=False)
+
+    def check(self) -> None:
+        """Refuses what cannot be done, before anything is computed or written.
+
+        Raises:
+            InputError: as `Pruner.check`, or there is no such recipe.
+        """
+        self.pruner.check()
+        recipes.get(self.tuning.recipe or self.pruner.criterion.recipe)
+
+    def run(self, watch: Watch | None = None) -> dict[str, Any]:
+        """Scores, cuts and trains, or continues, or reads what was done.
+
+        Args:
+            watch: Shows progress and requests stops; its folder is set to the job's.
+
+        Returns:
+            What `pruned.json` holds, complete.
+
+        Raises:
+            InputError: a budget that cannot be met, or the folder is in use.
+            RunError: a loss is not finite.
+            Interrupted: a signal asked to stop; the state was saved.
+        """
+        watch = watch or Watch()
+        with open_run(self.folder, self.flags, "pruned network"):
+            told = self._cut(self.runtime.watched(watch.at(self.folder)))
+        if not (self.folder / RESULT).exists():
+            self._tune(told, watch)
+        told = told_in(self.folder)
+        files.write_json(self.folder / PRUNED, told)
+        return told
+
+    # Scores.
+
+    def _scores(self, runtime: Runtime, clock: Clock) -> np.ndarray:
+        """[n]: the scores, read or computed and kept."""
+        if self.scores.exists():
+            arrays, facts = files.read_arrays(self.scores, what="list of scores")
+            clock.seconds["score"] = facts["seconds"]
+            return arrays["scores"]
+        with clock.of("score"):
+            scores = self.pruner.score(runtime)
+        self.scores.parent.mkdir(exist_ok=True)
+        files.write_arrays(
+            self.scores, {"scores": scores}, {"seconds": clock.seconds["score"]}
+        )
+        runtime.watch.checkpoint(SCORING).remove()
+        return scores
+
+    # The cut.
+
+    def _cut(self, runtime: Runtime) -> dict[str, Any]:
+        """What `pruned.json` holds: read, or found and written."""
+        path = self.folder / PRUNED
+        if path.exists():
+            return files.read_json(path, what="pruned network", version=1)
+        clock, pruner = Clock(), self.pruner
+        scores = self._scores(runtime, clock)
+        with clock.of("solve"):
+            known = self.widths is not None
+            scaling = pruner.at(self.widths) if known else pruner.solve(scores)
+        keep = pruner.channels(scores, scaling.widths)
+        with clock.of("cut"):
+            self._small, accuracies = pruner.cut_and_repair(keep)
+        told = {
+            "version": 1,
+            "method": pruner.config.method,
+            "allocation": pruner.allocation.name,
+            "repair": [one.name for one in pruner.repairs],
+            "names": list(pruner.problem.structure.names),
+            "whole": list(pruner.widths),
+            "widths": list(scaling.widths),
+            "tau": scaling.tau,
+            "costs": dict(scaling.costs),
+            "targets": dict(scaling.targets),
+            "accuracies": accuracies,
+            "seconds": clock.seconds,
+            "channels": np.flatnonzero(keep).tolist(),
+        }
+        files.write_json(path, told)
+        return told
+
+    def keep(self, told: Mapping[str, Any]) -> np.ndarray:
+        """[n] bool: the channels that are left.
+
+        Args:
+            told: What `pruned.json` holds.
+        """
+        keep = np.zeros(len(self.pruner.graph.owner), bool)
+        keep[told["channels"]] = True
+        return keep
+
+    # The training.
+
+    def _tune(self, told: Mapping[str, Any], watch: Watch) -> None:
+        """Trains what is left, or writes it as it is if nothing is to be trained."""
+        keep, widths = self.keep(told), tuple(told["widths"])
+        if not self.tuning.finetune_epochs or keep.all():
+            self._write_untrained(keep, told)
+            return
+        work = self.pruner.tuning(widths, self.tuning)
+
+        def start() -> keras.Model:
+            if work.fresh:
+                return self.pruner.problem.build(widths)
+            return self._left(keep)
+
+        Job(
+            self.folder,
+            self.pruner.problem,
+            widths,
+            dataclasses.replace(work.settings, test_every_epoch=self.test_every_epoch),
+            self.runtime,
+            flags=self.flags,
+            start=start,
+            objective=work.objective,
+        ).run(watch)
+
+    def _left(self, keep: np.ndarray) -> keras.Model:
+        """What is left, repaired; cut again by a process that continues."""
+        if self._small is None:
+            self._small, _ = self.pruner.cut_and_repair(keep)
+        return self._small
+
+    def _write_untrained(self, keep: np.ndarray, told: Mapping[str, Any]) -> None:
+        """Writes model and result of a network that is not trained after the cut."""
+        small = self._left(keep)
+        problem, score = self.pruner.problem, self.pruner.problem.task.score.name
+        python_models.save_model(small, self.folder / MODEL)
+        tested = self.pruner.accuracy(small, "test")
+        result = {
+            "version": 1,
+            "architecture": problem.architecture.name,
+            "dataset": problem.dataset.name,
+            "widths": told["widths"],
+            **network_costs(problem.structure, tuple(told["widths"])),
+            "seed": self.pruner.seed,
+            "epochs": 0,
+            "score": score,
+            f"validation_{score}": told["accuracies"]["repaired"],
+            f"test_{score}": tested,
+            f"best_test_{score}": tested,
+            "seconds": 0.0,
+        }
+        files.write_json(self.folder / RESULT, result)
+
+
+def told_in(folder: Path) -> dict[str, Any]:
+    """What `pruned.json` holds, with what the training has added if it is done.
+
+    Args:
+        folder: Of the pruned network.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    told = files.read_json(folder / PRUNED, what="pruned network", version=1)
+    with files.readable(folder / PRUNED, "pruned network"):
+        scores, seconds = dict(told["accuracies"]), dict(told["seconds"])
+    if (folder / RESULT).exists():
+        result = read_result(folder)
+        with files.readable(folder / RESULT, "result"):
+            scores["tuned"] = score_in(result, "validation")
+            told["test"] = score_in(result, "test")
+            if result["epochs"]:
+                seconds["tune"] = result["seconds"]
+    return {**told, "accuracies": scores, "seconds": seconds}
+
+
+def scores_name(pruner: Pruner, network: str, data: Any) -> str:
+    """The name of the file of scores, which says all that they depend on.
+
+    Args:
+        pruner: Its criterion, its images and its seed decide the scores.
+        network: A fingerprint of the trained network.
+        data: What names the data and how pixels are scaled; printed, always the same.
+    """
+    proxy, config = pruner.proxy(), pruner.config
+    free = pruner.problem.structure.names  # Layers that are kept are none of them.
+    parts = (network, data, free, len(proxy.split), proxy.batch, pruner.seed)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+    return f"{files.file_name(f'{config.method}_{digest}')}.npz"

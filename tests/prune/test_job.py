@@ -1,0 +1,70 @@
+"""A pruning in a folder of its own: widths that are known, files, what it tells."""
+
+import json
+
+import numpy as np
+import pytest
+from trained import TUNING, digits, learned, pruner
+
+from ns_tf.base import InputError
+from ns_tf.engine.runtime import Runtime
+from ns_tf.prune.job import PruneJob, scores_name, told_in
+
+
+def job_of(folder, **others):
+    one = pruner(learned()[0], digits(), method="magnitude", macs=0.5)
+    scores = folder / "scores" / "one.npz"
+    flags = (one.config, TUNING)
+    return PruneJob(folder / "own", scores, one, TUNING, Runtime(), flags, **others)
+
+
+def test_widths_that_are_known_are_those_of_what_is_left(tmp_path):
+    job = job_of(tmp_path, widths=(5, 7, 11), test_every_epoch=True)
+    told = job.run()
+    assert told["widths"] == [5, 7, 11] and told == told_in(job.folder)
+    assert told["costs"]["macs"] < told["targets"]["macs"]
+    assert list(told["accuracies"]) == ["trained", "cut", "repaired", "tuned"]
+    assert list(told["seconds"]) == ["score", "solve", "cut", "tune"]
+    result = json.loads((job.folder / "result.json").read_text())
+    assert result["best_test_accuracy"] == result["test_accuracy"] == told["test"]
+    assert job.keep(told).sum() == len(told["channels"])
+    assert job_of(tmp_path, widths=(5, 7, 11)).run() == told
+
+
+def test_jobs_share_their_scores(tmp_path, monkeypatch):
+    job = job_of(tmp_path)
+    job.scores.parent.mkdir()
+    n = len(job.pruner.graph.owner)
+    from ns_tf.run import files
+
+    files.write_arrays(
+        job.scores, {"scores": np.arange(n, dtype=float)}, {"seconds": 3}
+    )
+    monkeypatch.setattr(type(job.pruner), "score", None)
+    told = job.run()
+    assert told["seconds"]["score"] == 3
+    assert max(told["channels"]) == n - 1, "the highest scores stay"
+
+
+def test_the_name_of_scores_says_what_they_depend_on():
+    model, data = learned()[0], digits()
+    one = pruner(model, data, method="random", macs=0.5)
+    names = {
+        scores_name(one, "net", "data"),
+        scores_name(one, "other", "data"),
+        scores_name(one, "net", "others"),
+        scores_name(pruner(model, data, method="gamma", macs=0.5), "net", "data"),
+        scores_name(
+            pruner(model, data, method="random", macs=0.5, proxy_images=7),
+            "net",
+            "data",
+        ),
+    }
+    assert len(names) == 5
+    cheap = pruner(model, data, method="random", macs=0.25)
+    assert scores_name(cheap, "net", "data") in names, "no budget is part of it"
+
+
+def test_a_folder_that_holds_none_is_named(tmp_path):
+    with pytest.raises(InputError, match="no pruned network"):
+        told_in(tmp_path)
