@@ -17,7 +17,7 @@ SPEC.loader.exec_module(shape)
 TENSORFLOW = """
     cli run.tensorboard data.batches data.images data.sources.tfds data.tf_data
     budgets.latency networks.deployed problem.tasks.classification engine prune train
-    compare.outcome export
+    compare.latencies export
 """.split()
 # Importing it must stay quick: `--help` and `plan` do.
 LIGHT = "config option flags flagfile checks".split()

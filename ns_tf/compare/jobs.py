@@ -91,13 +91,22 @@ class Jobs:
         """
         if cell.widths is not None:
             return cell.widths
+        told = self._told(cell)
+        return told and told["widths"]
+
+    def _told(self, cell: Cell) -> dict[str, tuple] | None:
+        """Names and widths of layers that follow from another cell; None before.
+
+        Raises:
+            InputError: the file that they are in is damaged.
+        """
         own = cell.kind == FINETUNE
         path = self.folder_of(cell) / PRUNED if own else self.needed(cell)
         if not path.exists():
             return None
         with files.readable(path, "pruned network"):
             told = files.read_json(path, what="pruned network", version=1)
-            return tuple(int(width) for width in told["widths"])
+            return {name: tuple(told[name]) for name in ("names", "widths")}
 
     def costs(self, cell: Cell) -> dict[str, int]:
         """What the network of a cell costs, by exact budget; its widths are known."""
@@ -118,9 +127,12 @@ class Jobs:
         identity shortcuts stay identities. The builder of an architecture may let the
         two widths of an identity come apart.
         """
-        if cell.widths is None and not self.reads_search(cell):
-            return self._as_trained
-        return self._named(cell.architecture)
+        if cell.widths is not None or self.reads_search(cell):
+            return self._named(cell.architecture)
+        told = None if cell.kind == FINETUNE else self._told(cell)
+        if told and told["names"] == self.problem.structure.names:
+            return self.problem
+        return self._as_trained
 
     def reads_search(self, cell: Cell) -> bool:
         """Whether a cell is pruned to widths by the law of a search."""

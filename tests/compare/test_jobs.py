@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 from small import Ended, KilledAt, coloured, residual
-from toys import DEFAULT, params, toy_comparison, toy_problem
+from toys import DEFAULT, params, toy_comparison
 from verbs import contents
 
 from ns_tf.base import Architecture, InputError
-from ns_tf.compare.cells import FINETUNE, TRUNK
+from ns_tf.compare.cells import FINETUNE, SCRATCH, TRUNK
 from ns_tf.compare.jobs import longer
 from ns_tf.compare.work import Comparison
 from ns_tf.engine.config import ExecutionConfig
@@ -172,6 +172,14 @@ def test_identities_stay_identities_where_pruning_finds_the_widths(rng, tmp_path
     late, known = (listed[f"{n}_macs0.5_seed3"] for n in ("pruned-magnitude", "li_l1"))
     assert work.jobs.problem_of(late).architecture.widths == (7, 5)
     assert work.jobs.problem_of(known) is problem and len(known.widths) == 3
+    control = dataclasses.replace(late, kind=SCRATCH, trunk=late.name, start="scratch")
+    folder = work.jobs.folder_of(late)
+    folder.mkdir(parents=True)
+    for names, own in ((("stem", "conv1"), False), (problem.structure.names, True)):
+        facts = {"version": 1, "names": names, "widths": [3] * len(names)}
+        (folder / "pruned.json").write_text(json.dumps(facts))
+        assert (work.jobs.problem_of(control) is problem) == own
+        assert work.jobs.build(control).get_layer("stem").filters == 3
 
 
 @pytest.mark.parametrize(
@@ -191,4 +199,4 @@ def test_what_cannot_be_pruned_so_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=told):
         with compared(tmp_path / "run", methods=methods) as work:
             work.prepare()
-    assert not contents(tmp_path) and toy_problem()
+    assert not contents(tmp_path)

@@ -1,5 +1,6 @@
 """Sections of the report hold the numbers of what they are made of."""
 
+import dataclasses
 import html
 import re
 
@@ -7,9 +8,11 @@ import pytest
 from toys import DEFAULT, NAMES, scored, toy_search
 
 from ns_tf.base import InputError
+from ns_tf.compare import stages
 from ns_tf.compare.verdicts import Difference, Line
 from ns_tf.plan import methods
 from ns_tf.plan.plan import make_plan
+from ns_tf.prune.pruner import STAGES
 from ns_tf.report import sections
 from ns_tf.report.sections import RATIOS, comparison_section, search_sections
 
@@ -150,6 +153,19 @@ def test_cells_that_are_missing_and_trained_elsewhere_are_told():
     )
     assert "So far: 1 of 2." in text and "elsewhere: by JAX." in text
     assert cells_of(text)[0][0] == "a †"
+
+
+def test_pruned_networks_are_told_stage_by_stage_also_beside_failures():
+    scores = {name: (0.25, 0.75) for name in STAGES}
+    seconds = {name: (3.0, 5.0) for name in stages.STEPS}
+    staged = line("pruned:random", 0.5, latency_ms=None, stages=scores)
+    staged = dataclasses.replace(staged, stage_seconds=seconds)
+    failed = dataclasses.replace(line("b"), params=None, macs=None, widths=())
+    text = comparison_section(comparison(staged, failed))
+    assert "stage by stage" in text and "Accuracy over macs" in text
+    (row,) = cells_of(text.partition("stage by stage")[2])
+    assert row[:3] == ["pruned:random", "params=3", "50.00"] and row[-1] == "4.0"
+    assert "stage by stage" not in comparison_section(comparison(line("a", 0.5)))
 
 
 @pytest.mark.parametrize("key", ["rows", "differences", "gaps", "recipe", "title"])
