@@ -28,6 +28,7 @@ from ns_tf.prune.settings import Configs
 from ns_tf.prune.source import TrainedNetwork, fingerprint, law_name
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS_FOLDER, MODEL, PRUNED, SCORED
+from ns_tf.scaling.config import Wishes
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job, network_config, network_costs
@@ -127,7 +128,9 @@ class Jobs:
         identity shortcuts stay identities. The builder of an architecture may let the
         two widths of an identity come apart.
         """
-        if cell.widths is not None or self.reads_search(cell):
+        if cell.widths is not None:
+            return self._named(cell.architecture)
+        if self.reads_search(cell) and not self.solver.keep:
             return self._named(cell.architecture)
         told = None if cell.kind == FINETUNE else self._told(cell)
         if told and told["names"] == self.problem.structure.names:
@@ -209,6 +212,9 @@ class Jobs:
         )
         targets = smaller(self.plain, targets_of(self.plain, cell.budget))
         budget = budget_config()(**targets, **dataclasses.asdict(self.solver))
+        if cell.widths is not None:  # They are as was wished.
+            none = dataclasses.asdict(Wishes())
+            budget = dataclasses.replace(budget, **none)
         made = Runtime.of(runtime, self.execution)
         tuning = self._tuning(choices)
         pixels = self.settings.pixels or "normalised"
@@ -268,7 +274,7 @@ class Jobs:
     def _as_trained(self) -> Problem:
         """The network of the default widths as a function of its own free widths."""
         name = self.problem.architecture.name
-        own = from_model(self._fresh, name)
+        own = from_model(self._fresh, name, keep=self.solver.keep)
         return Problem.of(own, self.problem.dataset, self.problem.task)
 
     @functools.cached_property

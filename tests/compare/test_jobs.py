@@ -182,6 +182,15 @@ def test_identities_stay_identities_where_pruning_finds_the_widths(rng, tmp_path
         assert work.jobs.build(control).get_layer("stem").filters == 3
 
 
+def test_layers_that_are_kept_are_kept_by_pruned_rows_too(tmp_path):
+    methods = ("li_l1", "pruned:magnitude")
+    with compared(tmp_path, methods=methods, solver={"keep": ("a",)}) as work:
+        listed = work.prepare()
+    late, known = (listed[f"{n}_macs0.5_seed3"] for n in ("pruned-magnitude", "li_l1"))
+    assert work.jobs.problem_of(late).structure.names == ("b", "c")
+    assert known.widths[0] == DEFAULT[0] > 1
+
+
 @pytest.mark.parametrize(
     "methods, told",
     [
