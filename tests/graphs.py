@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from ns_tf.graph.walk import channel_graph
+
 layers = keras.layers
 
 
@@ -57,3 +59,25 @@ def headed(head, dtype="float32"):
         x = layers.BatchNormalization(name=f"{name}_bn")(x)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, layers.Dense(5)(x))
+
+
+def around(layer, *, shape=(6, 7, 3), flat=False) -> keras.Model:
+    """image - a[11] - layer - b[5] - (average) - logits[2]."""
+    image = keras.Input(shape, name="image")
+    x = layers.Conv2D(11, 1, name="a")(image)
+    x = layer(x)
+    if flat or len(x.shape) == 2:
+        x = layers.Dense(5, name="b")(x)
+    else:
+        x = layers.Conv2D(5, 1, name="b")(x)
+        x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, layers.Dense(2, name="logits")(x))
+
+
+def found(layer, **options):
+    """(kind of the layer's call, why a is frozen, graph)."""
+    graph = channel_graph(around(layer, **options))
+    (call,) = (call for call in graph.calls if call.name == layer.name)
+    reasons = {group.name: group.frozen for group in graph.groups}
+    assert reasons["logits"] == "it is the model's output"
+    return call.kind, reasons["a"], graph

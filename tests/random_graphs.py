@@ -7,12 +7,12 @@ import tensorflow as tf
 from ns_tf.graph import weights
 from ns_tf.graph.channels import NONE
 from ns_tf.graph.gates import Gates
-from ns_tf.graph.rules import MAKE
+from ns_tf.graph.rules import MAKE, STATISTICS
 from ns_tf.graph.thin import rebuild, selection
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import take
 
-layers = keras.layers
+layers, ops = keras.layers, keras.ops
 IMAGE = (4, 5, 3)
 SCALING = ("relu", "leaky_relu", "linear")
 CURVED = ("silu", "gelu", "tanh", "elu", "sigmoid", "softplus", "softmax")
@@ -64,8 +64,8 @@ class Drawn:
 
     def normalise(self, x):
         """A batch norm, perhaps one that was called before, or another norm."""
-        if self.rng.random() < 0.05:
-            return layers.LayerNormalization()(x)
+        if self.rng.random() < 0.15:
+            return self.over_channels(x.shape[-1])(x)
         fitting = [n for n in self.norms if n.gamma.shape[0] == x.shape[-1]]
         if fitting and self.rng.random() < 0.2:
             return fitting[0](x)
@@ -74,9 +74,33 @@ class Drawn:
         self.norms.append(layers.BatchNormalization())
         return self.norms[-1](x)
 
+    def over_channels(self, size: int):
+        """A norm by statistics over channels."""
+        kinds = ["LayerNormalization", "RMSNormalization", "GroupNormalization"]
+        kind = str(self.rng.choice(kinds))
+        return getattr(layers, kind)(*([2 - size % 2] if kind[:5] == "Group" else []))
+
     def activate(self, x):
+        if self.rng.random() < 0.15:
+            return self.compute(x)
         name = self.rng.choice(CURVED if self.odd() else SCALING)
         return layers.Activation(str(name))(x)
+
+    def compute(self, x):
+        """Operations on each channel, its order or its mean."""
+        if x.shape[-1] % 2:
+            return x * ops.sigmoid(x)
+        half = (*x.shape[1:-1], 2, x.shape[-1] // 2)
+        return [
+            lambda: x * ops.sigmoid(x),
+            lambda: 0.5 - x / 3.0,
+            lambda: x * ops.sigmoid(ops.mean(x, axis=(1, 2), keepdims=True)),
+            lambda: ops.multiply(*ops.split(ops.concatenate([x, x], -1), 2, -1)),
+            lambda: layers.Reshape(x.shape[1:])(
+                layers.Permute((1, 2, 4, 3))(layers.Reshape(half)(x))
+            ),
+            lambda: ops.maximum(x, layers.Conv2D(1, 1)(x)),
+        ][self.rng.integers(6)]()
 
     def join(self, x):
         """Two tensors of one number of channels, added or multiplied."""
@@ -91,6 +115,15 @@ class Drawn:
         return layers.Concatenate()([x, self.some()])
 
     def depthwise(self, x):
+        """A depthwise convolution, or one of the other kinds."""
+        width = int(self.rng.choice([4, 6]))
+        if self.odd():
+            return layers.SeparableConv2D(width, 3, padding="same")(x)
+        if self.odd():
+            groups = 2 - x.shape[-1] % 2
+            return layers.Conv2D(width, 3, padding="same", groups=groups)(x)
+        if self.odd():
+            return layers.Conv2DTranspose(width, 3, padding="same")(x)
         return layers.DepthwiseConv2D(3, padding="same", depth_multiplier=1)(x)
 
     def pool(self, x):
@@ -124,16 +157,56 @@ class Factor(layers.Layer):
         super().__init__(**options)
         self.factors, self.numbers = factors, np.where(numbers == NONE, -1, numbers)
 
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
     def call(self, x):
         last = self.factors.shape[0] - 1  # That of what is no channel.
         places = np.where(self.numbers < 0, last, self.numbers)
         return x * tf.cast(tf.gather(self.factors, places), x.dtype)
 
 
+class Weighing(layers.Layer):
+    """A norm over channels, each channel counted as often as its factor says."""
+
+    def __init__(self, norm, factors: tf.Variable, numbers: np.ndarray, **options):
+        super().__init__(**options)
+        self.norm, self.factor = norm, Factor(factors, numbers)
+
+    def call(self, x):
+        norm, weight = self.norm, self.factor(tf.ones_like(x))
+        kind, rank = type(norm).__name__, len(x.shape)
+        gamma = getattr(norm, "gamma", None)
+        gamma = getattr(norm, "scale", 1.0) if gamma is None else gamma
+        beta = getattr(norm, "beta", None)
+        groups = norm.groups if kind == "GroupNormalization" else 1
+        axes = [*range(1, rank - 1), -1] if kind == "GroupNormalization" else [-1]
+        blocks = [
+            self.scaled(kind, one, many, axes, getattr(norm, "epsilon", 0.0))
+            for one, many in zip(
+                tf.split(x, groups, -1), tf.split(weight, groups, -1), strict=True
+            )
+        ]
+        return tf.concat(blocks, -1) * gamma + (0.0 if beta is None else beta)
+
+    @staticmethod
+    def scaled(kind, x, weight, axes, epsilon):
+        def total(y):
+            return tf.reduce_sum(weight * y, axes, keepdims=True)
+
+        count = total(tf.ones_like(x))
+        if kind == "UnitNormalization":
+            return x / tf.sqrt(total(x**2))
+        if kind != "RMSNormalization":
+            x = x - total(x) / count
+        return x / tf.sqrt(total(x**2) / count + epsilon)
+
+
 def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
     """The same layers, with a factor on every edge by which a channel leaves.
 
-    Those are inputs of layers that make channels, and crossings.
+    Those are inputs of layers that make channels, and crossings. Norms over channels
+    count each channel as often as its factor says.
 
     Returns:
         The model and the factors [channels + 1], all of them 1; the last is that of
@@ -167,9 +240,13 @@ def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
                 return Factor(factors, graph.channels[call.inputs[place]])(x)
             return x
 
+        if call.kind == STATISTICS:
+            layer = Weighing(layer, factors, graph.channels[call.inputs[0]])
         args, kwargs = keras.tree.map_structure(edge, (args, kwargs))
         output = layer(*args, **kwargs)
-        copies[id(output)] = (output, {one.output for one in fitting})
+        for number, one in enumerate(keras.tree.flatten(output)):
+            names = {(*fit.output[:2], number) for fit in fitting}
+            copies[id(one)] = (one, names)
         return output
 
     copy = keras.models.clone_model(
@@ -188,7 +265,7 @@ def assert_removing_is_zeroing(model: keras.Model, rng: np.random.Generator) -> 
     graph = channel_graph(model)
     keep = rng.random(len(graph.owner)) < 0.8
     for group in graph.groups:
-        keep[group.channels[:2]] = True, False
+        keep[group.channels[:2]] = [True, False][: group.size]
     keep |= graph.frozen
     whole, factors = with_factors(model, graph)
     thin, extra = rebuild(model, graph, keep, Gates((), {}))
@@ -199,6 +276,8 @@ def assert_removing_is_zeroing(model: keras.Model, rng: np.random.Generator) -> 
         weight.assign(take(value, axes, keep))
     factors.assign(np.append(keep, 1.0))
     inputs = rng.normal(size=(5, *model.input_shape[1:]))
+    if not keras.backend.is_float_dtype(model.inputs[0].dtype):
+        inputs = rng.integers(0, 9, inputs.shape)
     for training in (False, True):
         expected = np.array(whole(inputs, training=training))
         found = np.array(thin(inputs, training=training))

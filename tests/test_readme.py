@@ -12,7 +12,7 @@ import ns_tf
 from ns_tf.budgets import BUDGETS
 from ns_tf.data.sources import SOURCES
 from ns_tf.export.formats import FORMATS
-from ns_tf.graph import rules
+from ns_tf.graph.rules import effects
 from ns_tf.networks.architectures import ARCHITECTURES
 from ns_tf.plan.methods import METHODS
 from ns_tf.problem.tasks import TASKS
@@ -52,7 +52,7 @@ def parts():
     for registry in REGISTRIES:
         registry.names()
     before = [dict(registry._members) for registry in REGISTRIES]
-    known = dict(rules._RULES)
+    known = dict(effects._RULES)
     names = {}
     for block in blocks("docs/adding.md"):
         imports = re.findall(r"^(?:import|from) (\S+)", block, re.M)
@@ -61,8 +61,8 @@ def parts():
     yield names
     for registry, members in zip(REGISTRIES, before, strict=True):
         registry._members = members
-    rules._RULES.clear()
-    rules._RULES.update(known)
+    effects._RULES.clear()
+    effects._RULES.update(known)
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ def _copy(
 ) -> keras.Operation:
     """A layer at the lengths of the copy; an operation without weights is itself."""
     if not isinstance(layer, keras.layers.Layer):
-        return layer
+        return resized(layer, graph, length)
     # A user's initializer may fit one shape alone. The step loop reads none of these.
     neutral = {"initializer": "zeros", "regularizer": None, "constraint": None}
     changes = {

@@ -103,10 +103,10 @@ def _output_layers(model: keras.Model) -> set[str]:
     """Names of the last operations that have weights, and of those behind them."""
     graph = channel_graph(model)
     with_weights = {layer.name for layer in model.layers if layer.weights}
-    producer = {call.output: call for call in graph.calls}
+    producer = {call.output[:2]: call for call in graph.calls}
     names, waiting = set(), list(graph.outputs)
     while waiting:
-        call = producer[waiting.pop()]
+        call = producer[waiting.pop()[:2]]
         names.add(call.name)
         if call.name not in with_weights:
             waiting += call.inputs

@@ -1,5 +1,6 @@
 """The calls of a functional model, from `get_config()` (the `.keras` format)."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,13 @@ from ns_tf.base import InputError, reason_of
 Tensor = tuple[str, int, int]  # (operation, call, output), as Keras names a tensor.
 Inputs = list[tuple[Tensor, tuple]]  # Input tensors of a call with their shapes.
 Node = tuple[str, Inputs, tuple[Tensor, ...]]  # (operation, inputs, outputs).
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A tensor among the arguments of a call: its place among the call's inputs."""
+
+    number: int
 
 
 def has_graph(operation: keras.Operation) -> bool:
@@ -165,11 +173,38 @@ def _keras_tensors(value: Any) -> Iterator[tuple[Tensor, tuple]]:
             config = value["config"]
             yield tuple(config["keras_history"]), tuple(config["shape"])
             return
-        value = value.values()
+        value = [value[name] for name in sorted(value)]  # As `keras.tree.flatten`.
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return
     for item in value:
         yield from _keras_tensors(item)
+
+
+def arguments(node: dict[str, Any]) -> tuple[list, dict[str, Any]]:
+    """The arguments of a call, tensors replaced by their places.
+
+    >>> x = {"class_name": "__keras_tensor__", "config": {}}
+    >>> arguments({"args": [x, 0.5], "kwargs": {"mask": x}})
+    ([Place(number=0), 0.5], {'mask': Place(number=1)})
+
+    Args:
+        node: An entry of `inbound_nodes` in a model's configuration.
+    """
+    found: list[Place] = []
+
+    def read(value):
+        if isinstance(value, (list, tuple)):
+            return [read(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("class_name") == "__keras_tensor__":
+            found.append(Place(len(found)))
+            return found[-1]
+        if "class_name" in value:
+            return keras.saving.deserialize_keras_object(value)
+        return {name: read(value[name]) for name in sorted(value)}
+
+    return read(node["args"]), read(node["kwargs"])
 
 
 def tensors_in(layers: Any) -> list[Tensor]:

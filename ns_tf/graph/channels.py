@@ -12,6 +12,7 @@ layer does to channels is a rule, one a layer type, in `ns_tf.graph.rules`.
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +82,9 @@ class ChannelGraph:
         groups: In the order in which the model makes them.
         owner: [n] the place in `groups` of every channel's group.
         outputs: The model's output tensors.
+        settings: Layer -> the entries of its configuration that follow channels
+            (`ns_tf.graph.rules.Effect`).
+        kernels: Layer -> the weight by which it makes its channels.
     """
 
     calls: tuple[Call, ...]
@@ -90,6 +94,8 @@ class ChannelGraph:
     groups: tuple[Group, ...]
     owner: np.ndarray
     outputs: tuple[Tensor, ...]
+    settings: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
+    kernels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def frozen(self) -> np.ndarray:

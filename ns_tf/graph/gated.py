@@ -18,8 +18,8 @@ from ns_tf.graph import gates as places
 from ns_tf.graph import weights
 from ns_tf.graph.calls import Tensor, functional
 from ns_tf.graph.channels import ChannelGraph
-from ns_tf.graph.gates import Edge, Gates
-from ns_tf.graph.thin import Editor, gate_name, policy_of
+from ns_tf.graph.gates import Edge, Gates, Gating
+from ns_tf.graph.thin import Editor, policy_of
 
 GATES = "gates"  # The name of the input that takes them.
 
@@ -92,7 +92,7 @@ class GatedNetwork:
 
 
 @keras.saving.register_keras_serializable("ns_tf")
-class PassGates(keras.layers.Layer):
+class PassGates(Gating):
     """Multiplies every channel by its gate, taken from a row of all gates.
 
     Args:
@@ -125,9 +125,11 @@ class _Gating(Editor):
         super().__init__(graph, np.ones(len(graph.owner), bool), Gates((), edges))
         self.row = row
 
-    def gate(self, x: keras.KerasTensor, tensor: Tensor) -> keras.KerasTensor:
+    def gate(
+        self, x: keras.KerasTensor, tensor: Tensor, name: str
+    ) -> keras.KerasTensor:
         """x behind the gates of its channels; NONE (-1) is the row's last entry."""
         size = len(self.graph.owner)
         places = self.graph.channels[tensor] % (size + 1)
-        name, policy = gate_name(tensor), policy_of(x)
-        return PassGates(places.tolist(), name=name, dtype=policy)(x, self.row)
+        layer = PassGates(places.tolist(), name=name, dtype=policy_of(x))
+        return layer(x, self.row)

@@ -13,24 +13,43 @@ multiplies. A norm is the gate of an edge if
 * all that leaves behind the norm leaves by edges that norms are the gates of: an edge
   with a `Gate` of its own would count twice. All calls of a shared norm have to be so.
 
+A norm over channels, as a layer norm, reads its channels and passes them on. Its edge
+has a gate too: the weight of each channel in its statistics (`ns_tf.graph.statistics`).
+What leaves behind it has gates of its own.
+
 Departure: a ReLU with a cap counts as passing a factor on. Where it cuts a value off,
 the gradient before it is zero and that behind it is not. The gate of the paper's
 MobileNetV2 is before it.
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
 
 from ns_tf.graph.channels import NONE, Call, ChannelGraph, Tensor
-from ns_tf.graph.rules import ADD, MAKE, NORM, THROUGH
+from ns_tf.graph.rules import ADD, MAKE, NORM, STATISTICS, THROUGH
 
 Edge = tuple[str, int, int]  # (operation, its call, its input).
 
 
+class Gating(keras.layers.Layer):
+    """A layer whose output is like its first input, in shape, dtype and mask."""
+
+    def compute_output_spec(
+        self, x: keras.KerasTensor, *others: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """As x. Keras calls a product with a number sparse, and loses its shape."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """That of x: which steps of a sequence are none."""
+        return previous_mask
+
+
 @keras.saving.register_keras_serializable("ns_tf")
-class Gate(keras.layers.Layer):
+class Gate(Gating):
     """Multiplies every channel by its gate: 1 for a channel that lives, else 0.
 
     The gates are one weight `gate` [channels] that no optimiser trains.
@@ -54,7 +73,7 @@ class Gates:
     Attributes:
         norms: Batch norms whose gamma and beta are gates.
         edges: Inputs of calls that read their tensor through a `Gate` layer. Edges of
-            one tensor share the layer.
+            one tensor share the layer. Norms over channels take gates beside it.
     """
 
     norms: tuple[str, ...]
@@ -72,7 +91,11 @@ def place(graph: ChannelGraph) -> Gates:
     """
     finder = _Finder(graph)
     edges = finder.edges()
-    points = {edge: finder.points_of(tensor) for edge, tensor in edges.items()}
+    weighed = {call.name for call in graph.calls if call.kind == STATISTICS}
+    points = {
+        edge: None if edge[0] in weighed else finder.points_of(tensor)
+        for edge, tensor in edges.items()
+    }
     used = {point for found in points.values() for point in found or ()}
     barred = {c.name for c in graph.calls if c.kind == NORM and c.output not in used}
     known = -1
@@ -92,7 +115,8 @@ def edges(graph: ChannelGraph) -> dict[Edge, Tensor]:
     """Every edge by which a removable channel leaves its group.
 
     A layer that multiplies each of them by the gates of its channels gates the whole
-    network, whatever lies before the edge.
+    network, whatever lies before the edge. Inputs of norms over channels are among
+    them; there gates weigh channels.
 
     Args:
         graph: The network's channel graph.
@@ -108,7 +132,7 @@ class _Finder:
 
     def __init__(self, graph: ChannelGraph):
         self.graph = graph
-        self.producer = {call.output: call for call in graph.calls}
+        self.producer = {call.output[:2]: call for call in graph.calls}
         self.users: dict[Tensor, list[Call]] = {}
         self.call_number = []
         calls: dict[str, int] = {}
@@ -129,8 +153,9 @@ class _Finder:
         }
 
     def leaving(self, call: Call) -> list[int]:
-        """Inputs by which removable channels leave their group in this call."""
-        places = range(len(call.inputs)) if call.kind == MAKE else call.crossing
+        """Inputs by which removable channels act on others in this call."""
+        reads = call.kind in (MAKE, STATISTICS)
+        places = range(len(call.inputs)) if reads else call.crossing
         return [p for p in places if not self._fixed(call.inputs[p])]
 
     def _fixed(self, tensor: Tensor) -> bool:
@@ -143,7 +168,7 @@ class _Finder:
 
         None if a `Gate` must.
         """
-        call = self.producer[tensor]
+        call = self.producer[tensor[:2]]
         if call.kind == THROUGH and call.scales:
             points = [self.points_of(source) for source in call.inputs]
             return None if None in points else [p for found in points for p in found]
@@ -152,7 +177,7 @@ class _Finder:
         if call.kind == NORM:
             return [tensor]
         if call.kind == ADD and not call.crossing:
-            sources = [self.producer[source] for source in call.inputs]
+            sources = [self.producer[source[:2]] for source in call.inputs]
             alone = all(self.users[source] == [call] for source in call.inputs)
             if alone and all(source.kind == NORM for source in sources):
                 return list(call.inputs)
@@ -162,7 +187,7 @@ class _Finder:
         """Batch norms whose outputs reach the tensor, passed through or added."""
         found, seen, waiting = set(), set(), [tensor]
         while waiting:
-            call = self.producer[waiting.pop()]
+            call = self.producer[waiting.pop()[:2]]
             if call.kind == NORM:
                 found.add(call.name)
             elif call.kind in (THROUGH, ADD) and call.output not in seen:

@@ -45,7 +45,7 @@ def inherit(
         axes = graph.axes.get((layer, name), ())
         if (layer, name) in arrays:
             variable.assign(take(arrays[layer, name], axes, keep))
-        elif name == "kernel":
+        elif layer in thin_graph.kernels:
             *_, inputs, outputs = thin_graph.axes[layer, name]
             sources = np.array([source_of.get(int(c), NONE) for c in old[outputs]])
             variable.assign((old[inputs][:, None] == sources)[None, None])

@@ -11,15 +11,18 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.graph import activations
 from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.rules import mapped
 
 
 def resized(
-    layer: keras.Layer,
+    layer: keras.Operation,
     graph: ChannelGraph,
     length: Callable[[np.ndarray], int],
     **changes: Any,
-) -> keras.Layer:
+) -> keras.Operation:
     """A copy of the layer for axes of other lengths, weights not set.
+
+    An operation that is no layer is shared, unless channels set its configuration.
 
     The statistics that a Normalization adapted to are kept: see `with_statistics`.
 
@@ -35,14 +38,34 @@ def resized(
     Raises:
         InputError: as `remade` and `with_statistics`.
     """
-    config = {**layer.get_config(), **changes}
-    axes = graph.axes.get((layer.name, "kernel"))
-    if axes is not None and axes[-1] is not None:
-        config["units" if "units" in config else "filters"] = int(length(axes[-1]))
-    if "target_shape" in config:
-        output = graph.channels[layer.name, 0, 0]
-        config["target_shape"] = (*config["target_shape"][:-1], int(length(output)))
+    settings = graph.settings.get(layer.name)
+    if settings is None and not isinstance(layer, keras.layers.Layer):
+        return layer
+    sizes = mapped(lambda axis: int(length(axis)), settings or {})
+    config = _merged({**_unbuilt(layer.get_config()), **changes}, sizes)
     return remade(layer, with_statistics(layer, config))
+
+
+def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with other entries, also those of configurations within.
+
+    >>> _merged({"a": 1, "within": {"units": 5, "b": 2}}, {"within": {"units": 3}})
+    {'a': 1, 'within': {'units': 3, 'b': 2}}
+    """
+    within = {
+        name: _merged(config[name], one) if isinstance(one, Mapping) else one
+        for name, one in changes.items()
+    }
+    return {**config, **within}
+
+
+def _unbuilt(config: Any) -> Any:
+    """A configuration without the shapes that layers within were built for."""
+    if isinstance(config, dict):
+        return {n: _unbuilt(one) for n, one in config.items() if n != "build_config"}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_unbuilt(one) for one in config)
+    return config
 
 
 def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:

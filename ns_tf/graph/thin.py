@@ -18,6 +18,8 @@ from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import Call, ChannelGraph, Tensor
 from ns_tf.graph.gates import Gate, Gates
 from ns_tf.graph.remake import resized
+from ns_tf.graph.rules import STATISTICS
+from ns_tf.graph.statistics import opened
 from ns_tf.graph.weights import Key, stays
 
 SELECT = "select"  # In the names of selection layers: "JOIN_selectPLACE".
@@ -79,9 +81,12 @@ class Editor:
 
     def clone(self, layer: keras.Operation) -> keras.Operation:
         """The layer at its new size; operations that are no layers are shared."""
-        if not isinstance(layer, keras.layers.Layer):
-            return layer
-        return resized(layer, self.graph, lambda axis: stays(axis, self.keep).sum())
+        copy = resized(layer, self.graph, lambda axis: stays(axis, self.keep).sum())
+        weighed = any(
+            call.kind == STATISTICS and (call.name, number, 0) in self.gates.edges
+            for number, call in enumerate(self.by_name.get(layer.name, ()))
+        )
+        return opened(copy) if weighed else copy
 
     def call(self, layer: keras.Operation, *args, **kwargs):
         """Calls the layer, its inputs gated and aligned where that is due."""
@@ -97,8 +102,13 @@ class Editor:
             return self._edge(x, call, number, next(places))
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
+        if call.kind == STATISTICS and (call.name, number, 0) in self.gates.edges:
+            (x,) = keras.tree.flatten((args, kwargs))
+            kwargs = {**kwargs, "gates": self._weights(x, call, number)}
         output = layer(*args, **kwargs)
-        self.copies[id(output)] = (output, {one.output for one in calls.values()})
+        for place, one in enumerate(keras.tree.flatten(output)):
+            names = {(*call.output[:2], place) for call in calls.values()}
+            self.copies[id(one)] = (one, names)
         return output
 
     def _which(self, name: str, tensors: list) -> dict[int, Call]:
@@ -119,22 +129,31 @@ class Editor:
     def _edge(self, x: keras.KerasTensor, call: Call, number: int, place: int):
         """The tensor x as call `number` of its layer reads it at this input."""
         tensor = call.inputs[place]
-        if (call.name, number, place) in self.gates.edges:
+        gated = (call.name, number, place) in self.gates.edges
+        if gated and call.kind != STATISTICS:
             if tensor not in self.gated:
-                self.gated[tensor] = self.gate(x, tensor)
+                self.gated[tensor] = self.gate(x, tensor, gate_name(tensor))
             x = self.gated[tensor]
         if place in call.crossing:
             x = self._select(x, tensor, call, place)
         return x
 
-    def gate(self, x: keras.KerasTensor, tensor: Tensor) -> keras.KerasTensor:
+    def _weights(self, x: keras.KerasTensor, call: Call, number: int):
+        """Gates [batch, channels] of what a norm over channels reads."""
+        first = x[(slice(None), *(0,) * (len(x.shape) - 2))]
+        name = gate_name((call.name, number, 0))
+        return self.gate(keras.ops.ones_like(first), call.inputs[0], f"{name}_weight")
+
+    def gate(
+        self, x: keras.KerasTensor, tensor: Tensor, name: str
+    ) -> keras.KerasTensor:
         """x behind its gate, which all edges of the tensor share.
 
         Args:
-            x: The tensor of the copy.
+            x: The tensor of the copy, or one of the same channels.
             tensor: Its name in the model.
+            name: Of the layer that gates it.
         """
-        name = gate_name(tensor)
         self.extra[name, "gate"] = (self.graph.channels[tensor],)
         return Gate(name=name, dtype=policy_of(x))(x)
 

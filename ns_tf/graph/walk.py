@@ -6,15 +6,26 @@ names reasons to keep channels. Tied channels become one by connected components
 channels of the same makers become a group.
 """
 
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import keras
 import numpy as np
 import scipy.sparse.csgraph
 
 from ns_tf.graph import rules
-from ns_tf.graph.calls import functional, graph_config, nodes, ordered, tensors_in
+from ns_tf.graph.calls import (
+    arguments,
+    functional,
+    graph_config,
+    nodes,
+    ordered,
+    tensors_in,
+)
 from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Group, Tensor
 from ns_tf.graph.rules import ADD, INPUT, JOIN
-from ns_tf.graph.weights import frozen
+from ns_tf.graph.weights import frozen, names
 
 OUTPUT = "it is the model's output"  # Why the last channels stay.
 
@@ -27,6 +38,12 @@ class _Walk:
         self.operations = {operation.name: operation for operation in model.operations}
         self.nodes = list(nodes(config))
         self.outputs = tuple(tensors_in(config["output_layers"]))
+        self.written = {  # (operation, call) -> its arguments, as the model saves them.
+            (layer["name"], number): node
+            for layer in config["layers"]
+            for number, node in enumerate(layer["inbound_nodes"])
+        }
+        self.output: Tensor = ()  # Of the call that is visited.
         self.shapes = {}
         for _, inputs, _ in self.nodes:
             self.shapes.update(dict(inputs))
@@ -35,6 +52,8 @@ class _Walk:
         self.reference_groups = _made_by(reference) if reference else None
         self.channels: dict[Tensor, np.ndarray] = {}
         self.axes: dict[tuple[str, str], Axes] = {}
+        self.settings: dict[str, Mapping] = {}
+        self.kernels: dict[str, rules.Kernel] = {}
         self.calls: list[Call] = []
         self.maker: list[str] = []  # [channels so far]: the layer that made it.
         self.by_maker: dict[str, np.ndarray] = {}  # Layer -> its channels.
@@ -85,6 +104,14 @@ class _Walk:
                 return place
         return 0
 
+    def arguments(self) -> tuple[list, dict[str, Any]]:
+        """The arguments of the call that is visited, tensors as their places."""
+        return arguments(self.written[self.output[:2]])
+
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of the first output of the call that is visited."""
+        return self.shapes[self.output]
+
     # The walk.
 
     def visit(self, name: str, inputs: list[tuple], outputs: tuple[Tensor, ...]):
@@ -105,17 +132,24 @@ class _Walk:
                 if one is not other:
                     self.tie(one, other)
         shapes = [self.shapes[tensor] for tensor in tensors]
+        self.output = output
         effect = rules.apply(
             self, operation, arrays, shapes, self._shape(output, operation)
         )
         self.channels[output] = effect.output
         for weight, axes in effect.axes.items():
             self.axes[name, weight] = axes
+        if effect.settings:
+            self.settings[name] = effect.settings
+        if effect.kernel:
+            self.kernels[name] = effect.kernel
         self._hold_frozen(operation, effect)
         kind, crossing, scales = effect.kind, effect.crossing, effect.scales
         self.calls.append(Call(name, kind, tensors, output, crossing, scales))
-        for other in others:  # Operations of several outputs have no rule.
-            self.channels[other] = np.full(self._shape(other, operation)[-1] or 0, NONE)
+        known = dict(enumerate(effect.others, start=1))
+        for other in others:
+            unknown = np.full(self._shape(other, operation)[-1] or 0, NONE)
+            self.channels[other] = known.get(other[2], unknown)
 
     def _hold_frozen(self, operation: keras.Operation, effect: rules.Effect) -> None:
         """Keeps the channels that the kernels of a frozen layer read and make.
@@ -125,9 +159,10 @@ class _Walk:
         """
         if not isinstance(operation, keras.Layer):
             return
+        called = names(operation)
         for weight in frozen(operation):
             if len(weight.shape) > 1:
-                for axis in effect.axes.get(weight.name, ()):
+                for axis in effect.axes.get(called[id(weight)], ()):
                     if axis is not None:
                         self.freeze(axis, f"layer {operation.name!r} is not trainable")
 
@@ -151,7 +186,11 @@ class _Walk:
         def relabel(array):
             return None if array is None else relabelled[array]
 
+        def within(setting):
+            return rules.mapped(relabel, setting)
+
         groups, owner = self._groups(label)
+        groups = self._whole(groups, owner, relabel)
         return ChannelGraph(
             calls=tuple(self.calls),
             channels={
@@ -165,6 +204,8 @@ class _Walk:
             groups=groups,
             owner=owner,
             outputs=self.outputs,
+            settings={name: within(one) for name, one in self.settings.items()},
+            kernels=self.kernels,
         )
 
     def _components(self) -> np.ndarray:
@@ -206,6 +247,28 @@ class _Walk:
         for number, group in enumerate(groups):
             owner[group.channels] = number
         return groups, owner
+
+    def _whole(
+        self, groups: tuple[Group, ...], owner: np.ndarray, relabel: Callable
+    ) -> tuple[Group, ...]:
+        """The groups; those of which an axis has a part alone are frozen.
+
+        The size of a group would not say how long such an axis is.
+        """
+        within: list[np.ndarray] = []
+        rules.mapped(within.append, [*self.axes.values(), *self.settings.values()])
+        partial: set[int] = set()
+        for array in within:
+            channels = relabel(array).reshape(-1)
+            count = np.bincount(channels[channels != NONE], minlength=len(owner))
+            first = np.array([count[group.channels[0]] for group in groups], int)
+            partial.update(owner[count != first[owner]].tolist())
+        return tuple(
+            dataclasses.replace(group, frozen="a layer reads a part of it alone")
+            if number in partial and group.frozen is None
+            else group
+            for number, group in enumerate(groups)
+        )
 
     def _reasons(
         self, label: np.ndarray, signature: dict[int, tuple]

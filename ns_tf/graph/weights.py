@@ -16,14 +16,20 @@ def weights(model: keras.Model) -> dict[Key, keras.Variable]:
     Layers made of layers have several weights of one name; those after the first get
     their place among the layer's weights as a suffix, as in ("inner", "kernel.2").
     """
-    by_key = {}
-    for layer in model.layers:
-        for number, weight in enumerate(layer.weights):
-            key = (layer.name, weight.name)
-            if key in by_key:
-                key = (layer.name, f"{weight.name}.{number}")
-            by_key[key] = weight
-    return by_key
+    return {
+        (layer.name, name): weight
+        for layer in model.layers
+        for weight, name in zip(layer.weights, names(layer).values(), strict=True)
+    }
+
+
+def names(layer: keras.Layer) -> dict[int, str]:
+    """What the weights of a layer are called in keys, by the weight's id, in order."""
+    called: dict[int, str] = {}
+    for number, weight in enumerate(layer.weights):
+        taken = weight.name in called.values()
+        called[id(weight)] = f"{weight.name}.{number}" if taken else weight.name
+    return called
 
 
 def learnable(layer: keras.Layer) -> list[keras.Variable]:
@@ -91,10 +97,11 @@ def assign(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
 
 def kernels(
     model: keras.Model, graph: ChannelGraph
-) -> Iterator[tuple[tuple, keras.Variable]]:
+) -> Iterator[tuple[tuple, np.ndarray]]:
     """Kernels of the layers that make channels, with their axes.
 
-    Selection matrices are not among them: the graph does not know them.
+    Selection matrices are not among them: the graph does not know them. This is the one
+    place that knows where a layer's filters are: what is given has them last.
 
     Args:
         model: The network, or a copy of other sizes with the same names.
@@ -102,12 +109,25 @@ def kernels(
 
     Yields:
         (channel numbers of each axis, None where none index it; the kernel). The last
-        axis has the channels that the layer makes.
+        axis has the channels that the layer makes, wherever the layer has it.
     """
     for key, variable in weights(model).items():
-        axes = graph.axes.get(key)
-        if key[1] == "kernel" and axes and axes[-1] is not None:
-            yield axes, variable
+        kernel = graph.kernels.get(key[0])
+        if kernel is None or kernel.name != key[1]:
+            continue
+        axes = tuple(_moved_to_end(graph.axes[key], kernel.makes))
+        yield axes, np.moveaxis(np.array(variable), kernel.makes, -1)
+
+
+def _moved_to_end(items: Sequence, place: int) -> list:
+    """The items with one of them moved behind the others.
+
+    >>> _moved_to_end("abcd", -2)
+    ['a', 'b', 'd', 'c']
+    """
+    rest = list(items)
+    one = rest.pop(place)
+    return [*rest, one]
 
 
 def draws(model: keras.Model) -> dict[Key, np.ndarray]:

@@ -9,6 +9,11 @@ _RULE = (
 # (pattern of a reason, what to do); the first that fits counts.
 _ADVICE: tuple[tuple[str, str | None], ...] = (
     (r"is the model's output", None),
+    (r"spreads it over all channels|read one another$", None),
+    (
+        r"has a constant for each channel",
+        "use one number, or a layer with a weight for each channel",
+    ),
     (r"is not trainable", "set trainable=True for the layer before it is searched"),
     (
         r"\bmixes channels",

@@ -13,7 +13,7 @@ import numpy as np
 from ns_tf.budgets.macs import KERNELS
 from ns_tf.budgets.weight_bytes import FLOAT32
 from ns_tf.graph.channels import NONE, Axes, ChannelGraph
-from ns_tf.graph.weights import learnable
+from ns_tf.graph.weights import learnable, names
 from ns_tf.networks.positions import positions
 
 
@@ -75,9 +75,12 @@ def shares_of(model: keras.Model, graph: ChannelGraph) -> Shares:
     reachable = 0
     for layer in model.layers:
         trained = {id(weight) for weight in learnable(layer)}
-        for weight in layer.weights:
-            axes = graph.axes.get((layer.name, weight.name), ())
-            entries = _entries(tuple(weight.shape), axes, graph)
+        kernel = graph.kernels.get(layer.name)
+        for weight, name in zip(layer.weights, names(layer).values(), strict=True):
+            axes = graph.axes.get((layer.name, name), ())
+            made = kernel is not None and kernel.name == name
+            owners = (axes[kernel.makes],) if made else axes
+            entries = _entries(tuple(weight.shape), owners, graph)
             if id(weight) in trained:
                 params += entries
                 if entries[-1]:
@@ -110,7 +113,7 @@ def _entries(
     if not known:
         found[-1] = total
         return found
-    channels = known[-1]
+    channels = known[-1].reshape(-1)  # A transposition leaves several axes of them.
     owner = np.where(
         channels == NONE, len(graph.groups), np.append(graph.owner, 0)[channels]
     )

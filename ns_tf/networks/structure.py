@@ -22,7 +22,8 @@ import keras
 import numpy as np
 
 from ns_tf.base import Architecture, InputError, Widths
-from ns_tf.graph.channels import ChannelGraph, Group
+from ns_tf.graph import weights
+from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
 from ns_tf.graph.walk import channel_graph
@@ -178,7 +179,7 @@ def analyse(
         reference=reference,
         sizes=sizes,
         primary=primary,
-        names=_names(model, [reference.groups[g] for g in primary], present),
+        names=_names(model, reference, primary, present),
         weights=tuple(weight_sizes(model, reference, sizes, vanishing, layers)),
         scales_pixels=scales_pixels(model),
     )
@@ -207,7 +208,7 @@ def as_it_is(architecture: Architecture) -> Structure:
         reference=graph,
         sizes=sizes,
         primary=tuple(free),
-        names=_names(model, [graph.groups[group] for group in free], present),
+        names=_names(model, graph, free, present),
         weights=tuple(weight_sizes(model, graph, sizes, {}, len(free))),
         scales_pixels=scales_pixels(model),
     )
@@ -278,7 +279,10 @@ def _primary(
 
 
 def _names(
-    model: keras.Model, groups: Sequence[Group], present: set[str]
+    model: keras.Model,
+    graph: ChannelGraph,
+    primary: Sequence[int],
+    present: set[str],
 ) -> tuple[str, ...]:
     """Of every group the layer that its width is named after.
 
@@ -287,14 +291,17 @@ def _names(
     largest kernel.
 
     Args:
-        model: At the widths of the groups.
-        groups: One a width.
+        model: At widths that are all different.
+        graph: Its channel graph.
+        primary: Places of the groups, one a width.
         present: Layers that exist at all widths.
     """
+    groups = [graph.groups[place] for place in primary]
+    by_key = weights.weights(model)
     count = collections.Counter(maker for group in groups for maker in group.makers)
 
     def weight(name: str) -> tuple:
-        kernel = model.get_layer(name).kernel
+        kernel = by_key[name, graph.kernels[name].name]
         return name in present, count[name] == 1, int(np.prod(kernel.shape))
 
     return tuple(max(group.makers, key=weight) for group in groups)

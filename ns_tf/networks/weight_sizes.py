@@ -13,7 +13,7 @@ import numpy as np
 
 from ns_tf.graph.channels import NONE, Axes, ChannelGraph, Tensor
 from ns_tf.graph.rules import MAKE
-from ns_tf.graph.weights import learnable
+from ns_tf.graph.weights import learnable, names
 from ns_tf.networks.costs import ALWAYS
 from ns_tf.networks.positions import positions
 
@@ -61,8 +61,8 @@ def weight_sizes(
     places = positions(model, graph)
     for layer in model.layers:
         trainable = {id(weight) for weight in learnable(layer)}
-        for weight in layer.weights:
-            axes = graph.axes.get((layer.name, weight.name))
+        for weight, name in zip(layer.weights, names(layer).values(), strict=True):
+            axes = graph.axes.get((layer.name, name))
             yield WeightSize(
                 layer=layer.name,
                 name=weight.name,
@@ -139,7 +139,7 @@ def vanishing_layers(
         first.
     """
     vanishing: dict[str, tuple] = {}
-    producer = {call.output: call for call in graph.calls}
+    producer = {call.output[:2]: call for call in graph.calls}
     for call in graph.calls:
         if call.name in present:
             continue
@@ -150,7 +150,7 @@ def vanishing_layers(
             if None not in ends:
                 vanishing[call.name] = tuple(sorted(ends))
         else:  # A norm behind a projection goes when the projection goes.
-            source = producer[call.inputs[0]].name
+            source = producer[call.inputs[0][:2]].name
             if source in vanishing:
                 vanishing[call.name] = vanishing[source]
     return vanishing

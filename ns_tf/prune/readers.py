@@ -16,7 +16,6 @@ import tensorflow as tf
 from ns_tf.graph.calls import Tensor
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork
-from ns_tf.graph.rules import MAKE
 from ns_tf.prune.scoring import Proxy
 
 PLACES = 12  # Places of an image at which a layer is read.
@@ -42,7 +41,11 @@ class Reader:
 
 
 def readers(graph: ChannelGraph) -> list[Reader]:
-    """The layers with a kernel that read made channels, from the image on.
+    """The layers that read windows of made channels, from the image on.
+
+    These are plain convolutions and dense layers. What another layer reads, as a
+    transposed convolution, is no window, so repairs leave its kernel as the cut made
+    it.
 
     Args:
         graph: Of a network.
@@ -50,7 +53,8 @@ def readers(graph: ChannelGraph) -> list[Reader]:
     made = {call.output for call in graph.calls if call.inputs}
     tensors: dict[str, list[Tensor]] = {}
     for call in graph.calls:
-        if call.kind == MAKE and call.inputs[0] in made:
+        kernel = graph.kernels.get(call.name)
+        if kernel and kernel.window and call.inputs[0] in made:
             tensors.setdefault(call.name, []).append(call.inputs[0])
     return [
         Reader(name, tuple(read), *graph.axes[name, "kernel"][-2:], number)

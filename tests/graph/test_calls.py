@@ -10,6 +10,8 @@ from subclasses import Backbone, Doubled, DoubledStack, Stack
 
 from ns_tf.base import InputError
 from ns_tf.graph.calls import (
+    Place,
+    arguments,
     functional,
     graph_config,
     has_graph,
@@ -243,3 +245,23 @@ def test_a_model_without_its_optimizer_has_the_same_layers(handmade):
     assert not found.compiled and model.compiled and found.name == model.name
     assert [layer.name for layer in found.layers] == [x.name for x in model.layers]
     assert found.get_layer("a") is model.get_layer("a")
+
+
+def test_arguments_are_in_the_order_in_which_keras_flattens_them():
+    steps = keras.Input((7, 3), name="steps")
+    one, other = (
+        layers.Dense(4, name="one")(steps),
+        layers.Dense(5, name="other")(steps),
+    )
+    x = layers.MultiHeadAttention(2, 3, name="attend")(one, value=other, key=one)
+    x = x[:, 1:, None] * np.float32(0.5)
+    config = graph_config(keras.Model(steps, x))
+    written = {layer["name"]: layer["inbound_nodes"] for layer in config["layers"]}
+    (args, kwargs) = arguments(written["attend"][0])
+    assert args == [Place(0)]
+    assert (kwargs["key"], kwargs["value"]) == (Place(1), Place(2))
+    (call,) = [inputs for name, inputs, _ in nodes(config) if name == "attend"]
+    assert [tensor[0] for tensor, _ in call] == ["one", "one", "other"]
+    (slices,) = [calls[0] for name, calls in written.items() if "get_item" in name]
+    (item, key), _ = arguments(slices)
+    assert item == Place(0) and key == [slice(None), slice(1, None), None]

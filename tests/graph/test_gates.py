@@ -138,9 +138,30 @@ def test_a_batch_norm_that_is_also_the_output_is_no_gate():
 def test_frozen_channels_have_no_gates():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(11, 1, name="a")(image)
-    x = layers.LayerNormalization(name="norm")(x)
+    x = layers.Softmax(name="softmax")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     assert placed(keras.Model(image, layers.Dense(5)(x))) == Gates((), {})
+
+
+def test_a_norm_over_channels_weighs_them_beside_the_gates_behind_it():
+    """
+    a - batch norm -+- relu - layer norm - relu - b
+                    +- relu - c
+    """
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.BatchNormalization()(layers.Conv2D(11, 1, name="a")(image))
+    x = layers.ReLU(name="before")(x)
+    y = layers.LayerNormalization(name="norm")(x)
+    y = layers.Conv2D(5, 1, name="b")(layers.ReLU(name="behind")(y))
+    x = layers.Concatenate()([y, layers.Conv2D(5, 1, name="c")(x)])
+    x = layers.GlobalAveragePooling2D()(x)
+    found = placed(keras.Model(image, layers.Dense(5)(x)))
+    assert found.norms == ()
+    assert found.edges.items() >= {
+        (("norm", 0, 0), ("before", 0, 0)),
+        (("b", 0, 0), ("behind", 0, 0)),
+        (("c", 0, 0), ("before", 0, 0)),
+    }
 
 
 @pytest.mark.parametrize(

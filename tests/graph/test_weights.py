@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ns_tf.graph import weights
+from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import by_kind, named, stays, take
 
 layers = keras.layers
@@ -166,3 +167,22 @@ def test_taking_everything_changes_nothing_and_order_does_not_matter(seed):
     both = take(rows, (None, axes[1]), keep)
     np.testing.assert_array_equal(both, take(array, axes, keep))
     assert both.shape == tuple(int(stays(axis, keep).sum()) for axis in axes)
+
+
+def test_kernels_have_the_channels_that_are_made_last(randomise):
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2DTranspose(5, 2, name="a")(image)
+    x = layers.SeparableConv2D(11, 3, name="b")(layers.BatchNormalization()(x))
+    x = layers.DepthwiseConv2D(3, name="none")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = randomise(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    graph = channel_graph(model)
+    found = list(weights.kernels(model, graph))
+    a, b = (model.get_layer(name) for name in "ab")
+    expected = [np.swapaxes(np.array(a.kernel), -1, -2), np.array(b.pointwise_kernel)]
+    for (axes, kernel), own in zip(found, expected, strict=False):
+        np.testing.assert_array_equal(kernel, own)
+        assert [len(axis) for axis in axes if axis is not None] == list(own.shape[-2:])
+    assert [axes[-1].tolist() for axes, _ in found] == [
+        group.channels.tolist() for group in graph.groups
+    ]

@@ -183,7 +183,7 @@ def test_several_inputs_or_outputs_are_refused():
 def test_a_model_without_a_free_width_is_refused_with_the_reasons():
     image = keras.Input((6, 7, 3), name="image")
     x = layers.Conv2D(11, 1, name="a")(image)
-    x = layers.LayerNormalization(name="norm")(x)
+    x = layers.Softmax(name="norm")(x)
     x = layers.GlobalAveragePooling2D()(x)
     model = keras.Model(image, layers.Dense(5)(x), name="fixed")
     with pytest.raises(

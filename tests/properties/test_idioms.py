@@ -4,8 +4,14 @@ import keras
 import numpy as np
 import pytest
 from random_graphs import assert_removing_is_zeroing, stamp
+from thinner import Thinner
 
+from ns_tf.graph.gated import GatedNetwork
 from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse, count_params
+from ns_tf.prune.removal import Prunable
+from ns_tf.prune.trained import cut
 
 layers, ops = keras.layers, keras.ops
 
@@ -141,28 +147,232 @@ def recurrent(x):
 
 def attention(x):
     x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
-    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 2)(x, x))
+    x = layers.LayerNormalization()(
+        x + layers.MultiHeadAttention(2, 2, name="attention")(x, x)
+    )
     return layers.Flatten()(layers.Dense(5, activation="relu", name="b")(x))
 
 
-def scaled(x):
-    """Arithmetic with constants is not followed."""
-    x = normed(conv(x, 4, "a") * 2.0, 5, "b")
+def pooled(x):
     return layers.GlobalAveragePooling2D()(x)
 
 
+def scaled(x):
+    x = normed(conv(x, 4, "a") * 2.0 - 1.0, 5, "b")
+    return pooled(0.5 + x / 3.0)
+
+
+def scaled_apart(x):
+    """Numbers that differ between channels stay with their channels."""
+    x = conv((x - np.ones(3)) / np.array([0.5, 1.0, 2.0]), 4, "a") * np.arange(4.0)
+    return pooled(conv(conv(x, 6, "b"), 5, "c") * np.full(5, 2.0))
+
+
+def hard_swish(x):
+    x = conv(x, 5, "a")
+    x = x * (layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0))
+    x = conv(x, 4, "b")
+    return pooled(x * ops.sigmoid(x))
+
+
+def scaled_residual(x):
+    x = conv(x, 5, "a")
+    return pooled(layers.ReLU()(x + 0.1 * conv(conv(x, 7, "b"), 5, "c")))
+
+
+def squeezed_by_operations(x):
+    x = conv(x, 5, "a")
+    s = ops.mean(x, axis=(1, 2), keepdims=True)
+    s = ops.sigmoid(conv(ops.relu(conv(s, 3, "squeeze", 1)), 5, "excite", 1))
+    return ops.mean(ops.multiply(x, s), axis=[1, 2])
+
+
+def squeezed_by_dense(x):
+    x = conv(x, 5, "a")
+    s = layers.Dense(3, activation="relu", name="squeeze")(pooled(x))
+    s = layers.Dense(5, activation="sigmoid", name="excite")(s)
+    s = layers.Reshape((1, 1, 5))(s)
+    return ops.max(layers.Multiply()([s, x]), axis=(1, -2))
+
+
+def excited_without_reshape(x):
+    x = conv(x, 5, "a")
+    s = layers.Dense(5, activation="sigmoid", name="excite")(pooled(x))
+    return pooled(layers.Multiply()([x, s]))
+
+
+def attended_in_space(x):
+    x = conv(x, 5, "a")
+    mask = conv(conv(x, 4, "b"), 1, "mask", activation="sigmoid")
+    return pooled(conv(x * mask, 6, "c") + mask)
+
+
+def layer_scaled(x):
+    x = conv(x, 5, "a")
+    return pooled(x + layers.Rescaling(0.3)(conv(conv(x, 7, "b"), 5, "c")))
+
+
+def padded(x):
+    x = ops.pad(conv(x, 5, "a"), [[0, 0], [1, 1], [1, 1], [0, 0]])
+    x = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=2.0)
+    return pooled(conv(ops.clip(x, -1, 6), 4, "b"))
+
+
+def sliced(x):
+    x = conv(x, 5, "a")
+    x = ops.maximum(x[:, 1:, ::2], x[:, :-1, 1::2]) - 1
+    return ops.reshape(conv(x, 4, "b")[:, 0], (-1, 3 * 4))
+
+
+def sliced_along_channels(x):
+    x = conv(x, 6, "a")
+    return pooled(conv(x[..., :4], 5, "b"))
+
+
+def split(x):
+    one, other, last = ops.split(conv(x, 9, "a"), 3, axis=-1)
+    x = ops.concatenate([last, one, ops.tanh(other)], axis=-1)
+    one, other = ops.split(conv(x, 8, "b"), 2, axis=-1)
+    return pooled(one * ops.sigmoid(other))
+
+
+def split_unequally(x):
+    one, other = ops.split(conv(x, 9, "a"), [4], axis=-1)
+    return pooled(conv(ops.concatenate([other, one], axis=-1), 5, "b"))
+
+
+def split_in_space(x):
+    one, other = ops.split(conv(x, 5, "a"), 2, axis=1)
+    x = ops.concatenate([one, conv(other, 5, "b")], axis=1)
+    return ops.sum(x, axis=(1, 2))
+
+
+def shuffled(x):
+    """Channel shuffle, as ShuffleNet writes it."""
+    x = layers.Conv2D(8, 1, groups=2, name="b")(conv(x, 6, "a"))
+    x = ops.transpose(ops.reshape(x, (-1, 4, 6, 2, 4)), (0, 1, 2, 4, 3))
+    x = ops.reshape(x, (-1, 4, 6, 8))
+    return pooled(layers.Conv2D(6, 1, groups=2, name="c")(x))
+
+
+def shuffled_by_layers(x):
+    x = layers.Reshape((4, 6, 2, 4))(conv(x, 8, "a"))
+    x = layers.Reshape((4, 6, 8))(layers.Permute((1, 2, 4, 3))(x))
+    return pooled(conv(x, 5, "b"))
+
+
+def pixels_shuffled(x):
+    x = ops.reshape(conv(x, 20, "a"), (-1, 4, 6, 2, 2, 5))
+    x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 8, 12, 5))
+    return pooled(conv(x, 4, "b"))
+
+
+def generator(x):
+    x = layers.Dense(2 * 3 * 7, name="a")(layers.Flatten()(x))
+    x = layers.Conv2DTranspose(5, 3, strides=2, name="b")(layers.Reshape((2, 3, 7))(x))
+    return layers.Flatten()(conv(ops.leaky_relu(x), 4, "c"))
+
+
+def depthwise_by_groups(x):
+    x = layers.Conv2D(10, 3, groups=5, activation="relu", name="d")(conv(x, 5, "a"))
+    return pooled(conv(x, 4, "b"))
+
+
+def resnext(x):
+    x = normed(x, 8, "a")
+    y = layers.Conv2D(12, 3, groups=4, padding="same", name="b")(x)
+    return pooled(x + conv(layers.ReLU()(y), 8, "c"))
+
+
+def convnext(x):
+    x = conv(x, 5, "a", 2)
+    y = layers.LayerNormalization()(layers.DepthwiseConv2D(3, padding="same")(x))
+    y = layers.Dense(7, activation="gelu", name="b")(y)
+    x = x + layers.Dense(5, name="c")(y)
+    return layers.LayerNormalization()(pooled(x))
+
+
+def norms(x):
+    x = layers.BatchNormalization()(conv(x, 5, "a"))
+    y = layers.LayerNormalization(center=False)(x)
+    x = layers.Concatenate()([layers.ReLU()(x), layers.RMSNormalization()(y)])
+    x = layers.UnitNormalization()(conv(x, 6, "b") + 0.5)
+    x = layers.GroupNormalization(3)(conv(x, 12, "c"))
+    return pooled(layers.GroupNormalization(-1)(x))
+
+
+def volume_transposed(x):
+    x = layers.Conv3DTranspose(5, 2, name="a")(layers.Reshape((4, 3, 2, 3))(x))
+    return layers.Flatten()(layers.UpSampling3D(2)(x))
+
+
+def sequence_separable(x):
+    x = layers.SeparableConv1D(5, 3, depth_multiplier=2, name="a")(
+        layers.Reshape((8, 9))(x)
+    )
+    x = layers.Conv1DTranspose(4, 3, name="b")(layers.RepeatVector(3)(ops.mean(x, 1)))
+    return layers.GlobalMaxPooling1D()(x)
+
+
+def einsum(x):
+    x = layers.EinsumDense("abcd,de->abce", (None, None, 5), bias_axes="e", name="a")(x)
+    return pooled(layers.EinsumDense("abcd,ed->abce", (None, None, 4), name="b")(x))
+
+
+def transformer(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    y = layers.LayerNormalization()(x)
+    x = x + layers.MultiHeadAttention(2, 3, name="attention")(y, y)
+    y = layers.Dense(7, activation="gelu", name="b")(layers.LayerNormalization()(x))
+    x = x + layers.Dense(4, name="c")(y)
+    return layers.LayerNormalization()(x)[:, 0]
+
+
+def grouped_queries(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    y = layers.Dense(4, name="b")(x)
+    y = layers.GroupQueryAttention(3, 4, 2, name="attention")(x, y, y)
+    return ops.sum(y, 1)
+
+
+def crossed(x):
+    """Attention to another stream; a width of its own."""
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    y = layers.Dense(5, name="b")(x)
+    attention = layers.MultiHeadAttention(2, 3, output_shape=6, name="attention")
+    return ops.max(attention(x, value=y, key=x * 2.0), 1)
+
+
+def every_step(x):
+    steps = layers.TimeDistributed
+    x = steps(layers.Conv2D(5, 2, activation="relu"), name="a")(
+        layers.Reshape((3, 4, 2, 3))(x)
+    )
+    x = steps(layers.BatchNormalization())(x)
+    x = steps(layers.Dense(4), name="b")(steps(layers.Flatten())(x))
+    return layers.GlobalAveragePooling1D()(x)
+
+
+def both_ways(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    x = layers.Bidirectional(layers.GRU(3, return_sequences=True))(x)
+    return layers.SimpleRNN(3)(layers.Dense(5, name="b")(x))
+
+
 ODD = {  # Layer behind a -> layers that may lose channels.
-    "layer norm": (layers.LayerNormalization, "b"),
-    "group norm": (lambda: layers.GroupNormalization(2), "b"),
-    "unit norm": (layers.UnitNormalization, "b"),
+    "layer norm": (layers.LayerNormalization, "a b"),
+    "group norm": (lambda: layers.GroupNormalization(2), "a b"),
+    "unit norm": (layers.UnitNormalization, "a b"),
+    "norm of pixels": (lambda: layers.LayerNormalization(axis=[1, 2, 3]), "b"),
     "spectral norm": (lambda: layers.SpectralNormalization(layers.Conv2D(4, 1)), "b"),
     "parametric relu": (layers.PReLU, "a b"),
     "parametric relu, shared": (lambda: layers.PReLU(shared_axes=[1, 2]), "a b"),
-    "separable": (lambda: layers.SeparableConv2D(4, 3), "b"),
-    "grouped": (lambda: layers.Conv2D(4, 3, groups=2), "b"),
-    "transposed": (lambda: layers.Conv2DTranspose(4, 3), "b"),
-    "resized": (lambda: layers.Resizing(6, 6), "b"),
+    "separable": (lambda: layers.SeparableConv2D(4, 3, name="odd"), "a odd b"),
+    "grouped": (lambda: layers.Conv2D(4, 3, groups=2, name="odd"), "a odd b"),
+    "transposed": (lambda: layers.Conv2DTranspose(4, 3, name="odd"), "a odd b"),
+    "resized": (lambda: layers.Resizing(6, 6), "a b"),
     "softmax": (layers.Softmax, "b"),
+    "softmax of pixels": (lambda: layers.Softmax(axis=(1, 2)), "a b"),
     "softmax within": (lambda: layers.Conv2D(4, 1, activation="softmax"), "a b"),
     "one's own": (Attended, "b"),
 }
@@ -172,7 +382,18 @@ FREE = {
     **{squeezed: "a squeeze excite", dense: "a b", inception: "a b c", u_net: "a b c"},
     **{perceptron: "a b", volume: "a b", sequence: "a b", operators: "a b"},
     **{twins: "a", augmented: "a", renormed: "a", transferred: "b", nested: "b"},
-    **{recurrent: "b", attention: "b", scaled: "b"},
+    **{recurrent: "a b", attention: "a attention b", scaled: "a b", scaled_apart: "b"},
+    **{hard_swish: "a b", scaled_residual: "a b c", layer_scaled: "a b c"},
+    **{squeezed_by_operations: "a squeeze excite", excited_without_reshape: "a excite"},
+    **{squeezed_by_dense: "a squeeze excite", attended_in_space: "a b c"},
+    **{padded: "a b", sliced: "a b", sliced_along_channels: "b", split: "a b"},
+    **{split_unequally: "b"},
+    **{split_in_space: "a b", shuffled: "a b c", shuffled_by_layers: "a b"},
+    **{pixels_shuffled: "a b", generator: "a b c", depthwise_by_groups: "a b"},
+    **{resnext: "a b c", convnext: "a b c", norms: "a b c", volume_transposed: "a"},
+    **{sequence_separable: "a b", einsum: "a b", transformer: "a attention b c"},
+    **{grouped_queries: "a b attention", crossed: "a b attention", both_ways: "a b"},
+    **{every_step: "a b"},
 }
 TABLE = {network.__name__: (network, free) for network, free in FREE.items()} | {
     name: (behind_an_odd_layer(make), free) for name, (make, free) in ODD.items()
@@ -189,3 +410,56 @@ def test_removing_is_exact_and_reaches_what_is_known(name, rng, float64):
     assert makers == set(free.split())
     assert_removing_is_zeroing(model, rng)
     assert np.isfinite(model(rng.normal(size=(2, 4, 6, 3)))).all()
+
+
+def test_tokens_that_are_padding_stay_so_behind_gates(rng, float64):
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    x = layers.Embedding(13, 5, mask_zero=True, name="words")(tokens)
+    x = layers.LayerNormalization()(layers.Dense(6, name="a")(x))
+    x = layers.Bidirectional(layers.LSTM(3))(x)
+    model = stamp(keras.Model(tokens, layers.Dense(5)(x)), rng)
+    examples = rng.integers(0, 3, (11, 7))
+    graph = channel_graph(model)
+    found = [group.name for group in graph.groups if not group.frozen]
+    assert found == ["words", "a"]
+    gated = GatedNetwork(model, graph)
+    np.testing.assert_allclose(
+        gated.model([examples, gated.rows(11)]), model(examples), atol=1e-12
+    )
+    assert_closing_is_removing(model, examples, rng)
+
+
+def assert_closing_is_removing(model, inputs, rng) -> None:
+    """A search's masked network, the gates of a trained one, and the thin network."""
+    thinner = Thinner(model, channel_graph(model))
+    keep = thinner.subset(rng, 0.7)
+    thin = np.array(thinner.thin(keep)(inputs))
+    gated = GatedNetwork(model, thinner.graph)
+    closed = gated.model([inputs, gated.rows(len(inputs), keep)])
+    for other in (closed, thinner.closed(keep)(inputs)):
+        np.testing.assert_allclose(other, thin, rtol=0, atol=1e-10)
+
+
+KINDS = [norms, transformer, generator, split, both_ways, every_step]
+
+
+@pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)
+def test_closing_is_removing_and_what_is_cut_is_built(network, rng, float64, tmp_path):
+    image = keras.Input((4, 6, 3), name="image")
+    model = keras.Model(image, layers.Dense(5, name="logits")(network(image)))
+    images = rng.normal(size=(7, 4, 6, 3))
+    assert_closing_is_removing(stamp(model, rng), images, rng)
+    structure = analyse(from_model(model), (4, 6, 3), 5)
+    graph = structure.graph(model)
+    keep = np.ones(len(graph.owner), bool)
+    for group in graph.groups:
+        keep[group.channels[1:2]] = group.frozen is not None
+    small = cut(model, structure, keep)
+    gated = GatedNetwork(model, graph)
+    expected = np.array(gated.model([images, gated.rows(7, keep)]))
+    np.testing.assert_allclose(small(images), expected, rtol=0, atol=1e-10)
+    widths = np.array(Prunable.of(structure, graph).count(keep))
+    assert int(structure.params(widths)) == count_params(small)
+    small.save(tmp_path / "small.keras")
+    again = keras.models.load_model(tmp_path / "small.keras")
+    np.testing.assert_array_equal(again(images), small(images))

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ns_tf.graph.channels import Group
+from ns_tf.base import InputError
+from ns_tf.graph.channels import NONE, Group
+from ns_tf.graph.rules import MAKE
 from ns_tf.prune.readers import Reader, Views, readers
 from ns_tf.prune.rebuilt import contributions
 from ns_tf.prune.scoring import ScoredNetwork
@@ -13,7 +15,38 @@ from ns_tf.prune.signals import Reading, signal
 _FILTERS = 0x6A  # Keeps the draw of filters apart from that of places.
 
 
-@signal("gram", shape="[channels, channels]")
+def check(network: ScoredNetwork) -> None:
+    """Refuses a network with filters that no plain convolution or dense layer reads.
+
+    Filters that nothing reads have no worth, and are not refused.
+
+    Args:
+        network: Of its channels those that are asked for count.
+
+    Raises:
+        InputError: other layers alone read a filter; names them.
+    """
+    graph = network.graph
+    read = np.zeros(len(network.alive), bool)
+    for reader in readers(graph):
+        read[reader.reads[reader.reads != NONE]] = True
+    for call in graph.calls:
+        kernel = graph.kernels.get(call.name)
+        if call.kind != MAKE or (kernel and kernel.window):
+            continue
+        for tensor in call.inputs:
+            channels = graph.channels[tensor]
+            bare = channels[channels != NONE]
+            bare = bare[network.wanted[bare] & ~read[bare]]
+            if len(bare):
+                raise InputError(
+                    "The criterion reads windows of convolutions and dense layers; "
+                    f"the filters of {network.layer_of(bare[0])!r} are read by "
+                    f"{call.name!r} alone. Use taylor_fo, or keep that layer."
+                )
+
+
+@signal("gram", shape="[channels, channels]", check=check)
 def gram(formula: Callable, reading: Reading) -> np.ndarray:
     """Scores by the Gram matrices X'X of contributions, a matrix a layer, [n].
 
@@ -28,8 +61,12 @@ def gram(formula: Callable, reading: Reading) -> np.ndarray:
     Args:
         formula: X'X [channels, channels] of one layer -> scores [channels].
         reading: The trained network, and the images.
+
+    Raises:
+        InputError: as `check`.
     """
     network = reading.network
+    check(network)
     graph = network.graph
     groups = {
         number: group

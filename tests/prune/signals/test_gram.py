@@ -1,10 +1,12 @@
 """Gram matrices of contributions: against sums over the rows themselves."""
 
+import keras
 import numpy as np
 import pytest
 from small import made_by
 from trained import noise_images, scored
 
+from ns_tf.base import InputError
 from ns_tf.prune import signals
 
 
@@ -48,3 +50,14 @@ def test_scaling_what_a_channel_contributes_scales_its_energy(
     after, _ = grams(scored(model, dataset, images=23))
     ratio = np.diag(after[0]) / np.diag(before[0])
     np.testing.assert_allclose(ratio[3] / ratio[2], 4, rtol=1e-6)
+
+
+def test_filters_that_windows_alone_cannot_judge_are_refused(rng):
+    layers = keras.layers
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(5, 1, name="a")(image)
+    x = layers.Conv2D(4, 1, name="b")(layers.SeparableConv2D(7, 3, name="odd")(x))
+    x = layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D()(x))
+    network = scored(keras.Model(image, x), noise_images(rng), images=23)
+    with pytest.raises(InputError, match="filters of 'a' are read by 'odd' alone"):
+        grams(network)

@@ -1,0 +1,108 @@
+"""Arithmetic of several tensors, or of one and a constant; concatenation, split."""
+
+import numpy as np
+
+from ns_tf.graph.calls import Place
+from ns_tf.graph.rules.convolutions import alike
+from ns_tf.graph.rules.effects import (
+    ADD,
+    CHANNELWISE,
+    JOIN,
+    THROUGH,
+    Effect,
+    rule,
+)
+
+# What zero channels of all inputs make: a zero.
+_KEEPING_ZERO = "Add Subtract Multiply Average Maximum Minimum CustomScaleLayer".split()
+
+
+@rule(*_KEEPING_ZERO, *"Divide TrueDivide Power Hypot Fmax Fmin".split())
+def _join(walk, layer, inputs, shapes):
+    """Channel i of every input is one channel, unless groups differ (a crossing)."""
+    if len(inputs) == 1:
+        return _with_constant(walk, layer, inputs[0])
+    widest = max(inputs, key=len)
+    if any(len(channels) not in (1, len(widest)) for channels in inputs):
+        return None
+    wide = [channels for channels in inputs if len(channels) == len(widest)]
+    if len(wide) < len(inputs):
+        return _spread(walk, layer, inputs, wide)
+    leader, crossing = _tied(walk, layer.name, inputs)
+    kind = CHANNELWISE
+    if type(layer).__name__ in _KEEPING_ZERO:
+        kind = ADD if type(layer).__name__ == "Add" else JOIN
+    return Effect(kind, inputs[leader], crossing=crossing)
+
+
+def _tied(walk, name: str, inputs: list[np.ndarray]) -> tuple[int, tuple[int, ...]]:
+    """Ties the inputs; gives the place of the one that leads, and the crossings."""
+    leader = walk.joined_in_reference(name, inputs)
+    crossing = []
+    for place, channels in enumerate(inputs):
+        if walk.same_group(inputs[leader], channels):
+            walk.tie(inputs[leader], channels)
+        else:
+            crossing.append(place)
+    return leader, tuple(crossing)
+
+
+def _spread(walk, layer, inputs, wide):
+    """One channel meets all channels of another input, as in spatial attention."""
+    reason = f"{type(layer).__name__} {layer.name!r} spreads it over all channels"
+    for channels in inputs:
+        if len(channels) == 1:
+            walk.freeze(channels, reason)
+    for channels in wide[1:]:
+        walk.tie(wide[0], channels)
+    # A product of zeros is zero, whatever the one channel is.
+    product = type(layer).__name__ == "Multiply"
+    return Effect(JOIN if product else CHANNELWISE, wide[0])
+
+
+def _with_constant(walk, layer, channels: np.ndarray):
+    """A number, or one a pixel. One a channel is no weight that could get shorter."""
+    arguments, _ = walk.arguments()
+    if len(arguments) != 2:
+        return None
+    first = isinstance(arguments[0], Place)
+    constant = np.asarray(arguments[first], float)
+    if (walk.output_shape()[-1] or 0) != len(channels):
+        return None
+    kind = type(layer).__name__
+    if constant.ndim and constant.shape[-1] > 1:
+        reason = f"{kind} {layer.name!r} has a constant for each channel"
+        walk.freeze(channels, reason)
+    divided = kind in ("Divide", "TrueDivide") and first
+    if kind == "Multiply" or divided:
+        return Effect(THROUGH, channels, scales=bool((constant > 0).all()))
+    return Effect(CHANNELWISE, channels)
+
+
+@rule("Concatenate")
+def _concatenate(walk, layer, inputs, shapes):
+    """Side by side where channels are concatenated; joined where pixels are."""
+    if layer.axis in (-1, len(shapes[0]) - 1):
+        return Effect(THROUGH, np.concatenate(inputs), scales=True)
+    if layer.axis % len(shapes[0]) == 0:
+        return None
+    leader, crossing = _tied(walk, layer.name, inputs)
+    return Effect(JOIN, inputs[leader], crossing=crossing)
+
+
+@rule("Split")
+def _split(walk, layer, inputs, shapes):
+    """Equal parts of the channels, all of which lose the same places; or of pixels.
+
+    No norm before it is a gate of what leaves behind it, for it has several outputs.
+    """
+    rank, parts = len(shapes[0]), layer.indices_or_sections
+    count = parts if isinstance(parts, int) else len(parts) + 1
+    if layer.axis % rank == 0:
+        return None
+    channels = inputs[0]
+    if layer.axis % rank == rank - 1:
+        if not isinstance(parts, int):
+            return None
+        channels = alike(walk, channels, parts)
+    return Effect(CHANNELWISE, channels, others=(channels,) * (count - 1))

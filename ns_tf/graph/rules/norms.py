@@ -1,0 +1,74 @@
+"""Norms, and layers that scale each channel by a weight of its own."""
+
+import numpy as np
+
+from ns_tf.graph.rules.convolutions import alike
+from ns_tf.graph.rules.effects import (
+    CHANNELWISE,
+    NORM,
+    STATISTICS,
+    THROUGH,
+    Effect,
+    rule,
+)
+from ns_tf.graph.weights import frozen
+
+
+def _last(axis, rank: int) -> bool:
+    """Whether this axis, or list of one axis, is the last of a tensor."""
+    axes = axis if isinstance(axis, (list, tuple)) else [axis]
+    return list(axes) in ([-1], [rank - 1])
+
+
+def _by_channel(layer, channels: np.ndarray) -> dict[str, tuple]:
+    """The axes of a layer all of whose weights are indexed by the channels."""
+    return dict.fromkeys([weight.name for weight in layer.weights], (channels,))
+
+
+@rule("BatchNormalization")
+def _batch_norm(walk, layer, inputs, shapes):
+    """All its weights, of which `renorm` adds two, are indexed by the channels."""
+    if not _last(layer.axis, len(shapes[0])):
+        return None
+    # A gate's gradient needs those of gamma and beta.
+    kind = NORM if layer.scale and layer.center and not frozen(layer) else CHANNELWISE
+    return Effect(kind, inputs[0], _by_channel(layer, inputs[0]))
+
+
+@rule("LayerNormalization", "RMSNormalization", "UnitNormalization")
+def _statistics(walk, layer, inputs, shapes):
+    """Statistics over the channels of a pixel; a network's own, however thin it is."""
+    odd = getattr(layer, "rms_scaling", False)  # Deprecated: scaled by the variance.
+    if odd or not _last(layer.axis, len(shapes[0])):
+        return None
+    return Effect(STATISTICS, inputs[0], _by_channel(layer, inputs[0]))
+
+
+@rule("GroupNormalization")
+def _group_norm(walk, layer, inputs, shapes):
+    """Statistics over blocks of channels, all of which lose the same places."""
+    if not _last(layer.axis, len(shapes[0])):
+        return None
+    axes = _by_channel(layer, inputs[0])
+    if layer.groups == len(inputs[0]):  # Each channel by itself.
+        return Effect(CHANNELWISE, inputs[0], axes, settings={"groups": inputs[0]})
+    alike(walk, inputs[0], layer.groups)
+    return Effect(STATISTICS, inputs[0], axes)
+
+
+@rule("PReLU")
+def _parametric(walk, layer, inputs, shapes):
+    """Slopes of negative values: one a channel, or one for all if they share it."""
+    own = layer.alpha.shape[-1] == len(inputs[0])
+    spatial = (None,) * (len(shapes[0]) - 2)
+    axes = {"alpha": (*spatial, inputs[0] if own else None)}
+    return Effect(THROUGH, inputs[0], axes=axes, scales=True)
+
+
+@rule("LayerScale")
+def _layer_scale(walk, layer, inputs, shapes):
+    """That of `keras.applications`' ConvNeXt: gamma times x."""
+    (weight,) = layer.weights
+    axes = {weight.name: (inputs[0],)}
+    settings = {"projection_dim": inputs[0]}
+    return Effect(THROUGH, inputs[0], axes, scales=True, settings=settings)

@@ -1,0 +1,150 @@
+"""Layers and operations that move channels, or that move and reduce pixels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ns_tf.graph.rules.convolutions import alike
+from ns_tf.graph.rules.effects import CHANNELWISE, THROUGH, Effect, folded, rule
+
+
+@rule("Flatten")
+def _flatten(walk, layer, inputs, shapes):
+    """[pixels * channels]: channels are the last axis, so they vary fastest."""
+    output = np.tile(inputs[0], int(np.prod(shapes[0][1:-1])))
+    return Effect(THROUGH, output, scales=True)
+
+
+@rule("Reshape")
+@folded
+def _reshape(walk, layer, inputs, shapes):
+    """Followed where the last axis stays, takes in whole axes, or is cut into axes."""
+    name = "target_shape" if hasattr(layer, "target_shape") else "newshape"
+    *others, last = getattr(layer, name)
+    after = walk.output_shape()
+    if name == "newshape" and _entries(shapes[0]) != _entries(after):
+        return None  # It may take in the batch.
+    output = _reshaped(walk, inputs[0], shapes[0], after)
+    if output is None:
+        return None
+    size = last if last == -1 else output
+    settings = {name: (*others, size)}
+    return Effect(THROUGH, output, scales=True, settings=settings)
+
+
+def _reshaped(walk, channels: np.ndarray, before: Sequence, after: Sequence):
+    """Channels along the last axis of the new shape; None if it mixes them."""
+    size = after[-1]
+    if not size or channels.ndim > 1:
+        return channels.reshape(-1) if channels.size == size else None
+    if size == before[-1]:
+        return channels
+    if _product_of_last(before, size):
+        return np.tile(channels, size // len(channels))
+    if _product_of_last(after, before[-1]):
+        return alike(walk, channels, len(channels) // size)
+    return None
+
+
+def _entries(shape: Sequence) -> float:
+    """Entries of an example; not a number if that is not known."""
+    return float(np.prod([np.nan if n is None else n for n in shape[1:]]))
+
+
+def _product_of_last(shape: Sequence, size: int) -> bool:
+    """Whether some of the last axes, not the batch's, have this many entries."""
+    known = [n or 0 for n in shape[:0:-1]]
+    return size in np.cumprod(known).tolist()
+
+
+@rule("Permute", "Transpose")
+@folded
+def _transpose(walk, layer, inputs, shapes):
+    """Channels may be moved to the last but one axis, and back from there."""
+    rank = len(shapes[0])
+    axes = (0, *layer.dims) if hasattr(layer, "dims") else layer.axes
+    order = tuple(axes) if axes else tuple(range(rank))[::-1]
+    channels = inputs[0]
+    if order[0] == 0 and order[-1] == rank - 1 and channels.ndim == 1:
+        return Effect(THROUGH, channels, scales=True)
+    if order[: rank - 2] != tuple(range(rank - 2)) or not shapes[0][-2] or rank < 3:
+        return None
+    if channels.ndim == 1:
+        channels = np.broadcast_to(channels, (shapes[0][-2], len(channels)))
+    return Effect(THROUGH, channels.T, scales=True)
+
+
+@rule("DepthToSpace")
+def _depth_to_space(walk, layer, inputs, shapes):
+    """Blocks of channels become pixels; all blocks lose the same places."""
+    return Effect(THROUGH, alike(walk, inputs[0], layer.block_size**2), scales=True)
+
+
+@rule("SpaceToDepth")
+def _space_to_depth(walk, layer, inputs, shapes):
+    """Pixels become blocks of channels."""
+    return Effect(THROUGH, np.tile(inputs[0], layer.block_size**2), scales=True)
+
+
+def _axes(axis, rank: int) -> set[int]:
+    """Axes of a reduction, counted from 0; None is all."""
+    given = range(rank) if axis is None else np.atleast_1d(axis)
+    return {int(one) % rank for one in given}
+
+
+@rule(*"Mean Sum Max Min Amax Amin".split())
+def _reduce(walk, layer, inputs, shapes):
+    """Over pixels; over channels or examples it cannot be followed."""
+    rank = len(shapes[0])
+    if _axes(layer.axis, rank) & {0, rank - 1}:
+        return None
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule(*"Flip Roll Repeat".split())
+def _within_axes(walk, layer, inputs, shapes):
+    """Along axes of pixels."""
+    rank = len(shapes[0])
+    if _axes(layer.axis, rank) & {0, rank - 1}:
+        return None
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule("ExpandDims", "Squeeze")
+def _unit_axes(walk, layer, inputs, shapes):
+    """An axis of length 1 comes or goes; the channels stay last."""
+    rank = len(shapes[0]) + (type(layer).__name__ == "ExpandDims")
+    if layer.axis is None or _axes(layer.axis, rank) & {0, rank - 1}:
+        return None
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule("Pad")
+def _pad(walk, layer, inputs, shapes):
+    """Pixels around, of zeros or of what is there."""
+    width = np.broadcast_to(layer.pad_width, (len(shapes[0]), 2))
+    if width[0].any() or width[-1].any():
+        return None
+    args, kwargs = walk.arguments()
+    value = kwargs.get("constant_values", args[1] if len(args) > 1 else None)
+    return Effect(CHANNELWISE if value else THROUGH, inputs[0], scales=not value)
+
+
+_KEYS = (int, slice, type(Ellipsis))
+
+
+@rule("GetItem")
+def _get_item(walk, layer, inputs, shapes):
+    """Some pixels, all channels."""
+    args, kwargs = walk.arguments()
+    key = args[1] if len(args) > 1 else kwargs["key"]
+    key = key if isinstance(key, (list, tuple)) else [key]
+    if not all(one is None or isinstance(one, _KEYS) for one in key):
+        return None
+    given = sum(one is not Ellipsis and one is not None for one in key)
+    last_is_given = given == len(shapes[0]) or Ellipsis in key[:-1]
+    if last_is_given and key[-1] not in (slice(None), Ellipsis):
+        return None
+    if key[0] not in (slice(None), Ellipsis):  # Examples of the batch.
+        return None
+    return Effect(THROUGH, inputs[0], scales=True)

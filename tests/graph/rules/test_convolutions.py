@@ -1,0 +1,153 @@
+"""Layers that make channels: their axes, their kernels, what they freeze."""
+
+import keras
+import numpy as np
+import pytest
+from graphs import found
+
+from ns_tf.graph.rules import CHANNELWISE, MAKE, UNKNOWN, Kernel
+from ns_tf.graph.walk import channel_graph
+
+layers, ops = keras.layers, keras.ops
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+def centred(x):
+    """Nobody knows what it does."""
+    return x - keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+STRANGE = {
+    "softmax": "softmax",
+    "log_softmax": "log_softmax",
+    "sparsemax": "sparsemax",
+    "glu": "glu",
+    "centred": centred,
+    "<lambda>": lambda x: x * x,
+    "PReLU": layers.PReLU(),
+    "Softmax": layers.Softmax(),
+}
+
+
+TAKING = {
+    "Activation": lambda a: layers.Activation(a, name="odd"),
+    "DepthwiseConv2D": lambda a: layers.DepthwiseConv2D(3, activation=a, name="odd"),
+    "Conv2D": lambda a: layers.Conv2D(11, 1, activation=a, name="odd"),
+    "Dense": lambda a: layers.Dense(11, activation=a, name="odd"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize("kind", TAKING)
+@pytest.mark.parametrize("name", STRANGE)
+def test_an_activation_that_may_mix_channels_freezes_and_is_named(name, kind):
+    """What a convolution makes; what a layer that makes nothing reads."""
+    _, _, graph = found(TAKING[kind](STRANGE[name]))
+    reasons = {group.name: group.frozen for group in graph.groups}
+    makes = kind in ("Conv2D", "Dense")
+    assert reasons["odd" if makes else "a"].startswith(f"the {name} of 'odd' ")
+    assert reasons["b"] is None and (not makes or reasons["a"] is None)
+
+
+def test_a_sigmoid_in_a_layer_freezes_nothing():
+    """A gate after it closes it; only what mixes channels has to stay whole."""
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(11, 1, activation="sigmoid", name="a")(image)
+    x = layers.GlobalAveragePooling2D()(x)
+    graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
+    assert graph.groups[0].frozen is None
+
+
+def test_a_softmax_at_the_end_freezes_the_classes_only():
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(11, 1, name="a")(image)
+    x = layers.GlobalAveragePooling2D()(x)
+    for end in (
+        layers.Dense(2, activation="softmax", name="classes"),
+        keras.Sequential([layers.Dense(2, name="classes"), layers.Softmax()]).layers,
+    ):
+        y = x
+        for layer in end if isinstance(end, list) else [end]:
+            y = layer(y)
+        reasons = {
+            g.name: g.frozen for g in channel_graph(keras.Model(image, y)).groups
+        }
+        assert reasons["a"] is None
+        assert reasons["classes"] is not None
+
+
+def test_rank_one_and_three_convolutions_have_the_same_axes():
+    for rank, layer in ((1, layers.Conv1D), (3, layers.Conv3D)):
+        image = keras.Input((5,) * rank + (3,), name="image")
+        x = layer(7, 1, name="a")(image)
+        x = layers.Flatten(name="flatten")(x)
+        graph = channel_graph(keras.Model(image, layers.Dense(2, name="logits")(x)))
+        axes = graph.axes["a", "kernel"]
+        assert axes[:rank] == (None,) * rank
+        assert len(axes) == rank + 2
+        np.testing.assert_array_equal(axes[-1], graph.groups[0].channels)
+        assert len(graph.axes["logits", "kernel"][0]) == 5**rank * 7
+
+
+MAKERS = {  # Layer -> axes of its kernel: "i" the input's channels, "o" its own.
+    "dense": (layers.Dense(7, name="odd"), "io"),
+    "convolution": (layers.Conv2D(7, 3, name="odd"), "..io"),
+    "separable": (layers.SeparableConv2D(7, 3, name="odd"), "..io"),
+    "transposed": (layers.Conv2DTranspose(7, 3, name="odd"), "..oi"),
+    "einsum": (layers.EinsumDense("abcd,de->abce", (None, None, 7), name="odd"), "io"),
+    "turned": (layers.EinsumDense("abcd,ed->abce", (None, None, 7), name="odd"), "oi"),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_kernels_say_where_their_channels_are(name):
+    layer, pattern = MAKERS[name]
+    kind, reason, graph = found(layer)
+    assert (kind, reason) == (MAKE, None)
+    kernel = graph.kernels["odd"]
+    axes = graph.axes["odd", kernel.name]
+    read, own = (g.channels for g in graph.groups[:2])
+    for axis, letter in zip(axes, pattern, strict=True):
+        expected = {"i": read, "o": own, ".": None}[letter]
+        assert axis is expected if expected is None else (axis == expected).all()
+    assert axes[kernel.makes] is not None and pattern[kernel.makes] == "o"
+    assert pattern[kernel.reads] == "i"
+    (entry,) = graph.settings["odd"].values()
+    np.testing.assert_array_equal(entry[-1] if isinstance(entry, tuple) else entry, own)
+
+
+def test_groups_of_a_convolution_lose_the_same_places():
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Conv2D(12, 1, name="a")(image)
+    x = layers.Conv2D(8, 1, groups=4, name="b")(x)
+    x = layers.GlobalMaxPooling2D()(x)
+    graph = channel_graph(keras.Model(image, layers.Dense(2)(x)))
+    a, b = (graph.groups[i].channels for i in range(2))
+    assert (len(a), len(b)) == (3, 2)
+    *_, read, made = graph.axes["b", "kernel"]
+    np.testing.assert_array_equal(read, a)
+    np.testing.assert_array_equal(made, np.tile(b, 4))
+    np.testing.assert_array_equal(graph.axes["a", "kernel"][-1], np.tile(a, 4))
+
+
+def test_a_convolution_of_a_group_a_channel_is_depthwise():
+    layer = layers.Conv2D(22, 1, groups=11, name="odd")
+    kind, reason, graph = found(layer)
+    assert (kind, reason) == (CHANNELWISE, None)
+    assert graph.axes["odd", "kernel"][2] is None
+    twice = np.repeat(graph.groups[0].channels, 2)
+    np.testing.assert_array_equal(graph.axes["odd", "kernel"][3], twice)
+
+
+def test_an_embedding_makes_channels_of_tokens():
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    x = layers.Embedding(13, 5, name="words")(tokens)
+    x = layers.GlobalAveragePooling1D()(x)
+    graph = channel_graph(keras.Model(tokens, layers.Dense(2)(x)))
+    assert graph.groups[0].makers == ("words",) and graph.groups[0].frozen is None
+    assert graph.kernels["words"] == Kernel("embeddings", reads=None)
+
+
+def test_an_einsum_of_more_axes_is_not_followed():
+    layer = layers.EinsumDense("abcd,def->abcef", (None, None, 2, 5), name="odd")
+    assert found(layer, flat=True)[0] == UNKNOWN

@@ -1,0 +1,100 @@
+"""Layers and operations that move channels: where each channel is afterwards."""
+
+import keras
+import numpy as np
+import pytest
+
+from ns_tf.graph.channels import NONE
+from ns_tf.graph.walk import channel_graph
+
+layers, ops = keras.layers, keras.ops
+SIZE = 12
+
+
+def followed(function) -> np.ndarray | None:
+    """Channel numbers along the last axis of what it makes of [4, 6, 12].
+
+    None if it cannot be followed.
+    """
+    image = keras.Input((4, 6, 3), name="image")
+    x = function(layers.Conv2D(SIZE, 1, name="a")(image))
+    model = keras.Model(image, x)
+    graph = channel_graph(model, free=True)
+    if graph.groups[0].frozen:
+        assert (graph.channels[graph.outputs[0]] == NONE).all()
+        return None
+    return graph.channels[graph.outputs[0]]
+
+
+MOVED = {
+    "flatten": layers.Flatten(),
+    "reshaped pixels": layers.Reshape((3, 8, SIZE)),
+    "rows": layers.Reshape((4, 6 * SIZE)),
+    "rows, any number": lambda x: ops.reshape(x, (-1, 4, 6 * SIZE)),
+    "cut": layers.Reshape((4, 6, 3, 4)),
+    "cut, sizes left open": layers.Reshape((4, 6, 3, -1)),
+    "pixels turned": layers.Permute((2, 1, 3)),
+    "pixels turned by operation": lambda x: ops.transpose(x, (0, 2, 1, 3)),
+    "shuffled": lambda x: layers.Reshape((4, 6, SIZE))(
+        layers.Permute((1, 2, 4, 3))(layers.Reshape((4, 6, 3, 4))(x))
+    ),
+    "there and back": lambda x: ops.transpose(
+        ops.transpose(x, (0, 1, 3, 2)), (0, 1, 3, 2)
+    ),
+    "mean": lambda x: ops.mean(x, axis=(1, 2)),
+    "maximum of a row": lambda x: ops.max(x, axis=-2, keepdims=True),
+    "expanded": lambda x: ops.squeeze(ops.expand_dims(x, 1), 1),
+    "padded": lambda x: ops.pad(x, ((0, 0), (1, 2), (0, 1), (0, 0))),
+    "some pixels": lambda x: x[:, 1:3, ::2],
+    "a pixel": lambda x: x[:, 0, 0],
+    "a row of its own": lambda x: x[:, None, ..., :],
+}
+KEPT = {
+    "mixed": layers.Reshape((6, SIZE, 4)),
+    "turned": layers.Permute((3, 1, 2)),
+    "into the batch": lambda x: ops.reshape(x, (-1, 6, SIZE)),
+    "mean of channels": lambda x: ops.mean(x, axis=-1, keepdims=True),
+    "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
+    "padded channels": lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))),
+    "some channels": lambda x: x[..., :5],
+    "a channel": lambda x: x[:, :, :, 0],
+    "an axis behind": lambda x: x[..., None],
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_every_channel_is_where_its_number_says(name, rng):
+    """Values that are the same for all tied channels tell them apart."""
+    found = followed(MOVED[name])
+    channels = np.arange(SIZE) % len(np.unique(found))
+    x = np.broadcast_to(channels + 1.0, (2, 4, 6, SIZE)).astype("float32")
+    y = np.array(MOVED[name](x))
+    real = np.where(y == 0, found + 1.0, y)  # Pixels around are zeros.
+    np.testing.assert_array_equal(real, np.broadcast_to(found + 1.0, y.shape))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_channels_that_are_mixed_or_lost_stay(name):
+    assert followed(KEPT[name]) is None
+
+
+def test_channels_along_two_axes_are_for_few():
+    """A convolution of what a transposition left would mix them."""
+
+    def function(x):
+        x = ops.transpose(x, (0, 1, 3, 2))
+        return layers.Conv2D(5, 1)(x)
+
+    image = keras.Input((4, 6, 3), name="image")
+    x = function(layers.Conv2D(SIZE, 1, name="a")(image))
+    graph = channel_graph(keras.Model(image, layers.GlobalMaxPooling2D()(x)))
+    assert graph.groups[0].frozen.startswith("Conv2D ")
+
+
+def test_pixel_shuffle_by_one_operation():
+    if not hasattr(ops, "depth_to_space"):
+        pytest.skip("this version of Keras has none")
+    found = followed(lambda x: ops.depth_to_space(x, 2))
+    np.testing.assert_array_equal(found, np.arange(3))
+    again = followed(lambda x: ops.space_to_depth(x, 2))
+    np.testing.assert_array_equal(again, np.tile(np.arange(SIZE), 4))
