@@ -90,10 +90,10 @@ def trained_network(
     check_ends(found)
     dataset, used = _dataset(data, found, options)
     name = options.get("task") or (kept.task if kept else None)
-    task = tasks.get(name) if name else task_of(dataset, functional(found))
-    dataset = task.prepared(dataset, outputs_of(functional(found)))
+    task = tasks.get(name) if name else task_of(dataset, found)
+    dataset = task.prepared(dataset, outputs_of(found))
     task.check(dataset)
-    check_classes(functional(found), dataset)
+    check_classes(found, dataset)
     way = pixels
     if pixels == AUTO and folder is None:
         weighted = dataset.train.weights is not None
@@ -103,6 +103,8 @@ def trained_network(
         way = (kept.pixels if kept else None) or own
     architecture = from_model.from_model(found)
     problem = Problem.of(architecture, scaled(dataset, way), task)
+    if options.get("task"):
+        used = {**used, "task": options["task"]}  # Of data from Python as well.
     return TrainedNetwork(found, problem, way, folder, used)
 
 

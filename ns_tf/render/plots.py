@@ -167,16 +167,14 @@ def comparison(
         axis: The attribute of a row that is the cost: "params", "macs" or "latency_ms".
         path: A path or an open binary file.
         label: Name and unit of the score.
-        scale: Factor from a score in rows to the number that is shown.
+        scale: Factor from a score of rows to what is shown.
         format: "png" or "svg".
     """
     figure = new_figure(6.4, 4.2)
     panel = figure.subplots()
     markers = itertools.cycle("osD^vP*X<>")
-    for method in dict.fromkeys(row.method for row in rows):
+    for method in dict.fromkeys(row.method for row in rows if row.accuracies):
         line = [row for row in rows if row.method == method and row.accuracies]
-        if not line:
-            continue
         line.sort(key=lambda row: getattr(row, axis))
         statistics = scale * np.array([row.accuracy for row in line])
         panel.errorbar(
@@ -189,8 +187,8 @@ def comparison(
             lw=1.2,
             capsize=3,
         )
-    costs = [getattr(row, axis) for row in rows]
-    _cost_axis(panel, [cost for cost in costs if cost is not None], _AXES[axis])
+    known = [cost for row in rows if (cost := getattr(row, axis)) is not None]
+    _cost_axis(panel, known, _AXES[axis])
     panel.set_ylabel(f"test {label}", fontsize=9)
     if panel.containers:  # Empty if every training failed.
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
@@ -215,7 +213,7 @@ def pareto(
         axis: The attribute of a row that is the cost: "params" or "search_steps".
         path: A path or an open binary file.
         label: Name and unit of the score.
-        scale: Factor from a score in rows to the number that is shown.
+        scale: Factor from a score of rows to what is shown.
         format: "png" or "svg".
     """
     figure = new_figure(6.4, 4.2)
