@@ -25,6 +25,15 @@ class Weighted(Task):
         self.name, self.help = task.name, task.help
         self.score, self.answers = task.score, task.answers
 
+    def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
+        """As of the task; weights stay with their examples.
+
+        Args:
+            dataset: With targets as they were given.
+            outputs: Shape of the network's outputs for an example, if it is known.
+        """
+        return self.task.prepared(dataset, outputs)
+
     def check(self, dataset: Dataset) -> None:
         """As of the task.
 

@@ -33,6 +33,12 @@ def test_a_data_set_with_weights_makes_the_task_weighted(problem):
     assert not isinstance(again.task.task, Weighted), "weighted once"
 
 
+def test_targets_are_prepared_as_of_the_task(problem):
+    made = problem.task.prepared(problem.dataset, (3,))
+    np.testing.assert_array_equal(made.train.labels, problem.dataset.train.labels)
+    assert made.train.weights is problem.dataset.train.weights
+
+
 def test_the_loss_of_a_split_is_that_of_keras(problem):
     model = problem.build()
     task, test = problem.task, problem.dataset.test

@@ -134,6 +134,14 @@ def test_what_learns_classes_alone_is_refused_elsewhere(rng):
         made.prune(params=0.7, recipe="distil")
 
 
+def test_a_search_begins_with_weights_of_any_task(rng):
+    settings = {**SEARCH, "pretrain_epochs": 0, "steps_per_event": 2}
+    search = ns_tf.search(reader(), found(rng), **settings)
+    plan = search.plan(ratio=0.8)
+    model = plan.build(weights="inherit")
+    assert search.problem.task.name == "binary" and model.output_shape == (None, 1)
+
+
 def test_a_task_may_be_named(rng):
     x, y = above(rng)
     made = ns_tf.trained(table(3), (x, y), task="regression")
