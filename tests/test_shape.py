@@ -16,7 +16,8 @@ SPEC.loader.exec_module(shape)
 # and SciPy alone: networks of found widths build on every Keras backend.
 TENSORFLOW = """
     cli run.tensorboard data.batches data.images data.sources.tfds data.tf_data
-    budgets.latency networks.deployed problem.tasks.classification engine prune train
+    budgets.latency networks.deployed problem.tasks.binary problem.tasks.classification
+    problem.tasks.multilabel problem.tasks.segmentation engine prune train
     compare.latencies export
 """.split()
 # Importing it must stay quick: `--help` and `plan` do.

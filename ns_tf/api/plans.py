@@ -88,7 +88,7 @@ class Plan(WidthPlan):
                 "none to inherit. Search a trained model: ns_tf.search(model, data)."
             )
         config = CutConfig(method=method, repair=repair, proxy_images=proxy_images)
-        network = trained_network(model, problem.dataset)
+        network = trained_network(model, problem.dataset, task=problem.task.name)
         return at_widths(network, self.widths, config, seed=seed)
 
     def train(

@@ -163,6 +163,7 @@ class Trained:
         watch = Watch(progress or Quiet(), stop or Stop())
         if run_dir is None:
             pruner.check()
+            pruner.recipe(settings.tuning)
             made = settings.made.watched(watch)
             found, folder = prune_trained(pruner, settings.tuning, made), None
             history = found.tuned.history if found.tuned else ()
@@ -271,7 +272,9 @@ def trained(
     source = trained_network(model, data, pixels=pixels, **options)
     problem = source.problem
     evaluate = evaluator(
-        source.model, problem.task.loss(source.model), problem.task.count
+        source.model,
+        problem.task.loss(source.model),
+        problem.task.counter(source.model),
     )
     score = problem.task.score_of(evaluate(problem.dataset, "test", 256)[1])
     return Trained(

@@ -28,6 +28,7 @@ from ns_tf.networks.costs import CostPolynomial
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.plan import Searched
 from ns_tf.plan.sources import problem_config
+from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset, problem_of, settings_in
@@ -141,12 +142,14 @@ class Search(Searched):
             place = settings.data_dir
             dataset = load_dataset(DataConfig(dataset=data, data_dir=place))
         architecture = self.architecture or architectures.get(self.record.architecture)
-        problem = Problem.of(architecture, dataset)
+        task = tasks.get(settings.task) if settings.task else None
+        problem = Problem.of(architecture, dataset, task)
         if dataset.name.startswith(PREFIX) and dataset.name == settings.dataset:
             return problem, settings  # The search's own data, given again.
         settings = ProblemConfig(
             architecture=architecture.name,
             dataset=dataset.name,
+            task=settings.task,
             data_dir=settings.data_dir,
         )
         return problem, settings
@@ -286,17 +289,19 @@ def search(
             the weights of such a model (`weights="own"`), at its own widths, with its
             pixels as `ns_tf.trained` finds them, for one iteration. Else it begins with
             fresh weights.
-        data: A data set's name; a `Dataset` (`ns_tf.from_arrays`); a pair of arrays
-            (images, labels), or two, to train and to test; a finite `tf.data.Dataset`
-            of (image, label), in any order.
+        data: A data set's name; a `Dataset` (`ns_tf.from_arrays`); arrays
+            (inputs, targets) or (inputs, targets, weights), or two such tuples, to
+            train and to test; a finite `tf.data.Dataset` of such elements, in any
+            order.
         run_dir: Where it is kept; the same call continues it after a kill. None keeps
             nothing.
         progress: `ns_tf.Progress()` shows how far it has come; None shows nothing.
         stop: Asked at every step whether to stop (`ns_tf.run.stop.Stop`).
         **options: Fields of `SearchConfig`, `DataConfig`, `PruneConfig` and
             `RuntimeConfig`: `ratio=0.25, iterations=2, pretrain_epochs=5, seed=1,
-            data_dir=...`; the defaults are the paper's. And of `Wishes`: `keep="stem",
-            tie=[("a", "b")], widths_between={"c": (8, 64)}, multiple_of={"d*": 8}`.
+            task="regression", data_dir=...`; the defaults are the paper's. And of
+            `Wishes`: `keep="stem", tie=[("a", "b")], widths_between={"c": (8, 64)},
+            multiple_of={"d*": 8}`.
 
     Returns:
         The finished search.

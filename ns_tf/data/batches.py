@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data.dataset import SPLITS, Dataset, Split
+from ns_tf.data.dataset import SPLITS, TOKENS, Dataset, Split
 from ns_tf.data.images import read_images
 from ns_tf.run.checks import check_whole
 
@@ -70,15 +70,19 @@ def train_batches(
         first_step: Steps that are done already: the stream begins where one from 0 is
             after this many batches.
         augment: Whether images are varied; the order is the same either way.
-        mixup: If above 0, every image becomes s times itself and 1 - s times another
-            one of the batch, with one share s of Beta(mixup, mixup) a batch; labels
-            become probabilities in the same shares (Zhang et al., ICLR 2018).
-        numbered: Whether labels come with the places of their images in the training
-            split: (labels, int32 `[batch]`).
+        mixup: Of classification. If above 0, every image becomes s times itself and
+            1 - s times another one of the batch, with one share s of
+            Beta(mixup, mixup) a batch; labels become probabilities in the same shares
+            (Zhang et al., ICLR 2018).
+        numbered: Of classification. Whether labels come with the places of their images
+            in the training split: (labels, int32 `[batch]`).
 
     Returns:
-        (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`; with
-        mixup float32 `[batch, classes]`).
+        (inputs `[batch, ...]` as the network takes them, targets `[batch, ...]`; with
+        mixup float32 `[batch, classes]`). Of a data set with weights the targets are
+        a pair (targets, weights float32 `[batch]`). Targets of the height and width of
+        the images move with them; what comes in at the border is -1 in whole numbers,
+        which no class has, and 0 in floats.
 
     Raises:
         InputError: batch size out of range; seed or first step no whole number from 0.
@@ -97,16 +101,16 @@ def train_batches(
         # A stateful function would make the map sequential under op determinism.
         draws = tf.numpy_function(draw, [step], tf.int32, stateful=False)
         draws = tf.ensure_shape(draws, [batch_size, 4])
-        images, labels = fetch(draws[:, 0])
+        images, targets = fetch(draws[:, 0])
         if varied:
-            images = _crop_and_flip(images, draws, dataset.pad)
+            images, targets = _varied(images, targets, draws, dataset.pad)
         images = _normalise(images, dataset)
         if mixup > 0:
             share = functools.partial(mixup_share, mixup, seed)
             share = tf.numpy_function(share, [step], tf.float32, stateful=False)
-            labels = tf.one_hot(labels, dataset.classes)
-            images, labels = (_mixed(x, share) for x in (images, labels))
-        return images, (labels, draws[:, 0]) if numbered else labels
+            targets = tf.one_hot(targets, dataset.classes)
+            images, targets = (_mixed(x, share) for x in (images, targets))
+        return images, (targets, draws[:, 0]) if numbered else targets
 
     return _in_order(tf.data.Dataset.counter(first_step), batch)
 
@@ -122,7 +126,7 @@ def eval_batches(
         batch_size: Images of a batch.
 
     Returns:
-        (images float32 `[batch, h, w, c]` normalised, labels int32 `[batch]`).
+        (inputs `[batch, ...]`, targets `[batch, ...]`), as of `train_batches`.
 
     Raises:
         InputError: an unknown split; a batch size that is no whole number from 1.
@@ -226,36 +230,59 @@ def _named(dataset: Dataset, split: str) -> Split:
     return getattr(dataset, split)
 
 
-def _fetcher(split: Split, shape: tuple[int, int, int]) -> Callable:
-    """A graph function: indices [batch] -> (images [batch, h, w, c], labels)."""
+def _fetcher(split: Split, shape: tuple[int, ...]) -> Callable:
+    """A graph function: indices [batch] -> (inputs [batch, ...], targets)."""
     import tensorflow as tf
 
-    images, labels = _tensors(split)
+    images, targets = _tensors(split)
     reader = functools.partial(read_images, split, shape=shape)
 
+    def targets_at(indices):
+        return tf.nest.map_structure(lambda x: tf.gather(x, indices), targets)
+
     def gather(indices):
-        return tf.gather(images, indices), tf.gather(labels, indices)
+        return tf.gather(images, indices), targets_at(indices)
 
     def read(indices):
         pixels = tf.numpy_function(reader, [indices], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, [None, *shape]), tf.gather(labels, indices)
+        return tf.ensure_shape(pixels, [None, *shape]), targets_at(indices)
 
     return read if split.on_disk else gather
 
 
-def _tensors(split: Split) -> "tuple[tf.Tensor | None, tf.Tensor]":
-    """(images [n, h, w, c], labels [n]) in host memory; images are None for files."""
+def _tensors(split: Split) -> "tuple[tf.Tensor | None, tf.Tensor | tuple]":
+    """(inputs [n, ...], targets) in host memory; inputs are None for files."""
     import tensorflow as tf
 
     if split not in _TENSORS:
         # tf.data runs on the host: each stream would copy tensors back from a GPU.
         with tf.init_scope(), tf.device("/CPU:0"):
             images = None if split.on_disk else tf.constant(split.images)
-            _TENSORS[split] = images, tf.constant(split.labels)
+            targets = tf.constant(split.labels)
+            if split.weights is not None:
+                targets = targets, tf.constant(split.weights)
+            _TENSORS[split] = images, targets
     return _TENSORS[split]
 
 
-def _crop_and_flip(images: "tf.Tensor", draws: "tf.Tensor", pad: int) -> "tf.Tensor":
+def _varied(
+    images: "tf.Tensor", targets: "tf.Tensor | tuple", draws: "tf.Tensor", pad: int
+) -> "tuple[tf.Tensor, tf.Tensor | tuple]":
+    """Images moved and mirrored; targets with them, if they are masks of the images."""
+    moved = _crop_and_flip(images, draws, pad)
+    masks, weights = targets if isinstance(targets, tuple) else (targets, None)
+    if masks.shape[1:3] == images.shape[1:3]:
+        fill = -1 if masks.dtype.is_integer else 0
+        flat = masks.shape.rank == 3  # Without a channel axis.
+        masks = masks[..., None] if flat else masks
+        masks = _crop_and_flip(masks, draws, pad, fill=fill)
+        masks = masks[..., 0] if flat else masks
+    return moved, masks if weights is None else (masks, weights)
+
+
+def _crop_and_flip(
+    images: "tf.Tensor", draws: "tf.Tensor", pad: int, fill: int = 0
+) -> "tf.Tensor":
     """`ns_tf.data.augment.crop_and_flip` in TensorFlow, whatever Keras's backend is."""
     import tensorflow as tf
 
@@ -264,7 +291,8 @@ def _crop_and_flip(images: "tf.Tensor", draws: "tf.Tensor", pad: int) -> "tf.Ten
     columns = tf.range(width)
     mirrored = draws[:, 3, None] == 1
     columns = draws[:, 2, None] + tf.where(mirrored, columns[::-1], columns)
-    images = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
+    border = [[0, 0], [pad, pad], [pad, pad], [0, 0]]
+    images = tf.pad(images, border, constant_values=fill)
     images = tf.gather(images, rows, axis=1, batch_dims=1)
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
@@ -273,6 +301,8 @@ def _normalise(images: "tf.Tensor", dataset: Dataset) -> "tf.Tensor":
     """`ns_tf.data.augment.normalise` in TensorFlow, whatever Keras's backend is."""
     import tensorflow as tf
 
+    if dataset.inputs == TOKENS:
+        return images
     pixels = tf.cast(images, tf.float32)
     if dataset.as_given:
         return pixels

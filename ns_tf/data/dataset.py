@@ -1,4 +1,4 @@
-"""A data set as a value: its splits, how pixels are scaled and images varied.
+"""A data set as a value: its splits, how inputs are scaled and images varied.
 
 Nothing here reads images or needs TensorFlow.
 """
@@ -15,24 +15,35 @@ WAYS = {
     "unit": "0 to 1",
     "given": "as they are",
 }
+# What inputs are, which says how they are scaled and what exported files take.
+PIXELS = (
+    "pixels"  # Bytes of 0 to 255, or images of floats from 0 to 1: files take bytes.
+)
+NUMBERS = "numbers"  # Other floats: images of any range, sequences, tables, volumes.
+TOKENS = "tokens"  # Whole numbers, which are never scaled.
 NAMELESS = "arrays"  # The name of a data set of arrays, if it was given none.
 SPLITS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Images with their classes.
+    """Examples with what is to be learned of them.
+
+    The usual example is an image with its class. It may be anything that a network
+    takes: a sequence, a row of a table, a volume, with targets of any shape.
 
     >>> split = Split(np.zeros((2, 5, 7, 3), np.uint8), np.array([0, 1], np.int32))
     >>> len(split), split.on_disk
     (2, False)
     """
 
-    images: np.ndarray  # [n, h, w, c] uint8 or float32, or [n] paths of image files.
-    labels: np.ndarray  # [n] int32, from 0.
+    # [n, ...] uint8, float32 or int32, images [n, h, w, c]; or [n] paths of files.
+    images: np.ndarray
+    labels: np.ndarray  # Targets [n, ...] int32 or float32; classes are [n], from 0.
+    weights: np.ndarray | None = None  # [n] float32: factors of the examples' losses.
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Number of examples."""
         return len(self.labels)
 
     @property
@@ -43,24 +54,25 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """An image classification data set, and how its training images are varied.
+    """A data set, and how its training images are varied.
 
-    A network is fed (pixel - mean) / std, where pixels are on the scale 0..1: those of
-    uint8 images are divided by 255, those of float images are taken as they are.
+    A network is fed (x - mean) / std, where bytes x are divided by 255 first and floats
+    are taken as they are. Tokens are fed as they are.
     """
 
     name: str  # As `--dataset` takes it.
-    image_shape: tuple[int, int, int]  # (height, width, channels).
-    classes: int  # Labels are 0 to classes - 1.
+    image_shape: tuple[int, ...]  # Of an input: (height, width, channels) of an image.
+    classes: int  # Size of the outputs' last axis; labels are 0 to classes - 1.
     class_names: tuple[str, ...]  # [classes], in the order of the labels.
     train: Split
     validation: Split
     test: Split
-    mean: np.ndarray  # [c] float32, on the scale 0..1.
-    std: np.ndarray  # [c] float32, on the scale 0..1, none zero.
+    mean: np.ndarray  # [c] float32, of the last axis; of bytes on the scale 0..1.
+    std: np.ndarray  # [c] float32, likewise, none zero.
     pad: int  # Random crops move an image by at most this many pixels; 0: no crops.
     flip: bool  # Whether half of the training images are mirrored left to right.
-    as_given: bool = False  # Whether pixels are fed unscaled: the network scales them.
+    as_given: bool = False  # Whether inputs are fed unscaled: the network scales them.
+    inputs: str = PIXELS  # What inputs are: PIXELS, NUMBERS or TOKENS.
 
 
 def renamed(dataset: Dataset, name: str) -> Dataset:
@@ -82,9 +94,17 @@ def augmented(dataset: Dataset, how: str) -> Dataset:
         dataset: The data set.
         how: "own" for what the set has; "none"; "flip" (half of the images mirrored),
             "crop" (moved at random), or "both".
+
+    Raises:
+        InputError: the inputs are no images, so nothing can be moved or mirrored.
     """
     if how == "own":
         return dataset
+    if how != "none" and len(dataset.image_shape) != 3:
+        raise InputError(
+            f"--augmentation={how} is of images [height, width, channels]; inputs of "
+            f"{dataset.name} are {list(dataset.image_shape)}. Leave it out."
+        )
     pad = dataset.pad or crop_margin(dataset.image_shape)
     return dataclasses.replace(
         dataset,

@@ -90,7 +90,8 @@ def take(split: Split, indices: np.ndarray) -> Split:
     [7, 1]
     """
     indices = np.sort(indices)
-    return Split(split.images[indices], split.labels[indices])
+    weights = None if split.weights is None else split.weights[indices]
+    return Split(split.images[indices], split.labels[indices], weights)
 
 
 def with_fewer(dataset: Dataset, count: int | None, seed: int) -> Dataset:
@@ -150,25 +151,26 @@ def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def pixel_statistics(
-    split: Split, shape: tuple[int, int, int]
+    split: Split, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the pixels on the scale 0..1.
+    """Mean and standard deviation over all axes but the last; bytes count as 0..1.
 
-    They are those of at most `SAMPLE` images, evenly spread over the split.
+    They are those of at most `SAMPLE` examples, evenly spread over the split.
 
     Args:
-        split: Images in memory or in files.
-        shape: (height, width, channels) that images of files are resized to.
+        split: Inputs in memory, or images in files.
+        shape: Of an input; (height, width, channels) that files are resized to.
 
     Returns:
         (mean, std), each `[c]` float32. A constant channel has std 1.
     """
 
     def moments(indices):
-        """Means of the pixels and of their squares, each [c]."""
+        """Means of the values and of their squares, each [c]."""
         pixels = read_images(split, indices, shape)
         pixels = pixels.astype(float) / (255 if pixels.dtype == np.uint8 else 1)
-        return pixels.mean(axis=(0, 1, 2)), np.square(pixels).mean(axis=(0, 1, 2))
+        axes = tuple(range(pixels.ndim - 1))
+        return pixels.mean(axis=axes), np.square(pixels).mean(axis=axes)
 
     indices = spread(len(split), SAMPLE)
     chunks = np.array_split(indices, -(-len(indices) // 32))
@@ -179,7 +181,7 @@ def pixel_statistics(
     std = np.sqrt(np.maximum(square - mean**2, 0))
     # The deviation of a constant channel is rounding error: dividing by it would make
     # noise of it.
-    std = np.where(std > 1e-6, std, 1.0)
+    std = np.where(std > 1e-6 * np.maximum(1.0, np.abs(mean)), std, 1.0)
     return mean.astype(np.float32), std.astype(np.float32)
 
 

@@ -1,50 +1,167 @@
-"""Class labels: whole numbers from 0, one an image, and a name for each class."""
+"""Targets and weights of examples as arrays, and a name for each class."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.run.checks import check_whole
 
 MAX_CLASSES = 1_000_000  # A larger label is a mistake, such as an identifier.
 
 
-def check_labels(what: str, labels: np.ndarray, count: int) -> np.ndarray:
-    """The labels `[count]` as int32, if they are numbers of classes.
+def check_targets(what: str, targets: np.ndarray, count: int) -> np.ndarray:
+    """The targets as int32 or float32, one an example; of any shape.
 
-    >>> check_labels("mine", np.array([[2], [0], [1]]), 3).tolist()
+    Whether they are those of the task is checked by the task, which knows the network.
+
+    >>> check_targets("mine", np.array([[2], [0], [1]]), 3).tolist()
     [2, 0, 1]
+    >>> check_targets("mine", np.array([[0.5], [0.25]]), 2).tolist()
+    [[0.5], [0.25]]
+
+    Args:
+        what: What the targets belong to, as messages begin.
+        targets: `[count, ...]`; a column `[count, 1]` of whole numbers is made
+            `[count]`, as classes of keras.datasets are.
+        count: Number of examples.
+
+    Raises:
+        InputError: another number of targets, or targets that are no finite numbers.
+    """
+    if targets.shape[:1] != (count,):
+        raise InputError(
+            f"{what}: {count} examples need {count} targets, in the first axis; got "
+            f"the shape {list(targets.shape)}."
+        )
+    if targets.dtype.kind not in "biuf":
+        raise InputError(
+            f"{what}: targets are numbers; got {targets.dtype}. Number the classes "
+            "from 0."
+        )
+    if targets.dtype.kind == "f":
+        if not np.isfinite(targets).all():
+            raise InputError(f"{what}: targets are finite numbers; some are not.")
+        return targets.astype(np.float32)
+    if targets.size and not -(2**31) <= targets.min() <= targets.max() < 2**31:
+        raise InputError(f"{what}: whole targets have to fit into 32 bits.")
+    column = targets.shape == (count, 1)
+    return (targets[:, 0] if column else targets).astype(np.int32)
+
+
+def are_classes(targets: np.ndarray) -> bool:
+    """Whether targets are one whole number an example, from 0.
+
+    >>> are_classes(np.array([2, 0])), are_classes(np.array([0.5, 0.0]))
+    (True, False)
+
+    Args:
+        targets: `[n, ...]`.
+    """
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        return False
+    return bool((targets >= 0).all() and (targets < MAX_CLASSES).all())
+
+
+def one_hot(targets: np.ndarray) -> bool:
+    """Whether every row `[n, classes]` is 1 at one place and 0 elsewhere.
+
+    >>> one_hot(np.eye(3)), one_hot(np.ones((2, 2))), one_hot(np.array([[1], [1]]))
+    (True, False, False)
+    """
+    if targets.ndim != 2 or targets.shape[1] < 2 or not zeros_and_ones(targets):
+        return False
+    return bool((targets.sum(axis=1) == 1).all())
+
+
+def distributions(targets: np.ndarray) -> bool:
+    """Whether every row `[n, classes]` is one of probabilities: from 0, of sum 1.
+
+    >>> distributions(np.array([[0.25, 0.75]])), distributions(np.array([[0.5, 1.0]]))
+    (True, False)
+    """
+    if targets.ndim != 2 or targets.shape[1] < 2:
+        return False
+    sums = targets.sum(axis=1)
+    return bool((targets >= 0).all() and (np.abs(sums - 1) < 1e-3).all())
+
+
+def zeros_and_ones(targets: np.ndarray) -> bool:
+    """Whether all targets are 0 or 1.
+
+    >>> zeros_and_ones(np.array([1.0, 0.0])), zeros_and_ones(np.array([2, 0]))
+    (True, False)
+    """
+    return bool(np.isin(targets, (0, 1)).all())
+
+
+def check_weights(what: str, weights: np.ndarray, count: int) -> np.ndarray:
+    """Weights of examples as float32 `[count]`.
+
+    Args:
+        what: What they belong to, as messages begin.
+        weights: `[count]` or `[count, 1]`, finite, not negative.
+        count: Number of examples.
+
+    Raises:
+        InputError: another shape, or a weight that is negative or not finite.
+    """
+    if weights.shape not in ((count,), (count, 1)) or weights.dtype.kind not in "biuf":
+        raise InputError(
+            f"{what}: {count} examples need weights [{count}]; got {weights.dtype} "
+            f"{list(weights.shape)}."
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise InputError(f"{what}: weights are finite numbers from 0; some are not.")
+    return weights.reshape(count).astype(np.float32)
+
+
+def weights_of_classes(
+    what: str, labels: np.ndarray, class_weight: Mapping[int, float]
+) -> np.ndarray:
+    """The weight of each example by its class, `[n]`, as `fit(class_weight=)` takes it.
+
+    >>> weights_of_classes("mine", np.array([2, 0, 2]), {2: 0.5}).tolist()
+    [0.5, 1.0, 0.5]
 
     Args:
         what: What the labels belong to, as messages begin.
-        labels: `[count]` or `[count, 1]`, as keras.datasets has them.
-        count: Number of images.
+        labels: `[n]` class numbers.
+        class_weight: By class; 1 for classes that it lacks.
 
     Raises:
-        InputError: another shape (one-hot labels, say), labels that are no whole
-            numbers, negative ones, or one from `MAX_CLASSES` on.
+        InputError: targets that are no class numbers.
     """
-    if labels.shape == (count, 1):
-        labels = labels[:, 0]
-    if labels.shape != (count,):
+    if not are_classes(labels):
         raise InputError(
-            f"{what}: {count} images need labels of shape [{count}]; got "
-            f"{list(labels.shape)}. One-hot labels: labels.argmax(-1)."
+            f"{what}: class weights need one class number an example; got targets "
+            f"{labels.dtype} {list(labels.shape)}. Give weights of the examples."
         )
-    if labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{what}: labels are whole numbers; got {labels.dtype}. Convert with "
-            "labels.astype('int32')."
-        )
-    bad = (labels < 0) | (labels >= MAX_CLASSES)
-    if bad.any():
-        place = int(bad.argmax())
-        raise InputError(
-            f"{what}: labels are the numbers of classes, from 0; label {place} is "
-            f"{labels[place]}. Leave unlabelled images out, and number the classes."
-        )
-    return labels.astype(np.int32)
+    return np.array([class_weight.get(int(label), 1.0) for label in labels])
+
+
+def with_targets(
+    dataset: Dataset, targets: Sequence[np.ndarray], classes: int | None = None
+) -> Dataset:
+    """The data set with other targets; inputs and weights stay.
+
+    Args:
+        dataset: The data set.
+        targets: Of train, validation and test, in this order.
+        classes: Size of the outputs' last axis; the data set's if None. Class names
+            stay if there are as many, or become numbers.
+    """
+    names = dataset.class_names
+    if classes is not None and len(names) != classes:
+        names = tuple(str(place) for place in range(classes))
+    splits = {
+        name: dataclasses.replace(getattr(dataset, name), labels=part)
+        for name, part in zip(SPLITS, targets, strict=True)
+    }
+    size = dataset.classes if classes is None else classes
+    return dataclasses.replace(dataset, classes=size, class_names=names, **splits)
 
 
 def class_names(

@@ -1,6 +1,6 @@
 """Data sets of Python objects, named by a fingerprint of their content.
 
-A run folder records the name: a search continues only with the same images and labels.
+A run folder records the name: a search continues only with the same examples.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import NAMELESS, Dataset, renamed
 from ns_tf.data.holdout import with_fewer
-from ns_tf.data.tf_data import from_tf_data
+from ns_tf.data.tf_data import from_tf_data, is_stream
 from ns_tf.run.folder import PREFIX
 
 
@@ -23,9 +23,10 @@ def dataset(
     """The data set of arrays or of a `tf.data.Dataset`; None for a name.
 
     Args:
-        data: One of: a name; a `Dataset`; a `tf.data.Dataset` of (image, label); a pair
-            (images `[n, h, w, c]`, labels `[n]`); a pair of such pairs, to train and to
-            test, as `keras.datasets.cifar10.load_data()` returns them.
+        data: One of: a name; a `Dataset`; arrays (inputs `[n, ...]`, targets
+            `[n, ...]`), with weights `[n]` as a third; a `tf.data.Dataset` or
+            `keras.utils.PyDataset` of such; a pair of those, to train and to test, as
+            `keras.datasets.cifar10.load_data()` returns them.
         train_images: How many training images are used; all if None.
         seed: Chooses which ones.
 
@@ -45,22 +46,25 @@ def dataset(
     elif isinstance(data, tuple) and all(isinstance(part, tuple) for part in data):
         if len(data) != 2:
             raise InputError(
-                "Expected a pair (images, labels), or one to train and one to test; "
-                f"got {len(data)} pairs. See ns_tf.from_arrays for validation images."
+                "Expected (inputs, targets), or one such pair to train and one to "
+                f"test; got {len(data)} pairs. ns_tf.from_arrays takes three."
             )
         unnamed = from_arrays(data[0], test=data[1])
+    elif isinstance(data, (tuple, list)) and len(data) == 2 and is_stream(data[0]):
+        unnamed = from_tf_data(data[0], test=data[1])
     elif isinstance(data, tuple):
         unnamed = from_arrays(data)
-    elif hasattr(data, "element_spec"):
+    elif is_stream(data):
         unnamed = from_tf_data(data)
     else:
         raise InputError(
-            "Expected a data set's name, a Dataset, a tf.data.Dataset or a pair of "
-            f"arrays (images, labels); got {type(data).__name__}."
+            "Expected a data set's name, a Dataset, a tf.data.Dataset, a PyDataset or "
+            f"arrays (inputs, targets); got {type(data).__name__}."
         )
     unnamed = with_fewer(unnamed, train_images, seed)
     splits = (unnamed.train, unnamed.validation, unnamed.test)
     arrays = [array for split in splits for array in (split.images, split.labels)]
+    arrays += [split.weights for split in splits if split.weights is not None]
     return renamed(unnamed, PREFIX + _fingerprint(*arrays))
 
 

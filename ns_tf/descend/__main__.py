@@ -50,12 +50,13 @@ def main(
     chosen = {type(config): config for config in configs}
     work = SearchRun(chosen)
     architecture, dataset = work.problem.architecture, work.problem.dataset
+    task = work.problem.task.name
     shape = "x".join(str(size) for size in dataset.image_shape)
     params = int(work.problem.structure.params(work.widths))
     print(
         f"{architecture.name} with {params:,} parameters, {dataset.name} "
-        f"({len(dataset.train):,} training images of {shape}, "
-        f"{dataset.classes} classes), on {cli.devices()}"
+        f"({len(dataset.train):,} training examples of {shape}; {task}, "
+        f"{dataset.classes} outputs), on {cli.devices()}"
     )
     if work.start:
         print(f"begins with the model's own weights, pixels {work.start.pixels}")

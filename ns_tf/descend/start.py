@@ -10,6 +10,7 @@ from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.descend.config import SearchConfig
 from ns_tf.graph.flat import flat
 from ns_tf.networks import from_model, python_models
+from ns_tf.problem.choice import outputs_of
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.pixels import way_of
@@ -42,6 +43,7 @@ class Start:
             InputError: the loss of the model is not finite.
         """
         model = problem.architecture.source
+        raw = problem.task.prepared(raw, outputs_of(model))
         way = way_of(model, raw, problem.task)
         as_trained = dataclasses.replace(problem, dataset=scaled(raw, way))
         return cls(model, as_trained, way)

@@ -23,6 +23,7 @@ from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures, python_models
+from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset
 from ns_tf.prune.config import PruneConfig
@@ -65,9 +66,11 @@ class SearchRun:
         # First: TensorFlow takes its number of threads when it starts.
         execution = Execution.of(configs[RuntimeConfig])
         self.runtime = Runtime.of(configs[RuntimeConfig], execution)
-        dataset = dataset or load_dataset(configs[DataConfig])
+        data = configs[DataConfig]
+        dataset = dataset or load_dataset(data)
         architecture = architecture or architectures.get(self.config.architecture)
-        self.problem = Problem.of(architecture, dataset)
+        task = tasks.get(data.task) if data.task else None
+        self.problem = Problem.of(architecture, dataset, task)
         default = architecture.widths
         asked = self.config.widths or floor_ratio(default, self.config.ratio)
         asked = check_widths(architecture, asked)

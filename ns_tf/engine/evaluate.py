@@ -1,7 +1,7 @@
 """Mean loss and counts of a network on a split of a data set.
 
-The counts are what the task's score is made of (`Task.count`, `Task.score_of`): sums of
-whole numbers, so that the score of a split depends on no batch size and no order.
+The counts are what the task's score is made of (`Task.count`, `Task.score_of`). Sums of
+whole numbers depend on no batch size and no order; sums of floats do so by rounding.
 """
 
 from collections.abc import Callable
@@ -27,11 +27,11 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
         model: The network.
         loss: (targets, outputs) -> losses [batch].
         count: (targets, outputs) -> what the score is made of, summed over the batch:
-            whole numbers of any shape (`Task.count`).
+            numbers of any shape (`Task.counter`).
 
     Returns:
         (data set, split, batch size) -> (mean loss over the examples of the split,
-        counts int64 summed over the split).
+        counts int64, or float64, summed over the split).
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -46,8 +46,13 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
         for inputs, targets in eval_batches(dataset, split, batch_size):
             batch_loss, batch_counts = sums(inputs, targets)
             total += float(batch_loss)
-            counts = counts + np.asarray(batch_counts, np.int64)
-            size += len(targets)
+            counts = counts + _wide(np.asarray(batch_counts))
+            size += len(inputs)
         return total / size, counts
 
     return evaluate
+
+
+def _wide(counts: np.ndarray) -> np.ndarray:
+    """Counts of a batch in the widest type of their kind."""
+    return counts.astype(np.float64 if counts.dtype.kind == "f" else np.int64)

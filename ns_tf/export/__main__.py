@@ -37,7 +37,7 @@ def main(trained: TrainedConfig, task: ProblemConfig, export: ExportConfig) -> N
 
     work = Export.of(trained.run_dir, task, export)
     outcomes = work.run(Watch(Progress()))
-    print(check.table(outcomes))
+    print(check.table(outcomes, work.task.score))
     print("\n".join(outcome.path for outcome in outcomes))
 
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ns_tf.base import RunError
 from ns_tf.budgets import latency
 from ns_tf.export.formats import EXACT, Format
+from ns_tf.problem.tasks import Score, Task
 from ns_tf.render import tables
 
 RUNNER = Path(__file__).parent / "runtimes" / "run.py"
@@ -27,32 +29,44 @@ class Outcome:
     format: str  # As `--format` has it.
     path: str  # Where the file is, or the folder.
     bytes: int  # Of the file, or of all files of a folder.
-    largest_difference: float  # Of a probability, from the Keras model.
-    agreement: float  # Share of the images with the same class.
-    accuracy: float  # Of the file on these images, 0 to 1.
-    keras_accuracy: float  # Of the Keras model on these images, 0 to 1.
-    p50_ms: float  # Milliseconds of one image in the format's own runtime: median.
+    # Of an answer, from the Keras model; a share of its largest answer above 1.
+    largest_difference: float
+    agreement: float  # Share of the examples, or places, of the same answer.
+    score: float  # Of the file on these examples, by the task.
+    keras_score: float  # Of the Keras model on these examples.
+    p50_ms: float  # Milliseconds of one example in the format's own runtime: median.
     p95_ms: float  # The same: 95th percentile.
 
+    def told(self, score: str) -> dict[str, Any]:
+        """The comparison as the summary of an export has it.
 
-def table(outcomes: Sequence[Outcome]) -> str:
+        Args:
+            score: Name of the task's score, which names two of the keys.
+        """
+        values = dataclasses.asdict(self)
+        named = {"score": score, "keras_score": f"keras_{score}"}
+        return {named.get(key, key): value for key, value in values.items()}
+
+
+def table(outcomes: Sequence[Outcome], score: Score) -> str:
     """Outcomes as a table of text, one line a file.
 
     Args:
         outcomes: In the order of the lines.
+        score: Of the task.
 
     Returns:
-        Format, size in KiB, largest difference of a probability, share of equal
-        classes, accuracy, and milliseconds of one image (median, 95th percentile).
+        Format, size in KiB, largest difference of an answer, share of equal answers,
+        score, and milliseconds of one example (median, 95th percentile).
     """
-    header = ("format", "KiB", "largest diff.", "agree", "accuracy", "p50 ms", "p95 ms")
+    header = ("format", "KiB", "largest diff.", "agree", score.name, "p50 ms", "p95 ms")
     rows = [
         (
             one.format,
             f"{one.bytes / 1024:,.0f}",
             f"{one.largest_difference:.1e}",
             f"{100 * one.agreement:.1f} %",
-            f"{100 * one.accuracy:.2f} %",
+            score.text(one.score),
             f"{one.p50_ms:.2f}",
             f"{one.p95_ms:.2f}",
         )
@@ -62,17 +76,23 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def compare(
-    form: Format, path: Path, work: Path, expected: np.ndarray, labels: np.ndarray
+    form: Format,
+    path: Path,
+    work: Path,
+    expected: np.ndarray,
+    targets: np.ndarray,
+    task: Task,
 ) -> Outcome:
     """Runs a file in a process of its own and compares what it answers.
 
     Args:
         form: The file's format, which says what runs it.
         path: The file.
-        work: A folder that holds the images, uint8 `[n, h, w, c]`, as `images.npy`. The
-            file's answers are written there.
-        expected: Probabilities of the Keras model, `[n, classes]`.
-        labels: Classes of the images, `[n]`.
+        work: A folder that holds the inputs `[n, ...]`, as `inputs.npy`. The file's
+            answers are written there.
+        expected: Answers of the Keras model, `[n, ...]`.
+        targets: Of the examples, `[n, ...]`.
+        task: Says which answers are the same, and the score.
 
     Returns:
         The comparison. Where two classes are equally likely to within `EXACT`, an exact
@@ -84,29 +104,32 @@ def compare(
     out = work / "answers.npz"
     command = [sys.executable, str(RUNNER), form.runtime, str(path)]
     done = subprocess.run(
-        [*command, str(work / "images.npy"), str(out)], capture_output=True, text=True
+        [*command, str(work / "inputs.npy"), str(out)], capture_output=True, text=True
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no word"]
         raise RunError(f"{form.name} does not run: {lines[-1]}")
-    with np.load(out, allow_pickle=False) as answers:
-        probabilities, ms = answers["probabilities"], answers["ms"]
-    best, right = probabilities.argmax(-1), expected.argmax(-1)
-    rows = np.arange(len(best))
-    close = np.abs(expected[rows, best] - expected[rows, right]) <= EXACT
-    same = (best == right) | (close if form.exact else False)
+    with np.load(out, allow_pickle=False) as written:
+        answers, ms = written["answers"], written["ms"]
+    largest = max(1.0, float(np.abs(expected).max()))
+    slack = EXACT * largest if form.exact else 0.0
     p50, p95 = latency.percentiles(ms)
     return Outcome(
         format=form.name,
         path=str(path),
         bytes=_size(path),
-        largest_difference=float(np.abs(probabilities - expected).max()),
-        agreement=float(same.mean()),
-        accuracy=float((best == labels).mean()),
-        keras_accuracy=float((right == labels).mean()),
+        largest_difference=float(np.abs(answers - expected).max()) / largest,
+        agreement=task.agreement(answers, expected, slack),
+        score=_score(task, targets, answers),
+        keras_score=_score(task, targets, expected),
         p50_ms=p50,
         p95_ms=p95,
     )
+
+
+def _score(task: Task, targets: np.ndarray, answers: np.ndarray) -> float:
+    """The task's score of answers [n, ...]."""
+    return task.score_of(np.asarray(task.count(targets, answers)))
 
 
 def _size(path: Path) -> int:

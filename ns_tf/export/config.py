@@ -46,7 +46,7 @@ class ExportConfig:
         1000, "Test images on which every file is compared with the Keras model."
     )
     int8_points: float = option(
-        2.0, "Points of accuracy on these images that int8 may lose."
+        2.0, "Points of the score on these images that int8 may lose (hundredths)."
     )
 
     def __post_init__(self):

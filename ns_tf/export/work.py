@@ -18,7 +18,7 @@ import numpy as np
 
 from ns_tf.base import InputError, RunError
 from ns_tf.data.batches import eval_batches
-from ns_tf.data.dataset import Dataset, for_network
+from ns_tf.data.dataset import PIXELS, Dataset, for_network
 from ns_tf.data.holdout import spread, take
 from ns_tf.engine import precision
 from ns_tf.export import check, formats
@@ -28,9 +28,11 @@ from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.problem import tasks
+from ns_tf.problem.choice import outputs_of, task_of
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import resolve, scaled_dataset, settings_in
 from ns_tf.problem.tasks import Task
+from ns_tf.problem.weighted import Weighted
 from ns_tf.run import files
 from ns_tf.run.folder import EXPORT, EXPORT_FOLDER, MODEL
 from ns_tf.run.watch import Watch
@@ -45,8 +47,9 @@ class Export:
     Args:
         model: The trained network, in any precision; files have it in float32.
         dataset: The data set that it was trained on. Files contain its normalisation,
-            and are compared on its test images.
-        task: What targets mean; decides what files answer.
+            and are compared on its test examples.
+        task: What targets mean; decides what files answer. Chosen by network and
+            targets if None.
         config: Which formats, and how they are checked.
         target: The folder that the files go to; made if there is none.
         name: What the model is called there, if `config` names none.
@@ -60,7 +63,7 @@ class Export:
         self,
         model: keras.Model,
         dataset: Dataset,
-        task: Task,
+        task: Task | None,
         config: ExportConfig,
         target: str | Path,
         name: str,
@@ -71,8 +74,13 @@ class Export:
         for form in self.formats:
             form.check()
         self.version = self._version()
-        self.dataset = for_network(dataset, scales_pixels(functional(model)))
-        self.source = self._source(model, task)
+        plain = functional(model)
+        if isinstance(task, Weighted):  # Files know nothing of weights.
+            task = task.task
+        self.task = task or task_of(dataset, plain)
+        dataset = self.task.prepared(dataset, outputs_of(plain))
+        self.dataset = for_network(dataset, scales_pixels(plain))
+        self.source = self._source(model)
 
     @classmethod
     def of(
@@ -100,7 +108,7 @@ class Export:
         return cls(
             model,
             scaled_dataset(settings),
-            tasks.get("classification"),
+            tasks.get(settings.task) if settings.task else None,
             config,
             target=config.out_dir or path.parent / EXPORT_FOLDER,
             name=_default_name(path),
@@ -121,10 +129,10 @@ class Export:
             RunError: a file gives other answers than the Keras model.
         """
         watch = watch or Watch()
-        images, labels = _images(self.dataset, "test", self.config.check_images)
-        expected = self.source.deployed().predict(images, batch_size=100, verbose=0)
+        inputs, targets = _examples(self.dataset, "test", self.config.check_images)
+        expected = self.source.deployed().predict(inputs, batch_size=100, verbose=0)
         with _writing(self.target) as work:
-            np.save(work / "images.npy", images)
+            np.save(work / "inputs.npy", inputs)
             outcomes, moves = [], []
             steps = 2 * len(self.formats)
             with watch.bar(steps, label="export", unit="steps") as bar:
@@ -134,7 +142,9 @@ class Export:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     form.write(self.source, path)
                     bar.update(1, format=form.name)
-                    outcome = check.compare(form, path, work, expected, labels)
+                    outcome = check.compare(
+                        form, path, work, expected, targets, self.task
+                    )
                     self._accept(form, outcome)
                     outcomes.append(dataclasses.replace(outcome, path=str(target)))
                     moves.append((path, target))
@@ -142,21 +152,23 @@ class Export:
             for path, target in moves:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
-        summary = {"version": 1, "name": self.name, "images": len(images)}
-        summary["files"] = [dataclasses.asdict(outcome) for outcome in outcomes]
+        score = self.task.score.name
+        summary = {"version": 1, "name": self.name, "images": len(inputs)}
+        summary |= {"score": score, "files": [one.told(score) for one in outcomes]}
         files.write_json(self.target / f"{self.name}.{EXPORT}", summary)
         return outcomes
 
-    def _source(self, model: keras.Model, task: Task) -> Source:
+    def _source(self, model: keras.Model) -> Source:
         """The network with what belongs to it.
 
         Raises:
-            InputError: the network was made for images or classes of another data set.
+            InputError: the network was made for inputs or classes of another data set,
+                or the inputs are no images and were to be resized.
         """
         dataset = self.dataset
         if tuple(model.inputs[0].shape[1:]) != dataset.image_shape:
             raise InputError(
-                f"The network takes images {tuple(model.inputs[0].shape[1:])}, the "
+                f"The network takes inputs {tuple(model.inputs[0].shape[1:])}, the "
                 f"data set {dataset.name} has {dataset.image_shape}. Give the "
                 "--dataset and the --image_size that it was trained on."
             )
@@ -166,16 +178,20 @@ class Export:
                 f"{dataset.name} {dataset.classes}. Give the --dataset it was trained "
                 "on."
             )
-        return Source(
+        source = Source(
             name=self.name,
             model=precision.plain(model),
-            task=task,
+            task=self.task,
             class_names=dataset.class_names,
             mean=dataset.mean,
             std=dataset.std,
-            calibration=_images(dataset, "train", self.config.calibration_images)[0],
+            calibration=_examples(dataset, "train", self.config.calibration_images)[0],
             resize=self.config.resize,
+            inputs=dataset.inputs,
         )
+        if source.resize and not source.takes_images:
+            raise InputError("--resize is of images; the network takes others.")
+        return source
 
     def _version(self) -> int:
         """The version of the settings, or the one after the newest that is there.
@@ -213,24 +229,26 @@ class Export:
         if form.exact:
             if outcome.largest_difference > EXACT or outcome.agreement < 1:
                 raise RunError(
-                    f"{form.name} disagrees with the Keras model: probabilities by up "
-                    f"to {outcome.largest_difference:.2g} (allowed {EXACT:g}), "
-                    f"{100 * outcome.agreement:.2f} % of the classes agree. Nothing "
-                    "was left in place."
+                    f"{form.name} disagrees with the Keras model: answers by up to "
+                    f"{outcome.largest_difference:.2g} (allowed {EXACT:g}), "
+                    f"{100 * outcome.agreement:.2f} % of them agree. Nothing was left "
+                    "in place."
                 )
             return
-        lost = 100 * (outcome.keras_accuracy - outcome.accuracy)
+        lost = 100 * (outcome.keras_score - outcome.score)
         if lost > self.config.int8_points:
             raise RunError(
-                f"{form.name} lost {lost:.2f} points of accuracy, more than "
-                f"--int8_points={self.config.int8_points:g}. Nothing was left in "
+                f"{form.name} lost {lost:.2f} points of {self.task.score.name}, more "
+                f"than --int8_points={self.config.int8_points:g}. Nothing was left in "
                 "place; calibrate with more images (--calibration_images), or leave it "
                 "out."
             )
 
 
-def _images(dataset: Dataset, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images of a split as a camera gives them, with their labels.
+def _examples(
+    dataset: Dataset, split: str, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Examples of a split as files take them, with their targets.
 
     They are evenly spread over the split, because folders and many files have one class
     after the other.
@@ -241,17 +259,18 @@ def _images(dataset: Dataset, split: str, count: int) -> tuple[np.ndarray, np.nd
         count: How many at most.
 
     Returns:
-        (uint8 `[n, h, w, c]`, classes `[n]`); float images are rounded to whole numbers
-        from 0 to 255.
+        (inputs `[n, ...]`, targets `[n, ...]`). Images are uint8; those of floats are
+        rounded to whole numbers from 0 to 255.
     """
     whole = getattr(dataset, split)
     chosen = take(whole, spread(len(whole), count))
-    images, labels = [], []
-    for some, classes in eval_batches(dataset, chosen, 100):
+    if dataset.inputs != PIXELS:
+        return chosen.images, chosen.labels
+    images = []
+    for some, _ in eval_batches(dataset, chosen, 100):
         pixels = 255 * (np.asarray(some) * dataset.std + dataset.mean)
         images.append(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
-        labels.append(np.asarray(classes))
-    return np.concatenate(images), np.concatenate(labels)
+    return np.concatenate(images), chosen.labels
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a model does at its ends: whether it scales pixels, or ends in a softmax."""
+"""What a model does at its ends: whether it scales pixels, or gives probabilities."""
 
 from typing import Any
 
@@ -34,14 +34,42 @@ def ends_in_softmax(model: keras.Model) -> bool:
     Raises:
         InputError: the end of the model cannot be computed.
     """
+    values = _end(model)
+    sums = values.sum(axis=-1)
+    return bool((values >= 0).all() and (np.abs(sums - 1) < _ROUNDING).all())
+
+
+def ends_in_sigmoid(model: keras.Model) -> bool:
+    """Whether every output of a model is a number from 0 to 1, as behind a sigmoid.
+
+    The end of the model is computed, as `ends_in_softmax` does.
+
+    Args:
+        model: Functional; models within may be sequential.
+
+    Returns:
+        False if the model gives logits.
+
+    Raises:
+        InputError: the end of the model cannot be computed.
+    """
+    # Several draws: by chance, a few numbers may lie there.
+    values = np.concatenate([_end(model, seed) for seed in range(4)])
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
+def _end(model: keras.Model, seed: int = 0) -> np.ndarray:
+    """Outputs of a model at random numbers, drawn by the seed.
+
+    Raises:
+        InputError: the end of the model cannot be computed.
+    """
     try:
-        values = np.asarray(_sample(model, np.random.default_rng(0))[0], float)
+        return np.asarray(_sample(model, np.random.default_rng(seed))[0], float)
     except Exception as error:  # Keras raises what its parts raise.
         raise InputError(
             f"The end of {model.name!r} cannot be computed: {reason_of(error)}"
         ) from error
-    sums = values.sum(axis=-1)
-    return bool((values >= 0).all() and (np.abs(sums - 1) < _ROUNDING).all())
 
 
 def _sample(model: keras.Model, rng: np.random.Generator) -> list:

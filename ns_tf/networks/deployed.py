@@ -1,4 +1,4 @@
-"""A network as it is deployed: pixels in, probabilities out; its LiteRT file."""
+"""A network as it is deployed: raw inputs in, answers out; its LiteRT file."""
 
 import tempfile
 from collections.abc import Callable
@@ -9,6 +9,8 @@ import numpy as np
 
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_softmax
+
+BYTE = 255  # The unit of pixels.
 
 
 def softmax_of(model: keras.Model) -> keras.Layer | None:
@@ -24,34 +26,43 @@ def deployed(
     std: np.ndarray,
     *,
     answer: keras.Layer | None = None,
+    unit: float | None = BYTE,
     dtype: str = "uint8",
     name: str = "deployed",
 ) -> keras.Model:
     """The model with its preprocessing and, if it gives logits, a softmax.
 
-    A pixel p from 0 to 255 becomes (p / 255 - mean) / std = p / (255 std) - mean / std.
+    x becomes (x / unit - mean) / std = x / (unit std) - mean / std. The unit of pixels
+    from 0 to 255 is 255.
 
     Args:
-        model: Takes normalised images `[batch, height, width, channels]`.
-        mean: [channels], of pixels from 0 to 1.
-        std: [channels], of pixels from 0 to 1.
+        model: Takes normalised inputs `[batch, ..., channels]`.
+        mean: [channels], of inputs in that unit.
+        std: [channels], likewise.
         answer: The layer behind the model: a softmax, where it gives logits.
-        dtype: Of the images.
+        unit: 255 of pixels, 1 of numbers; None of tokens, which stay what they are.
+        dtype: Of what the result takes.
         name: Of the result.
 
     Returns:
-        A model from images `[batch, height, width, channels]` of pixels from 0 to 255
-        to probabilities `[batch, classes]`. It shares the model's weights.
+        A model from inputs `[batch, ..., channels]`, pixels from 0 to 255, to the
+        task's answer. It shares the model's weights. Its input is called "image" if it
+        takes pixels, else "inputs".
     """
-    image = keras.Input(model.inputs[0].shape[1:], dtype=dtype, name="image")
-    scale, offset = 1 / (255 * std), -mean / std
-    x = keras.layers.Rescaling(
-        scale.tolist(), offset.tolist(), dtype="float32", name="normalise"
-    )(image)
+    raw = x = keras.Input(
+        model.inputs[0].shape[1:],
+        dtype=dtype,
+        name="image" if unit == BYTE else "inputs",
+    )
+    if unit is not None:
+        scale, offset = 1 / (unit * std), -mean / std
+        x = keras.layers.Rescaling(
+            scale.tolist(), offset.tolist(), dtype="float32", name="normalise"
+        )(x)
     x = model(x)
     if answer is not None:
         x = answer(x)
-    return keras.Model(image, x, name=name)
+    return keras.Model(raw, x, name=name)
 
 
 def litert(
@@ -60,7 +71,7 @@ def litert(
     """The LiteRT file of a deployed model, in inference mode.
 
     Args:
-        model: Takes float32. The file holds its name and those of its layers.
+        model: Takes float32 or int32. The file holds its name and those of its layers.
         adjust: Sets options of the `tf.lite.TFLiteConverter`.
 
     Returns:
@@ -73,8 +84,8 @@ def litert(
     # `model.export` would leave `training` open, and layers would augment the images.
     archive.add_endpoint(
         "serve",
-        lambda image: model(image, training=False),
-        [keras.InputSpec(shape=model.inputs[0].shape, dtype="float32")],
+        lambda inputs: model(inputs, training=False),
+        [keras.InputSpec(shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)],
     )
     # By way of a SavedModel: a converted function of a Keras 3 model has no weights.
     with tempfile.TemporaryDirectory() as folder:

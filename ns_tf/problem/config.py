@@ -20,6 +20,7 @@ class ProblemConfig:
         None, "As ns_tf.descend takes it.", inherited=True
     )
     dataset: str | None = option(None, "As ns_tf.descend takes it.", inherited=True)
+    task: str | None = option(None, "As ns_tf.descend takes it.", inherited=True)
     data_dir: str | None = option(
         None, "Where TFDS data sets are prepared.", identity=False
     )

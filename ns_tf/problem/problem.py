@@ -7,9 +7,10 @@ import keras
 
 from ns_tf.base import Architecture
 from ns_tf.data.dataset import Dataset, for_network
-from ns_tf.networks.structure import Structure, analyse
-from ns_tf.problem import tasks
+from ns_tf.networks.structure import Structure, analyse, shapes_only
+from ns_tf.problem.choice import outputs_of, task_of
 from ns_tf.problem.tasks import Task
+from ns_tf.problem.weighted import Weighted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Problem:
 
     Args:
         structure: The architecture at the shapes of the data, with its costs.
-        dataset: With pixels as the network takes them.
-        task: What targets mean.
+        dataset: With inputs as the network takes them, targets as the task does.
+        task: What targets mean; `Weighted`, if examples have weights.
     """
 
     structure: Structure
@@ -38,21 +39,33 @@ class Problem:
             architecture: The network as a function of its widths.
             dataset: Its image shape decides the network's input, its classes the
                 output.
-            task: What labels mean; classification if None.
+            task: What targets mean; chosen by network and targets if None.
 
         Returns:
             The problem. If the network scales pixels itself, its data set leaves them
             as they are.
 
         Raises:
-            InputError: the network cannot be made for such images, or the labels are
+            InputError: the network cannot be made for such inputs, or the targets are
                 not those of the task.
         """
-        task = task or tasks.get("classification")
+        source = architecture.source
+        if isinstance(task, Weighted):  # Of a problem that was made before.
+            task = task.task
+        task = task or task_of(dataset, source)
+        dataset = task.prepared(dataset, outputs_of(source))
         task.check(dataset)
+        if source is None and dataset.train.labels.ndim > 1:
+            model = shapes_only(
+                architecture.build,
+                input_shape=dataset.image_shape,
+                classes=dataset.classes,
+            )
+            task.prepared(dataset, outputs_of(model))  # Refuses other outputs.
         structure = analyse(architecture, dataset.image_shape, dataset.classes)
         dataset = for_network(dataset, structure.scales_pixels)
-        return cls(structure, dataset, task)
+        weighted = dataset.train.weights is not None
+        return cls(structure, dataset, Weighted(task) if weighted else task)
 
     @property
     def architecture(self) -> Architecture:

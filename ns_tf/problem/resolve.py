@@ -8,6 +8,7 @@ from ns_tf.data import sources
 from ns_tf.data.config import DataConfig
 from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.networks import architectures
+from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run import files
@@ -100,7 +101,8 @@ def problem_of(
         InputError: there is no such network or data, or they do not go together.
     """
     architecture = architecture or architectures.get(config.architecture)
-    return Problem.of(architecture, scaled_dataset(config))
+    task = tasks.get(config.task) if config.task else None
+    return Problem.of(architecture, scaled_dataset(config), task)
 
 
 def scaled_dataset(config: ProblemConfig) -> Dataset:

@@ -146,6 +146,7 @@ class SourceConfig:
     dataset: str | None = option(
         None, "The data it was trained on, as ns_tf.descend takes it."
     )
+    task: str | None = option(None, "What targets mean, as ns_tf.descend takes it.")
     data_dir: str | None = option(
         None, "Where TFDS data sets are prepared.", identity=False
     )

@@ -24,7 +24,6 @@ from ns_tf.prune.scoring import SCORING
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL, PRUNED, RESULT, open_run
 from ns_tf.run.watch import Watch
-from ns_tf.train import recipes
 from ns_tf.train.job import Job, network_costs
 from ns_tf.train.results import read_result, score_in
 
@@ -63,7 +62,7 @@ class PruneJob:
             InputError: as `Pruner.check`, or there is no such recipe.
         """
         self.pruner.check()
-        recipes.get(self.tuning.recipe or self.pruner.criterion.recipe)
+        self.pruner.recipe(self.tuning)
 
     def run(self, watch: Watch | None = None) -> dict[str, Any]:
         """Scores, cuts and trains, or continues, or reads what was done.

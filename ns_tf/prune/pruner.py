@@ -5,16 +5,17 @@ folder.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from ns_tf.base import Curve, Scaling, ScalingLaw, Widths
+from ns_tf.base import Curve, InputError, Scaling, ScalingLaw, Widths
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.problem import Problem
+from ns_tf.problem.tasks.classification import Classification
 from ns_tf.prune import allocations, criteria, repairs, signals
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.criteria import by_norm
@@ -26,7 +27,7 @@ from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.solve import at_cost
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.recipes import Objective
+from ns_tf.train.recipes import Objective, Recipe
 
 STAGES = ("trained", "cut", "repaired", "tuned")
 _BATCH = 256  # Images a step of an evaluation.
@@ -248,6 +249,25 @@ class Pruner:
         for member in self.repairs:
             member.apply(case)
 
+    def recipe(self, config: FinetuneConfig) -> Recipe:
+        """The recipe of the training after the cut.
+
+        Args:
+            config: Names it, if it is not the method's own.
+
+        Raises:
+            InputError: there is no such recipe, or its loss is one of classes and the
+                task is another.
+        """
+        recipe = recipes.get(config.recipe or self.criterion.recipe)
+        task = self.problem.task
+        if recipe.formula is not None and not isinstance(task, Classification):
+            raise InputError(
+                f"The recipe {recipe.name} learns one class an example, without "
+                f"weights; the task is {task.name}. Give --recipe=plain."
+            )
+        return recipe
+
     def tuning(self, widths: Widths, config: FinetuneConfig) -> Tuning:
         """How the network that is left is trained.
 
@@ -258,7 +278,7 @@ class Pruner:
         Raises:
             InputError: there is no such recipe.
         """
-        recipe = recipes.get(config.recipe or self.criterion.recipe)
+        recipe = self.recipe(config)
         problem, macs = self.problem, self.budgets.exact["macs"]
         times = float(macs(np.array(self.widths)) / macs(np.array(widths)))
         objective = None
@@ -283,6 +303,5 @@ class Pruner:
             split: "validation" or "test".
         """
         task = self.problem.task
-        count: Callable = task.count
-        evaluate = evaluator(model, task.loss(model), count)
+        evaluate = evaluator(model, task.loss(model), task.counter(model))
         return task.score_of(evaluate(self.problem.dataset, split, _BATCH)[1])

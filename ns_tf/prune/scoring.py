@@ -134,7 +134,7 @@ class ScoredNetwork:
             images: [batch, h, w, c].
             labels: [batch].
         """
-        rows = tf.constant(self.gated.rows(len(labels)))
+        rows = tf.constant(self.gated.rows(len(images)))
         return self._gradients(images, labels, rows).numpy().astype(float)[:, :-1]
 
     @functools.cached_property

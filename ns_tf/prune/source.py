@@ -19,9 +19,11 @@ from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
 from ns_tf.networks import from_model
 from ns_tf.problem import tasks
+from ns_tf.problem.choice import outputs_of, task_of
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import data_config, load_dataset, settings_in
+from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.pixels import way_of
 from ns_tf.run.folder import MODEL, PREFIX
 from ns_tf.train.results import training_in
@@ -87,16 +89,22 @@ def trained_network(
     found = flat(found)
     check_ends(found)
     dataset, used = _dataset(data, found, options)
+    name = options.get("task") or (kept.task if kept else None)
+    task = tasks.get(name) if name else task_of(dataset, found)
+    dataset = task.prepared(dataset, outputs_of(found))
+    task.check(dataset)
     check_classes(found, dataset)
-    task = tasks.get("classification")
     way = pixels
     if pixels == AUTO and folder is None:
-        way = way_of(found, dataset, task)
+        weighted = dataset.train.weights is not None
+        way = way_of(found, dataset, Weighted(task) if weighted else task)
     elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
         own = "given" if scales_pixels(found) else "normalised"
         way = (kept.pixels if kept else None) or own
     architecture = from_model.from_model(found)
     problem = Problem.of(architecture, scaled(dataset, way), task)
+    if options.get("task"):
+        used = {**used, "task": options["task"]}  # Of data from Python as well.
     return TrainedNetwork(found, problem, way, folder, used)
 
 
@@ -135,7 +143,7 @@ def check_classes(model: keras.Model, dataset: Dataset) -> None:
     shape = tuple(model.inputs[0].shape[1:])
     if shape != tuple(dataset.image_shape):
         raise InputError(
-            f"{model.name!r} takes images of {_by(shape)}, and those of {dataset.name} "
+            f"{model.name!r} takes inputs of {_by(shape)}, and those of {dataset.name} "
             f"are {_by(dataset.image_shape)}: it was not trained for these data "
             "(--image_size resizes a square set)."
         )

@@ -43,7 +43,7 @@ class TrialRow(Protocol):
 
     trial: str  # Ends in the number of the trial: "trial_0012".
     front: bool  # Whether no other trial is better in both.
-    validation_accuracy: float | None  # 0 to 1; None while it is not trained.
+    validation_score: float | None  # None while it is not trained.
 
 
 def growth(
@@ -149,9 +149,15 @@ def descent(
 
 
 def comparison(
-    rows: Sequence[ComparedRow], axis: str, path: Target, *, format: str = "png"
+    rows: Sequence[ComparedRow],
+    axis: str,
+    path: Target,
+    *,
+    label: str = "accuracy, %",
+    scale: float = 100.0,
+    format: str = "png",
 ) -> None:
-    """Draws test accuracy over a cost, a line for each method.
+    """Draws test scores over a cost, a line for each method.
 
     A point is the mean over the seeds, its bar one standard deviation up and down.
     Rows of which every training failed are left out.
@@ -160,17 +166,17 @@ def comparison(
         rows: A method at a budget each.
         axis: The attribute of a row that is the cost: "params", "macs" or "latency_ms".
         path: A path or an open binary file.
+        label: Name and unit of the score.
+        scale: Factor from a score of rows to what is shown.
         format: "png" or "svg".
     """
     figure = new_figure(6.4, 4.2)
     panel = figure.subplots()
     markers = itertools.cycle("osD^vP*X<>")
-    for method in dict.fromkeys(row.method for row in rows):
+    for method in dict.fromkeys(row.method for row in rows if row.accuracies):
         line = [row for row in rows if row.method == method and row.accuracies]
-        if not line:
-            continue
         line.sort(key=lambda row: getattr(row, axis))
-        statistics = 100 * np.array([row.accuracy for row in line])
+        statistics = scale * np.array([row.accuracy for row in line])
         panel.errorbar(
             [getattr(row, axis) for row in line],
             statistics[:, 0],
@@ -181,18 +187,24 @@ def comparison(
             lw=1.2,
             capsize=3,
         )
-    costs = [getattr(row, axis) for row in rows]
-    _cost_axis(panel, [cost for cost in costs if cost is not None], _AXES[axis])
-    panel.set_ylabel("test accuracy, %", fontsize=9)
+    known = [cost for row in rows if (cost := getattr(row, axis)) is not None]
+    _cost_axis(panel, known, _AXES[axis])
+    panel.set_ylabel(f"test {label}", fontsize=9)
     if panel.containers:  # Empty if every training failed.
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     figure.savefig(path, format=format, dpi=130)
 
 
 def pareto(
-    rows: Sequence[TrialRow], axis: str, path: Target, *, format: str = "png"
+    rows: Sequence[TrialRow],
+    axis: str,
+    path: Target,
+    *,
+    label: str = "accuracy, %",
+    scale: float = 100.0,
+    format: str = "png",
 ) -> None:
-    """Draws validation accuracy over a cost, a point for each trained trial.
+    """Draws validation scores over a cost, a point for each trained trial.
 
     A step line joins the Pareto front, whose points bear the numbers of their trials.
 
@@ -200,11 +212,13 @@ def pareto(
         rows: A trial each.
         axis: The attribute of a row that is the cost: "params" or "search_steps".
         path: A path or an open binary file.
+        label: Name and unit of the score.
+        scale: Factor from a score of rows to what is shown.
         format: "png" or "svg".
     """
     figure = new_figure(6.4, 4.2)
     panel = figure.subplots()
-    done = [row for row in rows if row.validation_accuracy is not None]
+    done = [row for row in rows if row.validation_score is not None]
     for front, style in ((False, "o"), (True, "o-")):
         some = sorted(
             (row for row in done if row.front == front),
@@ -212,7 +226,7 @@ def pareto(
         )
         panel.plot(
             [getattr(row, axis) for row in some],
-            [100 * row.validation_accuracy for row in some],
+            [scale * row.validation_score for row in some],
             style,
             color="C3" if front else "0.6",
             ms=5,
@@ -222,13 +236,13 @@ def pareto(
         )
     for row in done:
         if row.front:
-            place = (getattr(row, axis), 100 * row.validation_accuracy)
+            place = (getattr(row, axis), scale * row.validation_score)
             number = row.trial.rpartition("_")[2].lstrip("0") or "0"
             panel.annotate(
                 number, place, (4, 4), textcoords="offset points", fontsize=8
             )
     _cost_axis(panel, [getattr(row, axis) for row in done], _AXES[axis])
-    panel.set_ylabel("validation accuracy, %", fontsize=9)
+    panel.set_ylabel(f"validation {label}", fontsize=9)
     if done:
         figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     figure.savefig(path, format=format, dpi=130)

@@ -125,13 +125,13 @@ def _comparison_of(folder: Path, *, needed: bool) -> dict[str, Any] | None:
 
 
 def _about(search: SearchRecord) -> str:
-    """A sentence on a search: iterations, minutes, images, classes, seed network."""
+    """A sentence on a search: iterations, minutes, inputs, outputs, seed network."""
     count = len(search.states)
     iterations = f"{count} iteration{'s' if count > 1 else ''}"
     minutes = sum(state.seconds for state in search.states) / 60
     size = "x".join(map(str, search.input_shape))
     return (
         f"{iterations} of architecture descent in "
-        f"{minutes:.1f} minutes; images {size}, {search.classes} classes; seed "
+        f"{minutes:.1f} minutes; inputs {size}, {search.classes} outputs; seed "
         f"network {','.join(map(str, search.seed_widths))}."
     )

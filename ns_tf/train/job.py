@@ -16,6 +16,7 @@ import numpy as np
 from ns_tf.base import InputError, Widths
 from ns_tf.budgets import exact_costs
 from ns_tf.data.batches import steps_per_epoch
+from ns_tf.data.dataset import augmented
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import python_models
 from ns_tf.networks.structure import Structure
@@ -67,8 +68,9 @@ class Job:
         """Refuses what cannot be trained, before anything is written.
 
         Raises:
-            InputError: the network, or the batch, does not fit.
+            InputError: the network, the batch or the augmentation does not fit.
         """
+        augmented(self.problem.dataset, self.recipe.augmentation)
         self.runtime.execution.check(lambda: self.problem.build(self.widths))
         steps_per_epoch(self.problem.dataset, self.recipe.batch)
 

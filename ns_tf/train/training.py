@@ -181,7 +181,8 @@ class Training:
         self.loss_scale = execution.loss_scale(network)
         step = self.lesson.step(network, self.sgd, self.loss_scale)
         self._step = step.compiled()
-        self.evaluate = evaluator(network, self.task.loss(network), self.task.count)
+        loss, count = self.task.loss(network), self.task.counter(network)
+        self.evaluate = evaluator(network, loss, count)
         self.steps = 0
         self.losses = Losses()
         self.clock = Clock()

@@ -6,6 +6,7 @@ from typing import Any
 
 from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
+from ns_tf.problem.tasks import Score
 from ns_tf.render import plots, tables
 from ns_tf.run import files
 from ns_tf.run.folder import PLOTS, RESULT, TABLE, TABLE_CSV, TUNING
@@ -13,7 +14,7 @@ from ns_tf.train.job import network_costs
 from ns_tf.train.results import read_failure, read_result, score_in
 from ns_tf.tune.work import Tuning
 
-# What a trial costs, by what is tuned: the other axis beside the accuracy.
+# What a trial costs, by what is tuned: the other axis beside the score.
 _AXES = {"network": "params", "search": "search_steps"}
 
 
@@ -32,11 +33,20 @@ class Place:
     macs: int | None  # Multiply-adds of an image.
     search_steps: int | None  # Training steps of its search, if searches are tuned.
     epochs: int  # Of its recipe.
-    validation_accuracy: float | None  # Of the best epoch; orders the table.
-    test_accuracy: float | None  # Of the same epoch; decides nothing.
+    validation_score: float | None  # Of the best epoch; orders the table.
+    test_score: float | None  # Of the same epoch; decides nothing.
     seconds: float | None  # Of the training.
     failure: str | None  # Why it failed; None if it did not.
     front: bool = False  # Whether it is on the Pareto front.
+
+    def told(self, score: str) -> dict[str, Any]:
+        """The row as files have it.
+
+        Args:
+            score: Name of the task's score, which names two of the keys.
+        """
+        values = dataclasses.asdict(self)
+        return {key.replace("_score", f"_{score}"): v for key, v in values.items()}
 
 
 def write(work: Tuning) -> tuple[list[Place], str]:
@@ -46,7 +56,7 @@ def write(work: Tuning) -> tuple[list[Place], str]:
         work: The tuning, of which at least one trial has ended.
 
     Returns:
-        The rows, best validation accuracy first and failures last, and the text of
+        The rows, best validation score first and failures last, and the text of
         table.md.
 
     Raises:
@@ -58,23 +68,25 @@ def write(work: Tuning) -> tuple[list[Place], str]:
         raise InputError(f"No trial of {work.folder} is done.")
     front = set(pareto([_point(row, axis) for row in rows]))
     rows = [dataclasses.replace(row, front=i in front) for i, row in enumerate(rows)]
-    rows.sort(key=lambda row: -(row.validation_accuracy or 0.0))
+    rows.sort(key=lambda row: (row.failure is not None, -(row.validation_score or 0.0)))
+    score = work.problem.task.score
     names = list(work.mode.space.members)
     text = _markdown(work, rows, names)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / TABLE_CSV, *_csv(rows, names))
+    files.write_csv(work.folder / TABLE_CSV, *_csv(rows, names, score.name))
     outcome = {
         "version": 1,
         "architecture": work.problem.architecture.name,
         "dataset": work.problem.dataset.name,
         "tune": work.tune.tune,
         "tuner": work.tune.tuner,
-        "rows": [dataclasses.asdict(row) for row in rows],
+        "score": score.name,
+        "rows": [row.told(score.name) for row in rows],
     }
     files.write_json(work.folder / TUNING, outcome)
     (work.folder / PLOTS).mkdir(exist_ok=True)
-    with files.replacing(work.folder / PLOTS / f"accuracy_{axis}.png") as file:
-        plots.pareto(rows, axis, file)
+    with files.replacing(work.folder / PLOTS / f"{score.name}_{axis}.png") as file:
+        plots.pareto(rows, axis, file, label=score.label, scale=score.scale)
     return rows, text
 
 
@@ -85,7 +97,7 @@ def pareto(points: Sequence[tuple[float, float] | None]) -> list[int]:
     [1, 4]
 
     Args:
-        points: (cost, accuracy); None for a trial without either.
+        points: (cost, score); None for a trial without either.
 
     Returns:
         Indices of the points of the front, cheapest first. Of equal points it has the
@@ -101,10 +113,10 @@ def pareto(points: Sequence[tuple[float, float] | None]) -> list[int]:
 
 
 def _point(row: Place, axis: str) -> tuple[float, float] | None:
-    """(cost, accuracy) of a row; None if the trial failed."""
-    if row.validation_accuracy is None:
+    """(cost, score) of a row; None if the trial failed."""
+    if row.validation_score is None:
         return None
-    return getattr(row, axis), row.validation_accuracy
+    return getattr(row, axis), row.validation_score
 
 
 def _row(work: Tuning, name: str) -> Place:
@@ -128,8 +140,8 @@ def _row(work: Tuning, name: str) -> Place:
         macs=costs.get("macs"),
         search_steps=network.get("search_steps"),
         epochs=work.mode.recipe(trial["values"]).epochs,
-        validation_accuracy=scores.get("validation"),
-        test_accuracy=scores.get("test"),
+        validation_score=scores.get("validation"),
+        test_score=scores.get("test"),
         seconds=result.get("seconds"),
         failure=failure,
     )
@@ -145,6 +157,7 @@ def _markdown(work: Tuning, rows: Sequence[Place], names: Sequence[str]) -> str:
     """
     searched = work.tune.tune == "search"
     costs = ("params", "macs", *(["search_steps"] if searched else []))
+    score = work.problem.task.score
     header = (
         "trial",
         "front",
@@ -169,18 +182,18 @@ def _markdown(work: Tuning, rows: Sequence[Place], names: Sequence[str]) -> str:
                     *(_text(row.values.get(name)) for name in names),
                     *(_text(getattr(row, name)) for name in costs),
                     str(row.epochs),
-                    _percent(row.validation_accuracy),
-                    _percent(row.test_accuracy),
+                    _number(row.validation_score, score),
+                    _number(row.test_score, score),
                     "-" if row.seconds is None else f"{row.seconds:.0f}",
                 )
                 for row in rows
             ],
         ),
         "",
-        "Accuracy in %, of the epoch that validation images chose; test images chose "
-        "nothing. front: no other trial "
+        f"validation, test: {score.label}, of the epoch that validation images chose; "
+        "test images chose nothing. front: no other trial "
         + ("searched in as few steps" if searched else "is as small")
-        + " and as accurate on validation images.",
+        + " and as good on validation images.",
         "",
         *(f"* {row.trial} failed: {row.failure}" for row in rows if row.failure),
     ]
@@ -193,12 +206,14 @@ def _missing(work: Tuning, done: int) -> list[str]:
     return [f"So far: {done} of {total} trials.", ""] if done < total else []
 
 
-def _csv(rows: Sequence[Place], names: Sequence[str]) -> tuple[list[str], list[list]]:
+def _csv(
+    rows: Sequence[Place], names: Sequence[str], score: str
+) -> tuple[list[str], list[list]]:
     """Header and rows of table.csv; widths are joined by blanks, None is empty."""
-    fields = [f.name for f in dataclasses.fields(Place) if f.name != "values"]
+    fields = [name for name in rows[0].told(score) if name != "values"]
     table = []
     for row in rows:
-        values = dataclasses.asdict(row)
+        values = row.told(score)
         values["widths"] = " ".join(map(str, row.widths or ()))
         cells = [row.values.get(name) for name in names]
         cells += [values[field] for field in fields]
@@ -230,6 +245,6 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _percent(share: float | None) -> str:
-    """A share in percent with two decimals; a dash for None."""
-    return "-" if share is None else f"{100 * share:.2f}"
+def _number(value: float | None, score: Score) -> str:
+    """A score as it is shown, without its unit; a dash for None."""
+    return "-" if value is None else score.number(value)

@@ -187,7 +187,8 @@ class Tuning:
 
         Returns:
             What the oracle minimises: 1 - validation score, so in classification the
-            share of validation images that are missed; `WORST` if the trial failed.
+            share of validation images that are missed. `WORST` if the trial failed,
+            or if its score is below 0, as R² may be.
         """
         name = _name(trial.trial_id)
         folder = self.training(name)
@@ -200,7 +201,7 @@ class Tuning:
             return WORST
         result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
-            return 1 - score_in(result, "validation")
+            return 1 - max(score_in(result, "validation"), 0.0)
 
     def _keep_source(self) -> None:
         """Keeps what trials depend on; refuses it if it has changed.

@@ -155,7 +155,7 @@ BAD = {
     "--int8_points=-1": ["--int8_points"],
     "--training=large": ["holds 1 finished trainings", "small"],
     "--dataset=cifr10": ["Did you mean"],
-    "--image_size=16": ["takes images (32, 32, 1)", "(16, 16, 1)"],
+    "--image_size=16": ["takes inputs (32, 32, 1)", "(16, 16, 1)"],
     "--model=x.keras": ["either --run_dir or --model"],
 }
 

@@ -7,7 +7,7 @@ from pictures import arrays_of, in_one_line
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import train_batches
-from ns_tf.data.dataset import SPLITS
+from ns_tf.data.dataset import NUMBERS, SPLITS, TOKENS
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 3), (11, 3, 1), (2, 13, 4)])
@@ -65,27 +65,79 @@ def nan_in_image_4(images):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: (x[..., 0], y), r"shape \[23, 5, 7\].*channel axis"),
-        (lambda x, y: (x[0], y), r"shape \[5, 7, 3\]"),
-        (lambda x, y: (x[..., [0, 1]], y), "1, 3 or 4 channels.*got 2"),
-        (lambda x, y: (np.moveaxis(x, -1, 1), y), "got 7.*moveaxis"),
-        (lambda x, y: (x[:0], y[:0]), "no images"),
-        (lambda x, y: (x.astype(int), y), "got int64.*astype"),
-        (lambda x, y: (nan_in_image_4(x), y), "image 4 has NaN"),
-        (lambda x, y: (x / 100, y), r"between 0 and 1.* to 2\.\d+\. Divide by 255"),
-        (lambda x, y: (x / 255 - 0.5, y), r"go from -0\.\d+ to 0\.\d+\."),
-        (lambda x, y: (x, y - 1), "label 0 is -1"),
-        (lambda x, y: (x, y + 10**9), "label 0 is 1000000000"),
-        (lambda x, y: (x, y * 1.0), "labels are whole numbers; got float64"),
-        (lambda x, y: (x, y[1:]), r"labels of shape \[23\]; got \[22\]"),
-        (lambda x, y: (x, np.eye(3)[y]), r"got \[23, 3\].*argmax"),
+        (lambda x, y: (x[:0], y[:0]), "no examples"),
+        (lambda x, y: (nan_in_image_4(x), y), "example 4 has NaN"),
+        (lambda x, y: (x, y[1:]), r"23 examples need 23 targets.*got the shape \[22\]"),
         (lambda x, y: (x, y * 0), "classes is a whole number of at least 2; got 1"),
-        (lambda x, y: x, "pair .images, labels.; got ndarray"),
+        (lambda x, y: x, "is .inputs, targets..*; got ndarray"),
+        (lambda x, y: (x, y, y, y), "is .inputs, targets..*; got tuple"),
+        (lambda x, y: (x, y, y[1:]), r"weights \[23\]; got int64 \[22\]"),
     ],
 )
-def test_arrays_that_are_no_images_or_labels_are_refused(rng, change, message):
+def test_arrays_that_do_not_go_together_are_refused(rng, change, message):
     with pytest.raises(InputError, match=message) as caught:
         from_arrays(change(*arrays_of(rng)))
+    in_one_line(caught)
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 7), (5, 7, 2), (5, 3, 2, 7)])
+def test_inputs_of_any_shape_are_normalised_by_their_last_axis(rng, shape):
+    inputs = rng.normal(3, 2, (23, *shape))
+    dataset = from_arrays((inputs, rng.normal(size=23)))
+    assert (dataset.image_shape, dataset.inputs) == (shape, NUMBERS)
+    axes = tuple(range(len(shape)))
+    expected = dataset.train.images.astype(float)
+    np.testing.assert_allclose(dataset.mean, expected.mean(axes), rtol=1e-5)
+    np.testing.assert_allclose(dataset.std, expected.std(axes), rtol=1e-5)
+
+
+def test_tokens_are_not_scaled(rng):
+    dataset = from_arrays((rng.integers(0, 71, (23, 5)), np.arange(23) % 3))
+    assert dataset.inputs == TOKENS and dataset.as_given
+    assert dataset.train.images.dtype == np.int32
+    assert dataset.mean.tolist() == [0] * 5 and dataset.std.tolist() == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("targets", "classes"),
+    [((23,), 1), ((23, 3), 3), ((23, 5, 7), 1)],
+)
+def test_targets_of_any_shape_are_kept(rng, targets, classes):
+    values = rng.normal(size=targets)
+    dataset = from_arrays((rng.normal(size=(23, 5)), values))
+    assert dataset.classes == classes == len(dataset.class_names)
+    assert dataset.train.labels.shape[1:] == targets[1:]
+
+
+def test_weights_go_with_their_examples_and_are_1_elsewhere(rng):
+    inputs, weights = rng.normal(size=(23, 5)), rng.uniform(size=23)
+    targets = weights * 2
+    dataset = from_arrays((inputs, targets, weights), test=(inputs, targets))
+    for split in (dataset.train, dataset.validation):
+        np.testing.assert_allclose(split.weights, split.labels / 2)
+    np.testing.assert_array_equal(dataset.test.weights, np.ones(23))
+
+
+def test_weights_of_classes_multiply_those_of_examples(rng):
+    inputs, labels = arrays_of(rng)
+    weights = np.arange(23.0)
+    parts = (inputs, labels, weights)
+    dataset = from_arrays(parts, test=parts, class_weight={1: 3.0})
+    factors = np.where(dataset.test.labels == 1, 3.0, 1.0)
+    np.testing.assert_allclose(dataset.test.weights, weights * factors)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pad": 1}, r"pad and flip are of images.*\[5\]"),
+        ({"flip": True}, "pad and flip are of images"),
+        ({"image_size": 7}, r"image_size resizes images.*float64 \[23, 5\]"),
+    ],
+)
+def test_what_is_done_to_images_is_refused_elsewhere(rng, options, message):
+    with pytest.raises(InputError, match=message.replace("64", "32")) as caught:
+        from_arrays((rng.normal(size=(23, 5)), np.arange(23) % 3), **options)
     in_one_line(caught)
 
 
@@ -120,5 +172,5 @@ def test_splits_have_to_be_alike(rng):
     images, labels = arrays_of(rng)
     with pytest.raises(InputError, match="arrays validation: .*got float32"):
         from_arrays(train, validation=(images / 255, labels))
-    with pytest.raises(InputError, match="arrays test: .* label 0 is -1"):
-        from_arrays(train, test=(images, labels - 1))
+    with pytest.raises(InputError, match="arrays test: targets.*got float32"):
+        from_arrays(train, test=(images, labels / 2))

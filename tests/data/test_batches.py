@@ -12,6 +12,7 @@ from pictures import assert_same, first, in_files, made, normalised
 
 from ns_tf.base import InputError
 from ns_tf.data import batches as data_batches
+from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import epoch_draws, eval_batches, steps_per_epoch, train_batches
 from ns_tf.data.dataset import Split
 
@@ -287,3 +288,38 @@ def test_numbered_labels_say_which_images_they_are_of(rng):
         np.testing.assert_array_equal(images, x)
         np.testing.assert_array_equal(labels, y)
         np.testing.assert_array_equal(dataset.train.labels[numbers], y)
+
+
+def test_weights_come_with_their_examples(rng):
+    values = np.arange(23.0)
+    dataset = from_arrays((values, values, values))
+    for batches in (
+        train_batches(dataset, 5, seed=7).take(3),
+        eval_batches(dataset, "train", 5),
+    ):
+        for x, (y, weights) in batches:
+            raw = np.asarray(x)[:, 0] * dataset.std + dataset.mean
+            np.testing.assert_allclose(raw, y, atol=1e-4)
+            np.testing.assert_array_equal(weights, y)
+
+
+def test_tokens_stay_whole_numbers(rng):
+    tokens = rng.integers(0, 71, (23, 5))
+    dataset = from_arrays((tokens, np.arange(23) % 3))
+    ((x, _),) = first(train_batches(dataset, 17, seed=7), 1)
+    assert x.dtype == np.int32 and set(np.unique(x)) <= set(np.unique(tokens))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 2)])
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_masks_move_with_their_images(rng, shape, dtype):
+    masks = rng.integers(1, 250, (23, *shape)).astype(dtype)
+    images = masks.reshape(23, 5, 7, -1).astype(np.float32)
+    dataset = from_arrays((images, masks), pad=2, flip=True)
+    dataset = dataclasses.replace(dataset, as_given=True)
+    for x, y in first(train_batches(dataset, 5, seed=7), 4):
+        inside = x > 0  # The border of an image is black.
+        assert y.shape == (5, *shape) and not inside.all()
+        np.testing.assert_array_equal(y.reshape(x.shape)[inside], x[inside])
+        fill = -1 if dtype == np.int32 else 0
+        assert (y.reshape(x.shape)[~inside] == fill).all()

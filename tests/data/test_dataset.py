@@ -50,6 +50,14 @@ def test_a_set_without_crops_gets_an_eighth_of_its_side(rng, how, pad):
     assert augmented(dataset, how).pad == pad
 
 
+def test_what_is_no_image_is_not_varied(rng):
+    dataset = from_arrays((rng.normal(size=(23, 5)), np.arange(23) % 3))
+    assert augmented(dataset, "own") is dataset
+    assert augmented(dataset, "none").pad == 0
+    with pytest.raises(InputError, match=r"augmentation=flip is of images.*\[5\]"):
+        augmented(dataset, "flip")
+
+
 def test_the_margin_of_a_crop_is_an_eighth_of_the_shorter_side():
     assert [crop_margin((side, 64, 3)) for side in (7, 8, 32, 224)] == [0, 1, 4, 8]
 

@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import in_one_line
+from pictures import arrays_of, in_one_line
 
 from ns_tf.base import InputError
-from ns_tf.data.labels import MAX_CLASSES, check_labels, class_names
+from ns_tf.data.arrays import from_arrays
+from ns_tf.data.dataset import SPLITS
+from ns_tf.data.labels import (
+    MAX_CLASSES,
+    are_classes,
+    check_targets,
+    check_weights,
+    class_names,
+    weights_of_classes,
+    with_targets,
+)
 
 
 @given(
@@ -18,39 +28,82 @@ from ns_tf.data.labels import MAX_CLASSES, check_labels, class_names
 def test_whole_numbers_of_any_type_become_int32(labels, dtype, column):
     array = np.array(labels, dtype)
     array = array[:, None] if column else array
-    checked = check_labels("mine", array, len(labels))
+    checked = check_targets("mine", array, len(labels))
     assert checked.dtype == np.int32 and checked.tolist() == labels
 
 
 def test_the_array_that_was_given_stays_as_it_is():
     labels = np.arange(5, dtype=np.int32)
-    check_labels("mine", labels, 5)[0] = 3
+    check_targets("mine", labels, 5)[0] = 3
     assert labels[0] == 0
 
 
+@pytest.mark.parametrize("shape", [(5,), (5, 1), (5, 3), (5, 7, 11), (5, 7, 11, 1)])
+def test_floats_keep_their_shape(rng, shape):
+    targets = rng.normal(size=shape)
+    checked = check_targets("mine", targets, 5)
+    assert checked.dtype == np.float32 and checked.shape == shape
+    np.testing.assert_allclose(checked, targets, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
-    ("labels", "message"),
+    ("targets", "message"),
     [
-        (np.zeros((3, 7), int), r"mine: 3 images need labels of shape \[3\]; got \[3,"),
-        (np.zeros(5, int), r"got \[5\]. One-hot labels: labels.argmax"),
-        (np.int64(1), r"got \[\]"),
-        (np.zeros((1, 3), int), r"got \[1, 3\]"),
-        (np.zeros(3), "mine: labels are whole numbers; got float64"),
-        (np.zeros(3, bool), "got bool"),
-        (np.array(["a", "b", "c"]), "whole numbers; got <U1"),
-        (np.array([0, 2, -1]), "label 2 is -1. Leave unlabelled images out"),
-        (np.array([0, MAX_CLASSES, 1]), f"label 1 is {MAX_CLASSES}"),
-        (np.array([2**40, 0, 0]), "label 0 is 1099511627776"),
+        (np.zeros(5), r"mine: 3 examples need 3 targets.*got the shape \[5\]"),
+        (np.int64(1), r"shape \[\]"),
+        (np.array(["a", "b", "c"]), "targets are numbers; got <U1"),
+        (np.array([0.0, np.nan, 1.0]), "finite numbers"),
+        (np.array([2**40, 0, 0]), "32 bits"),
     ],
 )
-def test_what_is_no_number_of_a_class_is_refused(labels, message):
+def test_what_is_no_number_is_refused(targets, message):
     with pytest.raises(InputError, match=message) as caught:
-        check_labels("mine", np.asarray(labels), 3)
+        check_targets("mine", np.asarray(targets), 3)
     in_one_line(caught)
 
 
-def test_the_largest_number_of_a_class_passes():
-    assert check_labels("mine", np.array([MAX_CLASSES - 1]), 1) == [MAX_CLASSES - 1]
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (np.array([0, MAX_CLASSES - 1]), True),
+        (np.array([0, MAX_CLASSES]), False),
+        (np.array([0, -1]), False),
+        (np.array([0.0, 1.0]), False),
+        (np.zeros((3, 2), int), False),
+    ],
+)
+def test_classes_are_one_whole_number_from_0(targets, expected):
+    assert are_classes(targets) is expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(2), r"3 examples need weights \[3\]; got float64 \[2\]"),
+        (np.array([1.0, -1.0, 0.0]), "from 0"),
+        (np.array([1.0, np.inf, 0.0]), "finite"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights, message):
+    with pytest.raises(InputError, match=message) as caught:
+        check_weights("mine", weights, 3)
+    in_one_line(caught)
+
+
+def test_class_weights_need_classes():
+    with pytest.raises(InputError, match="class weights need one class number") as e:
+        weights_of_classes("mine", np.zeros((3, 2), np.float32), {0: 2.0})
+    in_one_line(e)
+
+
+def test_other_targets_go_into_all_splits(rng):
+    dataset = from_arrays(arrays_of(rng), class_names=["a", "b", "c"])
+    parts = [np.ones((len(getattr(dataset, name)), 2)) for name in SPLITS]
+    made = with_targets(dataset, parts, 2)
+    assert (made.classes, made.class_names) == (2, ("0", "1"))
+    assert [getattr(made, name).labels.shape[1] for name in SPLITS] == [2, 2, 2]
+    assert made.train.images is dataset.train.images
+    assert with_targets(dataset, parts).class_names == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(

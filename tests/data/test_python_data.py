@@ -57,17 +57,33 @@ def test_a_name_is_no_data(data):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (7, "or a pair of arrays .images, labels.; got int"),
+        (7, "or arrays .inputs, targets.; got int"),
         (None, "got NoneType"),
         ([np.zeros(3), np.zeros(3)], "got list"),
-        ((np.zeros(3),), "pair .images, labels."),
-        (((1, 2), (3, 4), (5, 6), (7, 8)), "got 4 pairs. See ns_tf.from_arrays"),
+        ((np.zeros(3),), "is .inputs, targets."),
+        (((1, 2), (3, 4), (5, 6), (7, 8)), "got 4 pairs. ns_tf.from_arrays"),
     ],
 )
 def test_other_objects_are_refused(data, message):
     with pytest.raises(InputError, match=message) as caught:
         python_data.dataset(data)
     in_one_line(caught)
+
+
+def test_weights_tell_data_apart(pair):
+    images, labels = pair()
+    weights = np.ones(53)
+    names = {
+        python_data.dataset(data).name
+        for data in ((images, labels), (images, labels, weights))
+    }
+    assert len(names) == 2
+
+
+def test_streams_to_train_and_to_test(pair):
+    train, test = (tf.data.Dataset.from_tensor_slices(pair(n)) for n in (53, 11))
+    dataset = python_data.dataset((train, test.batch(3)))
+    assert (len(dataset.train) + len(dataset.validation), len(dataset.test)) == (53, 11)
 
 
 def test_tf_data_are_named_by_the_content_whatever_the_order(pair):

@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -39,6 +40,71 @@ def test_the_order_is_that_of_the_content_and_loses_nothing(rng):
     assert len(found[0]) == 23
 
 
+@pytest.mark.parametrize("batch", [None, 5])
+@pytest.mark.parametrize(
+    ("inputs", "targets"),
+    [((7,), ()), ((7,), (3,)), ((5, 7), ()), ((5, 7, 3), (5, 7)), ((5, 7), (5,))],
+)
+def test_examples_of_any_shape_are_read_batched_or_not(rng, batch, inputs, targets):
+    parts = in_order(
+        rng.normal(size=(23, *inputs)).astype(np.float32),
+        rng.normal(size=(23, *targets)).astype(np.float32),
+        rng.uniform(size=23).astype(np.float32),
+    )
+    elements = tf.data.Dataset.from_tensor_slices(parts)
+    elements = elements.batch(batch) if batch else elements
+    split = from_tf_data(elements, test=elements).test
+    found = split.images, split.labels, split.weights
+    for array, expected in zip(found, parts, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+class Batches(keras.utils.PyDataset):
+    """23 examples in batches of 5, the last of 3."""
+
+    def __init__(self, arrays):
+        super().__init__()
+        self.arrays = arrays
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, place):
+        return tuple(part[5 * place : 5 * place + 5] for part in self.arrays)
+
+
+def test_a_py_dataset_is_read_whole(rng):
+    arrays = in_order(*arrays_of(rng))
+    stream = Batches(arrays)
+    split = from_tf_data(stream, test=stream).test
+    np.testing.assert_array_equal(split.images, arrays[0])
+    np.testing.assert_array_equal(split.labels, arrays[1])
+
+
+def test_an_endless_py_dataset_is_refused(rng):
+    class Endless(Batches):
+        num_batches = None
+
+    with pytest.raises(InputError, match="train is endless.*__len__") as caught:
+        from_tf_data(Endless(arrays_of(rng)))
+    in_one_line(caught)
+
+
+def test_a_directory_of_images_brings_its_class_names(tmp_path, rng):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for place in range(5):
+            image = rng.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+            data = tf.io.encode_png(image).numpy()
+            (tmp_path / name / f"{place}.png").write_bytes(data)
+    stream = keras.utils.image_dataset_from_directory(
+        tmp_path, image_size=(5, 7), batch_size=3, verbose=False
+    )
+    dataset = from_tf_data(stream)
+    assert (dataset.classes, dataset.class_names) == (2, ("cat", "dog"))
+    assert dataset.image_shape == (5, 7, 3)
+
+
 def several_sizes():
     for size in (5, 7):
         yield np.zeros((size, 5, 3), np.uint8), 0
@@ -54,11 +120,11 @@ def generated():
     [
         (lambda d: d.repeat(), r"train is endless.*\.take\(n\)"),
         (lambda d: d.take(0), "train is an empty data set"),
-        (lambda d: d.map(lambda x, y: x), "elements are .image"),
+        (lambda d: d.map(lambda x, y: x), "elements are .input"),
         (lambda d: d.map(lambda x, y: {"image": x, "label": y}), "elements are"),
-        (lambda d: d.map(lambda x, y: (x[0], y)), "elements are"),
+        (lambda d: d.map(lambda x, y: (x, y, y, y)), "elements are"),
         (lambda d: generated(), r"one size; got \[5, 5, 3\] and \[7, 5, 3\]"),
-        (lambda d: [1, 2], "tf.data.Dataset; got list.*from_arrays"),
+        (lambda d: [1, 2], "tf.data.Dataset or a PyDataset; got list.*from_arrays"),
     ],
 )
 def test_tf_data_of_another_kind_is_refused(rng, elements, message):

@@ -9,9 +9,11 @@ import pytest
 
 from ns_tf.base import RunError
 from ns_tf.export import check, formats
+from ns_tf.problem import tasks
 
 EXPECTED = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]])
 LABELS = np.array([0, 2, 0])
+TASK = tasks.get("classification")
 
 
 @pytest.fixture
@@ -22,12 +24,12 @@ def compare(monkeypatch, tmp_path):
 
     def compare(answers, exact=True, ms=(3.0, 1.0, 2.0)):
         def run(command, **options):
-            np.savez(command[-1], probabilities=np.array(answers), ms=np.array(ms))
+            np.savez(command[-1], answers=np.array(answers), ms=np.array(ms))
             return subprocess.CompletedProcess(command, 0, "", "")
 
         monkeypatch.setattr(check.subprocess, "run", run)
         form = types.SimpleNamespace(name="made_up", runtime="none", exact=exact)
-        return check.compare(form, path, tmp_path, EXPECTED, LABELS)
+        return check.compare(form, path, tmp_path, EXPECTED, LABELS, TASK)
 
     return compare
 
@@ -35,7 +37,7 @@ def compare(monkeypatch, tmp_path):
 def test_the_same_answers_agree_wholly(compare):
     outcome = compare(EXPECTED)
     assert outcome.largest_difference == 0 and outcome.agreement == 1
-    assert outcome.accuracy == outcome.keras_accuracy == 2 / 3
+    assert outcome.score == outcome.keras_score == 2 / 3
     assert (outcome.bytes, outcome.p50_ms) == (101, 2.0)
     assert 2.0 < outcome.p95_ms <= 3.0
 
@@ -46,7 +48,7 @@ def test_another_class_is_counted(compare):
     outcome = compare(answers)
     assert outcome.agreement == 2 / 3
     assert outcome.largest_difference == pytest.approx(0.4)
-    assert (outcome.accuracy, outcome.keras_accuracy) == (1 / 3, 2 / 3)
+    assert (outcome.score, outcome.keras_score) == (1 / 3, 2 / 3)
 
 
 @pytest.mark.parametrize("exact, agreement", [(True, 1.0), (False, 2 / 3)])
@@ -68,7 +70,7 @@ def test_a_file_that_does_not_run_says_why_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(check.subprocess, "run", run)
     form = formats.get("keras")
     with pytest.raises(RunError, match="^keras does not run: Bad magic$"):
-        check.compare(form, tmp_path / "net.keras", tmp_path, EXPECTED, LABELS)
+        check.compare(form, tmp_path / "net.keras", tmp_path, EXPECTED, LABELS, TASK)
 
 
 def test_a_process_of_its_own_runs_the_file(tmp_path):
@@ -78,10 +80,10 @@ def test_a_process_of_its_own_runs_the_file(tmp_path):
     form = formats.get("litert")
     form.write(source, path)
     images = exports.pixels(source, 13)
-    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "inputs.npy", images)
     expected = exports.answers(source, images)
-    outcome = check.compare(form, path, tmp_path, expected, expected.argmax(-1))
-    assert outcome.agreement == outcome.accuracy == 1
+    outcome = check.compare(form, path, tmp_path, expected, expected.argmax(-1), TASK)
+    assert outcome.agreement == outcome.score == 1
     assert 0 < outcome.p50_ms <= outcome.p95_ms
     assert outcome.bytes == path.stat().st_size
 
@@ -95,7 +97,9 @@ def test_the_size_of_a_folder_is_that_of_its_files(tmp_path):
 
 
 def test_the_table_has_a_line_for_every_file(compare):
-    lines = check.table([compare(EXPECTED), compare(EXPECTED[::-1])]).splitlines()
+    lines = check.table(
+        [compare(EXPECTED), compare(EXPECTED[::-1])], TASK.score
+    ).splitlines()
     assert len(lines) == 3
     header, *rows = lines
     assert "largest diff." in header and len({len(line) for line in lines}) == 1

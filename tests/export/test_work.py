@@ -15,7 +15,7 @@ from ns_tf.export import formats
 from ns_tf.export.check import Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import FORMATS
-from ns_tf.export.work import Export, _default_name, _images, _writing
+from ns_tf.export.work import Export, _default_name, _examples, _writing
 from ns_tf.problem import tasks
 
 SHAPE = (16, 13, 3)
@@ -59,7 +59,7 @@ def test_an_export_leaves_the_files_and_what_is_said_of_them(export, tmp_path):
     assert sorted(p.name for p in target.iterdir()) == ["net.export.json", "net.keras"]
     summary = json.loads((target / "net.export.json").read_text())
     assert (summary["name"], summary["images"]) == ("net", 19)
-    assert summary["files"] == [dataclasses.asdict(outcome)]
+    assert summary["files"] == [outcome.told("accuracy")]
     assert outcome.path == str(target / "net.keras")
     assert outcome.agreement == 1 and outcome.largest_difference < 1e-4
 
@@ -159,18 +159,18 @@ def test_what_was_exported_before_stays_if_the_next_one_fails(
 
 
 def test_images_that_files_are_compared_on_are_spread_over_the_split(dataset):
-    images, labels = _images(dataset, "train", 11)
+    images, labels = _examples(dataset, "train", 11)
     train = dataset.train
     places = np.linspace(0, len(train) - 1, 11).astype(int)
     np.testing.assert_array_equal(images, train.images[places])
     np.testing.assert_array_equal(labels, train.labels[places])
     assert images.dtype == np.uint8
-    everything, _ = _images(dataset, "test", 10**6)
+    everything, _ = _examples(dataset, "test", 10**6)
     np.testing.assert_array_equal(everything, dataset.test.images)
 
 
 def test_a_network_of_other_images_or_classes_is_refused(export):
-    with pytest.raises(InputError, match=r"takes images \(16, 16, 3\).*\(16, 13, 3\)"):
+    with pytest.raises(InputError, match=r"takes inputs \(16, 16, 3\).*\(16, 13, 3\)"):
         export(exports.network((16, 16, 3)))
     with pytest.raises(InputError, match="has 5 classes, .*made up 7"):
         export(exports.network(SHAPE, classes=5))

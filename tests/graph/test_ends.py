@@ -10,7 +10,7 @@ from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import for_network
-from ns_tf.graph.ends import ends_in_softmax, scales_pixels
+from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax, scales_pixels
 
 layers, ops = keras.layers, keras.ops
 
@@ -147,3 +147,23 @@ def test_networks_that_scale_get_the_pixels_as_given(rng, kind):
     unit = 255 if kind == "uint8" else 1  # As an export undoes it.
     np.testing.assert_allclose(taken.mean + seen * taken.std, seen / unit, rtol=1e-6)
     assert for_network(data, scales_pixels=False) is data
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        ([layers.Dense(1)], False),
+        ([layers.Dense(1, activation="sigmoid")], True),
+        ([layers.Dense(5), layers.Activation("sigmoid")], True),
+        ([layers.Dense(5), lambda x: 1 / (1 + ops.exp(-x))], True),
+        ([nested(layers.Dense(1, activation="sigmoid"))], True),
+        ([layers.Dense(1, activation="relu")], False),
+        ([layers.Dense(1, activation="tanh")], False),
+        ([layers.Dense(5, activation="softmax")], True),
+    ],
+)
+def test_outputs_from_0_to_1_are_known_by_what_computes_them(tail, expected):
+    x = inputs = keras.Input((3,))
+    for layer in tail:
+        x = layer(x)
+    assert ends_in_sigmoid(keras.Model(inputs, x)) is expected

@@ -60,3 +60,19 @@ def test_a_model_that_ends_in_a_softmax_gets_no_other():
     )
     assert softmax_of(probabilities) is None
     assert softmax_of(model).compute_dtype == "float32"
+
+
+def test_numbers_are_normalised_and_tokens_stay(rng):
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, layers.Dense(3)(inputs))
+    mean, std = rng.normal(size=5), rng.uniform(1, 2, 5)
+    x = rng.normal(size=(7, 5)).astype("float32")
+    whole = deployed(model, mean, std, unit=1, dtype="float32")
+    wanted = model.predict((x - mean) / std, verbose=0)
+    np.testing.assert_allclose(whole.predict(x, verbose=0), wanted, atol=1e-5)
+    assert whole.inputs[0].name == "inputs"
+    tokens = rng.integers(0, 9, (7, 5)).astype("int32")
+    whole = deployed(model, mean, std, unit=None, dtype="int32")
+    np.testing.assert_allclose(
+        whole.predict(tokens, verbose=0), model.predict(tokens, verbose=0), atol=1e-5
+    )

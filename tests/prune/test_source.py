@@ -51,7 +51,7 @@ BAD = {
     "two inputs": (lambda: several(2, 1), "one input and one output.*2 and 1"),
     "two outputs": (lambda: several(1, 2), "one input and one output.*1 and 2"),
     "classes": (lambda: mine(classes=7), "puts out 7 values.*has 10 classes"),
-    "images": (lambda: mine(image=(9, 8, 1)), "takes images of 9x8x1.*8x8x1"),
+    "images": (lambda: mine(image=(9, 8, 1)), "takes inputs of 9x8x1.*8x8x1"),
     "unbuilt": (lambda: keras.Sequential([keras.layers.Dense(3)]), "not built"),
 }
 

@@ -157,7 +157,7 @@ def test_a_comparison_of_failures_alone_is_a_picture_too(axis, texts):
 def trial(number, accuracy, front=False, **costs):
     return types.SimpleNamespace(
         trial=f"trial_{number:04}",
-        validation_accuracy=accuracy,
+        validation_score=accuracy,
         front=front,
         **costs,
     )

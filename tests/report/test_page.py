@@ -283,10 +283,10 @@ def test_a_search_without_an_iteration_has_no_page(tmp_path):
 
 
 @pytest.mark.parametrize("iterations", [1, 3])
-def test_the_head_of_the_page_tells_iterations_minutes_and_images(tmp_path, iterations):
+def test_the_head_of_the_page_tells_iterations_minutes_and_inputs(tmp_path, iterations):
     """61 seconds an iteration."""
     text = report_page.page(toys.written(tmp_path, toy_search(iterations)))
     head = {1: "1 iteration of", 3: "3 iterations of"}[iterations]
     minutes = {1: "1.0 minutes", 3: "3.0 minutes"}[iterations]
     assert head in text and minutes in text and "<title>toy on data" in text
-    assert "images 11x11x3, 5 classes; seed network 13,17,19." in text
+    assert "inputs 11x11x3, 5 outputs; seed network 13,17,19." in text

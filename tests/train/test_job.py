@@ -140,6 +140,17 @@ def test_what_cannot_be_trained_is_refused_by_a_check(tmp_path):
         job(tmp_path, widths=(7,)).check()
 
 
+def test_a_variation_of_what_is_no_image_is_refused_by_a_check(tmp_path):
+    work = job(
+        tmp_path / "run", recipe=dataclasses.replace(RECIPE, augmentation="flip")
+    )
+    table = dataclasses.replace(work.problem.dataset, image_shape=(5,))
+    own = dataclasses.replace(work.problem, dataset=table)
+    with pytest.raises(InputError, match="augmentation=flip is of images"):
+        dataclasses.replace(work, problem=own).check()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_killed_training_keeps_its_checkpoint_until_the_result_is_written(tmp_path):
     work = job(tmp_path / "it")
     work = dataclasses.replace(work, runtime=Runtime(watch=Watch(seconds=0.0), seed=3))

@@ -62,9 +62,9 @@ def test_the_best_on_validation_images_come_first_and_failures_last(done):
     work, failed = done
     rows, text = leaderboard.write(work)
     assert [row.trial for row in rows][-1] == failed
-    scores = [row.validation_accuracy for row in rows[:-1]]
+    scores = [row.validation_score for row in rows[:-1]]
     assert scores == sorted(scores, reverse=True)
-    assert rows[-1].validation_accuracy is rows[-1].test_accuracy is None
+    assert rows[-1].validation_score is rows[-1].test_score is None
     assert rows[-1].failure == "The loss is nan" and not rows[-1].front
     assert f"* {failed} failed: The loss is nan" in text
     # Here more parameters always score higher, so no trial beats another.

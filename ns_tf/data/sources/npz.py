@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data.arrays import Pair, from_arrays
+from ns_tf.data.arrays import Parts, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.sources import Request, existing, source
 
@@ -16,8 +16,9 @@ from ns_tf.data.sources import Request, existing, source
 def load_arrays(request: Request) -> Dataset:
     """`arrays:/path.npz`: arrays named `x_train` and `y_train`, and so other splits.
 
-    `x_validation` and `y_validation`, or `x_test` and `y_test`, may be missing; images
-    are held out for that split then. Training images are not varied.
+    `x_validation` and `y_validation`, or `x_test` and `y_test`, may be missing;
+    examples are held out for that split then. `w_train` and so on are weights of the
+    examples. Training images are not varied.
 
     Args:
         request: Its argument is the path of a file that `numpy.savez` wrote.
@@ -49,12 +50,12 @@ def load_arrays(request: Request) -> Dataset:
 
 def _pair_of(
     arrays: Mapping[str, np.ndarray], key: str, path: pathlib.Path
-) -> Pair | None:
-    """(images, labels) of a split; None for validation and test if it has neither."""
+) -> Parts | None:
+    """(inputs, targets, weights) of a split; None if validation or test has none."""
     names = f"x_{key}", f"y_{key}"
     missing = [name for name in names if name not in arrays]
     if not missing:
-        return arrays[names[0]], arrays[names[1]]
+        return arrays[names[0]], arrays[names[1]], arrays.get(f"w_{key}")
     if len(missing) == 1 or key == "train":
         raise InputError(
             f"{path} has to hold x_{key} and y_{key}; it holds "

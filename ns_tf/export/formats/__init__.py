@@ -6,9 +6,10 @@ A format is a function that writes a `Source`::
     def keras_file(source, path):
         source.deployed().save(path)
 
-All take images `[batch, height, width, channels]` of 0 to 255 and give probabilities
-of the classes: normalisation is inside. What was written is run again in a process of
-its own, by `ns_tf/export/runtimes/`, and compared with the Keras model.
+All take inputs as they come, images `[batch, height, width, channels]` of 0 to 255 for
+instance, and give the task's answer, such as probabilities of the classes:
+normalisation is inside. What was written is run again in a process of its own, by
+`ns_tf/export/runtimes/`, and compared with the Keras model.
 """
 
 import dataclasses
@@ -20,42 +21,59 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.networks.deployed import deployed
+from ns_tf.data.dataset import NUMBERS, PIXELS, TOKENS
+from ns_tf.networks.deployed import BYTE, deployed
 from ns_tf.problem.tasks import Task
 from ns_tf.registry import Registry
 
+# By what inputs are: the unit of what files take, and its type.
+_RAW = {PIXELS: (BYTE, "uint8"), NUMBERS: (1, "float32"), TOKENS: (None, "int32")}
 Writer = Callable[["Source", Path], None]
 FORMATS = Registry("format", __name__)
-EXACT = 1e-4  # Differences of a probability up to this are rounding.
+EXACT = 1e-4  # Differences of an answer up to this are rounding.
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
     """A trained network with what a file needs beside it.
 
-    A file answers to images as they come, so it contains the normalisation of the data
+    A file answers to inputs as they come, so it contains the normalisation of the data
     set and what the task adds to the outputs.
     """
 
     name: str  # What files and servers call the model.
-    model: keras.Model  # float32; normalised images -> logits or probabilities.
+    model: keras.Model  # float32; normalised inputs -> outputs.
     task: Task  # What targets mean; decides what files answer.
     class_names: tuple[str, ...]  # [classes]
-    mean: np.ndarray  # [channels], of pixels from 0 to 1.
+    mean: np.ndarray  # [channels], of pixels from 0 to 1, or of numbers.
     std: np.ndarray  # [channels], standard deviation on the same scale.
-    calibration: np.ndarray  # uint8 [n, height, width, channels], training images.
+    calibration: np.ndarray  # [n, ...] training examples, as files take them.
     resize: bool = False  # Whether the file takes images of any size.
+    inputs: str = PIXELS  # What the data set has: "pixels", "numbers" or "tokens".
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the network's input."""
+    def image_shape(self) -> tuple[int, ...]:
+        """Of the network's input: (height, width, channels) of an image."""
         return tuple(self.model.inputs[0].shape[1:])
 
-    def deployed(self, dtype: str = "uint8", name: str | None = None) -> keras.Model:
-        """The network as files have it: pixels in, the task's answer out.
+    @property
+    def takes_images(self) -> bool:
+        """Whether inputs are what image files hold: bytes of 1, 3 or 4 channels."""
+        shape = self.image_shape
+        return self.inputs == PIXELS and len(shape) == 3 and shape[2] in (1, 3, 4)
+
+    @property
+    def dtype(self) -> str:
+        """Of what files take."""
+        return _RAW[self.inputs][1]
+
+    def deployed(
+        self, dtype: str | None = None, name: str | None = None
+    ) -> keras.Model:
+        """The network as files have it: raw inputs in, the task's answer out.
 
         Args:
-            dtype: Of the images, `[batch, h, w, c]` from 0 to 255.
+            dtype: Of the inputs; `self.dtype` if None.
             name: Of the model; the source's name if None.
 
         Returns:
@@ -67,7 +85,8 @@ class Source:
             self.mean,
             self.std,
             answer=self.task.answer(self.model),
-            dtype=dtype,
+            unit=_RAW[self.inputs][0],
+            dtype=dtype or self.dtype,
             name=name or self.name,
         )
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ns_tf.data.dataset import PIXELS
 from ns_tf.export.formats import Source, file_format
 from ns_tf.networks import deployed
 
@@ -26,6 +27,8 @@ from ns_tf.networks import deployed
 )
 def litert(source: Source, path: Path) -> None:
     """Writes a float32 file: pixels from 0 to 255 in, probabilities out.
+
+    Networks of other inputs take those, and give the task's answer.
 
     Args:
         source: The network, and what belongs to it.
@@ -46,31 +49,36 @@ def litert_int8(source: Source, path: Path) -> None:
     """Writes a file with int8 weights and activations.
 
     It takes uint8 images and gives probabilities as uint8: `scale * (value - zero)`, by
-    the quantization that the file states.
+    the quantization that the file states. Of inputs that are no bytes, both are floats.
 
     Args:
         source: The network, with the images that the ranges are measured on.
         path: The file.
     """
 
-    def images() -> Iterator[list[np.ndarray]]:
-        for image in source.calibration:
-            yield [image[None].astype("float32")]
+    model = _model(source)
+
+    def examples() -> Iterator[list[np.ndarray]]:
+        for example in source.calibration:
+            yield [example[None].astype(model.inputs[0].dtype)]
 
     def quantise(converter: tf.lite.TFLiteConverter) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = images
+        converter.representative_dataset = examples
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if source.inputs != PIXELS:
+            return
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.uint8
 
-    path.write_bytes(deployed.litert(_model(source), quantise))
+    path.write_bytes(deployed.litert(model, quantise))
 
 
 def _model(source: Source) -> keras.Model:
-    """The deployed model for float32 images.
+    """The deployed model, for float32 where it takes bytes.
 
     Its name is always the same, because it is in the file, and the file's size is a
     budget (`litert_bytes`).
     """
-    return source.deployed("float32", name="deployed")
+    dtype = "float32" if source.inputs == PIXELS else source.dtype
+    return source.deployed(dtype, name="deployed")

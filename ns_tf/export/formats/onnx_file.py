@@ -23,9 +23,10 @@ from ns_tf.export.formats import Source, file_format
     packages=("tf2onnx", "onnxruntime"),
 )
 def onnx_file(source: Source, path: Path) -> None:
-    """Writes a file with one input `image` and one output `probabilities`.
+    """Writes a file with one input and one output, called as the task's answer.
 
-    Images are uint8 `[batch, h, w, c]`, channels last as Keras has them.
+    Images are an input `image`, uint8 `[batch, h, w, c]`, channels last as Keras has
+    them; anything else is an input `inputs`. A classifier answers `probabilities`.
 
     Args:
         source: The network, and what belongs to it.
@@ -38,11 +39,12 @@ def onnx_file(source: Source, path: Path) -> None:
     import tf2onnx
 
     model = source.deployed()
-    signature = [tf.TensorSpec([None, *source.image_shape], tf.uint8, "image")]
+    name, answers = model.inputs[0].name, source.task.answers
+    shape = [None, *source.image_shape]
 
-    @tf.function(input_signature=signature)
-    def run(image):
-        return {"probabilities": model(image, training=False)}
+    @tf.function(input_signature=[tf.TensorSpec(shape, source.dtype, name)])
+    def run(inputs):
+        return {answers: model(inputs, training=False)}
 
     # The error below says what tf2onnx would log.
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
@@ -50,12 +52,12 @@ def onnx_file(source: Source, path: Path) -> None:
         # Not tf2onnx.convert.from_function: it makes inputs of constants that a layer
         # holds, such as the statistics of a Normalization.
         traced = run.get_concrete_function()
-        image, answer = traced.inputs[0].name, traced.outputs[0].name
+        raw, answer = traced.inputs[0].name, traced.outputs[0].name
         tf2onnx.convert.from_graph_def(
-            tf2onnx.tf_loader.from_function(traced, [image], [answer]),
-            input_names=[image],
+            tf2onnx.tf_loader.from_function(traced, [raw], [answer]),
+            input_names=[raw],
             output_names=[answer],
-            tensors_to_rename={image: "image", answer: "probabilities"},
+            tensors_to_rename={raw: name, answer: answers},
             opset=17,
             custom_op_handlers={"Erfc": (_erfc, [])},
             output_path=str(path),

@@ -1,7 +1,8 @@
 """SavedModel in the layout that TF Serving reads: NAME/VERSION/; see docs/serving.md.
 
 Two signatures answer alike. `serving_default` takes images as pixels, `encoded` as the
-bytes of JPEG or PNG files. What they answer is the task's (`Task.response`).
+bytes of JPEG or PNG files. A network of other inputs has `serving_default` alone. What
+they answer is the task's (`Task.response`).
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from ns_tf.data.dataset import PIXELS
 from ns_tf.export.formats import Source, file_format
 
 WARMUP = "tf_serving_warmup_requests"  # The file's name, given by TF Serving.
@@ -36,26 +38,26 @@ def saved_model(source: Source, path: Path) -> None:
         outputs = model(images, training=False)
         return source.task.response(outputs, source.class_names)
 
-    def classify(image):
-        return answer(_fitted(image, source) if source.resize else image)
+    def answer_raw(inputs):
+        return answer(_fitted(inputs, source) if source.resize else inputs)
 
-    def classify_encoded(encoded):
-        height, width, channels = source.image_shape
-        spec = tf.TensorSpec([height, width, channels], tf.uint8)
+    def answer_encoded(encoded):
+        spec = tf.TensorSpec(source.image_shape, tf.uint8)
         return answer(
             tf.map_fn(lambda e: _decode(e, source), encoded, fn_output_signature=spec)
         )
 
-    size = [None, None] if source.resize else list(source.image_shape[:2])
-    images = tf.TensorSpec([None, *size, source.image_shape[2]], tf.uint8, "image")
+    shape = list(source.image_shape)
+    if source.resize:
+        shape[:2] = None, None
+    raw = tf.TensorSpec([None, *shape], source.dtype, model.inputs[0].name)
     encoded = tf.TensorSpec([None], tf.string, "encoded")
     # Not keras.export.ExportArchive, which writes every weight twice.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    signatures = {
-        "serving_default": tf.function(classify, input_signature=[images]),
-        "encoded": tf.function(classify_encoded, input_signature=[encoded]),
-    }
+    signatures = {"serving_default": tf.function(answer_raw, input_signature=[raw])}
+    if source.takes_images:
+        signatures["encoded"] = tf.function(answer_encoded, input_signature=[encoded])
     tf.saved_model.save(module, str(path), signatures=signatures)
     _write_warmup(source, path)
 
@@ -121,15 +123,16 @@ def _write_warmup(source: Source, path: Path) -> None:
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    image = source.calibration[:1]
-    encoded = np.array([tf.io.encode_png(image[0]).numpy()])
+    raw = source.calibration[:1]
+    name = "image" if source.inputs == PIXELS else "inputs"
+    requests = [("serving_default", name, tf.make_tensor_proto(raw))]
+    if source.takes_images:
+        encoded = np.array([tf.io.encode_png(raw[0]).numpy()])
+        requests.append(("encoded", "encoded", tf.make_tensor_proto(encoded)))
     folder = path / "assets.extra"
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
-        for signature, name, value in (
-            ("serving_default", "image", tf.make_tensor_proto(image)),
-            ("encoded", "encoded", tf.make_tensor_proto(encoded)),
-        ):
+        for signature, name, value in requests:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = source.name
             request.model_spec.signature_name = signature

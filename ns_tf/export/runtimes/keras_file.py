@@ -2,7 +2,7 @@
 
 
 def load(path):
-    """A function of images uint8 `[n, h, w, c]`: probabilities `[n, classes]`.
+    """A function of raw inputs `[n, ...]`, as images uint8: answers `[n, ...]`.
 
     Args:
         path: The file.

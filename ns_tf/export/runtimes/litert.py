@@ -11,7 +11,7 @@ sys.modules["tensorflow"] = None  # An import of it would fail.
 
 
 def load(path):
-    """A function of images uint8 `[n, h, w, c]`: probabilities `[n, classes]`.
+    """A function of raw inputs `[n, ...]`, as images uint8: answers `[n, ...]`.
 
     Args:
         path: The file.

@@ -6,7 +6,7 @@ sys.modules["tensorflow"] = None  # An import of it would fail.
 
 
 def load(path):
-    """A function of images uint8 `[n, h, w, c]`: probabilities `[n, classes]`.
+    """A function of raw inputs `[n, ...]`, as images uint8: answers `[n, ...]`.
 
     Args:
         path: The file.
@@ -14,4 +14,5 @@ def load(path):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(["probabilities"], {"image": images})[0]
+    (name,) = (entry.name for entry in session.get_inputs())
+    return lambda inputs: session.run(None, {name: inputs})[0]

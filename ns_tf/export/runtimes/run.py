@@ -1,4 +1,4 @@
-"""Runs an exported file on images: python run.py RUNTIME FILE IMAGES.npy OUT.npz
+"""Runs an exported file on examples: python run.py RUNTIME FILE INPUTS.npy OUT.npz
 
 Imports nothing of ns_tf, so what it can run, others can.
 """
@@ -10,20 +10,20 @@ import time
 
 import numpy as np
 
-BATCH = 100  # Images at once, for the probabilities.
-REPEATS, WARMUP = 50, 10  # Runs on single images: timed, and before that.
+BATCH = 100  # Examples at once, for the answers.
+REPEATS, WARMUP = 50, 10  # Runs on single examples: timed, and before that.
 
 
-def main(runtime: str, file: str, images: str, out: str) -> None:
-    """Runs a file on images and writes what it answers.
+def main(runtime: str, file: str, inputs: str, out: str) -> None:
+    """Runs a file on examples and writes what it answers.
 
     Args:
         runtime: What runs such files: the name of a module beside this one, or the path
             of a Python file (a format of one's own).
         file: The file.
-        images: uint8 `[n, h, w, c]`, as `.npy`.
-        out: Where the answers go, as `.npz`: `probabilities` `[n, classes]`, `ms`
-            `[REPEATS]`, milliseconds of single images.
+        inputs: `[n, ...]`, as `.npy`.
+        out: Where the answers go, as `.npz`: `answers` `[n, ...]`, `ms` `[REPEATS]`,
+            milliseconds of single examples.
     """
     own = pathlib.Path(__file__).with_name(f"{runtime}.py")
     place = pathlib.Path(runtime) if runtime.endswith(".py") else own
@@ -34,15 +34,15 @@ def main(runtime: str, file: str, images: str, out: str) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     run = module.load(file)
-    pixels = np.load(images, allow_pickle=False)
-    batches = range(0, len(pixels), BATCH)
-    probabilities = np.concatenate([run(pixels[i : i + BATCH]) for i in batches])
+    values = np.load(inputs, allow_pickle=False)
+    batches = range(0, len(values), BATCH)
+    answers = np.concatenate([run(values[i : i + BATCH]) for i in batches])
     times = []
     for i in range(WARMUP + REPEATS):
         start = time.perf_counter()
-        run(pixels[i % len(pixels)][None])
+        run(values[i % len(values)][None])
         times.append(1e3 * (time.perf_counter() - start))
-    np.savez(out, probabilities=probabilities, ms=np.array(times[WARMUP:]))
+    np.savez(out, answers=answers, ms=np.array(times[WARMUP:]))
 
 
 if __name__ == "__main__":

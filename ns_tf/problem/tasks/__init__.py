@@ -1,9 +1,10 @@
 """What a network is for: one file a task.
 
 A task says what targets mean: how outputs are compared with them, how good a network
-is, and what an exported file answers::
+is, and what an exported file answers. `ns_tf.problem.choice` chooses one from network
+and data::
 
-    @task("classification", help="One class an image.")
+    @task("classification", help="One class an example.")
     class Classification(Task):
         score = Score("accuracy", unit="%", scale=100.0)
 
@@ -15,6 +16,7 @@ Losses and counts are written in `keras.ops`, so that they hold on every Keras b
 
 import abc
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +24,7 @@ import keras
 import numpy as np
 
 from ns_tf.data.dataset import Dataset
-from ns_tf.registry import Registry
+from ns_tf.registry import Registry, parse_call, unknown
 
 TASKS = Registry("task", __name__)
 
@@ -33,13 +35,32 @@ class Score:
 
     Args:
         name: In files and tables, as "accuracy".
-        unit: Of the number as it is shown, as "%".
+        unit: Of the number as it is shown, as "%"; empty for a pure number.
         scale: Factor from the number in files to the number that is shown.
+        digits: Decimals that are shown.
     """
 
     name: str
     unit: str
     scale: float
+    digits: int = 2
+
+    @property
+    def label(self) -> str:
+        """Name and unit, as headings and axes have them.
+
+        >>> Score("accuracy", "%", 100.0).label, Score("r2", "", 1.0).label
+        ('accuracy, %', 'r2')
+        """
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    def number(self, value: float) -> str:
+        """The score as it is shown, without its unit.
+
+        >>> Score("r2", "", 1.0, digits=4).number(0.93125)
+        '0.9313'
+        """
+        return f"{self.scale * value:.{self.digits}f}"
 
     def text(self, value: float) -> str:
         """The score as it is shown.
@@ -47,7 +68,7 @@ class Score:
         >>> Score("accuracy", "%", 100.0).text(0.9312)
         '93.12 %'
         """
-        return f"{self.scale * value:.2f} {self.unit}"
+        return f"{self.number(value)} {self.unit}".rstrip()
 
 
 class Task(abc.ABC):
@@ -60,6 +81,25 @@ class Task(abc.ABC):
     name: str
     help: str
     score: Score
+    # What an exported file calls its answer.
+    answers: str = "probabilities"
+
+    def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
+        """The data set with targets as the other methods take them.
+
+        Args:
+            dataset: With targets as they were given.
+            outputs: Shape of the network's outputs for an example; None if it follows
+                from the data.
+
+        Returns:
+            Its `classes` is the size of the outputs' last axis. The data set itself
+            where nothing has to change.
+
+        Raises:
+            InputError: the targets do not go with such outputs.
+        """
+        return dataset
 
     @abc.abstractmethod
     def check(self, dataset: Dataset) -> None:
@@ -84,16 +124,29 @@ class Task(abc.ABC):
         """
 
     @abc.abstractmethod
-    def count(self, targets: Any, outputs: Any) -> Any:
+    def count(self, targets: Any, answers: Any) -> Any:
         """What the score is made of, summed over a batch.
 
         Args:
             targets: [batch, ...].
-            outputs: [batch, ...].
+            answers: [batch, ...], as an exported file gives them.
 
         Returns:
-            Whole numbers of a fixed shape, which are added up over batches.
+            Numbers of a fixed shape, which are added up over batches: whole ones, where
+            the score counts something.
         """
+
+    def counter(self, model: keras.Model) -> Callable[[Any, Any], Any]:
+        """`count` for what a model puts out, as logits.
+
+        Args:
+            model: Its last layers say what its outputs are.
+
+        Returns:
+            (targets [batch, ...], outputs [batch, ...]) -> counts. `count` itself where
+            logits and probabilities count alike.
+        """
+        return self.count
 
     @abc.abstractmethod
     def score_of(self, counts: np.ndarray) -> float:
@@ -110,6 +163,23 @@ class Task(abc.ABC):
         Args:
             model: As it was trained.
         """
+
+    def agreement(
+        self, answers: np.ndarray, expected: np.ndarray, slack: float
+    ) -> float:
+        """Share of the examples whose answers say the same.
+
+        Args:
+            answers: [n, ...] of a file.
+            expected: [n, ...] of the Keras model.
+            slack: Difference of an answer that is rounding; 0 if there is none.
+
+        Returns:
+            0 to 1. Here the answers themselves are compared; tasks that decide
+            something compare what is decided.
+        """
+        differences = np.abs(answers - expected).reshape(len(expected), -1)
+        return float((differences.max(axis=1) <= slack).mean())
 
     @abc.abstractmethod
     def response(self, outputs: Any, class_names: Sequence[str]) -> dict[str, Any]:
@@ -144,10 +214,26 @@ def task(name: str, *, help: str) -> Callable[[type[Task]], type[Task]]:
     return add
 
 
-def get(name: str) -> Task:
-    """The task of that name.
+def get(text: str) -> Task:
+    """The task that a text names, its options set.
+
+    >>> get("segmentation(ignore=0)").name
+    'segmentation(ignore=0)'
+
+    Args:
+        text: A name, or a name with arguments of the task.
 
     Raises:
-        InputError: there is none; suggests the nearest name.
+        InputError: there is no such task (suggests the nearest), or no such option.
     """
-    return TASKS.get(name)
+    name, options = parse_call(text)
+    member = TASKS.get(name)
+    if not options:
+        return member
+    known = inspect.signature(type(member)).parameters
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of {name}", option, known)
+    made = type(member)(**options)
+    made.name, made.help = text, member.help
+    return made

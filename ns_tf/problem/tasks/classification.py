@@ -1,4 +1,4 @@
-"""Classification: one class an image."""
+"""Classification: one class an example."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,18 +7,40 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data.dataset import Dataset
+from ns_tf.data.dataset import SPLITS, Dataset
+from ns_tf.data.labels import distributions, one_hot, with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.networks.deployed import softmax_of
 from ns_tf.problem.tasks import Score, Task, task
 
 
-@task("classification", help="One class an image; the score is the accuracy.")
+@task("classification", help="One class an example; the score is the accuracy.")
 class Classification(Task):
-    """Targets are class numbers [batch]; outputs [batch, classes] logits or softmax."""
+    """Targets are class numbers [batch]; outputs [batch, classes] logits or softmax.
+
+    Targets may be probabilities of the classes [batch, classes], too.
+    """
 
     score = Score("accuracy", unit="%", scale=100.0)
+
+    def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
+        """The data set with one-hot targets [n, classes] as class numbers [n].
+
+        Args:
+            dataset: Class numbers stay as they are, and so do probabilities.
+            outputs: Not used.
+        """
+        parts = [getattr(dataset, name).labels for name in SPLITS]
+        if all(map(one_hot, parts)):
+            parts = [part.argmax(axis=-1).astype(np.int32) for part in parts]
+            return with_targets(dataset, parts)
+        whole = all(part.ndim == 1 and (part == np.rint(part)).all() for part in parts)
+        if whole and parts[0].dtype.kind == "f":
+            parts = [part.astype(np.int32) for part in parts]
+            classes = 1 + max(int(part.max()) for part in parts)
+            return with_targets(dataset, parts, classes)
+        return dataset
 
     def check(self, dataset: Dataset) -> None:
         """Refuses labels that are not class numbers of the data set.
@@ -27,14 +49,17 @@ class Classification(Task):
             dataset: All of its splits are checked.
 
         Raises:
-            InputError: labels are not whole numbers [images] from 0 to classes - 1.
+            InputError: labels are neither whole numbers [n] from 0 to classes - 1 nor
+                probabilities [n, classes].
         """
-        for name in ("train", "validation", "test"):
+        for name in SPLITS:
             labels = np.asarray(getattr(dataset, name).labels)
+            if labels.ndim == 2 and distributions(labels):
+                continue
             if labels.ndim != 1 or labels.dtype.kind not in "iu":
                 raise InputError(
                     f"{dataset.name} {name}: classification needs one class number an "
-                    f"image; got labels {labels.dtype} {list(labels.shape)}."
+                    f"example; got labels {labels.dtype} {list(labels.shape)}."
                 )
             if labels.size and not 0 <= labels.min() <= labels.max() < dataset.classes:
                 raise InputError(
@@ -49,27 +74,33 @@ class Classification(Task):
             model: If it ends in a softmax, its outputs are probabilities, else logits.
 
         Returns:
-            (labels [batch], outputs [batch, classes]) -> losses [batch], computed in
-            Keras's floatx.
+            (labels [batch] or [batch, classes], outputs [batch, classes]) -> losses
+            [batch], computed in Keras's floatx.
         """
         from_logits = not ends_in_softmax(functional(model))
 
         def loss(labels, outputs):
             outputs = keras.ops.cast(outputs, keras.config.floatx())
+            if len(labels.shape) == 2:
+                return keras.losses.categorical_crossentropy(
+                    labels, outputs, from_logits=from_logits
+                )
             return keras.losses.sparse_categorical_crossentropy(
                 labels, outputs, from_logits=from_logits
             )
 
         return loss
 
-    def count(self, targets: Any, outputs: Any) -> Any:
-        """int32 [2]: images whose label has the highest output, and all images.
+    def count(self, targets: Any, answers: Any) -> Any:
+        """int32 [2]: examples whose class has the highest output, and all examples.
 
         Args:
-            targets: [batch].
-            outputs: [batch, classes].
+            targets: [batch], or [batch, classes], whose class is the likeliest.
+            answers: [batch, classes], probabilities or logits.
         """
-        best = keras.ops.argmax(outputs, axis=-1)
+        best = keras.ops.argmax(answers, axis=-1)
+        if len(targets.shape) == 2:
+            targets = keras.ops.argmax(targets, axis=-1)
         hits = keras.ops.equal(keras.ops.cast(best, targets.dtype), targets)
         hits = keras.ops.cast(hits, "int32")
         return keras.ops.stack(
@@ -83,7 +114,7 @@ class Classification(Task):
         0.937
 
         Args:
-            counts: [2]: images that are right, all images.
+            counts: [2]: examples that are right, all examples.
         """
         return int(counts[0]) / int(counts[1])
 
@@ -94,6 +125,22 @@ class Classification(Task):
             model: As it was trained.
         """
         return softmax_of(model)
+
+    def agreement(
+        self, answers: np.ndarray, expected: np.ndarray, slack: float
+    ) -> float:
+        """Share of the decisions for the same class.
+
+        Args:
+            answers: [n, ..., classes] of a file.
+            expected: [n, ..., classes] of the Keras model. Where it finds two classes
+                equally likely to within `slack`, either is right.
+            slack: Difference of a probability that is rounding.
+        """
+        best, right = answers.argmax(-1)[..., None], expected.argmax(-1)[..., None]
+        values = [np.take_along_axis(expected, chosen, -1) for chosen in (best, right)]
+        close = np.abs(values[0] - values[1]) <= slack
+        return float(((best == right) | (close if slack else False)).mean())
 
     def response(self, outputs: Any, class_names: Sequence[str]) -> dict[str, Any]:
         """Probabilities [batch, classes], class [batch] int32, class_name [batch].

@@ -9,6 +9,7 @@ import tensorflow as tf
 from small import coloured
 
 from ns_tf.base import InputError
+from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import Split
 from ns_tf.problem import tasks
 
@@ -70,7 +71,7 @@ def test_labels_beyond_the_classes_are_refused_in_every_split(rng, split):
     for labels, words in (
         (part.labels + 5, "labels are 0 to 4; got"),
         (part.labels - 9, "labels are 0 to 4; got -"),
-        (part.labels[:, None], "needs one class number an image; got labels int32"),
+        (part.labels[:, None], "needs one class number an example; got labels int32"),
         (part.labels.astype(np.float32), "got labels float32"),
     ):
         bad = dataclasses.replace(dataset, **{split: Split(part.images, labels)})
@@ -94,3 +95,29 @@ def test_a_response_names_the_most_likely_class(logits):
     words = [name.decode() for name in answer["class_name"].numpy()]
     assert words == [names[i] for i in best]
     np.testing.assert_allclose(answer["probabilities"], softmax(logits), rtol=1e-6)
+
+
+def test_one_hot_targets_become_class_numbers(rng):
+    labels = np.arange(23) % 5
+    arrays = rng.normal(size=(23, 3)), np.eye(5)[labels]
+    made = TASK.prepared(from_arrays(arrays, test=arrays), (5,))
+    TASK.check(made)
+    assert made.test.labels.tolist() == labels.tolist() and made.classes == 5
+    whole = from_arrays((arrays[0], labels * 1.0), test=(arrays[0], labels * 1.0))
+    made = TASK.prepared(whole, None)
+    TASK.check(made)
+    assert made.test.labels.tolist() == labels.tolist() and made.classes == 5
+
+
+def test_targets_may_be_probabilities(rng, logits):
+    shares = softmax(rng.normal(size=(4, 5))).astype(np.float32)
+    loss = TASK.loss(model())(tf.constant(shares), tf.constant(logits))
+    expected = -(shares * np.log(softmax(logits))).sum(axis=1)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    hits = (logits.argmax(axis=1) == shares.argmax(axis=1)).sum()
+    counts = TASK.count(tf.constant(shares), tf.constant(logits))
+    assert np.asarray(counts).tolist() == [hits, 4]
+    inputs = np.repeat(shares, 6, axis=0)
+    dataset = TASK.prepared(from_arrays((inputs, inputs)), (5,))
+    TASK.check(dataset)
+    assert dataset.train.labels.shape[1:] == (5,)

@@ -1,0 +1,63 @@
+"""Which task a network and data are for, where nobody says it."""
+
+import keras
+import numpy as np
+
+from ns_tf.data.dataset import SPLITS, Dataset
+from ns_tf.data.labels import are_classes, distributions, one_hot, zeros_and_ones
+from ns_tf.graph.calls import functional
+from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
+from ns_tf.problem import tasks
+from ns_tf.problem.tasks import Task
+
+
+def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
+    """The task that targets, and the outputs of a network, tell of.
+
+    | targets | outputs | task |
+    |---|---|---|
+    | a whole number at every place of the outputs | more axes | segmentation |
+    | a whole number | several | classification |
+    | 0 or 1 | one | binary |
+    | one-hot | several, no sigmoid | classification |
+    | probabilities | a softmax | classification |
+    | zeros and ones | several | multilabel |
+    | other numbers | any | regression |
+
+    Args:
+        dataset: With targets as they were given.
+        model: Of one output; None if the network takes its output from the data.
+    """
+    labels = [np.asarray(getattr(dataset, name).labels) for name in SPLITS]
+    shape, outputs = labels[0].shape[1:], outputs_of(model)
+    whole = labels[0].dtype.kind in "iu"
+    if outputs is not None and len(outputs) > 1:
+        return tasks.get("segmentation" if whole else "regression")
+    if outputs is None and whole and len(shape) > 1:
+        return tasks.get("segmentation")
+    if all(map(are_classes, labels)) and outputs != (1,):
+        return tasks.get("classification")
+    if len(shape) == 1 and _one_of_several(labels, model):
+        return tasks.get("classification")
+    if len(shape) > 1 or not all(map(zeros_and_ones, labels)):
+        return tasks.get("regression")
+    return tasks.get("binary" if shape in ((), (1,)) else "multilabel")
+
+
+def _one_of_several(labels: list[np.ndarray], model: keras.Model | None) -> bool:
+    """Whether targets [n, classes] are classes, one-hot or as probabilities."""
+    if not all(map(distributions, labels)):
+        return False
+    if model is not None and ends_in_softmax(functional(model)):
+        return True
+    independent = model is not None and ends_in_sigmoid(functional(model))
+    return all(map(one_hot, labels)) and not independent
+
+
+def outputs_of(model: keras.Model | None) -> tuple[int, ...] | None:
+    """Shape of the outputs for an example; None without a network.
+
+    Args:
+        model: Of one output.
+    """
+    return None if model is None else tuple(model.outputs[0].shape[1:])
