@@ -1,5 +1,6 @@
 """The weights of a model by layer and name; parts of them, and names to save them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 from ns_tf.graph.channels import ChannelGraph
 
 Key = tuple[str, str]  # (layer, weight)
+_NUMBERED = re.compile(r"^variable_\d+$")
 
 
 def weights(model: keras.Model) -> dict[Key, keras.Variable]:
@@ -24,11 +26,16 @@ def weights(model: keras.Model) -> dict[Key, keras.Variable]:
 
 
 def names(layer: keras.Layer) -> dict[int, str]:
-    """What the weights of a layer are called in keys, by the weight's id, in order."""
+    """What the weights of a layer are called in keys, by the weight's id, in order.
+
+    A weight that was given no name is called "variable": the number that Keras puts
+    behind it is another one in every copy of the layer.
+    """
     called: dict[int, str] = {}
     for number, weight in enumerate(layer.weights):
-        taken = weight.name in called.values()
-        called[id(weight)] = f"{weight.name}.{number}" if taken else weight.name
+        name = _NUMBERED.sub("variable", weight.name)
+        taken = name in called.values()
+        called[id(weight)] = f"{name}.{number}" if taken else name
     return called
 
 

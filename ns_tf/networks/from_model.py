@@ -20,7 +20,7 @@ from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import resized
 from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.walk import channel_graph
-from ns_tf.graph.weights import held, partly_frozen
+from ns_tf.graph.weights import held, names, partly_frozen
 from ns_tf.registry import no_layer
 
 PREFIX = "keras:"  # Of the names of saved models as architectures.
@@ -213,9 +213,10 @@ def _keep_frozen(model: keras.Model, graph: ChannelGraph, copy: keras.Model) -> 
         kept = {id(weight) for weight in held(layer)}
         if not kept:
             continue
+        called = names(layer)
         pairs = zip(layer.weights, copy.get_layer(layer.name).weights, strict=True)
         for weight, target in pairs:
-            axes = graph.axes.get((layer.name, weight.name), ())
+            axes = graph.axes.get((layer.name, called[id(weight)]), ())
             changes = any(axis is not None and free[axis].any() for axis in axes)
             if id(weight) in kept and not changes:
                 target.assign(weight)

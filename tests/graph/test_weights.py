@@ -64,6 +64,23 @@ def test_layers_made_of_layers_have_numbered_names():
         assert key[1] in (weight.name, f"{weight.name}.{number}")
 
 
+def test_weights_without_names_have_the_same_keys_in_every_copy():
+    """Keras numbers them over all layers of the process."""
+
+    class Bare(keras.layers.Layer):
+        def build(self, shape):
+            self.one = self.add_weight(shape=(3,))
+            self.other = self.add_weight(shape=(5,))
+
+        def call(self, x):
+            return x
+
+    model = keras.Sequential([keras.Input((7,)), Bare(name="bare")])
+    copy = keras.models.clone_model(model)
+    keys = [("bare", "variable"), ("bare", "variable.1")]
+    assert list(weights.weights(model)) == list(weights.weights(copy)) == keys
+
+
 def test_trainable_keys_are_those_of_the_trainable_variables_in_order(handmade):
     model = handmade["chain"]()
     model.get_layer("a").trainable = False

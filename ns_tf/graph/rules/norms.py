@@ -11,7 +11,7 @@ from ns_tf.graph.rules.effects import (
     Effect,
     rule,
 )
-from ns_tf.graph.weights import frozen
+from ns_tf.graph.weights import frozen, names
 
 
 def _last(axis, rank: int) -> bool:
@@ -22,7 +22,7 @@ def _last(axis, rank: int) -> bool:
 
 def _by_channel(layer, channels: np.ndarray) -> dict[str, tuple]:
     """The axes of a layer all of whose weights are indexed by the channels."""
-    return dict.fromkeys([weight.name for weight in layer.weights], (channels,))
+    return dict.fromkeys(names(layer).values(), (channels,))
 
 
 @rule("BatchNormalization")
@@ -68,7 +68,6 @@ def _parametric(walk, layer, inputs, shapes):
 @rule("LayerScale")
 def _layer_scale(walk, layer, inputs, shapes):
     """That of `keras.applications`' ConvNeXt: gamma times x."""
-    (weight,) = layer.weights
-    axes = {weight.name: (inputs[0],)}
+    axes = _by_channel(layer, inputs[0])
     settings = {"projection_dim": inputs[0]}
     return Effect(THROUGH, inputs[0], axes, scales=True, settings=settings)
