@@ -55,9 +55,10 @@ def write(
     times = latencies.measured(work, cells, watch or Watch())
     rows, text = _write_tables(work, cells, times, "")
     (work.folder / PLOTS).mkdir(exist_ok=True)
+    score = work.problem.task.score
     for axis in AXES:
         with files.replacing(_figure(work, axis)) as file:
-            plots.comparison(rows, axis, file)
+            plots.comparison(rows, axis, file, label=score.label, scale=score.scale)
     return text
 
 
@@ -86,7 +87,7 @@ def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
 
 def _figure(work: Comparison, axis: str) -> Path:
     """The path of the figure over an axis."""
-    return work.folder / PLOTS / f"accuracy_{axis}.png"
+    return work.folder / PLOTS / f"{work.problem.task.score.name}_{axis}.png"
 
 
 def _without_trunks(listed: Iterable[Cell]) -> list[Cell]:
@@ -224,7 +225,7 @@ def _network_facts(
 
 
 def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
-    """Title, recipe, date, way of measuring, and gaps, in words for the tables.
+    """Title, recipe, date, score, way of measuring, and gaps, for the tables.
 
     Args:
         work: The comparison.
@@ -240,6 +241,7 @@ def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
     return {
         "title": f"{work.problem.architecture.name} on {work.problem.dataset.name}",
         "recipe": _recipe(work, pruned=pruned),
+        "score": dataclasses.asdict(work.problem.task.score),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "latency": (
             f"one forward pass of {solver.latency_batch} images, median of "

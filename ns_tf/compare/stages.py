@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ns_tf.problem.score import Score
 from ns_tf.prune.job import told_in
 from ns_tf.prune.pruner import STAGES
 from ns_tf.render import tables
@@ -21,12 +22,6 @@ STEPS = {
     "cut": "cut and repair",
     "tune": "fine-tune",
 }
-HEADER = (
-    "method",
-    "budget",
-    *(f"{stage}, %" for stage in STAGES),
-    *(f"{label}, s" for label in STEPS.values()),
-)
 NOTE = (
     "Scores are of the validation images, seconds of one network: means over the "
     "seeds. All rows of a seed share the trained network and the scores of a criterion."
@@ -66,38 +61,49 @@ def _one(folder: Path, trunk: Path) -> tuple[dict[str, float], dict[str, float]]
     return scores, seconds
 
 
-def cells(method: str, budget: str, row: Any) -> list[str]:
-    """The texts of a row, one for every column of `HEADER`.
+def header(score: Score) -> tuple[str, ...]:
+    """The heads of the columns of the table."""
+    stages = (score.heading(stage) for stage in STAGES)
+    steps = (f"{label}, s" for label in STEPS.values())
+    return ("method", "budget", *stages, *steps)
+
+
+def cells(method: str, budget: str, row: Any, score: Score) -> list[str]:
+    """The texts of a row, one for every column of `header`.
 
     Args:
         method: As the table calls it.
         budget: The text of `--budgets`.
         row: Has `stages` and `stage_seconds`, as `read` returns them.
+        score: Of the comparison.
     """
-    scores = [f"{100 * np.mean(row.stages[stage]):.2f}" for stage in STAGES]
+    scores = [score.number(float(np.mean(row.stages[stage]))) for stage in STAGES]
     seconds = [f"{np.mean(row.stage_seconds[step]):.1f}" for step in STEPS]
     return [method, budget, *scores, *seconds]
 
 
-def rows_of(rows: Sequence[Any]) -> list[list[str]]:
+def rows_of(rows: Sequence[Any], score: Score) -> list[list[str]]:
     """The rows of the table: those of pruned networks.
 
     Args:
         rows: Of a comparison: `ns_tf.compare.verdicts.Line`.
+        score: Of the comparison.
     """
-    return [cells(row.method, row.budget, row) for row in rows if row.stages]
+    return [cells(row.method, row.budget, row, score) for row in rows if row.stages]
 
 
-def markdown(rows: Sequence[Any]) -> list[str]:
+def markdown(rows: Sequence[Any], score: Score) -> list[str]:
     """The section of table.md, in lines; none if nothing is pruned.
 
     Args:
         rows: Of a comparison.
+        score: Of the comparison.
     """
-    texts = rows_of(rows)
+    texts = rows_of(rows, score)
     if not texts:
         return []
-    table = tables.markdown(HEADER, texts, align="<" * len(HEADER), padded=False)
+    heads = header(score)
+    table = tables.markdown(heads, texts, align="<" * len(heads), padded=False)
     return ["", "## Pruned networks, stage by stage", "", NOTE, "", table]
 
 

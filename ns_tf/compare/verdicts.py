@@ -1,7 +1,8 @@
 """Rows of a comparison's table, and which differences between methods are significant.
 
-Scores are shares from 0 to 1; tables and differences have them in per cent and points.
-The fields and JSON keys say "accuracy", the score of the first comparisons.
+Tables show scores as their task does (`ns_tf.problem.score`); differences are in
+points, hundredths of a score. The fields and JSON keys say "accuracy", the score of the
+first comparisons.
 """
 
 import dataclasses
@@ -14,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from ns_tf.compare import stages
+from ns_tf.problem.score import Score
 from ns_tf.render import tables
 
 _SPREAD = 1e-9  # Points; seeds that differ by less agree up to rounding.
 LEVEL = 0.05  # Significance level, after Holm's correction over all pairs.
 TEST = (
-    "Welch's t-test on the test accuracies of the seeds, two-sided, at 5 % after "
+    "Welch's t-test on the test scores of the seeds, two-sided, at 5 % after "
     "Holm's correction over all pairs"
 )
 
@@ -87,7 +89,7 @@ class Difference:
     budget: str
     better: str  # The method of the higher mean.
     worse: str
-    points: float  # Difference of the means, in percentage points; not negative.
+    points: float  # Difference of the means, in hundredths of a score; not negative.
     interval: tuple[float, float] | None  # 95 %, in points; None without spread.
     p: float | None  # After Holm's correction; None if there is nothing to test.
 
@@ -184,17 +186,25 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
 
 
 MARK = "†"  # Stands behind a method that another program trained.
-HEADER = (
-    "method",
-    "budget",
-    "parameters",
-    "MACs",
-    "latency, ms (p95)",
-    "test accuracy, %",
-    "best test epoch, %",
-    "seeds",
-    "training, min",
-)
+
+
+def header(score: Score) -> tuple[str, ...]:
+    """The heads of the columns of the table.
+
+    >>> header(Score("accuracy", "%", 100.0))[5:7]
+    ('test accuracy, %', 'best test epoch, %')
+    """
+    return (
+        "method",
+        "budget",
+        "parameters",
+        "MACs",
+        "latency, ms (p95)",
+        f"test {score.label}",
+        score.heading("best test epoch"),
+        "seeds",
+        "training, min",
+    )
 
 
 def markdown(
@@ -206,17 +216,19 @@ def markdown(
         rows: Of the table.
         found: Differences between its rows.
         about: Texts by key: title, recipe, date, latency, and, if cells are not done,
-            missing; a list of gaps.
+            missing; a list of gaps; the fields of the score.
     """
+    score = Score.of(about)
     lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
     if about.get("missing"):
         lines += [about["missing"], ""]
-    lines.append(_markdown(HEADER, [cells(row) for row in rows]))
+    lines.append(_markdown(header(score), [cells(row, score) for row in rows]))
     mark = elsewhere(rows)
     lines += ["", mark, ""] if mark else [""]
     lines += [
-        "Accuracy: mean ± population standard deviation over the seeds, of the epoch "
-        "that validation images chose. Best test epoch: the paper's statistic, chosen "
+        f"{score.name.capitalize()}: mean ± population standard deviation over the "
+        "seeds, of the epoch that validation images chose. Best test epoch: the paper's "
+        "statistic, chosen "
         "on the test images themselves; only for comparison with published figures. "
         f"Latency: {about['latency']}",
         "",
@@ -225,7 +237,7 @@ def markdown(
         f"{TEST}; intervals are of one pair alone.",
         "",
         *(f"* {one}" for one in sentences(found, about.get("gaps", ()))),
-        *stages.markdown(rows),
+        *stages.markdown(rows, score),
         "",
         "## Widths",
         "",
@@ -266,8 +278,8 @@ def elsewhere(rows: Iterable[Line]) -> str:
     return f"{MARK} Not trained by ns_tf.train but elsewhere: {'; '.join(names)}."
 
 
-def cells(row: Line) -> list[str]:
-    """The texts of a row, one for every column of `HEADER`.
+def cells(row: Line, score: Score) -> list[str]:
+    """The texts of a row, one for every column of `header`.
 
     The training time is the median over the seeds. A row without a trained seed has
     "-" in place of its statistics.
@@ -285,8 +297,8 @@ def cells(row: Line) -> list[str]:
         _count(row.params),
         _count(row.macs),
         latency,
-        percent(row.accuracy, len(row.accuracies)),
-        percent(row.best_epoch, len(row.accuracies)),
+        score.spread(row.accuracy, len(row.accuracies)),
+        score.spread(row.best_epoch, len(row.accuracies)),
         seeds,
         minutes,
     ]
@@ -306,22 +318,6 @@ def _widths(row: Line) -> str:
     """
     lists = dict.fromkeys(row.seed_widths or (row.widths,))
     return "; ".join(", ".join(map(str, widths)) for widths in lists) or "-"
-
-
-def percent(statistic: tuple[float, float], seeds: int) -> str:
-    """Mean and deviation of shares in per cent; the mean alone for one seed.
-
-    >>> percent((0.9312, 0.002), seeds=3), percent((0.9312, 0.0), seeds=1)
-    ('93.12 ± 0.20', '93.12')
-
-    Args:
-        statistic: Mean and standard deviation, as shares; NaN for no seeds.
-        seeds: How many trainings they are of.
-    """
-    mean, std = statistic
-    if math.isnan(mean):
-        return "-"
-    return f"{100 * mean:.2f} ± {100 * std:.2f}" if seeds > 1 else f"{100 * mean:.2f}"
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 from ns_tf.base import RunError
 from ns_tf.budgets import latency
 from ns_tf.export.formats import EXACT, Format
-from ns_tf.problem.tasks import Score, Task
+from ns_tf.problem.score import Score
+from ns_tf.problem.tasks import Task
 from ns_tf.render import tables
 
 RUNNER = Path(__file__).parent / "runtimes" / "run.py"

@@ -23,7 +23,7 @@ from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Candidate
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
-from ns_tf.problem.tasks import Score
+from ns_tf.problem.score import Score
 from ns_tf.render import tables
 from ns_tf.run import files, flagfile
 from ns_tf.run.folder import REFINE, REFINEMENT

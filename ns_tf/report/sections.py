@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 from ns_tf.base import DescentState, InputError
 from ns_tf.compare import stages, verdicts
-from ns_tf.compare.verdicts import HEADER, TEST, Difference, Line
+from ns_tf.compare.verdicts import TEST, Difference, Line
 from ns_tf.descend.pictures import draw_scores, slopes_of
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.plan import make_plan
+from ns_tf.problem.score import Score
 from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
 
@@ -160,18 +161,26 @@ def comparison_section(comparison: Mapping[str, Any]) -> str:
     about = f"{comparison['recipe']} {comparison['date']}. Latency: "
     about += f"{comparison['latency']} {comparison.get('missing', '')}"
     body = f"<p>{html.escape(about)}</p>"
-    body += table(HEADER, [verdicts.cells(row) for row in rows])
-    if staged := stages.rows_of(rows):
+    score = Score.of(comparison)
+    body += table(verdicts.header(score), [verdicts.cells(row, score) for row in rows])
+    if staged := stages.rows_of(rows, score):
         body += f"<h3>Pruned networks, stage by stage</h3><p>{stages.NOTE}</p>"
-        body += table(stages.HEADER, staged)
+        body += table(stages.header(score), staged)
     if mark := verdicts.elsewhere(rows):
         body += f"<p>{html.escape(mark)}</p>"
     for axis in ("params", "macs", "latency_ms"):
         if any(getattr(row, axis) is None for row in rows if row.accuracies):
             continue  # Not measured yet.
         body += picture(
-            lambda file, axis=axis: plots.comparison(rows, axis, file, format="svg"),
-            f"Accuracy over {axis}",
+            lambda file, axis=axis: plots.comparison(
+                rows,
+                axis,
+                file,
+                label=score.label,
+                scale=score.scale,
+                format="svg",
+            ),
+            f"{score.name.capitalize()} over {axis}",
         )
     sentences = verdicts.sentences(pairs, comparison["gaps"])
     items = "".join(f"<li>{html.escape(text)}</li>" for text in sentences)

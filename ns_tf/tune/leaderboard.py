@@ -6,7 +6,7 @@ from typing import Any
 
 from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
-from ns_tf.problem.tasks import Score
+from ns_tf.problem.score import Score
 from ns_tf.render import plots, tables
 from ns_tf.run import files
 from ns_tf.run.folder import PLOTS, RESULT, TABLE, TABLE_CSV, TUNING

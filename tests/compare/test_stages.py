@@ -7,6 +7,7 @@ import pytest
 from ns_tf.base import InputError
 from ns_tf.compare import stages
 from ns_tf.compare.verdicts import Line
+from ns_tf.problem.score import ACCURACY
 
 SECONDS = {"score": 2.0, "solve": 0.25, "cut": 3.0, "tune": 60.0}
 
@@ -34,11 +35,11 @@ def test_a_row_has_a_value_a_seed_and_the_training_says_the_last_of_them(tmp_pat
     assert seconds["train"] == seconds["tune"] == (7.0, 7.0)
     assert seconds["score"] == (2.0, 2.0) and list(seconds) == list(stages.STEPS)
     row = Line("mine", "macs=0.5", (3,), 3, 5, (), (), ())
-    assert stages.markdown([row]) == [] and stages.read([]) == ({}, {})
+    assert stages.markdown([row], ACCURACY) == [] and stages.read([]) == ({}, {})
     row = Line(**{**vars(row), "stages": scores, "stage_seconds": seconds})
-    text = "\n".join(stages.markdown([row]))
+    text = "\n".join(stages.markdown([row], ACCURACY))
     assert "| mine | macs=0.5 | 75.00 | 25.00 | 50.00 | 62.50 | 7.0 | 2.0 |" in text
-    assert len(stages.cells("a", "b", row)) == len(stages.HEADER)
+    assert len(stages.cells("a", "b", row, ACCURACY)) == len(stages.header(ACCURACY))
 
 
 def test_a_result_of_before_there_were_stages_has_none(tmp_path):

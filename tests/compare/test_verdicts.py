@@ -14,6 +14,7 @@ from scipy import special
 from ns_tf.compare import verdicts
 from ns_tf.compare.csv_table import csv_rows
 from ns_tf.compare.verdicts import Line
+from ns_tf.problem.score import ACCURACY
 from ns_tf.run import files
 
 
@@ -83,8 +84,8 @@ def test_without_spread_nothing_is_certain(a, b):
 def test_a_failed_method_is_in_the_table_and_in_no_verdict():
     rows = [row("a", (0.9, 0.91)), row("b", (), failures=("step 3: loss nan",))]
     assert verdicts.differences(rows) == []
-    assert "0 (1 failed)" in verdicts.cells(rows[1])
-    assert verdicts.cells(rows[1])[5] == "-"
+    assert "0 (1 failed)" in verdicts.cells(rows[1], ACCURACY)
+    assert verdicts.cells(rows[1], ACCURACY)[5] == "-"
 
 
 def test_the_words_of_a_verdict_say_what_the_numbers_say():
@@ -148,27 +149,13 @@ def test_all_p_values_of_a_comparison_are_corrected_together(rng):
     assert all(p.p >= rounding * plain[frozenset((p.better, p.worse))] for p in pairs)
 
 
-@pytest.mark.parametrize(
-    "statistic, seeds, text",
-    [
-        ((0.5, 0.25), 3, "50.00 ± 25.00"),
-        ((0.5, 0.0), 1, "50.00"),
-        ((math.nan, math.nan), 0, "-"),
-    ],
-)
-def test_shares_are_told_in_per_cent_and_of_one_seed_without_deviation(
-    statistic, seeds, text
-):
-    assert verdicts.percent(statistic, seeds) == text
-
-
 def test_who_trained_elsewhere_is_marked_and_named_once():
     rows = [
         row("a", (0.5,), elsewhere=("JAX 1",)),
         row("b", (0.5,)),
         row("c", (0.5,), elsewhere=("JAX 1", "by hand")),
     ]
-    assert [verdicts.cells(one)[0] for one in rows] == ["a †", "b", "c †"]
+    assert [verdicts.cells(one, ACCURACY)[0] for one in rows] == ["a †", "b", "c †"]
     note = verdicts.elsewhere(rows)
     assert note.startswith("†") and note.endswith("elsewhere: JAX 1; by hand.")
     assert verdicts.elsewhere(rows[1:2]) == ""

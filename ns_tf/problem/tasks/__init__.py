@@ -15,7 +15,6 @@ Losses and counts are written in `keras.ops`, so that they hold on every Keras b
 """
 
 import abc
-import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,51 +23,10 @@ import keras
 import numpy as np
 
 from ns_tf.data.dataset import Dataset
+from ns_tf.problem.score import Score
 from ns_tf.registry import Registry, parse_call, unknown
 
 TASKS = Registry("task", __name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """The number that says how good a network is; higher is better.
-
-    Args:
-        name: In files and tables, as "accuracy".
-        unit: Of the number as it is shown, as "%"; empty for a pure number.
-        scale: Factor from the number in files to the number that is shown.
-        digits: Decimals that are shown.
-    """
-
-    name: str
-    unit: str
-    scale: float
-    digits: int = 2
-
-    @property
-    def label(self) -> str:
-        """Name and unit, as headings and axes have them.
-
-        >>> Score("accuracy", "%", 100.0).label, Score("r2", "", 1.0).label
-        ('accuracy, %', 'r2')
-        """
-        return f"{self.name}, {self.unit}" if self.unit else self.name
-
-    def number(self, value: float) -> str:
-        """The score as it is shown, without its unit.
-
-        >>> Score("r2", "", 1.0, digits=4).number(0.93125)
-        '0.9313'
-        """
-        return f"{self.scale * value:.{self.digits}f}"
-
-    def text(self, value: float) -> str:
-        """The score as it is shown.
-
-        >>> Score("accuracy", "%", 100.0).text(0.9312)
-        '93.12 %'
-        """
-        return f"{self.number(value)} {self.unit}".rstrip()
 
 
 class Task(abc.ABC):

@@ -12,7 +12,8 @@ from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_sigmoid
-from ns_tf.problem.tasks import Score, Task, task
+from ns_tf.problem.score import ACCURACY
+from ns_tf.problem.tasks import Task, task
 
 
 @task("binary", help="Yes or no, by one output; the score is the accuracy.")
@@ -22,7 +23,7 @@ class Binary(Task):
     A class of tasks whose outputs are decided one by one: `multilabel` is another.
     """
 
-    score = Score("accuracy", unit="%", scale=100.0)
+    score = ACCURACY
 
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
         """The data set with targets float32 [n, 1].

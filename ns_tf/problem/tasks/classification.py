@@ -12,7 +12,8 @@ from ns_tf.data.labels import distributions, one_hot, with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.networks.deployed import softmax_of
-from ns_tf.problem.tasks import Score, Task, task
+from ns_tf.problem.score import ACCURACY
+from ns_tf.problem.tasks import Task, task
 
 
 @task("classification", help="One class an example; the score is the accuracy.")
@@ -22,7 +23,7 @@ class Classification(Task):
     Targets may be probabilities of the classes [batch, classes], too.
     """
 
-    score = Score("accuracy", unit="%", scale=100.0)
+    score = ACCURACY
 
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
         """The data set with one-hot targets [n, classes] as class numbers [n].

@@ -9,7 +9,8 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
-from ns_tf.problem.tasks import Score, task
+from ns_tf.problem.score import Score
+from ns_tf.problem.tasks import task
 from ns_tf.problem.tasks.binary import Binary
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
-from ns_tf.problem.tasks import Score, Task, task
+from ns_tf.problem.score import Score
+from ns_tf.problem.tasks import Task, task
 
 
 @task("regression", help="Numbers; the loss is the squared error, the score is R².")

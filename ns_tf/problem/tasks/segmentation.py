@@ -12,7 +12,8 @@ from ns_tf.data.labels import with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.networks.deployed import softmax_of
-from ns_tf.problem.tasks import Score, Task, task
+from ns_tf.problem.score import Score
+from ns_tf.problem.tasks import Task, task
 from ns_tf.problem.tasks.classification import Classification
 
 IGNORED = -1  # In prepared targets; crops bring it in at the border of an image.
