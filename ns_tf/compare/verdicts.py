@@ -227,8 +227,8 @@ def markdown(
     lines += ["", mark, ""] if mark else [""]
     lines += [
         f"{score.name.capitalize()}: mean ± population standard deviation over the "
-        "seeds, of the epoch that validation images chose. Best test epoch: the paper's "
-        "statistic, chosen "
+        "seeds, of the epoch that validation images chose. Best test epoch: the "
+        "paper's statistic, chosen "
         "on the test images themselves; only for comparison with published figures. "
         f"Latency: {about['latency']}",
         "",
