@@ -8,7 +8,20 @@ from ns_tf.base import InputError
 from ns_tf.prune import allocations
 from ns_tf.prune.allocations import ALLOCATIONS
 
-PLAIN = [name for name in ALLOCATIONS.names() if name != "law"]
+QUICK = {"greedy": "greedy(images=16)", "amc": "amc(random=2, episodes=3, images=16)"}
+PLAIN = [QUICK.get(name, name) for name in ALLOCATIONS.names() if name != "law"]
+
+
+def test_options_are_whole_numbers_that_the_allocation_has():
+    assert allocations.get("greedy(step=4)").name == "greedy"
+    for text, told in (
+        ("uniform(step=4)", "uniform has no 'step'; it has no options"),
+        ("greedy(steps=4)", "greedy has no 'steps'; it has step, images"),
+        ("amc(episodes=0)", "episodes of the allocation amc is a whole number from 1"),
+        ("amc(random=True)", "random of the allocation amc is a whole number"),
+    ):
+        with pytest.raises(InputError, match=told):
+            allocations.get(text)
 
 
 def test_an_unknown_allocation_suggests_the_nearest():
