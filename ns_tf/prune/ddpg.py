@@ -114,6 +114,8 @@ class Transitions:
         rewards: [transitions]: what the episode ended with.
         after: [transitions, values]: the states that followed.
         last: [transitions] bool: whether the episode ended there.
+        most: [transitions]: the largest action that was allowed.
+        most_after: [transitions]: the same in the states that followed.
     """
 
     states: np.ndarray
@@ -121,6 +123,8 @@ class Transitions:
     rewards: np.ndarray
     after: np.ndarray
     last: np.ndarray
+    most: np.ndarray
+    most_after: np.ndarray
 
     def then(self, others: "Transitions", most: int) -> "Transitions":
         """These and others, the last `most` of them."""
@@ -160,6 +164,7 @@ class Agent:
         self.memory = Transitions(
             *(np.zeros((0, values), _KIND), np.zeros(0, _KIND), np.zeros(0, _KIND)),
             *(np.zeros((0, values), _KIND), np.zeros(0, bool)),
+            *(np.zeros(0, _KIND), np.zeros(0, _KIND)),
         )
 
     @property
@@ -191,9 +196,12 @@ class Agent:
         gradients, _ = self.critic.gradients(x, 2 * wrong / size)
         self.critic.descend(gradients, CRITIC_RATE)
         # The actor goes where the critic expects more.
-        x = _joined(batch.states, self.actor(batch.states))
+        wanted = self.actor(batch.states)
+        x = _joined(batch.states, np.minimum(wanted, batch.most))
         _, by_input = self.critic.gradients(x, np.full(size, -1 / size, _KIND))
-        gradients, _ = self.actor.gradients(batch.states, by_input[:, -1])
+        # An action above the largest allowed is that one: nothing depends on it.
+        by_action = np.where(wanted > batch.most, 0, by_input[:, -1])
+        gradients, _ = self.actor.gradients(batch.states, by_action)
         self.actor.descend(gradients, ACTOR_RATE)
         self.slow_actor.track(self.actor)
         self.slow_critic.track(self.critic)
@@ -202,12 +210,14 @@ class Agent:
         """What the critic should say, [batch]: Bellman's equation with discount 1.
 
         The reward less the baseline where an episode ends; elsewhere what the slow
-        critic expects of the next state.
+        critic expects of the next state. Actions that are not allowed were never seen,
+        so the critic is not asked about them.
 
         Args:
             batch: Transitions.
         """
-        x = _joined(batch.after, self.slow_actor(batch.after))
+        actions = np.minimum(self.slow_actor(batch.after), batch.most_after)
+        x = _joined(batch.after, actions)
         ends = batch.rewards - _KIND(self.baseline)
         return np.where(batch.last, ends, self.slow_critic(x))
 

@@ -1,5 +1,7 @@
 """Deep deterministic policy gradient: derivatives, targets, and what it learns."""
 
+import dataclasses
+
 import numpy as np
 
 from ns_tf.prune.ddpg import Agent, Net, Transitions
@@ -9,9 +11,8 @@ def some(rng, count=16, values=3):
     """Transitions drawn at random; every fourth ends an episode."""
     numbers = rng.random((2, count, values)).astype("float32")
     actions, rewards = rng.random((2, count)).astype("float32")
-    return Transitions(
-        numbers[0], actions, rewards, numbers[1], np.arange(count) % 4 == 3
-    )
+    last, most = np.arange(count) % 4 == 3, np.ones((2, count), "float32")
+    return Transitions(numbers[0], actions, rewards, numbers[1], last, *most)
 
 
 def test_derivatives_are_those_of_differences(rng):
@@ -76,10 +77,28 @@ def test_the_critic_learns_what_an_action_is_worth_and_the_actor_to_do_it(rng):
     actions = rng.random(200).astype("float32")
     states = np.ones((200, 3), "float32")
     rewards = 1 - (actions - 0.75) ** 2
-    agent.see(Transitions(states, actions, rewards, states, np.ones(200, bool)))
+    every = np.ones(200, "float32")
+    agent.see(Transitions(states, actions, rewards, states, every > 0, every, every))
     assert abs(agent.action(states[0]) - start) < 0.05
     for _ in range(150):
         agent.learn(rng)
     x = np.concatenate([states[:3], np.array([[0.1], [0.75], [0.5]])], axis=1)
     low, best, middle = agent.critic(x.astype("float32"))
     assert low < middle < best and agent.action(states[0]) > 0.55
+
+
+def test_neither_targets_nor_steps_depend_on_actions_that_are_not_allowed(rng):
+    """A critic that praises them would lead an actor there for ever."""
+    agent, batch = Agent(3, rng, 100), some(rng)
+    capped = dataclasses.replace(batch, most=batch.most * 0, most_after=batch.most * 0)
+    for net in (agent.slow_critic, agent.critic):
+        net.weights[0][-1] += 1  # The more action, the more it promises.
+    zero = np.concatenate([batch.after, np.zeros((16, 1), "float32")], axis=1)
+    agent.baseline = 0.0
+    found, last = agent.targets(capped), batch.last
+    np.testing.assert_array_equal(found[~last], agent.slow_critic(zero)[~last])
+    before = [weight.copy() for weight in agent.actor.weights]
+    agent.see(capped)
+    agent.learn(rng)
+    for one, other in zip(agent.actor.weights, before, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -36,6 +36,7 @@ def amc(
     Source: He et al., AMC, 2018. Departures: actions are shares of a layer's own
     filters, not of those that it reads; channels go by the criterion's scores, and
     nothing is fitted in an episode, but batch norms take the statistics of the images;
+    the critic is not asked about shares that the budgets do not allow;
     there are fewer episodes, and more updates after each.
 
     Args:
@@ -238,30 +239,34 @@ class Search:
             number: Of the episode; with the seed it decides all draws.
         """
         rng = np.random.default_rng([self.seed, _DRAW, number])
-        widths, states, shares = self._play(number, rng)
+        widths, states, shares, most = self._play(number, rng)
         reward = float(self.reward(tuple(int(width) for width in widths)))
         self.rows = np.concatenate([self.rows, widths[None]])
         self.rewards = np.append(self.rewards, reward)
         count = len(widths)
         after = np.concatenate([states[1:], np.zeros((1, _VALUES))])
         last = np.arange(count) == count - 1
-        self.agent.see(Transitions(states, shares, np.full(count, reward), after, last))
+        rewards, most_after = np.full(count, reward), np.append(most[1:], 1.0)
+        self.agent.see(
+            Transitions(states, shares, rewards, after, last, most, most_after)
+        )
         if number >= self.random:
             for _ in range(UPDATES):
                 self.agent.learn(rng)
 
     def _play(
         self, number: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(widths [layers], states [layers, 10], shares that were kept [layers])."""
-        left, states, shares = self.layers.floor(), [], []
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """An episode: widths, states [layers, 10], shares kept, the largest allowed."""
+        left, states, shares, most = self.layers.floor(), [], [], []
         for layer, whole in enumerate(self.layers.widths):
             state = self.layers.state(layer, left, shares[-1] if shares else 1.0)
             share = self._share(number, state, rng)
+            most.append(self.layers.width(layer, 1.0, left) / whole)
             left[layer] = self.layers.width(layer, share, left)
             states.append(state)
             shares.append(left[layer] / whole)
-        return left, np.array(states), np.array(shares)
+        return left, np.array(states), np.array(shares), np.array(most)
 
     def _share(self, number: int, state: np.ndarray, rng: np.random.Generator) -> float:
         """The share that the agent tries: at random first, then less and less so."""
