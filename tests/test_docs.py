@@ -103,6 +103,9 @@ def test_the_guide_to_pruning(here, run, capfd):
     assert names["mine"].score > 0.8 and names["mine"].pixels != "given"
     assert names["repaired"].accuracies["repaired"] > 0.5
     assert names["inherited"].count_params() < names["model"].count_params() / 2
+    for name in ("again", "back", "slim", "agent"):
+        small = names[name]
+        assert small.costs["macs"] <= small.targets["macs"]
     one, other, export = commands(command[1])
     run(one)
     (scores,) = (here / "runs/small/scores").iterdir()

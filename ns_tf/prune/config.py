@@ -8,6 +8,7 @@ from typing import Any
 from ns_tf.base import InputError
 from ns_tf.data.config import DataConfig, train_images
 from ns_tf.prune import criteria
+from ns_tf.prune.rounds import REOPEN, STAY
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
 from ns_tf.train.config import TrainConfig, augmentation
@@ -41,7 +42,7 @@ class PruneConfig:
     search_momentum: float = option(0.5, "Momentum of the search's SGD.")
     search_weight_decay: float = option(5e-4, "Weight decay of the search's SGD.")
     criterion: str = option(
-        "taylor_fo", "How filters are scored: taylor_fo, magnitude or random."
+        "taylor_fo", "How filters are scored: taylor_fo, gdp, magnitude or random."
     )
     filters_per_event: int = option(10, "Filters removed at once, over all layers.")
     steps_per_event: int = option(50, "Training steps between two removals.")
@@ -64,8 +65,8 @@ class PruneConfig:
         if not criteria.get(self.criterion).in_search:
             raise InputError(
                 f"--criterion={self.criterion} reads what only a trained network has. "
-                "A search takes taylor_fo, magnitude or random. A trained network is "
-                "pruned by it: ns_tf.trained(model, data)"
+                "A search takes taylor_fo, gdp, magnitude or random. A trained network "
+                "is pruned by it: ns_tf.trained(model, data)"
                 f".prune(method={self.criterion!r})."
             )
         at_least(self, 0, "pretrain_epochs", "search_momentum", "search_weight_decay")
@@ -194,13 +195,14 @@ class CutConfig:
     method: str = option(
         "taylor_fo",
         "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
-        "curl_kl, thinet, thinet_omp, lasso or random. What follows is the method's "
-        "own if empty.",
+        "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim or random. What "
+        "follows is the method's own if empty.",
     )
     allocation: str | None = option(
         None,
         "How many channels go in each layer: ranking (the lowest scores of all "
-        "layers), uniform, law (of --search).",
+        "layers), uniform, morphnet, law (of --search); greedy and amc, which run the "
+        "network to find out.",
     )
     search: str | None = option(
         None, "Of --allocation=law: the run folder of a search of the same network."
@@ -212,8 +214,20 @@ class CutConfig:
     )
     weigh: float | None = option(
         None,
-        "Of a ranking: scores are divided by this power of what a filter costs; 1 if "
-        "empty, or 0 where sizes alone are budgets.",
+        "Of ranking and morphnet: scores are divided by this power of what a filter "
+        "costs; 1 if empty, or 0 where sizes alone are budgets. Of greedy, in the same "
+        "way, the rise of the loss; 0 if empty.",
+    )
+    rounds: int | None = option(
+        None,
+        "Times that channels are scored: after each round but the last some close, on "
+        "the way to the budgets.",
+    )
+    closed: str | None = option(
+        None,
+        "What channels do that earlier rounds closed: stay closed, or reopen where "
+        "they score high.",
+        choices=(STAY, REOPEN),
     )
     proxy_images: int | None = option(
         None, "Training images that scores and repairs read."
@@ -223,9 +237,11 @@ class CutConfig:
     def __post_init__(self):
         criteria.get(self.method)
         at_least(self, 1, "proxy_batch")
-        for name, least in (("proxy_images", 1), ("weigh", 0)):
+        for name, least in (("proxy_images", 1), ("rounds", 1), ("weigh", 0)):
             if getattr(self, name) is not None:
                 at_least(self, least, name)
+        if self.closed not in (None, STAY, REOPEN):
+            raise InputError(f"--closed is {STAY} or {REOPEN}; got {self.closed!r}.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 from ns_tf.base import Widths
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import python_models
+from ns_tf.prune.allotment import ALLOCATING
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
@@ -101,7 +102,8 @@ class PruneJob:
         files.write_arrays(
             self.scores, {"scores": scores}, {"seconds": clock.seconds["score"]}
         )
-        runtime.watch.checkpoint(SCORING).remove()
+        for name in self.pruner.checkpoints(SCORING):
+            runtime.watch.checkpoint(name).remove()
         return scores
 
     # The cut.
@@ -114,14 +116,17 @@ class PruneJob:
         clock, pruner = Clock(), self.pruner
         scores = self._scores(runtime, clock)
         with clock.of("solve"):
-            known = self.widths is not None
-            scaling = pruner.at(self.widths) if known else pruner.solve(scores)
+            if self.widths is not None:
+                scaling = pruner.at(self.widths)
+            else:
+                scaling = pruner.solve(scores, runtime)
         keep = pruner.channels(scores, scaling.widths)
         with clock.of("cut"):
             self._small, accuracies = pruner.cut_and_repair(keep)
         told = {
             "version": 1,
             "method": pruner.config.method,
+            "rounds": pruner.rounds,
             "allocation": pruner.allocation.name,
             "repair": [one.name for one in pruner.repairs],
             "names": list(pruner.problem.structure.names),
@@ -135,6 +140,7 @@ class PruneJob:
             "channels": np.flatnonzero(keep).tolist(),
         }
         files.write_json(path, told)
+        runtime.watch.checkpoint(ALLOCATING).remove()
         return told
 
     def keep(self, told: Mapping[str, Any]) -> np.ndarray:
@@ -235,5 +241,6 @@ def scores_name(pruner: Pruner, network: str, data: Any) -> str:
     proxy, config = pruner.proxy(), pruner.config
     free = pruner.problem.structure.names  # Layers that are kept are none of them.
     parts = (network, data, free, len(proxy.split), proxy.batch, pruner.seed)
+    parts = (*parts, *pruner.between)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     return f"{files.file_name(f'{config.method}_{digest}')}.npz"

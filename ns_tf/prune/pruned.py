@@ -63,7 +63,7 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
     with clock.of("score"):
         scores = pruner.score(runtime)
     with clock.of("solve"):
-        scaling = pruner.solve(scores)
+        scaling = pruner.solve(scores, runtime)
         keep = pruner.channels(scores, scaling.widths)
     with clock.of("cut"):
         small, accuracies = pruner.cut_and_repair(keep)

@@ -6,25 +6,26 @@ folder.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
 
-from ns_tf.base import Curve, InputError, Scaling, ScalingLaw, Widths
+from ns_tf.base import InputError, Scaling, ScalingLaw, Widths
+from ns_tf.engine import loop
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks.classification import Classification
-from ns_tf.prune import allocations, criteria, repairs, signals
+from ns_tf.prune import allocations, criteria, repairs, rounds, signals
+from ns_tf.prune.allotment import ALLOCATING, Allotment
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.criteria import by_norm
-from ns_tf.prune.removal import Prunable, down_to
+from ns_tf.prune.removal import Prunable
+from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork, tally_in
 from ns_tf.prune.targets import Budgets
 from ns_tf.prune.trained import cut, joined
-from ns_tf.scaling.grid import check_reach, grid_of
-from ns_tf.scaling.solve import at_cost
+from ns_tf.scaling.grid import grid_of
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective, Recipe
@@ -87,9 +88,25 @@ class Pruner:
             config.allocation or self.criterion.allocation
         )
         self.repairs = repairs.parse(config.repair or self.criterion.repair)
+        self.rounds = config.rounds or self.criterion.rounds
+        self.closed = config.closed or self.criterion.closed
         self.graph = problem.structure.graph(model)
         self.prunable = Prunable.of(problem.structure, self.graph)
         self.widths: Widths = tuple(len(own) for own in self.prunable.widths)
+        self.allotment = Allotment(
+            model=model,
+            graph=self.graph,
+            problem=problem,
+            prunable=self.prunable,
+            budgets=budgets,
+            criterion=self.criterion,
+            allocation=self.allocation,
+            grid=self.grid,
+            proxy=self.proxy,
+            weigh=config.weigh,
+            law=law,
+            seed=seed,
+        )
 
     def proxy(self, images: int | None = None) -> Proxy:
         """Training images to read; as many as the criterion has, or as was asked for.
@@ -117,9 +134,53 @@ class Pruner:
         Raises:
             InputError: the criterion cannot read a layer of this network.
         """
-        network = self._scored()
-        tally = tally_in(runtime, checkpoint) if runtime else signals.tally_at_once
-        reading = signals.Reading(network, self.seed, tally=tally)
+        every = np.ones(len(self.graph.owner), bool)
+        if self.rounds == 1:
+            return self._score(every, 0, runtime, checkpoint)
+        work = Rounds(
+            self.rounds,
+            lambda alive, number: self._score(alive, number, runtime, checkpoint),
+            self.allotment.part_way,
+            len(every),
+            reopen=self.closed == REOPEN,
+        )
+        loop.run(
+            work,
+            self.rounds,
+            runtime or Runtime(),
+            label="rounds",
+            checkpoint=rounds.all_of(checkpoint),
+        )
+        return work.scores
+
+    def checkpoints(self, checkpoint: str) -> list[str]:
+        """The files that `score` continues from, to be removed when scores are kept."""
+        if self.rounds == 1:
+            return [checkpoint]
+        numbers = range(self.rounds)
+        own = [rounds.name_of(checkpoint, number) for number in numbers]
+        return [rounds.all_of(checkpoint), *own]
+
+    @property
+    def between(self) -> tuple:
+        """What decides which channels close between rounds; empty if there is one."""
+        if self.rounds == 1:
+            return ()
+        config = self.config
+        return (
+            *(self.rounds, self.closed, sorted(self.budgets.targets.items())),
+            *(config.allocation, config.weigh, config.search, self.grid),
+        )
+
+    def _score(
+        self, alive: np.ndarray, number: int, runtime: Runtime | None, checkpoint: str
+    ) -> np.ndarray:
+        """[n]: scores of one round, in which the channels `alive` [n] are open."""
+        tally = signals.tally_at_once
+        if runtime:
+            tally = tally_in(runtime, rounds.name_of(checkpoint, number))
+        network = self._scored(alive)
+        reading = signals.Reading(network, self.seed, number, tally)
         member = self.criterion
         scores = signals.get(member.reads).scores(member.formula, reading)
         if member.by_norm:
@@ -137,49 +198,44 @@ class Pruner:
         check = signals.get(self.criterion.reads).check
         if check is not None:
             check(self._scored())
-        self._curve(np.zeros(len(self.graph.owner)))
-        grid, targets = self._grid()
-        exact = self.budgets.exact
-        known = {n: (exact[n], t) for n, t in targets.items() if n in exact}
-        check_reach(known, grid_of(**grid), layers=len(self.widths))
+        self.allotment.check()
 
-    def _scored(self) -> ScoredNetwork:
-        """The network as signals read it; all channels count that a width decides."""
+    def _scored(self, alive: np.ndarray | None = None) -> ScoredNetwork:
+        """The network as signals read it; all channels count that a width decides.
+
+        Args:
+            alive: [n] bool: the channels that are open. All, if None.
+        """
         wanted = np.zeros(len(self.graph.owner), bool)
         for channels in self._layers():
             wanted[channels] = True
         loss = self.problem.task.loss(self.model)
-        return ScoredNetwork(self.model, self.graph, loss, self.proxy(), wanted)
-
-    def _grid(self) -> tuple[dict[str, Any], dict[str, float]]:
-        """(options of the solver, targets that some network on the grid can reach).
-
-        No network on the grid may cost as much as a budget allows, as with `round_to`.
-        """
-        most, targets = self.grid["max_width"], self.budgets.targets
-        own = self.widths if most is None else np.minimum(self.widths, most)
-        grid = {**self.grid, "max_width": own}
-        high = grid_of(**grid).high
-        ends = {n: float(cost(high)) for n, cost in self.budgets.exact.items()}
-        return grid, {n: min(t, ends.get(n, t)) for n, t in targets.items()}
+        return ScoredNetwork(
+            self.model, self.graph, loss, self.proxy(), wanted, alive=alive
+        )
 
     def _layers(self) -> list[np.ndarray]:
         """Numbers of the channels of every layer that a width decides."""
         followers = [channels for channels, _, _ in self.prunable.followers]
         return [*self.prunable.widths, *followers]
 
-    def solve(self, scores: np.ndarray) -> Scaling:
+    def solve(
+        self,
+        scores: np.ndarray,
+        runtime: Runtime | None = None,
+        checkpoint: str = ALLOCATING,
+    ) -> Scaling:
         """The widths that meet every budget, none above the network's own.
 
         Args:
             scores: [n].
+            runtime: Shows progress, and continues an allocation that was killed.
+            checkpoint: Name of the file that it continues from.
 
         Raises:
             InputError: even the smallest network is over a budget.
         """
-        grid, targets = self._grid()
-        scaling = at_cost(self._curve(scores), self.budgets.costs, targets, **grid)
-        return dataclasses.replace(scaling, targets=dict(self.budgets.targets))
+        return self.allotment.solve(scores, runtime, checkpoint)
 
     def at(self, widths: Widths) -> Scaling:
         """Widths that are known, with their costs.
@@ -193,22 +249,6 @@ class Pruner:
         asked = {name: costs[name] for name in targets if name in costs}
         return Scaling(tuple(widths), costs["params"], asked, dict(targets))
 
-    def _curve(self, scores: np.ndarray) -> Curve:
-        """The allocation's curve, for scores [n]."""
-        case = allocations.Case(
-            self.problem.structure,
-            self.widths,
-            self.prunable,
-            scores,
-            self.criterion,
-            self.budgets.exact,
-            self.budgets.targets,
-            self.grid["min_width"],
-            self.config.weigh,
-            self.law,
-        )
-        return self.allocation.curve(case)
-
     def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """[n] bool: the channels of highest score, as many as the widths have.
 
@@ -216,7 +256,7 @@ class Pruner:
             scores: [n].
             widths: [layers].
         """
-        return down_to(scores, self.prunable, widths)
+        return self.allotment.channels(scores, widths)
 
     def cut_and_repair(self, keep: np.ndarray) -> tuple[keras.Model, dict[str, float]]:
         """The network of these channels, repaired, and how good it is by stage.

@@ -86,15 +86,25 @@ class Ranking:
         Args:
             structure: Of the network; counts its parameters.
         """
-        # Of several networks of one size the first; a size never grows on the way.
-        sizes = np.minimum.accumulate(structure.params(self.widths))
+        return along(self.widths, structure)
 
-        def at(tau: float) -> np.ndarray:
-            # Sizes fall along the ranking, and `searchsorted` needs rising ones.
-            place = int(np.searchsorted(-sizes, -tau, side="left"))
-            return self.widths[min(place, len(sizes) - 1)].astype(float)
 
-        return Curve(at, float(sizes[0]), terms={"kind": "ranking"})
+def along(rows: np.ndarray, structure: Structure) -> Curve:
+    """tau -> widths: the first network of some of at most tau parameters, or the last.
+
+    Args:
+        rows: Widths [networks, layers] on a way down: none grows.
+        structure: Of the network; counts its parameters.
+    """
+    # Of several networks of one size the first; a size never grows on the way.
+    sizes = np.minimum.accumulate(structure.params(rows))
+
+    def at(tau: float) -> np.ndarray:
+        # Sizes fall along the way, and `searchsorted` needs rising ones.
+        place = int(np.searchsorted(-sizes, -tau, side="left"))
+        return rows[min(place, len(sizes) - 1)].astype(float)
+
+    return Curve(at, float(sizes[0]), terms={"kind": "ranking"})
 
 
 def _worth(

@@ -132,10 +132,11 @@ class Views:
     """Windows that the layers of a network read, at the same places for any network.
 
     Args:
-        network: With open gates; its weights may change between two calls.
+        network: With gates; its weights may change between two calls.
         proxy: The images.
         seed: Draws the places, with the reader and the minibatch.
         places: Of an image; fewer, if the output has fewer pixels.
+        keep: [n] bool: the gates that are open. All, if None.
     """
 
     def __init__(
@@ -145,8 +146,9 @@ class Views:
         *,
         seed: int = 0,
         places: int = PLACES,
+        keep: np.ndarray | None = None,
     ):
-        self.network, self.proxy = network, proxy
+        self.network, self.proxy, self.keep = network, proxy, keep
         self.seed, self.places = seed, places
         self._inputs = functools.lru_cache(maxsize=2)(self._inputs_of)
 
@@ -158,7 +160,7 @@ class Views:
         """Windows [rows, entries, inputs] float64, one array a minibatch and call."""
         read = self._inputs(reader)
         for number, (images, _) in enumerate(self.proxy.batches()):
-            gates = tf.constant(self.network.rows(len(images)))
+            gates = tf.constant(self.network.rows(len(images), self.keep))
             for call, x in enumerate(read(images, gates)):
                 yield self._windows(reader, x.numpy(), (number, call))
 
@@ -166,7 +168,7 @@ class Views:
         """[inputs]: the mean of every input over images and pixels."""
         read, sums, count = self._inputs(reader), 0.0, 0
         for images, _ in self.proxy.batches():
-            gates = tf.constant(self.network.rows(len(images)))
+            gates = tf.constant(self.network.rows(len(images), self.keep))
             for x in read(images, gates):
                 flat = x.numpy().astype(float).reshape(-1, x.shape[-1])
                 sums, count = sums + flat.sum(axis=0), count + len(flat)

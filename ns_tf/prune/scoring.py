@@ -22,6 +22,7 @@ from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.graph.gated import GatedNetwork
+from ns_tf.prune.norms import measure
 
 SCORING = "scoring.npz"  # The checkpoint of the scoring under way.
 _PROXY = 0x9E0  # Keeps the draw of proxy images apart from those of epochs.
@@ -76,6 +77,8 @@ class ScoredNetwork:
         loss: (labels, outputs) -> losses [batch].
         proxy: The images that it is read with.
         wanted: [n] bool: the channels whose scores are asked for. All, if None.
+        alive: [n] bool: the channels whose gates are open, as in a later round. All,
+            if None.
     """
 
     def __init__(
@@ -85,11 +88,13 @@ class ScoredNetwork:
         loss: Callable,
         proxy: Proxy,
         wanted: np.ndarray | None = None,
+        *,
+        alive: np.ndarray | None = None,
     ):
         self.model, self.graph, self.loss, self.proxy = model, graph, loss, proxy
-        size = len(graph.owner)
-        self.alive = np.ones(size, bool)
-        self.wanted = self.alive if wanted is None else wanted
+        every = np.ones(len(graph.owner), bool)
+        self.alive = every if alive is None else alive
+        self.wanted = every if wanted is None else wanted
 
     @property
     def steps(self) -> int:
@@ -102,8 +107,22 @@ class ScoredNetwork:
 
     @functools.cached_property
     def gated(self) -> GatedNetwork:
-        """A copy of the network with its gates."""
-        return GatedNetwork(self.model, self.graph)
+        """A copy of the network with its gates.
+
+        Where gates are closed, its batch norms have the statistics of what is left.
+        """
+        network = GatedNetwork(self.model, self.graph)
+        if not self.alive.all():
+            rows = functools.partial(network.rows, keep=self.alive)
+            measure(
+                network.model,
+                ([x, tf.constant(rows(len(x)))] for x, _ in self.batches()),
+            )
+        return network
+
+    def rows(self, count: int) -> np.ndarray:
+        """Gates [count, n + 1], the same for each image: 1 where alive, else 0."""
+        return self.gated.rows(count, self.alive)
 
     def kernels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(numbers of channels [filters], kernel [..., filters]) of all layers."""
@@ -125,16 +144,18 @@ class ScoredNetwork:
         return np.log(np.maximum(outputs, np.finfo(np.float32).tiny))
 
     def example_gradients(self, images: tf.Tensor, labels: tf.Tensor) -> np.ndarray:
-        """g dL_i/dg at g = 1 of every image i and channel, [batch, n], float64.
+        """dL_i/dg of every image i and channel, [batch, n], float64.
 
-        L_i is the image's own loss, not divided by the batch. The sum over the
+        Of an open channel, g = 1, so this is g dL_i/dg: to first order what the loss
+        falls by without it. Of a closed one, g = 0, it is what the loss rises by with
+        it. L_i is the image's own loss, not divided by the batch. The sum over the
         channel's pixels and over all edges by which it leaves is inside.
 
         Args:
             images: [batch, h, w, c].
             labels: [batch].
         """
-        rows = tf.constant(self.gated.rows(len(images)))
+        rows = tf.constant(self.rows(len(images)))
         return self._gradients(images, labels, rows).numpy().astype(float)[:, :-1]
 
     @functools.cached_property

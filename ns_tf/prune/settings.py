@@ -40,7 +40,9 @@ class Configs:
         """The name of the folder of what is left: method, budgets, choices, seed."""
         parts = [self.cut.method]
         parts += [f"{name}{value:.10g}" for name, value in asked(self.budget).items()]
+        rounds = self.cut.rounds and f"rounds{self.cut.rounds}"
         choices = (self.cut.allocation, self.cut.repair, self.tuning.recipe)
+        choices = (*choices, rounds, self.cut.closed)
         parts += [choice for choice in choices if choice is not None]
         name = files.file_name("_".join([*parts, f"seed{self.runtime.seed}"]))
         return name if len(name) <= _LONGEST_NAME else _short(name)

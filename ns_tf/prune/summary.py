@@ -27,8 +27,9 @@ def summary(pruner: "Pruner", found: "Pruned") -> str:
 def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
     """The lines of `summary`."""
     config = pruner.config
+    rounds = f" in {pruner.rounds} rounds" if pruner.rounds > 1 else ""
     yield (
-        f"{pruner.problem.architecture.name} pruned by {config.method}, "
+        f"{pruner.problem.architecture.name} pruned by {config.method}{rounds}, "
         f"{pruner.allocation.name} widths, repair "
         f"{'+'.join(one.name for one in pruner.repairs) or 'none'}"
     )

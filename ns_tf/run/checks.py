@@ -6,6 +6,7 @@ anything begins, from the command line and from Python alike.
 
 import dataclasses
 import math
+import typing
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,11 @@ def at_least(config: Any, least: float, *names: str) -> None:
     Raises:
         InputError: for the first field that is not; names its flag.
     """
-    whole = {field.name for field in dataclasses.fields(config) if field.type is int}
+    whole = {
+        field.name
+        for field in dataclasses.fields(config)
+        if int in (field.type, *typing.get_args(field.type))
+    }
     for name in names:
         value = getattr(config, name)
         kinds = int if name in whole else (int, float)

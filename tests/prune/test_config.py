@@ -70,6 +70,9 @@ def test_settings_that_make_no_sense_are_refused_by_name(settings, words):
         ({"proxy_batch": 0}, "--proxy_batch"),
         ({"proxy_images": 0}, "--proxy_images"),
         ({"weigh": -1.0}, "--weigh"),
+        ({"rounds": 0}, "--rounds"),
+        ({"rounds": 2.5}, "--rounds is a whole number"),
+        ({"closed": "shut"}, "--closed is stay or reopen; got 'shut'"),
     ],
 )
 def test_a_cut_that_cannot_be_is_refused(options, told):

@@ -18,6 +18,8 @@ def test_a_name_says_method_budgets_choices_and_seed():
     assert configs(budget).name == "taylor_fo_macs0.5_ratio0.25_seed3"
     other = configs(BudgetConfig(params=1e6), method="gamma", recipe="distil(mixup=0)")
     assert other.name == "gamma_params1000000_distil-mixup-0-_seed3"
+    named = configs(budget, allocation="greedy(step=4)", rounds=3, closed="reopen").name
+    assert named.endswith("_greedy-step-4-_rounds3_reopen_seed3")
     assert asked(budget) == {"macs": 0.5, "ratio": 0.25}
 
 

@@ -32,3 +32,10 @@ def test_it_names_what_keeps_its_size_with_the_reason():
     found = prune_trained(made, FinetuneConfig(finetune_epochs=0), Runtime())
     line = "keep their size: conv1 (layer 'conv1' is not trainable)"
     assert line in summary(made, found).splitlines()
+
+
+def test_it_says_in_how_many_rounds_channels_were_scored():
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="magnitude", rounds=2, macs=1.0)
+    found = prune_trained(made, FinetuneConfig(finetune_epochs=0), Runtime())
+    assert "pruned by magnitude in 2 rounds, uniform" in summary(made, found)

@@ -104,3 +104,33 @@ def test_the_whole_network_is_kept_as_it_is(mine, tmp_path):
     small = mine.prune(run_dir=tmp_path, macs=1.0, method="magnitude")
     for one, other in zip(small.model.weights, mine.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+SLOW = {**ASKED, "allocation": "greedy(step=4)", "rounds": 2, "finetune_epochs": 0}
+
+
+@pytest.fixture(scope="module")
+def slowly(mine, tmp_path_factory):
+    """A finished run in rounds, with greedy widths."""
+    return mine.prune(run_dir=tmp_path_factory.mktemp("slowly"), **SLOW)
+
+
+@pytest.mark.parametrize("step", [6, 12])
+def test_rounds_and_a_path_that_are_killed_end_as_those_that_are_not(
+    mine, slowly, tmp_path, step
+):
+    """Two rounds of 4 steps and one each, then a step a removal."""
+    with pytest.raises(Ended):
+        mine.prune(run_dir=tmp_path, progress=KilledAt(step), **SLOW)
+    assert list(tmp_path.rglob("scoring.*.npz" if step == 6 else "allocating.npz"))
+    small = mine.prune(run_dir=tmp_path, **SLOW)
+    for one, other in zip(small.model.weights, slowly.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not list(tmp_path.rglob("scoring*"))
+    assert not list(tmp_path.rglob("allocating.npz"))
+
+
+def test_scores_in_rounds_are_those_of_their_budget(mine, tmp_path):
+    for macs in (0.5, 0.4):
+        mine.prune(run_dir=tmp_path, **{**SLOW, "allocation": "uniform", "macs": macs})
+    assert len(list((tmp_path / "scores").iterdir())) == 2

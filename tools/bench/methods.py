@@ -5,13 +5,15 @@ python tools/bench/methods.py --model=runs/trunk --dataset=cifar10 --macs=0.5 \\
 
 prints a row of Markdown for each of them: the share of the multiply-adds that is left,
 accuracy on validation images after the cut, after the repair and after training,
-widths, seconds of scoring, cutting and training. Test images are not read. `random` is
-the control.
+widths, seconds of scoring, finding the widths, cutting and training. Test images are
+not read. `random` is the control.
 """
 
 import dataclasses
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ns_tf import cli
 from ns_tf.prune.config import CutConfig, FinetuneConfig, SourceConfig
@@ -25,6 +27,7 @@ class MethodsConfig:
     methods: tuple[str, ...] = option(("random", "taylor_fg"), "Criteria.")
     allocations: tuple[str, ...] = option(("uniform",), "Allocations.")
     repairs: tuple[str, ...] = option(("statistics",), "Repairs.")
+    rounds: int | None = option(None, "Of scoring; each method's own if empty.")
     macs: float = option(0.5, "Share of the multiply-adds that may be left.")
     epochs: int = option(0, "Epochs after the cut; 0 trains nothing.")
     rate: float = option(0.02, "Learning rate of these epochs, which falls to 0.")
@@ -48,18 +51,31 @@ def main(config: MethodsConfig, source: SourceConfig) -> None:
 
 
 def rows(config: MethodsConfig, network) -> Iterator[str]:
-    """A row for each method, allocation and repair; scores are read once a method."""
+    """A row for each method, allocation and repair.
+
+    Scores are read once a method, or once an allocation where they are read in rounds;
+    widths are found once an allocation.
+    """
     for method in config.methods:
         scores, scoring = None, 0.0
         for allocation in config.allocations:
+            scaling, solving = None, 0.0
             for repair in config.repairs:
-                cut = CutConfig(method, allocation=allocation, repair=repair)
+                cut = CutConfig(
+                    method, allocation=allocation, repair=repair, rounds=config.rounds
+                )
                 pruner = _pruner(config, network, cut)
-                if scores is None:
-                    begun = time.monotonic()
-                    scores = pruner.score()
-                    scoring = time.monotonic() - begun
-                yield _row(config, pruner, scores, scoring)
+                if scores is None or (scaling is None and pruner.rounds > 1):
+                    scores, scoring = _timed(pruner.score)
+                if scaling is None:
+                    scaling, solving = _timed(functools.partial(pruner.solve, scores))
+                yield _row(config, pruner, scores, scaling, [scoring, solving])
+
+
+def _timed(work: Callable) -> tuple[Any, float]:
+    """(what the work returns, its seconds)."""
+    begun = time.monotonic()
+    return work(), time.monotonic() - begun
 
 
 def _pruner(config: MethodsConfig, network, cut: CutConfig):
@@ -73,15 +89,14 @@ def _pruner(config: MethodsConfig, network, cut: CutConfig):
     return Pruner(network.model, problem, cut, budgets, seed=config.seed)
 
 
-def _row(config: MethodsConfig, pruner, scores, scoring: float) -> str:
+def _row(config: MethodsConfig, pruner, scores, scaling, seconds: list[float]) -> str:
     """One line of the table."""
     from ns_tf.engine.runtime import Runtime
     from ns_tf.train import training
 
-    scaling = pruner.solve(scores)
-    begun = time.monotonic()
-    small, found = pruner.cut_and_repair(pruner.channels(scores, scaling.widths))
-    seconds = [scoring, time.monotonic() - begun]
+    keep = pruner.channels(scores, scaling.widths)
+    (small, found), cutting = _timed(functools.partial(pruner.cut_and_repair, keep))
+    seconds = [*seconds, cutting]
     if config.epochs:
         settings = FinetuneConfig(finetune_epochs=config.epochs).settings(
             len(pruner.problem.dataset.train), rate=config.rate

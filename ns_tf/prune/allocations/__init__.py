@@ -6,18 +6,33 @@ solver then finds the largest widths on it that meet every budget::
     @allocation("uniform", help="Every layer loses the same share.")
     def uniform(case):
         return uniform_curve(case.widths)
+
+Some run the network to find out (`evaluates=True`): they read `Case.worth`, and go
+through their steps by `Case.run`, which shows progress and can be continued. A name may
+have arguments, as `greedy(step=4)`: keyword-only options of the function.
 """
 
 import dataclasses
+import functools
+import inspect
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf.base import Curve, ScalingLaw, Widths
+from ns_tf.base import Curve, InputError, ScalingLaw, Widths
 from ns_tf.networks.structure import Structure
 from ns_tf.prune.criteria import Criterion
 from ns_tf.prune.removal import Prunable
-from ns_tf.registry import Registry
+from ns_tf.registry import Registry, parse_call
+from ns_tf.scaling.grid import Grid
+
+if TYPE_CHECKING:
+    import keras
+
+    from ns_tf.engine.loop import Stepper
+    from ns_tf.graph.channels import ChannelGraph
+    from ns_tf.prune.masked import Worth
 
 ALLOCATIONS = Registry("allocation", __name__)
 
@@ -27,6 +42,8 @@ class Case:
     """What an allocation may know.
 
     Args:
+        model: The trained network; not to be changed.
+        graph: Its channel graph, of n channels.
         structure: Of the trained network.
         widths: Of the trained network, [layers].
         prunable: Which channels the widths count.
@@ -34,12 +51,23 @@ class Case:
         criterion: The criterion.
         costs: By budget: exact costs of whole widths [..., layers].
         targets: By budget: the largest cost allowed; of measured budgets too.
+        grid: The whole widths that are allowed, none above the network's own.
         min_width: Filters that every layer keeps.
         weigh: By which power of its price a score is divided; None leaves it to the
-            budgets.
+            allocation.
         law: Of a search of the same network, if one was given.
+        seed: Of what an allocation draws.
+        limits: () -> by exact budget: the largest cost allowed. Where a measured budget
+            is asked for, multiply-adds stand for it: those of the uniform widths that
+            meet it.
+        worth: Number of training images -> (widths -> how good the network is on them
+            with the channels of highest score, before it is repaired).
+        run: (stepper, steps in all): does the steps; shows progress, and continues what
+            was stopped or killed.
     """
 
+    model: "keras.Model"
+    graph: "ChannelGraph"
     structure: Structure
     widths: Widths
     prunable: Prunable
@@ -47,9 +75,32 @@ class Case:
     criterion: Criterion
     costs: Mapping[str, Callable]
     targets: Mapping[str, float]
-    min_width: int = 1
-    weigh: float | None = None
-    law: ScalingLaw | None = None
+    grid: Grid
+    min_width: int
+    weigh: float | None
+    law: ScalingLaw | None
+    seed: int
+    limits: Callable[[], Mapping[str, float]]
+    worth: Callable[[int], "Callable[[Widths], Worth]"]
+    run: "Callable[[Stepper, int], None]"
+
+    def widths_of(self, values: np.ndarray) -> np.ndarray:
+        """Widths [..., layers] of the numbers [..., numbers] that are free.
+
+        Layers that a user ties have one number.
+        """
+        return np.asarray(values)[..., self.grid.numbers(len(self.widths))]
+
+    def budgets(self) -> dict[str, tuple[Callable, float]]:
+        """By exact budget: its cost, of the free numbers [..., numbers]; its limit."""
+        return {
+            name: (functools.partial(self._cost, name), limit)
+            for name, limit in self.limits().items()
+        }
+
+    def _cost(self, name: str, values: np.ndarray) -> np.ndarray:
+        """The cost of networks of free numbers [..., numbers]."""
+        return self.costs[name](self.widths_of(values))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,34 +109,69 @@ class Allocation:
 
     name: str
     help: str  # A sentence.
-    curve: Callable[[Case], Curve]
+    curve: Callable[..., Curve]  # Of a `Case`, and options that have defaults.
+    evaluates: bool = False  # Whether it runs the network, which takes its time.
 
 
-def allocation(name: str, *, help: str) -> Callable[[Callable], Callable]:
+def allocation(
+    name: str, *, help: str, evaluates: bool = False
+) -> Callable[[Callable], Callable]:
     """Decorator: registers an allocation under `name`, as `--allocation` takes it.
 
     Args:
         name: Of the allocation.
         help: A sentence that says which layers lose how much.
+        evaluates: Whether it runs the network. It is asked once then, and not between
+            rounds of scoring.
 
     Returns:
         A decorator of functions of a `Case` to a `Curve`, which it returns as they are.
+        Keyword-only arguments are options: whole numbers from 1.
 
     Raises:
         ValueError: the name is taken.
     """
 
     def add(curve):
-        ALLOCATIONS.register(name)(Allocation(name, help, curve))
+        ALLOCATIONS.register(name)(Allocation(name, help, curve, evaluates))
         return curve
 
     return add
 
 
-def get(name: str) -> Allocation:
-    """The allocation of that name.
+def get(text: str) -> Allocation:
+    """The allocation that a text names, its options set.
+
+    >>> get("uniform").name, get("greedy(step=4)").curve.keywords
+    ('uniform', {'step': 4})
+
+    Args:
+        text: A name, or a name with arguments.
 
     Raises:
-        InputError: there is none; suggests the nearest name.
+        InputError: there is no such allocation, or it has no such option.
     """
-    return ALLOCATIONS.get(name)
+    name, options = parse_call(text)
+    member = ALLOCATIONS.get(name)
+    if not options:
+        return member
+    parameters = inspect.signature(member.curve).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for option, value in options.items():
+        if option not in known:
+            raise InputError(
+                f"The allocation {name} has no {option!r}; it has "
+                f"{', '.join(known) or 'no options'}."
+            )
+        _check(name, option, value)
+    curve = functools.partial(member.curve, **options)
+    return dataclasses.replace(member, curve=curve)
+
+
+def _check(name: str, option: str, value: Any) -> None:
+    """Refuses the value of an option that is no whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(
+            f"{option} of the allocation {name} is a whole number from 1; got "
+            f"{value!r}."
+        )

@@ -19,6 +19,15 @@ def ranking(case: Case) -> Curve:
     Args:
         case: Its `weigh` is 1 if None, or 0 if all budgets count sizes.
     """
+    return order(case).curve(case.structure)
+
+
+def order(case: Case) -> Ranking:
+    """In which order channels go by score / price ** weigh.
+
+    Args:
+        case: As of `ranking`.
+    """
     weigh = case.weigh
     if weigh is None:
         weigh = 0.0 if set(case.targets) <= set(SIZES) else 1.0
@@ -28,11 +37,10 @@ def ranking(case: Case) -> Curve:
         known = {n: t for n, t in case.targets.items() if n in case.costs}
         own = float(case.costs["macs"](case.widths))
         price = prices(case.costs, known or {"macs": own}, case.widths) ** weigh
-    order = Ranking.of(
+    return Ranking.of(
         case.scores,
         case.prunable,
         min_width=case.min_width,
         least_share=case.criterion.least_share,
         prices=price,
     )
-    return order.curve(case.structure)

@@ -23,6 +23,7 @@ These serve searches and trained networks; the following trained networks alone
 | `logits`, `masked_logits` | [images, classes] | outputs of the network, whole and \
 without one channel |
 | `gram` | [channels, channels] | X'X of what channels contribute to their readers |
+| `reading_kernel` | [..., channels, filters] | the kernel of a layer that reads them |
 
 It returns one score for each filter; the higher, the longer a filter is kept. A
 criterion of `gate_gradient` is computed at every training step and summed over the
@@ -37,8 +38,8 @@ same share, and scores decide which filters of a layer are removed.
 loss without the filter. Plans at a price read it (`ns_tf.plan.methods.priced`).
 
 A criterion also says what else its paper does, where a trained network is pruned: how
-many channels go in each layer, how the network is repaired and trained. All of it can
-be chosen otherwise.
+many channels go in each layer, how the network is repaired and trained, in how many
+rounds it is scored. All of it can be chosen otherwise.
 
 Further signals: `ns_tf.prune.signals`.
 """
@@ -73,6 +74,8 @@ class Criterion:
     least_share: float = 0.0  # Share of its channels that a layer keeps, if it can.
     power: float | None = None  # score ** power is a change of the loss, if it is one.
     by_norm: bool = False  # Whether the scores of a layer are divided by their norm.
+    rounds: int = 1  # Times that channels are scored on the way to the budgets.
+    closed: str = "stay"  # Of channels that a round closed: "stay", or "reopen".
 
     @property
     def in_search(self) -> bool:

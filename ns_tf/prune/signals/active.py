@@ -54,7 +54,7 @@ def active(formula: Callable, reading: Reading) -> np.ndarray:
 
     def add(images, labels):
         del labels
-        rows = tf.constant(network.gated.rows(len(images)))
+        rows = tf.constant(network.rows(len(images)))
         for own, above in zip(channels, shares(images, rows), strict=True):
             real = own != NONE
             np.add.at(sums, own[real], len(images) * above.numpy()[real])

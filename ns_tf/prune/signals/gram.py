@@ -77,7 +77,7 @@ def gram(formula: Callable, reading: Reading) -> np.ndarray:
         str(number): np.zeros((group.size, group.size))
         for number, group in groups.items()
     }
-    views = Views(network.gated, network.proxy, seed=reading.seed)
+    views = Views(network.gated, network.proxy, seed=reading.seed, keep=network.alive)
     found = readers(graph)
 
     def add(reader):

@@ -11,6 +11,9 @@ from ns_tf.prune.signals import Reading, signal
 def masked_logits(formula: Callable, reading: Reading) -> np.ndarray:
     """Scores by the outputs of the whole network and of it without each channel, [n].
 
+    Where channels are closed, the whole network is what is left, and a closed channel
+    is one that is opened.
+
     It costs a forward pass of all images a channel. Channels that nobody asks for have
     score 0.
 
@@ -23,10 +26,10 @@ def masked_logits(formula: Callable, reading: Reading) -> np.ndarray:
     batches = list(network.batches())
     scores = np.zeros(len(network.alive))
 
-    def logits(closed: int | None) -> np.ndarray:
-        row = network.gated.rows(1)[0]
-        if closed is not None:
-            row[closed] = 0
+    def logits(other: int | None) -> np.ndarray:
+        row = network.rows(1)[0]
+        if other is not None:
+            row[other] = 1 - row[other]
         parts = [np.array(network.outputs(images, row)) for images, _ in batches]
         return network.as_logits(np.concatenate(parts).astype(float))
 

@@ -64,9 +64,11 @@ def test_shares_of_a_layer_are_what_would_be_gone():
 def test_presets_are_those_of_the_papers():
     members = {name: criteria.get(name) for name in CRITERIA.names()}
     ranked = {n for n, c in members.items() if c.allocation == "ranking"}
-    assert ranked == {"taylor_fo", "taylor_fg", "taylor_2016", "curl_kl"}
+    assert ranked == {"taylor_fo", "taylor_fg", "taylor_2016", "curl_kl", "gdp"}
     assert members["curl_kl"].images == 256 and members["curl_kl"].least_share == 0.3
     assert [n for n, c in members.items() if c.by_norm] == ["taylor_2016"]
+    rounds = {n: (c.rounds, c.closed) for n, c in members.items() if c.rounds > 1}
+    assert rounds == {"gdp": (8, "reopen")}
 
 
 @pytest.mark.parametrize("name", sorted(set(CRITERIA.names()) - set(SEARCHING)))

@@ -1,0 +1,66 @@
+"""Batch norms of a network that has lost channels: their statistics, measured again.
+
+The activations of what is left have other means and variances than those that the
+norms keep. Without new ones neither a cut nor a mask can be judged.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+
+
+def measure(model: keras.Model, batches: Iterable[Any]) -> None:
+    """Sets the statistics of all norms to cumulative means over batches.
+
+    After batches of b_1, b_2, ... images with means m_1, m_2, ... the moving mean is
+    sum_j b_j m_j / sum_j b_j: the momentum at each batch is the share of the images
+    seen before it. Two equal batches of means 1 and 3 give 2.
+
+    Args:
+        model: Changed in place; nothing else of it changes.
+        batches: What the model takes: images [batch, h, w, c], or a list that begins
+            with them. Nothing is done if there are none.
+    """
+    norms = list(_norms(model))
+    before = [norm.momentum for norm in norms]
+    seen = 0
+    try:
+        for batch in batches:
+            count = len(keras.tree.flatten(batch)[0])
+            for norm in norms:
+                norm.momentum = seen / (seen + count)
+            model(batch, training=True)
+            seen += count
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
+
+
+def _norms(model: keras.Model) -> Iterator[keras.layers.BatchNormalization]:
+    """All batch norms of a model, and of models within it."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _norms(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            yield layer
+
+
+def by_batch(model: keras.Model) -> keras.Model:
+    """A model of the same layers whose norms take the statistics of each minibatch.
+
+    All else is in inference mode: dropout does nothing. A norm that is not trained
+    keeps its statistics. To be called without `training`.
+
+    Args:
+        model: Functional; the statistics that its norms keep change with every call.
+    """
+
+    def call(layer, *args, **kwargs):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            kwargs["training"] = True
+        return layer(*args, **kwargs)
+
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=call
+    )
