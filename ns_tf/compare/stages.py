@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf.problem.score import Score
-from ns_tf.prune.job import told_in
-from ns_tf.prune.pruner import STAGES
+from ns_tf.prune.results import STAGES, told_in
 from ns_tf.render import tables
 from ns_tf.run import files
 from ns_tf.run.folder import PRUNED, RESULT

@@ -17,7 +17,8 @@ def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
     | targets | outputs | task |
     |---|---|---|
     | a whole number at every place of the outputs | more axes | segmentation |
-    | a whole number | several | classification |
+    | one number | several | classification, which refuses what is no class |
+    | a whole number | as many as there are classes | classification |
     | 0 or 1 | one | binary |
     | one-hot | several, no sigmoid | classification |
     | probabilities | a softmax | classification |
@@ -35,6 +36,8 @@ def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
         return tasks.get("segmentation" if whole else "regression")
     if outputs is None and whole and len(shape) > 1:
         return tasks.get("segmentation")
+    if not shape and outputs not in (None, (1,)):
+        return tasks.get("classification")
     if all(map(are_classes, labels)) and outputs != (1,):
         return tasks.get("classification")
     if len(shape) == 1 and _one_of_several(labels, model):

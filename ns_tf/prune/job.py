@@ -21,12 +21,12 @@ from ns_tf.prune.allotment import ALLOCATING
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.results import told_in
 from ns_tf.prune.scoring import SCORING
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL, PRUNED, RESULT, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job, network_costs
-from ns_tf.train.results import read_result, score_in
 
 
 @dataclasses.dataclass(eq=False)
@@ -206,28 +206,6 @@ class PruneJob:
             "seconds": 0.0,
         }
         files.write_json(self.folder / RESULT, result)
-
-
-def told_in(folder: Path) -> dict[str, Any]:
-    """What `pruned.json` holds, with what the training has added if it is done.
-
-    Args:
-        folder: Of the pruned network.
-
-    Raises:
-        InputError: a file is missing or damaged.
-    """
-    told = files.read_json(folder / PRUNED, what="pruned network", version=1)
-    with files.readable(folder / PRUNED, "pruned network"):
-        scores, seconds = dict(told["accuracies"]), dict(told["seconds"])
-    if (folder / RESULT).exists():
-        result = read_result(folder)
-        with files.readable(folder / RESULT, "result"):
-            scores["tuned"] = score_in(result, "validation")
-            told["test"] = score_in(result, "test")
-            if result["epochs"]:
-                seconds["tune"] = result["seconds"]
-    return {**told, "accuracies": scores, "seconds": seconds}
 
 
 def scores_name(pruner: Pruner, network: str, data: Any) -> str:

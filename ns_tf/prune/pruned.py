@@ -29,7 +29,7 @@ class Pruned:
         scores: [n] of the channels of the whole network.
         keep: [n] bool: which of them are left.
         own: By budget: what the whole network costs, where that is known.
-        accuracies: Of the validation images, by stage of `STAGES`: the task's score.
+        accuracies: Scores of the validation images, by stage of `results.STAGES`.
         seconds: By step: "score", "solve", "cut", "tune".
         tuned: The training after the cut; None if there was none.
         test_score: Of the test images, by `model`.

@@ -21,6 +21,7 @@ from ns_tf.prune.allotment import ALLOCATING, Allotment
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.criteria import by_norm
 from ns_tf.prune.removal import Prunable
+from ns_tf.prune.results import STAGES
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork, tally_in
 from ns_tf.prune.targets import Budgets
@@ -30,7 +31,6 @@ from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective, Recipe
 
-STAGES = ("trained", "cut", "repaired", "tuned")
 _BATCH = 256  # Images a step of an evaluation.
 
 

@@ -21,9 +21,10 @@ from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune.config import SourceConfig
-from ns_tf.prune.job import PruneJob, scores_name, told_in
+from ns_tf.prune.job import PruneJob, scores_name
 from ns_tf.prune.pruned import Pruned
 from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.results import told_in
 from ns_tf.prune.settings import Configs
 from ns_tf.prune.source import AUTO, TrainedNetwork, fingerprint, trained_network
 from ns_tf.prune.summary import summary

@@ -368,7 +368,7 @@ BAD = {
     f"--seeds={LARGEST_SEED + 1}": ["--seeds lie between 0"],
     "--seeds=a": ["--seeds=a", "whole number"],
     "--workers=0": ["--workers", "got 0"],
-    "--finetune_epochs=0": ["--finetune_epochs", "got 0"],
+    "--finetune_epochs=-1": ["--finetune_epochs", "got -1"],
     "--finetune_rate=0": ["--finetune_rate", "above 0"],
     "--batch=5000": ["5000 is too large"],
     "--round_to=0": ["--round_to", "got 0"],

@@ -137,7 +137,7 @@ def test_what_learns_classes_alone_is_refused_elsewhere(rng):
 def test_a_search_begins_with_weights_of_any_task(rng):
     settings = {**SEARCH, "pretrain_epochs": 0, "steps_per_event": 2}
     search = ns_tf.search(reader(), found(rng), **settings)
-    plan = search.plan(ratio=0.8)
+    plan = search.plan(ratio=0.8, max_width=list(search.problem.architecture.widths))
     model = plan.build(weights="inherit")
     assert search.problem.task.name == "binary" and model.output_shape == (None, 1)
 

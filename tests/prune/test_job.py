@@ -3,12 +3,11 @@
 import json
 
 import numpy as np
-import pytest
 from trained import TUNING, digits, learned, pruner
 
-from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
-from ns_tf.prune.job import PruneJob, scores_name, told_in
+from ns_tf.prune.job import PruneJob, scores_name
+from ns_tf.prune.results import told_in
 
 
 def job_of(folder, **others):
@@ -63,8 +62,3 @@ def test_the_name_of_scores_says_what_they_depend_on():
     assert len(names) == 5
     cheap = pruner(model, data, method="random", macs=0.25)
     assert scores_name(cheap, "net", "data") in names, "no budget is part of it"
-
-
-def test_a_folder_that_holds_none_is_named(tmp_path):
-    with pytest.raises(InputError, match="no pruned network"):
-        told_in(tmp_path)

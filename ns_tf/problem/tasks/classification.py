@@ -60,7 +60,8 @@ class Classification(Task):
             if labels.ndim != 1 or labels.dtype.kind not in "iu":
                 raise InputError(
                     f"{dataset.name} {name}: classification needs one class number an "
-                    f"example; got labels {labels.dtype} {list(labels.shape)}."
+                    "example, whole numbers from 0, or a probability of each class; "
+                    f"got labels {labels.dtype} {list(labels.shape)}."
                 )
             if labels.size and not 0 <= labels.min() <= labels.max() < dataset.classes:
                 raise InputError(

@@ -1,0 +1,33 @@
+"""What a pruned network's folder tells; read without Keras, as reports do."""
+
+from pathlib import Path
+from typing import Any
+
+from ns_tf.run import files
+from ns_tf.run.folder import PRUNED, RESULT
+from ns_tf.train.results import read_result, score_in
+
+# After which a network is judged, in order.
+STAGES = ("trained", "cut", "repaired", "tuned")
+
+
+def told_in(folder: Path) -> dict[str, Any]:
+    """What `pruned.json` holds, with what the training has added if it is done.
+
+    Args:
+        folder: Of the pruned network.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    told = files.read_json(folder / PRUNED, what="pruned network", version=1)
+    with files.readable(folder / PRUNED, "pruned network"):
+        scores, seconds = dict(told["accuracies"]), dict(told["seconds"])
+    if (folder / RESULT).exists():
+        result = read_result(folder)
+        with files.readable(folder / RESULT, "result"):
+            scores["tuned"] = score_in(result, "validation")
+            told["test"] = score_in(result, "test")
+            if result["epochs"]:
+                seconds["tune"] = result["seconds"]
+    return {**told, "accuracies": scores, "seconds": seconds}
