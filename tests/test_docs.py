@@ -66,6 +66,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_guide_to_tuning(here, run, capfd):
     (start, export, own, searches) = blocks("docs/tuning.md")
     descend, tune = commands(start[1])

@@ -42,8 +42,9 @@ def test_a_smaller_one_is_an_ordinary_model_that_says_how_it_came_about(mine):
 
 
 def test_a_smaller_one_can_be_pruned_again(mine):
-    small = mine.prune(macs=0.6, method="magnitude", **QUICK)
-    smaller = small.prune(macs=0.5, method="magnitude", **QUICK)
+    quick = {"method": "magnitude", "finetune_epochs": 0}
+    small = mine.prune(macs=0.6, **quick)
+    smaller = small.prune(macs=0.5, **quick)
     assert smaller.costs["macs"] <= small.costs["macs"] / 2
     whole = smaller.prune(macs=1.0)
     for one, other in zip(whole.model.weights, smaller.model.weights, strict=True):
@@ -134,14 +135,13 @@ def test_a_budget_of_the_program_is_met_as_any_other(mine, kernels, tmp_path):
 
 
 def test_few_images_are_part_of_what_a_run_is(mine, tmp_path):
-    model, quick = learned()[0], {"macs": 0.5, "method": "magnitude", **QUICK}
-    few, same, more = (
-        ns_tf.trained(model, "digits", image_size=8, train_images=n)
-        for n in (100, 100, 200)
+    model = learned()[0]
+    quick = {"macs": 0.5, "method": "magnitude", "finetune_epochs": 0}
+    few, more = (
+        ns_tf.trained(model, "digits", image_size=8, train_images=n) for n in (100, 200)
     )
     assert [len(one.problem.dataset.train) for one in (few, more)] == [100, 200]
-    small = few.prune(run_dir=tmp_path, **quick)
-    assert same.prune(run_dir=tmp_path, **quick).accuracies == small.accuracies
+    few.prune(run_dir=tmp_path, **quick)
     assert "--train_images=100\n" in (tmp_path / "run.flags").read_text()
     with pytest.raises(ns_tf.InputError, match="other flags.*--train_images"):
         more.prune(run_dir=tmp_path, **quick)

@@ -76,10 +76,12 @@ def test_a_plan_of_an_empty_folder_is_refused_and_nothing_is_written(tmp_path):
 # Names, files and figures.
 
 
+@pytest.mark.slow
 def test_public_names_stay_and_no_module_hides_them(recorded):
     assert recorded["names"] == GOLDEN["names"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", GOLDEN["written"])
 def test_a_run_writes_files_of_the_same_names_and_beginnings(recorded, what):
     found, kept = recorded["written"][what], GOLDEN["written"][what]
@@ -93,11 +95,13 @@ def test_a_run_writes_files_of_the_same_names_and_beginnings(recorded, what):
         assert found == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", GOLDEN["figures"])
 def test_figures_have_the_same_form(recorded, command):
     contract.check_form(recorded["figures"][command], GOLDEN["figures"][command])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", GOLDEN["figures"])
 def test_figures_are_the_same(recorded, command):
     here = contract.maker()
@@ -107,16 +111,19 @@ def test_figures_are_the_same(recorded, command):
     assert contract.reduced(found, kept) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GOLDEN["finished"]["widths"])
 def test_a_finished_search_plans_the_widths_it_planned(recorded, name):
     widths = recorded["finished"]["widths"]
     assert widths[name] == GOLDEN["finished"]["widths"][name]
 
 
+@pytest.mark.slow
 def test_finished_comparisons_are_reported(recorded):
     assert set(GOLDEN["finished"]["reports"]) <= set(recorded["finished"]["reports"])
 
 
+@pytest.mark.slow
 def test_a_finished_comparison_goes_on_with_nothing_left_to_do(recorded):
     if recorded["continued"] is None:
         pytest.skip("its data are not here")

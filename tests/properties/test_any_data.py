@@ -85,7 +85,7 @@ CASES = {
     "regression": (lambda: table(1), sums),
     "segmentation": (u_net, spots),
 }
-QUICK = ("binary", "regression")  # The others are slow tests.
+QUICK = ("regression",)  # The others are slow tests.
 SEARCH = {
     "iterations": 1,
     "pretrain_epochs": 1,

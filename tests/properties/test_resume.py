@@ -109,10 +109,8 @@ def until_done(attempt, most=60):
     raise AssertionError(f"not done after {most} attempts")
 
 
-@pytest.mark.parametrize(
-    "criterion",
-    ["taylor_fo", *(pytest.param(c, marks=SLOW) for c in ("magnitude", "random"))],
-)
+@SLOW
+@pytest.mark.parametrize("criterion", ["taylor_fo", "magnitude", "random"])
 def test_a_search_stopped_at_any_steps_ends_as_if_never_stopped(
     digits, undisturbed, tmp_path, criterion
 ):

@@ -10,7 +10,7 @@ from ns_tf.prune.allocations import ALLOCATIONS
 from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
 
-QUICK = {"greedy": "greedy(images=16)", "amc": "amc(random=2, episodes=3, images=16)"}
+QUICK = {"greedy": "greedy(images=16)", "amc": "amc(random=1, episodes=1, images=16)"}
 PLAIN = [QUICK.get(name, name) for name in ALLOCATIONS.names() if name != "law"]
 
 

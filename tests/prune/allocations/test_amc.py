@@ -60,6 +60,7 @@ def worth(widths):
     return float(0.1 + 0.8 * np.prod(1 - np.array([0.9, 0.5, 1.0]) * gone**2))
 
 
+@pytest.mark.slow
 def test_the_agent_learns_to_do_better_than_chance():
     search = Search(layers_of(0.4), worth, random=20, episodes=40, seed=7)
     for (number,) in search.batches():
@@ -97,6 +98,7 @@ def test_what_the_agent_sees_of_layers_lies_between_0_and_1():
     assert found[:, 0].tolist() == [0, 0.5, 1] and found[:, 3].tolist() == [0, 1, 1]
 
 
+@pytest.mark.slow
 def test_on_a_network_it_is_killed_and_goes_on_to_the_same_widths(tmp_path):
     model, problem = learned()
     asked = {"method": "magnitude", "macs": 0.5, "proxy_images": 64}
