@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ns_tf.graph.calls import functional
-from ns_tf.graph.ends import ends_in_softmax
+from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 
 BYTE = 255  # The unit of pixels.
 
@@ -18,6 +18,13 @@ def softmax_of(model: keras.Model) -> keras.Layer | None:
     if ends_in_softmax(functional(model)):
         return None
     return keras.layers.Softmax(dtype="float32", name="probabilities")
+
+
+def sigmoid_of(model: keras.Model) -> keras.Layer | None:
+    """The sigmoid that makes probabilities of logits; None if the model has one."""
+    if ends_in_sigmoid(functional(model)):
+        return None
+    return keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")
 
 
 def deployed(

@@ -12,6 +12,7 @@ from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_sigmoid
+from ns_tf.networks.deployed import sigmoid_of
 from ns_tf.problem.score import ACCURACY
 from ns_tf.problem.tasks import Task, task
 
@@ -125,9 +126,7 @@ class Binary(Task):
         Args:
             model: As it was trained.
         """
-        if ends_in_sigmoid(functional(model)):
-            return None
-        return keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")
+        return sigmoid_of(model)
 
     def agreement(
         self, answers: np.ndarray, expected: np.ndarray, slack: float

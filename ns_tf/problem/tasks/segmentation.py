@@ -11,7 +11,7 @@ from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
-from ns_tf.networks.deployed import softmax_of
+from ns_tf.networks.deployed import sigmoid_of, softmax_of
 from ns_tf.problem.score import Score
 from ns_tf.problem.tasks import Task, task
 from ns_tf.problem.tasks.classification import Classification
@@ -184,9 +184,7 @@ class Segmentation(Task):
         """
         if model.outputs[0].shape[-1] > 1:
             return softmax_of(model)
-        if ends_in_sigmoid(functional(model)):
-            return None
-        return keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")
+        return sigmoid_of(model)
 
     def agreement(
         self, answers: np.ndarray, expected: np.ndarray, slack: float

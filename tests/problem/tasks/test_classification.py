@@ -71,7 +71,7 @@ def test_labels_beyond_the_classes_are_refused_in_every_split(rng, split):
     for labels, words in (
         (part.labels + 5, "labels are 0 to 4; got"),
         (part.labels - 9, "labels are 0 to 4; got -"),
-        (part.labels[:, None], "needs one class number an example; got labels int32"),
+        (part.labels[:, None], "needs one class number an example.*labels int32"),
         (part.labels.astype(np.float32), "got labels float32"),
     ):
         bad = dataclasses.replace(dataset, **{split: Split(part.images, labels)})
