@@ -94,6 +94,7 @@ def test_the_guide_to_inspecting(here, run, capfd):
     assert "'mix' mixes channels" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_guide_to_pruning(here, run, capfd):
     *programs, command = blocks("docs/pruning.md")
     names = {}
@@ -131,6 +132,7 @@ def trained(status, searched, here):
     return here
 
 
+@pytest.mark.slow
 def test_the_guide_to_serving(trained, run, rng):
     (export, sizes, serve, config) = blocks("docs/serving.md")
     install, words = commands(export[1])

@@ -134,6 +134,7 @@ def test_a_budget_of_the_program_is_met_as_any_other(mine, kernels, tmp_path):
         mine.prune(kernel_entries=1e9)
 
 
+@pytest.mark.slow
 def test_few_images_are_part_of_what_a_run_is(mine, tmp_path):
     model = learned()[0]
     quick = {"macs": 0.5, "method": "magnitude", "finetune_epochs": 0}

@@ -15,6 +15,7 @@ from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import analyse
 
 
+@pytest.mark.slow
 def test_the_size_repeats_and_is_that_of_the_weights_and_nearly_a_constant():
     structure = counted.structure()
     measured = budgets.get("litert_bytes")

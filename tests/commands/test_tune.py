@@ -259,6 +259,7 @@ def test_the_numbers_of_a_search_are_tuned_under_a_cap(
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_values_that_do_not_go_together_are_a_trial_that_failed(
     command, flagfile, tmp_path, instant
 ):
@@ -311,6 +312,7 @@ def test_a_search_by_flagfile_is_done_first(command, flagfile, tmp_path, instant
     assert len(outcome(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_the_worst_trial(command, law, tmp_path):
     space = "--space=params=900..4000,rate=0.01|1e30"
     code, out, err = command(

@@ -145,6 +145,7 @@ def test_more_candidates_train_only_what_is_new(tmp_path, fake):
     assert set(before) <= set(FakeJob.trained[-len(before) :])
 
 
+@pytest.mark.slow
 def test_a_killed_choice_goes_on_and_ends_the_same(tmp_path):
     """With real trainings: killed at several places, the same scores to the bit."""
     recorder = Recorder()

@@ -85,6 +85,7 @@ def test_a_backbone_in_a_model_is_halved_exactly_and_trained_on(
     assert "hidden 23->" in summary(made, found)
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_keeps_size_and_weights_and_the_reason_is_told(data):
     model = transferred("MobileNet", data, frozen=True)
     mine = ns_tf.trained(model, data)

@@ -25,6 +25,7 @@ def demo(tmp_path, monkeypatch):
         yield module
 
 
+@pytest.mark.slow
 def test_it_searches_plans_and_trains_two_networks_of_one_size(demo, tmp_path, capfd):
     folder = tmp_path / "run"
     assert toolbox.status(demo, f"--run_dir={folder}") == 0
