@@ -10,6 +10,7 @@ not read. `random` is the control.
 """
 
 import dataclasses
+import itertools
 import functools
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def main(config: MethodsConfig, source: SourceConfig) -> None:
     from ns_tf.prune.source import trained_network
 
     network = trained_network(source.model, source.dataset, **source.data)
-    for line in (*HEAD, *rows(config, network)):
+    for line in itertools.chain(HEAD, rows(config, network)):
         print(line, flush=True)
 
 
