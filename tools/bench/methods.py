@@ -10,8 +10,8 @@ not read. `random` is the control.
 """
 
 import dataclasses
-import itertools
 import functools
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
