@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import toolbox
@@ -292,3 +293,19 @@ def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkey
     assert calls == ["random", "magnitude"] and len(found) == 4
     assert found[2].startswith("| magnitude | uniform | none | 4")
     assert all(row.count("|") == methods.HEAD[0].count("|") for row in found)
+
+
+def test_the_table_of_models_measures_reach_and_removal(script):
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(5, 3, activation="relu")(image)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(7, 3)(x))
+    model = keras.Model(image, keras.layers.Dense(2)(x), name="small")
+    row = script("models").measured("small", model)
+    assert (row.widths, row.reachable, row.counted) == (2, 1.0, True)
+    assert row.error < 1e-5, "in float32 here"
+    assert row.text().startswith("| small | 2 | 100.0% | ")
+
+
+def test_what_is_refused_has_a_row_in_the_table_of_models(script):
+    row = script("models").Row("odd", refused="It has no width.")
+    assert row.text() == "| odd | - | - | - | - | - | It has no width. |"
