@@ -35,8 +35,11 @@ class WidthChoice:
 
     @property
     def flags(self) -> tuple[BudgetConfig, MethodConfig]:
-        """The settings that the choice adds to the flags of a training's folder."""
-        return self.budget, self.method
+        """The settings that the choice adds to the flags of a training's folder.
+
+        The method only if it was named: without one, the search has a word in it.
+        """
+        return self.budget, self.asked
 
     def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
         """The widths of the network.

@@ -179,7 +179,8 @@ class MethodConfig:
 
     method: str | None = option(
         None,
-        "If empty, priced for multiply-adds and neuralscale for parameters, bytes and "
+        "If empty, priced for multiply-adds (uniform where scores do not say what a "
+        "layer's last filters are worth) and neuralscale for parameters, bytes and "
         f"milliseconds. {_about_methods()}",
         choices=_curve_methods(),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf.base import Architecture, InputError, PriceLaw
+from ns_tf.base import Architecture, Curve, InputError, PriceLaw
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
@@ -50,8 +50,8 @@ class Searched:
 
         Args:
             method: Any method of `ns_tf.plan.methods` that has a curve. If None,
-                "priced" for multiply-adds, "neuralscale" for parameters, bytes and
-                milliseconds.
+                "priced" for multiply-adds, or "uniform" where scores fall too slowly
+                to price filters; "neuralscale" for parameters, bytes and milliseconds.
             iteration: Of the search, from 1; the last if None.
             ratio: A budget: the parameters of the default network with every width
                 times this.
@@ -116,8 +116,9 @@ def make_plan(
     Args:
         search: The record of a search; one without iterations is enough for uniform.
         targets: Budgets by name; all hold.
-        method: Whose curve is scaled along; by the budgets if None
-            (`ns_tf.plan.targets.default_method`).
+        method: Whose curve is scaled along. If None, that of the budgets
+            (`ns_tf.plan.targets.default_method`); uniform where it would be `priced`
+            and the price law is silent, because its exponent had to be raised.
         iteration: Of the search, from 1; the last if None.
         ratio: The paper's r as one more budget: the parameters of the default network
             with every width times this (`int(width * ratio)`).
@@ -137,40 +138,61 @@ def make_plan(
         InputError: unknown budget or method, an impossible budget (with the smallest
             and largest reachable cost), or no such iteration.
     """
-    method = method or default_method(targets)
-    member = methods.get(method)
+    targets_and_ratio = with_ratio(search, targets, ratio)
+    limits = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
+
+    def planned(method: str) -> WidthPlan:
+        along = _along(search, method, iteration, price_exponent)
+        scaling = solve(
+            search,
+            along,
+            targets_and_ratio,
+            measure=measure,
+            builder=builder,
+            wishes=wishes,
+            **limits,
+        )
+        needs_search = methods.get(method).needs_search
+        return plan_of(
+            search,
+            scaling,
+            method=method,
+            iteration=search.state(iteration).iteration if needs_search else None,
+            tau_range=along.tau_range,
+            builder=builder,
+            wishes=wishes,
+        )
+
+    plan = planned(method or default_method(targets))
+    if method is None and price_exponent is None and plan.pricing:
+        if plan.pricing.floored:
+            return dataclasses.replace(planned("uniform"), unpriced=plan.pricing)
+    return plan
+
+
+def _along(
+    search: SearchRecord,
+    method: str,
+    iteration: int | None,
+    price_exponent: float | None,
+) -> Curve | PriceLaw:
+    """What a method scales along, at the price exponent that was given, if any.
+
+    Raises:
+        InputError: no such method or iteration, or an exponent of another method.
+    """
     if iteration is not None:
-        member.check_iteration(iteration)
-    curve = methods.curve(search, method, iteration)
-    if price_exponent is not None:
-        if not isinstance(curve, PriceLaw):
-            raise InputError(
-                f"--price_exponent goes with --method=priced; got --method={method}."
-            )
-        # The limit is the paper's curve, by the paper's law.
-        law = search.state(iteration).law if price_exponent == np.inf else curve.law
-        curve = PriceLaw(law, _checked(price_exponent))
-    scaling = solve(
-        search,
-        curve,
-        with_ratio(search, targets, ratio),
-        measure=measure,
-        builder=builder,
-        round_to=round_to,
-        min_width=min_width,
-        max_width=max_width,
-        wishes=wishes,
-    )
-    state = search.state(iteration) if member.needs_search else None
-    return plan_of(
-        search,
-        scaling,
-        method=method,
-        iteration=state.iteration if state else None,
-        tau_range=curve.tau_range,
-        builder=builder,
-        wishes=wishes,
-    )
+        methods.get(method).check_iteration(iteration)
+    along = methods.curve(search, method, iteration)
+    if price_exponent is None:
+        return along
+    if not isinstance(along, PriceLaw):
+        raise InputError(
+            f"--price_exponent goes with --method=priced; got --method={method}."
+        )
+    # The limit is the paper's curve, by the paper's law.
+    law = search.state(iteration).law if price_exponent == np.inf else along.law
+    return PriceLaw(law, _checked(price_exponent))
 
 
 def check_names(targets: Iterable[str]) -> None:
@@ -204,12 +226,15 @@ def _checked(exponent: float) -> float:
 def options(budget: BudgetConfig, curve: MethodConfig) -> dict[str, Any]:
     """Keyword arguments of `make_plan` from the flags of a budget and of a method.
 
+    >>> options(BudgetConfig(ratio=0.5), MethodConfig())["method"] is None
+    True
+
     Args:
         budget: Budgets and how they are met; the targets are not among the options.
         curve: The method and the iteration of the search.
     """
     return {
-        "method": curve.of(budget).method,
+        "method": curve.method,
         "iteration": curve.iteration,
         "price_exponent": curve.price_exponent,
         "ratio": budget.ratio,

@@ -46,6 +46,8 @@ class WidthPlan:
     # How short trainings chose it; None if none did.
     refinement: "Refinement | None" = None
     wishes: tuple[str, ...] = ()  # What was wished for the widths, as flags.
+    # Of the price law that would have been taken, had it not been silent.
+    unpriced: "Pricing | None" = None
 
     @property
     def widths(self) -> Widths:
@@ -129,6 +131,7 @@ class WidthPlan:
                 name: dataclasses.asdict(part)
                 for name, part in (
                     ("pricing", self.pricing),
+                    ("unpriced", self.unpriced),
                     ("refinement", self.refinement),
                 )
                 if part
@@ -141,7 +144,7 @@ class WidthPlan:
         return getattr(self.scaling, "pricing", None)
 
     def __str__(self) -> str:
-        prices = self.pricing.lines() if self.pricing else ()
+        prices = self.pricing.lines() if self.pricing else self._silence()
         lines = [self._layers(), "", *self._budgets(), *prices, *self._trust()]
         chosen = ["", *self.refinement.lines()] if self.refinement else []
         return "\n".join(lines + chosen)
@@ -166,6 +169,14 @@ class WidthPlan:
             if target is not None:
                 line += f" of {target:,.10g} ({100 * (cost / target - 1):+.3f} %)"
             yield line
+
+    def _silence(self) -> Iterator[str]:
+        """Why the plan is uniform where nobody asked for that."""
+        if self.unpriced:
+            yield (
+                f"uniform: {self.unpriced.silence}. --refine lets short trainings "
+                "choose; --method=priced takes the raised exponent."
+            )
 
     def _trust(self) -> Iterator[str]:
         """The recorded range and the warning; nothing for a curve without a record."""

@@ -48,6 +48,19 @@ class Pricing:
             return None
         return self.shares[budget] / self.shares[other]
 
+    @property
+    def silence(self) -> str:
+        """Why a floored exponent says nothing of the last filters of a layer.
+
+        >>> print(Pricing(1.1, True, {"macs": 1.0}, 0.0, "assumed", asked=1.0).silence)
+        one more filter is worth tau^-1 (assumed), and prices need 1.1, above every beta
+        """
+        by = "assumed" if self.source == "assumed" else "by its scores"
+        return (
+            f"one more filter is worth tau^-{self.asked:.3g} ({by}), and prices need "
+            f"{self.exponent:.3g}, above every beta"
+        )
+
     def lines(self) -> Iterator[str]:
         """What budgets are worth, and how far the plan is from the best, for people."""
         yield f"priced: {self._exponent()}"

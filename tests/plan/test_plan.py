@@ -98,6 +98,23 @@ def test_a_plan_that_cannot_be_is_refused(options, told):
         make_plan(SEARCH, {})
 
 
+def test_where_prices_are_silent_a_plan_is_uniform_unless_priced_is_named():
+    *before, last = SEARCH.states
+    law = dataclasses.replace(last.law, beta=np.array([0.5, 1.3, 0.7]))
+    steep = dataclasses.replace(
+        SEARCH, states=(*before, dataclasses.replace(last, law=law))
+    )
+    made = make_plan(steep, {"macs": 120_011})
+    assert made.widths == make_plan(steep, {"macs": 120_011}, method="uniform").widths
+    assert made.method == "uniform" and made.unpriced.floored
+    assert "uniform: one more filter is worth tau^-1 (assumed)" in str(made)
+    assert made.to_json()["unpriced"]["asked"] == 1
+    for options in ({"method": "priced"}, {"price_exponent": 1.0}):
+        named = make_plan(steep, {"macs": 120_011}, **options)
+        assert named.method == "priced" and named.pricing.floored
+    assert make_plan(SEARCH, {"macs": 120_011}).method == "priced"
+
+
 # What a plan says.
 
 
