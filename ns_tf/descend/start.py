@@ -75,7 +75,7 @@ def check_same(model: keras.Model, kept: keras.Model, folder: str | Path) -> Non
     Raises:
         InputError: a weight differs.
     """
-    pairs = zip(flat(model).get_weights(), kept.get_weights(), strict=True)
+    pairs = zip(flat(model, blocks=True).get_weights(), kept.get_weights(), strict=True)
     if any(one.tobytes() != other.tobytes() for one, other in pairs):
         raise InputError(
             f"The search in {folder} began with other weights than {model.name!r} has. "

@@ -17,6 +17,7 @@ _KEEPING_ZERO = [
     *_SCALING,
     *"celu elu gelu hard_shrink hard_silu hard_tanh mish selu silu".split(),
     *"soft_shrink softsign swish tanh tanh_shrink".split(),
+    *"gelu_approximate quick_gelu".split(),  # KerasHub's.
 ]
 _LIFTING_ZERO = (
     "exponential hard_sigmoid log_sigmoid sigmoid softplus sparse_plus sparse_sigmoid"
@@ -25,7 +26,7 @@ _LIFTING_ZERO = (
 _MIXING = "glu log_softmax softmax sparsemax".split()
 # Layers that may be given as an activation, as in `Conv2D(7, 3, activation=ReLU(6.0))`.
 _LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU)
-_LIBRARIES = ("keras", "tensorflow", "jax")
+_LIBRARIES = ("keras", "keras_hub", "tensorflow", "jax")
 
 
 def name_of(activation: Callable | None) -> str:

@@ -14,10 +14,13 @@ import keras
 
 from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, has_graph, uncompiled
-from ns_tf.graph.remake import remade, with_statistics
+from ns_tf.graph.remake import config_of, remade, with_statistics
+from ns_tf.graph.traced import is_block, tensors, traced
 
 
-def flat(model: keras.Model, values: bool = True) -> keras.Model:
+def flat(
+    model: keras.Model, values: bool = True, *, blocks: bool = False
+) -> keras.Model:
     """The model with the layers of all models within it as layers of its own.
 
     A layer keeps its name if no other layer has it. A layer of a model within is
@@ -33,6 +36,8 @@ def flat(model: keras.Model, values: bool = True) -> keras.Model:
         model: Functional, sequential, or a subclass of either; not changed.
         values: Whether the copy gets the values of the weights. False where a network
             is built without values.
+        blocks: Whether layers that are made of layers are seen through as well
+            (`ns_tf.graph.traced.traced`).
 
     Returns:
         The model as `ns_tf.graph.calls.functional` gives it if there is no model
@@ -43,9 +48,23 @@ def flat(model: keras.Model, values: bool = True) -> keras.Model:
             again.
     """
     model = functional(model)
-    if not any(has_graph(operation) for operation in model.operations):
+    if not blocks:
+        return _flat(model, values, _Graphs(model, blocks))
+    try:
+        return _flat(model, values, _Graphs(model, blocks))
+    except InputError:  # A block that stays a layer is made again as a whole.
+        return _flat(model, values, _Graphs(model, blocks=False))
+
+
+def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
+    """The copy of a model without those within it that have a graph.
+
+    Raises:
+        InputError: a layer cannot be made again, or not with weights in one order.
+    """
+    flattening = _Flattening(model, graphs)
+    if not flattening.within:
         return model
-    flattening = _Flattening(model)
     try:
         copy = keras.models.clone_model(
             uncompiled(model),
@@ -67,8 +86,10 @@ def flat(model: keras.Model, values: bool = True) -> keras.Model:
 class _Flattening:
     """Copies layers under their new names and calls models within layer by layer."""
 
-    def __init__(self, model: keras.Model):
-        self.names = _names(model)
+    def __init__(self, model: keras.Model, graphs: "_Graphs"):
+        self.graphs = graphs
+        self.within = any(graphs.of(operation) for operation in model.operations)
+        self.names = _names(model, graphs)
         self.through: dict[int, bool] = {}  # id of a model within: is it seen through?
         # id -> (original, copy): holding both keeps ids unique.
         self.copies: dict[int, tuple[keras.Operation, keras.Operation]] = {}
@@ -83,10 +104,11 @@ class _Flattening:
 
     def _sees_through(self, operation: keras.Operation) -> bool:
         """Whether an operation is a model within whose layers can all be copied."""
-        if id(operation) in self.through or not has_graph(operation):
+        graph = self.graphs.of(operation)
+        if id(operation) in self.through or not graph:
             return self.through.get(id(operation), False)
         try:
-            for inner in functional(operation).operations:
+            for inner in graph.operations:
                 if not isinstance(inner, keras.layers.InputLayer):
                     self.copy(inner)
             self.through[id(operation)] = True
@@ -98,7 +120,7 @@ class _Flattening:
         """A copy under the operation's name in the flat model."""
         name = self.names.get(id(operation), operation.name)
         if isinstance(operation, keras.layers.Layer):
-            config = {**operation.get_config(), "name": name}
+            config = {**config_of(operation), "name": name}
             return remade(operation, with_statistics(operation, config))
         if name == operation.name:  # It has no weights and no state.
             return operation
@@ -108,23 +130,24 @@ class _Flattening:
         """Calls a copied layer, or the layers of a model within."""
         if not self.through.get(id(operation), False):
             return operation(*args, **kwargs)
-        inner = functional(operation)
-        given = args[0] if args else kwargs["inputs"]
-        training = kwargs.get("training")
+        inner, training = self.graphs.of(operation), kwargs.get("training")
 
         def call(one: keras.Operation, *args: Any, **kwargs: Any) -> Any:
-            if training is not None and _takes_training(one):
-                kwargs = {"training": training, **kwargs}
+            undecided = kwargs.get("training") is None and _takes_training(one)
+            if training is not None and undecided:
+                kwargs["training"] = training
             return self.call(one, *args, **kwargs)
 
-        tensors = [
+        if has_graph(operation):
+            given = _flattened(args[0] if args else kwargs["inputs"], inner)
+        else:
+            given = tensors(args, kwargs)
+        fitted = [
             _fitted(x, reference)
-            for x, reference in zip(_flattened(given, inner), inner.inputs, strict=True)
+            for x, reference in zip(given, inner.inputs, strict=True)
         ]
         # What Keras's own `clone_model` calls; that one makes a model of the copy.
-        outputs = inner._run_through_graph(
-            tensors, operation_fn=self.copy, call_fn=call
-        )
+        outputs = inner._run_through_graph(fitted, operation_fn=self.copy, call_fn=call)
         flat_outputs = keras.tree.flatten(outputs)
         return flat_outputs[0] if len(flat_outputs) == 1 else outputs
 
@@ -134,28 +157,97 @@ class _Flattening:
         The statistics of a Normalization are in the copy's configuration.
         """
         for original, copy in self.copies.values():
-            if getattr(copy, "weights", None):
-                for one, other in zip(original.weights, copy.weights, strict=True):
-                    other.assign(one)
+            if not getattr(copy, "weights", None) or not copy.built:
+                continue  # It has none, or what it is in stayed one layer.
+            shapes = [[w.shape for w in one.weights] for one in (original, copy)]
+            if shapes[0] != shapes[1]:
+                raise InputError(
+                    f"Layer {original.name!r} makes its weights in another order when "
+                    "it is made again from its configuration."
+                )
+            for one, other in zip(original.weights, copy.weights, strict=True):
+                other.assign(one)
+
+
+class _Graphs:
+    """The graphs of what is within a model, each read once.
+
+    Args:
+        model: The outermost model, functional.
+        blocks: Whether layers that are made of layers have one.
+    """
+
+    def __init__(self, model: keras.Model, blocks: bool):
+        self.blocks = blocks
+        # id of a block in a model within -> the tensors that its first call reads.
+        self.given: dict[int, list[keras.KerasTensor]] = {}
+        if blocks and _has_block_within(model):
+            self._note(model, model.inputs)
+        # id -> (operation, graph): holding the operation keeps its id unique.
+        self.known: dict[int, tuple[keras.Operation, keras.Model | None]] = {}
+
+    def of(self, operation: keras.Operation) -> keras.Model | None:
+        """The graph of a model within, or of a block; None for what has none."""
+        if id(operation) not in self.known:
+            self.known[id(operation)] = operation, self._graph(operation)
+        return self.known[id(operation)][1]
+
+    def _graph(self, operation: keras.Operation) -> keras.Model | None:
+        if has_graph(operation):
+            return functional(operation)
+        if not self.blocks:
+            return None
+        return traced(operation, self.given.get(id(operation)))
+
+    def _note(self, model: keras.Model, inputs: list[keras.KerasTensor]) -> Any:
+        """Notes with which shapes blocks are called.
+
+        A model within may have been made for images or texts of any size; it is called
+        with those of one size.
+        """
+
+        def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+            if has_graph(operation):
+                inner = functional(operation)
+                given = _flattened(args[0] if args else kwargs["inputs"], inner)
+                return self._note(inner, given)
+            if is_block(operation):
+                self.given.setdefault(id(operation), tensors(args, kwargs))
+            return operation.compute_output_spec(*args, **kwargs)
+
+        outputs = model._run_through_graph(inputs, lambda one: one, call_fn=call)
+        flat_outputs = keras.tree.flatten(outputs)
+        return flat_outputs[0] if len(flat_outputs) == 1 else outputs
+
+
+def _has_block_within(model: keras.Model) -> bool:
+    """Whether a model within a model has a layer that is made of layers."""
+    models = [functional(one) for one in model.operations if has_graph(one)]
+    return any(
+        any(is_block(one) for one in inner.operations) or _has_block_within(inner)
+        for inner in models
+    )
 
 
 def _within(
-    model: keras.Model, path: tuple[str, ...] = ()
+    model: keras.Model, graphs: _Graphs, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], keras.Operation]]:
     """(models that it is in, operation) for all operations, models within left out.
 
     The inputs of models within are left out too: they become no layers.
     """
     for operation in model.operations:
-        if has_graph(operation):
-            yield from _within(functional(operation), (*path, operation.name))
+        graph = graphs.of(operation)
+        if graph:
+            yield from _within(graph, graphs, (*path, operation.name))
         elif not (path and isinstance(operation, keras.layers.InputLayer)):
             yield path, operation
 
 
-def _names(model: keras.Model) -> dict[int, str]:
+def _names(model: keras.Model, graphs: _Graphs) -> dict[int, str]:
     """id of every operation of a model and of those within -> its name in one graph."""
-    found = {id(operation): (path, operation) for path, operation in _within(model)}
+    within = _within(model, graphs)
+    found = {id(operation): (path, operation) for path, operation in within}
     count = collections.Counter(operation.name for _, operation in found.values())
     names: dict[int, str] = {}
     # Operations of the outermost model first: they keep their names.

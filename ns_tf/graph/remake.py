@@ -1,5 +1,6 @@
 """Layers made again from their configurations, at other sizes."""
 
+import inspect
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -42,8 +43,20 @@ def resized(
     if settings is None and not isinstance(layer, keras.layers.Layer):
         return layer
     sizes = mapped(lambda axis: int(length(axis)), settings or {})
-    config = _merged({**_unbuilt(layer.get_config()), **changes}, sizes)
+    config = _merged({**_unbuilt(config_of(layer)), **changes}, sizes)
     return remade(layer, with_statistics(layer, config))
+
+
+def config_of(layer: keras.Layer) -> dict[str, Any]:
+    """The configuration of a layer.
+
+    Args:
+        layer: Of any class.
+
+    Raises:
+        InputError: its class cannot write it down.
+    """
+    return _attempt(layer, layer.get_config)
 
 
 def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +100,7 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
             "makes at the first call alone. Call the "
             f"{activations.name_of(activation)} behind it."
         )
+    config = _taken(layer, config)
     copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
     name = config.get("name", layer.name)
     if copy.name != name:
@@ -97,6 +111,22 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
         )
     _check_functions(layer, copy)
     return keep_frozen(layer, copy)
+
+
+def _taken(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the constructor of a layer takes of its configuration.
+
+    Some layers of KerasHub (ViTPatchingAndEmbedding) write down what they compute too.
+    """
+    if type(layer).__module__.partition(".")[0] != "keras_hub":
+        return dict(config)
+    names: set[str] = set()
+    for one in type(layer).__mro__:
+        parameters = inspect.signature(one.__init__).parameters.values()
+        names.update(each.name for each in parameters)
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            break  # What it does not name it does not pass on either.
+    return {name: value for name, value in config.items() if name in names}
 
 
 def keep_frozen(layer: keras.Layer, copy: keras.Layer) -> keras.Layer:

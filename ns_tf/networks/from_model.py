@@ -50,7 +50,7 @@ def from_model(
             layer of which a part is frozen, or a name in `keep` that no layer with
             filters has.
     """
-    model = flat(model)
+    model = flat(model, blocks=True)
     _check_frozen(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise InputError(

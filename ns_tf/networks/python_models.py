@@ -51,7 +51,7 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
             "Expected an architecture's name, an Architecture, or a functional or "
             f"sequential model; got {model!r}."
         )
-    model = flat(model)
+    model = flat(model, blocks=True)
     name = PREFIX + _model_fingerprint(model)
     path = Path(run_dir) / MODEL if run_dir else None
     if path and path.exists():

@@ -86,7 +86,7 @@ def trained_network(
         )
     if data is None:
         raise InputError("Give the data that the model was trained on, as the second.")
-    found = flat(found)
+    found = flat(found, blocks=True)
     check_ends(found)
     dataset, used = _dataset(data, found, options)
     name = options.get("task") or (kept.task if kept else None)

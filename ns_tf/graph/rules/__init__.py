@@ -30,6 +30,7 @@ from ns_tf.graph.rules import (  # noqa: F401  Each registers its rules.
     attention,
     channelwise,
     convolutions,
+    hub,
     joins,
     norms,
     recurrent,
@@ -49,6 +50,7 @@ from ns_tf.graph.rules.effects import (
     Kernel,
     Walk,
     apply,
+    is_known,
     mapped,
     rule,
 )
@@ -67,6 +69,7 @@ __all__ = [
     "Kernel",
     "Walk",
     "apply",
+    "is_known",
     "mapped",
     "rule",
 ]

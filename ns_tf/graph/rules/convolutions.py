@@ -114,15 +114,18 @@ def _transposed(walk, layer, inputs, shapes):
     return Effect(MAKE, output, axes, settings={"filters": output}, kernel=kernel)
 
 
-@rule("Embedding")
+@rule("Embedding", "ReversibleEmbedding")
 def _embedding(walk, layer, inputs, shapes):
     """Every feature of a token is a new channel. The tokens are no channels."""
+    args, kwargs = walk.arguments()
+    if kwargs.get("reverse") or any(one is True for one in args):
+        return None  # Features become logits of tokens.
     walk.freeze(inputs[0], f"Embedding {layer.name!r} reads it as tokens")
     output = walk.make(layer.name, layer.output_dim)
     return Effect(
         MAKE,
         output,
-        {"embeddings": (None, output)},
+        {"embeddings": (None, output), "reverse_embeddings": (output, None)},
         settings={"output_dim": output},
         kernel=Kernel("embeddings", reads=None),
     )

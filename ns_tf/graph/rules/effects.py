@@ -176,6 +176,30 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return add
 
 
+def is_known(operation: keras.Operation) -> bool:
+    """Whether its class has a rule.
+
+    Args:
+        operation: A layer or operation.
+
+    >>> is_known(keras.layers.Dense(3)), is_known(keras.layers.Layer())
+    (True, False)
+    """
+    return _rule_of(operation) is not None
+
+
+def _rule_of(operation: keras.Operation) -> Rule | None:
+    """The rule of its class."""
+    known = _RULES.get(type(operation).__name__)
+    package, _, module = (known.__module__ or "" if known else "").rpartition(".")
+    # A class of the user's may have the name of one of Keras's.
+    if package == _PACKAGE:
+        library = "keras_hub" if module == "hub" else "keras"
+        if type(operation).__module__.partition(".")[0] != library:
+            return None
+    return known
+
+
 def folded(function: Rule) -> Rule:
     """Decorator: the rule takes inputs whose channels lie along several last axes.
 
@@ -209,11 +233,7 @@ def apply(
         InputError: the rule's output has not as many channels as the tensor.
     """
     kind = type(operation).__name__
-    known = _RULES.get(kind)
-    # A class of the user's may have the name of one of Keras's.
-    own = known and (known.__module__ or "").startswith(_PACKAGE)
-    if own and not _of_keras(operation):
-        known = None
+    known = _rule_of(operation)
     channels_last = getattr(operation, "data_format", None) != "channels_first"
     # Channels along several axes, which a transposition leaves, are for few.
     plain = all(channels.ndim == 1 for channels in inputs) or known in _FOLDED
@@ -231,11 +251,6 @@ def apply(
             f"{effect.output.shape[-1]} channels; it puts out {size}."
         )
     return effect
-
-
-def _of_keras(operation: keras.Operation) -> bool:
-    """Whether its class is one of Keras's own."""
-    return type(operation).__module__.partition(".")[0] == "keras"
 
 
 def opaque(walk: Walk, reason: str, inputs: list[np.ndarray], size: int) -> Effect:

@@ -1,0 +1,100 @@
+"""Layers that are made of layers, as users and KerasHub write them."""
+
+import keras
+
+layers, ops = keras.layers, keras.ops
+register = keras.saving.register_keras_serializable("ns_tf_tests")
+
+
+@register
+class Block(layers.Layer):
+    """x + narrow(dropout(relu(norm(wide(x)))))."""
+
+    def __init__(self, width=13, rate=0.0, **options):
+        super().__init__(**options)
+        self.width, self.rate = width, rate
+
+    def build(self, shape):
+        self.wide = layers.Conv2D(self.width, 3, padding="same", name="wide")
+        self.norm = layers.BatchNormalization(name="norm")
+        self.drop = layers.Dropout(self.rate, name="drop")
+        self.narrow = layers.Conv2D(shape[-1], 1, name="narrow")
+        self.wide.build(shape)
+        inner = (*shape[:-1], self.width)
+        self.norm.build(inner)
+        self.narrow.build(inner)
+
+    def call(self, x, training=None):
+        y = ops.relu(self.norm(self.wide(x), training=training))
+        return x + self.narrow(self.drop(y, training=training))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width, "rate": self.rate}
+
+
+@register
+class Gated(layers.Layer):
+    """A block and a squeeze-and-excite, in a list."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.first = layers.Conv2D(11, 1, name="first")
+        self.inner = [Block(7, name="inner")]
+        self.gate = layers.Dense(11, activation="sigmoid", name="gate")
+
+    def call(self, x, scale=1.0):
+        x = self.first(x)
+        for one in self.inner:
+            x = one(x)
+        return x * self.gate(ops.mean(x, axis=(1, 2), keepdims=True)) * scale
+
+
+@register
+class Positioned(layers.Layer):
+    """To a row of pixels and back, as attention does."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = layers.Dense(11, name="dense")
+
+    def call(self, x):
+        batch, height, width, channels = ops.shape(x)
+        rows = self.dense(ops.reshape(x, (batch, -1, channels)))
+        return ops.reshape(rows, (batch, height, width, channels))
+
+
+@register
+class Scaled(Positioned):
+    """Has a weight beside its layer's."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(1,), name="scale")
+
+    def call(self, x):
+        return self.dense(x) * self.scale
+
+
+@register
+class Phased(Positioned):
+    """Does something else in training."""
+
+    def call(self, x, training=None):
+        return 2 * self.dense(x) if training else self.dense(x)
+
+
+@register
+class TwoFaced(Positioned):
+    """Does something else with numbers than with symbols."""
+
+    def call(self, x):
+        factor = 1.0 if isinstance(x, keras.KerasTensor) else 2.0
+        return self.dense(x) * factor
+
+
+@register
+class Noted(Positioned):
+    """Adds to the loss."""
+
+    def call(self, x):
+        self.add_loss(ops.mean(x))
+        return self.dense(x)

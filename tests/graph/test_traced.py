@@ -1,0 +1,130 @@
+"""Layers that are made of layers are seen through where their call leaves a graph."""
+
+import keras
+import numpy as np
+import pytest
+from blocks import Block, Gated, Noted, Phased, Positioned, Scaled, TwoFaced
+
+from ns_tf.graph.flat import flat
+from ns_tf.graph.traced import is_block, traced
+from ns_tf.graph.walk import channel_graph
+
+layers, ops = keras.layers, keras.ops
+
+
+def drawn(model: keras.Model) -> keras.Model:
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
+def around(block: keras.layers.Layer, **options) -> keras.Model:
+    """image[5, 7, 3] - stem - block - average - logits."""
+    image = keras.Input((5, 7, 3), name="image")
+    x = block(layers.Conv2D(11, 1, name="stem")(image), **options)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return drawn(keras.Model(image, layers.Dense(3, name="logits")(x)))
+
+
+def same(one: keras.Model, other: keras.Model, **options) -> None:
+    x = np.random.default_rng(1).normal(size=(2, 5, 7, 3)).astype("float32")
+    np.testing.assert_allclose(
+        np.asarray(one(x, **options)), np.asarray(other(x, **options)), rtol=1e-5
+    )
+
+
+def names(model: keras.Model) -> set[str]:
+    return {operation.name for operation in model.operations}
+
+
+def test_a_block_becomes_its_layers_with_their_weights():
+    model = around(Block(13, name="block"))
+    copy = flat(model, blocks=True)
+    assert {"stem", "wide", "norm", "narrow"} < names(copy)
+    assert "block" not in names(copy)
+    same(model, copy)
+    same(model, copy, training=True)
+    graph = channel_graph(copy)
+    assert {g.name: g.size for g in graph.groups if not g.frozen} == {
+        "stem": 11, "wide": 13,
+    }  # fmt: skip
+    assert "block" in names(flat(model))  # Builders build blocks as they are.
+
+
+def test_blocks_within_blocks_and_models_are_seen_through():
+    image = keras.Input((None, None, 3), name="pixels")
+    x = Gated(name="outer")(layers.Conv2D(11, 1, name="stem")(image))
+    body = keras.Model(image, x, name="body")
+    image = keras.Input((5, 7, 3), name="image")
+    x = layers.GlobalAveragePooling2D(name="average")(body(image))
+    model = drawn(keras.Model(image, layers.Dense(3, name="logits")(x)))
+    copy = flat(model, blocks=True)
+    assert not any(is_block(one) for one in copy.operations)
+    assert {"stem", "first", "gate", "wide"} < names(copy)
+    same(model, copy)
+
+
+def test_a_block_that_is_called_twice_stays_one_set_of_weights():
+    block = Block(13, name="block")
+    image = keras.Input((5, 7, 3), name="image")
+    x = block(block(layers.Conv2D(11, 1, name="stem")(image)))
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = drawn(keras.Model(image, layers.Dense(3, name="logits")(x)))
+    copy = flat(model, blocks=True)
+    assert len(copy.weights) == len(model.weights)
+    same(model, copy)
+
+
+def test_training_false_and_frozen_blocks_stay_so():
+    block = Block(13, name="block")
+    model = around(block, training=False)
+    copy = flat(model, blocks=True)
+    same(model, copy, training=True)
+    block.trainable = False
+    kept = flat(model, blocks=True)
+    assert not kept.get_layer("wide").trainable and kept.get_layer("stem").trainable
+
+
+def test_lengths_that_are_not_known_are_found_by_the_reshape():
+    model = around(Positioned(name="block"))
+    copy = flat(model, blocks=True)
+    assert "block" not in names(copy)
+    same(model, copy)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Scaled(name="block"),  # A weight of its own.
+        Phased(name="block"),  # Another computation in training.
+        TwoFaced(name="block"),  # Another one without symbols.
+        Noted(name="block"),  # A loss of its own.
+    ],
+    ids=lambda block: type(block).__name__,
+)
+def test_what_the_call_does_not_show_stays_a_layer(block):
+    model = around(block)
+    assert traced(block) is None
+    copy = flat(model, blocks=True)
+    assert "block" in names(copy)
+    reasons = {group.frozen for group in channel_graph(copy).groups}
+    assert any("'block'" in (reason or "") for reason in reasons)
+
+
+def test_layers_of_keras_and_models_are_no_blocks():
+    rnn = layers.RNN(layers.GRUCell(3))
+    rnn(keras.Input((5, 7)))
+    image = keras.Input((3,))
+    model = keras.Model(image, layers.Dense(2)(image))
+    model(image)
+    assert not any(
+        is_block(one) for one in (rnn, model, layers.Dense(3), layers.LSTM(3))
+    )
+
+
+def test_calls_of_two_shapes_keep_a_block_a_layer():
+    dense = Gated(name="block")
+    for size in (4, 5):
+        dense(keras.Input((size, size, 11)))
+    assert traced(dense) is None
