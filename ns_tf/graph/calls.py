@@ -238,12 +238,23 @@ def ordered(nodes: Sequence[Node]) -> list[Node]:
     >>> [name for name, _, _ in ordered(calls)]
     ['x', 'y', 'z']
     """
-    done, order, waiting = set(), [], list(nodes)
-    while waiting:
-        ready = [node for node in waiting if all(t in done for t, _ in node[1])]
-        if not ready:
-            raise InputError(f"The model's graph has a loop at {waiting[0][0]!r}.")
+    readers: dict[Tensor, list[int]] = {}
+    missing = [len({tensor for tensor, _ in inputs}) for _, inputs, _ in nodes]
+    for number, (_, inputs, _) in enumerate(nodes):
+        for tensor in {tensor for tensor, _ in inputs}:
+            readers.setdefault(tensor, []).append(number)
+    order: list[int] = []
+    ready = [number for number, count in enumerate(missing) if not count]
+    while ready:
         order += ready
-        done |= {tensor for node in ready for tensor in node[2]}
-        waiting = [node for node in waiting if node[2][0] not in done]
-    return order
+        following = []
+        for number in ready:
+            for reader in (r for t in nodes[number][2] for r in readers.get(t, ())):
+                missing[reader] -= 1
+                if not missing[reader]:
+                    following.append(reader)
+        ready = sorted(following)
+    if len(order) < len(nodes):
+        stuck = min(set(range(len(nodes))) - set(order))
+        raise InputError(f"The model's graph has a loop at {nodes[stuck][0]!r}.")
+    return [nodes[number] for number in order]

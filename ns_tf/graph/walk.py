@@ -6,13 +6,11 @@ names reasons to keep channels. Tied channels become one by connected components
 channels of the same makers become a group.
 """
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
-import scipy.sparse.csgraph
 
 from ns_tf.graph import rules
 from ns_tf.graph.calls import (
@@ -23,7 +21,8 @@ from ns_tf.graph.calls import (
     ordered,
     tensors_in,
 )
-from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Group, Tensor
+from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Tensor
+from ns_tf.graph.grouping import components, groups_of, whole
 from ns_tf.graph.rules import ADD, INPUT, JOIN
 from ns_tf.graph.weights import frozen, names
 
@@ -179,7 +178,8 @@ class _Walk:
 
     def graph(self) -> ChannelGraph:
         """What the walk collected, tied channels renumbered as one."""
-        label = self._components()
+        label, fixed = components(len(self.maker), self.ties)
+        self.freeze(fixed, "it is joined with what cannot go")
         # NONE is -1, so the appended entry maps it to itself.
         relabelled = np.append(label, NONE)
 
@@ -189,8 +189,13 @@ class _Walk:
         def within(setting):
             return rules.mapped(relabel, setting)
 
-        groups, owner = self._groups(label)
-        groups = self._whole(groups, owner, relabel)
+        groups, owner = groups_of(label, self.maker, self.reasons)
+        axes: dict[int, np.ndarray] = {}  # Of many weights it is one and the same.
+        rules.mapped(
+            lambda axis: axes.setdefault(id(axis), axis),
+            [*self.axes.values(), *self.settings.values()],
+        )
+        groups = whole(groups, owner, [relabel(axis) for axis in axes.values()])
         return ChannelGraph(
             calls=tuple(self.calls),
             channels={
@@ -207,81 +212,6 @@ class _Walk:
             settings={name: within(one) for name, one in self.settings.items()},
             kernels=self.kernels,
         )
-
-    def _components(self) -> np.ndarray:
-        """[made channels] -> number of the channel that they became by the ties."""
-        size = len(self.maker)
-        pairs = [np.empty((2, 0), int), *(np.stack(tie) for tie in self.ties)]
-        one, other = np.concatenate(pairs, axis=1)
-        for loose, tied in ((one, other), (other, one)):
-            fixed = tied[(loose < 0) & (tied >= 0)]  # Tied to what is no channel.
-            self.freeze(fixed, "it is joined with what cannot go")
-        real = (one >= 0) & (other >= 0)
-        matrix = scipy.sparse.coo_matrix(
-            (np.ones(real.sum()), (one[real], other[real])), shape=(size, size)
-        )
-        count, label = scipy.sparse.csgraph.connected_components(matrix, directed=False)
-        # Number components by their first channel: a group keeps its layer's order.
-        first = np.full(count, size)
-        np.minimum.at(first, label, np.arange(size))
-        return np.argsort(np.argsort(first))[label]
-
-    def _groups(self, label: np.ndarray) -> tuple[tuple[Group, ...], np.ndarray]:
-        """The groups, and [channels] the place of each channel's group."""
-        makers: dict[int, list[str]] = {}
-        for channel, maker in zip(label, self.maker, strict=True):
-            names = makers.setdefault(int(channel), [])
-            if maker not in names:
-                names.append(maker)
-        order = {name: place for place, name in enumerate(self.by_maker)}
-        signature = {c: tuple(sorted(m, key=order.get)) for c, m in makers.items()}
-        reasons = self._reasons(label, signature)
-        by_makers: dict[tuple, list[int]] = {}
-        for channel in sorted(signature):
-            by_makers.setdefault(signature[channel], []).append(channel)
-        groups = tuple(
-            Group(names[0], names, np.array(channels), reasons.get(names))
-            for names, channels in by_makers.items()
-        )
-        owner = np.empty(len(signature), int)
-        for number, group in enumerate(groups):
-            owner[group.channels] = number
-        return groups, owner
-
-    def _whole(
-        self, groups: tuple[Group, ...], owner: np.ndarray, relabel: Callable
-    ) -> tuple[Group, ...]:
-        """The groups; those of which an axis has a part alone are frozen.
-
-        The size of a group would not say how long such an axis is.
-        """
-        within: list[np.ndarray] = []
-        rules.mapped(within.append, [*self.axes.values(), *self.settings.values()])
-        partial: set[int] = set()
-        for array in within:
-            channels = relabel(array).reshape(-1)
-            count = np.bincount(channels[channels != NONE], minlength=len(owner))
-            first = np.array([count[group.channels[0]] for group in groups], int)
-            partial.update(owner[count != first[owner]].tolist())
-        return tuple(
-            dataclasses.replace(group, frozen="a layer reads a part of it alone")
-            if number in partial and group.frozen is None
-            else group
-            for number, group in enumerate(groups)
-        )
-
-    def _reasons(
-        self, label: np.ndarray, signature: dict[int, tuple]
-    ) -> dict[tuple, str]:
-        """Makers -> why their group is frozen: one channel that stays keeps them all.
-
-        Of several reasons the first.
-        """
-        reasons = {}
-        for channels, reason in self.reasons:
-            for channel in {int(c) for c in label[channels[channels >= 0]]}:
-                reasons.setdefault(signature[channel], reason)
-        return reasons
 
 
 def channel_graph(

@@ -14,8 +14,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import functools
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -29,12 +28,8 @@ from ns_tf.graph.flat import flat
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import CostPolynomial
-from ns_tf.networks.weight_sizes import (
-    Sizes,
-    WeightSize,
-    vanishing_layers,
-    weight_sizes,
-)
+from ns_tf.networks.probing import primary_of, primes_of, sizes_of
+from ns_tf.networks.weight_sizes import WeightSize, vanishing_layers, weight_sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,15 +159,34 @@ def analyse(
     build = functools.partial(
         shapes_only, architecture.build, input_shape=input_shape, classes=classes
     )
+    built = {}
+    if architecture.source is not None:
+        built[architecture.widths] = model = build(architecture.widths)
+        structure = _of_groups(architecture, model)
+        if len(structure.primary) != len(architecture.widths):  # Some are kept.
+            structure = _probed(architecture, input_shape, classes, build)
+    else:
+        structure = _probed(architecture, input_shape, classes, build)
+    _verify(structure, build, built)
+    return structure
+
+
+def _probed(
+    architecture: Architecture,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    build: Callable[..., keras.Model],
+) -> Structure:
+    """The structure that networks of other widths show: primes tell widths apart."""
     layers = len(architecture.widths)
-    primes, others = _primes(2 * layers)[:layers], _primes(2 * layers)[layers:]
+    primes, others = primes_of(2 * layers)[:layers], primes_of(2 * layers)[layers:]
     model = build(primes)
     reference = channel_graph(model)
-    sizes = _sizes(reference, primes, channel_graph(build(others)), others)
+    sizes = sizes_of(reference, primes, channel_graph(build(others)), others)
     present = {operation.name for operation in build([primes[0]] * layers).operations}
     vanishing = vanishing_layers(reference, sizes, present)
-    primary = _primary(architecture, reference, sizes)
-    structure = Structure(
+    primary = primary_of(architecture, reference, sizes)
+    return Structure(
         architecture=architecture,
         input_shape=input_shape,
         classes=classes,
@@ -183,20 +197,27 @@ def analyse(
         weights=tuple(weight_sizes(model, reference, sizes, vanishing, layers)),
         scales_pixels=scales_pixels(model),
     )
-    _verify(structure, build)
-    return structure
 
 
 def as_it_is(architecture: Architecture) -> Structure:
     """The structure of a model of the user's, read off the model alone.
 
-    Nothing is built: each width is a group of the model's own graph. `analyse` finds
-    the same and checks it on networks of other widths.
+    Nothing is built. `analyse` finds the same, but for statistics of a Normalization
+    that become constants, and checks it on a network of other widths.
 
     Args:
         architecture: As `ns_tf.networks.from_model.from_model` makes it, nothing kept.
     """
-    model = architecture.source
+    return _of_groups(architecture, architecture.source)
+
+
+def _of_groups(architecture: Architecture, model: keras.Model) -> Structure:
+    """The structure of a model of the user's: each width is a group of its graph.
+
+    Args:
+        architecture: Of the user's model.
+        model: That model, or what the architecture builds at its widths.
+    """
     graph = channel_graph(model)
     free = [i for i, group in enumerate(graph.groups) if group.frozen is None]
     sizes = {group: (width, 1) for width, group in enumerate(free)}
@@ -220,62 +241,6 @@ def count_params(model: keras.Model) -> int:
     Those of frozen layers count as well: see `Structure.params`.
     """
     return sum(int(np.prod(w.shape)) for w in learnable(model))
-
-
-def _primes(count: int) -> list[int]:
-    """The first primes above 16, at which a builder is probed.
-
-    A size tells its factor and its prime: k p is no multiple of another prime q > 16
-    for any factor k <= 16.
-
-    >>> _primes(5)
-    [17, 19, 23, 29, 31]
-    """
-    candidates = (n for n in itertools.count(17) if all(n % d for d in range(2, n)))
-    return list(itertools.islice(candidates, count))
-
-
-def _sizes(
-    one: ChannelGraph, widths: Sequence[int], other: ChannelGraph, others: Sequence[int]
-) -> Sizes:
-    """The groups whose size is a multiple of a width in both builds.
-
-    Args:
-        one: The graph at `widths`.
-        widths: [layers].
-        other: The graph at `others`.
-        others: [layers].
-    """
-    by_makers = {group.makers: group.size for group in other.groups}
-    sizes = {}
-    for number, group in enumerate(one.groups):
-        pair = group.size, by_makers.get(group.makers)
-        for width, (a, b) in enumerate(zip(widths, others, strict=True)):
-            factor = group.size // a
-            if factor and pair == (factor * a, factor * b):
-                sizes[number] = (width, factor)
-    return sizes
-
-
-def _primary(
-    architecture: Architecture, graph: ChannelGraph, sizes: Sizes
-) -> tuple[int, ...]:
-    """[layers]: the first group of each width's own size that can lose channels."""
-    primary = {}
-    for number, (width, factor) in sizes.items():
-        if factor == 1 and graph.groups[number].frozen is None:
-            primary.setdefault(width, number)
-    for width in range(len(architecture.widths)):
-        if width not in primary:
-            reasons = {
-                graph.groups[g].frozen for g, (w, _) in sizes.items() if w == width
-            } - {None}
-            why = f": {reasons.pop()}" if reasons else ""
-            raise InputError(
-                f"Width {width + 1} of {architecture.name} makes no layer's filters "
-                f"that could be removed{why}."
-            )
-    return tuple(primary[width] for width in range(len(architecture.widths)))
 
 
 def _names(
@@ -307,23 +272,32 @@ def _names(
     return tuple(max(group.makers, key=weight) for group in groups)
 
 
-def _verify(structure: Structure, build: Callable[..., keras.Model]) -> None:
+def _verify(
+    structure: Structure,
+    build: Callable[..., keras.Model],
+    built: Mapping[Widths, keras.Model],
+) -> None:
     """Checks the count against networks with and without vanishing layers.
+
+    Args:
+        structure: To check.
+        build: Makes a network of given widths.
+        built: Those that were made already, by their widths.
 
     Raises:
         InputError: a network has another number of parameters than its polynomial says.
     """
     layers = len(structure.primary)
-    primes = _primes(layers + 1)
+    primes = primes_of(layers + 1)
     # p0, p1, p1, p2, p2, ...: neighbours agree at every other place.
     alternating: Widths = tuple(primes[(place + 1) // 2] for place in range(layers))
     architecture = structure.architecture
     for widths in (architecture.widths, alternating):
         counted = int(structure.params(np.array(widths)))
-        built = count_params(build(widths))
-        if counted != built:
+        own = count_params(built.get(widths) or build(widths))
+        if counted != own:
             raise InputError(
-                f"{architecture.name} of widths {widths} has {built} parameters, "
+                f"{architecture.name} of widths {widths} has {own} parameters, "
                 f"not the {counted} of its cost polynomial. A width must set the "
                 "filters of layers, or a multiple of them, and a layer may be missing "
                 "only where its input and its output have the same width."

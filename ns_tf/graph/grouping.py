@@ -1,0 +1,129 @@
+"""Which channels are one, and which the same layers make: a graph's groups."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import scipy.sparse.csgraph
+
+from ns_tf.graph.channels import NONE, Group
+
+Ties = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+def components(size: int, ties: Ties) -> tuple[np.ndarray, np.ndarray]:
+    """The channels that ties make one.
+
+    >>> label, fixed = components(4, [(np.array([0, 1]), np.array([3, -1]))])
+    >>> label.tolist(), fixed.tolist()
+    ([0, 1, 2, 0], [1])
+
+    Args:
+        size: Channels that were made.
+        ties: Pairs of arrays of channels; -1 is no channel.
+
+    Returns:
+        [size] -> number of the channel that each became, counted in the order of their
+        first ones, so that a group keeps its layer's order; and the channels that are
+        tied to what is no channel.
+    """
+    pairs = [np.empty((2, 0), int), *(np.stack(tie) for tie in ties)]
+    one, other = np.concatenate(pairs, axis=1)
+    fixed = [a[(b < 0) & (a >= 0)] for a, b in ((one, other), (other, one))]
+    real = (one >= 0) & (other >= 0)
+    matrix = scipy.sparse.coo_matrix(
+        (np.ones(real.sum()), (one[real], other[real])), shape=(size, size)
+    )
+    count, label = scipy.sparse.csgraph.connected_components(matrix, directed=False)
+    first = np.full(count, size)
+    np.minimum.at(first, label, np.arange(size))
+    return np.argsort(np.argsort(first))[label], np.concatenate(fixed)
+
+
+def groups_of(
+    label: np.ndarray,
+    makers: Sequence[str],
+    reasons: Iterable[tuple[np.ndarray, str]],
+) -> tuple[tuple[Group, ...], np.ndarray]:
+    """The channels of the same makers, as groups.
+
+    >>> groups, owner = groups_of(
+    ...     np.array([0, 1, 2, 0]), ["a", "a", "b", "b"], [(np.array([2]), "it stays")])
+    >>> [(g.makers, g.channels.tolist(), g.frozen) for g in groups]
+    [(('a', 'b'), [0], None), (('a',), [1], None), (('b',), [2], 'it stays')]
+    >>> owner.tolist()
+    [0, 1, 2]
+
+    Args:
+        label: [made] the channel that each channel became.
+        makers: [made] the layer that made it.
+        reasons: Channels that stay, with the reason; one that stays keeps its group.
+
+    Returns:
+        Groups in the order of their first channels, each with the first of its reasons;
+        and [channels] the place of each channel's group.
+    """
+    names = list(dict.fromkeys(makers))
+    place = {name: number for number, name in enumerate(names)}
+    made = np.array([place[name] for name in makers], int)
+    # One entry for each channel and maker, ordered by channel, then by maker.
+    channel, by = np.divmod(np.unique(label * len(names) + made), max(1, len(names)))
+    count = int(label.max(initial=-1)) + 1
+    ends = np.searchsorted(channel, np.arange(count + 1)).tolist()
+    numbers: dict[bytes, int] = {}  # The makers of a group -> its place.
+    owner = np.array(
+        [
+            numbers.setdefault(by[start:end].tobytes(), len(numbers))
+            for start, end in zip(ends, ends[1:], strict=False)
+        ],
+        int,
+    )
+    why: dict[int, str] = {}
+    for channels, reason in reasons:
+        for group in np.unique(owner[label[channels[channels >= 0]]]):
+            why.setdefault(int(group), reason)
+    order = np.argsort(owner, kind="stable")
+    members = np.split(order, np.searchsorted(owner[order], range(1, len(numbers))))
+    groups = []
+    for key, number in numbers.items():
+        own = tuple(names[maker] for maker in np.frombuffer(key, by.dtype))
+        groups.append(Group(own[0], own, members[number], why.get(number)))
+    return tuple(groups), owner
+
+
+def whole(
+    groups: Sequence[Group], owner: np.ndarray, axes: Iterable[np.ndarray]
+) -> tuple[Group, ...]:
+    """The groups; those of which an axis has a part alone are frozen.
+
+    The size of a group would not say how long such an axis is.
+
+    >>> group = Group("a", ("a",), np.array([0, 1]), None)
+    >>> [one.frozen for one in whole([group], np.array([0, 0]), [np.array([1, 0])])]
+    [None]
+    >>> [one.frozen for one in whole([group], np.array([0, 0]), [np.array([1])])]
+    ['a layer reads a part of it alone']
+
+    Args:
+        groups: All of a graph.
+        owner: [channels] the place of each channel's group.
+        axes: Channel numbers along axes; -1 is no channel.
+    """
+    size = np.array([group.size for group in groups], int)
+    partial: set[int] = set()
+    for channels in axes:
+        found, count = np.unique(channels[channels != NONE], return_counts=True)
+        if not len(found):
+            continue
+        of, start = np.unique(owner[found], return_inverse=True)
+        present = np.bincount(start)
+        least, most = np.full(len(of), count.max()), np.zeros(len(of), int)
+        np.minimum.at(least, start, count)
+        np.maximum.at(most, start, count)
+        partial.update(of[(present != size[of]) | (least != most)].tolist())
+    return tuple(
+        dataclasses.replace(group, frozen="a layer reads a part of it alone")
+        if number in partial and group.frozen is None
+        else group
+        for number, group in enumerate(groups)
+    )
