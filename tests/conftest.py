@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 # Before TensorFlow is imported; as the commands have it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,6 +23,8 @@ from absl import flags
 from verbs import SMOKE, configs_of
 
 from ns_tf import cli
+from ns_tf.engine import execution
+from ns_tf.render import plots, score_plots
 from ns_tf.run import flags as run_flags
 
 # Two devices, so that a strategy with two replicas can run anywhere. They have to be
@@ -30,6 +33,8 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+
+tf.random.set_seed(31)  # Once: see `pytest_runtest_setup`.
 
 # What a shell starts in the background ignores Ctrl-C, and so would what tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -59,9 +64,41 @@ def pytest_collection_finish(session):
 def pytest_runtest_setup(item):
     """Weights, flips, and whatever else Keras draws are those of the last time.
 
-    A hook, for it has to come before fixtures of every scope.
+    A hook, for it has to come before fixtures of every scope. TensorFlow's own seed
+    stays: Keras does not draw by it, and setting it empties the cache of kernels.
     """
-    keras.utils.set_random_seed(31)
+    with mock.patch.object(tf.random, "set_seed"):
+        keras.utils.set_random_seed(31)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def memory_stays():
+    """`forget_kernels` does not walk over all that tests hold.
+
+    `test_rebuilds_leave_no_memory_behind` measures, in a process of its own, that it
+    frees memory.
+    """
+    with mock.patch.object(execution, "gc"), mock.patch.object(execution, "ctypes"):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_pictures():
+    """Pictures are drawn small and are not laid out; in `tests/render` they are."""
+    make = plots.new_figure
+
+    def small(width, height):
+        figure = make(width, height)
+        figure.set_layout_engine("none")
+        save = figure.savefig
+        figure.savefig = lambda path, format, dpi: save(path, format=format, dpi=20)
+        return figure
+
+    with (
+        mock.patch.object(plots, "new_figure", small),
+        mock.patch.object(score_plots, "new_figure", small),
+    ):
+        yield
 
 
 @pytest.fixture

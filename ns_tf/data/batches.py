@@ -217,6 +217,7 @@ def _in_order(stream: "tf.data.Dataset", batch: Callable) -> "tf.data.Dataset":
     # A strategy has no files to deal out here; its default policy would try and warn.
     policy = tf.data.experimental.AutoShardPolicy.DATA
     options.experimental_distribute.auto_shard_policy = policy
+    batch = tf.autograph.experimental.do_not_convert(batch)  # It only costs time here.
     batches = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 

@@ -4,6 +4,7 @@ The counts are what the task's score is made of (`Task.count`, `Task.score_of`).
 whole numbers depend on no batch size and no order; sums of floats do so by rounding.
 """
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -34,7 +35,9 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
         counts int64, or float64, summed over the split).
     """
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    batches = functools.lru_cache(maxsize=2)(eval_batches)  # Validation and test.
+
+    @tf.function(autograph=False)
     def sums(inputs, targets):
         """Sum of the losses and counts of one batch."""
         outputs = model(inputs, training=False)
@@ -43,8 +46,11 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
     def evaluate(dataset: Dataset, split: str, batch_size: int):
         """Mean loss and counts of the whole split."""
         total, counts, size = 0.0, 0, 0
-        for inputs, targets in eval_batches(dataset, split, batch_size):
-            batch_loss, batch_counts = sums(inputs, targets)
+        stream = batches(dataset, split, batch_size)
+        # Traced for batches of any size: the last one may be smaller.
+        compiled = sums.get_concrete_function(*stream.element_spec)
+        for inputs, targets in stream:
+            batch_loss, batch_counts = compiled(inputs, targets)
             total += float(batch_loss)
             counts = counts + _wide(np.asarray(batch_counts))
             size += len(inputs)

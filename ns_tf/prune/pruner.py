@@ -1,11 +1,10 @@
 """A trained network that is pruned: what is done with it, step by step.
 
-`ns_tf.prune.pruned` does the steps in order; `ns_tf.prune.work` does them in a run
-folder.
+`ns_tf.prune.pruned` does the steps in order, `ns_tf.prune.work` in a run folder.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -157,8 +156,7 @@ class Pruner:
         """The files that `score` continues from, to be removed when scores are kept."""
         if self.rounds == 1:
             return [checkpoint]
-        numbers = range(self.rounds)
-        own = [rounds.name_of(checkpoint, number) for number in numbers]
+        own = [rounds.name_of(checkpoint, number) for number in range(self.rounds)]
         return [rounds.all_of(checkpoint), *own]
 
     @property
@@ -273,9 +271,10 @@ class Pruner:
         scores = {"trained": self.accuracy(self.model, "validation")}
         if keep.all():
             return small, dict.fromkeys(STAGES, scores["trained"])
-        scores["cut"] = self.accuracy(small, "validation")
+        score = self._scorer(small)
+        scores["cut"] = score("validation")
         self.repair(small, keep)
-        repaired = self.accuracy(small, "validation") if self.repairs else scores["cut"]
+        repaired = score("validation") if self.repairs else scores["cut"]
         return small, {**scores, "repaired": repaired, "tuned": repaired}
 
     def repair(self, small: keras.Model, keep: np.ndarray) -> None:
@@ -342,6 +341,10 @@ class Pruner:
             model: The whole network, or what is left of it.
             split: "validation" or "test".
         """
-        task = self.problem.task
+        return self._scorer(model)(split)
+
+    def _scorer(self, model: keras.Model) -> Callable[[str], float]:
+        """split -> the task's score there by the present weights; compiled once."""
+        task, dataset = self.problem.task, self.problem.dataset
         evaluate = evaluator(model, task.loss(model), task.counter(model))
-        return task.score_of(evaluate(self.problem.dataset, split, _BATCH)[1])
+        return lambda split: task.score_of(evaluate(dataset, split, _BATCH)[1])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import exports
 import keras
 import numpy as np
 import pytest
@@ -64,6 +65,7 @@ def test_what_is_left_is_exported_with_the_pixels_that_it_takes(
     command, tmp_path, monkeypatch
 ):
     """A network of pixels from 0 to 1: the export has to feed it the same."""
+    exports.run_here(monkeypatch)
     model, problem = learned()
     data = problem.dataset
     image = keras.Input(model.inputs[0].shape[1:])

@@ -1,10 +1,13 @@
 """The 8x8 handwritten digits that come with scikit-learn: real, and always there."""
 
+import functools
+
 import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import Dataset, crop_margin
+from ns_tf.data.images import resize
 from ns_tf.data.sources import Request, source
 
 SIZE = 32  # Pixels of a side: the size that networks for CIFAR expect.
@@ -22,21 +25,30 @@ def load_digits(request: Request) -> Dataset:
     Raises:
         InputError: if something follows the name.
     """
-    import sklearn.datasets
-
     if request.argument:
         raise InputError(
             f"digits takes no argument; got {request.name!r}. Write 'digits'."
         )
-    source = sklearn.datasets.load_digits()
-    images = source.images[..., None] * (255 / 16)
     size = request.image_size or SIZE
+    images, labels = _digits(size)
     return from_arrays(
-        (np.rint(images).astype(np.uint8), source.target),
-        class_names=[str(name) for name in source.target_names],
+        (images, labels),
+        class_names=[str(digit) for digit in range(10)],
         name=request.name,
-        image_size=size,
         pad=crop_margin((size, size, 1)),
         validation_fraction=request.validation_fraction,
         seed=request.seed,
     )
+
+
+@functools.lru_cache(maxsize=2)
+def _digits(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(images [n, size, size, 1] uint8, labels [n]); read-only, as they are shared."""
+    import sklearn.datasets
+
+    source = sklearn.datasets.load_digits()
+    images = np.rint(source.images[..., None] * (255 / 16)).astype(np.uint8)
+    parts = resize(images, (size, size)), source.target
+    for part in parts:
+        part.setflags(write=False)
+    return parts
