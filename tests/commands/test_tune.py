@@ -237,12 +237,12 @@ def test_the_numbers_of_a_search_are_tuned_under_a_cap(
         "--space=pretrain_epochs=0..1,filters_per_event=3..5,steps_per_event=1..9",
         "--max_search_steps=30",
         "--params=2000",
-        "--max_trials=3",
+        "--max_trials=2",
         *RECIPE,
     )
     assert code == 0, err
     rows = outcome(tmp_path / "run")
-    assert len(rows) == 3
+    assert len(rows) == 2
     for name, row in rows.items():
         assert 0 < row["search_steps"] <= 30 and row["params"] <= 2000
         folder = tmp_path / "run" / "trials" / name / "search"
