@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ns_tf.parts import shape_from, shape_text
+
 if TYPE_CHECKING:
     import keras
 
@@ -97,7 +99,8 @@ class Architecture:
 
         Args:
             widths: Filters of every layer; the default widths if None.
-            input_shape: (height, width, channels) of an image.
+            input_shape: (height, width, channels) of an image; `Parts` of shapes, if
+                the network has several inputs.
             classes: Number of classes.
 
         Raises:
@@ -108,11 +111,13 @@ class Architecture:
         if not isinstance(classes, (int, np.integer)) or classes < 1:
             raise InputError(f"Expected a number of classes from 1; got {classes!r}.")
         try:
-            return self.builder(widths, input_shape=tuple(input_shape), classes=classes)
+            return self.builder(
+                widths, input_shape=shape_from(input_shape), classes=classes
+            )
         except InputError:
             raise
         except ValueError as error:
-            size = "x".join(str(n) for n in input_shape)
+            size = shape_text(shape_from(input_shape))
             reason = reason_of(error)
             raise InputError(
                 f"{self.name} cannot be built for images of {size}: {reason} "

@@ -12,7 +12,7 @@ from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
-from ns_tf.networks import python_models
+from ns_tf.networks import from_model, python_models
 from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.width_plan import WidthPlan
@@ -142,7 +142,7 @@ class Plan(WidthPlan):
         python_models.save(problem.architecture, Path(run_dir))
         result = run.run(watch)
         return Trained(
-            keras.saving.load_model(run.folder / MODEL, compile=False),
+            from_model.loaded(run.folder / MODEL),
             score_in(result, "test"),
             read_history(run.folder),
             problem,

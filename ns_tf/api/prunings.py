@@ -265,8 +265,8 @@ def trained(
         The network, tested on the test images.
 
     Raises:
-        InputError: no such model or data, a model without a graph or with several
-            inputs or outputs, or one that was not trained for these data.
+        InputError: no such model or data, a model without a graph, one of several
+            outputs that is not compiled, or one that was not trained for these data.
     """
     configure((DataConfig,), {}, options)  # Refuses what is no field of it.
     source = trained_network(model, data, pixels=pixels, **options)

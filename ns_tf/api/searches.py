@@ -292,7 +292,7 @@ def search(
         data: A data set's name; a `Dataset` (`ns_tf.from_arrays`); arrays
             (inputs, targets) or (inputs, targets, weights), or two such tuples, to
             train and to test; a finite `tf.data.Dataset` of such elements, in any
-            order.
+            order. Several inputs or outputs are dictionaries by name, or tuples.
         run_dir: Where it is kept; the same call continues it after a kill. None keeps
             nothing.
         progress: `ns_tf.Progress()` shows how far it has come; None shows nothing.

@@ -9,6 +9,7 @@ import numpy as np
 
 from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
+from ns_tf.parts import each
 
 if TYPE_CHECKING:
     import keras
@@ -73,7 +74,7 @@ def forward_pass(
         return model(images, training=False)
 
     # An argument, not a captured constant, which TensorFlow could fold away.
-    images = tf.fill((batch, *input_shape), 0.5)
+    images = each(lambda shape: tf.fill((batch, *shape), 0.5), input_shape)
 
     def timed() -> float:
         start = time.perf_counter()

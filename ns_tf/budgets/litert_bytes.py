@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ns_tf.base import Cost
+from ns_tf.base import Cost, InputError
 from ns_tf.budgets import Measure, budget
+from ns_tf.parts import Parts
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +31,16 @@ def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
     Args:
         structure: Of the architecture.
         measure_as: Not used: a size needs no repetition.
+
+    Raises:
+        InputError: the network has several inputs or outputs.
     """
+    several = isinstance(structure.input_shape, Parts)
+    if several or len(structure.reference.outputs) > 1:
+        raise InputError(
+            "litert_bytes is of LiteRT files, which have one input and one output; "
+            f"{structure.architecture.name} has more. Use weight_bytes."
+        )
 
     def cost(widths: np.ndarray) -> int:
         # Late: they need Keras.

@@ -9,13 +9,14 @@ import difflib
 import functools
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, TOKENS, Dataset, Split
 from ns_tf.data.images import read_images
+from ns_tf.parts import Parts, each, parts, plain
 from ns_tf.run.checks import check_whole
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _MIXUP = 0x313  # Keeps the draw of mixup's shares apart from that of epochs.
-# Split -> (images, labels) as tensors, shared by all streams that are drawn from it.
+# Split -> (images, labels, weights) as tensors, shared by all streams drawn from it.
 _TENSORS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
@@ -79,10 +80,11 @@ def train_batches(
 
     Returns:
         (inputs `[batch, ...]` as the network takes them, targets `[batch, ...]`; with
-        mixup float32 `[batch, classes]`). Of a data set with weights the targets are
-        a pair (targets, weights float32 `[batch]`). Targets of the height and width of
-        the images move with them; what comes in at the border is -1 in whole numbers,
-        which no class has, and 0 in floats.
+        mixup float32 `[batch, classes]`). Of several inputs or outputs each is a tuple.
+        Of a data set with weights the targets are a pair (targets, weights float32
+        `[batch]`). All inputs that are images move by the same rows. Targets of the
+        height and width of the images move with them; what comes in at the border is
+        -1 in whole numbers, which no class has, and 0 in floats.
 
     Raises:
         InputError: batch size out of range; seed or first step no whole number from 0.
@@ -101,7 +103,7 @@ def train_batches(
         # A stateful function would make the map sequential under op determinism.
         draws = tf.numpy_function(draw, [step], tf.int32, stateful=False)
         draws = tf.ensure_shape(draws, [batch_size, 4])
-        images, targets = fetch(draws[:, 0])
+        images, targets, weights = fetch(draws[:, 0])
         if varied:
             images, targets = _varied(images, targets, draws, dataset.pad)
         images = _normalise(images, dataset)
@@ -109,8 +111,10 @@ def train_batches(
             share = functools.partial(mixup_share, mixup, seed)
             share = tf.numpy_function(share, [step], tf.float32, stateful=False)
             targets = tf.one_hot(targets, dataset.classes)
-            images, targets = (_mixed(x, share) for x in (images, targets))
-        return images, (targets, draws[:, 0]) if numbered else targets
+            images = each(lambda x: _mixed(x, share), images)
+            targets = _mixed(targets, share)
+        targets = _with_weights(targets, weights)
+        return plain(images), (targets, draws[:, 0]) if numbered else targets
 
     return _in_order(tf.data.Dataset.counter(first_step), batch)
 
@@ -138,10 +142,15 @@ def eval_batches(
     fetch = _fetcher(split, dataset.image_shape)
 
     def batch(indices):
-        images, labels = fetch(indices)
-        return _normalise(images, dataset), labels
+        images, targets, weights = fetch(indices)
+        return plain(_normalise(images, dataset)), _with_weights(targets, weights)
 
     return _in_order(tf.data.Dataset.range(len(split)).batch(batch_size), batch)
+
+
+def _with_weights(targets: Any, weights: "tf.Tensor | None") -> Any:
+    """Targets, or a pair of targets and weights, as tuples where there are several."""
+    return plain(targets) if weights is None else (plain(targets), weights)
 
 
 def epoch_draws(dataset: Dataset, seed: int, epoch: int) -> np.ndarray:
@@ -232,53 +241,67 @@ def _named(dataset: Dataset, split: str) -> Split:
 
 
 def _fetcher(split: Split, shape: tuple[int, ...]) -> Callable:
-    """A graph function: indices [batch] -> (inputs [batch, ...], targets)."""
+    """A graph function: indices [batch] -> (inputs, targets, weights or None)."""
     import tensorflow as tf
 
-    images, targets = _tensors(split)
+    images, targets, weights = _tensors(split)
     reader = functools.partial(read_images, split, shape=shape)
 
-    def targets_at(indices):
-        return tf.nest.map_structure(lambda x: tf.gather(x, indices), targets)
+    def at(value, indices):
+        return each(lambda x: x if x is None else tf.gather(x, indices), value)
 
     def gather(indices):
-        return tf.gather(images, indices), targets_at(indices)
+        return at(images, indices), at(targets, indices), at(weights, indices)
 
     def read(indices):
         pixels = tf.numpy_function(reader, [indices], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, [None, *shape]), targets_at(indices)
+        pixels = tf.ensure_shape(pixels, [None, *shape])
+        return pixels, at(targets, indices), at(weights, indices)
 
     return read if split.on_disk else gather
 
 
-def _tensors(split: Split) -> "tuple[tf.Tensor | None, tf.Tensor | tuple]":
-    """(inputs [n, ...], targets) in host memory; inputs are None for files."""
+def _tensors(split: Split) -> tuple[Any, Any, Any]:
+    """(inputs [n, ...], targets, weights) in host memory.
+
+    Inputs are None for files, weights where there are none.
+    """
     import tensorflow as tf
 
     if split not in _TENSORS:
         # tf.data runs on the host: each stream would copy tensors back from a GPU.
         with tf.init_scope(), tf.device("/CPU:0"):
-            images = None if split.on_disk else tf.constant(split.images)
-            targets = tf.constant(split.labels)
-            if split.weights is not None:
-                targets = targets, tf.constant(split.weights)
-            _TENSORS[split] = images, targets
+            images = None if split.on_disk else each(tf.constant, split.images)
+            weights = None if split.weights is None else tf.constant(split.weights)
+            _TENSORS[split] = images, each(tf.constant, split.labels), weights
     return _TENSORS[split]
 
 
 def _varied(
-    images: "tf.Tensor", targets: "tf.Tensor | tuple", draws: "tf.Tensor", pad: int
-) -> "tuple[tf.Tensor, tf.Tensor | tuple]":
-    """Images moved and mirrored; targets with them, if they are masks of the images."""
-    moved = _crop_and_flip(images, draws, pad)
-    masks, weights = targets if isinstance(targets, tuple) else (targets, None)
-    if masks.shape[1:3] == images.shape[1:3]:
+    images: "tf.Tensor | Parts",
+    targets: "tf.Tensor | Parts",
+    draws: "tf.Tensor",
+    pad: int,
+) -> "tuple[tf.Tensor | Parts, tf.Tensor | Parts]":
+    """Images moved and mirrored; targets with them, if they are masks of the images.
+
+    Inputs that are no images stay as they are.
+    """
+    sizes = [x.shape[1:3] for x in parts(images) if x.shape.rank == 4]
+
+    def moved(x):
+        return _crop_and_flip(x, draws, pad) if x.shape.rank == 4 else x
+
+    def masked(masks):
+        if masks.shape[1:3] not in sizes:
+            return masks
         fill = -1 if masks.dtype.is_integer else 0
         flat = masks.shape.rank == 3  # Without a channel axis.
         masks = masks[..., None] if flat else masks
         masks = _crop_and_flip(masks, draws, pad, fill=fill)
-        masks = masks[..., 0] if flat else masks
-    return moved, masks if weights is None else (masks, weights)
+        return masks[..., 0] if flat else masks
+
+    return each(moved, images), each(masked, targets)
 
 
 def _crop_and_flip(
@@ -298,14 +321,18 @@ def _crop_and_flip(
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
-def _normalise(images: "tf.Tensor", dataset: Dataset) -> "tf.Tensor":
+def _normalise(images: "tf.Tensor | Parts", dataset: Dataset) -> "tf.Tensor | Parts":
     """`ns_tf.data.augment.normalise` in TensorFlow, whatever Keras's backend is."""
     import tensorflow as tf
 
-    if dataset.inputs == TOKENS:
-        return images
-    pixels = tf.cast(images, tf.float32)
-    if dataset.as_given:
-        return pixels
-    scale = 255.0 if images.dtype == tf.uint8 else 1.0
-    return (pixels / scale - dataset.mean) / dataset.std
+    def normalised(x, kind, as_given, mean, std):
+        if kind == TOKENS:
+            return x
+        pixels = tf.cast(x, tf.float32)
+        if as_given:
+            return pixels
+        scale = 255.0 if x.dtype == tf.uint8 else 1.0
+        return (pixels / scale - mean) / std
+
+    facts = dataset.inputs, dataset.as_given, dataset.mean, dataset.std
+    return each(normalised, images, *facts)

@@ -32,12 +32,14 @@ class DataConfig:
         "digits",
         "digits (embedded), cifar10, cifar100, the TFDS name of any image "
         "classification set, folder:/path with a folder a class, or arrays:/path.npz "
-        "with x_train, y_train and, if there are any, x_test, y_test, w_train.",
+        "with x_train, y_train and, if there are any, x_test, y_test, w_train; of "
+        "several inputs x_NAME_train each.",
     )
     task: str | None = option(
         None,
         "What targets mean: classification, binary, multilabel, regression, "
-        "segmentation; chosen by network and targets if empty.",
+        "segmentation, or compiled, as the model was; chosen by network and targets if "
+        "empty.",
     )
     data_dir: str | None = option(
         None,

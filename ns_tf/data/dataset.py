@@ -4,10 +4,12 @@ Nothing here reads images or needs TensorFlow.
 """
 
 import dataclasses
+import operator
 
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.parts import Parts, brackets, each, first, parts
 
 # Ways to scale pixels for a network that does not do it itself.
 WAYS = {
@@ -30,7 +32,8 @@ class Split:
     """Examples with what is to be learned of them.
 
     The usual example is an image with its class. It may be anything that a network
-    takes: a sequence, a row of a table, a volume, with targets of any shape.
+    takes: a sequence, a row of a table, a volume, with targets of any shape. Of a
+    network with several inputs or outputs the arrays are `ns_tf.parts.Parts`.
 
     >>> split = Split(np.zeros((2, 5, 7, 3), np.uint8), np.array([0, 1], np.int32))
     >>> len(split), split.on_disk
@@ -38,18 +41,19 @@ class Split:
     """
 
     # [n, ...] uint8, float32 or int32, images [n, h, w, c]; or [n] paths of files.
-    images: np.ndarray
-    labels: np.ndarray  # Targets [n, ...] int32 or float32; classes are [n], from 0.
+    images: np.ndarray | Parts
+    # Targets [n, ...] int32 or float32; classes are [n], from 0.
+    labels: np.ndarray | Parts
     weights: np.ndarray | None = None  # [n] float32: factors of the examples' losses.
 
     def __len__(self) -> int:
         """Number of examples."""
-        return len(self.labels)
+        return len(first(self.labels))
 
     @property
     def on_disk(self) -> bool:
         """Whether the images are files, which are read when a batch needs them."""
-        return self.images.dtype.kind in "UO"
+        return first(self.images).dtype.kind in "UO"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,22 +61,33 @@ class Dataset:
     """A data set, and how its training images are varied.
 
     A network is fed (x - mean) / std, where bytes x are divided by 255 first and floats
-    are taken as they are. Tokens are fed as they are.
+    are taken as they are. Tokens are fed as they are. Of several inputs `image_shape`,
+    `mean`, `std`, `as_given` and `inputs` are `ns_tf.parts.Parts`, a part an input.
     """
 
     name: str  # As `--dataset` takes it.
-    image_shape: tuple[int, ...]  # Of an input: (height, width, channels) of an image.
+    # Of an input: (height, width, channels) of an image.
+    image_shape: tuple[int, ...] | Parts
     classes: int  # Size of the outputs' last axis; labels are 0 to classes - 1.
     class_names: tuple[str, ...]  # [classes], in the order of the labels.
     train: Split
     validation: Split
     test: Split
-    mean: np.ndarray  # [c] float32, of the last axis; of bytes on the scale 0..1.
-    std: np.ndarray  # [c] float32, likewise, none zero.
+    mean: np.ndarray | Parts  # [c] float32, of the last axis; of bytes scaled to 0..1.
+    std: np.ndarray | Parts  # [c] float32, likewise, none zero.
     pad: int  # Random crops move an image by at most this many pixels; 0: no crops.
     flip: bool  # Whether half of the training images are mirrored left to right.
-    as_given: bool = False  # Whether inputs are fed unscaled: the network scales them.
-    inputs: str = PIXELS  # What inputs are: PIXELS, NUMBERS or TOKENS.
+    # Whether inputs are fed unscaled: the network scales them.
+    as_given: bool | Parts = False
+    inputs: str | Parts = PIXELS  # What inputs are: PIXELS, NUMBERS or TOKENS.
+    # Names of the arrays that came by name, as `images` and `labels` have them.
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> list[tuple[int, int, int]]:
+        """The shapes of the inputs that are images: those of three axes."""
+        return [shape for shape in parts(self.image_shape) if len(shape) == 3]
 
 
 def renamed(dataset: Dataset, name: str) -> Dataset:
@@ -100,12 +115,14 @@ def augmented(dataset: Dataset, how: str) -> Dataset:
     """
     if how == "own":
         return dataset
-    if how != "none" and len(dataset.image_shape) != 3:
+    if how == "none":
+        return dataclasses.replace(dataset, pad=0, flip=False)
+    if not dataset.pictures:
         raise InputError(
             f"--augmentation={how} is of images [height, width, channels]; inputs of "
-            f"{dataset.name} are {list(dataset.image_shape)}. Leave it out."
+            f"{dataset.name} are {brackets(dataset.image_shape)}. Leave it out."
         )
-    pad = dataset.pad or crop_margin(dataset.image_shape)
+    pad = dataset.pad or min(map(crop_margin, dataset.pictures))
     return dataclasses.replace(
         dataset,
         pad=pad if how in ("crop", "both") else 0,
@@ -113,25 +130,32 @@ def augmented(dataset: Dataset, how: str) -> Dataset:
     )
 
 
-def for_network(dataset: Dataset, scales_pixels: bool) -> Dataset:
+def for_network(dataset: Dataset, scales_pixels: bool | Parts) -> Dataset:
     """The data set as a network takes it.
 
     Args:
         dataset: The data set.
         scales_pixels: Whether the network scales pixels itself. It is then fed pixels
-            as they are: those of uint8 images and of files from 0 to 255.
+            as they are: those of uint8 images and of files from 0 to 255. Of several
+            inputs it may be `Parts`.
 
     Returns:
         The data set itself where the network does not; otherwise one `as_given`, whose
         mean is 0 and whose std `[c]` is one unit of its pixels: 1/255 or 1.
     """
-    if not scales_pixels:
+    if not any(parts(scales_pixels)):
         return dataset
-    bytes_ = dataset.train.on_disk or dataset.train.images.dtype == np.uint8
-    std = np.full_like(dataset.std, 1 / 255 if bytes_ else 1)
-    return dataclasses.replace(
-        dataset, mean=np.zeros_like(dataset.mean), std=std, as_given=True
-    )
+
+    def fed(images, mean, std, as_given, scales):
+        if not scales:
+            return mean, std, as_given
+        bytes_ = dataset.train.on_disk or images.dtype == np.uint8
+        return np.zeros_like(mean), np.full_like(std, 1 / 255 if bytes_ else 1), True
+
+    own = dataset.mean, dataset.std, dataset.as_given
+    found = each(fed, dataset.train.images, *own, scales_pixels)
+    mean, std, as_given = (each(operator.itemgetter(i), found) for i in range(3))
+    return dataclasses.replace(dataset, mean=mean, std=std, as_given=as_given)
 
 
 def scaled(dataset: Dataset, way: str) -> Dataset:
@@ -151,7 +175,7 @@ def scaled(dataset: Dataset, way: str) -> Dataset:
         return for_network(dataset, True)
     if way == "normalised":
         return dataset
-    mean, std = np.zeros_like(dataset.mean), np.ones_like(dataset.std)
+    mean, std = each(np.zeros_like, dataset.mean), each(np.ones_like, dataset.std)
     return dataclasses.replace(dataset, mean=mean, std=std)
 
 

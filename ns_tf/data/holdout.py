@@ -12,6 +12,7 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset, Split
 from ns_tf.data.images import read_images
+from ns_tf.parts import each, first
 from ns_tf.run.checks import check_whole
 
 SAMPLE = 10_000  # Images of which mean and deviation of the pixels are computed.
@@ -91,7 +92,10 @@ def take(split: Split, indices: np.ndarray) -> Split:
     """
     indices = np.sort(indices)
     weights = None if split.weights is None else split.weights[indices]
-    return Split(split.images[indices], split.labels[indices], weights)
+    images, labels = (
+        each(lambda x: x[indices], x) for x in (split.images, split.labels)
+    )
+    return Split(images, labels, weights)
 
 
 def with_fewer(dataset: Dataset, count: int | None, seed: int) -> Dataset:
@@ -117,7 +121,7 @@ def with_fewer(dataset: Dataset, count: int | None, seed: int) -> Dataset:
             f"--train_images={count} is more than the {size} training images that "
             f"{dataset.name} has."
         )
-    train = take(dataset.train, stratified(dataset.train.labels, count, seed))
+    train = take(dataset.train, stratified(first(dataset.train.labels), count, seed))
     return dataclasses.replace(dataset, train=train)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
+from ns_tf.parts import Parts, parts
 from ns_tf.run.checks import check_whole
 
 MAX_CLASSES = 1_000_000  # A larger label is a mistake, such as an identifier.
@@ -119,7 +120,7 @@ def check_weights(what: str, weights: np.ndarray, count: int) -> np.ndarray:
 
 
 def weights_of_classes(
-    what: str, labels: np.ndarray, class_weight: Mapping[int, float]
+    what: str, labels: np.ndarray | Parts, class_weight: Mapping[int, float]
 ) -> np.ndarray:
     """The weight of each example by its class, `[n]`, as `fit(class_weight=)` takes it.
 
@@ -134,10 +135,11 @@ def weights_of_classes(
     Raises:
         InputError: targets that are no class numbers.
     """
-    if not are_classes(labels):
+    if isinstance(labels, Parts) or not are_classes(labels):
+        got = ", ".join(f"{one.dtype} {list(one.shape)}" for one in parts(labels))
         raise InputError(
             f"{what}: class weights need one class number an example; got targets "
-            f"{labels.dtype} {list(labels.shape)}. Give weights of the examples."
+            f"{got}. Give weights of the examples."
         )
     return np.array([class_weight.get(int(label), 1.0) for label in labels])
 

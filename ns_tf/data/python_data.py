@@ -14,6 +14,7 @@ from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import NAMELESS, Dataset, renamed
 from ns_tf.data.holdout import with_fewer
 from ns_tf.data.tf_data import from_tf_data, is_stream
+from ns_tf.parts import parts
 from ns_tf.run.folder import PREFIX
 
 
@@ -24,7 +25,8 @@ def dataset(
 
     Args:
         data: One of: a name; a `Dataset`; arrays (inputs `[n, ...]`, targets
-            `[n, ...]`), with weights `[n]` as a third; a `tf.data.Dataset` or
+            `[n, ...]`), with weights `[n]` as a third, where inputs and targets may be
+            dictionaries or tuples of several arrays; a `tf.data.Dataset` or
             `keras.utils.PyDataset` of such; a pair of those, to train and to test, as
             `keras.datasets.cifar10.load_data()` returns them.
         train_images: How many training images are used; all if None.
@@ -43,7 +45,7 @@ def dataset(
         if data.name != NAMELESS:
             return with_fewer(data, train_images, seed)
         unnamed = data
-    elif isinstance(data, tuple) and all(isinstance(part, tuple) for part in data):
+    elif _are_splits(data):
         if len(data) != 2:
             raise InputError(
                 "Expected (inputs, targets), or one such pair to train and one to "
@@ -63,9 +65,24 @@ def dataset(
         )
     unnamed = with_fewer(unnamed, train_images, seed)
     splits = (unnamed.train, unnamed.validation, unnamed.test)
-    arrays = [array for split in splits for array in (split.images, split.labels)]
-    arrays += [split.weights for split in splits if split.weights is not None]
+    nests = [nest for split in splits for nest in (split.images, split.labels)]
+    nests += [split.weights for split in splits if split.weights is not None]
+    arrays = [array for nest in nests for array in parts(nest)]
     return renamed(unnamed, PREFIX + _fingerprint(*arrays))
+
+
+def _are_splits(data: Any) -> bool:
+    """Whether data are tuples of splits, and no tuple of inputs and targets.
+
+    Inputs and targets may be tuples of arrays themselves. They have all the same number
+    of examples then, and arrays of other shapes than each other.
+    """
+    tuples = isinstance(data, tuple) and all(isinstance(one, tuple) for one in data)
+    if not tuples or len(data) != 2:
+        return tuples
+    one, other = ([getattr(x, "shape", ()) for x in part[:2]] for part in data)
+    counts = {shape[:1] for shape in (*one, *other)}
+    return len(counts) > 1 or [x[1:] for x in one] == [x[1:] for x in other]
 
 
 def subset(options: Mapping[str, Any]) -> dict[str, Any]:

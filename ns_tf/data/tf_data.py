@@ -34,10 +34,11 @@ def from_tf_data(
     They are read once, into memory, and put in the order of `in_order`.
 
     Args:
-        train: Elements (input, target) or (input, target, weight), or batches of them.
-            A batch of a `tf.data.Dataset` has a first axis of unknown length, as
-            `.batch(n)` makes it; images `[n, h, w, c]` are a batch in any case. A
-            `PyDataset` gives batches.
+        train: Elements (input, target) or (input, target, weight), or batches of them;
+            inputs and targets may be dictionaries or tuples of several. A batch of a
+            `tf.data.Dataset` has a first axis of unknown length, as `.batch(n)` makes
+            it; images `[n, h, w, c]` are a batch in any case. A `PyDataset` gives
+            batches.
         test: The same; held out of `train` if None.
         validation: The same; held out of `train` if None.
         **options: Of `ns_tf.from_arrays`: `class_names`, `pad`, `seed` and so on. The
@@ -78,8 +79,13 @@ def _is_py_dataset(data: Any) -> bool:
     return isinstance(data, keras.utils.PyDataset)
 
 
-def _materialise(key: str, stream: Any) -> tuple[np.ndarray, ...]:
-    """All elements in arrays: inputs, targets, perhaps weights; ordered by content."""
+def _materialise(key: str, stream: Any) -> tuple[Any, ...]:
+    """All elements: inputs, targets, perhaps weights; ordered by content.
+
+    Inputs and targets are nests of arrays as the elements have them.
+    """
+    import keras
+
     if not is_stream(stream):
         raise InputError(
             f"{key} has to be a tf.data.Dataset or a PyDataset; got "
@@ -87,46 +93,58 @@ def _materialise(key: str, stream: Any) -> tuple[np.ndarray, ...]:
         )
     read = _py_batches if _is_py_dataset(stream) else _tf_batches
     columns: list[list[np.ndarray]] = []
-    for batch in read(key, stream):
+    element: Any = None
+    for element in read(key, stream):
+        batch = keras.tree.flatten(element)
         columns = columns or [[] for _ in batch]
         for column, part in zip(columns, batch, strict=True):
             column.append(part)
-        _check_growth(key, columns[0])
+        for column in columns[: len(keras.tree.flatten(element[0]))]:
+            _check_growth(key, column)
     if not columns:
         raise InputError(f"{key} is an empty data set; give at least one element.")
-    parts = [np.concatenate(column) for column in columns]
-    # `from_arrays` refuses parts of several lengths with a better message.
-    alike = len({len(part) for part in parts}) == 1
-    return in_order(*parts) if alike else tuple(parts)
+    arrays = [np.concatenate(column) for column in columns]
+    # `from_arrays` refuses arrays of several lengths with a better message.
+    if len({len(array) for array in arrays}) == 1:
+        arrays = in_order(*arrays)
+    return keras.tree.pack_sequence_as(element, arrays)
 
 
-def _tf_batches(
-    key: str, elements: "tf.data.Dataset"
-) -> Iterator[tuple[np.ndarray, ...]]:
+def _tf_batches(key: str, elements: "tf.data.Dataset") -> Iterator[tuple[Any, ...]]:
     """The elements as batches; single ones as batches of one."""
+    import keras
+
     _check_elements(key, elements)
-    batched = _batched(elements.element_spec)
+    batched = _batched(*(keras.tree.flatten(one) for one in elements.element_spec[:2]))
     for element in elements.as_numpy_iterator():
-        parts = tuple(np.asarray(part) for part in element)
-        single = not parts[1].ndim if batched is None else not batched
-        yield tuple(part[None] for part in parts) if single else parts
+        if batched is None:
+            single = not np.ndim(keras.tree.flatten(element[1])[0])
+        else:
+            single = not batched
+        yield keras.tree.map_structure(
+            lambda part, single=single: np.asarray(part)[None] if single else part,
+            element,
+        )
 
 
-def _batched(spec: Sequence["tf.TensorSpec"]) -> bool | None:
+def _batched(
+    inputs: Sequence["tf.TensorSpec"], targets: Sequence["tf.TensorSpec"]
+) -> bool | None:
     """Whether elements are batches; None if their shapes do not tell."""
-    inputs, targets = spec[0].shape, spec[1].shape
-    if inputs.rank is None or targets.rank is None:
+    shapes = [spec.shape for spec in (*inputs, *targets)]
+    if any(shape.rank is None for shape in shapes):
         return None
-    if not inputs.rank or not targets.rank:
+    if not all(shape.rank for shape in shapes):
         return False
-    unknown = inputs[0] is None and targets[0] is None
-    return unknown or (inputs.rank == 4 and inputs[0] == targets[0])
+    unknown = all(shape[0] is None for shape in shapes)
+    images = any(spec.shape.rank == 4 for spec in inputs)
+    return unknown or (images and len({shape[0] for shape in shapes}) == 1)
 
 
-def _py_batches(
-    key: str, stream: "keras.utils.PyDataset"
-) -> Iterator[tuple[np.ndarray, ...]]:
+def _py_batches(key: str, stream: "keras.utils.PyDataset") -> Iterator[tuple[Any, ...]]:
     """The batches of a PyDataset, each once."""
+    import keras
+
     count = stream.num_batches
     if count is None:
         raise InputError(
@@ -140,7 +158,7 @@ def _py_batches(
                 f"{key}: batches are (inputs, targets) or (inputs, targets, weights); "
                 f"got {type(batch).__name__}."
             )
-        yield tuple(np.asarray(part) for part in batch)
+        yield keras.tree.map_structure(np.asarray, tuple(batch))
 
 
 def in_order(*parts: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -163,7 +181,7 @@ def in_order(*parts: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
-    """Passes finite data sets of two or three tensors an element.
+    """Passes finite data sets of elements of two or three nests of tensors.
 
     Raises:
         InputError: for others, and for an endless one.
@@ -172,7 +190,7 @@ def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
 
     spec = elements.element_spec
     tensors = isinstance(spec, tuple) and all(
-        isinstance(part, tf.TensorSpec) for part in spec
+        isinstance(part, tf.TensorSpec) for part in tf.nest.flatten(spec)
     )
     if not tensors or len(spec) not in (2, 3):
         raise InputError(

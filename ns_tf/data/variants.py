@@ -9,9 +9,11 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
+from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset, Split
 from ns_tf.data.holdout import check_memory
 from ns_tf.data.images import read_images
+from ns_tf.parts import Parts
 
 GRIDS = (2, 3, 4)  # Blocks by side.
 SQUARE = (0.2, 0.5)  # Side of what is cut out, as a share of the shorter side.
@@ -31,9 +33,14 @@ def expanded(dataset: Dataset, seed: int) -> Dataset:
         the same order: image i of kind k is at k n + i.
 
     Raises:
-        InputError: the images do not fit into memory.
+        InputError: the images do not fit into memory, or there are several inputs.
     """
     split = dataset.train
+    if isinstance(split.images, Parts):
+        raise InputError(
+            f"{dataset.name} has {len(split.images)} inputs, and varied copies are "
+            "made of one image alone. Train by another recipe, as --recipe=plain."
+        )
     what = f"{dataset.name}, {TIMES} times its training images,"
     remedy = "train on fewer images, or by a recipe that does not multiply them"
     check_memory(what, TIMES * len(split), dataset.image_shape, remedy)

@@ -13,6 +13,7 @@ from ns_tf.data.config import DataConfig
 from ns_tf.descend.config import SearchConfig
 from ns_tf.descend.record import SearchRecord
 from ns_tf.engine.config import RuntimeConfig
+from ns_tf.parts import shape_text
 from ns_tf.prune.config import PruneConfig
 from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
@@ -51,7 +52,7 @@ def main(
     work = SearchRun(chosen)
     architecture, dataset = work.problem.architecture, work.problem.dataset
     task = work.problem.task.name
-    shape = "x".join(str(size) for size in dataset.image_shape)
+    shape = shape_text(dataset.image_shape)
     params = int(work.problem.structure.params(work.widths))
     print(
         f"{architecture.name} with {params:,} parameters, {dataset.name} "

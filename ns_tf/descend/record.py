@@ -17,6 +17,7 @@ from ns_tf.base import DescentState, InputError, Scaling, ScalingLaw, Widths
 from ns_tf.budgets import exact_costs
 from ns_tf.descend import traces
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.parts import Parts, shape_from
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run import files
 from ns_tf.run.folder import DESCENT
@@ -39,7 +40,7 @@ class SearchRecord:
 
     architecture: str
     dataset: str
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...] | Parts  # Of several inputs a shape each.
     classes: int
     names: tuple[str, ...]  # [layers]
     default_widths: Widths  # Of the architecture.
@@ -210,7 +211,7 @@ def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
     return SearchRecord(
         architecture=data["architecture"],
         dataset=data["dataset"],
-        input_shape=tuple(data["input_shape"]),
+        input_shape=shape_from(data["input_shape"]),
         classes=data["classes"],
         names=names,
         default_widths=tuple(data["default_widths"]),

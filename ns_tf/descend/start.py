@@ -6,10 +6,11 @@ from pathlib import Path
 import keras
 
 from ns_tf.base import Architecture, InputError, Widths
-from ns_tf.data.dataset import Dataset, scaled
+from ns_tf.data.dataset import Dataset, for_network, scaled
 from ns_tf.descend.config import SearchConfig
 from ns_tf.graph.flat import flat
 from ns_tf.networks import from_model, python_models
+from ns_tf.problem.alignment import aligned
 from ns_tf.problem.choice import outputs_of
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import PruneConfig
@@ -43,10 +44,10 @@ class Start:
             InputError: the loss of the model is not finite.
         """
         model = problem.architecture.source
-        raw = problem.task.prepared(raw, outputs_of(model))
+        raw = problem.task.prepared(aligned(raw, model), outputs_of(model))
         way = way_of(model, raw, problem.task)
-        as_trained = dataclasses.replace(problem, dataset=scaled(raw, way))
-        return cls(model, as_trained, way)
+        dataset = for_network(scaled(raw, way), problem.structure.scales_pixels)
+        return cls(model, dataclasses.replace(problem, dataset=dataset), way)
 
     def keep(self, folder: Path) -> None:
         """Keeps the model in the run folder, or checks that it is the one kept there.

@@ -70,6 +70,7 @@ class SearchRun:
         dataset = dataset or load_dataset(data)
         architecture = architecture or architectures.get(self.config.architecture)
         task = tasks.get(data.task) if data.task else None
+        self.architecture = architecture  # The problem's may be of a fixed length.
         self.problem = Problem.of(architecture, dataset, task)
         default = architecture.widths
         asked = self.config.widths or floor_ratio(default, self.config.ratio)
@@ -108,7 +109,7 @@ class SearchRun:
         with open_run(run_dir, self._flags, "search") as folder:
             if self.start:
                 self.start.keep(folder.path)
-            python_models.save(self.problem.architecture, folder.path)
+            python_models.save(self.architecture, folder.path)
             done = ()
             if (folder / DESCENT).exists():
                 done = read_search(folder.path).states

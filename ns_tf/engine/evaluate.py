@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import Dataset
+from ns_tf.parts import first
 
 # (data set, split, batch size) -> (mean loss, counts).
 Evaluator = Callable[[Dataset, str, int], tuple[float, np.ndarray]]
@@ -53,7 +54,7 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
             batch_loss, batch_counts = compiled(inputs, targets)
             total += float(batch_loss)
             counts = counts + _wide(np.asarray(batch_counts))
-            size += len(inputs)
+            size += len(first(inputs))
         return total / size, counts
 
     return evaluate

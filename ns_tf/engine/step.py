@@ -104,7 +104,8 @@ class TrainStep:
         try:
             return self.model(inputs, training=True)
         except Exception as error:  # A layer may raise anything.
-            batch = f"{inputs.dtype.name} {list(inputs.shape)}"
+            arrays = tf.nest.flatten(inputs)
+            batch = ", ".join(f"{one.dtype.name} {list(one.shape)}" for one in arrays)
             raise InputError(
                 f"{self.model.name!r} cannot be trained on a batch of {batch}: "
                 f"{reason_of(error)}"

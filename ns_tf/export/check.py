@@ -7,7 +7,7 @@ passes can be used by other programs, too.
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from ns_tf.base import RunError
 from ns_tf.budgets import latency
 from ns_tf.export.formats import EXACT, Format
+from ns_tf.parts import Parts, parts, plain
 from ns_tf.problem.score import Score
 from ns_tf.problem.tasks import Task
 from ns_tf.render import tables
@@ -76,12 +77,42 @@ def table(outcomes: Sequence[Outcome], score: Score) -> str:
     return tables.plain(header, rows)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expected:
+    """What a file is run on, and what the Keras model answers.
+
+    Args:
+        inputs: Path of the inputs: `.npy`, or `.npz` of several by name.
+        targets: Of the examples, [n, ...]; `Parts` of several outputs.
+        answers: Of the Keras model, likewise.
+        names: Of several outputs, in their order.
+    """
+
+    inputs: Path
+    targets: np.ndarray | Parts
+    answers: np.ndarray | Parts
+    names: Sequence[str] = ()
+
+    def in_order(self, written: Mapping[str, np.ndarray]) -> np.ndarray | Parts:
+        """The answers of a file, as `runtimes/run.py` writes them, in that order.
+
+        Args:
+            written: By `answers`, or by `answers_NAME` or `answers_PLACE`.
+        """
+        if not self.names:
+            return written["answers"]
+        keys = (
+            (f"answers_{name}", f"answers_{place}")
+            for place, name in enumerate(self.names)
+        )
+        return Parts(written[a if a in written else b] for a, b in keys)
+
+
 def compare(
     form: Format,
     path: Path,
     work: Path,
-    expected: np.ndarray,
-    targets: np.ndarray,
+    expected: Expected,
     task: Task,
 ) -> Outcome:
     """Runs a file in a process of its own and compares what it answers.
@@ -89,10 +120,8 @@ def compare(
     Args:
         form: The file's format, which says what runs it.
         path: The file.
-        work: A folder that holds the inputs `[n, ...]`, as `inputs.npy`. The file's
-            answers are written there.
-        expected: Answers of the Keras model, `[n, ...]`.
-        targets: Of the examples, `[n, ...]`.
+        work: A folder that holds the inputs. The file's answers are written there.
+        expected: Where the inputs are, and what the Keras model answers.
         task: Says which answers are the same, and the score.
 
     Returns:
@@ -105,32 +134,37 @@ def compare(
     out = work / "answers.npz"
     command = [sys.executable, str(RUNNER), form.runtime, str(path)]
     done = subprocess.run(
-        [*command, str(work / "inputs.npy"), str(out)], capture_output=True, text=True
+        [*command, str(expected.inputs), str(out)], capture_output=True, text=True
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no word"]
         raise RunError(f"{form.name} does not run: {lines[-1]}")
     with np.load(out, allow_pickle=False) as written:
-        answers, ms = written["answers"], written["ms"]
-    largest = max(1.0, float(np.abs(expected).max()))
+        answers, ms = expected.in_order(written), written["ms"]
+    right = expected.answers
+    largest = max(1.0, *(float(np.abs(one).max()) for one in parts(right)))
     slack = EXACT * largest if form.exact else 0.0
+    pairs = zip(parts(answers), parts(right), strict=True)
+    differences = [float(np.abs(one - other).max()) for one, other in pairs]
     p50, p95 = latency.percentiles(ms)
     return Outcome(
         format=form.name,
         path=str(path),
         bytes=_size(path),
-        largest_difference=float(np.abs(answers - expected).max()) / largest,
-        agreement=task.agreement(answers, expected, slack),
-        score=_score(task, targets, answers),
-        keras_score=_score(task, targets, expected),
+        largest_difference=max(differences) / largest,
+        agreement=task.agreement(plain(answers), plain(right), slack),
+        score=_score(task, expected.targets, answers),
+        keras_score=_score(task, expected.targets, right),
         p50_ms=p50,
         p95_ms=p95,
     )
 
 
-def _score(task: Task, targets: np.ndarray, answers: np.ndarray) -> float:
+def _score(
+    task: Task, targets: np.ndarray | Parts, answers: np.ndarray | Parts
+) -> float:
     """The task's score of answers [n, ...]."""
-    return task.score_of(np.asarray(task.count(targets, answers)))
+    return task.score_of(np.asarray(task.count(plain(targets), plain(answers))))
 
 
 def _size(path: Path) -> int:

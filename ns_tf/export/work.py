@@ -14,20 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from ns_tf.base import InputError, RunError
-from ns_tf.data.batches import eval_batches
-from ns_tf.data.dataset import PIXELS, Dataset, for_network
-from ns_tf.data.holdout import spread, take
+from ns_tf.data.dataset import Dataset, for_network
 from ns_tf.engine import precision
-from ns_tf.export import check, formats
+from ns_tf.export import check, examples, formats
 from ns_tf.export.check import Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
+from ns_tf.graph.compilation import carried
 from ns_tf.graph.ends import scales_pixels
+from ns_tf.graph.shapes import listed, shape_of, with_shape
+from ns_tf.networks import from_model
+from ns_tf.parts import first
 from ns_tf.problem import tasks
+from ns_tf.problem.alignment import aligned
 from ns_tf.problem.choice import outputs_of, task_of
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import resolve, scaled_dataset, settings_in
@@ -74,12 +76,16 @@ class Export:
         for form in self.formats:
             form.check()
         self.version = self._version()
-        plain = functional(model)
+        whole = listed(functional(model))
+        for form in self.formats:
+            form.check_ends(whole)
         if isinstance(task, Weighted):  # Files know nothing of weights.
             task = task.task
-        self.task = task or task_of(dataset, plain)
-        dataset = self.task.prepared(dataset, outputs_of(plain))
-        self.dataset = for_network(dataset, scales_pixels(plain))
+        dataset = aligned(dataset, whole)
+        model = with_shape(carried(model, whole), dataset.image_shape)
+        self.task = (task or task_of(dataset, model)).bound(model, dataset)
+        dataset = self.task.prepared(dataset, outputs_of(model))
+        self.dataset = for_network(dataset, scales_pixels(model))
         self.source = self._source(model)
 
     @classmethod
@@ -104,7 +110,7 @@ class Export:
             formats.get(name).check()
         path, settings = _model_and_settings(run_dir, asked, config)
         with files.readable(path, "trained network", "Train it again."):
-            model = keras.saving.load_model(path, compile=False)
+            model = from_model.loaded(path)
         return cls(
             model,
             scaled_dataset(settings),
@@ -129,10 +135,9 @@ class Export:
             RunError: a file gives other answers than the Keras model.
         """
         watch = watch or Watch()
-        inputs, targets = _examples(self.dataset, "test", self.config.check_images)
-        expected = self.source.deployed().predict(inputs, batch_size=100, verbose=0)
         with _writing(self.target) as work:
-            np.save(work / "inputs.npy", inputs)
+            count = self.config.check_images
+            expected = examples.expected(self.source, self.dataset, count, work)
             outcomes, moves = [], []
             steps = 2 * len(self.formats)
             with watch.bar(steps, label="export", unit="steps") as bar:
@@ -142,9 +147,7 @@ class Export:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     form.write(self.source, path)
                     bar.update(1, format=form.name)
-                    outcome = check.compare(
-                        form, path, work, expected, targets, self.task
-                    )
+                    outcome = check.compare(form, path, work, expected, self.task)
                     self._accept(form, outcome)
                     outcomes.append(dataclasses.replace(outcome, path=str(target)))
                     moves.append((path, target))
@@ -153,7 +156,8 @@ class Export:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
         score = self.task.score.name
-        summary = {"version": 1, "name": self.name, "images": len(inputs)}
+        images = len(first(expected.targets))
+        summary = {"version": 1, "name": self.name, "images": images}
         summary |= {"score": score, "files": [one.told(score) for one in outcomes]}
         files.write_json(self.target / f"{self.name}.{EXPORT}", summary)
         return outcomes
@@ -166,9 +170,9 @@ class Export:
                 or the inputs are no images and were to be resized.
         """
         dataset = self.dataset
-        if tuple(model.inputs[0].shape[1:]) != dataset.image_shape:
+        if shape_of(model) != dataset.image_shape:
             raise InputError(
-                f"The network takes inputs {tuple(model.inputs[0].shape[1:])}, the "
+                f"The network takes inputs {shape_of(model)}, the "
                 f"data set {dataset.name} has {dataset.image_shape}. Give the "
                 "--dataset and the --image_size that it was trained on."
             )
@@ -178,6 +182,7 @@ class Export:
                 f"{dataset.name} {dataset.classes}. Give the --dataset it was trained "
                 "on."
             )
+        count = self.config.calibration_images
         source = Source(
             name=self.name,
             model=precision.plain(model),
@@ -185,7 +190,7 @@ class Export:
             class_names=dataset.class_names,
             mean=dataset.mean,
             std=dataset.std,
-            calibration=_examples(dataset, "train", self.config.calibration_images)[0],
+            calibration=examples.of(dataset, "train", count)[0],
             resize=self.config.resize,
             inputs=dataset.inputs,
         )
@@ -243,34 +248,6 @@ class Export:
                 "place; calibrate with more images (--calibration_images), or leave it "
                 "out."
             )
-
-
-def _examples(
-    dataset: Dataset, split: str, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Examples of a split as files take them, with their targets.
-
-    They are evenly spread over the split, because folders and many files have one class
-    after the other.
-
-    Args:
-        dataset: The data set.
-        split: "train", "validation" or "test".
-        count: How many at most.
-
-    Returns:
-        (inputs `[n, ...]`, targets `[n, ...]`). Images are uint8; those of floats are
-        rounded to whole numbers from 0 to 255.
-    """
-    whole = getattr(dataset, split)
-    chosen = take(whole, spread(len(whole), count))
-    if dataset.inputs != PIXELS:
-        return chosen.images, chosen.labels
-    images = []
-    for some, _ in eval_batches(dataset, chosen, 100):
-        pixels = 255 * (np.asarray(some) * dataset.std + dataset.mean)
-        images.append(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
-    return np.concatenate(images), chosen.labels
 
 
 @contextlib.contextmanager

@@ -76,6 +76,16 @@ def functional(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.output, name=model.name)
 
 
+def input_names(model: keras.Model) -> tuple[str, ...]:
+    """The names of a model's inputs, in the order of `model.inputs`.
+
+    Args:
+        model: Functional.
+    """
+    # The tensor of an Input without a name has another name than its layer.
+    return tuple(tensor._keras_history.operation.name for tensor in model.inputs)
+
+
 def uncompiled(model: keras.Model) -> keras.Model:
     """The model without optimizer, loss and metrics, which a copy would have as well.
 
@@ -220,7 +230,8 @@ def tensors_in(layers: Any) -> list[Tensor]:
     """
     if len(layers) == 3 and isinstance(layers[0], str):
         return [tuple(layers)]
-    values = layers.values() if isinstance(layers, dict) else layers
+    # Keras gives outputs in the order of their sorted names.
+    values = [layers[k] for k in sorted(layers)] if isinstance(layers, dict) else layers
     return [tensor for item in values for tensor in tensors_in(item)]
 
 

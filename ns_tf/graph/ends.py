@@ -6,9 +6,11 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError, reason_of
-from ns_tf.graph.calls import functional, has_graph
-from ns_tf.graph.rules import INPUT, THROUGH
+from ns_tf.graph.calls import functional, has_graph, input_names
+from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.rules import THROUGH
 from ns_tf.graph.walk import channel_graph
+from ns_tf.parts import Parts, parts
 
 _EXAMPLES = 3  # Random vectors on which the end of a model is computed.
 _ROUNDING = 1e-2  # Of float16 and bfloat16.
@@ -116,7 +118,7 @@ def _drawn(
     return numbers
 
 
-def scales_pixels(model: keras.Model) -> bool:
+def scales_pixels(model: keras.Model) -> bool | Parts:
     """Whether a model brings pixels into its own range before any layer that learns.
 
     It begins with a Rescaling or Normalization or with arithmetic on the image, such
@@ -124,13 +126,25 @@ def scales_pixels(model: keras.Model) -> bool:
     Such a model is given pixels as they are; others are given normalised images.
 
     Args:
-        model: Functional, of one input; models within may be sequential.
+        model: Functional; models within may be sequential.
+
+    Returns:
+        Whether it does; of a model with several inputs `Parts`, one for each.
     """
-    if not keras.backend.is_float_dtype(model.inputs[0].dtype):
-        return True
     graph = channel_graph(model)
+    inputs = zip(input_names(model), model.inputs, strict=True)
+    found = Parts(_scales(model, graph, name, tensor) for name, tensor in inputs)
+    return found if len(found) > 1 else found[0]
+
+
+def _scales(
+    model: keras.Model, graph: ChannelGraph, name: str, image: keras.KerasTensor
+) -> bool:
+    """Whether a model scales one of its inputs."""
+    if not keras.backend.is_float_dtype(image.dtype):
+        return True
     operations = {operation.name: operation for operation in model.operations}
-    tensor = next(call.output for call in graph.calls if call.kind == INPUT)
+    tensor = next(call.output for call in graph.calls if call.name == name)
     while True:
         readers = [call for call in graph.calls if tensor in call.inputs]
         if len(readers) != 1 or len(readers[0].inputs) != 1:
@@ -141,7 +155,7 @@ def scales_pixels(model: keras.Model) -> bool:
             return True
         if has_graph(operation):
             inner = functional(operation)
-            if scales_pixels(inner):
+            if all(parts(scales_pixels(inner))):
                 return True
             passes = not inner.trainable_variables
         else:

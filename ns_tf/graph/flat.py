@@ -14,7 +14,9 @@ import keras
 
 from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, has_graph, uncompiled
+from ns_tf.graph.compilation import carried
 from ns_tf.graph.remake import config_of, remade, with_statistics
+from ns_tf.graph.shapes import listed
 from ns_tf.graph.traced import is_block, tensors, traced
 
 
@@ -27,7 +29,8 @@ def flat(
     called "MODEL_LAYER" otherwise, with all the models that it is in: two copies of a
     backbone give "left_conv" and "right_conv". A model that is called twice stays one
     set of weights; so does a layer that two models share. Layers that are frozen stay
-    so, and `training=False` of a call goes to every layer within.
+    so, and `training=False` of a call goes to every layer within. The copy is compiled
+    with the losses and metrics of the model, and its inputs are one or a list.
 
     A model within stays one layer where its class overrides `call`, because its graph
     is hidden, and where a layer of it cannot be made again from its configuration.
@@ -47,13 +50,15 @@ def flat(
         InputError: as `functional`, or a layer of the model itself cannot be made
             again.
     """
-    model = functional(model)
+    given, model = model, listed(functional(model))
     if not blocks:
-        return _flat(model, values, _Graphs(model, blocks))
-    try:
-        return _flat(model, values, _Graphs(model, blocks))
-    except InputError:  # A block that stays a layer is made again as a whole.
-        return _flat(model, values, _Graphs(model, blocks=False))
+        found = _flat(model, values, _Graphs(model, blocks))
+    else:
+        try:
+            found = _flat(model, values, _Graphs(model, blocks))
+        except InputError:  # A block that stays a layer is made again as a whole.
+            found = _flat(model, values, _Graphs(model, blocks=False))
+    return carried(given, found) if values else found
 
 
 def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
@@ -78,6 +83,7 @@ def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
             f"The models within {model.name!r} cannot be put into one graph: "
             f"{reason_of(error)}"
         ) from error
+    copy.output_names = model.output_names  # Not those of the layers within.
     if values:
         flattening.assign()
     return copy

@@ -31,12 +31,12 @@ class GatedNetwork:
     one belongs to what is no channel, as an image's colours, and is 1.
 
     Args:
-        model: Functional or sequential, of one input; not changed.
+        model: Functional or sequential; not changed.
         graph: Its channel graph.
 
     Attributes:
-        model: (images, gates [batch, n + 1]) -> outputs. It has copies of the layers,
-            with the same names and weights.
+        model: (inputs, gates [batch, n + 1]) -> outputs, where several inputs are a
+            tuple. It has copies of the layers, with the same names and weights.
         edges: Edge -> the tensor that is gated there.
         tensors: The tensors of `model` by their names in the graph, each before its
             gate.
@@ -50,17 +50,15 @@ class GatedNetwork:
         model = functional(model)
         self.graph = graph
         self.edges: dict[Edge, Tensor] = places.edges(graph)
-        image = keras.Input(
-            model.inputs[0].shape[1:], dtype=model.inputs[0].dtype, name="image"
-        )
+        images = [_copied(tensor) for tensor in model.inputs]
         dtype = keras.backend.result_type(model.outputs[0].dtype, "float32")
         row = keras.Input((len(graph.owner) + 1,), dtype=dtype, name=GATES)
         editor = _Gating(graph, self.edges, row)
         # Keras copies a graph only between its inputs, so the gates are one of them.
-        ready = keras.Model([model.inputs[0], row], model.outputs)
+        ready = keras.Model([_unwrapped(model.inputs), row], model.output)
         self.model = keras.models.clone_model(
             ready,
-            input_tensors=[image, row],
+            input_tensors=[_unwrapped(images), row],
             clone_function=editor.clone,
             call_function=editor.call,
         )
@@ -79,7 +77,7 @@ class GatedNetwork:
         """
         size = len(self.graph.owner)
         own = np.ones(size) if keep is None else np.asarray(keep, float)
-        row = np.append(own, 1.0).astype(self.model.inputs[1].dtype)
+        row = np.append(own, 1.0).astype(self.model.inputs[-1].dtype)
         return np.repeat(row[None], count, axis=0)
 
     def reader(self, tensors: list[keras.KerasTensor]) -> keras.Model:
@@ -88,7 +86,17 @@ class GatedNetwork:
         Args:
             tensors: Values of `tensors` or `gated`.
         """
-        return keras.Model(self.model.inputs, tensors)
+        return keras.Model(self.model.input, tensors)
+
+
+def _copied(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    """An input like another one."""
+    return keras.Input(tensor.shape[1:], dtype=tensor.dtype)
+
+
+def _unwrapped(inputs: list) -> keras.KerasTensor | tuple:
+    """The only input, or a tuple of several."""
+    return tuple(inputs) if len(inputs) > 1 else inputs[0]
 
 
 @keras.saving.register_keras_serializable("ns_tf")

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.graph.calls import functional
+from ns_tf.graph.calls import functional, input_names
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
+from ns_tf.graph.shapes import shape_of
+from ns_tf.parts import Parts, each, plain
 
 BYTE = 255  # The unit of pixels.
 
@@ -29,18 +31,19 @@ def sigmoid_of(model: keras.Model) -> keras.Layer | None:
 
 def deployed(
     model: keras.Model,
-    mean: np.ndarray,
-    std: np.ndarray,
+    mean: np.ndarray | Parts,
+    std: np.ndarray | Parts,
     *,
     answer: keras.Layer | None = None,
-    unit: float | None = BYTE,
-    dtype: str = "uint8",
+    unit: float | None | Parts = BYTE,
+    dtype: str | Parts = "uint8",
     name: str = "deployed",
 ) -> keras.Model:
     """The model with its preprocessing and, if it gives logits, a softmax.
 
     x becomes (x / unit - mean) / std = x / (unit std) - mean / std. The unit of pixels
-    from 0 to 255 is 255.
+    from 0 to 255 is 255. Of a model with several inputs, what belongs to one input is
+    `Parts` of all.
 
     Args:
         model: Takes normalised inputs `[batch, ..., channels]`.
@@ -54,22 +57,37 @@ def deployed(
     Returns:
         A model from inputs `[batch, ..., channels]`, pixels from 0 to 255, to the
         task's answer. It shares the model's weights. Its input is called "image" if it
-        takes pixels, else "inputs".
+        takes pixels, else "inputs"; several have the names of the model's.
     """
-    raw = x = keras.Input(
-        model.inputs[0].shape[1:],
-        dtype=dtype,
-        name="image" if unit == BYTE else "inputs",
-    )
-    if unit is not None:
-        scale, offset = 1 / (unit * std), -mean / std
-        x = keras.layers.Rescaling(
-            scale.tolist(), offset.tolist(), dtype="float32", name="normalise"
-        )(x)
-    x = model(x)
+    names = Parts(input_names(model))
+    several = len(names) > 1
+    called = names if several else "image" if unit == BYTE else "inputs"
+    layers = Parts(f"normalise_{one}" for one in names) if several else "normalise"
+
+    def raw_input(shape, dtype, called):
+        return keras.Input(shape, dtype=dtype, name=called)
+
+    raw = each(raw_input, shape_of(model), dtype, called)
+    x = model(plain(each(_normalised, raw, mean, std, unit, layers)))
     if answer is not None:
         x = answer(x)
-    return keras.Model(raw, x, name=name)
+    return keras.Model(list(raw) if several else raw, x, name=name)
+
+
+def _normalised(
+    x: keras.KerasTensor,
+    mean: np.ndarray,
+    std: np.ndarray,
+    unit: float | None,
+    name: str,
+) -> keras.KerasTensor:
+    """(x / unit - mean) / std, by a layer of that name; x itself without a unit."""
+    if unit is None:
+        return x
+    scale, offset = 1 / (unit * std), -mean / std
+    return keras.layers.Rescaling(
+        scale.tolist(), offset.tolist(), dtype="float32", name=name
+    )(x)
 
 
 def litert(

@@ -5,8 +5,10 @@ are one group, so identity shortcuts stay identities. Layers whose channels cann
 followed (`ns_tf.graph.rules`) keep their size.
 """
 
+import dataclasses
 import fnmatch
 import pathlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import resized
 from ns_tf.graph.rules import UNKNOWN
+from ns_tf.graph.shapes import shape_of, with_shape
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
 from ns_tf.registry import no_layer
@@ -32,8 +35,8 @@ def from_model(
     """The architecture whose default widths are the model's; the model is not changed.
 
     Args:
-        model: A built functional or sequential model, or a subclass of one; one image
-            in, one vector of logits or probabilities out.
+        model: A built functional or sequential model, or a subclass of one, of any
+            number of inputs and outputs.
         name: What the architecture is called; the model's name if None.
         keep: Names of layers, or patterns of names ("stem*"), that keep all their
             filters, and so do layers that are joined with them.
@@ -46,17 +49,11 @@ def from_model(
         layer by layer (`ns_tf.graph.flat.flat`).
 
     Raises:
-        InputError: no graph, several inputs or outputs, no width that is free, or a
-            layer of which a part is frozen, or a name in `keep` that no layer with
-            filters has.
+        InputError: no graph, no width that is free, or a layer of which a part is
+            frozen, or a name in `keep` that no layer with filters has.
     """
     model = flat(model, blocks=True)
     _check_frozen(model)
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise InputError(
-            f"Expected a model with one input and one output; {model.name!r} has "
-            f"{len(model.inputs)} and {len(model.outputs)}."
-        )
     graph = channel_graph(model)
     kept = _kept(graph, keep)
     free = [
@@ -69,20 +66,68 @@ def from_model(
             f"{model.name!r} has no layer whose width is free: "
             f"{'; '.join(_reasons(graph))}."
         )
-    input_shape = tuple(model.inputs[0].shape[1:])
-    classes = model.outputs[0].shape[-1]
+    widths = tuple(graph.groups[i].size for i in free)
+    builder = Resizing(model, graph, tuple(free), tuple(keep))
+    return Architecture(name or model.name, widths, builder, source=model)
 
-    def build(widths: Sequence[int], **data: Any) -> keras.Model:
-        for what, own in (("input_shape", input_shape), ("classes", classes)):
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Resizing:
+    """Builds a model at other widths, for its own shapes alone.
+
+    Args:
+        model: The original.
+        graph: Its channel graph.
+        free: [widths]: places of the groups in the graph.
+        keep: As `from_model` was given it.
+    """
+
+    model: keras.Model
+    graph: ChannelGraph
+    free: tuple[int, ...]
+    keep: tuple[str, ...]
+
+    def __call__(self, widths: Sequence[int], **data: Any) -> keras.Model:
+        """The model of these widths, with fresh weights.
+
+        Args:
+            widths: Of the free groups.
+            **data: `input_shape` and `classes`.
+
+        Raises:
+            InputError: they are not the model's own.
+        """
+        classes = self.model.outputs[0].shape[-1]
+        owns = ("input_shape", shape_of(self.model)), ("classes", classes)
+        for what, own in owns:
             if data[what] != own:
                 raise InputError(
-                    f"{model.name!r} was made for {what} {own}; got {data[what]}."
+                    f"{self.model.name!r} was made for {what} {own}; got {data[what]}."
                 )
-        sizes = {i: width for i, width in zip(free, widths, strict=True)}
-        return resize(model, graph, sizes)
+        sizes = {i: width for i, width in zip(self.free, widths, strict=True)}
+        return resize(self.model, self.graph, sizes)
 
-    widths = tuple(graph.groups[i].size for i in free)
-    return Architecture(name or model.name, widths, build, source=model)
+
+def at_shape(architecture: Architecture, shape: tuple[int, ...]) -> Architecture:
+    """The architecture of a model whose open axes have the lengths of the data.
+
+    A model of sequences of any length, `Input((None,))`, is counted and built at the
+    length of the data.
+
+    Args:
+        architecture: Any; one that `from_model` did not make is returned as it is.
+        shape: Of an example; `Parts` of shapes of several inputs.
+
+    Returns:
+        The architecture itself where no axis is open.
+    """
+    if not isinstance(architecture.builder, Resizing):
+        return architecture
+    model = with_shape(architecture.source, shape)
+    if model is architecture.source:
+        return architecture
+    kept = architecture.builder.keep
+    return from_model(model, architecture.name, keep=kept)
 
 
 def _reasons(graph: ChannelGraph) -> list[str]:
@@ -128,7 +173,7 @@ def load(path: str) -> Architecture:
 
 
 def read(path: str) -> keras.Model:
-    """The model of a saved `.keras` file.
+    """The model of a saved `.keras` file, compiled if it was, and if that can be read.
 
     Args:
         path: Of the file. Code in it, as a Lambda has, is not run.
@@ -139,10 +184,24 @@ def read(path: str) -> keras.Model:
     if not pathlib.Path(path).is_file():
         raise InputError(f"Expected a saved .keras model at {path!r}; there is none.")
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return loaded(path)
     except Exception as error:  # Keras raises what its parts raise.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else error
         raise InputError(f"{path!r} is no .keras model to be read: {reason}") from error
+
+
+def loaded(path: str | pathlib.Path) -> keras.Model:
+    """`read` with Keras's own errors.
+
+    Args:
+        path: Of the file.
+    """
+    try:
+        with warnings.catch_warnings():  # Of the optimizer, which nobody reads.
+            warnings.simplefilter("ignore")
+            return keras.saving.load_model(path, compile=True, safe_mode=True)
+    except Exception:  # Perhaps of a loss that is not known here.
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def resize(

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from ns_tf.base import Architecture, InputError
+from ns_tf.graph.compilation import check_kept
 from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import check_readable
 from ns_tf.networks import from_model
@@ -57,9 +58,12 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
     if path and path.exists():
         earlier = from_model.load(str(path))
         if PREFIX + _model_fingerprint(earlier.source) == name:
+            # A file names outputs by their layers, which may be within a model.
+            earlier.source.output_names = model.output_names
             return dataclasses.replace(earlier, name=name)
     elif path:
         check_readable(model)
+        check_kept(model)
     return from_model.from_model(model, name)
 
 

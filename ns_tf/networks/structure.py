@@ -25,11 +25,13 @@ from ns_tf.graph import weights
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
+from ns_tf.graph.shapes import shape_of
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.networks.probing import primary_of, primes_of, sizes_of
 from ns_tf.networks.weight_sizes import WeightSize, vanishing_layers, weight_sizes
+from ns_tf.parts import Parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Structure:
 
     Attributes:
         architecture: What builds the network.
-        input_shape: (height, width, channels) of an image.
-        classes: Number of classes.
+        input_shape: (height, width, channels) of an image; `Parts` of shapes of several
+            inputs.
+        classes: Number of classes; of several outputs, values of the first.
         reference: The channel graph at widths that are all different.
         sizes: Group of the reference -> (width, factor); the group has factor * width
             channels. Groups of a constant size are absent.
@@ -51,14 +54,14 @@ class Structure:
     """
 
     architecture: Architecture
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...] | Parts
     classes: int
     reference: ChannelGraph
     sizes: dict[int, tuple[int, int]]
     primary: tuple[int, ...]
     names: tuple[str, ...]
     weights: tuple[WeightSize, ...]
-    scales_pixels: bool
+    scales_pixels: bool | Parts
 
     @property
     def layers(self) -> tuple[tuple[str, ...], ...]:
@@ -224,7 +227,7 @@ def _of_groups(architecture: Architecture, model: keras.Model) -> Structure:
     present = {operation.name for operation in model.operations}
     return Structure(
         architecture=architecture,
-        input_shape=tuple(model.inputs[0].shape[1:]),
+        input_shape=shape_of(model),
         classes=model.outputs[0].shape[-1],
         reference=graph,
         sizes=sizes,

@@ -9,6 +9,7 @@ import numpy as np
 from ns_tf import budgets
 from ns_tf.base import Architecture, Scaling, Widths
 from ns_tf.descend.record import SearchRecord
+from ns_tf.parts import Parts
 from ns_tf.render import tables
 from ns_tf.scaling.config import Wishes
 
@@ -30,7 +31,7 @@ class WidthPlan:
     """
 
     architecture: str
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...] | Parts
     classes: int
     method: str  # Whose curve, or whose price law (`ns_tf.plan.methods`).
     iteration: int | None  # Of the search; None for a method that needs none.

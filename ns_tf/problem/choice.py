@@ -1,18 +1,31 @@
 """Which task a network and data are for, where nobody says it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
+from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import are_classes, distributions, one_hot, zeros_and_ones
 from ns_tf.graph.calls import functional
+from ns_tf.graph.compilation import Compilation
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.problem import tasks
 from ns_tf.problem.tasks import Task
 
+# Losses of the other tasks, by class, function or short name.
+_COVERED = {
+    *("sparsecategoricalcrossentropy", "categoricalcrossentropy", "crossentropy", "ce"),
+    *("binarycrossentropy", "bce", "meansquarederror", "mse"),
+}
+
 
 def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
     """The task that targets, and the outputs of a network, tell of.
+
+    A model that is compiled with a loss of no other task, or has several outputs, has
+    the task "compiled". Of any other:
 
     | targets | outputs | task |
     |---|---|---|
@@ -27,8 +40,13 @@ def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
 
     Args:
         dataset: With targets as they were given.
-        model: Of one output; None if the network takes its output from the data.
+        model: None if the network takes its output from the data.
+
+    Raises:
+        InputError: the model has several outputs and is not compiled.
     """
+    if model is not None and _compiled_for_more(model):
+        return tasks.get("compiled")
     labels = [np.asarray(getattr(dataset, name).labels) for name in SPLITS]
     shape, outputs = labels[0].shape[1:], outputs_of(model)
     whole = labels[0].dtype.kind in "iu"
@@ -45,6 +63,31 @@ def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
     if len(shape) > 1 or not all(map(zeros_and_ones, labels)):
         return tasks.get("regression")
     return tasks.get("binary" if shape in ((), (1,)) else "multilabel")
+
+
+def _compiled_for_more(model: keras.Model) -> bool:
+    """Whether a model has a loss that no task but "compiled" has.
+
+    Raises:
+        InputError: it has several outputs and is not compiled.
+    """
+    found = Compilation.of(model)
+    if len(model.outputs) > 1:
+        if found is None:
+            raise InputError(
+                f"{model.name!r} has {len(model.outputs)} outputs, and nothing says "
+                "how they are compared with targets: compile it with a loss for each, "
+                "model.compile(loss={...})."
+            )
+        return True
+    return found is not None and _loss_name(found.losses[0]) not in _COVERED
+
+
+def _loss_name(loss: Any) -> str:
+    """The name of a loss in small letters, without underscores."""
+    found = loss if isinstance(loss, str) else keras.losses.get(loss)
+    name = found if isinstance(found, str) else getattr(found, "__name__", None)
+    return (name or type(found).__name__).replace("_", "").lower()
 
 
 def _one_of_several(labels: list[np.ndarray], model: keras.Model | None) -> bool:

@@ -7,7 +7,9 @@ import keras
 
 from ns_tf.base import Architecture
 from ns_tf.data.dataset import Dataset, for_network
+from ns_tf.networks import from_model
 from ns_tf.networks.structure import Structure, analyse, shapes_only
+from ns_tf.problem.alignment import aligned
 from ns_tf.problem.choice import outputs_of, task_of
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.weighted import Weighted
@@ -38,7 +40,8 @@ class Problem:
         Args:
             architecture: The network as a function of its widths.
             dataset: Its image shape decides the network's input, its classes the
-                output.
+                output. Of a model of the user's, the lengths of axes that it leaves
+                open.
             task: What targets mean; chosen by network and targets if None.
 
         Returns:
@@ -49,10 +52,12 @@ class Problem:
             InputError: the network cannot be made for such inputs, or the targets are
                 not those of the task.
         """
-        source = architecture.source
         if isinstance(task, Weighted):  # Of a problem that was made before.
             task = task.task
-        task = task or task_of(dataset, source)
+        dataset = aligned(dataset, architecture.source)
+        architecture = from_model.at_shape(architecture, dataset.image_shape)
+        source = architecture.source
+        task = (task or task_of(dataset, source)).bound(source, dataset)
         dataset = task.prepared(dataset, outputs_of(source))
         task.check(dataset)
         if source is None and dataset.train.labels.ndim > 1:

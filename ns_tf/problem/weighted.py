@@ -34,6 +34,14 @@ class Weighted(Task):
         """
         return self.task.prepared(dataset, outputs)
 
+    def finished(self, model: keras.Model) -> keras.Model:
+        """As of the task.
+
+        Args:
+            model: Trained.
+        """
+        return self.task.finished(model)
+
     def check(self, dataset: Dataset) -> None:
         """As of the task.
 

@@ -189,7 +189,7 @@ class PruneJob:
         """Writes model and result of a network that is not trained after the cut."""
         small = self._left(keep)
         problem, score = self.pruner.problem, self.pruner.problem.task.score.name
-        python_models.save_model(small, self.folder / MODEL)
+        python_models.save_model(problem.task.finished(small), self.folder / MODEL)
         tested = self.pruner.accuracy(small, "test")
         result = {
             "version": 1,

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork
+from ns_tf.parts import first
 from ns_tf.problem.tasks import Task
 from ns_tf.prune.norms import by_batch
 from ns_tf.prune.scoring import Proxy
@@ -69,7 +70,7 @@ class MaskedNetwork:
 
         @tf.function(autograph=False, reduce_retracing=True)
         def sums(images, targets, row):
-            rows = tf.repeat(row[None], tf.shape(images)[0], axis=0)
+            rows = tf.repeat(row[None], tf.shape(first(images))[0], axis=0)
             outputs = model([images, rows])
             return tf.reduce_sum(loss(targets, outputs)), count(targets, outputs)
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.batches import eval_batches
-from ns_tf.data.dataset import WAYS, Dataset, scaled
+from ns_tf.data.dataset import WAYS, Dataset, for_network, scaled
 from ns_tf.data.holdout import spread, take
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
+from ns_tf.parts import parts
 from ns_tf.problem.tasks import Task
 
 IMAGES = 512  # Validation images that the loss is read from.
@@ -22,7 +23,8 @@ def way_of(model: keras.Model, dataset: Dataset, task: Task) -> str:
     """The way at which the model's loss on validation images is least.
 
     Args:
-        model: Trained; one image in, one vector out.
+        model: Trained. Of its inputs those that it scales itself are given as they are;
+            all others are scaled in one way.
         dataset: As it was read.
         task: Says the loss.
 
@@ -33,11 +35,14 @@ def way_of(model: keras.Model, dataset: Dataset, task: Task) -> str:
     Raises:
         InputError: at no scale the loss is finite.
     """
-    if scales_pixels(functional(model)):
+    own = scales_pixels(functional(model))
+    if all(parts(own)):
         return "given"
-    if dataset.as_given:
+    if all(parts(dataset.as_given)):
         return "normalised"
-    losses = {way: _loss(model, scaled(dataset, way), task) for way in WAYS}
+    losses = {
+        way: _loss(model, for_network(scaled(dataset, way), own), task) for way in WAYS
+    }
     finite = {way: loss for way, loss in losses.items() if np.isfinite(loss)}
     if not finite:
         raise InputError(

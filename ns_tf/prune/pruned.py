@@ -85,7 +85,7 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
         best = training.best_of(tuned.history)
         accuracies["tuned"] = best.validation_score
     return Pruned(
-        small,
+        pruner.problem.task.finished(small),
         scaling,
         scores,
         keep,

@@ -16,6 +16,7 @@ import tensorflow as tf
 from ns_tf.graph.calls import Tensor
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork
+from ns_tf.parts import first
 from ns_tf.prune.scoring import Proxy
 
 PLACES = 12  # Places of an image at which a layer is read.
@@ -160,7 +161,7 @@ class Views:
         """Windows [rows, entries, inputs] float64, one array a minibatch and call."""
         read = self._inputs(reader)
         for number, (images, _) in enumerate(self.proxy.batches()):
-            gates = tf.constant(self.network.rows(len(images), self.keep))
+            gates = tf.constant(self.network.rows(len(first(images)), self.keep))
             for call, x in enumerate(read(images, gates)):
                 yield self._windows(reader, x.numpy(), (number, call))
 
@@ -168,7 +169,7 @@ class Views:
         """[inputs]: the mean of every input over images and pixels."""
         read, sums, count = self._inputs(reader), 0.0, 0
         for images, _ in self.proxy.batches():
-            gates = tf.constant(self.network.rows(len(images), self.keep))
+            gates = tf.constant(self.network.rows(len(first(images)), self.keep))
             for x in read(images, gates):
                 flat = x.numpy().astype(float).reshape(-1, x.shape[-1])
                 sums, count = sums + flat.sum(axis=0), count + len(flat)

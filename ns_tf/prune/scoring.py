@@ -22,6 +22,7 @@ from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.graph.gated import GatedNetwork
+from ns_tf.parts import first
 from ns_tf.prune.norms import measure
 
 SCORING = "scoring.npz"  # The checkpoint of the scoring under way.
@@ -116,7 +117,7 @@ class ScoredNetwork:
             rows = functools.partial(network.rows, keep=self.alive)
             measure(
                 network.model,
-                ([x, tf.constant(rows(len(x)))] for x, _ in self.batches()),
+                ([x, tf.constant(rows(len(first(x))))] for x, _ in self.batches()),
             )
         return network
 
@@ -155,7 +156,7 @@ class ScoredNetwork:
             images: [batch, h, w, c].
             labels: [batch].
         """
-        rows = tf.constant(self.rows(len(images)))
+        rows = tf.constant(self.rows(len(first(images))))
         return self._gradients(images, labels, rows).numpy().astype(float)[:, :-1]
 
     @functools.cached_property
@@ -181,7 +182,7 @@ class ScoredNetwork:
 
         @tf.function(autograph=False, reduce_retracing=True)
         def outputs(images, row):
-            rows = tf.repeat(row[None], tf.shape(images)[0], axis=0)
+            rows = tf.repeat(row[None], tf.shape(first(images))[0], axis=0)
             return model([images, rows], training=False)
 
         return outputs

@@ -17,8 +17,11 @@ from ns_tf.graph import weights
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
+from ns_tf.graph.shapes import shape_of, with_shape
 from ns_tf.networks import from_model
+from ns_tf.parts import parts, shape_text
 from ns_tf.problem import tasks
+from ns_tf.problem.alignment import aligned
 from ns_tf.problem.choice import outputs_of, task_of
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
@@ -66,8 +69,8 @@ def trained_network(
         **options: Of `ns_tf.data.config.DataConfig`, for data sets by name.
 
     Raises:
-        InputError: no such model or data, a model without a graph or with several
-            inputs or outputs, or one that was not trained for these data.
+        InputError: no such model or data, a model without a graph, one of several
+            outputs that is not compiled, or one that was not trained for these data.
     """
     folder, found, kept = None, model, None
     if isinstance(model, (str, Path)):
@@ -87,10 +90,12 @@ def trained_network(
     if data is None:
         raise InputError("Give the data that the model was trained on, as the second.")
     found = flat(found, blocks=True)
-    check_ends(found)
     dataset, used = _dataset(data, found, options)
+    dataset = aligned(dataset, found)
+    found = with_shape(found, dataset.image_shape)
     name = options.get("task") or (kept.task if kept else None)
     task = tasks.get(name) if name else task_of(dataset, found)
+    task = task.bound(found, dataset)
     dataset = task.prepared(dataset, outputs_of(found))
     task.check(dataset)
     check_classes(found, dataset)
@@ -99,7 +104,7 @@ def trained_network(
         weighted = dataset.train.weights is not None
         way = way_of(found, dataset, Weighted(task) if weighted else task)
     elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
-        own = "given" if scales_pixels(found) else "normalised"
+        own = "given" if all(parts(scales_pixels(found))) else "normalised"
         way = (kept.pixels if kept else None) or own
     architecture = from_model.from_model(found)
     problem = Problem.of(architecture, scaled(dataset, way), task)
@@ -108,28 +113,12 @@ def trained_network(
     return TrainedNetwork(found, problem, way, folder, used)
 
 
-def check_ends(model: keras.Model) -> None:
-    """Refuses a model that has not one input and one output.
-
-    Args:
-        model: Functional.
-
-    Raises:
-        InputError: it has several.
-    """
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise InputError(
-            f"Expected a model with one input and one output; {model.name!r} has "
-            f"{len(model.inputs)} and {len(model.outputs)}."
-        )
-
-
 def check_classes(model: keras.Model, dataset: Dataset) -> None:
     """Refuses a model that cannot have been trained for a data set.
 
     Args:
-        model: Of one input and one output.
-        dataset: The data.
+        model: Functional.
+        dataset: The data; of several outputs its classes are those of the first.
 
     Raises:
         InputError: its images or its number of classes are others.
@@ -140,18 +129,13 @@ def check_classes(model: keras.Model, dataset: Dataset) -> None:
             f"{model.name!r} puts out {classes} values, and {dataset.name} has "
             f"{dataset.classes} classes: it was not trained for these data."
         )
-    shape = tuple(model.inputs[0].shape[1:])
-    if shape != tuple(dataset.image_shape):
+    shape = shape_of(model)
+    if shape != dataset.image_shape:
         raise InputError(
-            f"{model.name!r} takes inputs of {_by(shape)}, and those of {dataset.name} "
-            f"are {_by(dataset.image_shape)}: it was not trained for these data "
-            "(--image_size resizes a square set)."
+            f"{model.name!r} takes inputs of {shape_text(shape)}, and those of "
+            f"{dataset.name} are {shape_text(dataset.image_shape)}: it was not trained "
+            "for these data (--image_size resizes a square set)."
         )
-
-
-def _by(shape: tuple) -> str:
-    """A shape for people."""
-    return "x".join("?" if size is None else str(size) for size in shape)
 
 
 def _dataset(
@@ -165,7 +149,8 @@ def _dataset(
     dataset = python_data.dataset(data, **python_data.subset(options))
     if dataset is not None:
         return dataset, {}
-    height, width = (*model.inputs[0].shape[1:3], None, None)[:2]
+    image = next((x for x in model.inputs if len(x.shape) == 4), model.inputs[0])
+    height, width = (*image.shape[1:3], None, None)[:2]
     if options.get("image_size") is None and height is not None and height == width:
         options = {**options, "image_size": height}
     used = {name: value for name, value in options.items() if value is not None}

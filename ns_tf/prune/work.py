@@ -14,11 +14,10 @@ import dataclasses
 import functools
 from pathlib import Path
 
-import keras
-
 from ns_tf.base import Scaling, ScalingLaw
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
+from ns_tf.networks import from_model
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune.config import SourceConfig
 from ns_tf.prune.job import PruneJob, scores_name
@@ -131,7 +130,7 @@ class PruneRun:
         arrays, _ = files.read_arrays(self.job.scores, what="list of scores")
         told = told_in(self.folder)
         return Pruned(
-            keras.saving.load_model(self.folder / MODEL, compile=False),
+            from_model.loaded(self.folder / MODEL),
             Scaling(tuple(told["widths"]), told["tau"], told["costs"], told["targets"]),
             arrays["scores"],
             self.job.keep(told),

@@ -7,6 +7,7 @@ from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.descend.record import SearchRecord, read_search
+from ns_tf.parts import shape_text
 from ns_tf.report.sections import comparison_section, search_sections
 from ns_tf.report.what_if import ASSETS, controls, curves_of, script
 from ns_tf.run import files
@@ -129,7 +130,7 @@ def _about(search: SearchRecord) -> str:
     count = len(search.states)
     iterations = f"{count} iteration{'s' if count > 1 else ''}"
     minutes = sum(state.seconds for state in search.states) / 60
-    size = "x".join(map(str, search.input_shape))
+    size = shape_text(search.input_shape)
     return (
         f"{iterations} of architecture descent in "
         f"{minutes:.1f} minutes; inputs {size}, {search.classes} outputs; seed "

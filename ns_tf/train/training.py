@@ -264,7 +264,7 @@ class Training:
         loss, score = self._evaluated("test")
         self._check("test", loss)
         return TrainResult(
-            self.model,
+            self.task.finished(self.model),
             tuple(self.history),
             best_of(self.history).epoch,
             score,

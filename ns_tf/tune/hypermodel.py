@@ -18,6 +18,12 @@ from ns_tf.data.dataset import crop_margin
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.plan.plan import Searched
 from ns_tf.plan.width_plan import WidthPlan
+from ns_tf.problem import tasks
+from ns_tf.problem.compiled import FunctionLoss
+from ns_tf.problem.tasks import Task
+from ns_tf.problem.tasks.classification import Classification
+from ns_tf.problem.tasks.compiled import Compiled
+from ns_tf.problem.weighted import Weighted
 from ns_tf.run.checks import LARGEST_RATIO
 from ns_tf.run.option import Kind
 from ns_tf.train.config import TrainConfig
@@ -35,6 +41,7 @@ SPACE = {
     "momentum": (0.5, 0.95),
     "augmentation": ["none", "flip", "crop", "both"],
 }
+_USUAL = "classification"
 # Fields of the recipe that a compiled model has. The others are arguments of `fit`.
 _COMPILED = {"rate", "weight_decay", "momentum", "augmentation"}
 
@@ -135,9 +142,11 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         """A compiled network with fresh weights, of the trial's budget.
 
         Its optimizer is SGD with the trial's rate, momentum and (decoupled) weight
-        decay. Augmentation is done by layers in front of the network, which are
-        inactive outside of training. Batches, epochs and a schedule are arguments of
-        `model.fit`.
+        decay. Its loss is that of the search's task: cross-entropy with the accuracy in
+        classification, what the model was compiled with in the task "compiled", else
+        the task's loss alone ("val_loss" is the objective then). Augmentation is done
+        by layers in front of the network, which are inactive outside of training.
+        Batches, epochs and a schedule are arguments of `model.fit`.
 
         Args:
             hp: The trial's hyperparameters.
@@ -155,16 +164,25 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         values = self.space.values(hp)
         train = self.recipe(values)
         network = self.plan_of(values).build()
-        logits = not ends_in_softmax(network)
         model = _augmenting(network, train.augmentation)
-        model.compile(
-            keras.optimizers.SGD(
-                train.rate, momentum=train.momentum, weight_decay=train.weight_decay
-            ),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
-            metrics=["accuracy"],
+        optimizer = keras.optimizers.SGD(
+            train.rate, momentum=train.momentum, weight_decay=train.weight_decay
         )
+        model.compile(optimizer, **_compiled_with(self.task, network))
         return model
+
+    @property
+    def task(self) -> Task:
+        """What the networks are for: the search's task.
+
+        A search that was loaded has no data to tell it by: it is the task that it was
+        asked for, or classification.
+        """
+        problem = getattr(self.search, "problem", None)
+        if problem is not None:
+            return problem.task
+        settings = getattr(self.search, "settings", None)
+        return tasks.get(settings.task if settings and settings.task else _USUAL)
 
     def _check(self) -> None:
         """Passes a space whose ends are trials that can be done.
@@ -199,6 +217,31 @@ class ScaledHyperModel(keras_tuner.HyperModel):
                 self.plan_of({**most, **on})
 
 
+def _compiled_with(task: Task, network: keras.Model) -> dict[str, Any]:
+    """The loss and the metrics that `compile` takes.
+
+    Args:
+        task: Of the search.
+        network: That is compiled.
+
+    Raises:
+        InputError: nobody knows what the model was compiled with.
+    """
+    task = task.task if isinstance(task, Weighted) else task
+    if isinstance(task, Compiled):
+        if task.compilation is None:
+            raise InputError(
+                "A loaded search does not know what its model was compiled with; give "
+                "the search as ns_tf.search returns it."
+            )
+        return task.compilation.arguments(network)
+    if isinstance(task, Classification):
+        logits = not ends_in_softmax(network)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+        return {"loss": loss, "metrics": ["accuracy"]}
+    return {"loss": FunctionLoss(task.loss(network))}
+
+
 def shortened(train: TrainConfig, epochs: int) -> TrainConfig:
     """The recipe in other epochs; in fewer, drops and warm-up come earlier.
 
@@ -230,9 +273,17 @@ def _augmenting(model: keras.Model, how: str) -> keras.Model:
         model: The network.
         how: As `ns_tf.data.dataset.augmented` takes it. "own" adds nothing: a model
             does not know the data set.
+
+    Raises:
+        InputError: the network has several inputs.
     """
     if how in ("own", "none"):
         return model
+    if len(model.inputs) > 1:
+        raise InputError(
+            f"augmentation={how} is of one image; {model.name!r} has "
+            f'{len(model.inputs)} inputs. Give augmentation="none" in the space.'
+        )
     x = image = keras.Input(model.input_shape[1:], name="varied_image")
     height, width, _ = model.input_shape[1:]
     if how in ("crop", "both"):

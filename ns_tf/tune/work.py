@@ -45,7 +45,7 @@ from ns_tf.tune.networks import TunedNetworks
 from ns_tf.tune.searches import TunedSearches
 
 PARENT = "tuner/trial_id"  # In Hyperband's values: the trial that is trained longer.
-WORST = 1.0  # Of a failed trial. The objective is 1 - validation score.
+WORST = 2.0  # Of a failed trial. The objective of others is below it.
 
 _MODES = {
     "network": TunedNetworks,
@@ -186,9 +186,9 @@ class Tuning:
             watch: Shows progress, lets it stop.
 
         Returns:
-            What the oracle minimises: 1 - validation score, so in classification the
-            share of validation images that are missed. `WORST` if the trial failed,
-            or if its score is below 0, as R² may be.
+            What the oracle minimises, `objective` of the validation score: in
+            classification the share of validation images that are missed. `WORST` if
+            the trial failed.
         """
         name = _name(trial.trial_id)
         folder = self.training(name)
@@ -201,7 +201,7 @@ class Tuning:
             return WORST
         result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
-            return 1 - max(score_in(result, "validation"), 0.0)
+            return objective(score_in(result, "validation"))
 
     def _keep_source(self) -> None:
         """Keeps what trials depend on; refuses it if it has changed.
@@ -295,3 +295,15 @@ def _name(trial_id: str) -> str:
     ('trial_0007', 'trial_0012')
     """
     return f"trial_{int(trial_id):04d}"
+
+
+def objective(score: float) -> float:
+    """What a tuner minimises: 1 - score, and between 1 and 2 for scores below 0.
+
+    >>> objective(0.75), objective(0.0), objective(-1.0)
+    (0.25, 1.0, 1.5)
+
+    Args:
+        score: Of which more is better; below 0 as R² and negative errors may be.
+    """
+    return 1 - score if score >= 0 else 1 - score / (1 - score)

@@ -141,3 +141,22 @@ def test_fewer_images_are_other_data_unless_the_set_has_a_name(pair):
     assert len(fewer.train) == 3 and fewer.name != whole.name
     named = python_data.dataset(from_arrays(pair(), name="mine"), train_images=3)
     assert (named.name, len(named.train)) == ("mine", 3)
+
+
+def test_tuples_of_inputs_are_told_from_splits(pair):
+    images, labels = pair()
+    table, numbers = images[:, 0, 0], labels + 0.5
+    both = python_data.dataset(((images, table), (labels, numbers)))
+    assert both.image_shape == (images.shape[1:], table.shape[1:])
+    assert len(both.train) + len(both.validation) + len(both.test) == 53
+    named = python_data.dataset(({"i": images, "t": table}, labels))
+    assert named.input_names == ("i", "t") and named.name != both.name
+    inputs = {"i": images[:7], "t": table[:7]}
+    split = python_data.dataset(
+        (({"i": images, "t": table}, labels), (inputs, labels[:7]))
+    )
+    assert len(split.test) == 7 and split.input_names == ("i", "t")
+    with pytest.raises(InputError, match="takes i, t; got t, u") as caught:
+        inputs = {"t": table[:7], "u": images[:7]}
+        python_data.dataset((({"i": images, "t": table}, labels), (inputs, labels[:7])))
+    in_one_line(caught)

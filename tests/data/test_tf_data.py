@@ -144,3 +144,32 @@ def test_endless_tf_data_of_unknown_length_stops_at_the_memory(rng, monkeypatch)
     elements = tf.data.Dataset.from_generator(forever, output_signature=signature)
     with pytest.raises(InputError, match=r"fit into memory.*\.take\(n\)"):
         from_tf_data(elements)
+
+
+class Nested(Batches):
+    """The same of nests of arrays."""
+
+    def __getitem__(self, place):
+        return keras.tree.map_structure(
+            lambda part: part[5 * place : 5 * place + 5], self.arrays
+        )
+
+
+@pytest.mark.parametrize("how", ["elements", "batches", "py_dataset"])
+def test_several_inputs_and_outputs_are_read_and_stay_together(rng, how):
+    count = np.arange(23)
+    images = np.tile(count[:, None, None, None], (1, 5, 7, 3)).astype(np.uint8)
+    inputs = {"image": images, "age": count + 0.5}
+    arrays = inputs, (count, count[:, None] * [1.0, 2.0])
+    if how == "py_dataset":
+        stream = Nested(arrays)
+    else:
+        stream = tf.data.Dataset.from_tensor_slices(arrays).shuffle(23)
+        stream = stream.batch(5) if how == "batches" else stream
+    dataset = from_tf_data(stream, test=stream)
+    by_name = dict(zip(dataset.input_names, dataset.test.images, strict=True))
+    first, second = dataset.test.labels
+    assert sorted(first) == list(range(23)) and list(first) != list(range(23))
+    np.testing.assert_array_equal(by_name["image"][:, 2, 3, 1], first)
+    np.testing.assert_array_equal(by_name["age"][:, 0], first + 0.5)
+    np.testing.assert_array_equal(second[:, 1], 2 * first)

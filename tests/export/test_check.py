@@ -9,11 +9,18 @@ import pytest
 
 from ns_tf.base import RunError
 from ns_tf.export import check, formats
+from ns_tf.export.check import Expected
+from ns_tf.parts import Parts
 from ns_tf.problem import tasks
 
 EXPECTED = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]])
 LABELS = np.array([0, 2, 0])
 TASK = tasks.get("classification")
+
+
+def right(folder):
+    """What the Keras model answers, by hand."""
+    return Expected(folder / "inputs.npy", LABELS, EXPECTED)
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def compare(monkeypatch, tmp_path):
 
         monkeypatch.setattr(check.subprocess, "run", run)
         form = types.SimpleNamespace(name="made_up", runtime="none", exact=exact)
-        return check.compare(form, path, tmp_path, EXPECTED, LABELS, TASK)
+        return check.compare(form, path, tmp_path, right(tmp_path), TASK)
 
     return compare
 
@@ -70,7 +77,7 @@ def test_a_file_that_does_not_run_says_why_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(check.subprocess, "run", run)
     form = formats.get("keras")
     with pytest.raises(RunError, match="^keras does not run: Bad magic$"):
-        check.compare(form, tmp_path / "net.keras", tmp_path, EXPECTED, LABELS, TASK)
+        check.compare(form, tmp_path / "net.keras", tmp_path, right(tmp_path), TASK)
 
 
 def test_a_process_of_its_own_runs_the_file(tmp_path):
@@ -82,10 +89,22 @@ def test_a_process_of_its_own_runs_the_file(tmp_path):
     images = exports.pixels(source, 13)
     np.save(tmp_path / "inputs.npy", images)
     expected = exports.answers(source, images)
-    outcome = check.compare(form, path, tmp_path, expected, expected.argmax(-1), TASK)
+    right = Expected(tmp_path / "inputs.npy", expected.argmax(-1), expected)
+    outcome = check.compare(form, path, tmp_path, right, TASK)
     assert outcome.agreement == outcome.score == 1
     assert 0 < outcome.p50_ms <= outcome.p95_ms
     assert outcome.bytes == path.stat().st_size
+
+
+def test_answers_of_several_outputs_are_found_by_name_or_by_place():
+    one, other = np.zeros((2, 3)), np.ones((2, 5))
+    expected = Expected("", Parts(), Parts((one, other)), ("b", "a"))
+    for written in (
+        {"answers_b": one, "answers_a": other},
+        {"answers_0": one, "answers_1": other},
+    ):
+        found = expected.in_order(written)
+        assert found[0] is one and found[1] is other
 
 
 def test_the_size_of_a_folder_is_that_of_its_files(tmp_path):

@@ -15,7 +15,7 @@ from ns_tf.export import formats
 from ns_tf.export.check import Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import FORMATS
-from ns_tf.export.work import Export, _default_name, _examples, _writing
+from ns_tf.export.work import Export, _default_name, _writing
 from ns_tf.problem import tasks
 
 SHAPE = (16, 13, 3)
@@ -156,17 +156,6 @@ def test_what_was_exported_before_stays_if_the_next_one_fails(
     with pytest.raises(InputError):
         export().run()
     assert contents(tmp_path) == before
-
-
-def test_images_that_files_are_compared_on_are_spread_over_the_split(dataset):
-    images, labels = _examples(dataset, "train", 11)
-    train = dataset.train
-    places = np.linspace(0, len(train) - 1, 11).astype(int)
-    np.testing.assert_array_equal(images, train.images[places])
-    np.testing.assert_array_equal(labels, train.labels[places])
-    assert images.dtype == np.uint8
-    everything, _ = _examples(dataset, "test", 10**6)
-    np.testing.assert_array_equal(everything, dataset.test.images)
 
 
 def test_a_network_of_other_images_or_classes_is_refused(export):

@@ -13,6 +13,7 @@ from ns_tf.networks import architectures
 from ns_tf.networks import from_model as networks_from_model
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import analyse, count_params, shapes_only
+from ns_tf.parts import Parts
 from ns_tf.scaling.curves import uniform_curve
 from ns_tf.scaling.solve import at_cost
 
@@ -171,13 +172,16 @@ def test_wrong_widths_are_refused():
         found.build([3, 5, 7], input_shape=(8, 8, 3), classes=5)
 
 
-def test_several_inputs_or_outputs_are_refused():
-    one, other = (keras.Input((3,), name=name) for name in ("one", "other"))
-    x = layers.Dense(5)(layers.Concatenate()([one, other]))
-    with pytest.raises(InputError, match="one input and one output; .* has 2 and 1"):
-        from_model(keras.Model([one, other], x))
-    with pytest.raises(InputError, match="has 1 and 2"):
-        from_model(keras.Model(one, [layers.Dense(5)(one), layers.Dense(7)(one)]))
+def test_models_of_several_inputs_and_outputs_are_built_at_other_widths():
+    one, other = keras.Input((3,), name="one"), keras.Input((2,), name="other")
+    x = layers.Dense(5, name="a")(layers.Concatenate()([one, other]))
+    outputs = {"y": layers.Dense(7)(x), "x": layers.Dense(1)(x)}
+    found = from_model(keras.Model({"other": other, "one": one}, outputs))
+    built = found.build([11], input_shape=Parts([(3,), (2,)]), classes=1)
+    assert [x.name for x in built.inputs] == ["one", "other"] and built.count_params()
+    assert built.get_layer("a").units == 11 and sorted(built.output) == ["x", "y"]
+    with pytest.raises(InputError, match=r"was made for input_shape \(\(3,\), \(2,\)"):
+        found.build(input_shape=Parts([(2,), (3,)]), classes=1)
 
 
 def test_a_model_without_a_free_width_is_refused_with_the_reasons():

@@ -7,7 +7,7 @@ from notebooks import mine
 from trained import digits, learned
 
 from ns_tf.base import InputError
-from ns_tf.prune.source import check_ends, kept_from, trained_network
+from ns_tf.prune.source import kept_from, trained_network
 
 
 def test_a_model_its_file_and_its_problem_are_one_thing(tmp_path):
@@ -48,8 +48,11 @@ BAD = {
     "no model": (lambda: 3, "Expected a trained keras.Model"),
     "no file": (lambda: "nowhere.keras", "there is none"),
     "subclassed": (Subclassed, "functional or sequential"),
-    "two inputs": (lambda: several(2, 1), "one input and one output.*2 and 1"),
-    "two outputs": (lambda: several(1, 2), "one input and one output.*1 and 2"),
+    "two inputs": (lambda: several(2, 1), "has 2 inputs, and .* has 1 array"),
+    "two outputs": (
+        lambda: several(1, 2),
+        "has 2 outputs, and nothing says.*compile it",
+    ),
     "classes": (lambda: mine(classes=7), "puts out 7 values.*has 10 classes"),
     "images": (lambda: mine(image=(9, 8, 1)), "takes inputs of 9x8x1.*8x8x1"),
     "unbuilt": (lambda: keras.Sequential([keras.layers.Dense(3)]), "not built"),
@@ -67,10 +70,6 @@ def test_what_is_no_trained_network_of_the_data_is_refused_in_one_line(name):
 def test_data_are_needed():
     with pytest.raises(InputError, match="Give the data"):
         trained_network(mine())
-
-
-def test_ends_are_checked_on_their_own():
-    check_ends(mine())
 
 
 def test_layers_that_are_kept_are_no_widths():

@@ -1,5 +1,7 @@
 """ScaledHyperModel: one knob, and every network that it builds fits."""
 
+import types
+
 import keras
 import keras_tuner
 import numpy as np
@@ -10,8 +12,10 @@ from searches import made_up
 
 from ns_tf.api import Search
 from ns_tf.base import Architecture, InputError
+from ns_tf.data.arrays import from_arrays
 from ns_tf.descend.record import new_search
 from ns_tf.networks.structure import analyse
+from ns_tf.problem import tasks
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune import hypermodel
 from ns_tf.tune.hypermodel import SPACE, ScaledHyperModel
@@ -175,3 +179,34 @@ def test_a_space_that_no_trial_can_have_is_refused_at_once(search, case):
     with pytest.raises(InputError) as refused:
         ScaledHyperModel(search, space, **fixed)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "loss"), [("regression", "FunctionLoss"), ("binary", "FunctionLoss")]
+)
+def test_the_loss_is_that_of_the_searchs_task(search, task, loss, rng):
+    problem = types.SimpleNamespace(task=tasks.get(task))
+    known = Search(search.record, search.architecture, problem=problem)
+    model = ScaledHyperModel(known, {"params": 1000, "augmentation": "none"})
+    network = model.build(keras_tuner.HyperParameters())
+    assert type(network.loss).__name__ == loss
+    images, targets = rng.normal(size=(7, 13, 11, 3)), rng.uniform(size=(7, 5))
+    expected = tasks.get(task).loss(network)(targets, network(images))
+    found = network.evaluate(images, targets, verbose=0)
+    assert found == pytest.approx(float(np.mean(expected)), rel=1e-5)
+
+
+def test_a_compiled_task_compiles_what_is_built_and_a_loaded_search_is_refused(search):
+    source = small((5, 7), input_shape=(13, 11, 3), classes=5)
+    source.compile(loss="huber", metrics=["mae"])
+    data = from_arrays((np.zeros((7, 13, 11, 3)), np.zeros((7, 5))))
+    task = tasks.get("compiled").bound(source, data)
+    for own, made in ((task, "huber"), (tasks.get("compiled"), None)):
+        problem = types.SimpleNamespace(task=own)
+        known = Search(search.record, search.architecture, problem=problem)
+        model = ScaledHyperModel(known, {"params": 1000, "augmentation": "none"})
+        if made:
+            assert model.build(keras_tuner.HyperParameters()).loss == made
+            continue
+        with pytest.raises(InputError, match="A loaded search does not know"):
+            model.build(keras_tuner.HyperParameters())

@@ -1,24 +1,29 @@
 """Data sets from an .npz file of plain arrays."""
 
 import pathlib
+import re
 import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data.arrays import Parts, from_arrays
+from ns_tf.data.arrays import Given, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.sources import Request, existing, source
 
 
 @source("arrays")
+@source("npz")
 def load_arrays(request: Request) -> Dataset:
     """`arrays:/path.npz`: arrays named `x_train` and `y_train`, and so other splits.
 
     `x_validation` and `y_validation`, or `x_test` and `y_test`, may be missing;
     examples are held out for that split then. `w_train` and so on are weights of the
-    examples. Training images are not varied.
+    examples. Of a model with several inputs or outputs there is an array for each, by
+    name: `x_image_train` and `x_age_train` of the inputs `image` and `age`,
+    `y_kind_train` of the output `kind`. Training images are not varied. `npz:` is
+    another name of it.
 
     Args:
         request: Its argument is the path of a file that `numpy.savez` wrote.
@@ -50,15 +55,35 @@ def load_arrays(request: Request) -> Dataset:
 
 def _pair_of(
     arrays: Mapping[str, np.ndarray], key: str, path: pathlib.Path
-) -> Parts | None:
+) -> Given | None:
     """(inputs, targets, weights) of a split; None if validation or test has none."""
-    names = f"x_{key}", f"y_{key}"
-    missing = [name for name in names if name not in arrays]
-    if not missing:
-        return arrays[names[0]], arrays[names[1]], arrays.get(f"w_{key}")
-    if len(missing) == 1 or key == "train":
+    inputs, targets = (_called(arrays, kind, key) for kind in "xy")
+    if inputs is not None and targets is not None:
+        return inputs, targets, arrays.get(f"w_{key}")
+    if inputs is not None or targets is not None or key == "train":
         raise InputError(
             f"{path} has to hold x_{key} and y_{key}; it holds "
-            f"{', '.join(sorted(arrays)) or 'nothing'}. Write both with np.savez."
+            f"{', '.join(sorted(arrays)) or 'nothing'}. Write both with np.savez; of "
+            f"several inputs x_NAME_{key} each."
         )
     return None
+
+
+def _called(
+    arrays: Mapping[str, np.ndarray], kind: str, key: str
+) -> np.ndarray | dict[str, np.ndarray] | None:
+    """The array of a split, or its arrays by name; None if there are none.
+
+    >>> _called({"x_train": 2, "y_a_train": 3, "y_b_train": 5}, "y", "train")
+    {'a': 3, 'b': 5}
+
+    Args:
+        arrays: All that the file holds.
+        kind: "x" of inputs, "y" of targets.
+        key: The split.
+    """
+    if f"{kind}_{key}" in arrays:
+        return arrays[f"{kind}_{key}"]
+    pattern = re.compile(f"{kind}_(.+)_{key}")
+    found = {pattern.fullmatch(name): array for name, array in arrays.items()}
+    return {match[1]: array for match, array in found.items() if match} or None

@@ -1,4 +1,4 @@
-"""Image classification sets by their TFDS name.
+"""Data sets by their TFDS name: image classification, or any features by name.
 
 TensorFlow Datasets is imported when one of its sets is read, or when an unknown name is
 compared with its names.
@@ -9,7 +9,7 @@ import difflib
 import pathlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +19,9 @@ from ns_tf.base import InputError
 from ns_tf.data.arrays import Pair, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset, crop_margin
 from ns_tf.data.holdout import check_memory
-from ns_tf.data.images import decode_jpeg
+from ns_tf.data.images import decode_jpeg, resize
 from ns_tf.data.sources import SOURCES, Request, source
+from ns_tf.registry import parse_call, unknown
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
@@ -34,14 +35,34 @@ BATCH = 256  # Images decoded at a time.
 def load_tfds(request: Request) -> Dataset:
     """`tfds:name`, or any name that no other family has: the TFDS set, in memory.
 
+    `tfds:name(inputs='image,age', targets='label')` reads features by name, of any kind
+    but text; inputs and outputs of a model have the names of the features then.
+
     Args:
         request: Its argument is the name as TFDS has it: "name/config:version".
 
     Raises:
         InputError: an unknown name; a set that is not prepared and cannot be
-            downloaded, is not of images with one class each, or too large.
+            downloaded, is not of images with one class each where no features are
+            named, or too large; features that it does not have.
     """
-    return read(request.argument, request)
+    name, _, asked = request.argument.partition("(")
+    if not asked:
+        return read(name, request)
+    _, options = parse_call(f"features({asked}")
+    for option in options:
+        if option not in ("inputs", "targets"):
+            raise unknown("option of a TFDS set", option, ("inputs", "targets"))
+    features = [
+        [one.strip() for one in str(options.get(which, "")).split(",") if one.strip()]
+        for which in ("inputs", "targets")
+    ]
+    if not all(features):
+        raise InputError(
+            f"Give inputs and targets of {name}, as "
+            f"tfds:{name}(inputs='image', targets='label'); got {request.argument!r}."
+        )
+    return _by_feature(name, features, request)
 
 
 def read(tfds_name: str, request: Request) -> Dataset:
@@ -82,6 +103,67 @@ def read(tfds_name: str, request: Request) -> Dataset:
         validation_fraction=request.validation_fraction,
         seed=request.seed,
     )
+
+
+def _by_feature(
+    name: str, features: Sequence[Sequence[str]], request: Request
+) -> Dataset:
+    """The TFDS set whose inputs and targets are features by name.
+
+    Args:
+        name: Of the set, as TFDS has it.
+        features: Names of the inputs, names of the targets.
+        request: As of `read`. Images are resized to its size.
+
+    Raises:
+        InputError: as `load_tfds`.
+    """
+    builder = _builder(name, request)
+    _prepare(builder, name)
+    known, splits = builder.info.features, builder.info.splits
+    for feature in (one for group in features for one in group):
+        if feature not in known:
+            raise unknown(f"feature of {name}", feature, known)
+    size = request.square()
+
+    def resized(array):
+        image = size is not None and array.ndim == 3 and array.dtype == np.uint8
+        return resize(array, size) if image else array
+
+    def arrays(split):
+        """(inputs, targets) by name."""
+        examples = builder.as_dataset(split=split, shuffle_files=False)
+        rows = [
+            {one: resized(example[one]) for group in features for one in group}
+            for example in examples.as_numpy_iterator()
+        ]
+        _check_sizes(name, rows)
+        stacked = {one: np.stack([row[one] for row in rows]) for one in rows[0]}
+        return tuple({one: stacked[one] for one in group} for group in features)
+
+    pairs = {key: arrays(key) for key in SPLITS if key in splits}
+    if "train" not in pairs:
+        raise InputError(f"{name} has no split 'train'; take another data set.")
+    return from_arrays(
+        pairs.pop("train"),
+        **pairs,
+        class_names=getattr(known[features[1][0]], "names", None),
+        name=request.name,
+        validation_fraction=request.validation_fraction,
+        seed=request.seed,
+    )
+
+
+def _check_sizes(name: str, rows: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Passes examples whose features have one shape and are numbers."""
+    for feature in rows[0]:
+        shapes = {np.shape(row[feature]) for row in rows}
+        if len(shapes) > 1:
+            raise InputError(
+                f"The feature {feature} of {name} has several sizes, as "
+                f"{' and '.join(map(str, sorted(shapes)[:2]))}; give --image_size if "
+                "they are images, or other features."
+            )
 
 
 def _builder(name: str, request: Request) -> "DatasetBuilder":

@@ -22,7 +22,9 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import NUMBERS, PIXELS, TOKENS
+from ns_tf.graph.shapes import shape_of
 from ns_tf.networks.deployed import BYTE, deployed
+from ns_tf.parts import Parts, each
 from ns_tf.problem.tasks import Task
 from ns_tf.registry import Registry
 
@@ -45,16 +47,18 @@ class Source:
     model: keras.Model  # float32; normalised inputs -> outputs.
     task: Task  # What targets mean; decides what files answer.
     class_names: tuple[str, ...]  # [classes]
-    mean: np.ndarray  # [channels], of pixels from 0 to 1, or of numbers.
-    std: np.ndarray  # [channels], standard deviation on the same scale.
-    calibration: np.ndarray  # [n, ...] training examples, as files take them.
+    # Of several inputs these are `Parts`, as in the data set.
+    mean: np.ndarray | Parts  # [channels], of pixels from 0 to 1, or of numbers.
+    std: np.ndarray | Parts  # [channels], standard deviation on the same scale.
+    calibration: np.ndarray | Parts  # [n, ...] training examples, as files take them.
     resize: bool = False  # Whether the file takes images of any size.
-    inputs: str = PIXELS  # What the data set has: "pixels", "numbers" or "tokens".
+    # What the data set has: "pixels", "numbers" or "tokens".
+    inputs: str | Parts = PIXELS
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
+    def image_shape(self) -> tuple[int, ...] | Parts:
         """Of the network's input: (height, width, channels) of an image."""
-        return tuple(self.model.inputs[0].shape[1:])
+        return shape_of(self.model)
 
     @property
     def takes_images(self) -> bool:
@@ -63,12 +67,12 @@ class Source:
         return self.inputs == PIXELS and len(shape) == 3 and shape[2] in (1, 3, 4)
 
     @property
-    def dtype(self) -> str:
+    def dtype(self) -> str | Parts:
         """Of what files take."""
-        return _RAW[self.inputs][1]
+        return each(lambda kind: _RAW[kind][1], self.inputs)
 
     def deployed(
-        self, dtype: str | None = None, name: str | None = None
+        self, dtype: str | Parts | None = None, name: str | None = None
     ) -> keras.Model:
         """The network as files have it: raw inputs in, the task's answer out.
 
@@ -85,7 +89,7 @@ class Source:
             self.mean,
             self.std,
             answer=self.task.answer(self.model),
-            unit=_RAW[self.inputs][0],
+            unit=each(lambda kind: _RAW[kind][0], self.inputs),
             dtype=dtype or self.dtype,
             name=name or self.name,
         )
@@ -102,6 +106,7 @@ class Format:
     runtime: str  # What runs it: a module in `runtimes/`, or a Python file's path.
     exact: bool  # False for quantised weights: answers differ by more than `EXACT`.
     packages: tuple[str, ...]  # Needed beside those that ns_tf needs anyway.
+    several: bool = False  # Whether networks may have several inputs and outputs.
 
     def check(self) -> None:
         """Refuses a format whose packages are missing.
@@ -116,6 +121,23 @@ class Format:
                 "pip install 'ns_tf[export]'."
             )
 
+    def check_ends(self, model: keras.Model) -> None:
+        """Refuses a network with several inputs or outputs where a file has one each.
+
+        Args:
+            model: Functional.
+
+        Raises:
+            InputError: says which formats take it.
+        """
+        counts = len(model.inputs), len(model.outputs)
+        if not self.several and max(counts) > 1:
+            known = [name for name in FORMATS.names() if get(name).several]
+            raise InputError(
+                f"--format={self.name} is of one input and one output; {model.name!r} "
+                f"has {counts[0]} and {counts[1]}. These take it: {', '.join(known)}."
+            )
+
 
 def file_format(
     name: str,
@@ -125,6 +147,7 @@ def file_format(
     runtime: str,
     exact: bool = True,
     packages: tuple[str, ...] = (),
+    several: bool = False,
 ) -> Callable[[Writer], Writer]:
     """Decorator: registers what writes a format under `name`.
 
@@ -136,13 +159,14 @@ def file_format(
             of a Python file with a function `load` like theirs.
         exact: Whether answers are the Keras model's to within `EXACT`.
         packages: What it needs beside what ns_tf needs anyway.
+        several: Whether it writes networks with several inputs and outputs.
 
     Returns:
         A decorator of the function (source, path) -> None, which it leaves as it is.
     """
 
     def add(write: Writer) -> Writer:
-        member = Format(name, help, file, write, runtime, exact, packages)
+        member = Format(name, help, file, write, runtime, exact, packages, several)
         FORMATS.register(name)(member)
         return write
 

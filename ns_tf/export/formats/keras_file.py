@@ -13,6 +13,7 @@ from ns_tf.export.formats import Source, file_format
     file="{name}.keras",
     help="A Keras model, normalisation and softmax inside.",
     runtime="keras_file",
+    several=True,
 )
 def keras_file(source: Source, path: Path) -> None:
     """Saves the deployed model.

@@ -5,13 +5,14 @@ bytes of JPEG or PNG files. A network of other inputs has `serving_default` alon
 they answer is the task's (`Task.response`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.data.dataset import PIXELS
 from ns_tf.export.formats import Source, file_format
+from ns_tf.parts import Parts, each, parts
 
 WARMUP = "tf_serving_warmup_requests"  # The file's name, given by TF Serving.
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # First bytes of such files.
@@ -23,6 +24,7 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # First bytes of such files.
     help="SavedModel for TF Serving: NAME/VERSION/, warm-up requests inside.",
     runtime="saved_model",
     packages=("tensorflow_serving",),
+    several=True,
 )
 def saved_model(source: Source, path: Path) -> None:
     """Writes the folder of a version, warm-up requests inside.
@@ -38,8 +40,10 @@ def saved_model(source: Source, path: Path) -> None:
         outputs = model(images, training=False)
         return source.task.response(outputs, source.class_names)
 
-    def answer_raw(inputs):
-        return answer(_fitted(inputs, source) if source.resize else inputs)
+    def answer_raw(*inputs):
+        if source.resize:
+            return answer(_fitted(inputs[0], source))
+        return answer(inputs if len(inputs) > 1 else inputs[0])
 
     def answer_encoded(encoded):
         spec = tf.TensorSpec(source.image_shape, tf.uint8)
@@ -47,19 +51,22 @@ def saved_model(source: Source, path: Path) -> None:
             tf.map_fn(lambda e: _decode(e, source), encoded, fn_output_signature=spec)
         )
 
-    shape = list(source.image_shape)
-    if source.resize:
-        shape[:2] = None, None
-    raw = tf.TensorSpec([None, *shape], source.dtype, model.inputs[0].name)
+    def specified(shape, dtype, name):
+        size = (None, None, *shape[2:]) if source.resize else shape
+        return tf.TensorSpec([None, *size], dtype, name)
+
+    names = Parts(tensor.name for tensor in model.inputs)
+    name = names if len(names) > 1 else names[0]
+    raw = parts(each(specified, source.image_shape, source.dtype, name))
     encoded = tf.TensorSpec([None], tf.string, "encoded")
     # Not keras.export.ExportArchive, which writes every weight twice.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    signatures = {"serving_default": tf.function(answer_raw, input_signature=[raw])}
+    signatures = {"serving_default": tf.function(answer_raw, input_signature=raw)}
     if source.takes_images:
         signatures["encoded"] = tf.function(answer_encoded, input_signature=[encoded])
     tf.saved_model.save(module, str(path), signatures=signatures)
-    _write_warmup(source, path)
+    _write_warmup(source, path, names)
 
 
 def _decode(encoded: tf.Tensor, source: Source) -> tf.Tensor:
@@ -116,27 +123,27 @@ def _fitted(images: tf.Tensor, source: Source) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(sized), 0, 255), tf.uint8)
 
 
-def _write_warmup(source: Source, path: Path) -> None:
+def _write_warmup(source: Source, path: Path, names: Sequence[str]) -> None:
     """Writes a request to each signature, which a server answers before it is ready.
 
     So the first requests of clients do not wait for what TensorFlow does once.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    raw = source.calibration[:1]
-    name = "image" if source.inputs == PIXELS else "inputs"
-    requests = [("serving_default", name, tf.make_tensor_proto(raw))]
+    raw = each(lambda examples: examples[:1], source.calibration)
+    requests = [("serving_default", dict(zip(names, parts(raw), strict=True)))]
     if source.takes_images:
         encoded = np.array([tf.io.encode_png(raw[0]).numpy()])
-        requests.append(("encoded", "encoded", tf.make_tensor_proto(encoded)))
+        requests.append(("encoded", {"encoded": encoded}))
     folder = path / "assets.extra"
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
-        for signature, name, value in requests:
+        for signature, inputs in requests:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = source.name
             request.model_spec.signature_name = signature
-            request.inputs[name].CopyFrom(value)
+            for name, value in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
             log = prediction_log_pb2.PredictionLog(
                 predict_log=prediction_log_pb2.PredictLog(request=request)
             )

@@ -4,6 +4,9 @@
 def load(path):
     """A function of raw inputs `[n, ...]`, as images uint8: answers `[n, ...]`.
 
+    Of several inputs it takes a dictionary by name, of several outputs it gives a list
+    or a dictionary.
+
     Args:
         path: The file.
     """

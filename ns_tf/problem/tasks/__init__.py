@@ -42,6 +42,21 @@ class Task(abc.ABC):
     # What an exported file calls its answer.
     answers: str = "probabilities"
 
+    def bound(self, model: keras.Model | None, dataset: Dataset) -> "Task":
+        """The task of one model and its data, where they decide what it is.
+
+        Args:
+            model: As the user has it; None for an architecture.
+            dataset: With the targets in the order of the model's outputs.
+
+        Returns:
+            The task itself where any model will do.
+
+        Raises:
+            InputError: it is no task of this model.
+        """
+        return self
+
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
         """The data set with targets as the other methods take them.
 
@@ -113,6 +128,14 @@ class Task(abc.ABC):
         Args:
             counts: As `count` returns them, summed over all batches of the split.
         """
+
+    def finished(self, model: keras.Model) -> keras.Model:
+        """A network as users get it: compiled, where the task was compiled.
+
+        Args:
+            model: Trained; may be changed in place, but for its weights.
+        """
+        return model
 
     @abc.abstractmethod
     def answer(self, model: keras.Model) -> keras.Layer | None:

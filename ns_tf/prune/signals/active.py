@@ -9,6 +9,7 @@ import tensorflow as tf
 from ns_tf.base import InputError
 from ns_tf.graph.calls import Tensor, functional
 from ns_tf.graph.channels import NONE
+from ns_tf.parts import first
 from ns_tf.prune.scoring import ScoredNetwork
 from ns_tf.prune.signals import Reading, signal
 
@@ -54,10 +55,11 @@ def active(formula: Callable, reading: Reading) -> np.ndarray:
 
     def add(images, labels):
         del labels
-        rows = tf.constant(network.rows(len(images)))
+        count = len(first(images))
+        rows = tf.constant(network.rows(count))
         for own, above in zip(channels, shares(images, rows), strict=True):
             real = own != NONE
-            np.add.at(sums, own[real], len(images) * above.numpy()[real])
+            np.add.at(sums, own[real], count * above.numpy()[real])
 
     reading.tally(network.steps, network.batches, add, {"sums": sums})
     share = sums / np.maximum(_carried(network), 1) / len(network.proxy.split)

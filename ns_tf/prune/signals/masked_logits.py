@@ -4,10 +4,29 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ns_tf.base import InputError
+from ns_tf.prune.scoring import ScoredNetwork
 from ns_tf.prune.signals import Reading, signal
 
 
-@signal("masked_logits", shape="[images, classes]")
+def check(network: ScoredNetwork) -> None:
+    """Refuses a network with several outputs.
+
+    Args:
+        network: The trained network.
+
+    Raises:
+        InputError: it has them.
+    """
+    count = len(network.model.outputs)
+    if count > 1:
+        raise InputError(
+            f"The criterion compares logits, and {network.model.name!r} has {count} "
+            "outputs. Use taylor_fo."
+        )
+
+
+@signal("masked_logits", shape="[images, classes]", check=check)
 def masked_logits(formula: Callable, reading: Reading) -> np.ndarray:
     """Scores by the outputs of the whole network and of it without each channel, [n].
 

@@ -67,3 +67,21 @@ def test_a_split_with_half_of_its_arrays_is_refused(rng, tmp_path):
     np.savez(path, x_train=images, y_train=labels, x_test=images)
     with pytest.raises(InputError, match="x_test and y_test; it holds x_test, x_train"):
         load(f"arrays:{path}")
+
+
+def test_several_inputs_and_targets_have_their_names_in_the_arrays(rng, tmp_path):
+    path = tmp_path / "mine.npz"
+    images, labels = arrays_of(rng)
+    arrays = {"x_a_b_train": images, "x_age_train": labels / 2, "w_train": labels + 1}
+    np.savez(path, **arrays, y_one_train=labels, y_other_train=labels + 0.5)
+    dataset = load(f"npz:{path}")
+    assert dataset.input_names == ("a_b", "age")
+    assert dataset.output_names == ("one", "other")
+    for key in SPLITS:
+        split = getattr(dataset, key)
+        np.testing.assert_array_equal(split.images[1][:, 0], split.labels[0] / 2)
+        np.testing.assert_array_equal(split.labels[1], split.labels[0] + 0.5)
+        np.testing.assert_array_equal(split.weights, split.labels[0] + 1)
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match="holds w_train, x_a_b_train, .*x_NAME_train"):
+        load(f"npz:{path}")

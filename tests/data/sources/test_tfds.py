@@ -161,3 +161,33 @@ def test_a_tfds_set_larger_than_the_memory_is_refused(prepared, monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda name: 10)  # 100 bytes.
     with pytest.raises(InputError, match="fit into memory.*--image_size"):
         load("tiny_pictures", data_dir=prepared)
+
+
+def test_features_are_inputs_and_targets_by_name(prepared):
+    text = "tfds:tiny_numbers(inputs='image, label', targets='label')"
+    dataset = load(text, data_dir=prepared, image_size=6)
+    assert dataset.input_names == ("image", "label") and not dataset.output_names
+    assert dataset.image_shape == ((6, 6, 3), (1,))
+    for key in SPLITS:
+        split = getattr(dataset, key)
+        images, numbers = split.images
+        number = images[:, 0, 0, 0] // 10 - (5 if key == "test" else 0)
+        np.testing.assert_array_equal(number % 2, split.labels)
+        np.testing.assert_array_equal(numbers[:, 0], split.labels)
+    one = load("tiny_pictures(inputs='image', targets='label')", data_dir=prepared)
+    assert one.class_names == ("cat", "dog") and one.image_shape == (5, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("inputs='imag', targets='label'", "feature of tiny_pictures 'imag'. Did you"),
+        ("inputs='image'", "Give inputs and targets of tiny_pictures"),
+        ("features='image'", "Unknown option of a TFDS set 'features'"),
+        ("inputs=image", "name.argument=value"),
+    ],
+)
+def test_features_that_it_does_not_have_are_refused(prepared, text, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load(f"tfds:tiny_pictures({text})", data_dir=prepared)
+    in_one_line(caught)

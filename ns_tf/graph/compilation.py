@@ -1,0 +1,169 @@
+"""What a model was compiled with, output by output: losses, their weights, metrics."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ns_tf.base import InputError, reason_of
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Compilation:
+    """Losses and metrics of a compiled model, in the order of `model.outputs`.
+
+    Args:
+        names: Of the outputs: keys of a dictionary, else as Keras names them.
+        losses: By output, as `compile` takes them; None where an output has none.
+        weights: By output: the factor of its loss.
+        metrics: By output: the metrics of its own, as `compile` takes them.
+    """
+
+    names: tuple[str, ...]
+    losses: tuple[Any, ...]
+    weights: tuple[float, ...]
+    metrics: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Compilation | None":
+        """What a model was compiled with; None without a loss.
+
+        Args:
+            model: With its outputs in a list or a dictionary, or of one output.
+
+        Raises:
+            InputError: losses or metrics that name no output of the model.
+        """
+        if not model.compiled or not model.loss:
+            return None
+        names = output_names(model)
+        # Keras gives loss weights and metrics as they were given in private alone.
+        weights = model._compile_loss._user_loss_weights
+        metrics = getattr(model._compile_metrics, "_user_metrics", None)
+        return cls(
+            names,
+            _by_output("loss", model.loss, names),
+            tuple(
+                1.0 if weight is None else float(weight)
+                for weight in _by_output("loss_weights", weights, names)
+            ),
+            _metrics(metrics, names),
+        )
+
+    def arguments(self, model: keras.Model) -> dict[str, Any]:
+        """The arguments of `compile` for a model of the same outputs.
+
+        Args:
+            model: Its outputs are one, or a list or a dictionary of them.
+        """
+        by_output = (self.losses, self.weights, list(map(list, self.metrics)))
+        if isinstance(model.output, dict):
+            parts = [dict(zip(self.names, one, strict=True)) for one in by_output]
+        elif len(self.names) == 1:
+            parts = [one[0] for one in by_output]
+        else:
+            parts = [list(one) for one in by_output]
+        loss, weights, metrics = parts
+        return {"loss": loss, "loss_weights": weights, "metrics": metrics}
+
+    def onto(self, model: keras.Model) -> None:
+        """Compiles a model of the same outputs with these losses and metrics.
+
+        The optimizer is Keras's default: trainings of ns_tf have their own.
+
+        Args:
+            model: Changed in place.
+        """
+        model.compile(**self.arguments(model))
+
+
+def output_names(model: keras.Model) -> tuple[str, ...]:
+    """The names of a model's outputs, in the order of `model.outputs`.
+
+    Args:
+        model: Its outputs are one, or a list or a dictionary of them.
+    """
+    if isinstance(model.output, dict):
+        return tuple(sorted(model.output))
+    return tuple(model.output_names)
+
+
+def carried(model: keras.Model, copy: keras.Model) -> keras.Model:
+    """A copy of a model, compiled as the model is.
+
+    Args:
+        model: The original.
+        copy: Of the same outputs; changed in place, unless it is the model.
+    """
+    if copy is not model:
+        found = Compilation.of(model)
+        if found is not None:
+            found.onto(copy)
+    return copy
+
+
+def check_kept(model: keras.Model) -> None:
+    """Refuses a loss or a metric that no other process could read from a file.
+
+    Args:
+        model: Compiled or not.
+
+    Raises:
+        InputError: naming what has to be registered.
+    """
+    if not model.compiled:
+        return
+    try:
+        config = model.get_compile_config() or {}
+        for part in ("loss", "metrics"):
+            keras.saving.deserialize_keras_object(config.get(part), safe_mode=True)
+    except Exception as error:  # Keras raises what its parts raise.
+        raise InputError(
+            f"What {model.name!r} is compiled with cannot be read from a file: "
+            f"{reason_of(error)} Register your losses and metrics with "
+            "@keras.saving.register_keras_serializable()."
+        ) from error
+
+
+def _by_output(what: str, given: Any, names: Sequence[str]) -> tuple[Any, ...]:
+    """One entry for each output: by name, by place, or the same for all.
+
+    >>> _by_output("loss", {"b": "mse"}, ("a", "b")), _by_output("loss", "mae", ("a",))
+    ((None, 'mse'), ('mae',))
+
+    Raises:
+        InputError: names that no output has, or another number of entries.
+    """
+    if isinstance(given, Mapping):
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise InputError(
+                f"The model is compiled with a {what} for {unknown[0]!r}; its outputs "
+                f"are {', '.join(names)}. Compile it with these names."
+            )
+        return tuple(given.get(name) for name in names)
+    if isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise InputError(
+                f"The model is compiled with {len(given)} entries of {what} for "
+                f"{len(names)} outputs: {', '.join(names)}. Compile it with one each."
+            )
+        return tuple(given)
+    return (given,) * len(names)
+
+
+def _metrics(given: Any, names: Sequence[str]) -> tuple[tuple[Any, ...], ...]:
+    """The metrics of each output.
+
+    >>> _metrics(["mae", "mse"], ("a",)), _metrics([["mae"], None], ("a", "b"))
+    ((('mae', 'mse'),), (('mae',), ()))
+    """
+    if not given:
+        return ((),) * len(names)
+    if len(names) == 1 and not isinstance(given, Mapping):
+        return (tuple(keras.tree.flatten(given)),)
+    entries = _by_output("metrics", given, names)
+    return tuple(
+        () if entry is None else tuple(keras.tree.flatten(entry)) for entry in entries
+    )

@@ -1,0 +1,96 @@
+"""The shapes that a model takes, and a copy of it for others."""
+
+import keras
+
+from ns_tf.base import InputError, reason_of
+from ns_tf.graph import weights
+from ns_tf.graph.calls import input_names, uncompiled
+from ns_tf.graph.compilation import carried
+from ns_tf.graph.remake import remade, with_statistics
+from ns_tf.parts import Parts, parts
+
+
+def shape_of(model: keras.Model) -> tuple[int | None, ...] | Parts:
+    """The shape of an example; `Parts` of shapes of several inputs.
+
+    Args:
+        model: Functional.
+    """
+    shapes = Parts(tuple(tensor.shape[1:]) for tensor in model.inputs)
+    return shapes if len(shapes) > 1 else shapes[0]
+
+
+def listed(model: keras.Model) -> keras.Model:
+    """The model with its inputs in a list, if they are a dictionary or nested.
+
+    It can be called with a tuple in the order of `model.inputs` then, and with a
+    dictionary of the names of the inputs as before.
+
+    Args:
+        model: Functional.
+
+    Returns:
+        The model itself where they are; else one of the same layers, not compiled.
+    """
+    structure = model.input
+    flat = structure if isinstance(structure, (list, tuple)) else [structure]
+    if all(isinstance(tensor, keras.KerasTensor) for tensor in flat):
+        return model
+    inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    return keras.Model(inputs, model.output, name=model.name)
+
+
+def with_shape(model: keras.Model, shape: tuple[int, ...] | Parts) -> keras.Model:
+    """The model for examples of one shape, where it leaves lengths of axes open.
+
+    Args:
+        model: Functional; not changed.
+        shape: Of an example; `Parts` of shapes of several inputs.
+
+    Returns:
+        A copy with the same weights; the model itself where no axis is open, or where
+        the known ones are of other lengths, which its user has to be told.
+
+    Raises:
+        InputError: a layer cannot be made or called for that shape.
+    """
+    own, wanted = parts(shape_of(model)), parts(shape)
+    open_ = any(size is None for one in own for size in one)
+    fits = len(own) == len(wanted) and all(map(_fits, own, wanted))
+    if not open_ or not fits:
+        return model
+    inputs = [
+        keras.Input(size, dtype=tensor.dtype, name=name)
+        for size, tensor, name in zip(
+            wanted, model.inputs, input_names(model), strict=True
+        )
+    ]
+    try:
+        copy = keras.models.clone_model(
+            uncompiled(model),
+            input_tensors=keras.tree.pack_sequence_as(model.input, inputs),
+            clone_function=_copied,
+        )
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises what its parts raise.
+        raise InputError(
+            f"{model.name!r} cannot be made for the shape of the data: "
+            f"{reason_of(error)}"
+        ) from error
+    weights.assign(copy, weights.values(model))
+    return carried(model, copy)
+
+
+def _fits(own: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an example of the wanted shape can be fed."""
+    pairs = zip(own, wanted, strict=False)
+    return len(own) == len(wanted) and all(a in (None, b) for a, b in pairs)
+
+
+def _copied(operation: keras.Operation) -> keras.Operation:
+    """A layer made again; an operation that has no weights is itself."""
+    if not isinstance(operation, keras.layers.Layer):
+        return operation
+    config = operation.get_config()
+    return remade(operation, with_statistics(operation, config))

@@ -1,0 +1,79 @@
+"""What a model was compiled with, by output, however it was given."""
+
+import keras
+import pytest
+from pictures import in_one_line
+
+from ns_tf.base import InputError
+from ns_tf.graph.compilation import Compilation, carried, check_kept, output_names
+
+layers = keras.layers
+
+
+def two(outputs):
+    x = keras.Input((3,), name="x")
+    made = {name: layers.Dense(2, name=f"{name}_layer")(x) for name in ("b", "a")}
+    return keras.Model(x, made if outputs is dict else list(made.values()))
+
+
+def never_registered(targets, outputs):
+    return keras.ops.mean((targets - outputs) ** 4, axis=-1)
+
+
+def test_a_model_that_is_not_compiled_has_none():
+    assert Compilation.of(two(list)) is None
+    assert not carried(two(list), two(list)).compiled
+
+
+@pytest.mark.parametrize(
+    ("outputs", "loss", "weights", "metrics"),
+    [
+        (dict, {"b": "mse", "a": "mae"}, {"b": 0.5, "a": 2.0}, {"b": ["mse"]}),
+        (list, ["mse", "mae"], [0.5, 2.0], [["mse"], []]),
+        (list, {"b_layer": "mse", "a_layer": "mae"}, [0.5, 2.0], {"b_layer": "mse"}),
+    ],
+)
+def test_losses_weights_and_metrics_have_the_order_of_the_outputs(
+    outputs, loss, weights, metrics
+):
+    model = two(outputs)
+    model.compile(loss=loss, loss_weights=weights, metrics=metrics)
+    found = Compilation.of(model)
+    by_name = {name.removesuffix("_layer"): i for i, name in enumerate(found.names)}
+    own = [found.losses, found.weights, found.metrics]
+    assert [part[by_name["b"]] for part in own] == ["mse", 0.5, ("mse",)]
+    assert [part[by_name["a"]] for part in own] == ["mae", 2.0, ()]
+    again = Compilation.of(carried(model, two(outputs)))
+    assert vars(again) == vars(found)
+
+
+def test_one_loss_is_that_of_all_outputs_and_weights_are_1():
+    model = two(list)
+    model.compile(loss="mse")
+    found = Compilation.of(model)
+    assert found.losses == ("mse", "mse") and found.weights == (1.0, 1.0)
+    assert output_names(model) == ("b_layer", "a_layer")
+    assert output_names(two(dict)) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [({"c": "mse"}, "loss for 'c'; its outputs are a, b"), (["mse"], "1 entries")],
+)
+def test_a_loss_of_no_output_is_refused(loss, message):
+    model = two(dict)
+    model.compile(loss=loss)
+    with pytest.raises(InputError, match=message) as caught:
+        Compilation.of(model)
+    in_one_line(caught)
+
+
+def test_a_loss_that_no_file_can_bring_back_is_refused():
+    model = two(dict)
+    check_kept(model)
+    model.compile(loss="mse", metrics=[["mae"], ["mse"]])
+    check_kept(model)
+    model.compile(loss=never_registered)
+    with pytest.raises(InputError, match="never_registered.*Register") as caught:
+        check_kept(model)
+    in_one_line(caught)

@@ -1,0 +1,43 @@
+"""Shapes of inputs, and copies of models for the shapes of the data."""
+
+import keras
+import numpy as np
+
+from ns_tf.graph.shapes import listed, shape_of, with_shape
+from ns_tf.parts import Parts
+
+layers = keras.layers
+
+
+def tagged():
+    """Tokens of any number, and a table."""
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    table = keras.Input((3,), name="table")
+    x = layers.Embedding(11, 5)(tokens)
+    x = layers.GlobalAveragePooling1D()(layers.Conv1D(7, 3, padding="same")(x))
+    x = layers.Concatenate()([x, table])
+    model = keras.Model({"tokens": tokens, "table": table}, layers.Dense(2)(x))
+    model.compile(loss="mae")
+    return model
+
+
+def test_inputs_in_a_dictionary_become_a_list_in_keras_order(rng):
+    model = tagged()
+    found = listed(model)
+    assert shape_of(found) == ((3,), (None,)) and isinstance(found.input, list)
+    arrays = rng.normal(size=(2, 3)), rng.integers(0, 11, (2, 13))
+    by_name = dict(zip(("table", "tokens"), arrays, strict=True))
+    np.testing.assert_array_equal(found(arrays), model(by_name))
+    np.testing.assert_array_equal(found(by_name), model(by_name))
+    assert listed(found) is found
+
+
+def test_open_axes_get_the_length_of_the_data_and_nothing_else_changes(rng):
+    model = listed(tagged())
+    model.compile(loss="mae")
+    found = with_shape(model, Parts([(3,), (13,)]))
+    assert shape_of(found) == ((3,), (13,)) and found.loss == "mae"
+    arrays = rng.normal(size=(2, 3)), rng.integers(0, 11, (2, 13))
+    np.testing.assert_array_equal(found(arrays), model(arrays))
+    assert with_shape(found, Parts([(3,), (17,)])) is found
+    assert with_shape(model, Parts([(5,), (13,)])) is model
