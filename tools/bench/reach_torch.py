@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 import keras
 import models
+import needs_torch  # noqa: F401
 import numpy as np
 import torch
 import torch_pruning

@@ -14,9 +14,11 @@ there is no row.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import methods
+import needs_torch  # noqa: F401
 import numpy as np
 import torch
 import torch_pruning
@@ -58,8 +60,9 @@ def main(
     _check(config)
     network = trained_network(source.model, source.dataset, **source.data)
     kept = methods.read_rows(config.out)
-    methods.tell(config, kept, methods.rows(config, network, list(kept)))
-    methods.tell(config, kept, rows(config, network, theirs, list(kept)))
+    ours = methods.rows(config, network, list(kept))
+    made = itertools.chain(ours, rows(config, network, theirs, list(kept)))
+    methods.tell(config, kept, made)
 
 
 def _check(config: methods.MethodsConfig) -> None:
