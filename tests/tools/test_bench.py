@@ -289,10 +289,55 @@ def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkey
     config = methods.MethodsConfig(
         methods=("random", "magnitude"), repairs=("none", "statistics")
     )
-    found = list(methods.rows(config, TrainedNetwork(*learned(), "normalised")))
+    network = TrainedNetwork(*learned(), "normalised")
+    found = list(methods.rows(config, network, []))
     assert calls == ["random", "magnitude"] and len(found) == 4
-    assert found[2].startswith("| magnitude | uniform | none | 4")
-    assert all(row.count("|") == methods.HEAD[0].count("|") for row in found)
+    lines = [methods.line(row) for row in found]
+    assert lines[2].startswith("| magnitude | uniform | none | 4")
+    assert all(line.count("|") == methods.HEAD[0].count("|") for line in lines)
+    (missing,) = methods.rows(config, network, found[:3])
+    untimed = [{**row, "seconds": None} for row in (missing, found[3])]
+    assert untimed[0] == untimed[1], "rows that are kept are not made again"
+
+
+def test_twins_in_pytorch_compute_what_the_networks_compute(script):
+    torch = pytest.importorskip("torch")
+    twins, models = script("torch_twin"), script("models")
+    for name, make in script("twin_networks").NETWORKS.items():
+        model = make()
+        models.stamp(model, np.random.default_rng(0))
+        images = np.random.default_rng(1).normal(size=(3, *model.input.shape[1:]))
+        images = images.astype(np.float32)
+        with torch.no_grad():
+            found = twins.Twin(model)(torch.from_numpy(images.transpose(0, 3, 1, 2)))
+        found = found.numpy().transpose((0, 2, 3, 1) if found.ndim == 4 else (0, 1))
+        expected = np.asarray(model(images))
+        assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max(), name
+
+
+def test_both_tools_reach_channels_and_remove_them_exactly(script):
+    pytest.importorskip("torch_pruning")
+    reach = script("reach_torch")
+    rows = [row.split(" | ") for row in reach.rows("mobilenet")]
+    assert [row[1:5] for row in rows] == [
+        [tool, "7", "178", "100.0%"] for tool in ("ns_tf", "torch-pruning")
+    ]
+    assert all(float(row[5]) < 1e-5 for row in rows), "in float32 here"
+
+
+def test_channels_that_torch_pruning_keeps_are_kept_in_keras(script):
+    pytest.importorskip("torch_pruning")
+    from trained import learned
+
+    from ns_tf.prune.source import TrainedNetwork
+
+    peer, methods = script("vs_torch_pruning"), script("methods")
+    network = TrainedNetwork(*learned(), "normalised")
+    config = methods.MethodsConfig(methods=("taylor_fo",), allocations=("ranking",))
+    theirs = peer.TorchPruningConfig(steps=10)
+    (row,) = peer.rows(config, network, theirs, [])
+    assert row["method"] == "taylor_fo (torch-pruning)" and 0.2 < row["left"] <= 0.5
+    assert not list(peer.rows(config, network, theirs, [row])), "it is kept"
 
 
 def test_the_table_of_models_measures_reach_and_removal(script):

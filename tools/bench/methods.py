@@ -1,24 +1,31 @@
 """Criteria, allocations and repairs side by side on one trained network.
 
-python tools/bench/methods.py --model=runs/trunk --dataset=cifar10 --macs=0.5 \\
-    --methods=random,magnitude,taylor_fg --repairs=statistics,least_squares
+python tools/bench/methods.py --model=runs/trunk --dataset=cifar10 --share=0.5 \\
+    --methods=random,magnitude,taylor_fg --repairs=statistics,least_squares \\
+    --out=runs/methods/seed0.json
 
-prints a row of Markdown for each of them: the share of the multiply-adds that is left,
+prints a row of Markdown for each of them: the share of the budget that is left,
 accuracy on validation images after the cut, after the repair and after training,
 widths, seconds of scoring, finding the widths, cutting and training. Test images are
-not read. `random` is the control.
+not read. `random` is the control. The rows are kept in `--out`: the same command makes
+those that are missing, and margins.py reads them.
 """
 
 import dataclasses
-import functools
 import itertools
-import time
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ns_tf import cli
 from ns_tf.prune.config import CutConfig, FinetuneConfig, SourceConfig
+from ns_tf.run import files
 from ns_tf.run.option import option
+
+BUDGETS = ("macs", "params")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,16 +36,22 @@ class MethodsConfig:
     allocations: tuple[str, ...] = option(("uniform",), "Allocations.")
     repairs: tuple[str, ...] = option(("statistics",), "Repairs.")
     rounds: int | None = option(None, "Of scoring; each method's own if empty.")
-    macs: float = option(0.5, "Share of the multiply-adds that may be left.")
+    weigh: float | None = option(None, "Power of the prices; the allocation's own.")
+    budget: str = option("macs", "What is bounded: macs or params.", choices=BUDGETS)
+    share: float = option(0.5, "Share of it that may be left.")
+    recipe: str = option("plain", "Of the training after the cut.")
     epochs: int = option(0, "Epochs after the cut; 0 trains nothing.")
     rate: float = option(0.02, "Learning rate of these epochs, which falls to 0.")
     seed: int = option(0, "Of images that are read, noise and training.")
+    out: str | None = option(None, "JSON file that keeps the rows.")
 
 
 HEAD = (
-    "| method | allocation | repair | MACs | cut | repaired | tuned | widths | time |",
+    "| method | allocation | repair | left | cut | repaired | tuned | widths | time |",
     "|---|---|---|---|---|---|---|---|---|",
 )
+CHOICES = ("rounds", "weigh", "budget", "share", "recipe", "epochs", "rate", "seed")
+Row = dict[str, Any]  # Plain values, kept as JSON.
 
 
 def main(config: MethodsConfig, source: SourceConfig) -> None:
@@ -47,77 +60,144 @@ def main(config: MethodsConfig, source: SourceConfig) -> None:
     from ns_tf.prune.source import trained_network
 
     network = trained_network(source.model, source.dataset, **source.data)
-    for line in itertools.chain(HEAD, rows(config, network)):
-        print(line, flush=True)
+    kept = read_rows(config.out)
+    tell(config, kept, rows(config, network, kept))
 
 
-def rows(config: MethodsConfig, network) -> Iterator[str]:
-    """A row for each method, allocation and repair.
+def tell(config: MethodsConfig, kept: list[Row], made: Iterable[Row]) -> None:
+    """Prints rows as they are made, and adds them to those that are kept."""
+    print(*HEAD, sep="\n", flush=True)
+    for row in made:
+        print(line(row), flush=True)
+        if config.out:
+            kept.append(row)
+            files.write_json(config.out, {"version": 1, "rows": kept})
+
+
+def read_rows(path: str | None) -> list[Row]:
+    """The rows that an earlier command kept; none if there is none."""
+    if path is None or not Path(path).exists():
+        return []
+    return files.read_json(path, what="record of methods", version=1)["rows"]
+
+
+def rows(config: MethodsConfig, network, kept: list[Row]) -> Iterator[Row]:
+    """A row for each method, allocation and repair that is not among those kept.
 
     Scores are read once a method, or once an allocation where they are read in rounds;
     widths are found once an allocation.
     """
-    for method in config.methods:
-        scores, scoring = None, 0.0
-        for allocation in config.allocations:
-            scaling, solving = None, 0.0
-            for repair in config.repairs:
-                cut = CutConfig(
-                    method, allocation=allocation, repair=repair, rounds=config.rounds
-                )
-                pruner = _pruner(config, network, cut)
-                if scores is None or (scaling is None and pruner.rounds > 1):
-                    scores, scoring = _timed(pruner.score)
-                if scaling is None:
-                    scaling, solving = _timed(functools.partial(pruner.solve, scores))
-                yield _row(config, pruner, scores, scaling, [scoring, solving])
+    from ns_tf.prune.pruned import Clock
+
+    clock, scored, solved = Clock(), None, None
+    for row in missing(config, config.methods, kept):
+        pruner = pruned_by(config, network, row)
+        method, allocation = row["method"], row["allocation"]
+        by = (method, allocation if pruner.rounds > 1 else None)
+        if scored != by:
+            with clock.of("score"):
+                scores = pruner.score()
+        if (scored, solved) != (by, (method, allocation)):
+            with clock.of("solve"):
+                scaling = pruner.solve(scores)
+        scored, solved = by, (method, allocation)
+        keep = pruner.channels(scores, scaling.widths)
+        yield row | outcome(config, pruner, keep, clock)
 
 
-def _timed(work: Callable) -> tuple[Any, float]:
-    """(what the work returns, its seconds)."""
-    begun = time.monotonic()
-    return work(), time.monotonic() - begun
+def missing(
+    config: MethodsConfig, methods: Sequence[str], kept: list[Row]
+) -> Iterator[Row]:
+    """The choices of every row that is asked for and not kept."""
+    known = {choice(row) for row in kept}
+    wanted = itertools.product(methods, config.allocations, config.repairs)
+    for method, allocation, repair in wanted:
+        row = {"method": method, "allocation": allocation, "repair": repair}
+        row |= {name: getattr(config, name) for name in CHOICES}
+        if choice(row) not in known:
+            yield row
 
 
-def _pruner(config: MethodsConfig, network, cut: CutConfig):
+def choice(row: Row) -> str:
+    """What was chosen for a row, as text that two rows of the same choices share."""
+    names = ("method", "allocation", "repair", *CHOICES)
+    return json.dumps([row[name] for name in names])
+
+
+def pruned_by(config: MethodsConfig, network, row: Row):
     """The network, to be pruned by these choices."""
     from ns_tf.prune.pruner import Pruner
     from ns_tf.prune.targets import budgets_of
 
+    names = ("method", "allocation", "repair", "rounds", "weigh")
+    cut = CutConfig(**{name: row[name] for name in names})
     problem = network.problem
     widths = problem.architecture.widths
-    budgets = budgets_of({"macs": config.macs}, problem.structure, widths)
+    budgets = budgets_of({config.budget: config.share}, problem.structure, widths)
     return Pruner(network.model, problem, cut, budgets, seed=config.seed)
 
 
-def _row(config: MethodsConfig, pruner, scores, scaling, seconds: list[float]) -> str:
-    """One line of the table."""
+def outcome(config: MethodsConfig, pruner, keep: np.ndarray, clock) -> Row:
+    """What is left, how good it is by stage, and the seconds of each step.
+
+    Args:
+        config: Says how it is trained.
+        pruner: The network and its budgets.
+        keep: [n] bool: the channels that are left.
+        clock: Of `ns_tf.prune.pruned`, with the seconds so far.
+    """
+    from ns_tf.train import training
+
+    with clock.of("cut"):
+        small, found = pruner.cut_and_repair(keep)
+    widths = pruner.prunable.count(keep)
+    seconds = {**clock.seconds, "tune": 0.0}
+    if config.epochs:
+        result = _tuned(config, pruner, small, widths)
+        seconds["tune"] = result.seconds
+        found["tuned"] = training.best_of(result.history).validation_score
+    budgets = pruner.budgets
+    costs = {name: int(budgets.exact[name](np.array(widths))) for name in BUDGETS}
+    return {
+        "widths": list(widths),
+        "left": costs[config.budget] / budgets.own[config.budget],
+        "costs": costs,
+        "accuracies": dict(found),
+        "seconds": {name: round(taken, 2) for name, taken in seconds.items()},
+    }
+
+
+def _tuned(config: MethodsConfig, pruner, small, widths):
+    """The training of what is left, or of fresh weights if the recipe says so."""
     from ns_tf.engine.runtime import Runtime
     from ns_tf.train import training
 
-    keep = pruner.channels(scores, scaling.widths)
-    (small, found), cutting = _timed(functools.partial(pruner.cut_and_repair, keep))
-    seconds = [*seconds, cutting]
-    if config.epochs:
-        settings = FinetuneConfig(finetune_epochs=config.epochs).settings(
-            len(pruner.problem.dataset.train), rate=config.rate
-        )
-        begun = time.monotonic()
-        result = training.train(
-            pruner.problem, lambda: small, settings, Runtime(seed=config.seed)
-        )
-        seconds.append(time.monotonic() - begun)
-        found["tuned"] = training.best_of(result.history).validation_score
-    share = scaling.costs["macs"] / pruner.budgets.own["macs"]
+    finetune = FinetuneConfig(
+        recipe=config.recipe,
+        finetune_epochs=config.epochs,
+        finetune_rate=config.rate,
+    )
+    work = pruner.tuning(widths, finetune)
+    start = pruner.problem.build(widths) if work.fresh else small
+    return training.train(
+        pruner.problem,
+        lambda: start,
+        work.settings,
+        Runtime(seed=config.seed),
+        objective=work.objective,
+    )
+
+
+def line(row: Row) -> str:
+    """A row of Markdown."""
+    found, seconds = row["accuracies"], row["seconds"]
     cells = [
-        pruner.config.method,
-        pruner.allocation.name,
-        pruner.config.repair,
-        f"{share:.2%}",
+        *(row[name] for name in ("method", "allocation", "repair")),
+        f"{row['left']:.2%}",
         *(f"{100 * found[stage]:.1f}" for stage in ("cut", "repaired")),
-        f"{100 * found['tuned']:.1f}" if config.epochs else "-",
-        ", ".join(str(width) for width in scaling.widths),
-        " + ".join(f"{s:.0f}" for s in seconds) + " s",
+        f"{100 * found['tuned']:.1f}" if row["epochs"] else "-",
+        ", ".join(str(width) for width in row["widths"]),
+        " + ".join(f"{taken:.0f}" for taken in seconds.values()) + " s",
     ]
     return f"| {' | '.join(cells)} |"
 

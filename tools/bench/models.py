@@ -197,7 +197,7 @@ def removal_error(model, images: int = 2) -> float:
     from ns_tf.graph.walk import channel_graph
 
     rng = np.random.default_rng(0)
-    _stamp(model, rng)
+    stamp(model, rng)
     graph = channel_graph(model)
     keep = rng.random(len(graph.owner)) < 2 / 3
     for group in graph.groups:
@@ -215,7 +215,7 @@ def removal_error(model, images: int = 2) -> float:
     return float(np.abs(np.asarray(thin(x)) - expected).max() / np.abs(expected).max())
 
 
-def _stamp(model, rng) -> None:
+def stamp(model, rng) -> None:
     """Weights that are all different and keep signals in range."""
     import numpy as np
 

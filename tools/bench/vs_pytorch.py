@@ -16,7 +16,6 @@ import numpy as np
 import search
 
 from ns_tf import cli
-from ns_tf.base import InputError
 from ns_tf.registry import unknown
 from ns_tf.run.option import option
 
@@ -75,14 +74,7 @@ def main(config: search.BenchConfig, torch: TorchConfig) -> None:
 def _check(network: str) -> None:
     if network not in NETWORKS:
         raise unknown("network", network, NETWORKS)
-    try:
-        import torch  # noqa: F401
-        import torch_pruning  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"This benchmark needs torch and torch-pruning ({error.name} is missing): "
-            "pip install -e '.[bench]'."
-        ) from error
+    import needs_torch  # noqa: F401
 
 
 if __name__ == "__main__":
