@@ -95,6 +95,20 @@ def test_the_guide_to_inspecting(here, run, capfd):
 
 
 @pytest.mark.slow
+def test_the_guide_to_data(here, run, capfd):
+    (_, program), (_, command) = blocks("docs/data.md")
+    names = {}
+    exec(compile(program, "docs/data.md", "exec"), names)
+    capfd.readouterr()
+    small = names["small"]
+    assert small.problem.task.score.name == "kind_accuracy" and small.score > 0.3
+    assert small.costs["params"] <= small.targets["params"]
+    assert (here / "models" / "pen_digits.keras").exists()
+    (words,) = commands(command)
+    assert "keep their size: kind" in run(words)
+
+
+@pytest.mark.slow
 def test_the_guide_to_pruning(here, run, capfd):
     *programs, command = blocks("docs/pruning.md")
     names = {}
