@@ -202,11 +202,50 @@ class Weighing(layers.Layer):
         return x / tf.sqrt(total(x**2) / count + epsilon)
 
 
+class Within(layers.Layer):
+    """A layer with factors on the rows of the kernels that read what is within it."""
+
+    def __init__(self, layer, rows, factors: tf.Variable, **options):
+        super().__init__(**options)
+        self.layer, self.rows, self.factors = layer, rows, factors
+        self.built = True
+
+    def call(self, *args, **kwargs):
+        scaled: dict = {}
+        for weight, axis, numbers in self.rows:
+            shape = [1] * len(weight.shape)
+            shape[axis] = -1
+            factor = tf.reshape(tf.gather(self.factors, numbers), shape)
+            value = scaled.get(id(weight), (weight, weight.value))[1]
+            scaled[id(weight)] = weight, value * factor
+        with keras.StatelessScope(state_mapping=list(scaled.values())):
+            return self.layer(*args, **kwargs)
+
+
+def rows_within(layer, graph) -> list[tuple]:
+    """(weight, axis, numbers along it) where a layer reads channels that it makes.
+
+    Of an attention the last kernel's heads and entries; queries stand for the products
+    with keys.
+    """
+    called = weights.names(layer)
+    if not hasattr(layer, "_output_dense"):
+        read = [(w, 0) for w in layer.weights if w.name == "recurrent_kernel"]
+    else:
+        last = layer._output_dense.kernel
+        queries = [(weight, -1) for weight in layer._query_dense.weights]
+        read = [(last, 0), (last, 1), *queries]
+    return [
+        (weight, axis, graph.axes[layer.name, called[id(weight)]][axis])
+        for weight, axis in read
+    ]
+
+
 def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
     """The same layers, with a factor on every edge by which a channel leaves.
 
-    Those are inputs of layers that make channels, and crossings. Norms over channels
-    count each channel as often as its factor says.
+    Those are inputs of layers that make channels, crossings, and what layers read of
+    what they make. Norms over channels count each channel as often as its factor says.
 
     Returns:
         The model and the factors [channels + 1], all of them 1; the last is that of
@@ -242,6 +281,8 @@ def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
 
         if call.kind == STATISTICS:
             layer = Weighing(layer, factors, graph.channels[call.inputs[0]])
+        elif call.gates is not None:
+            layer = Within(layer, rows_within(layer, graph), factors)
         args, kwargs = keras.tree.map_structure(edge, (args, kwargs))
         output = layer(*args, **kwargs)
         for number, one in enumerate(keras.tree.flatten(output)):
@@ -271,9 +312,10 @@ def assert_removing_is_zeroing(model: keras.Model, rng: np.random.Generator) -> 
     thin, extra = rebuild(model, graph, keep, Gates((), {}))
     arrays = weights.values(model)
     for key, weight in weights.weights(thin).items():
-        axes = extra.get(key) or graph.axes.get(key, ())
-        value = arrays[key] if key in arrays else selection(len(axes[-1]))
-        weight.assign(take(value, axes, keep))
+        if key in arrays:
+            weight.assign(weights.thinned(arrays[key], key, graph, keep))
+        else:
+            weight.assign(take(selection(len(extra[key][-1])), extra[key], keep))
     factors.assign(np.append(keep, 1.0))
     inputs = rng.normal(size=(5, *model.input_shape[1:]))
     if not keras.backend.is_float_dtype(model.inputs[0].dtype):

@@ -43,11 +43,12 @@ def name_of(activation: Callable | None) -> str:
     return getattr(activation, "__name__", type(activation).__name__)
 
 
-def mixing(layer: keras.Operation) -> str | None:
+def mixing(layer: keras.Operation, name: str = "activation") -> str | None:
     """Why a layer's activation may read several channels; None if it reads one.
 
     Args:
         layer: With or without an `activation`.
+        name: Of the attribute that holds it.
 
     Returns:
         A reason that names the activation and the layer, for users.
@@ -56,7 +57,7 @@ def mixing(layer: keras.Operation) -> str | None:
     "the softmax of 'end' mixes channels"
     >>> mixing(keras.layers.Dense(3, activation="relu"))
     """
-    activation = getattr(layer, "activation", None)
+    activation = getattr(layer, name, None)
     known = _known(activation)
     if type(activation) in _LAYERS or known in (*_KEEPING_ZERO, *_LIFTING_ZERO):
         return None

@@ -35,6 +35,8 @@ class Call:
         crossing: Places of inputs of a join whose channels are in another group than
             the output's.
         scales: Whether a positive factor before it is the same factor behind it.
+        gates: [gates] channel numbers of the gates that its layer can take beside its
+            inputs (`ns_tf.graph.within`); None if it takes none.
     """
 
     name: str
@@ -43,6 +45,19 @@ class Call:
     output: Tensor
     crossing: tuple[int, ...] = ()
     scales: bool = False
+    gates: np.ndarray | None = dataclasses.field(default=None, compare=False)
+
+
+def layer_of(maker: str) -> str:
+    """The layer that a maker of channels is, or is within.
+
+    >>> layer_of("stem"), layer_of("attention/heads")
+    ('stem', 'attention')
+
+    Args:
+        maker: Of a group. Keras allows no "/" in the name of a layer.
+    """
+    return maker.partition("/")[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +66,8 @@ class Group:
 
     Attributes:
         name: The first of the layers that make them.
-        makers: All layers that make them.
+        makers: All layers that make them. Channels that stay within a layer, as the
+            heads of an attention, have a maker such as "attention/heads".
         channels: [size] channel numbers, in the order of the first maker's filters.
         frozen: Why they cannot be removed; None if they can.
 
@@ -84,7 +100,9 @@ class ChannelGraph:
         outputs: The model's output tensors.
         settings: Layer -> the entries of its configuration that follow channels
             (`ns_tf.graph.rules.Effect`).
-        kernels: Layer -> the weight by which it makes its channels.
+        kernels: Maker -> the weight of its layer by which it makes its channels.
+        scaled: (layer, weight) -> the channels by whose number the layer scales what
+            the weight makes (`ns_tf.graph.rules.Effect`).
     """
 
     calls: tuple[Call, ...]
@@ -96,6 +114,9 @@ class ChannelGraph:
     outputs: tuple[Tensor, ...]
     settings: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
     kernels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    scaled: Mapping[tuple[str, str], np.ndarray] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def frozen(self) -> np.ndarray:

@@ -134,10 +134,9 @@ class _Gating(Editor):
         self.row = row
 
     def gate(
-        self, x: keras.KerasTensor, tensor: Tensor, name: str
+        self, x: keras.KerasTensor, channels: np.ndarray, name: str
     ) -> keras.KerasTensor:
         """x behind the gates of its channels; NONE (-1) is the row's last entry."""
-        size = len(self.graph.owner)
-        places = self.graph.channels[tensor] % (size + 1)
+        places = channels % (len(self.graph.owner) + 1)
         layer = PassGates(places.tolist(), name=name, dtype=policy_of(x))
         return layer(x, self.row)

@@ -13,6 +13,9 @@ multiplies. A norm is the gate of an edge if
 * all that leaves behind the norm leaves by edges that norms are the gates of: an edge
   with a `Gate` of its own would count twice. All calls of a shared norm have to be so.
 
+Units of a recurrent layer read one another, and an attention reads its heads. These
+edges are within the layer, and so are their gates (`ns_tf.graph.within`).
+
 A norm over channels, as a layer norm, reads its channels and passes them on. Its edge
 has a gate too: the weight of each channel in its statistics (`ns_tf.graph.statistics`).
 What leaves behind it has gates of its own.
@@ -31,7 +34,9 @@ import numpy as np
 from ns_tf.graph.channels import NONE, Call, ChannelGraph, Tensor
 from ns_tf.graph.rules import ADD, MAKE, NORM, STATISTICS, THROUGH
 
-Edge = tuple[str, int, int]  # (operation, its call, its input).
+# (operation, its call, its input). By `WITHIN` channels act on others in the operation.
+Edge = tuple[str, int, int]
+WITHIN = -1
 
 
 class Gating(keras.layers.Layer):
@@ -73,7 +78,8 @@ class Gates:
     Attributes:
         norms: Batch norms whose gamma and beta are gates.
         edges: Inputs of calls that read their tensor through a `Gate` layer. Edges of
-            one tensor share the layer. Norms over channels take gates beside it.
+            one tensor share the layer. Norms over channels take gates beside it, and so
+            do layers in which channels act on others; there the tensor is the output.
     """
 
     norms: tuple[str, ...]
@@ -93,7 +99,11 @@ def place(graph: ChannelGraph) -> Gates:
     edges = finder.edges()
     weighed = {call.name for call in graph.calls if call.kind == STATISTICS}
     points = {
-        edge: None if edge[0] in weighed else finder.points_of(tensor)
+        edge: (
+            None
+            if edge[0] in weighed or edge[2] == WITHIN
+            else finder.points_of(tensor)
+        )
         for edge, tensor in edges.items()
     }
     used = {point for found in points.values() for point in found or ()}
@@ -116,7 +126,7 @@ def edges(graph: ChannelGraph) -> dict[Edge, Tensor]:
 
     A layer that multiplies each of them by the gates of its channels gates the whole
     network, whatever lies before the edge. Inputs of norms over channels are among
-    them; there gates weigh channels.
+    them; there gates weigh channels. So are edges within layers.
 
     Args:
         graph: The network's channel graph.
@@ -146,11 +156,14 @@ class _Finder:
 
     def edges(self) -> dict[Edge, Tensor]:
         """The edges by which removable channels leave, and what they read."""
-        return {
-            (call.name, self.call_number[number], place): call.inputs[place]
-            for number, call in enumerate(self.graph.calls)
-            for place in self.leaving(call)
-        }
+        found = {}
+        for number, call in enumerate(self.graph.calls):
+            name, count = call.name, self.call_number[number]
+            found |= {(name, count, p): call.inputs[p] for p in self.leaving(call)}
+            inside = call.gates is not None and call.kind != STATISTICS
+            if inside and not self.frozen[call.gates].all():
+                found[name, count, WITHIN] = call.output
+        return found
 
     def leaving(self, call: Call) -> list[int]:
         """Inputs by which removable channels act on others in this call."""

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from ns_tf.graph.channels import NONE, ChannelGraph, match
-from ns_tf.graph.weights import take, values, weights
+from ns_tf.graph.weights import thinned, values, weights
 
 
 def inherit(
@@ -42,11 +42,11 @@ def inherit(
     source_of = crossings(graph)
     epsilon = {layer.name: getattr(layer, "epsilon", 0.0) for layer in thin.layers}
     for (layer, name), variable in weights(thin).items():
-        axes = graph.axes.get((layer, name), ())
-        if (layer, name) in arrays:
-            variable.assign(take(arrays[layer, name], axes, keep))
+        key = layer, name
+        if key in arrays:
+            variable.assign(thinned(arrays[key], key, graph, keep))
         elif layer in thin_graph.kernels:
-            *_, inputs, outputs = thin_graph.axes[layer, name]
+            *_, inputs, outputs = thin_graph.axes[key]
             sources = np.array([source_of.get(int(c), NONE) for c in old[outputs]])
             variable.assign((old[inputs][:, None] == sources)[None, None])
         else:

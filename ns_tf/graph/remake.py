@@ -14,6 +14,9 @@ from ns_tf.graph import activations
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.rules import mapped
 
+# Options of attentions and of recurrent layers that their configurations leave out.
+_NOT_WRITTEN = ("_flash_attention", "use_cudnn")
+
 
 def resized(
     layer: keras.Operation,
@@ -110,6 +113,9 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
             f"{type(layer).__name__}.get_config() returns, and pass it on in __init__."
         )
     _check_functions(layer, copy)
+    for option in _NOT_WRITTEN:
+        if hasattr(layer, option):
+            setattr(copy, option, getattr(layer, option))
     return keep_frozen(layer, copy)
 
 

@@ -11,16 +11,18 @@ There are two ways to a smaller network, for two uses:
   starts as the selection matrix.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import Call, ChannelGraph, Tensor
-from ns_tf.graph.gates import Gate, Gates
+from ns_tf.graph.gates import WITHIN, Gate, Gates
 from ns_tf.graph.remake import resized
 from ns_tf.graph.rules import STATISTICS
-from ns_tf.graph.statistics import opened
 from ns_tf.graph.weights import Key, stays
+from ns_tf.graph.within import opened
 
 SELECT = "select"  # In the names of selection layers: "JOIN_selectPLACE".
 
@@ -82,11 +84,14 @@ class Editor:
     def clone(self, layer: keras.Operation) -> keras.Operation:
         """The layer at its new size; operations that are no layers are shared."""
         copy = resized(layer, self.graph, lambda axis: stays(axis, self.keep).sum())
-        weighed = any(
-            call.kind == STATISTICS and (call.name, number, 0) in self.gates.edges
-            for number, call in enumerate(self.by_name.get(layer.name, ()))
-        )
-        return opened(copy) if weighed else copy
+        calls = enumerate(self.by_name.get(layer.name, ()))
+        takes = any(self._takes_gates(call, number) for number, call in calls)
+        return opened(copy, layer) if takes else copy
+
+    def _takes_gates(self, call: Call, number: int) -> bool:
+        """Whether call `number` of a layer takes gates beside its inputs."""
+        place = 0 if call.kind == STATISTICS else WITHIN
+        return (call.name, number, place) in self.gates.edges
 
     def call(self, layer: keras.Operation, *args, **kwargs):
         """Calls the layer, its inputs gated and aligned where that is due."""
@@ -102,9 +107,9 @@ class Editor:
             return self._edge(x, call, number, next(places))
 
         args, kwargs = keras.tree.map_structure(edit, (args, kwargs))
-        if call.kind == STATISTICS and (call.name, number, 0) in self.gates.edges:
-            (x,) = keras.tree.flatten((args, kwargs))
-            kwargs = {**kwargs, "gates": self._weights(x, call, number)}
+        if self._takes_gates(call, number):
+            x, *_ = keras.tree.flatten((args, kwargs))
+            kwargs = {**kwargs, "gates": self._beside(x, call, number)}
         output = layer(*args, **kwargs)
         for place, one in enumerate(keras.tree.flatten(output)):
             names = {(*call.output[:2], place) for call in calls.values()}
@@ -132,29 +137,31 @@ class Editor:
         gated = (call.name, number, place) in self.gates.edges
         if gated and call.kind != STATISTICS:
             if tensor not in self.gated:
-                self.gated[tensor] = self.gate(x, tensor, gate_name(tensor))
+                channels = self.graph.channels[tensor]
+                self.gated[tensor] = self.gate(x, channels, gate_name(tensor))
             x = self.gated[tensor]
         if place in call.crossing:
             x = self._select(x, tensor, call, place)
         return x
 
-    def _weights(self, x: keras.KerasTensor, call: Call, number: int):
-        """Gates [batch, channels] of what a norm over channels reads."""
-        first = x[(slice(None), *(0,) * (len(x.shape) - 2))]
-        name = gate_name((call.name, number, 0))
-        return self.gate(keras.ops.ones_like(first), call.inputs[0], f"{name}_weight")
+    def _beside(self, x: keras.KerasTensor, call: Call, number: int):
+        """Gates [batch, gates] that a layer takes beside its first input x."""
+        ones = keras.ops.ones_like(x[(slice(None), *(0,) * (len(x.shape) - 2))][:, :1])
+        count = int(stays(call.gates, self.keep).sum())
+        name = gate_name((call.name, number, "within"))
+        return self.gate(keras.ops.tile(ones, (1, count)), call.gates, name)
 
     def gate(
-        self, x: keras.KerasTensor, tensor: Tensor, name: str
+        self, x: keras.KerasTensor, channels: np.ndarray, name: str
     ) -> keras.KerasTensor:
         """x behind its gate, which all edges of the tensor share.
 
         Args:
-            x: The tensor of the copy, or one of the same channels.
-            tensor: Its name in the model.
+            x: [..., channels], of the copy.
+            channels: Their numbers, those that go included.
             name: Of the layer that gates it.
         """
-        self.extra[name, "gate"] = (self.graph.channels[tensor],)
+        self.extra[name, "gate"] = (channels,)
         return Gate(name=name, dtype=policy_of(x))(x)
 
     def _select(self, x: keras.KerasTensor, tensor: Tensor, call: Call, place: int):
@@ -176,13 +183,13 @@ class Editor:
         return layer(x)
 
 
-def gate_name(tensor: Tensor) -> str:
-    """The name of the layer that gates a tensor.
+def gate_name(edge: Sequence[str | int]) -> str:
+    """The name of the layer that gates a tensor, or what a call takes beside it.
 
     >>> gate_name(("relu", 0, 0))
     'relu_0_0_gate'
     """
-    return "_".join(str(part) for part in tensor) + "_gate"
+    return "_".join(str(part) for part in edge) + "_gate"
 
 
 def policy_of(x: keras.KerasTensor) -> str:

@@ -6,6 +6,7 @@ names reasons to keep channels. Tied channels become one by connected components
 channels of the same makers become a group.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from ns_tf.graph.calls import (
 )
 from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Tensor
 from ns_tf.graph.grouping import components, groups_of, whole
-from ns_tf.graph.rules import ADD, INPUT, JOIN
+from ns_tf.graph.rules import ADD, INPUT, JOIN, STATISTICS
 from ns_tf.graph.weights import frozen, names
 
 OUTPUT = "it is the model's output"  # Why the last channels stay.
@@ -53,6 +54,7 @@ class _Walk:
         self.axes: dict[tuple[str, str], Axes] = {}
         self.settings: dict[str, Mapping] = {}
         self.kernels: dict[str, rules.Kernel] = {}
+        self.scaled: dict[tuple[str, str], np.ndarray] = {}
         self.calls: list[Call] = []
         self.maker: list[str] = []  # [channels so far]: the layer that made it.
         self.by_maker: dict[str, np.ndarray] = {}  # Layer -> its channels.
@@ -136,15 +138,17 @@ class _Walk:
             self, operation, arrays, shapes, self._shape(output, operation)
         )
         self.channels[output] = effect.output
-        for weight, axes in effect.axes.items():
-            self.axes[name, weight] = axes
+        self.axes |= {(name, weight): axes for weight, axes in effect.axes.items()}
+        self.scaled |= {(name, weight): own for weight, own in effect.scaled.items()}
         if effect.settings:
             self.settings[name] = effect.settings
         if effect.kernel:
             self.kernels[name] = effect.kernel
+        self.kernels.update(effect.within)
         self._hold_frozen(operation, effect)
         kind, crossing, scales = effect.kind, effect.crossing, effect.scales
-        self.calls.append(Call(name, kind, tensors, output, crossing, scales))
+        gates = effect.output if kind == STATISTICS else effect.gates
+        self.calls.append(Call(name, kind, tensors, output, crossing, scales, gates))
         known = dict(enumerate(effect.others, start=1))
         for other in others:
             unknown = np.full(self._shape(other, operation)[-1] or 0, NONE)
@@ -197,7 +201,10 @@ class _Walk:
         )
         groups = whole(groups, owner, [relabel(axis) for axis in axes.values()])
         return ChannelGraph(
-            calls=tuple(self.calls),
+            calls=tuple(
+                dataclasses.replace(call, gates=relabel(call.gates))
+                for call in self.calls
+            ),
             channels={
                 tensor: relabel(array) for tensor, array in self.channels.items()
             },
@@ -211,6 +218,7 @@ class _Walk:
             outputs=self.outputs,
             settings={name: within(one) for name, one in self.settings.items()},
             kernels=self.kernels,
+            scaled={key: relabel(channels) for key, channels in self.scaled.items()},
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
-from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.channels import ChannelGraph, layer_of
 
 Key = tuple[str, str]  # (layer, weight)
 _NUMBERED = re.compile(r"^variable_\d+$")
@@ -118,12 +118,13 @@ def kernels(
         (channel numbers of each axis, None where none index it; the kernel). The last
         axis has the channels that the layer makes, wherever the layer has it.
     """
+    made: dict[Key, list] = {}
+    for maker, kernel in graph.kernels.items():
+        made.setdefault((layer_of(maker), kernel.name), []).append(kernel.makes)
     for key, variable in weights(model).items():
-        kernel = graph.kernels.get(key[0])
-        if kernel is None or kernel.name != key[1]:
-            continue
-        axes = tuple(_moved_to_end(graph.axes[key], kernel.makes))
-        yield axes, np.moveaxis(np.array(variable), kernel.makes, -1)
+        for place in made.get(key, ()):
+            axes = tuple(_moved_to_end(graph.axes[key], place))
+            yield axes, np.moveaxis(np.array(variable), place, -1)
 
 
 def _moved_to_end(items: Sequence, place: int) -> list:
@@ -229,6 +230,32 @@ def take(
         if channels is not None:
             array = np.compress(stays(channels, keep), array, axis=place)
     return array
+
+
+def thinned(
+    array: np.ndarray, key: Key, graph: ChannelGraph, keep: np.ndarray
+) -> np.ndarray:
+    """What a layer of a smaller network gets of a weight, to compute the same.
+
+    That is the part of the channels that stay. A layer that divides by the root of a
+    number of channels divides by less if some go; such a weight takes that up.
+
+    Args:
+        array: The weight.
+        key: Its name.
+        graph: The channel graph.
+        keep: [channels] bool.
+    """
+    array = take(array, graph.axes.get(key, ()), keep)
+    channels = graph.scaled.get(key)
+    if channels is None or keep[channels].all():
+        return array
+    return array * (_root_scale(len(channels)) / _root_scale(keep[channels].sum()))
+
+
+def _root_scale(count: int) -> float:
+    """1 / sqrt(count), as Keras multiplies by it: rounded to float32."""
+    return float(np.float32(1 / np.sqrt(count)))
 
 
 def stays(channels: np.ndarray, keep: np.ndarray) -> np.ndarray:

@@ -9,7 +9,13 @@ _RULE = (
 # (pattern of a reason, what to do); the first that fits counts.
 _ADVICE: tuple[tuple[str, str | None], ...] = (
     (r"is the model's output", None),
-    (r"spreads it over all channels|read one another$", None),
+    (r"spreads it over all channels", None),
+    (
+        r"(puts out|keeps|starts from) (its )?states",
+        "use what the layer puts out in place of its states: the last step, or all",
+    ),
+    (r"puts out its attention scores", "call it without return_attention_scores"),
+    (r"at every step$", "reshape steps into the batch, and call the layer itself"),
     (
         r"has a constant for each channel",
         "use one number, or a layer with a weight for each channel",

@@ -52,7 +52,8 @@ class Reach:
     unit: str
     smallest: int  # Every width 1.
     own: int  # As the network is: what a pruning ends at, at most.
-    largest: int  # Every width the largest of a plan.
+    # Every width the largest of a plan; None where 64 bits do not hold it.
+    largest: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +214,7 @@ class Explanation:
                         one.budget,
                         f"{one.smallest:,}",
                         f"{one.own:,}",
-                        f"{one.largest:,}",
+                        "over 2^63" if one.largest is None else f"{one.largest:,}",
                     )
                     for one in self.budgets
                 ],
@@ -266,8 +267,12 @@ def _reaches(reading: Reading) -> Iterator[Reach]:
         return
     own = np.array(reading.structure.architecture.widths)
     for name, cost in exact_costs(reading.structure).items():
-        ends = (np.ones_like(own), own, np.full_like(own, LARGEST_WIDTH))
-        yield Reach(name, cost.unit, *(int(cost(end)) for end in ends))
+        smallest, now = (int(cost(end)) for end in (np.ones_like(own), own))
+        try:
+            largest = int(cost(np.full_like(own, LARGEST_WIDTH)))
+        except InputError:
+            largest = None
+        yield Reach(name, cost.unit, smallest, now, largest)
 
 
 def _kinds(reading: Reading) -> dict[str, str]:

@@ -2,17 +2,19 @@
 
 An entry of a weight belongs to the channel that its last axis of channels has: that of
 a kernel to the filter that it makes, that of a depthwise kernel, a gamma or a bias to
-its channel. What no channels index belongs to no group.
+its channel. What no channels index belongs to no group. Entries that an attention makes
+its heads by belong to them and to the sizes of a head in equal parts.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from ns_tf.budgets.macs import KERNELS
 from ns_tf.budgets.weight_bytes import FLOAT32
-from ns_tf.graph.channels import NONE, Axes, ChannelGraph
+from ns_tf.graph.channels import NONE, Axes, ChannelGraph, layer_of
 from ns_tf.graph.weights import learnable, names
 from ns_tf.networks.positions import positions
 
@@ -80,7 +82,8 @@ def shares_of(model: keras.Model, graph: ChannelGraph) -> Shares:
             axes = graph.axes.get((layer.name, name), ())
             made = kernel is not None and kernel.name == name
             owners = (axes[kernel.makes],) if made else axes
-            entries = _entries(tuple(weight.shape), owners, graph)
+            inside = () if made else _within(layer.name, axes, graph)
+            entries = _entries(tuple(weight.shape), owners, graph, inside)
             if id(weight) in trained:
                 params += entries
                 if entries[-1]:
@@ -97,8 +100,22 @@ def shares_of(model: keras.Model, graph: ChannelGraph) -> Shares:
     return Shares(tuple(rows[:-1]), rows[-1], layers, reachable)
 
 
+def _within(layer: str, axes: Axes, graph: ChannelGraph) -> list[int]:
+    """Places of the groups within a layer that axes of its weight have."""
+    known = [axis for axis in axes if axis is not None and axis[0] != NONE]
+    owners = [int(graph.owner[axis[0]]) for axis in known]
+    return [
+        place
+        for place in owners
+        if layer_of(graph.groups[place].name) == layer != graph.groups[place].name
+    ]
+
+
 def _entries(
-    shape: tuple[int | None, ...], axes: Axes, graph: ChannelGraph
+    shape: tuple[int | None, ...],
+    axes: Axes,
+    graph: ChannelGraph,
+    within: Sequence[int] = (),
 ) -> np.ndarray:
     """[groups + 1]: entries of an array by group; the last are those of none.
 
@@ -106,8 +123,14 @@ def _entries(
         shape: Unknown lengths, as of the batch, count as 1.
         axes: Channel numbers of its axes; the last that has any counts.
         graph: The channel graph.
+        within: Places of groups that have equal parts of all entries, if any.
     """
     total = int(np.prod([size or 1 for size in shape], dtype=np.int64))
+    if within:
+        found = np.zeros(len(graph.groups) + 1, np.int64)
+        for number, place in enumerate(within, start=1):
+            found[place] += total * number // len(within) - found.sum()
+        return found
     known = [axis for axis in axes if axis is not None and len(axis)]
     found = np.zeros(len(graph.groups) + 1, np.int64)
     if not known:

@@ -1,7 +1,9 @@
 """What a network costs, as an exact function of its widths.
 
-A weight has at most two axes that widths set, so parameters, bytes and multiply-adds
-are polynomials of degree two. They are summed in whole numbers: no cost is rounded.
+A weight has at most three axes that widths set: most have two, those of an attention's
+dense layers heads and the size of a head beside the channels. So parameters, bytes and
+multiply-adds are polynomials of degree three. They are summed in whole numbers: no cost
+is rounded.
 """
 
 import dataclasses
@@ -22,7 +24,7 @@ _LARGEST = 2**63 - 1  # Of int64.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CostPolynomial:
-    """cost(w) = sum over terms t of c_t x[l_t] x[r_t] where w[a_t] != w[b_t], exactly.
+    """cost(w) = sum over t of c_t x[l_t] x[r_t] x[m_t] where w[a_t] != w[b_t], exactly.
 
     x is w with a 1 appended, so that the index `layers` means a factor of one. The
     condition w[a] != w[b] is that of a projection, which a residual block has where
@@ -34,6 +36,7 @@ class CostPolynomial:
         left: [terms] l, indices into x.
         right: [terms] r, indices into x.
         differ: [terms, 2] (a, b), indices into w, or -1, -1.
+        third: [terms] m, indices into x; -1 is a factor of one. All -1 if None.
 
     A 3x3 convolution of an image of 3 colours to w[0] filters with bias, and a 1x1
     projection from w[0] to w[1] filters where these differ:
@@ -49,9 +52,12 @@ class CostPolynomial:
     left: np.ndarray
     right: np.ndarray
     differ: np.ndarray
+    third: np.ndarray | None = None
 
     def __post_init__(self):
+        third = [-1] * len(self.left) if self.third is None else self.third
         columns = {
+            "third": np.asarray(third, np.intp).reshape(-1),
             "coefficient": np.asarray(self.coefficient, np.int64).reshape(-1),
             "left": np.asarray(self.left, np.intp).reshape(-1),
             "right": np.asarray(self.right, np.intp).reshape(-1),
@@ -61,10 +67,12 @@ class CostPolynomial:
         derived = {
             "_switched": switched,
             "_differ": columns["differ"][switched].T,  # [2, switched]
+            "_cubic": np.flatnonzero(columns["third"] >= 0),
             # The fewest widths that every index fits.
             "_top": max(
                 columns["left"].max(initial=0),
                 columns["right"].max(initial=0),
+                columns["third"].max(initial=0),
                 columns["differ"].max(initial=-1) + 1,
             ),
             "_weight": sum(abs(int(c)) for c in columns["coefficient"]),
@@ -97,7 +105,8 @@ class CostPolynomial:
         x = np.ones((*widths.shape[:-1], layers + 1), np.int64)
         x[..., :-1] = widths
         largest = int(x.max(initial=1))
-        if self._weight * largest * largest <= _LARGEST:
+        degree = 3 if self._cubic.size else 2
+        if self._weight * largest**degree <= _LARGEST:
             return self._sum(x, self.coefficient)
         try:  # The bound is not sharp: sum in Python's unbounded integers.
             total = self._sum(x.astype(object), self.coefficient.astype(object))
@@ -113,29 +122,33 @@ class CostPolynomial:
         terms = x.take(self.left, axis=-1)
         terms *= x.take(self.right, axis=-1)
         terms *= coefficient
+        if self._cubic.size:
+            terms[..., self._cubic] *= x.take(self.third[self._cubic], axis=-1)
         if self._switched.size:
             a, b = self._differ
             terms[..., self._switched] *= x.take(a, axis=-1) != x.take(b, axis=-1)
         return terms.sum(axis=-1)
 
     @classmethod
-    def collect(
-        cls, unit: str, terms: Iterable[tuple[int, int, int, tuple[int, int]]]
-    ) -> "CostPolynomial":
+    def collect(cls, unit: str, terms: Iterable[tuple]) -> "CostPolynomial":
         """The polynomial of these terms, equal ones added up and zeros left out.
 
         Args:
             unit: What is counted.
-            terms: (coefficient, left, right, differ) each; left and right may be
-                swapped, and so may the two of differ.
+            terms: (coefficient, left, right, differ) each, or (coefficient, left,
+                right, third, differ); factors may be swapped, and so may the two of
+                differ.
 
         >>> terms = [(3, 0, 1, ALWAYS), (4, 1, 0, ALWAYS), (2, 0, 0, ALWAYS)]
         >>> CostPolynomial.collect("MACs", terms).coefficient.tolist()
         [2, 7]
         """
         sums: dict[tuple, int] = {}
-        for coefficient, left, right, differ in terms:
-            key = (*sorted((int(left), int(right))), *sorted(int(i) for i in differ))
+        for coefficient, left, right, *third, differ in terms:
+            factors = sorted((int(left), int(right), *(int(i) for i in third)))
+            none = [factors.pop(0)] if len(factors) == 3 and factors[0] < 0 else []
+            factors += none or [-1] * (3 - len(factors))
+            key = (*factors, *sorted(int(i) for i in differ))
             sums[key] = sums.get(key, 0) + int(coefficient)
         keys = sorted(key for key, coefficient in sums.items() if coefficient)
         return cls(
@@ -143,16 +156,13 @@ class CostPolynomial:
             coefficient=[sums[key] for key in keys],
             left=[key[0] for key in keys],
             right=[key[1] for key in keys],
-            differ=[key[2:] for key in keys],
+            differ=[key[3:] for key in keys],
+            third=[key[2] for key in keys],
         )
 
     def without_switched(self) -> "CostPolynomial":
         """The terms that count whatever the widths are: no larger a cost anywhere."""
-        return self._only(self.differ[:, 0] < 0)
-
-    def only_switched(self) -> "CostPolynomial":
-        """The terms that count where two widths differ."""
-        return self._only(self.differ[:, 0] >= 0)
+        return self.only(self.differ[:, 0] < 0)
 
     def joined(self, numbers: Sequence[int]) -> "CostPolynomial":
         """The cost as a function of fewer numbers, some of which are several widths.
@@ -165,17 +175,24 @@ class CostPolynomial:
         Args:
             numbers: [layers]: which number each width is, from 0.
         """
-        place = np.append(numbers, max(numbers) + 1)  # The last means a factor of 1.
+        # The last, which -1 is as well, means a factor of 1.
+        place = np.append(numbers, max(numbers) + 1)
         differ = np.append(numbers, -1)[self.differ]
         exist = (differ[:, 0] < 0) | (differ[:, 0] != differ[:, 1])
-        columns = (self.coefficient, place[self.left], place[self.right], differ)
+        third = np.where(self.third < 0, -1, place[self.third])
+        factors = place[self.left], place[self.right], third
+        columns = (self.coefficient, *factors, differ)
         return CostPolynomial.collect(
             self.unit, zip(*(column[exist] for column in columns), strict=True)
         )
 
-    def _only(self, terms: np.ndarray) -> "CostPolynomial":
-        """Some of the terms [terms] bool."""
-        columns = (self.coefficient, self.left, self.right, self.differ)
+    def only(self, terms: np.ndarray) -> "CostPolynomial":
+        """Some of the terms.
+
+        Args:
+            terms: [terms] bool.
+        """
+        columns = (self.coefficient, self.left, self.right, self.differ, self.third)
         return CostPolynomial(self.unit, *(column[terms] for column in columns))
 
     def increments(self, layers: int) -> "Increments":
@@ -192,7 +209,8 @@ class CostPolynomial:
         >>> CostPolynomial.collect("MACs", [(9, 0, 1, ALWAYS)]).to_json()["differ"]
         [[-1, -1]]
         """
-        columns = ("coefficient", "left", "right", "differ")
+        columns = ["coefficient", "left", "right", "differ"]
+        columns += ["third"] if self._cubic.size else []
         return {"unit": self.unit} | {c: getattr(self, c).tolist() for c in columns}
 
     @classmethod
@@ -212,21 +230,24 @@ class CostPolynomial:
             left = [_whole(i) for i in data["left"]]
             right = [_whole(i) for i in data["right"]]
             differ = [tuple(_whole(i) for i in pair) for pair in data["differ"]]
+            third = [_whole(i) for i in data.get("third", [-1] * len(left))]
         except (KeyError, TypeError, AttributeError) as error:
             raise _damaged(f"{type(error).__name__} at {error}") from error
         if not isinstance(unit, str):
             raise _damaged(f"its unit is {unit!r}")
-        if not len(coefficient) == len(left) == len(right) == len(differ):
+        columns = coefficient, left, right, differ, third
+        if len({len(column) for column in columns}) > 1:
             raise _damaged("its columns have different lengths")
         if any(abs(c) > _LARGEST for c in coefficient):
             raise _damaged("a coefficient needs more than 64 bits")
-        indices = [*left, *right, *(i for pair in differ for i in pair)]
-        if min([*left, *right], default=0) < 0 or max(indices, default=0) >= 2**31:
+        indices = [*left, *right, *third, *(i for pair in differ for i in pair)]
+        least = min([*left, *right, *(i + 1 for i in third)], default=0)
+        if least < 0 or max(indices, default=0) >= 2**31:
             raise _damaged("an index is negative or too large")
         for pair in differ:
             if pair != ALWAYS and not (len(pair) == 2 and 0 <= min(pair) < max(pair)):
                 raise _damaged(f"differ holds {pair}")
-        return cls(unit, coefficient, left, right, differ)
+        return cls(unit, *columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,30 +255,31 @@ class Increments:
     """What one cost grows by when one layer grows, for each layer.
 
     A solver that adds filters one by one asks it at every step. Of terms that always
-    count, c w_l w_r, the increments are a matrix times the widths. A term that counts
-    where two widths differ is computed before and after, for each layer that it has.
+    count, c w_l w_r, the increments are a matrix times the widths. A term of three
+    widths, or one that counts where two differ, is computed before and after, for each
+    layer that it has.
     """
 
     matrix: np.ndarray  # [layers, layers + 1]: c of w_l w_r in (l, r) and in (r, l).
     square: np.ndarray  # [layers]: c of w_l^2.
-    # Of the terms that count where two widths differ: c [terms], and l, r, a, b
-    # [4, terms].
-    switched: tuple[np.ndarray, np.ndarray]
-    pairs: tuple[np.ndarray, np.ndarray]  # Layers, and the switched terms they are in.
-    places: np.ndarray  # [4, pairs]: whether the layer is the term's l, r, a, b.
+    # Of the other terms: c [terms], and l, r, m, a, b [5, terms].
+    others: tuple[np.ndarray, np.ndarray]
+    pairs: tuple[np.ndarray, np.ndarray]  # Layers, and the other terms they are in.
+    places: np.ndarray  # [5, pairs]: whether the layer is the term's l, r, m, a, b.
 
     @classmethod
     def of(cls, cost: CostPolynomial, layers: int) -> "Increments":
         """The increments of a polynomial of `layers` widths."""
-        always, switched = cost.without_switched(), cost.only_switched()
+        plain = (cost.differ[:, 0] < 0) & (cost.third < 0)
+        always, others = cost.only(plain), cost.only(~plain)
         matrix = np.zeros((layers + 1, layers + 1), np.int64)
         np.add.at(matrix, (always.left, always.right), always.coefficient)
         square = matrix.diagonal()[:-1].copy()
-        indices = np.stack([switched.left, switched.right, *switched.differ.T])
-        terms = switched.coefficient, indices
-        its = indices == np.arange(layers)[:, None, None]  # [layers, 4, terms]
+        indices = np.stack([others.left, others.right, others.third, *others.differ.T])
+        its = indices == np.arange(layers)[:, None, None]  # [layers, 5, terms]
         pairs = its.any(axis=1).nonzero()
         places = its[pairs[0], :, pairs[1]].T
+        terms = others.coefficient, indices
         return cls((matrix + matrix.T)[:-1], square, terms, pairs, places)
 
     def __call__(self, widths: np.ndarray, step: int | np.ndarray) -> np.ndarray:
@@ -277,14 +299,25 @@ class Increments:
         more = step * (self.matrix @ x) + step * step * self.square
         layer, term = self.pairs
         if len(layer):
-            coefficient, indices = self.switched
-            widths = x[indices]
-            left, right, first, second = widths
-            before = coefficient * left * right * (first != second)
-            left, right, first, second = widths[:, term] + step[layer] * self.places
-            after = coefficient[term] * left * right * (first != second)
+            coefficient, indices = self.others
+            always = indices[3] < 0
+            widths = x[indices]  # -1 is the 1 at the end.
+            before = coefficient * _product(widths, always)
+            widths = widths[:, term] + step[layer] * self.places
+            after = coefficient[term] * _product(widths, always[term])
             np.add.at(more, layer, after - before[term])
         return more
+
+
+def _product(widths: np.ndarray, always: np.ndarray) -> np.ndarray:
+    """[terms]: the product of the factors of terms where they count, else 0.
+
+    Args:
+        widths: [5, terms]: the three factors, and the two widths that must differ.
+        always: [terms] bool: whether a term counts whatever these are.
+    """
+    left, right, third, first, second = widths
+    return left * right * third * (always | (first != second))
 
 
 def _whole(value: Any) -> int:

@@ -39,7 +39,8 @@ def from_model(
             number of inputs and outputs.
         name: What the architecture is called; the model's name if None.
         keep: Names of layers, or patterns of names ("stem*"), that keep all their
-            filters, and so do layers that are joined with them.
+            filters, and so do layers that are joined with them. The heads of an
+            attention are "attention/heads".
 
     Returns:
         An architecture whose builder makes the model's graph at other widths, with

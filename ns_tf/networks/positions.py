@@ -65,12 +65,12 @@ def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, i
     if isinstance(layer, layers.RNN):
         out = _at_once(makes) if layer.return_sequences else makes
         return _all(layer, (reads[0][1] or 1) * _pixels(layer, out))
-    if isinstance(layer, layers.MultiHeadAttention):
+    if isinstance(layer, (layers.MultiHeadAttention, layers.GroupQueryAttention)):
         value, key = reads[1], reads[-1]
         return {
             **_all(layer, _pixels(layer, makes)),
-            **_all(layer.value_dense, _pixels(layer, value)),
-            **_all(layer.key_dense, _pixels(layer, key)),
+            **_all(layer._value_dense, _pixels(layer, value)),
+            **_all(layer._key_dense, _pixels(layer, key)),
         }
     if isinstance(layer, layers.EinsumDense):
         return _all(layer, _einsum_positions(layer, reads[0]))

@@ -22,7 +22,7 @@ import numpy as np
 
 from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.graph import weights
-from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.channels import ChannelGraph, layer_of
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
 from ns_tf.graph.shapes import shape_of
@@ -269,8 +269,9 @@ def _names(
     count = collections.Counter(maker for group in groups for maker in group.makers)
 
     def weight(name: str) -> tuple:
-        kernel = by_key[name, graph.kernels[name].name]
-        return name in present, count[name] == 1, int(np.prod(kernel.shape))
+        layer = layer_of(name)
+        kernel = by_key[layer, graph.kernels[name].name]
+        return layer in present, count[name] == 1, int(np.prod(kernel.shape))
 
     return tuple(max(group.makers, key=weight) for group in groups)
 

@@ -6,6 +6,7 @@ widths set its length.
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -29,7 +30,8 @@ class WeightSize:
         name: The weight's: "kernel", "gamma", ...
         trainable: Whether it is trained, unless its layer is frozen.
         positions: Pixels, or steps, that it is applied at, over all calls of its layer.
-        terms: (coefficient, width, width) each, as in `CostPolynomial.collect`.
+        terms: (coefficient, width, width) each, or one width more, as in
+            `CostPolynomial.collect`.
         differ: The two widths that must differ for the layer to exist; `ALWAYS` if
             it always does.
     """
@@ -38,7 +40,7 @@ class WeightSize:
     name: str
     trainable: bool
     positions: int
-    terms: tuple[tuple[int, int, int], ...]
+    terms: tuple[tuple[int, ...], ...]
     differ: tuple[int, int]
 
 
@@ -79,10 +81,10 @@ def _terms(
     shape: Sequence[int],
     axes: Axes | None,
     layers: int,
-) -> Iterator[tuple[int, int, int]]:
+) -> Iterator[tuple[int, ...]]:
     """(coefficient, width, width) of every term of a weight's number of entries.
 
-    A weight has at most two axes of channels, so its size is of degree two.
+    A weight has at most three axes of channels. A term of three widths has all three.
     """
     constant, lengths = 1, []
     for size, channels in zip(shape, axes or (None,) * len(shape), strict=True):
@@ -90,11 +92,10 @@ def _terms(
             constant *= size
         else:
             lengths.append(_axis(graph, sizes, channels, layers))
-    lengths += [{layers: 1}] * (2 - len(lengths))
-    for (one, a), (other, b) in itertools.product(
-        lengths[0].items(), lengths[1].items()
-    ):
-        yield constant * a * b, one, other
+    for factors in itertools.product(*(length.items() for length in lengths)):
+        widths = [width for width, _ in factors if width != layers]
+        widths += [layers] * (2 - len(widths))
+        yield constant * math.prod(times for _, times in factors), *widths
 
 
 def _axis(

@@ -1,6 +1,7 @@
 """The whole widths that a plan may have."""
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -242,10 +243,16 @@ def _blamed(
 def _ends(
     cost: Callable[[np.ndarray], Any], grid: Grid, layers: int
 ) -> tuple[float, float]:
-    """What the smallest and the largest network of a grid cost."""
-    ends = np.stack([np.broadcast_to(end, layers) for end in (grid.low, grid.high)])
-    smallest, largest = np.asarray(cost(ends)).tolist()
-    return smallest, largest
+    """What the smallest and the largest network of a grid cost.
+
+    The second is infinite where 64 bits do not hold it.
+    """
+    low, high = (np.broadcast_to(end, layers) for end in (grid.low, grid.high))
+    smallest = np.asarray(cost(low)).item()
+    try:
+        return smallest, np.asarray(cost(high)).item()
+    except InputError:
+        return smallest, math.inf
 
 
 def _widths(end: int | np.ndarray) -> str:

@@ -98,17 +98,18 @@ def optimum(
 
 @dataclasses.dataclass(frozen=True)
 class _Posynomial:
-    """A cost over its budget as a function of x = ln w: sum_t exp(a_t + x_i + x_j)."""
+    """A cost over its budget, of x = ln w: sum_t exp(a_t + x_i + x_j + x_k)."""
 
     logs: np.ndarray  # [terms]: a
-    widths: np.ndarray  # [2, terms]: i and j; `layers` for none.
+    widths: np.ndarray  # [3, terms]: i, j and k; `layers` for none.
     layers: int
 
     @classmethod
     def of(cls, cost: CostPolynomial, budget: float, layers: int) -> "_Posynomial":
         """The cost over the budget."""
         logs = np.log(np.asarray(cost.coefficient, float)) - np.log(budget)
-        return cls(logs, np.stack([cost.left, cost.right]), layers)
+        third = np.where(cost.third < 0, layers, cost.third)
+        return cls(logs, np.stack([cost.left, cost.right, third]), layers)
 
     def _terms(self, x: np.ndarray) -> np.ndarray:
         """ln of every term at x [layers]."""
@@ -124,9 +125,9 @@ class _Posynomial:
         """Gradient [layers] and Hessian [layers, layers] of cost / budget, in x."""
         size = self.layers + 1
         terms = np.exp(self._terms(x))
-        gradient = np.bincount(self.widths.ravel(), np.tile(terms, 2), size)[:-1]
+        gradient = np.bincount(self.widths.ravel(), np.tile(terms, 3), size)[:-1]
         places = (self.widths[:, None] * size + self.widths).ravel()
-        hessian = np.bincount(places, np.tile(terms, 4), size * size)
+        hessian = np.bincount(places, np.tile(terms, 9), size * size)
         return gradient, hessian.reshape(size, size)[:-1, :-1]
 
 

@@ -188,3 +188,15 @@ def test_a_model_that_nobody_else_could_read_is_refused_with_the_remedy():
         model = keras.Model(image, layer(image))
         with pytest.raises(InputError, match="'odd' .* Register your classes"):
             check_readable(model)
+
+
+FLASH = keras.layers.MultiHeadAttention(2, 3, flash_attention=True)
+LOOP = keras.layers.GRU(3, use_cudnn=False)
+
+
+@pytest.mark.parametrize(
+    "layer, option", [(FLASH, "_flash_attention"), (LOOP, "use_cudnn")]
+)
+def test_options_that_keras_does_not_write_down_are_kept(layer, option):
+    copy = remade(layer, layer.get_config())
+    assert getattr(copy, option) == getattr(layer, option)

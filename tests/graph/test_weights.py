@@ -203,3 +203,17 @@ def test_kernels_have_the_channels_that_are_made_last(randomise):
     assert [axes[-1].tolist() for axes, _ in found] == [
         group.channels.tolist() for group in graph.groups
     ]
+
+
+def test_a_query_takes_up_what_its_layer_divides_less_by(float64):
+    steps = keras.Input((7, 3), name="steps")
+    layer = keras.layers.MultiHeadAttention(2, 16, name="odd")
+    graph = channel_graph(keras.Model(steps, layer(steps, steps)), free=True)
+    keep = np.ones(len(graph.owner), bool)
+    own = next(group.channels for group in graph.groups if group.name == "odd/key_dim")
+    keep[own[4:]] = False
+    for weight, name in zip(layer.weights, weights.names(layer).values(), strict=True):
+        found = weights.thinned(np.array(weight), ("odd", name), graph, keep)
+        part = weights.take(np.array(weight), graph.axes["odd", name], keep)
+        factor = 0.5 if "query" in weight.path else 1.0
+        np.testing.assert_array_equal(found, factor * part)

@@ -8,6 +8,7 @@ import pytest
 
 import ns_tf
 from ns_tf.base import InputError
+from ns_tf.inspect import explanation
 from ns_tf.inspect.explanation import Explanation
 from ns_tf.inspect.reading import read
 
@@ -70,6 +71,19 @@ def test_the_ends_of_budgets_are_networks(explained):
         if one.budget == "params":
             assert one.smallest == structure.params(np.array([1, 1]))
             assert one.own == mixed().count_params()
+
+
+def test_a_largest_network_that_64_bits_do_not_count_is_said_to_be(monkeypatch):
+    """Heads, their size and channels at once: a term of three widths."""
+    monkeypatch.setattr(explanation, "LARGEST_WIDTH", 2**22)
+    x = steps = keras.Input((4, 3), name="steps")
+    x = layers.MultiHeadAttention(2, 3, name="odd")(layers.Dense(5, name="a")(x), x)
+    x = layers.Dense(2)(layers.GlobalMaxPooling1D()(x))
+    found = ns_tf.explain(keras.Model(steps, x))
+    names = ["odd/heads", "odd/key_dim", "odd/value_dim"]
+    assert {*names} <= {one.name for one in found.widths}
+    assert [one.largest for one in found.budgets] == [None] * len(found.budgets)
+    assert str(found).count("over 2^63") == len(found.budgets)
 
 
 def test_json_holds_what_is_printed(explained):

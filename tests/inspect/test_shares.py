@@ -43,6 +43,22 @@ def test_shares_add_up_to_the_costs_of_the_network(handmade, name):
     assert total.activation_bytes == 4 * entries
 
 
+def test_heads_and_their_sizes_share_what_makes_them():
+    x = steps = keras.Input((4, 7), name="steps")
+    x = keras.layers.MultiHeadAttention(3, 5, 2, name="odd")(x, x)
+    model = keras.Model(steps, keras.layers.Dense(2, name="logits")(x))
+    graph = channel_graph(model)
+    shares = shares_of(model, graph)
+    by_name = {g.name: s for g, s in zip(graph.groups, shares.groups, strict=True)}
+    output = 3 * 2 * 7 + 7
+    # Of a kernel of 105 entries and a bias of 15 the heads have 52 and 7.
+    assert by_name["odd/heads"].params == 2 * (52 + 7) + 21 + 3
+    assert by_name["odd/key_dim"].params == 2 * (53 + 8)
+    assert by_name["odd/value_dim"].params == 21 + 3
+    assert by_name["odd"].params == output
+    assert shares.total.params == model.count_params()
+
+
 class Nameless(keras.layers.Layer):
     """A layer of a user's that has no rule."""
 

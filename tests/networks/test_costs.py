@@ -1,6 +1,7 @@
 """The cost polynomial: agrees with a plain loop, merges terms, survives JSON."""
 
 import json
+import math
 
 import hypothesis
 import hypothesis.strategies as st
@@ -15,8 +16,8 @@ def _by_hand(terms, widths) -> int:
     """The definition, in Python's own integers."""
     x = [*(int(width) for width in widths), 1]
     return sum(
-        c * x[left] * x[right]
-        for c, left, right, (a, b) in terms
+        c * math.prod(x[factor] for factor in factors)
+        for c, *factors, (a, b) in terms
         if (a, b) == ALWAYS or x[a] != x[b]
     )
 
@@ -28,8 +29,10 @@ def terms_and_layers(draw):
     factor = st.integers(0, layers)
     pair = st.lists(st.integers(0, layers - 1), min_size=2, max_size=2, unique=True)
     differ = st.one_of(st.just(ALWAYS), pair.map(tuple))
-    term = st.tuples(st.integers(-(10**6), 10**6), factor, factor, differ)
-    return draw(st.lists(term, max_size=23)), layers
+    coefficient, third = st.integers(-(10**6), 10**6), st.integers(0, layers - 1)
+    two = st.tuples(coefficient, factor, factor, differ)
+    three = st.tuples(coefficient, factor, factor, third, differ)
+    return draw(st.lists(st.one_of(two, three), max_size=23)), layers
 
 
 @hypothesis.given(case=terms_and_layers(), seed=st.integers(0, 2**32 - 1))
@@ -55,7 +58,10 @@ def test_json_brings_back_the_same_polynomial(case):
 def test_collect_does_not_mind_order_nor_which_factor_is_left(case, seed):
     terms, _ = case
     order = np.random.default_rng(seed).permutation(len(terms))
-    swapped = [(c, b, a, d[::-1]) for c, a, b, d in (terms[i] for i in order)]
+    swapped = [
+        (c, *factors[::-1], differ[::-1])
+        for c, *factors, differ in (terms[i] for i in order)
+    ]
     expected = CostPolynomial.collect("parameters", terms).to_json()
     assert CostPolynomial.collect("parameters", swapped).to_json() == expected
 
@@ -133,6 +139,9 @@ SOUND = {
         {"differ": [[-1, -1], []]},
         {"differ": [[-1, -1], [0, 2**70]]},
         {"differ": [[-1, -1], 0]},
+        {"third": [0]},
+        {"third": [-2, -1]},
+        {"third": [0, 2**31]},
     ],
     ids=str,
 )

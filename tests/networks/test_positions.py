@@ -143,6 +143,12 @@ def test_an_attention_reads_its_own_tokens_and_the_others():
     model = keras.Model([one, other], layer(one, other))
     query, key_and_value, output = 7 * 8 * 6, 11 * 5 * 6 * 2, 7 * 6 * 4
     assert counted(model) == query + key_and_value + output
+    other = keras.Input((11, 8))
+    model = keras.Model(
+        [one, other], layers.GroupQueryAttention(3, 4, 2)(one, other, other)
+    )
+    query, key_and_value, output = 7 * 8 * 12, 11 * 8 * 6 * 2, 7 * 12 * 8
+    assert counted(model) == query + key_and_value + output
 
 
 def test_channels_first_is_counted_by_pixels():

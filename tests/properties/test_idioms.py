@@ -142,7 +142,8 @@ def behind_an_odd_layer(make):
 
 def recurrent(x):
     x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
-    return layers.Dense(5, activation="relu", name="b")(layers.LSTM(6)(x))
+    x = layers.LSTM(6, name="lstm")(x)
+    return layers.Dense(5, activation="relu", name="b")(x)
 
 
 def attention(x):
@@ -355,8 +356,51 @@ def every_step(x):
 
 def both_ways(x):
     x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
-    x = layers.Bidirectional(layers.GRU(3, return_sequences=True))(x)
-    return layers.SimpleRNN(3)(layers.Dense(5, name="b")(x))
+    gru = layers.GRU(3, return_sequences=True, reset_after=False)
+    x = layers.Dense(5, name="b")(layers.Bidirectional(gru, name="gru")(x))
+    x = layers.SimpleRNN(7, go_backwards=True, use_bias=False, name="simple")(x)
+    return layers.BatchNormalization()(x)
+
+
+def both_ways_joined(x):
+    x = layers.Reshape((8, 9))(x)
+    side = layers.LSTM(5, return_sequences=True, activation="relu", unroll=True)
+    y = layers.Bidirectional(side, merge_mode="ave", name="lstm")(x)
+    x = y + layers.GRU(5, return_sequences=True, name="gru")(x)
+    side = layers.GRU(4, recurrent_activation="hard_sigmoid")
+    return layers.Bidirectional(side, merge_mode="mul", name="b")(x)
+
+
+def one_lstm_twice(x):
+    x = layers.Reshape((8, 9))(x)
+    lstm = layers.LSTM(5, return_sequences=True, name="lstm")
+    return layers.Subtract()([lstm(x), lstm(x[:, ::-1])])[:, 3]
+
+
+def units_that_stay(x):
+    x = layers.Reshape((8, 9))(x)
+    y, *states = layers.LSTM(5, return_sequences=True, return_state=True)(x)
+    y = layers.LSTM(5, return_sequences=True)(y, initial_state=states)
+    return layers.GRU(4, activation="softmax")(layers.Dense(3, name="a")(y))
+
+
+def attention_of_many_ways(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    x = layers.MultiHeadAttention(
+        3, 5, value_dim=2, use_bias=False, use_gate=True, name="attention"
+    )(x, x, use_causal_mask=True)
+    x = layers.GroupQueryAttention(
+        3, 6, 3, use_gate=True, sliding_window=3, name="grouped"
+    )(x, x)
+    y, scores = layers.MultiHeadAttention(2, 3, output_shape=5, name="told")(
+        x, x, return_attention_scores=True
+    )
+    return layers.Concatenate()([y[:, 0], ops.mean(scores, (1, 2))])
+
+
+def attention_over_images(x):
+    x = conv(x, 5, "a")
+    return pooled(layers.MultiHeadAttention(3, 2, name="attention", dropout=0.0)(x, x))
 
 
 ODD = {  # Layer behind a -> layers that may lose channels.
@@ -376,13 +420,15 @@ ODD = {  # Layer behind a -> layers that may lose channels.
     "softmax within": (lambda: layers.Conv2D(4, 1, activation="softmax"), "a b"),
     "one's own": (Attended, "b"),
 }
+HEADS = "attention/heads attention/key_dim attention/value_dim"
 # Network -> layers that may lose channels.
 FREE = {
     **{vgg: "a b", residual: "a b c", pre_activation: "a b c", inverted: "a b"},
     **{squeezed: "a squeeze excite", dense: "a b", inception: "a b c", u_net: "a b c"},
     **{perceptron: "a b", volume: "a b", sequence: "a b", operators: "a b"},
     **{twins: "a", augmented: "a", renormed: "a", transferred: "b", nested: "b"},
-    **{recurrent: "a b", attention: "a attention b", scaled: "a b", scaled_apart: "b"},
+    **{recurrent: "a lstm b", scaled: "a b", scaled_apart: "b"},
+    **{attention: f"a {HEADS} attention b", one_lstm_twice: "lstm"},
     **{hard_swish: "a b", scaled_residual: "a b c", layer_scaled: "a b c"},
     **{squeezed_by_operations: "a squeeze excite", excited_without_reshape: "a excite"},
     **{squeezed_by_dense: "a squeeze excite", attended_in_space: "a b c"},
@@ -391,8 +437,14 @@ FREE = {
     **{split_in_space: "a b", shuffled: "a b c", shuffled_by_layers: "a b"},
     **{pixels_shuffled: "a b", generator: "a b c", depthwise_by_groups: "a b"},
     **{resnext: "a b c", convnext: "a b c", norms: "a b c", volume_transposed: "a"},
-    **{sequence_separable: "a b", einsum: "a b", transformer: "a attention b c"},
-    **{grouped_queries: "a b attention", crossed: "a b attention", both_ways: "a b"},
+    **{sequence_separable: "a b", einsum: "a b"},
+    **{transformer: f"a {HEADS} attention b c"},
+    **{grouped_queries: "a b attention attention/heads attention/head_dim"},
+    **{crossed: f"a b attention {HEADS}", both_ways: "a gru b simple"},
+    **{both_ways_joined: "lstm gru b", units_that_stay: "a"},
+    **{attention_over_images: f"a {HEADS} attention"},
+    attention_of_many_ways: f"a {HEADS} attention grouped grouped/heads"
+    " grouped/head_dim told told/key_dim told/value_dim",
     **{every_step: "a b"},
 }
 TABLE = {network.__name__: (network, free) for network, free in FREE.items()} | {
@@ -416,12 +468,12 @@ def test_tokens_that_are_padding_stay_so_behind_gates(rng, float64):
     tokens = keras.Input((7,), dtype="int32", name="tokens")
     x = layers.Embedding(13, 5, mask_zero=True, name="words")(tokens)
     x = layers.LayerNormalization()(layers.Dense(6, name="a")(x))
-    x = layers.Bidirectional(layers.LSTM(3))(x)
+    x = layers.Bidirectional(layers.LSTM(3), name="lstm")(x)
     model = stamp(keras.Model(tokens, layers.Dense(5)(x)), rng)
     examples = rng.integers(0, 3, (11, 7))
     graph = channel_graph(model)
     found = [group.name for group in graph.groups if not group.frozen]
-    assert found == ["words", "a"]
+    assert found == ["words", "a", "lstm"]
     gated = GatedNetwork(model, graph)
     np.testing.assert_allclose(
         gated.model([examples, gated.rows(11)]), model(examples), atol=1e-12
@@ -440,7 +492,7 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
         np.testing.assert_allclose(other, thin, rtol=0, atol=1e-10)
 
 
-KINDS = [norms, transformer, generator, split, both_ways, every_step]
+KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]
 
 
 @pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)

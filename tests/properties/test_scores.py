@@ -12,6 +12,7 @@ from random_graphs import (
     with_factors,
 )
 from small import prunable
+from trained import noise_images, scored
 
 from ns_tf.graph import gates, weights
 from ns_tf.graph.gates import Gates
@@ -158,3 +159,93 @@ def test_a_relu_with_a_cap_is_gated_before_it_as_in_the_paper(rng, float64):
     pruned = prunable(model, graph)
     pruned.train(images, labels, 0.0)
     np.testing.assert_allclose(pruned.score_sums()[:5], expected, rtol=1e-8)
+
+
+# Channels that act on one another within a layer.
+
+
+def steps_of(image):
+    return layers.Reshape((3, 20))(image)
+
+
+def recurrent(image):
+    gru = layers.GRU(4, return_sequences=True, reset_after=False)
+    x = layers.Bidirectional(gru, name="both")(steps_of(image))
+    return layers.LSTM(5, go_backwards=True, name="lstm")(x)
+
+
+def attended(image):
+    x = layers.Dense(4, name="a")(steps_of(image))
+    y = layers.LayerNormalization()(x)
+    x = x + layers.MultiHeadAttention(3, 5, 2, name="attention")(y, y)
+    x = layers.GroupQueryAttention(3, 4, 2, use_gate=True, name="grouped")(x, x)
+    return layers.GlobalAveragePooling1D()(layers.ReLU()(x))
+
+
+@pytest.fixture(params=[recurrent, attended], ids=lambda one: one.__name__)
+def within(request, float64):
+    """A network whose layers read within them what they make."""
+    image = keras.Input(IMAGE, name="image")
+    x = layers.Dense(5, name="logits")(request.param(image))
+    return stamp(keras.Model(image, x), np.random.default_rng(31))
+
+
+def test_channels_within_a_layer_are_scored_where_they_are_read(within, rng):
+    """By a search, and of a trained network: there is no batch norm."""
+    graph, dataset = channel_graph(within), noise_images(rng, IMAGE, count=11)
+    images = dataset.train.images[:7].astype(float)
+    labels = dataset.train.labels[:7]
+    expected = squared_gradients(*with_factors(within, graph), images, labels)
+    pruned = prunable(within, graph)
+    pruned.train(images, labels, 0.0)
+    network = scored(within, dataset, graph=graph)
+    gradients = network.example_gradients(images, labels).mean(axis=0)
+    free = ~graph.frozen
+    assert (expected[free] > 0).all()
+    for found in (pruned.score_sums(), gradients**2):
+        np.testing.assert_allclose(found[free], expected[free], rtol=1e-8, atol=1e-14)
+
+
+def test_what_nothing_reads_has_the_lowest_score(within, rng):
+    """A unit, a head and an entry without weights. Norms count what is zero."""
+    graph = channel_graph(within)
+    some = [group for group in graph.groups if not group.frozen and group.name != "a"]
+    dead = [group.channels[1] for group in some]
+    keep = np.ones(len(graph.owner), bool)
+    keep[dead] = False
+    by_key = weights.weights(within)
+    for key, axes in graph.axes.items():
+        value = np.array(by_key[key])
+        for place, axis in enumerate(axes):
+            if axis is not None:
+                shape = [1] * value.ndim
+                shape[place] = -1
+                value = value * weights.stays(axis, keep).reshape(shape)
+        by_key[key].assign(value)
+    pruned = prunable(within, graph)
+    pruned.train(rng.normal(size=(7, *IMAGE)), rng.integers(0, 5, 7), 0.0)
+    scores = pruned.score_sums()
+    assert (scores[dead] == 0).all()
+    assert (scores[keep & ~graph.frozen] > 0).all()
+
+
+def test_a_search_trains_the_same_thin_or_masked(within, rng):
+    """Three steps with momentum, then again without what was closed."""
+    graph = channel_graph(within)
+    gone = np.array([g.channels[0] for g in graph.groups if not g.frozen])
+    found = []
+    for thin in (False, True):
+        pruned = prunable(within, graph, search_momentum=0.9)
+        draw = np.random.default_rng(5)
+        for step in range(3):
+            if step == 1:
+                pruned.close(gone)
+                pruned.forget()
+                if thin:
+                    pruned.compact()
+            images, labels = draw.normal(size=(7, *IMAGE)), draw.integers(0, 5, 7)
+            loss = pruned.train(images, labels, 0.1)
+        found.append((float(loss), pruned.score_sums()[pruned.alive]))
+    (loss, scores), (thin_loss, thin_scores) = found
+    assert abs(loss - thin_loss) < 1e-10
+    np.testing.assert_allclose(scores, thin_scores, rtol=1e-6, atol=1e-12)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ns_tf.base import InputError
+from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
-from ns_tf.scaling.grid import LARGEST_WIDTH, Grid, grid_of
+from ns_tf.scaling.grid import LARGEST_WIDTH, Grid, check_reach, grid_of
 
 
 @st.composite
@@ -121,3 +122,10 @@ def test_largest_widths_by_layer_without_steps_are_reached():
     grid = grid_of(max_width=own)
     assert grid.nearest(np.full(3, np.inf)).tolist() == own
     assert grid.nearest(np.zeros(3)).tolist() == [1, 1, 1]
+
+
+def test_a_largest_network_that_cannot_be_counted_is_beyond_any_target():
+    cost = CostPolynomial.collect("MACs", [(2**30, 0, 0, 0, ALWAYS)])
+    check_reach({"macs": (cost, 2.0**40)}, Grid(1, 1, 2**16), layers=1)
+    with pytest.raises(InputError, match="costs 1,073,741,824, the largest"):
+        check_reach({"macs": (cost, 5.0)}, Grid(1, 1, 2**16), layers=1)

@@ -27,20 +27,25 @@ def law_of(rng, layers):
 
 
 def chain(rng, layers):
-    """A cost of layers that each read the one before, with random coefficients."""
+    """A cost of layers that each read the one before, with random coefficients.
+
+    A weight has three widths, as an attention's have.
+    """
     terms = [
         (int(c), i, i + 1, ALWAYS) for i, c in enumerate(rng.integers(1, 2000, layers))
     ]
     ends = [
         (int(c), i, layers, ALWAYS) for i, c in enumerate(rng.integers(1, 9, layers))
     ]
-    return CostPolynomial.collect("entries", terms + ends)
+    three = [(int(rng.integers(1, 9)), 0, 1, layers - 1, ALWAYS)]
+    return CostPolynomial.collect("entries", terms + ends + three)
 
 
 def amount(cost, widths):
     """The cost of real widths, by its terms."""
     x = np.append(widths, 1.0)
-    return float((cost.coefficient * x[cost.left] * x[cost.right]).sum())
+    factors = x[cost.left] * x[cost.right] * x[cost.third]  # x[-1] is 1.
+    return float((cost.coefficient * factors).sum())
 
 
 def slopes(cost, widths):

@@ -83,6 +83,13 @@ class Effect:
         kernel: The weight by which a layer makes its channels. None for one of the kind
             `MAKE` whose `axes` name a "kernel": then it is that one, `[..., in, out]`.
         others: Channel numbers `[channels]` of a call's further outputs, in order.
+        gates: Channel numbers `[gates]` of the gates that the layer takes where
+            channels act on others within it (`ns_tf.graph.within`); None if it takes
+            none.
+        within: Of channels that are made and read within the layer: their maker, as
+            "layer/heads", -> the weight that makes them.
+        scaled: Weight -> channels `[n]` of which the layer divides by the root of the
+            number. Where k of n are left, the weight is multiplied by sqrt(k / n).
 
     >>> Effect(THROUGH, np.array([3, 4, 5])).axes
     {}
@@ -96,6 +103,9 @@ class Effect:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     kernel: Kernel | None = None
     others: tuple[np.ndarray, ...] = ()
+    gates: np.ndarray | None = None
+    within: Mapping[str, Kernel] = dataclasses.field(default_factory=dict)
+    scaled: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         if self.kernel is None and self.kind == MAKE and "kernel" in self.axes:
@@ -106,7 +116,10 @@ class Walk(Protocol):
     """What a rule may call on its first argument."""
 
     def make(self, name: str, size: int) -> np.ndarray:
-        """New channels `[size]` of the layer; the same ones if it is called again."""
+        """New channels `[size]` of the layer; the same ones if it is called again.
+
+        Those that stay within a layer have a name such as "layer/heads".
+        """
 
     def tie(self, one: np.ndarray, other: np.ndarray) -> None:
         """Makes channels `[size]` and `[size]` one: removed together or not at all."""

@@ -1,7 +1,13 @@
 """Recurrent layers, and layers that apply another one at every step."""
 
 import dataclasses
+from collections.abc import Sequence
 
+import keras
+import numpy as np
+
+from ns_tf.graph import activations
+from ns_tf.graph.rules.convolutions import alike
 from ns_tf.graph.rules.effects import (
     CHANNELWISE,
     MAKE,
@@ -9,37 +15,111 @@ from ns_tf.graph.rules.effects import (
     STATISTICS,
     UNKNOWN,
     Effect,
+    Kernel,
     Walk,
     apply,
     rule,
 )
 from ns_tf.graph.weights import names
 
-_RECURRENT = ("SimpleRNN", "GRU", "LSTM")
+# Blocks of units along the last axis of a kernel: one a gate of the unit.
+_BLOCKS = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 
 
-@rule(*_RECURRENT)
+@rule(*_BLOCKS)
 def _recurrent(walk, layer, inputs, shapes):
-    """The kernel reads the input at every step; units read one another, so they stay.
-
-    A gate on what leaves the layer would leave a unit's part in the next step.
-    """
+    """The kernel reads the input at every step, the recurrent kernel the units."""
     output = walk.make(layer.name, layer.units)
-    walk.freeze(output, f"the units of {layer.name!r} read one another")
-    return Effect(MAKE, output, {"kernel": (inputs[0], None)})
+    _hold_stateful(walk, layer, [output, *inputs[1:]])
+    _hold_mixed(walk, layer, output)
+    axes = _axes(layer, names(layer), inputs[0], output)
+    return Effect(MAKE, output, axes, settings={"units": output}, gates=output)
+
+
+def _axes(
+    layer: keras.layers.RNN,
+    called: dict[int, str],
+    reads: np.ndarray,
+    units: np.ndarray,
+) -> dict[str, tuple]:
+    """The axes of a recurrent layer's weights.
+
+    Args:
+        layer: Built.
+        called: Names of the weights, by id.
+        reads: [channels] of the input.
+        units: [units]
+    """
+    cell, made = layer.cell, np.tile(units, _BLOCKS[type(layer).__name__])
+    axes = {
+        called[id(cell.kernel)]: (reads, made),
+        called[id(cell.recurrent_kernel)]: (units, made),
+    }
+    if cell.bias is not None:  # A GRU may have two rows of it.
+        axes[called[id(cell.bias)]] = (*(None,) * (len(cell.bias.shape) - 1), made)
+    return axes
+
+
+def _hold_stateful(
+    walk: Walk, layer: keras.Layer, channels: Sequence[np.ndarray]
+) -> None:
+    """Freezes the units of a layer whose states come from or go to others.
+
+    Args:
+        walk: Takes the reasons.
+        layer: Recurrent.
+        channels: Its units, and what it reads beside the sequence.
+    """
+    args, kwargs = walk.arguments()
+    given = [kwargs[name] for name in kwargs if name not in ("training", "mask")]
+    reasons = {
+        "starts from states that it is given": args[1:]
+        or any(one is not None for one in given),
+        "puts out its states": layer.return_state,
+        "keeps its states between two batches": layer.stateful,
+    }
+    for reason, holds in reasons.items():
+        for array in channels if holds else ():
+            walk.freeze(array, f"{layer.name!r} {reason}")
+
+
+def _hold_mixed(walk: Walk, layer: keras.layers.RNN, units: np.ndarray) -> None:
+    """Freezes the units of a layer if one of its activations reads several."""
+    for name in ("activation", "recurrent_activation"):
+        reason = activations.mixing(layer, name)
+        if reason:
+            walk.freeze(units, reason)
 
 
 @rule("Bidirectional")
 def _bidirectional(walk, layer, inputs, shapes):
-    """Two recurrent layers that read one input."""
+    """Two recurrent layers that read one input; unit j of both is one channel."""
     sides = layer.forward_layer, layer.backward_layer
-    if not all(type(side).__name__ in _RECURRENT for side in sides):
+    if layer.merge_mode is None or not _twins(*sides):
         return None
     output = walk.make(layer.name, walk.output_shape()[-1])
-    walk.freeze(output, f"the units of {layer.name!r} read one another")
-    called = names(layer)
-    kernels = [called[id(side.cell.kernel)] for side in sides]
-    return Effect(MAKE, output, dict.fromkeys(kernels, (inputs[0], None)))
+    units = alike(walk, output, len(output) // sides[0].units)
+    _hold_stateful(walk, layer, [output, *inputs[1:]])
+    called, axes = names(layer), {}
+    for side in sides:
+        _hold_mixed(walk, side, output)
+        axes |= _axes(side, called, inputs[0], units)
+    within = {"config": {"units": units}}
+    return Effect(
+        MAKE,
+        output,
+        axes,
+        settings={"layer": within, "backward_layer": within},
+        kernel=Kernel(called[id(sides[0].cell.kernel)]),
+        gates=np.tile(units, 2),
+    )
+
+
+def _twins(one: keras.Layer, other: keras.Layer) -> bool:
+    """Whether two layers are recurrent, of one kind and of as many units."""
+    kind = type(one).__name__
+    recurrent = kind in _BLOCKS and kind == type(other).__name__
+    return recurrent and one.units == other.units
 
 
 class _Step:
@@ -73,10 +153,13 @@ def _every_step(walk, layer, inputs, shapes):
     effect = apply(step, layer.layer, inputs, reads, step.output_shape())
     if effect.kind in (STATISTICS, UNKNOWN):
         return None  # A norm of open channels would have to be within as well.
+    if effect.gates is not None:
+        walk.freeze(effect.gates, f"{layer.name!r} applies its layer at every step")
     kernel = effect.kernel and dataclasses.replace(effect.kernel, window=False)
     return dataclasses.replace(
         effect,
         kind=CHANNELWISE if effect.kind == NORM else effect.kind,
         settings={"layer": {"config": effect.settings}},
         kernel=kernel,
+        gates=None,
     )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import Curve, Widths
-from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.channels import ChannelGraph, layer_of
 from ns_tf.graph.weights import kernels
 from ns_tf.prune.allocations import Case, allocation
 from ns_tf.prune.ddpg import Agent, Transitions
@@ -86,7 +86,8 @@ def features(
         found = (shape for own, shape in shapes if channels[0] in own)
         *window, inputs, _ = next(found, (1, 1))
         maker = graph.groups[graph.owner[channels[0]]].makers[0]
-        stride = np.prod(getattr(model.get_layer(maker), "strides", 1))
+        layer = model.get_layer(layer_of(maker))
+        stride = np.prod(getattr(layer, "strides", 1))
         size, filters = np.prod(window), len(channels)
         weights = size * inputs * filters
         rows.append((number, not window, inputs, filters, stride, size, weights))

@@ -34,8 +34,10 @@ def check(network: ScoredNetwork) -> None:
         kernel = graph.kernels.get(call.name)
         if call.kind != MAKE or (kernel and kernel.window):
             continue
-        for tensor in call.inputs:
-            channels = graph.channels[tensor]
+        reads = [graph.channels[tensor] for tensor in call.inputs]
+        if call.gates is not None:  # Of what is within the layer.
+            reads.append(call.gates)
+        for channels in reads:
             bare = channels[channels != NONE]
             bare = bare[network.wanted[bare] & ~read[bare]]
             if len(bare):

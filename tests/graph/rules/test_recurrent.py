@@ -1,4 +1,4 @@
-"""Recurrent layers: what they read is free, their units stay."""
+"""Recurrent layers: which columns and rows belong to a unit, and which units stay."""
 
 import keras
 import numpy as np
@@ -6,30 +6,106 @@ import pytest
 
 from ns_tf.graph.rules import CHANNELWISE, MAKE
 from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.weights import names
 
 layers = keras.layers
 
 
+def read_by(layer, call=None):
+    """(graph, reasons by group): words[11], `layer` called "odd", logits[2]."""
+    tokens = keras.Input((7,), dtype="int32", name="tokens")
+    words = layers.Embedding(13, 11, name="words")(tokens)
+    x = keras.tree.flatten((call or layer)(words))[0]
+    x = layers.Flatten()(x)
+    graph = channel_graph(keras.Model(tokens, layers.Dense(2, name="logits")(x)))
+    return graph, {group.name: group.frozen for group in graph.groups}
+
+
 @pytest.mark.parametrize(
-    "layer, kernels",
+    "layer, blocks",
     [
-        (layers.SimpleRNN(5, name="odd"), ["kernel"]),
-        (layers.GRU(5, name="odd"), ["kernel"]),
-        (layers.LSTM(5, name="odd"), ["kernel"]),
-        (layers.Bidirectional(layers.LSTM(5), name="odd"), ["kernel", "kernel.3"]),
+        (layers.SimpleRNN(5, name="odd"), 1),
+        (layers.GRU(5, reset_after=False, name="odd"), 3),
+        (layers.LSTM(5, name="odd"), 4),
+        (layers.Bidirectional(layers.LSTM(5), name="odd"), 4),
+        (layers.Bidirectional(layers.LSTM(5), merge_mode="sum", name="odd"), 4),
     ],
 )
-def test_units_stay_and_what_they_read_is_free(layer, kernels):
-    tokens = keras.Input((7,), dtype="int32", name="tokens")
-    x = layer(layers.Embedding(13, 11, name="words")(tokens))
-    graph = channel_graph(keras.Model(tokens, layers.Dense(2, name="logits")(x)))
-    reasons = {group.name: group.frozen for group in graph.groups}
-    assert reasons["words"] is None
-    assert reasons["odd"] == "the units of 'odd' read one another"
+def test_a_unit_has_a_column_in_every_block_and_a_row(layer, blocks):
+    graph, reasons = read_by(layer)
+    assert reasons["words"] is None and reasons["odd"] is None
     assert [call.kind for call in graph.calls if call.name == "odd"] == [MAKE]
-    assert [name for one, name in graph.axes if one == "odd"] == kernels
-    for name in kernels:
-        np.testing.assert_array_equal(graph.axes["odd", name][0], np.arange(11))
+    own = next(group.channels for group in graph.groups if group.name == "odd")
+    columns = np.tile(own, blocks)
+    for weight, name in zip(layer.weights, names(layer).values(), strict=True):
+        reads = {"kernel": [np.arange(11)], "recurrent_kernel": [own], "bias": []}
+        axes = [*reads[weight.name], columns]
+        assert weight.shape == tuple(map(len, axes))
+        for found, expected in zip(graph.axes["odd", name], axes, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        next(call.gates for call in graph.calls if call.name == "odd"),
+        np.tile(own, len(layer.weights) // 3),
+    )
+
+
+def test_a_gru_whose_reset_is_after_the_product_has_two_biases():
+    graph, _ = read_by(layers.GRU(5, name="odd"))
+    first, columns = graph.axes["odd", "bias"]
+    assert first is None and len(columns) == 15
+
+
+def given(words):
+    return layers.GRU(5, name="odd")(words, initial_state=layers.Dense(5)(words[:, 0]))
+
+
+@pytest.mark.parametrize(
+    "layer, call, reason",
+    [
+        (layers.LSTM(5, return_state=True, name="odd"), None, "puts out its states"),
+        (None, given, "starts from states that it is given"),
+        (layers.GRU(5, activation="softmax", name="odd"), None, "mixes channels"),
+        (
+            layers.Bidirectional(layers.LSTM(5, return_state=True), name="odd"),
+            None,
+            "puts out its states",
+        ),
+        (
+            layers.Bidirectional(
+                layers.LSTM(5, recurrent_activation="softmax"), name="odd"
+            ),
+            None,
+            "mixes channels",
+        ),
+    ],
+)
+def test_units_whose_states_others_see_stay(layer, call, reason):
+    _, reasons = read_by(layer, call)
+    assert reason in reasons["odd"] and reasons["words"] is None
+    assert reasons.get("dense", reason).endswith(reason)
+
+
+def test_units_that_are_kept_between_batches_stay():
+    steps = keras.Input((7, 3), batch_size=2, name="steps")
+    x = layers.LSTM(5, stateful=True, name="odd")(steps)
+    graph = channel_graph(keras.Model(steps, layers.Dense(2)(x)))
+    assert graph.groups[0].frozen == "'odd' keeps its states between two batches"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"merge_mode": None},
+        {"backward_layer": layers.GRU(5, go_backwards=True)},
+        {"backward_layer": layers.LSTM(4, go_backwards=True), "merge_mode": "concat"},
+    ],
+)
+def test_two_sides_that_are_no_twins_are_not_followed(options):
+    layer = layers.Bidirectional(layers.LSTM(5), name="odd", **options)
+    if "backward_layer" in options:  # Keras would expect twins where shapes matter.
+        layer.compute_output_shape = lambda shape: (None, 9)
+    _, reasons = read_by(layer)
+    assert reasons["words"] == "Bidirectional 'odd' cannot be followed"
 
 
 def test_a_layer_of_the_users_within_is_not_followed():
@@ -68,3 +144,15 @@ def test_a_layer_at_every_step_goes_by_the_name_of_the_outer_one():
 @pytest.mark.parametrize("layer", [layers.LayerNormalization(), layers.Softmax()])
 def test_what_is_not_followed_at_one_step_is_not_at_any(layer):
     assert every_step(layer)[0]["a"].endswith("cannot be followed")
+
+
+def test_units_within_a_layer_at_every_step_stay():
+    steps = keras.Input((2, 7, 3), name="steps")
+    x = layers.Dense(11, name="a")(steps)
+    x = layers.TimeDistributed(layers.LSTM(5), name="odd")(x)
+    graph = channel_graph(keras.Model(steps, layers.Dense(2)(layers.Flatten()(x))))
+    assert [group.frozen for group in graph.groups[:2]] == [
+        None,
+        "'odd' applies its layer at every step",
+    ]
+    assert all(call.gates is None for call in graph.calls)

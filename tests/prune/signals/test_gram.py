@@ -61,3 +61,14 @@ def test_filters_that_windows_alone_cannot_judge_are_refused(rng):
     network = scored(keras.Model(image, x), noise_images(rng), images=23)
     with pytest.raises(InputError, match="filters of 'a' are read by 'odd' alone"):
         grams(network)
+
+
+def test_heads_that_windows_cannot_judge_are_refused(rng):
+    layers = keras.layers
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.Reshape((6, 21))(image)
+    x = layers.MultiHeadAttention(2, 3, name="odd")(x, x)
+    x = layers.Dense(5, name="logits")(layers.GlobalAveragePooling1D()(x))
+    network = scored(keras.Model(image, x), noise_images(rng), images=23)
+    with pytest.raises(InputError, match="of 'odd/heads' are read by 'odd' alone"):
+        grams(network)

@@ -1,0 +1,155 @@
+"""Layers that take gates compute what their layers do, and what is left of them."""
+
+import keras
+import numpy as np
+import pytest
+
+from ns_tf.graph.within import opened
+
+layers = keras.layers
+UNITS, KEEP = 5, np.array([True, False, True, True, False])
+SEQUENCE = {"return_sequences": True}
+RECURRENT = {
+    "simple": lambda n: layers.SimpleRNN(n, **SEQUENCE),
+    "lstm": lambda n: layers.LSTM(n, go_backwards=True, unroll=True),
+    "gru": lambda n: layers.GRU(n, **SEQUENCE),
+    "gru, before": lambda n: layers.GRU(n, reset_after=False, use_bias=False),
+    "both": lambda n: layers.Bidirectional(layers.GRU(n, reset_after=False)),
+    "mean": lambda n: layers.Bidirectional(layers.LSTM(n), merge_mode="ave"),
+}
+
+
+def columns(weight, keep) -> np.ndarray:
+    """A recurrent layer's weight without the units that go, by their meaning."""
+    array = np.array(weight)
+    blocks = array.reshape(*array.shape[:-1], -1, UNITS)[..., keep]
+    array = blocks.reshape(*array.shape[:-1], -1)
+    return array[keep] if weight.name == "recurrent_kernel" else array
+
+
+@pytest.fixture(params=RECURRENT)
+def recurrent(request, rng, float64):
+    """(the layer of 5 units, one of the 3 kept, one that takes gates, its input)."""
+    whole, thin = (RECURRENT[request.param](n) for n in (UNITS, int(KEEP.sum())))
+    open_, x = opened(whole, whole), rng.normal(size=(4, 6, 3))
+    sides = 2 if isinstance(whole, layers.Bidirectional) else 1
+    whole(x), thin(x), open_(x, np.ones((4, sides * UNITS)))
+    for number, weight in enumerate(whole.weights):
+        weight.assign(rng.normal(size=weight.shape))
+        thin.weights[number].assign(columns(weight, KEEP))
+        open_.weights[number].assign(weight)
+    return whole, thin, open_, x, sides
+
+
+def test_with_open_gates_it_is_the_layer(recurrent):
+    whole, _, open_, x, sides = recurrent
+    found = open_(x, np.ones((4, sides * UNITS)))
+    np.testing.assert_allclose(found, whole(x), atol=1e-12)
+    assert [w.name for w in open_.weights] == [w.name for w in whole.weights]
+    assert open_.name == whole.name
+
+
+def test_closed_units_are_not_read_and_every_example_has_its_gates(recurrent):
+    whole, thin, open_, x, sides = recurrent
+    gates = np.ones((4, sides * UNITS))
+    gates[0] = np.tile(KEEP, sides)
+    found = np.array(open_(x, gates))
+    kept = np.tile(KEEP, found.shape[-1] // UNITS)
+    np.testing.assert_allclose(found[:1][..., kept], thin(x[:1]), atol=1e-12)
+    np.testing.assert_allclose(found[1:], np.array(whole(x))[1:], atol=1e-12)
+
+
+def test_steps_that_are_masked_stay_so(rng, float64):
+    mask = np.arange(6) < np.array([6, 2, 4, 1])[:, None]
+    x, gates = rng.normal(size=(4, 6, 3)), np.ones((4, UNITS))
+    for make in (RECURRENT["gru"], RECURRENT["simple"]):
+        whole = make(UNITS)
+        expected = whole(x, mask=mask)
+        open_ = opened(whole, whole)
+        open_(x, gates)
+        open_.set_weights(whole.get_weights())
+        np.testing.assert_allclose(open_(x, gates, mask=mask), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU])
+@pytest.mark.parametrize("options", [{}, {"implementation": 1}])
+def test_dropout_draws_what_the_layer_draws(kind, options, rng, float64):
+    options = {**options, "dropout": 0.3}
+    if "implementation" in options:
+        options["recurrent_dropout"] = 0.2
+    whole, x = kind(UNITS, seed=7, **options), rng.normal(size=(4, 6, 3))
+    open_, gates = opened(whole, whole), np.ones((4, UNITS))
+    whole.build(x.shape)
+    open_.build(x.shape)
+    open_.set_weights(whole.get_weights())
+    expected = whole(x, training=True)
+    np.testing.assert_allclose(open_(x, gates, training=True), expected, atol=1e-12)
+    assert not np.allclose(whole(x), expected)
+
+
+# Of sizes that are all different: 5 heads, 3 entries of a key, 2 of a value.
+ATTENTION = {
+    "heads": lambda n, k, v: layers.MultiHeadAttention(n, k, v, output_shape=7),
+    "over pixels": lambda n, k, v: layers.MultiHeadAttention(
+        n, k, v, attention_axes=(1, 2)
+    ),
+    "gate": lambda n, k, v: layers.MultiHeadAttention(
+        n, k, v, use_gate=True, use_bias=False
+    ),
+    "dropout": lambda n, k, v: layers.MultiHeadAttention(n, k, v, dropout=0.1),
+    "grouped": lambda n, k, v: layers.GroupQueryAttention(k, n, n),
+}
+KEPT = {5: KEEP, 3: np.array([True, False, True]), 2: np.array([False, True])}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_closed_heads_and_entries_are_not_read(name, rng, float64):
+    sizes = (UNITS, 3) if name == "grouped" else (UNITS, 2, 3)
+    whole, thin = ATTENTION[name](5, 3, 2), ATTENTION[name](3, 2, 1)
+    x, y = rng.normal(size=(2, 4, *((2, 4) if name == "over pixels" else (8,)), 11))
+    open_, gates = opened(whole, whole), np.ones((4, sum(sizes)))
+    whole(x, y), thin(x, y), open_(x, y, gates=gates)
+    for number, weight in enumerate(whole.weights):
+        weight.assign(0.3 * rng.normal(size=weight.shape))
+        kept = np.array(weight)
+        for axis, size in enumerate(weight.shape):
+            kept = np.compress(KEPT.get(size, np.ones(size, bool)), kept, axis)
+        if weight.path.split("/")[-2] == "query":
+            # Keras divides by the root of 2, not of 3, in float32.
+            kept = kept * (np.float32(3**-0.5).item() / np.float32(2**-0.5).item())
+        thin.weights[number].assign(kept)
+        open_.weights[number].assign(weight)
+    gates[1] = np.concatenate([KEPT[size] for size in sizes])
+    for options in ({}, {} if "pixels" in name else {"use_causal_mask": True}):
+        expected = np.array(whole(x, y, **options))
+        found = open_(x, y, gates=np.ones_like(gates), **options)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        expected[1] = np.array(thin(x, y, **options))[1]
+        found = open_(x, y, gates=gates, **options)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_an_attention_that_has_lost_entries_keeps_its_scale(rng, float64):
+    whole, thin = (
+        layers.MultiHeadAttention(1, 16, 2),
+        layers.MultiHeadAttention(1, 4, 2),
+    )
+    x, gates = rng.normal(size=(4, 6, 3)), np.ones((4, 7))
+    open_ = opened(thin, whole)
+    thin(x, x), open_(x, x, gates=gates)
+    open_.set_weights(thin.get_weights())
+    for weight in thin._query_dense.weights:
+        weight.assign(weight / 2)  # 1 / sqrt(16) in place of 1 / sqrt(4).
+    np.testing.assert_allclose(open_(x, x, gates=gates), thin(x, x), atol=1e-12)
+
+
+def test_tokens_that_are_masked_stay_so(rng, float64):
+    whole = layers.MultiHeadAttention(2, 3)
+    tokens, embed = rng.integers(0, 3, (4, 6)), layers.Embedding(3, 5, mask_zero=True)
+    x, open_ = embed(tokens), opened(whole, whole)
+    expected = np.array(whole(embed(tokens), embed(tokens)))
+    open_(x, x, gates=np.ones((4, 8)))
+    open_.set_weights(whole.get_weights())
+    x = embed(tokens)
+    found = open_(x, x, gates=np.ones((4, 8)))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
