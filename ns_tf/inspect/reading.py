@@ -99,7 +99,7 @@ def _of_model(model: keras.Model, name: str | None = None) -> Reading:
     Raises:
         InputError: it has no graph.
     """
-    plain = flat(model)
+    plain = flat(model, blocks=True)
     try:
         structure, refused = as_it_is(from_model.from_model(plain, name)), None
     except InputError as error:

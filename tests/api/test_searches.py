@@ -98,7 +98,6 @@ BAD_MODEL_OR_DATA = {
     "labels of floats": (lambda x, y: (mine(), (x, y / 2)), "whole numbers"),
     "a label less": (lambda x, y: (mine(), (x, y[1:])), "need 400 targets"),
     "pixels of nan": (lambda x, y: (mine(), (x * np.nan, y)), "NaN"),
-    "gray images of rank 3": (lambda x, y: (mine(), (x[..., 0], y)), "(8, 8, 1); got"),
     "images of another size": (lambda x, y: (mine(), (x[:, :6], y)), "input_shape"),
     "an endless tf.data": (
         lambda x, y: (mine(), tf.data.Dataset.from_tensors((x, y)).repeat()),

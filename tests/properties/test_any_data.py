@@ -78,9 +78,17 @@ def spots(rng):
     return ns_tf.from_arrays((images, masks), pad=1, flip=True)
 
 
+def compiled():
+    """A table with a loss that no other task has."""
+    model = table(1)
+    model.compile(loss="huber", metrics=["mae"])
+    return model
+
+
 CASES = {
     "binary": (reader, found),
     "classification": (lambda: table(5, "softmax"), largest),
+    "compiled": (compiled, sums),
     "multilabel": (lambda: table(3), above),
     "regression": (lambda: table(1), sums),
     "segmentation": (u_net, spots),

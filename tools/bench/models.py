@@ -206,8 +206,10 @@ def removal_error(model, images: int = 2) -> float:
     thin, extra = rebuild(model, graph, keep, Gates((), {}))
     arrays = weights.values(model)
     for key, weight in weights.weights(thin).items():
-        axes = extra.get(key) or graph.axes.get(key, ())
-        weight.assign(weights.take(arrays[key], axes, keep))
+        if key in extra:
+            weight.assign(weights.take(arrays[key], extra[key], keep))
+        else:
+            weight.assign(weights.thinned(arrays[key], key, graph, keep))
     gated = GatedNetwork(model, graph)
     x = rng.uniform(0, 5, (images, *model.inputs[0].shape[1:]))
     x = x.astype(model.inputs[0].dtype)  # Tokens are whole numbers.

@@ -144,14 +144,16 @@ def _axes(
 
 
 def _streams(walk, inputs) -> dict | None:
-    """Channels that each dense layer reads; None if a mask is computed by the model."""
+    """Channels that each dense layer reads. What a mask is made of stays."""
     args, kwargs = walk.arguments()
     given = dict(zip(("query", "value", "key"), args, strict=False)) | kwargs
     if any(isinstance(value, Place) for value in args[3:]):
         return None
     tensors = {n: v.number for n, v in given.items() if isinstance(v, Place)}
-    if not {"query", "value"} <= set(tensors) <= {"query", "value", "key"}:
+    if not {"query", "value"} <= set(tensors):
         return None
+    for name in set(tensors) - {"query", "value", "key"}:
+        walk.freeze(inputs[tensors[name]], f"an attention reads it as {name}")
     query, value = inputs[tensors["query"]], inputs[tensors["value"]]
     key = inputs[tensors["key"]] if "key" in tensors else value
     return {"query": query, "value": value, "key": key, "gate": query}

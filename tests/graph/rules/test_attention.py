@@ -2,6 +2,8 @@
 
 import keras
 import numpy as np
+from random_graphs import stamp
+from thinner import Thinner
 
 from ns_tf.graph import weights
 from ns_tf.graph.walk import channel_graph
@@ -91,7 +93,23 @@ def test_heads_stay_where_others_read_scores_of_each():
     assert reasons["odd"] is None
 
 
-def test_a_mask_that_the_model_computes_is_not_followed():
+def test_what_a_mask_is_made_of_stays_and_removing_the_rest_is_exact(rng, float64):
+    layer = layers.MultiHeadAttention(2, 3, name="odd")
+    model, graph = attended(
+        lambda a, b: layer(a, a, attention_mask=keras.ops.greater(b, 0)), size=7
+    )
+    reasons = {group.name: group.frozen for group in graph.groups}
+    assert reasons["b"] == "Greater 'greater' cannot be followed"
+    assert reasons["a"] is reasons["odd/heads"] is None
+    thinner = Thinner(stamp(model, rng), graph)
+    keep, steps = thinner.subset(rng, 0.6), rng.normal(size=(2, 7, 3))
+    np.testing.assert_allclose(
+        thinner.thin(keep)(steps), thinner.closed(keep)(steps), rtol=0, atol=1e-10
+    )
+
+
+def test_channels_that_are_a_mask_stay():
     layer = layers.MultiHeadAttention(2, 3, name="odd")
     _, graph = attended(lambda a, b: layer(a, a, attention_mask=b), size=7)
-    assert graph.groups[0].frozen == "MultiHeadAttention 'odd' cannot be followed"
+    reasons = {group.name: group.frozen for group in graph.groups}
+    assert reasons["b"] == "an attention reads it as attention_mask"
