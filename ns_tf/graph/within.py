@@ -102,12 +102,11 @@ def _states(cell: keras.Layer, gates) -> list:
     return [ops.zeros_like(gates)] * (len(cell.state_size) - 1) + [gates]
 
 
-@keras.saving.register_keras_serializable("ns_tf")
-class OpenRecurrent(keras.layers.RNN):
-    """A recurrent layer of an open cell."""
+class _Gated:
+    """A recurrent layer that is called with gates beside its sequences."""
 
     def build(self, sequences_shape: tuple, gates_shape: tuple | None = None) -> None:
-        """Builds the cell."""
+        """As the layer without gates."""
         super().build(sequences_shape)
 
     def compute_output_shape(
@@ -115,6 +114,11 @@ class OpenRecurrent(keras.layers.RNN):
     ) -> tuple:
         """As that of the layer without gates."""
         return super().compute_output_shape(sequences_shape)
+
+
+@keras.saving.register_keras_serializable("ns_tf")
+class OpenRecurrent(_Gated, keras.layers.RNN):
+    """A recurrent layer of an open cell."""
 
     def call(self, sequences, gates, mask=None, training=False):
         """sequences [batch, steps, channels], gates [batch, units]."""
@@ -125,18 +129,8 @@ class OpenRecurrent(keras.layers.RNN):
 
 
 @keras.saving.register_keras_serializable("ns_tf")
-class OpenBidirectional(keras.layers.Bidirectional):
+class OpenBidirectional(_Gated, keras.layers.Bidirectional):
     """Two recurrent layers of open cells."""
-
-    def build(self, sequences_shape: tuple, gates_shape: tuple | None = None) -> None:
-        """Builds both sides."""
-        super().build(sequences_shape)
-
-    def compute_output_shape(
-        self, sequences_shape: tuple, gates_shape: tuple | None = None
-    ) -> tuple:
-        """As that of the layer without gates."""
-        return super().compute_output_shape(sequences_shape)
 
     def call(self, sequences, gates, mask=None, training=None):
         """sequences [batch, steps, channels], gates [batch, units of both sides]."""

@@ -116,7 +116,10 @@ BAD = {
     "--model=MODEL --dataset=digits --macs=0.5 --recipe=distill": ["'distil'"],
     "--model=MODEL --dataset=digits --macs=0.5 --pixels=units": ["--pixels"],
     "--model=OTHERS/classes.keras --dataset=digits --macs=0.5": ["puts out 7 values"],
-    "--model=OTHERS/two.keras --dataset=digits --macs=0.5": ["one output", "1 and 2"],
+    "--model=OTHERS/two.keras --dataset=digits --macs=0.5": [
+        "2 outputs",
+        "compile it with a loss for each",
+    ],
     "--model=OTHERS/no_relu.keras --dataset=digits --macs=0.5 --method=apoz": [
         "none behind the filters of 'swish'"
     ],
