@@ -59,6 +59,11 @@ def config_of(layer: keras.Layer) -> dict[str, Any]:
     Raises:
         InputError: its class cannot write it down.
     """
+    if type(layer) is keras.layers.Identity:
+        # Keras writes none down for one that was made with a dtype policy, as within
+        # another layer.
+        dtype = layer.dtype_policy.name
+        return {"name": layer.name, "trainable": layer.trainable, "dtype": dtype}
     return _attempt(layer, layer.get_config)
 
 

@@ -7,7 +7,13 @@ from graphs import headed
 from subclasses import Adapted, Backbone, Nameless, Stack, around
 
 from ns_tf.base import InputError
-from ns_tf.graph.remake import check_readable, remade, resized, with_statistics
+from ns_tf.graph.remake import (
+    check_readable,
+    config_of,
+    remade,
+    resized,
+    with_statistics,
+)
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import analyse
@@ -110,6 +116,13 @@ def test_a_layer_whose_activation_has_weights_is_refused_with_the_remedy():
             layer(np.ones((1, 5, 5, 3)))
         with pytest.raises(InputError, match="'odd' has .* Call the PReLU behind it"):
             remade(layer, layer.get_config())
+
+
+def test_an_identity_with_a_dtype_policy_is_made_again_and_again():
+    layer = layers.Identity(dtype=keras.DTypePolicy("bfloat16"), name="skip")
+    for _ in range(2):
+        layer = remade(layer, config_of(layer))
+    assert (layer.name, layer.dtype_policy.name) == ("skip", "bfloat16")
 
 
 def test_a_copy_is_frozen_where_the_layer_is():
