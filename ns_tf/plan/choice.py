@@ -37,9 +37,10 @@ class WidthChoice:
     def flags(self) -> tuple[BudgetConfig, MethodConfig]:
         """The settings that the choice adds to the flags of a training's folder.
 
-        The method only if it was named: without one, the search has a word in it.
+        No method where the search has a word in it (`ns_tf.plan.plan.make_plan`).
         """
-        return self.budget, self.asked
+        open_ = self.asked.method is None and self.method.method == "priced"
+        return self.budget, self.asked if open_ else self.method
 
     def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
         """The widths of the network.

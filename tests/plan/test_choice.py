@@ -110,4 +110,7 @@ def test_names_of_many_widths_are_short_and_tell_them_apart(widths):
 
 def test_a_choice_adds_its_settings_to_a_trainings_flags():
     made = choice(params=5003.0)
-    assert made.flags == (made.budget, made.asked)
+    assert made.flags == (made.budget, made.method)
+    for method, told in ((None, None), ("priced", "priced")):
+        made = choice(method=method, macs=5e7)
+        assert made.flags[1].method == told and made.method.method == "priced"
