@@ -4,9 +4,10 @@ All values are immutable. tau is the size of a network: its trainable parameters
 paper counts it. phi_l, here `widths`, is the number of filters of layer l.
 """
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,6 +168,27 @@ def reason_of(error: Exception) -> str:
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     reasons = [line for line in lines if not line.startswith("Exception encountered")]
     return (reasons or lines or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def refusing(told: str) -> Iterator[None]:
+    """Makes an `InputError` of whatever is raised within; one passes as it is.
+
+    >>> with refusing("'mine' cannot be copied"):
+    ...     raise ValueError("Too small.")
+    Traceback (most recent call last):
+        ...
+    ns_tf.base.InputError: 'mine' cannot be copied: Too small.
+
+    Args:
+        told: What does not work; the reason is put behind it.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # Keras and classes of the user raise what they like.
+        raise InputError(f"{told}: {reason_of(error)}") from error
 
 
 def _short(widths: Sequence[int]) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import keras
 
-from ns_tf.base import InputError, reason_of
+from ns_tf.base import InputError, refusing
 from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.compilation import carried
-from ns_tf.graph.remake import config_of, remade, with_statistics
+from ns_tf.graph.remake import copied
 from ns_tf.graph.shapes import listed
 from ns_tf.graph.traced import is_block, tensors, traced
 
@@ -70,19 +70,12 @@ def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
     flattening = _Flattening(model, graphs)
     if not flattening.within:
         return model
-    try:
+    with refusing(f"The models within {model.name!r} cannot be put into one graph"):
         copy = keras.models.clone_model(
             uncompiled(model),
             clone_function=flattening.copy,
             call_function=flattening.call,
         )
-    except InputError:
-        raise
-    except Exception as error:  # Keras raises what its parts raise.
-        raise InputError(
-            f"The models within {model.name!r} cannot be put into one graph: "
-            f"{reason_of(error)}"
-        ) from error
     copy.output_names = model.output_names  # Not those of the layers within.
     if values:
         flattening.assign()
@@ -126,8 +119,7 @@ class _Flattening:
         """A copy under the operation's name in the flat model."""
         name = self.names.get(id(operation), operation.name)
         if isinstance(operation, keras.layers.Layer):
-            config = {**config_of(operation), "name": name}
-            return remade(operation, with_statistics(operation, config))
+            return copied(operation, name=name)
         if name == operation.name:  # It has no weights and no state.
             return operation
         return type(operation).from_config({**operation.get_config(), "name": name})

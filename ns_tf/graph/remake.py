@@ -67,6 +67,20 @@ def config_of(layer: keras.Layer) -> dict[str, Any]:
     return _attempt(layer, layer.get_config)
 
 
+def copied(layer: keras.Layer, **changes: Any) -> keras.Layer:
+    """A layer of the same class and configuration, with its statistics, not built.
+
+    Args:
+        layer: The original.
+        **changes: Other entries of its configuration.
+
+    Raises:
+        InputError: as `remade` and `with_statistics`.
+    """
+    config = {**config_of(layer), **changes}
+    return remade(layer, with_statistics(layer, config))
+
+
 def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with other entries, also those of configurations within.
 

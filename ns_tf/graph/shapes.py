@@ -2,11 +2,11 @@
 
 import keras
 
-from ns_tf.base import InputError, reason_of
+from ns_tf.base import refusing
 from ns_tf.graph import weights
 from ns_tf.graph.calls import input_names, uncompiled
 from ns_tf.graph.compilation import carried
-from ns_tf.graph.remake import remade, with_statistics
+from ns_tf.graph.remake import copied
 from ns_tf.parts import Parts, parts
 
 
@@ -65,19 +65,12 @@ def with_shape(model: keras.Model, shape: tuple[int, ...] | Parts) -> keras.Mode
             wanted, model.inputs, input_names(model), strict=True
         )
     ]
-    try:
+    with refusing(f"{model.name!r} cannot be made for the shape of the data"):
         copy = keras.models.clone_model(
             uncompiled(model),
             input_tensors=keras.tree.pack_sequence_as(model.input, inputs),
             clone_function=_copied,
         )
-    except InputError:
-        raise
-    except Exception as error:  # Keras raises what its parts raise.
-        raise InputError(
-            f"{model.name!r} cannot be made for the shape of the data: "
-            f"{reason_of(error)}"
-        ) from error
     weights.assign(copy, weights.values(model))
     return carried(model, copy)
 
@@ -90,7 +83,5 @@ def _fits(own: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
 
 def _copied(operation: keras.Operation) -> keras.Operation:
     """A layer made again; an operation that has no weights is itself."""
-    if not isinstance(operation, keras.layers.Layer):
-        return operation
-    config = operation.get_config()
-    return remade(operation, with_statistics(operation, config))
+    layer = isinstance(operation, keras.layers.Layer)
+    return copied(operation) if layer else operation

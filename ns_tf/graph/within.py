@@ -284,15 +284,20 @@ def _bidirectional(
 def _heads(
     layer: keras.layers.MultiHeadAttention, original: keras.layers.MultiHeadAttention
 ) -> OpenMultiHeadAttention:
-    copy = OpenMultiHeadAttention.from_config(layer.get_config())
-    copy._inverse_sqrt_key_dim = original._inverse_sqrt_key_dim
-    return copy
+    return _of_scale(OpenMultiHeadAttention, layer, original, "_inverse_sqrt_key_dim")
 
 
 @opened.register(keras.layers.GroupQueryAttention)
 def _query_heads(
     layer: keras.layers.GroupQueryAttention, original: keras.layers.GroupQueryAttention
 ) -> OpenGroupQueryAttention:
-    copy = OpenGroupQueryAttention.from_config(layer.get_config())
-    copy._inverse_sqrt_head_dim = original._inverse_sqrt_head_dim
+    return _of_scale(OpenGroupQueryAttention, layer, original, "_inverse_sqrt_head_dim")
+
+
+def _of_scale(
+    kind: type, layer: keras.Layer, original: keras.Layer, scale: str
+) -> keras.Layer:
+    """An attention of this kind, with the original's factor of its products."""
+    copy = kind.from_config(layer.get_config())
+    setattr(copy, scale, getattr(original, scale))
     return copy

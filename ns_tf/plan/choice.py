@@ -39,8 +39,8 @@ class WidthChoice:
 
         No method where the search has a word in it (`ns_tf.plan.plan.make_plan`).
         """
-        open_ = self.asked.method is None and self.method.method == "priced"
-        return self.budget, self.asked if open_ else self.method
+        undecided = self.asked.method is None and self.method.method == "priced"
+        return self.budget, self.asked if undecided else self.method
 
     def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
         """The widths of the network.

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import InputError, reason_of
+from ns_tf.base import InputError, refusing
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
 from ns_tf.graph.compilation import Compilation
@@ -81,17 +81,13 @@ class Compiled(Task):
         targets, outputs = _examples(model, dataset)
         made = copy.copy(self)
         made.compilation = found
-        try:
+        shapes = brackets(each(np.shape, dataset.train.labels))
+        with refusing(
+            f"{dataset.name}: the compiled losses and metrics cannot be computed for "
+            f"targets {shapes}"
+        ):
             made.losses(targets, outputs)
             made._metric = chosen(metrics_of(found, targets, outputs), self.metric)
-        except InputError:
-            raise
-        except Exception as error:  # Losses and metrics raise what they like.
-            raise InputError(
-                f"{dataset.name}: the compiled losses and metrics cannot be computed "
-                f"for targets {brackets(each(np.shape, dataset.train.labels))}: "
-                f"{reason_of(error)}"
-            ) from error
         if made._metric:
             made._metric.check(*(one[made._metric.place] for one in (targets, outputs)))
             made.score = score_as(made._metric.name, self._mode(made._metric))
