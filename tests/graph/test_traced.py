@@ -86,6 +86,15 @@ def test_training_false_and_frozen_blocks_stay_so():
     assert not kept.get_layer("wide").trainable and kept.get_layer("stem").trainable
 
 
+def test_a_block_keeps_the_regularizers_of_its_layers():
+    block = Positioned(name="block")
+    block.dense = layers.Dense(11, kernel_regularizer="l2", name="dense")
+    model = around(block)
+    copy = flat(model, blocks=True)
+    assert "block" not in names(copy)
+    np.testing.assert_allclose(copy.losses, model.losses)
+
+
 def test_lengths_that_are_not_known_are_found_by_the_reshape():
     model = around(Positioned(name="block"))
     copy = flat(model, blocks=True)
