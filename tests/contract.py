@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edits import edit, text_of, values_of
+
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "goldens" / "contract.json"
 RUNS = ROOT / "docs" / "runs"
@@ -231,7 +233,7 @@ def _to_continue(folder):
         return []
     shutil.copytree(FINISHED, folder)
     kept = folder / "run.flags"  # At a hundredth of what measuring latency takes.
-    kept.write_text(re.sub(r"(--latency_\w+)=\d+", r"\1=1", kept.read_text()))
+    edit(kept, lambda text: re.sub(r"(--latency_\w+)=\d+", r"\1=1", text))
     asked = (f"--flagfile={kept}", f"--run_dir={folder}", f"--data_dir={DATA}")
     return [("compare", *asked, f"--search={RUNS / 'vgg11_cifar10_short'}")]
 
@@ -242,7 +244,7 @@ def _continued(folder):
         return None
     rows = json.loads((folder / "comparison.json").read_text())["rows"]
     names = [str(p.relative_to(folder)) for p in folder.glob("cells/*/result.json")]
-    same = [n for n in names if (folder / n).read_text() == (FINISHED / n).read_text()]
+    same = [n for n in names if text_of(folder / n) == text_of(FINISHED / n)]
     accuracies = {row["method"]: row["accuracies"] for row in rows}
     return {"unchanged": sorted(same), "accuracies": accuracies}
 
@@ -255,13 +257,13 @@ def _written(folder, search, comparison):
         return {str(path.relative_to(folder)): begin(path) for path in paths}
 
     def lines(path):
-        return path.read_text().replace(str(folder), "FOLDER").split("\n")
+        return text_of(path).replace(str(folder), "FOLDER").split("\n")
 
     page = (search / "report.html").read_text()
     return {
         "files": {top.name: _files(top) for top in (search, comparison)},
         "flags": beginnings("run.flags", lines),
-        "keys": beginnings("*.json", lambda p: sorted(json.loads(p.read_text()))),
+        "keys": beginnings("*.json", lambda p: sorted(values_of(p))),
         "headers": beginnings("*.csv", lambda p: lines(p)[0]),
         "headings": re.findall(r"<h2[^>]*>(.*?)</h2>", page),
     }
@@ -276,11 +278,11 @@ def _files(folder):
 
 
 def _search(folder):
-    text = (folder / "descent.json").read_text()
+    text = text_of(folder / "descent.json")
     text = re.sub(r'"seconds": [^,\n]+', '"seconds": 0', text)
     found = {"descent.json": json.loads(text), "sha256": {"descent.json": _sha(text)}}
     for name in ("trace_01.csv", "history_01.csv"):
-        found["sha256"][name] = _sha((folder / name).read_text())
+        found["sha256"][name] = _sha(text_of(folder / name))
     return found
 
 
@@ -290,14 +292,14 @@ def _sha(text):
 
 def _training(folder):
     (path,) = folder.glob("train/*/result.json")
-    history = path.with_name("history.csv").read_text().splitlines()
+    history = text_of(path.with_name("history.csv")).splitlines()
     return {"result.json": _without_time(path), "history.csv": history}
 
 
 def _comparison(folder):
     told = _without_time(folder / "comparison.json")
     kept = {name: told[name] for name in ("rows", "differences", "gaps")}
-    return {"cells.json": json.loads((folder / "cells.json").read_text()), **kept}
+    return {"cells.json": values_of(folder / "cells.json"), **kept}
 
 
 def _export(folder):
@@ -317,7 +319,7 @@ def _without_time(path):
     def left(pairs):
         return {n: v for n, v in pairs if not re.search(r"seconds|_ms$|date", n)}
 
-    return json.loads(path.read_text(), object_pairs_hook=left)
+    return json.loads(text_of(path), object_pairs_hook=left)
 
 
 # Comparing.

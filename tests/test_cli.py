@@ -67,7 +67,7 @@ def test_helpfull_shows_flags_of_absl_too(demo):
         ("--seed", "Missing value for flag --seed. See --help."),
         ("--flagfile=nix", "--flagfile=nix cannot be read: No such file or directory."),
         ("--flagfile=stray.flags", "Expected only flags, as --name=value; got"),
-        ("--flagfile=binary.flags", "A flagfile is no text: "),
+        ("--flagfile=binary.flags", "--flagfile=binary.flags is no text: "),
         ("stray", "Expected only flags, as --name=value; got 'stray'."),
     ],
 )

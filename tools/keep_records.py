@@ -67,8 +67,9 @@ def main(config: KeepConfig) -> None:
         shutil.copyfile(path, copy)
         if path.name == FLAGS:
             # The folder of the data sets is another one on every machine.
-            text = re.sub("(?m)^--data_dir=.*$", "# --data_dir=", path.read_text())
-            files.write_text(copy, text)
+            text = files.read_lines(path, what="list of flags")
+            text = re.sub("(?m)^--data_dir=.*$", "# --data_dir=", text)
+            files.write_lines(copy, text)
     size = sum(path.stat().st_size for path in paths)
     print(f"{target}: {len(paths)} files, {size:,} bytes")
 

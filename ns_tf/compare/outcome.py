@@ -115,7 +115,7 @@ def _write_tables(
     about = {**_about(work, pruned=pruned), "missing": missing}
     text = verdicts.markdown(rows, pairs, about)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / TABLE_CSV, *csv_rows(rows))
+    files.write_csv(work.folder / TABLE_CSV, *csv_rows(rows), sealed=False)
     table = {
         "version": 1,
         **about,

@@ -93,7 +93,7 @@ def run(
         _serve(work, oracle, watch, on_progress)
     elif role == "alone" and count > 1:
         flagfile = work.folder / WORKER_FLAGS
-        files.write_text(flagfile, as_flagfile(configs))
+        files.write_lines(flagfile, as_flagfile(configs))
         start = [sys.executable, "-m", command, f"--flagfile={flagfile}"]
         crew = Crew(oracle, start, _enough(work, count), work.folder / WORKERS)
         _work_together(work, crew, watch, on_progress)

@@ -82,7 +82,9 @@ def settings_in(folder: str | Path) -> ProblemConfig | None:
     if not path.exists() and not (path.parent / DESCENT).exists():
         return None
     with files.readable(path, "list of flags"):
-        settings = from_flagfile(ProblemConfig, path.read_text(encoding="utf-8"))
+        settings = from_flagfile(
+            ProblemConfig, files.read_lines(path, what="list of flags")
+        )
         if settings.dataset is None and (path.parent / DESCENT).exists():
             raise ValueError("no --dataset in it")
     return settings

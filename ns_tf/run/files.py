@@ -1,6 +1,8 @@
-"""Files that are written whole or not at all; no pickle anywhere.
+"""Files that are written whole or not at all, and say if they changed since.
 
-JSON and tables hold floats exactly: what is read is what was written, bit by bit.
+JSON and tables hold floats exactly: what is read is what was written, bit by bit. All
+state but arrays carries a checksum (`ns_tf.run.seal`); arrays have one in their
+format. No pickle anywhere.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.run import paths, seal
 
 TEMPORARY = ".writing"  # How the names of half-written files end.
 _META = "__meta__"  # Name of the member of an .npz that holds JSON.
@@ -30,12 +33,17 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     If the block raises, it is removed, and what was at `path` stays.
 
     Args:
-        path: The file; its folder exists.
+        path: The file; its folder exists. If it is a link, what it leads to is
+            replaced.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written; it names the file.
+        InputError: something else than a file has the name, as a folder or a device.
     """
     path = Path(path)
+    paths.check_replaceable(path)
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with open(temporary, "wb") as file:
@@ -43,9 +51,11 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(path.parent)
 
@@ -60,7 +70,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes the text as UTF-8.
+    """Writes the text as UTF-8, for people and other programs: without a checksum.
 
     Args:
         path: The file.
@@ -73,15 +83,54 @@ def write_text(path: str | Path, text: str) -> None:
         file.write(text.encode())
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes the value as JSON: floats exactly, NumPy values as numbers and lists.
+def write_lines(path: str | Path, text: str) -> None:
+    """Writes lines in which `#` begins a comment, as a flagfile; with a checksum.
 
     Args:
         path: The file.
-        value: Numbers, text, lists, dicts, arrays.
+        text: All lines.
 
     Raises:
-        ValueError: NaN or infinity is in it.
+        OSError: if it cannot be written; what was there before is still there.
+    """
+    _write_sealed(path, text, seal.LINES)
+
+
+def read_lines(path: str | Path, *, what: str, remedy: str | None = None) -> str:
+    """The text that `write_lines` wrote.
+
+    Args:
+        path: The file.
+        what: What it is, for errors.
+        remedy: What to do if it is damaged.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    with readable(path, what, remedy or _REMEDY):
+        return _read_sealed(path, seal.LINES)
+
+
+def _write_sealed(path: str | Path, text: str, form: seal.Form) -> None:
+    """Writes the text with its checksum."""
+    with replacing(path) as file:
+        file.write(seal.sealed(text.encode(), form))
+
+
+def _read_sealed(path: str | Path, form: seal.Form) -> str:
+    """The text that `_write_sealed` wrote; ValueError if it is another one."""
+    return seal.content_of(paths.read_bytes(path), form).decode()
+
+
+def write_json(path: str | Path, value: Mapping[str, Any]) -> None:
+    """Writes the object as JSON: floats exactly, NumPy values as numbers and lists.
+
+    Args:
+        path: The file.
+        value: By name: numbers, text, lists, dicts, arrays; at least one.
+
+    Raises:
+        ValueError: NaN or infinity is in it, or nothing.
         TypeError: something is in it that JSON has no word for.
         OSError: if it cannot be written; what was there before is still there.
     """
@@ -89,7 +138,7 @@ def write_json(path: str | Path, value: Any) -> None:
         text = json.dumps(value, indent=1, allow_nan=False, default=_plain)
     except ValueError as error:
         raise ValueError(f"{path} would not be JSON: {error}.") from error
-    write_text(path, f"{text}\n")
+    _write_sealed(path, f"{text}\n", seal.JSON)
 
 
 def _plain(value: Any) -> Any:
@@ -121,7 +170,7 @@ def read_json(
         InputError: the file is missing, damaged or of another version.
     """
     with readable(path, what, remedy):
-        text = Path(path).read_text(encoding="utf-8")
+        text = _read_sealed(path, seal.JSON)
         value = json.loads(text, parse_constant=_no_constant)
         if version is not None and not isinstance(value, dict):
             raise ValueError("no JSON object")
@@ -168,7 +217,11 @@ def readable(path: str | Path, what: str, remedy: str = _REMEDY) -> Iterator[Non
 
 
 def write_csv(
-    path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
+    path: str | Path,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    sealed: bool = True,
 ) -> None:
     """Writes a table; floats exactly.
 
@@ -176,6 +229,8 @@ def write_csv(
         path: The file.
         header: Names of the columns.
         rows: Numbers and text.
+        sealed: Whether it carries a checksum, in a first line that begins with `#`.
+            Tables that are for other programs alone have none.
 
     Raises:
         ValueError: a row is not as long as the header.
@@ -190,7 +245,10 @@ def write_csv(
         if len(row) != len(header):
             raise ValueError(f"Expected rows of {len(header)} values; got {row}.")
         writer.writerow(row)
-    write_text(path, text.getvalue())
+    if sealed:
+        _write_sealed(path, text.getvalue(), seal.LINES)
+    else:
+        write_text(path, text.getvalue())
 
 
 def read_csv(
@@ -206,7 +264,7 @@ def read_csv(
         InputError: the file is missing or damaged.
     """
     with readable(path, what):
-        text = Path(path).read_bytes().decode()
+        text = _read_sealed(path, seal.LINES)
         if not text.endswith("\n"):
             raise ValueError("its end is missing")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -269,7 +327,11 @@ def read_arrays(
     Raises:
         InputError: the file is missing or damaged.
     """
-    with readable(path, what, remedy), zipfile.ZipFile(path) as archive:
+    with (
+        readable(path, what, remedy),
+        paths.opened(path) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
         arrays = {}
         for name in archive.namelist():
             with archive.open(name) as member:

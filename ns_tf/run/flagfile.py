@@ -7,10 +7,12 @@ that changes results.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ns_tf.base import InputError
+from ns_tf.run import paths, seal
 from ns_tf.run.option import Kind, options
 
 
@@ -172,6 +174,73 @@ def defaults(*config_classes: type) -> dict[str, str]:
         for one in config_classes
         for field, kind in options(one)
     }
+
+
+def expanded(arguments: Iterable[str], within: tuple[str, ...] = ()) -> Iterator[str]:
+    """The arguments of a command, with the lines of flagfiles in their places.
+
+    Empty lines and those that begin with `#` or `//` are left out. What follows `--`
+    stays as it is. In place of absl's own reading, which waits for FIFOs, and passes
+    over files that name each other.
+
+    Args:
+        arguments: Without the command's name.
+        within: The flagfiles that the arguments are of, the outermost first.
+
+    Raises:
+        InputError: a flagfile that cannot be read, is damaged, or includes itself.
+    """
+    rest = iter(arguments)
+    for argument in rest:
+        name, given, path = argument.partition("=")
+        if name not in ("--flagfile", "-flagfile"):
+            yield argument
+        else:
+            path = path if given else next(rest, None)
+            if path is None:
+                raise InputError("Missing value for flag --flagfile. See --help.")
+            yield from _lines_of(os.path.expanduser(path.strip()), within)
+        if argument == "--":
+            yield from rest
+
+
+def _lines_of(path: str, within: tuple[str, ...]) -> Iterator[str]:
+    """The flags of a flagfile, as `expanded`; none of one without a name."""
+    if not path:
+        return
+    around = [os.path.realpath(one) for one in within]
+    if os.path.realpath(path) in around:
+        ring = " -> ".join((*within[around.index(os.path.realpath(path)) :], path))
+        raise InputError(
+            f"Flagfiles include each other: {ring}. Take the line --flagfile={path} "
+            f"out of {within[-1]}."
+        )
+    lines = [line.strip() for line in _text_of(path).split("\n")]
+    flags = [line for line in lines if line and not line.startswith(("#", "//"))]
+    yield from expanded(flags, (*within, path))
+
+
+def _text_of(path: str) -> str:
+    """The text of a flagfile, of a user or of a run folder.
+
+    Raises:
+        InputError: it cannot be read, or is other than its checksum says.
+    """
+    try:
+        return seal.content_of(paths.read_bytes(path), seal.LINES).decode()
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"--flagfile={path} cannot be read: {error.strerror}. Check the path; it "
+            "is relative to the working directory."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"--flagfile={path} is no text: {error}.") from error
+    except ValueError as error:
+        raise InputError(
+            f"--flagfile={path} is damaged ({error}). Restore it from a copy."
+        ) from error
 
 
 def _assignments(text: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from absl import flags
 from absl import logging as logging  # Defines --verbosity and others before ours.
 
 from ns_tf.base import InputError
+from ns_tf.run.flagfile import expanded
 from ns_tf.run.option import WORDS, Kind, options
 
 # `--helpfull` lists flags by the module that defines them; without this line all flags
@@ -133,7 +134,7 @@ def read(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> 
 
 
 def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Parses a command line into the flags.
+    """Parses a command line into the flags; flagfiles stand for their lines.
 
     Args:
         argv: The command's name, then its arguments.
@@ -144,16 +145,9 @@ def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> N
             an argument that is no flag.
     """
     try:
-        rest = flag_values(argv)[1:]
-    except flags.CantOpenFlagFileError as error:
-        reason = error.__context__
-        raise InputError(
-            f"--flagfile={getattr(reason, 'filename', '')} cannot be read: "
-            f"{getattr(reason, 'strerror', error)}. Check the path; it is relative to "
-            "the working directory."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"A flagfile is no text: {error}.") from error
+        rest = flag_values([argv[0], *expanded(argv[1:])])[1:]
+    except InputError:
+        raise
     except (flags.Error, ValueError) as error:
         text = str(error).replace(" ?", "?").rstrip(".")
         stop = "" if text.endswith("?") else "."

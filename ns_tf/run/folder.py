@@ -106,7 +106,7 @@ class RunFolder:
         new run, `open_run` has written them.
         """
         if not self.new:
-            files.write_text(self / FLAGS, self.flags)
+            files.write_lines(self / FLAGS, self.flags)
 
     def close(self) -> None:
         """Releases the lock. The system releases it too when the process ends."""
@@ -143,17 +143,21 @@ def open_run(path: str | Path, configs: Sequence[Any], what: str) -> RunFolder:
                 stale.unlink()
         text = flagfile.as_flagfile(configs)
         if new:
-            files.write_text(path / FLAGS, text)
+            files.write_lines(path / FLAGS, text)
         return RunFolder(path, lock, text, new=new)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
         if isinstance(error, OSError):
-            raise InputError(
-                f"{path} cannot be a run folder: {error.strerror}. Give another "
-                "--run_dir."
-            ) from error
+            raise _no_folder(path, error) from error
         raise
+
+
+def _no_folder(path: Path, error: OSError) -> InputError:
+    """The error for a path that cannot be a run folder."""
+    return InputError(
+        f"{path} cannot be a run folder: {error.strerror}. Give another --run_dir."
+    )
 
 
 def is_new(path: str | Path, configs: Sequence[Any], what: str) -> bool:
@@ -168,22 +172,21 @@ def is_new(path: str | Path, configs: Sequence[Any], what: str) -> bool:
         InputError: it belongs to other flags or to something else.
     """
     path, text = Path(path), flagfile.as_flagfile(configs)
-    if not path.exists():
-        return True
     try:
-        old = (path / FLAGS).read_text(encoding="utf-8")
+        names = sorted(one.name for one in path.iterdir())
     except FileNotFoundError:
-        names = sorted(p.name for p in path.iterdir() if not _is_leftover(p.name))
+        return True
+    except OSError as error:
+        raise _no_folder(path, error) from error
+    if FLAGS not in names:
+        names = [name for name in names if not _is_leftover(name)]
         if not names:
             return True
         raise InputError(
             f"{path} holds {names[0]!r} but no {FLAGS}, so it is no run folder. "
             "Give a new or an empty --run_dir."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path / FLAGS} is damaged ({error}). Give another --run_dir."
-        ) from error
+        )
+    old = files.read_lines(path / FLAGS, what="list of flags")
     changed = flagfile.comparison(*(type(config) for config in configs))(old, text)
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""

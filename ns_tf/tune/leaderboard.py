@@ -73,7 +73,8 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     names = list(work.mode.space.members)
     text = _markdown(work, rows, names)
     files.write_text(work.folder / TABLE, text)
-    files.write_csv(work.folder / TABLE_CSV, *_csv(rows, names, score.name))
+    table = _csv(rows, names, score.name)
+    files.write_csv(work.folder / TABLE_CSV, *table, sealed=False)
     outcome = {
         "version": 1,
         "architecture": work.problem.architecture.name,

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import toolbox
+from edits import edit, text_of, values_of
 from verbs import FLAGFILES, ROOT, contents, locked, refused
 
 from ns_tf.compare import cells
@@ -40,7 +41,7 @@ MEASURED = ("seconds", "latency_ms", "latency_p95_ms")
 
 def outcome(folder):
     """comparison.json without what a clock has measured."""
-    table = json.loads((folder / "comparison.json").read_text())
+    table = values_of(folder / "comparison.json")
     del table["date"]
     for row in table["rows"]:
         for name in MEASURED:
@@ -52,7 +53,7 @@ def results(folder):
     """By cell: what its training wrote, but for the time."""
     cells = {}
     for path in sorted(folder.glob("cells/*/result.json")):
-        cells[path.parent.name] = json.loads(path.read_text())
+        cells[path.parent.name] = values_of(path)
         del cells[path.parent.name]["seconds"]
     return cells
 
@@ -289,9 +290,8 @@ def test_only_one_process_at_a_time(command, copied_comparison):
 def test_data_that_changed_with_the_search_are_refused(command, searched, tmp_path):
     """The search says which images are held out; its results are of these alone."""
     other = Path(shutil.copytree(searched, tmp_path / "other"))
-    text = (other / "run.flags").read_text()
-    assert "--split_seed=0" in text
-    (other / "run.flags").write_text(text.replace("--split_seed=0", "--split_seed=5"))
+    assert "--split_seed=0" in text_of(other / "run.flags")
+    edit(other / "run.flags", lambda text: text.replace("seed=0", "seed=5"))
     brief = ("--seeds=3", "--epochs=1", "--batch=1437")
     asked = (f"--run_dir={tmp_path / 'run'}", "--methods=uniform", *SMALL, *brief)
     assert command("compare", f"--search={searched}", *asked)[0] == 0
@@ -442,8 +442,7 @@ def test_a_copy_without_networks_goes_on_elsewhere(
 @pytest.fixture
 def with_search(searched, tmp_path):
     """A folder with the flagfile of a search, which a comparison has done before."""
-    text = (searched / "run.flags").read_text()
-    (tmp_path / "search.flags").write_text(text)
+    shutil.copy(searched / "run.flags", tmp_path / "search.flags")
 
     def with_search(name):
         folder = tmp_path / name
@@ -456,12 +455,11 @@ def with_search(searched, tmp_path):
 def test_a_search_that_is_not_the_flagfiles_any_more_is_refused(command, with_search):
     folder = with_search("run")
     argv = arguments(folder, 1, "--seeds=3", "--epochs=1")[3:]
-    files.write_text(folder / "run.flags", _flags([None] * 3 + argv))
+    files.write_lines(folder / "run.flags", _flags([None] * 3 + argv))
     flagfile = folder.parent / "search.flags"
-    text = flagfile.read_text()
-    flagfile.write_text(text.replace("--seed=0", "--seed=5"))
+    assert "\n--seed=0" in text_of(flagfile)
+    edit(flagfile, lambda text: text.replace("\n--seed=0", "\n--seed=5"))
     before = contents(folder)
-    assert text != flagfile.read_text()
     refused(command("compare", *argv), "holds a search of other flags (--seed: 0 -> 5)")
     assert contents(folder) == before
 
@@ -492,7 +490,7 @@ def run(argv, seconds=300):
 
 def begun(folder, *more):
     """The folder as a comparison of these flags left it after its search."""
-    files.write_text(folder / "run.flags", _flags(arguments(folder, 1, *more)))
+    files.write_lines(folder / "run.flags", _flags(arguments(folder, 1, *more)))
     return folder
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from edits import edit, edit_json, text_of
 from verbs import ROOT, contents, refused
 
 FINISHED = ("--run_dir=docs/runs/vgg11_cifar10_short", "--params=600000")
@@ -65,8 +66,7 @@ def test_an_iteration_that_does_not_exist_is_refused_by_every_method(command, se
 
 
 def test_morphnet_needs_a_pruning_that_reached_half(command, copied):
-    history = copied / "history_01.csv"
-    history.write_text("".join(history.read_text().splitlines(True)[:4]))
+    edit(copied / "history_01.csv", lambda text: "".join(text.splitlines(True)[:4]))
     asked = ("--params=3000", "--method=morphnet")
     result = command("plan", f"--run_dir={copied}", *asked)
     refused(result)
@@ -82,9 +82,7 @@ def test_a_plan_without_a_search_says_how_to_search(command, tmp_path, place):
 
 def _edit(change):
     def damage(folder):
-        data = json.loads((folder / "descent.json").read_text())
-        change(data)
-        (folder / "descent.json").write_text(json.dumps(data))
+        edit_json(folder / "descent.json", change)
 
     return damage
 
@@ -94,14 +92,14 @@ def _cut(name, size):
 
 
 def _cell(folder):
-    lines = (folder / "trace_01.csv").read_text().splitlines(True)
+    lines = text_of(folder / "trace_01.csv").splitlines(True)
     lines[2] = lines[2].replace(lines[2].split(",")[1], "many", 1)
     (folder / "trace_01.csv").write_text("".join(lines))
 
 
 def _drop_rows(name):
     def damage(folder):
-        lines = (folder / name).read_text().splitlines(True)
+        lines = text_of(folder / name).splitlines(True)
         (folder / name).write_text("".join(lines[:9]))
 
     return damage

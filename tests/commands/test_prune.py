@@ -11,6 +11,7 @@ import exports
 import keras
 import numpy as np
 import pytest
+from edits import values_of
 from notebooks import mine
 from places import ROOT
 from trained import learned
@@ -51,7 +52,7 @@ def test_a_model_file_becomes_a_smaller_one(command, model, tmp_path):
     assert code == 0, err
     assert "score: " in err and "steps" in err  # Progress.
     (folder,) = (tmp_path / "run" / "train").iterdir()
-    told = json.loads((folder / "pruned.json").read_text())
+    told = values_of(folder / "pruned.json")
     assert told["costs"]["macs"] <= told["targets"]["macs"]
     assert "trained" in out and "repaired" in out and str(folder) in out
     small = keras.saving.load_model(folder / "model.keras")
@@ -170,7 +171,7 @@ def test_a_process_that_is_killed_at_any_moment_ends_as_one_that_is_not(
     )
     for name in ("history.csv", "widths.json"):
         assert (one / name).read_text() == (other / name).read_text()
-    told = [json.loads((folder / "pruned.json").read_text()) for folder in (one, other)]
+    told = [values_of(folder / "pruned.json") for folder in (one, other)]
     assert told[0]["channels"] == told[1]["channels"]
     assert told[0]["accuracies"] == told[1]["accuracies"]
     both = [keras.saving.load_model(folder / "model.keras") for folder in (one, other)]

@@ -4,7 +4,10 @@ import json
 import re
 
 import pytest
+from edits import values_of
 from verbs import PLAIN, SHORT, contents, refused
+
+from ns_tf.run import files
 
 BAD_TRAINING = {
     "": ["holds no search", "--architecture", "--dataset", "--widths"],
@@ -120,10 +123,9 @@ def test_a_training_is_not_another_networks_after_the_search_went_on(command, co
     asked = (f"--run_dir={copied}", "--params=3000", "--epochs=1", "--batch=350")
     code, out, err = command("train", *asked)
     assert code == 0, err
-    told = json.loads((copied / "descent.json").read_text())
-    alpha = told["states"][-1]["law"]["alpha"]
-    alpha[0] *= 3  # As of another iteration.
-    (copied / "descent.json").write_text(json.dumps(told))
+    told = values_of(copied / "descent.json")
+    told["states"][-1]["law"]["alpha"][0] *= 3  # As of another iteration.
+    files.write_json(copied / "descent.json", told)
     before = contents(copied)
     refused(command("train", *asked), "trains the widths", "--name")
     assert contents(copied) == before

@@ -12,10 +12,12 @@ from pathlib import Path
 import exports
 import pytest
 import tunings
+from edits import edit, values_of
 from places import ROOT
 from verbs import contents, refused
 
 from ns_tf.descend.record import read_search
+from ns_tf.run import files
 from ns_tf.tune import leaderboard
 
 SEARCH = (
@@ -73,7 +75,7 @@ def asked(folder, search, *more):
 
 def outcome(folder):
     """By trial: all that tuning.json has, but for the time."""
-    rows = json.loads((folder / "tuning.json").read_text())["rows"]
+    rows = values_of(folder / "tuning.json")["rows"]
     for row in rows:
         del row["seconds"]
     return {row["trial"]: row for row in rows}
@@ -191,14 +193,13 @@ def test_another_space_is_refused_and_nothing_is_written(command, copied_tuning)
 
 def test_a_search_that_changed_is_refused(command, copied_tuning, law, tmp_path):
     other = Path(shutil.copytree(law, tmp_path / "other"))
-    text = (copied_tuning / "run.flags").read_text()
-    text = text.replace(f"--search={law}", f"--search={other}")
-    (copied_tuning / "run.flags").write_text(text)
+    asked = (f"--search={law}", f"--search={other}")
+    edit(copied_tuning / "run.flags", lambda text: text.replace(*asked))
     assert again(command, copied_tuning)[0] == 0, "a copy is the same search"
     path = other / "descent.json"
-    kept = json.loads(path.read_text())
+    kept = values_of(path)
     kept["states"][0]["law"]["alpha"][0] *= 1.5
-    path.write_text(json.dumps(kept))
+    files.write_json(path, kept)
     refused(again(command, copied_tuning), "changed since the tuning")
 
 

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from edits import values_of
 from small import Ended, KilledAt, coloured, residual
 from toys import DEFAULT, params, toy_comparison
 from verbs import contents
@@ -58,7 +59,7 @@ def finished(tmp_path_factory):
 
 
 def told(work, cell, name):
-    return json.loads((work.jobs.folder_of(cell) / f"{name}.json").read_text())
+    return values_of(work.jobs.folder_of(cell) / f"{name}.json")
 
 
 def without_times(value):

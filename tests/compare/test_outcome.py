@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from edits import edit_json, values_of
 from toys import params, toy_comparison, trained
 
 from ns_tf.base import InputError, RunError
@@ -116,7 +117,7 @@ def test_latency_is_measured_once_and_again_when_a_network_is_new(
     work, listed = compared
     write(work, listed)
     before = (work.folder / "latency.json").read_bytes()
-    kept = json.loads(before)
+    kept = values_of(work.folder / "latency.json")
     assert kept["warmup"] == 1 and kept["repeats"] == 3 and "cores" in kept["machine"]
     monkeypatch.setattr(latency, "forward_pass", lambda *_: pytest.fail("measured"))
     write(work, listed)
@@ -131,9 +132,7 @@ def test_latency_is_measured_once_and_again_when_a_network_is_new(
 def test_a_result_without_its_numbers_is_damage(compared, key):
     work, listed = compared
     path = work.jobs.folder_of(listed["uniform_params2003_seed3"]) / "result.json"
-    result = json.loads(path.read_text())
-    del result[key]
-    path.write_text(json.dumps(result))
+    edit_json(path, lambda result: result.pop(key))
     with pytest.raises(InputError, match="result.json is damaged"):
         write(work, listed)
 
@@ -141,7 +140,7 @@ def test_a_result_without_its_numbers_is_damage(compared, key):
 def test_results_of_another_score_are_read_by_its_name(compared):
     work, listed = compared
     path = work.jobs.folder_of(listed["uniform_params2003_seed3"]) / "result.json"
-    result = json.loads(path.read_text())
+    result = values_of(path)
     result["score"] = "dice"
     for name in ("test", "best_test"):
         result[f"{name}_dice"] = result.pop(f"{name}_accuracy")

@@ -1,10 +1,10 @@
 """A search is read as it was written, to the last bit; damage is refused and named."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
+from edits import edit, edit_json, text_of
 from places import ROOT
 from toys import DEFAULT, NAMES, macs, params, toy_architecture, toy_search, written
 
@@ -77,7 +77,7 @@ def test_a_finished_search_is_written_byte_by_byte_as_it_is(path, tmp_path):
     names = {p.name for p in path.parent.iterdir()} - {"run.flags"}
     assert {p.name for p in tmp_path.iterdir()} == names
     for name in names:
-        assert (tmp_path / name).read_bytes() == (path.parent / name).read_bytes()
+        assert text_of(tmp_path / name) == text_of(path.parent / name)
 
 
 def test_a_write_touches_the_files_of_the_last_iteration_alone(folder):
@@ -120,9 +120,7 @@ def test_a_new_search_counts_what_the_network_has():
 
 @pytest.mark.parametrize("key", ["names", "costs", "states", "seed_widths", "classes"])
 def test_a_missing_key_is_damage(folder, key):
-    data = json.loads((folder / "descent.json").read_text())
-    del data[key]
-    (folder / "descent.json").write_text(json.dumps(data))
+    edit_json(folder / "descent.json", lambda data: data.pop(key))
     with pytest.raises(InputError, match="descent.json is damaged"):
         read_search(folder)
 
@@ -139,9 +137,7 @@ def test_a_missing_key_is_damage(folder, key):
     ],
 )
 def test_values_that_cannot_be_are_damage_and_named(folder, change, told):
-    data = json.loads((folder / "descent.json").read_text())
-    change(data)
-    (folder / "descent.json").write_text(json.dumps(data))
+    edit_json(folder / "descent.json", change)
     with pytest.raises(InputError, match=told):
         read_search(folder)
 
@@ -159,7 +155,7 @@ def test_values_that_cannot_be_are_damage_and_named(folder, change, told):
 )
 def test_a_damaged_trace_is_named(folder, name, change):
     path = folder / name
-    path.write_text(change(path.read_text()))
+    edit(path, change)
     with pytest.raises(InputError, match=f"{name}"):
         read_search(folder)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from edits import edit, text_of
 from toys import NAMES, scored, toy_search, written
 
 from ns_tf.base import InputError
@@ -20,7 +21,7 @@ def test_scores_are_read_to_the_last_bit(tmp_path):
             getattr(last.trace.scores, part),
             getattr(record.states[-1].trace.scores, part),
         )
-    header = path_of(tmp_path, 2, "scores").read_text().splitlines()[0]
+    header = text_of(path_of(tmp_path, 2, "scores")).splitlines()[0]
     assert header == ",".join([*NAMES, "removed", "loss"])
 
 
@@ -54,7 +55,7 @@ def test_a_search_without_scores_writes_none(tmp_path):
 def test_damaged_scores_are_named(tmp_path, change, told):
     written(tmp_path, scored(toy_search(2)))
     path = path_of(tmp_path, 2, "scores")
-    path.write_text(change(path.read_text()))
+    edit(path, change)
     with pytest.raises(InputError, match=f"scores_02.csv is damaged.*{told}"):
         read_search(tmp_path)
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from edits import values_of
 from small import Ended, KilledAt, Recorder
 from toys import scored, toy_problem, toy_search
 
@@ -95,7 +96,7 @@ def test_the_best_candidate_is_chosen_and_uniform_is_in_every_round(tmp_path, fa
     plan = family().plan(chosen, found)
     assert plan.method == "refined" and plan.widths == chosen.scaling.widths
     assert "chosen by accuracy on validation images: priced" in str(plan)
-    kept = json.loads(next(tmp_path.glob(f"{REFINE}/*/{REFINEMENT}")).read_text())
+    kept = values_of(next(tmp_path.glob(f"{REFINE}/*/{REFINEMENT}")))
     assert kept["chosen"] == "priced"
     assert kept == {
         "version": 1,

@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from edits import text_of
 from places import ROOT
 from small import Ended, KilledAt, StopAt, dropped
 
@@ -67,7 +68,7 @@ def contents(folder):
     texts = {}
     for path in sorted(Path(folder).rglob("*")):
         if path.suffix in (".json", ".csv", ".flags"):
-            text = path.read_text()
+            text = text_of(path)
             text = re.sub(r'("seconds": )[\d.]+', r"\g<1>0", text)
             texts[str(path.relative_to(folder))] = text
     return texts

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from edits import text_of
 from places import ROOT
 
 from ns_tf.base import InputError
@@ -61,13 +62,13 @@ def test_a_run_folder_is_made_once_and_continued_by_the_same_flags(tmp_path):
         assert run.new
         assert run.path == path
         files.write_text(run / "descent.json", "{}")
-    assert (path / "run.flags").read_text() == TEXT
+    assert text_of(path / "run.flags") == TEXT
     assert not is_new(path, CONFIGS, "search")
     more = (Config(threads=2), Data())
     assert not is_new(path, more, "search")
     with open_run(str(path), more, "search") as run:
         assert not run.new
-    assert (path / "run.flags").read_text() == TEXT
+    assert text_of(path / "run.flags") == TEXT
     assert (path / "descent.json").read_text() == "{}"
 
 
@@ -78,7 +79,7 @@ def test_the_flags_of_a_continued_run_are_kept_where_the_caller_says_so(tmp_path
         assert (tmp_path / "run.flags").stat().st_mtime_ns == written
         run.keep_flags()
     expected = TEXT.replace("--threads=1", "--threads=7")
-    assert (tmp_path / "run.flags").read_text() == expected
+    assert text_of(tmp_path / "run.flags") == expected
 
 
 def test_the_flags_of_a_new_run_are_written_once(tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import toolbox
+from edits import edit
 from verbs import SHORT, contents, refused
 
 from ns_tf import load
@@ -45,8 +46,8 @@ def test_only_finished_trainings_are_copied_and_no_place_of_data(
     assert code == 0, err
     (copied / "train" / "open").mkdir()
     (copied / "train" / "open" / "widths.json").write_text("{}")
-    flags = copied / "run.flags"
-    flags.write_text(flags.read_text() + "\n--data_dir=somebody/elsewhere\n")
+    more = "\n--data_dir=somebody/elsewhere\n"
+    edit(copied / "run.flags", lambda text: text + more)
     assert keep(f"--run_dir={copied}", f"--out_dir={tmp_path / 'kept'}")[0] == 0
     copy = tmp_path / "kept" / copied.name
     result = json.loads((copy / "train" / "done" / "result.json").read_text())

@@ -2,6 +2,7 @@
 
 import keras_tuner
 import pytest
+from edits import edit
 
 from ns_tf.base import InputError
 from ns_tf.run.folder import TRIALS
@@ -159,6 +160,6 @@ def test_hyperband_takes_the_best_ones_further():
 def test_a_damaged_state_is_told(tmp_path):
     path = tmp_path / TRIALS
     dealt_out(make("random", path))
-    path.write_text(path.read_text().replace('"seed_state"', '"sead_state"'))
+    edit(path, lambda text: text.replace('"seed_state"', '"sead_state"'))
     with pytest.raises(InputError, match="list of trials .* is damaged"):
         make("random", path)

@@ -1,0 +1,113 @@
+"""Files of users: only regular ones are read, and nothing else is replaced.
+
+A FIFO would block for ever, a device never end, and a file that is renamed over a
+device takes its place for all programs of the machine.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from ns_tf.base import InputError
+
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def opened(path: str | Path) -> BinaryIO:
+    """A regular file, open for reading; the caller closes it.
+
+    Args:
+        path: The file, or a link to it.
+
+    Raises:
+        InputError: it is a FIFO, a device, a socket or a folder. Nothing is waited for.
+        OSError: there is none, or it cannot be opened.
+    """
+    check_regular(path)
+    return open(path, "rb")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """All of a regular file.
+
+    Args:
+        path: The file, or a link to it.
+
+    Raises:
+        InputError, OSError: as of `opened`.
+    """
+    with opened(path) as file:
+        return file.read()
+
+
+def check_regular(path: str | Path) -> None:
+    """Passes a regular file.
+
+    Args:
+        path: The file, or a link to it.
+
+    Raises:
+        InputError: it is something else.
+        OSError: there is none.
+    """
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise InputError(f"{path} is {_kind(about)}. Give a regular file.")
+
+
+def _kind(about: os.stat_result) -> str:
+    """What something is by its `stat`, in words."""
+    return _KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
+
+
+def check_output(path: str | Path, flag: str) -> None:
+    """Passes a place where a file can be written: a regular file, or a new name.
+
+    Commands call it before their work begins.
+
+    Args:
+        path: Of the file to be.
+        flag: That names it, for the error.
+
+    Raises:
+        InputError: something else is there, or there is no folder to hold it.
+    """
+    path = Path(path)
+    try:
+        check_replaceable(path)
+        if not path.parent.is_dir():
+            raise InputError(
+                f"--{flag}={path}: there is no folder {path.parent}. Make it first, or "
+                f"give another --{flag}."
+            )
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}. Give another --{flag}."
+        ) from error
+
+
+def check_replaceable(path: str | Path) -> None:
+    """Passes a regular file, a link to one, or a name that nothing has.
+
+    Raises:
+        InputError: something else has the name: a folder, a device, a FIFO, a socket.
+        OSError: the name is none, or a folder on its way cannot be searched.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        about = os.stat(path)
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(
+                f"{path} cannot be written: it is {_kind(about)}. Give a new name, or "
+                "that of a file that may be replaced."
+            )
