@@ -20,12 +20,8 @@ from absl import flags
 
 from ns_tf.base import InputError, RunError
 from ns_tf.run import flags as run_flags
-from ns_tf.run.stop import (
-    Interrupted,
-    handled_signals,
-    interruptible,
-    restore_signals,
-)
+from ns_tf.run import signals
+from ns_tf.run.stop import Interrupted, interruptible, restore_signals
 
 if TYPE_CHECKING:
     from ns_tf.run.watch import Watch
@@ -66,7 +62,9 @@ def run(main: Callable[..., int | None], *configs: type) -> NoReturn:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     for config in configs:
         run_flags.define(config)
-    sys.exit(_status(main, configs))
+    status = _status(main, configs)
+    restore_signals()  # What ends now needs no traceback.
+    sys.exit(status)
 
 
 def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
@@ -80,8 +78,7 @@ def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
         SystemExit: if `main` exits by itself.
     """
     try:
-        if signal.SIGTERM in handled_signals():
-            signal.signal(signal.SIGTERM, _terminate)
+        signals.handle(_stop)
         if not _printed_help(sys.argv[1:]):
             run_flags.parse(sys.argv)
             status = main(*(run_flags.read(config) for config in configs))
@@ -106,8 +103,10 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-def _terminate(signum: int, frame: Any) -> None:
-    """Handles SIGTERM where the work has no checkpoint: stops as Ctrl-C does."""
+def _stop(signum: int, frame: Any) -> None:
+    """Handles Ctrl-C and SIGTERM where the work has no checkpoint."""
+    if signals.importing(frame):  # Libraries lose exceptions, or print them.
+        signals.end_at_once(signum)
     restore_signals()
     raise Interrupted(signum)
 
@@ -170,7 +169,7 @@ def _describe(error: BaseException) -> tuple[str, int]:
     """
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         signum = getattr(error, "signum", signal.SIGINT)
-        return "stopped; run the same command again to continue", 128 + signum
+        return signals.STOPPED, 128 + signum
     if isinstance(error, InputError):
         return str(error), 2
     if isinstance(error, RunError):
@@ -208,9 +207,10 @@ def quiet_tensorflow() -> Any:
         os.dup2(notes.fileno(), 2)
         failed = True
         try:
-            import tensorflow
+            with signals.errors_at(saved):
+                import tensorflow
 
-            tensorflow.config.list_physical_devices()  # Prints the rest of them.
+                tensorflow.config.list_physical_devices()  # Prints the rest of them.
             # TensorFlow warns of a function that is traced again and again; the step of
             # a network that was rebuilt is another function.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -6,7 +6,7 @@ from absl import flags
 from hypothesis import strategies as st
 
 from ns_tf.run import flags as run_flags
-from ns_tf.run.option import option
+from ns_tf.run.option import LARGEST_WHOLE, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,18 +50,19 @@ def one_option(annotation, default, **about):
 line = st.text(st.characters(codec="utf-8", exclude_characters="\r\n")).filter(
     lambda text: text == text.rstrip()
 )
+whole = st.integers(-LARGEST_WHOLE, LARGEST_WHOLE)
 part = st.text("abc=-#. é", min_size=1).filter(lambda text: text == text.strip())
 configs = st.builds(
     Every,
-    filters=st.integers(),
+    filters=whole,
     rate=st.floats(),
     criterion=st.sampled_from(["taylor", "l1"]),
     name=line,
     xla=st.booleans(),
-    params=st.none() | st.integers(),
+    params=st.none() | whole,
     latency=st.none() | st.floats(),
     run_dir=st.none() | line.filter(bool),
-    widths=st.lists(st.integers()).map(tuple),
+    widths=st.lists(whole).map(tuple),
     rates=st.lists(st.floats()).map(tuple),
     formats=st.lists(part).map(tuple),
 )

@@ -11,6 +11,7 @@ from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Family
 from ns_tf.plan.refine import Refining, check
 from ns_tf.plan.width_plan import WidthPlan
+from ns_tf.run.option import made
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.config import Wishes
 
@@ -38,7 +39,7 @@ def refined(
     """
     rest = dict(options)
     fields = {field.name for field in dataclasses.fields(RefineConfig)}
-    config = RefineConfig(**{name: rest.pop(name) for name in fields & rest.keys()})
+    config = made(RefineConfig, {name: rest.pop(name) for name in fields & rest.keys()})
     check(config, rest.pop("method", None), rest.pop("price_exponent", None))
     Execution.of(config)  # Before TensorFlow starts.
     how = {name: rest.pop(name) for name in _HOW & rest.keys()}

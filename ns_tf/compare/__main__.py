@@ -9,6 +9,10 @@ the same command on each with keras-tuner's environment variables (docs/comparin
 Every epoch is tested, whatever --test_every_epoch says: tables show the best one too.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 from ns_tf import cli
 from ns_tf.compare.config import CompareConfig
 from ns_tf.engine.config import ExecutionConfig

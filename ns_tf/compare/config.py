@@ -3,7 +3,7 @@
 import dataclasses
 
 from ns_tf.base import InputError
-from ns_tf.engine.config import LARGEST_SEED
+from ns_tf.engine.config import LARGEST_COUNT, LARGEST_SEED
 from ns_tf.run.checks import above_zero, at_least
 from ns_tf.run.option import option
 
@@ -49,7 +49,9 @@ class CompareConfig:
         "default widths cost: macs=0.5.",
         identity=False,
     )
-    seeds: tuple[int, ...] = option((0, 1, 2), "A training for each.", identity=False)
+    seeds: tuple[int, ...] = option(
+        (0, 1, 2), "A training for each.", identity=False, most=LARGEST_SEED
+    )
     finetune_epochs: int = option(
         40, "Epochs of pruned networks after the cut; 0 trains nothing."
     )
@@ -60,7 +62,10 @@ class CompareConfig:
         choices=("cosine", "constant"),
     )
     workers: int = option(
-        1, "Processes on this machine that train at the same time.", identity=False
+        1,
+        "Processes on this machine that train at the same time.",
+        identity=False,
+        most=LARGEST_COUNT,
     )
 
     def __post_init__(self):

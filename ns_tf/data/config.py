@@ -5,6 +5,8 @@ from typing import Any
 
 from ns_tf.run.option import option
 
+LARGEST_SIDE = 16_384  # Of images, in pixels; more are a typing error.
+
 
 def train_images(**about: Any) -> Any:
     """The option of everything that trains: how many images it may learn from.
@@ -47,7 +49,9 @@ class DataConfig:
         identity=False,
     )
     image_size: int | None = option(
-        None, "Height and width that images are resized to; the set's own if empty."
+        None,
+        "Height and width that images are resized to; the set's own if empty.",
+        most=LARGEST_SIDE,
     )
     validation_fraction: float = option(
         0.1,

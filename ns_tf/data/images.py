@@ -1,5 +1,6 @@
 """Images in memory or in files: read, decoded and resized; decoded ones are kept."""
 
+import math
 import pathlib
 import weakref
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import Split
+from ns_tf.run.memory import check_memory
+from ns_tf.run.paths import read_bytes
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -74,7 +77,7 @@ def decode(path: str | pathlib.Path) -> np.ndarray:
     import tensorflow as tf
 
     try:
-        data = pathlib.Path(path).read_bytes()
+        data = read_bytes(path)
         # TensorFlow refuses to make 3 channels of BMP files that have 1 or 4.
         channels = 0 if data[:2] == b"BM" else 3
         with tf.device("/CPU:0"):
@@ -124,11 +127,18 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Returns:
         `[..., height, width, c]` of the same type; uint8 is rounded.
+
+    Raises:
+        InputError: they do not fit into the memory.
     """
     import tensorflow as tf
 
     if images.shape[-3:-1] == tuple(size):
         return images
+    height, width = size
+    count = math.prod(images.shape[:-3]) * height * width * images.shape[-1]
+    # TensorFlow makes float32 of them, and lays them out anew.
+    check_memory(8 * count, f"{images.shape[-1]}-channel images of {height}x{width}")
     with tf.device("/CPU:0"):
         pixels = tf.image.resize(images, size, antialias=True).numpy()
     if images.dtype == np.uint8:

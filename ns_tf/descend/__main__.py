@@ -5,6 +5,10 @@ python -m ns_tf.descend --flagfile=flags/demo.flags --run_dir=runs/demo
 The same command continues a search that was stopped or killed.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 import numpy as np
 
 from ns_tf import cli

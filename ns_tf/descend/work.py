@@ -29,6 +29,7 @@ from ns_tf.problem.resolve import load_dataset
 from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
 from ns_tf.run.folder import DESCENT, LOGS, is_new, open_run
+from ns_tf.run.option import made
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
@@ -174,7 +175,8 @@ def configure(
         options: Values of further fields.
 
     Raises:
-        InputError: a field that no class has, or that both arguments set.
+        InputError: a field that no class has, or that both arguments set; a value of
+            another type than the field's, or out of range.
     """
     known = {f.name: kind for kind in kinds for f in dataclasses.fields(kind)}
     for name in options:
@@ -184,6 +186,6 @@ def configure(
             raise InputError(f"{name} is given twice: as an argument and as an option.")
     values = {**named, **options}
     return {
-        kind: kind(**{n: v for n, v in values.items() if known[n] is kind})
+        kind: made(kind, {n: v for n, v in values.items() if known[n] is kind})
         for kind in kinds
     }

@@ -5,6 +5,7 @@ import dataclasses
 from ns_tf.run.checks import at_least, within
 from ns_tf.run.option import option
 
+LARGEST_COUNT = 1024  # Of threads or processes; more are a typing error.
 LARGEST_SEED = 2**32 - 1  # The largest that `np.random.seed` takes.
 
 
@@ -42,6 +43,7 @@ class ExecutionConfig:
         "CPU threads of an operation; 0 for all cores. Results are the same bits only "
         "at the same number.",
         identity=False,
+        most=LARGEST_COUNT,
     )
     checkpoint_seconds: float = option(
         60.0,
@@ -64,7 +66,9 @@ class RuntimeConfig(ExecutionConfig):
         InputError: a number is out of range; names the flag.
     """
 
-    seed: int = option(0, "Of weights, order of images and augmentation.")
+    seed: int = option(
+        0, "Of weights, order of images and augmentation.", most=LARGEST_SEED
+    )
 
     def __post_init__(self):
         super().__post_init__()

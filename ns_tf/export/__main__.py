@@ -7,6 +7,10 @@ Every file is run again in a process of its own and compared with the Keras mode
 test images; one that disagrees is not left in place. See docs/serving.md.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 import dataclasses
 
 from ns_tf import cli

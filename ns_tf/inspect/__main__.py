@@ -7,6 +7,10 @@ python -m ns_tf.inspect --model=runs/mine --output=json
 The picture opens in any browser, which zooms into it.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 import json
 import sys
 

@@ -8,6 +8,10 @@ and plans the one that is best on validation images, uniform widths among them; 
 its progress, and the same command goes on after a kill.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 import json
 
 from ns_tf import cli

@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from ns_tf.base import InputError
-from ns_tf.data.config import train_images
+from ns_tf.data.config import LARGEST_SIDE, train_images
 from ns_tf.run.config import FOLDER_NAME
 from ns_tf.run.option import option
 
@@ -25,7 +25,10 @@ class ProblemConfig:
         None, "Where TFDS data sets are prepared.", identity=False
     )
     image_size: int | None = option(
-        None, "Height and width that images are resized to.", inherited=True
+        None,
+        "Height and width that images are resized to.",
+        inherited=True,
+        most=LARGEST_SIDE,
     )
     validation_fraction: float | None = option(
         None,

@@ -10,6 +10,10 @@ network. Scores are kept: another budget in the same run folder needs no new one
 same command continues a run that was stopped or killed.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 from ns_tf import cli
 from ns_tf.base import InputError
 from ns_tf.engine.config import RuntimeConfig

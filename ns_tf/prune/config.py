@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ns_tf.base import InputError
-from ns_tf.data.config import DataConfig, train_images
+from ns_tf.data.config import LARGEST_SIDE, DataConfig, train_images
 from ns_tf.prune import criteria
 from ns_tf.prune.rounds import REOPEN, STAY
 from ns_tf.run.checks import above_zero, at_least, within
@@ -152,7 +152,9 @@ class SourceConfig:
         None, "Where TFDS data sets are prepared.", identity=False
     )
     image_size: int | None = option(
-        None, "Height and width that images are resized to; the model's own if empty."
+        None,
+        "Height and width that images are resized to; the model's own if empty.",
+        most=LARGEST_SIDE,
     )
     validation_fraction: float | None = option(
         None, "Share of the training images held out where a set has no such split."

@@ -7,6 +7,10 @@ The page has the laws with their points, the widths by iteration, a table of bud
 comparison if there is one, and a slider that shows the widths for any budget.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 import dataclasses
 from pathlib import Path
 

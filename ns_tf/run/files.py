@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.run import paths, seal
+from ns_tf.run import npz, paths, seal
 
 TEMPORARY = ".writing"  # How the names of half-written files end.
 _META = "__meta__"  # Name of the member of an .npz that holds JSON.
@@ -327,17 +327,8 @@ def read_arrays(
     Raises:
         InputError: the file is missing or damaged.
     """
-    with (
-        readable(path, what, remedy),
-        paths.opened(path) as file,
-        zipfile.ZipFile(file) as archive,
-    ):
-        arrays = {}
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                # zipfile compares the checksum once a member is read to its end.
-                array = np.lib.format.read_array(member, allow_pickle=False)
-            arrays[name.removesuffix(".npy")] = array
+    with readable(path, what, remedy):
+        arrays = npz.read(path)
         return arrays, json.loads(str(arrays.pop(_META)))
 
 

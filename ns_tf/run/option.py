@@ -6,16 +6,22 @@ folder keeps (`ns_tf.run.flagfile`).
 """
 
 import dataclasses
+import numbers
 import operator
+import os
+import reprlib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
+from ns_tf.base import InputError
+
 # Types of single values, as errors name them.
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+LARGEST_WHOLE = 2**31 - 1  # TensorFlow counts sizes and steps in 32 bits.
 
 
 def option(
@@ -25,6 +31,7 @@ def option(
     identity: bool = True,
     choices: Sequence[str] | None = None,
     inherited: bool = False,
+    most: int = LARGEST_WHOLE,
 ) -> Any:
     """A dataclass field that becomes a flag (`ns_tf.run.flags.define`).
 
@@ -43,8 +50,9 @@ def option(
         choices: The only values that the flag takes, of a tuple the only items.
         inherited: True if "not set" in an older run meant the value of its search, so
             that the run may be continued with that value written out.
+        most: Of whole numbers, the largest one, and with a minus the least one.
     """
-    about = {"help": help, "identity": identity, "inherited": inherited}
+    about = {"help": help, "identity": identity, "inherited": inherited, "most": most}
     about["choices"] = None if choices is None else tuple(choices)
     return dataclasses.field(default=default, metadata={"option": about})
 
@@ -65,6 +73,7 @@ class Kind:
     many: bool = False  # Whether values are tuples; in text, commas separate items.
     optional: bool = False  # Whether a value may be None; in text, it is empty.
     choices: tuple[str, ...] | None = None  # The only items, if not None.
+    most: int = LARGEST_WHOLE  # The largest whole number, and its negative the least.
 
     def parse(self, text: str) -> Any:
         """The value that the text means.
@@ -85,24 +94,83 @@ class Kind:
         try:
             if self.item is bool:
                 return flags.BooleanParser().parse(text)
-            return self.item(text)
+            value = self.item(text)
         except ValueError:
             words = WORDS[self.item]
             if self.many:
                 words = f"{words} or several, separated by commas"
             raise ValueError(f"expected {words}.") from None
+        return self._bounded(value)
+
+    def _bounded(self, value: Any) -> Any:
+        """The value of an item, if it is one that a flag can have.
+
+        Raises:
+            ValueError: a whole number out of range, or text that is no Unicode.
+        """
+        if self.item is int and abs(value) > self.most:
+            raise ValueError(f"expected a whole number of at most {self.most}.")
+        if self.item is str:
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError("expected text in UTF-8.") from None
+        return value
 
     def coerce(self, value: Any) -> Any:
         """The value in exactly this type: 3 as 3.0 of a float, a list as a tuple.
 
         Raises:
             TypeError: if an option of whole numbers gets anything else.
-            ValueError: if an option of floats gets what is no number.
+            ValueError: if an option of floats gets what is no number, or a number is
+                out of range.
         """
         if value is None and self.optional:
             return None
         exact = operator.index if self.item is int else self.item  # int(2.5) is 2.
-        return tuple(map(exact, value)) if self.many else exact(value)
+        items = tuple(map(exact, value)) if self.many else (exact(value),)
+        items = tuple(map(self._bounded, items))
+        return items if self.many else items[0]
+
+    def given(self, value: Any) -> Any:
+        """A value that was given in Python, in exactly this type.
+
+        In place of text a path will do; a number is made of no text.
+
+        >>> Kind(float).given(3), Kind(int, many=True).given([2, 3])
+        (3.0, (2, 3))
+
+        Raises:
+            ValueError: it is of another type, or out of range; says what was expected.
+        """
+        if value is None and self.optional:
+            return None
+        words = WORDS[self.item]
+        if self.many and isinstance(value, (str, bytes)):
+            raise ValueError(f"expected several of {words}.")
+        try:
+            items = tuple(value) if self.many else (value,)
+        except TypeError:
+            raise ValueError(f"expected several of {words}.") from None
+        if not all(map(self._sound, items)):
+            raise ValueError(f"expected {words}.")
+        if self.item is str:
+            items = tuple(map(os.fspath, items))
+        value = self.coerce(items if self.many else items[0])
+        for item in items if self.choices else ():
+            self._parse_item(item)  # Refuses what is no choice.
+        return value
+
+    def _sound(self, item: Any) -> bool:
+        """Whether a value of Python is one of this type."""
+        if self.item is str:
+            return isinstance(item, (str, os.PathLike))
+        if self.item is bool:
+            return type(item).__name__ in ("bool", "bool_")
+        if isinstance(item, bool):
+            return False
+        kind = numbers.Integral if self.item is int else numbers.Real
+        return isinstance(item, kind)
 
     def text(self, value: Any) -> str:
         """The text from which `parse` makes exactly this value.
@@ -170,6 +238,33 @@ def options(config_class: type) -> list[tuple[dataclasses.Field, Kind]]:
         name = f"{config_class.__name__}.{field.name}"
         if "option" not in field.metadata:
             raise ValueError(f"{name} is no option: write `= option(default, help)`.")
-        choices = field.metadata["option"]["choices"]
-        pairs.append((field, _kind(hints[field.name], choices, name)))
+        about = field.metadata["option"]
+        kind = _kind(hints[field.name], about["choices"], name)
+        pairs.append((field, dataclasses.replace(kind, most=about["most"])))
     return pairs
+
+
+def made(config_class: type, values: Mapping[str, Any]) -> Any:
+    """The config of values that were given in Python.
+
+    Lists of texts pass as they are: their class knows the forms they may have.
+
+    Args:
+        config_class: A dataclass of `option`s.
+        values: By field; others have their defaults.
+
+    Raises:
+        InputError: a value of another type than the field's, or out of range.
+    """
+    kinds = {field.name: kind for field, kind in options(config_class)}
+    exact = {}
+    for name, value in values.items():
+        kind = kinds[name]
+        try:
+            texts = kind.many and kind.item is str
+            exact[name] = value if texts else kind.given(value)
+        except ValueError as error:
+            expected = str(error).rstrip(".")
+            got = reprlib.repr(value)
+            raise InputError(f"{name}: {expected}; got {got}.") from error
+    return config_class(**exact)

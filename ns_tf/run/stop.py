@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ns_tf.run.signals import handle, handled_signals
+
 
 class Interrupted(BaseException):
     """A signal stopped the work after it had saved its state.
@@ -69,20 +71,9 @@ class Stop:
             os.write(2, b"\nStopping at the next checkpoint; again to stop at once.\n")
 
 
-def handled_signals() -> list[int]:
-    """Numbers of the signals that stop work: SIGINT and SIGTERM, unless turned off.
-
-    `nohup` and a shell's `&` turn signals off for the processes that they start.
-    """
-    off = (signal.SIG_IGN, None)
-    both = (signal.SIGINT, signal.SIGTERM)
-    return [signum for signum in both if signal.getsignal(signum) not in off]
-
-
 def restore_signals() -> None:
     """Lets signals kill the process at once from now on, also within a C++ call."""
-    for signum in handled_signals():
-        signal.signal(signum, signal.SIG_DFL)
+    handle(signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,10 @@ The first takes architecture and data set from the search in the run folder; the
 needs no search. The same command continues a training that was stopped or killed.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 from ns_tf import cli
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig, MethodConfig

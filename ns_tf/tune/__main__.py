@@ -10,6 +10,10 @@ goes on after a kill, and with more --max_trials it adds trials. --workers=N wor
 trials at a time; on several machines, see docs/tuning.md.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 from ns_tf import cli
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig

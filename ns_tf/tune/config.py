@@ -3,6 +3,7 @@
 import dataclasses
 
 from ns_tf.base import InputError
+from ns_tf.engine.config import LARGEST_COUNT
 from ns_tf.run.checks import at_least
 from ns_tf.run.option import option
 
@@ -58,7 +59,10 @@ class TuneConfig:
         "own settings take if empty.",
     )
     workers: int = option(
-        1, "Processes on this machine that work at the same time.", identity=False
+        1,
+        "Processes on this machine that work at the same time.",
+        identity=False,
+        most=LARGEST_COUNT,
     )
 
     def __post_init__(self):

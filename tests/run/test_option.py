@@ -1,16 +1,19 @@
 """Options: text to value and back, exactly, for every type that a flag can have."""
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from options import Every, Other, one_option, part
+from options import Every, Other, one_option, part, whole
 
-from ns_tf.run.option import Kind, option, options
+from ns_tf.base import InputError
+from ns_tf.run.option import Kind, made, option, options
 
 # Kinds with values of them; text is what a list separated by commas can hold.
-ITEMS = {int: st.integers(), float: st.floats(), bool: st.booleans(), str: part}
+ITEMS = {int: whole, float: st.floats(), bool: st.booleans(), str: part}
 KINDS = st.one_of(
     *[st.tuples(st.just(Kind(item)), values) for item, values in ITEMS.items()],
     *[
@@ -71,6 +74,9 @@ def test_values_that_no_text_means_are_refused(kind, value):
     [
         (Kind(int), "2.5", "expected a whole number."),
         (Kind(float, many=True), "1,x", "a number or several, separated by commas."),
+        (Kind(int), "2147483648", "of at most 2147483647."),
+        (Kind(int, many=True, most=7), "3,-8", "of at most 7."),
+        (Kind(str), "\udcff", "text in UTF-8."),
         (Kind(str, choices=("a", "b")), "c", "expected one of a, b."),
         (Kind(str, many=True, choices=("a", "b")), "a,c", "expected one of a, b."),
     ],
@@ -80,6 +86,50 @@ def test_text_that_means_no_value_is_refused_with_what_was_expected(
 ):
     with pytest.raises(ValueError, match=expected):
         kind.parse(text)
+
+
+@pytest.mark.parametrize(
+    "kind, value, exact",
+    [
+        (Kind(int), np.int64(3), 3),
+        (Kind(float), np.float32(0.5), 0.5),
+        (Kind(int, many=True), range(2), (0, 1)),
+        (Kind(str), Path("a"), "a"),
+        (Kind(bool), np.bool_(True), True),
+        (Kind(float, optional=True), None, None),
+    ],
+)
+def test_values_of_python_become_exactly_of_the_type(kind, value, exact):
+    assert repr(kind.given(value)) == repr(exact)
+
+
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        (Kind(int), 2.0),
+        (Kind(int), "2"),
+        (Kind(int), True),
+        (Kind(int), 2**31),
+        (Kind(int), None),
+        (Kind(float), "0.5"),
+        (Kind(float), np.ones(2)),
+        (Kind(str), 5),
+        (Kind(str), b"a"),
+        (Kind(bool), 1),
+        (Kind(int, many=True), 3),
+        (Kind(int, many=True), "3,5"),
+        (Kind(int, many=True), [2.5]),
+        (Kind(str, choices=("a", "b")), "c"),
+    ],
+)
+def test_values_of_python_of_another_type_are_refused(kind, value):
+    field = option(None, "Help.", choices=kind.choices)
+    annotation = tuple[kind.item, ...] if kind.many else kind.item
+    config = dataclasses.make_dataclass("One", [("x", annotation, field)], frozen=True)
+    with pytest.raises(ValueError, match="expected"):
+        kind.given(value)
+    with pytest.raises(InputError, match="^x: expected .*; got .*[.]$"):
+        made(config, {"x": value})
 
 
 def test_options_are_the_fields_in_order_with_their_kinds():

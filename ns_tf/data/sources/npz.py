@@ -11,6 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.data.arrays import Given, from_arrays
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.sources import Request, existing, source
+from ns_tf.run import npz
 
 
 @source("arrays")
@@ -33,9 +34,9 @@ def load_arrays(request: Request) -> Dataset:
     """
     path = existing(request.argument, "an .npz file")
     try:
-        # np.load alone would accept a single array (.npy) too.
-        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+        arrays = npz.read(path)
+    except InputError:
+        raise
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"Expected an .npz file of plain arrays at {path}; it cannot be read as "
