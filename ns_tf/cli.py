@@ -6,6 +6,7 @@ flag are answered at once.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -42,6 +43,9 @@ _COMMON = """Every command:
       Print the traceback of an error.
   --helpfull
       Show absl's own flags as well."""
+# Errors of the system that are about a path that was given, or about a disk.
+_WRONG_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _LONGEST = 600  # Characters that are shown of an error of another library.
 
 
@@ -178,6 +182,10 @@ def _describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: " if error.filename is not None else ""
         text += f"{error.strerror}."
+        if error.errno in _WRONG_NAMES:
+            return f"{text} Give another path.", 2
+        if error.errno in _FULL and error.filename is not None:
+            return f"{text} Free some space, and run the same command again.", 1
     else:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if len(text) > _LONGEST:

@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -13,13 +13,15 @@ import tensorflow as tf
 
 from ns_tf.budgets import latency
 from ns_tf.compare.cells import Cell
-from ns_tf.compare.work import Comparison
 from ns_tf.run import files
 from ns_tf.run.folder import LATENCY
 from ns_tf.run.watch import Watch
 
+if TYPE_CHECKING:
+    from ns_tf.compare.work import Comparison
 
-def network_of(work: Comparison, cell: Cell) -> str:
+
+def network_of(work: "Comparison", cell: Cell) -> str:
     """The key of a cell's network in latency.json: architecture and widths.
 
     Cells of several seeds or methods may share a network, which is measured once.
@@ -29,7 +31,7 @@ def network_of(work: Comparison, cell: Cell) -> str:
 
 
 def measured(
-    work: Comparison, cells: Sequence[Cell], watch: Watch
+    work: "Comparison", cells: Sequence[Cell], watch: Watch
 ) -> dict[str, list[float]]:
     """[median, p95] in ms by network, all measured in turns and kept.
 
@@ -67,7 +69,7 @@ def measured(
     return statistics
 
 
-def kept(work: Comparison) -> dict[str, list[float]]:
+def kept(work: "Comparison") -> dict[str, list[float]]:
     """[median, p95] in ms by network, measured before in the same way and machine.
 
     Raises:
@@ -83,7 +85,7 @@ def kept(work: Comparison) -> dict[str, list[float]]:
         return before["ms"] if same else {}
 
 
-def _measure(work: Comparison) -> dict[str, Any]:
+def _measure(work: "Comparison") -> dict[str, Any]:
     """Batch, warm-up and repeats of the measurement, and the machine in words."""
     solver = work.solver
     return {

@@ -8,7 +8,7 @@ from typing import Any
 import keras_tuner
 
 from ns_tf.base import InputError, RunError
-from ns_tf.compare import cells
+from ns_tf.compare import cells, latencies
 from ns_tf.compare.cells import SCRATCH, Cell, CellList
 from ns_tf.compare.config import CompareConfig
 from ns_tf.compare.jobs import Jobs
@@ -25,10 +25,15 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, RESULT, RunFolder, open_run
+from ns_tf.run.folder import CELLS, PRUNED, RESULT, RunFolder, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.results import has_ended, read_failure, write_failure
+from ns_tf.train.results import (
+    has_ended,
+    read_failure,
+    read_result,
+    write_failure,
+)
 
 
 class Comparison:
@@ -120,6 +125,7 @@ class Comparison:
         searches = self.sources.pending()
         plan = self._plan(searches)
         self._run = open_run(self.folder, self.configs, "comparison")
+        self._check_results(plan.asked)
         self._run.keep_flags()  # Methods, budgets and seeds may have changed.
         python_models.save(self.problem.architecture, self.folder)
         for source, search in searches.items():
@@ -251,6 +257,19 @@ class Comparison:
         for cell in distinct.values():
             if not (searching and self.jobs.reads_search(cell)):
                 self.jobs.check(cell)
+
+    def _check_results(self, listed: Mapping[str, Cell]) -> None:
+        """Refuses damaged results of cells that are done, before anything is written.
+
+        Raises:
+            InputError: names the file.
+        """
+        for folder in map(self.jobs.folder_of, listed.values()):
+            if has_ended(folder) and read_failure(folder) is None:
+                read_result(folder)
+            if (folder / PRUNED).exists():
+                files.read_json(folder / PRUNED, what="pruned network", version=1)
+        latencies.kept(self)
 
     def _check_needed_files(self, listed: Mapping[str, Cell]) -> None:
         """Refuses cells that need a file of a cell that is done and has it no more.

@@ -10,7 +10,8 @@ from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.parts import Parts, parts
 from ns_tf.run.checks import check_whole
 
-MAX_CLASSES = 1_000_000  # A larger label is a mistake, such as an identifier.
+MAX_CLASSES = 1_000_000  # Larger labels are quantities, and no classes.
+MOST_CLASSES = 100_000  # That a network has outputs for.
 
 
 def check_targets(what: str, targets: np.ndarray, count: int) -> np.ndarray:
@@ -189,6 +190,12 @@ def class_names(
     if classes is None:
         classes = largest + 1 if names is None else len(names)
     check_whole(f"{what}: the number of classes", classes, at_least=2)
+    if classes > MOST_CLASSES:
+        raise InputError(
+            f"{what}: labels up to {classes - 1} would be {classes} classes, more than "
+            f"{MOST_CLASSES}. Number the classes from 0 without gaps; quantities, give "
+            "as floats."
+        )
     names = tuple(names or (str(label) for label in range(classes)))
     if len(names) != classes:
         raise InputError(

@@ -7,6 +7,7 @@ the law of iteration NN is fitted to, `history_NN.csv` those after every removal
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ def read_search(folder: str | Path) -> SearchRecord:
     """
     folder = Path(folder)
     path = folder / DESCENT
-    if not path.exists():
+    if not os.path.exists(path):  # False of a name that cannot be, too.
         raise InputError(
             f"{folder} holds no {DESCENT}. Search first: python -m ns_tf.descend "
             f"--run_dir={folder} ..., or give the --run_dir of a search."
@@ -283,6 +284,6 @@ def search_in(run_dir: str | Path) -> SearchRecord | None:
     Raises:
         InputError: the search is damaged.
     """
-    if (Path(run_dir) / DESCENT).exists():
+    if os.path.exists(Path(run_dir) / DESCENT):
         return read_search(run_dir)
     return None

@@ -4,21 +4,17 @@ So a target never holds a file that is half-written or that answers otherwise th
 Keras model, and a server that watches the target never sees one.
 """
 
-import contextlib
 import dataclasses
-import errno
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from ns_tf.base import InputError, RunError
 from ns_tf.data.dataset import Dataset, for_network
 from ns_tf.engine import precision
-from ns_tf.export import check, examples, formats
+from ns_tf.export import aside, check, examples, formats
 from ns_tf.export.check import Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
@@ -135,7 +131,7 @@ class Export:
             RunError: a file gives other answers than the Keras model.
         """
         watch = watch or Watch()
-        with _writing(self.target) as work:
+        with aside.folder_in(self.target) as work:
             count = self.config.check_images
             expected = examples.expected(self.source, self.dataset, count, work)
             outcomes, moves = [], []
@@ -152,15 +148,20 @@ class Export:
                     outcomes.append(dataclasses.replace(outcome, path=str(target)))
                     moves.append((path, target))
                     bar.update(1)
-            for path, target in moves:
+            summary = work / f"{self.name}.{EXPORT}"
+            files.write_json(
+                summary, self._told(outcomes, len(first(expected.targets)))
+            )
+            for path, target in [*moves, (summary, self.target / summary.name)]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
-        score = self.task.score.name
-        images = len(first(expected.targets))
-        summary = {"version": 1, "name": self.name, "images": images}
-        summary |= {"score": score, "files": [one.told(score) for one in outcomes]}
-        files.write_json(self.target / f"{self.name}.{EXPORT}", summary)
         return outcomes
+
+    def _told(self, outcomes: list[Outcome], images: int) -> dict[str, Any]:
+        """What `NAME.export.json` holds: how each file did on so many images."""
+        score = self.task.score.name
+        told = {"version": 1, "name": self.name, "images": images, "score": score}
+        return {**told, "files": [one.told(score) for one in outcomes]}
 
     def _source(self, model: keras.Model) -> Source:
         """The network with what belongs to it.
@@ -248,37 +249,6 @@ class Export:
                 "place; calibrate with more images (--calibration_images), or leave it "
                 "out."
             )
-
-
-@contextlib.contextmanager
-def _writing(target: Path) -> Iterator[Path]:
-    """A folder within the target, so on its file system, that is removed afterwards.
-
-    The target is made if there is none; if the block fails, it is removed again with
-    those of its parents that were made.
-
-    Raises:
-        InputError: the file system refuses something.
-    """
-    missing = [path for path in (target, *target.parents) if not path.exists()]
-    work = None
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".export.", dir=target))
-        yield work
-        missing = []  # All of them are needed now.
-    except OSError as error:
-        full = " Free some space." if error.errno == errno.ENOSPC else ""
-        raise InputError(
-            f"{target} cannot be written: {error.strerror}.{full} Give another "
-            "--out_dir; nothing was left half-written."
-        ) from error
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
-        for path in missing:
-            with contextlib.suppress(OSError):
-                path.rmdir()
 
 
 def _model_and_settings(

@@ -16,6 +16,7 @@ import sys
 
 from ns_tf import cli
 from ns_tf.inspect.config import InspectConfig
+from ns_tf.run.paths import check_output
 
 
 def main(inspected: InspectConfig) -> None:
@@ -28,13 +29,15 @@ def main(inspected: InspectConfig) -> None:
         InputError: no such model, one without a graph, or a picture that cannot be
             written.
     """
+    if inspected.picture is not None:
+        check_output(inspected.picture, "picture")
     cli.quiet_tensorflow()
     from ns_tf.inspect.explanation import Explanation
     from ns_tf.inspect.reading import read
 
     reading = read(inspected.model, inspected.input_shape, inspected.classes)
     explanation = Explanation.of(reading)
-    if inspected.picture:
+    if inspected.picture is not None:
         explanation.draw(inspected.picture)
         print(f"Picture: {inspected.picture}", file=sys.stderr)
     if inspected.output == "json":

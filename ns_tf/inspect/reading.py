@@ -1,6 +1,7 @@
 """A model as it is inspected: its channel graph, and which groups are whose widths."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def _named(
         InputError: nothing.
     """
     path = text.removeprefix(from_model.PREFIX)
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         record = search_in(path)
         if record is None:
             return from_model.read(str(training_in(Path(path), None) / MODEL))
@@ -88,7 +89,7 @@ def _named(
             return own
         architecture = architectures.get(record.architecture)
         return analyse(architecture, record.input_shape, record.classes)
-    if path != text or path.endswith(".keras") or Path(path).is_file():
+    if path != text or path.endswith(".keras") or os.path.isfile(path):
         return from_model.read(path)
     return analyse(architectures.get(text), tuple(input_shape), classes)
 

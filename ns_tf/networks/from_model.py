@@ -7,6 +7,7 @@ followed (`ns_tf.graph.rules`) keep their size.
 
 import dataclasses
 import fnmatch
+import os
 import pathlib
 import warnings
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from ns_tf.graph.shapes import shape_of, with_shape
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
 from ns_tf.registry import no_layer
+from ns_tf.run.paths import check_regular
 
 PREFIX = "keras:"  # Of the names of saved models as architectures.
 
@@ -182,7 +184,7 @@ def read(path: str) -> keras.Model:
     Raises:
         InputError: the file is missing, or cannot be read safely.
     """
-    if not pathlib.Path(path).is_file():
+    if not os.path.isfile(path):
         raise InputError(f"Expected a saved .keras model at {path!r}; there is none.")
     try:
         return loaded(path)
@@ -197,6 +199,7 @@ def loaded(path: str | pathlib.Path) -> keras.Model:
     Args:
         path: Of the file.
     """
+    check_regular(path)
     try:
         with warnings.catch_warnings():  # Of the optimizer, which nobody reads.
             warnings.simplefilter("ignore")

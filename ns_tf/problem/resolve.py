@@ -1,6 +1,7 @@
 """Which network and data a command is about, from its flags and from run folders."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from ns_tf.base import Architecture, InputError
@@ -79,14 +80,18 @@ def settings_in(folder: str | Path) -> ProblemConfig | None:
         InputError: the flags are damaged, or a search has none.
     """
     path = Path(folder) / FLAGS
-    if not path.exists() and not (path.parent / DESCENT).exists():
+    searched = os.path.exists(path.parent / DESCENT)
+    if not os.path.exists(path) and not searched:
         return None
-    with files.readable(path, "list of flags"):
-        settings = from_flagfile(
-            ProblemConfig, files.read_lines(path, what="list of flags")
+    text = files.read_lines(path, what="list of flags")
+    try:
+        settings = from_flagfile(ProblemConfig, text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if settings.dataset is None and searched:
+        raise InputError(
+            f"{path} is damaged (no --dataset in it). Restore it from a copy."
         )
-        if settings.dataset is None and (path.parent / DESCENT).exists():
-            raise ValueError("no --dataset in it")
     return settings
 
 

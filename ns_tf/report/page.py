@@ -12,6 +12,7 @@ from ns_tf.report.sections import comparison_section, search_sections
 from ns_tf.report.what_if import ASSETS, controls, curves_of, script
 from ns_tf.run import files
 from ns_tf.run.folder import COMPARISON, DESCENT
+from ns_tf.run.paths import check_output
 
 _REMEDY = "Run ns_tf.compare there again: it writes it anew; or give another folder."
 
@@ -30,6 +31,8 @@ def write(
         InputError: no folder of either kind, a damaged one, or the page cannot be
             written.
     """
+    if Path(run_dir).is_dir():
+        check_output(path, "out")
     text = page(run_dir, comparison_dir)
     try:
         files.write_text(path, text)
@@ -71,7 +74,7 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
         code = script(first, curves)
     if comparison is not None:
         with files.readable(compared / COMPARISON, "comparison", _REMEDY):
-            title = title or comparison["title"]
+            title = title or f"{comparison['title']}"
             sections.append(comparison_section(comparison))
     return string.Template((ASSETS / "report.html").read_text()).substitute(
         title=html.escape(title),

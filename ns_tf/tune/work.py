@@ -124,6 +124,7 @@ class Tuning:
                 than when this tuning began.
         """
         self._run = open_run(self.folder, self.configs, "tuning")
+        self._check_kept()
         python_models.save(self.problem.architecture, self.folder)
         self.mode.prepare(watch or Watch())
         self._keep_source()
@@ -203,6 +204,26 @@ class Tuning:
         with files.readable(folder / RESULT, "result"):
             return objective(score_in(result, "validation"))
 
+    def _check_kept(self) -> None:
+        """Refuses damaged files of earlier trials, before anything is written.
+
+        Raises:
+            InputError: names the file.
+        """
+        for path in self.folder.glob(f"{TRIALS_FOLDER}/*/{TRIAL}"):
+            self.read(path.parent.name)
+        for name in self.done():
+            if read_failure(self.training(name)) is None:
+                read_result(self.training(name))
+        if (self.folder / SOURCE).exists():
+            self._kept_source()
+        self._oracle()
+
+    def _kept_source(self) -> dict[str, Any]:
+        """What trials depend on, as it was when the tuning began."""
+        path = self.folder / SOURCE
+        return files.read_json(path, what="list of sources", version=1)
+
     def _keep_source(self) -> None:
         """Keeps what trials depend on; refuses it if it has changed.
 
@@ -214,7 +235,7 @@ class Tuning:
         source = {"version": 1, **self.mode.source()}
         if not path.exists():
             files.write_json(path, source)
-        elif files.read_json(path, what="list of sources", version=1) != source:
+        elif self._kept_source() != source:
             raise InputError(
                 f"The search {self.tune.search} changed since the tuning in "
                 f"{self.folder} began. Give another --run_dir."

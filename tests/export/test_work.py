@@ -1,12 +1,13 @@
 """An export: all files or none, and never in the place of others."""
 
 import dataclasses
-import json
 
 import exports
 import keras
 import numpy as np
 import pytest
+from edits import values_of
+from full_disk import full_disk
 from verbs import contents
 
 from ns_tf.base import InputError, RunError
@@ -15,7 +16,7 @@ from ns_tf.export import formats
 from ns_tf.export.check import Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import FORMATS
-from ns_tf.export.work import Export, _default_name, _writing
+from ns_tf.export.work import Export, _default_name
 from ns_tf.problem import tasks
 
 SHAPE = (16, 13, 3)
@@ -57,7 +58,7 @@ def test_an_export_leaves_the_files_and_what_is_said_of_them(export, tmp_path):
     (outcome,) = export().run()
     target = tmp_path / "out"
     assert sorted(p.name for p in target.iterdir()) == ["net.export.json", "net.keras"]
-    summary = json.loads((target / "net.export.json").read_text())
+    summary = values_of(target / "net.export.json")
     assert (summary["name"], summary["images"]) == ("net", 19)
     assert summary["files"] == [outcome.told("accuracy")]
     assert outcome.path == str(target / "net.keras")
@@ -94,15 +95,6 @@ def test_a_full_disk_is_told_and_leaves_nothing(export, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="No space left.*Free some space.*--out_dir"):
         export().run()
     assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_that_was_there_stays_though_nothing_was_written(tmp_path):
-    (tmp_path / "there").mkdir()
-    with pytest.raises(InputError), _writing(tmp_path / "there" / "deep") as work:
-        assert work.parent == tmp_path / "there" / "deep"
-        raise OSError(13, "Permission denied")
-    assert [path.name for path in tmp_path.iterdir()] == ["there"]
-    assert not list((tmp_path / "there").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -193,3 +185,18 @@ def test_a_name_of_the_settings_goes_before_the_usual_one(export, tmp_path):
     folder = tmp_path / "train" / "seed 1"
     assert _default_name(tmp_path / "net.keras") == "net"
     assert " " not in _default_name(folder / "model.keras")
+
+
+@pytest.mark.parametrize("write", [1, 2])
+def test_an_export_to_a_full_disk_leaves_what_was_there(export, tmp_path, write):
+    export(target=tmp_path, name="before").run()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with full_disk(write) as disk:
+        try:
+            export(target=tmp_path).run()
+        except InputError as error:
+            assert "No space left on device. Free some space." in str(error)
+    if disk.full:
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    else:
+        assert len(list(tmp_path.iterdir())) == len(before) + 2

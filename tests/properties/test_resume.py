@@ -15,10 +15,12 @@ import keras
 import numpy as np
 import pytest
 from edits import text_of
+from full_disk import full_disk
 from places import ROOT
 from small import Ended, KilledAt, StopAt, dropped
 
 import ns_tf
+from ns_tf import cli
 from ns_tf.data import sources
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.networks.from_model import from_model
@@ -238,6 +240,66 @@ def test_a_training_ended_at_any_steps_ends_as_if_never_ended(
     for one, other in zip(weights(run_dir), weights(trained), strict=True):
         np.testing.assert_array_equal(one, other)
     assert_no_litter(run_dir)
+
+
+# --- A disk that is full at the n-th file.
+
+
+def on_full_disk(write, attempt, folder):
+    """Whether the disk was full; checks what is told, and that all files are whole."""
+    with full_disk(write) as disk:
+        try:
+            attempt()
+        except (OSError, ns_tf.InputError) as error:
+            told, status = cli._describe(error)
+            assert "No space left on device" in told and str(folder) in told
+            assert "--debug" not in told and "\n" not in told and status in (1, 2)
+        else:
+            assert not disk.full
+    for path in folder.rglob("*"):
+        assert not path.name.endswith(".writing")
+        if path.suffix in (".json", ".csv", ".flags"):
+            text_of(path)  # Refuses what is not whole.
+    return disk.full
+
+
+@pytest.mark.parametrize("write", [3, pytest.param(None, marks=SLOW)])
+def test_a_training_on_a_full_disk_goes_on_when_there_is_space(
+    training, trained, tmp_path, write
+):
+    run_dir = tmp_path / "run"
+    for number in itertools.count(1) if write is None else [write]:
+        if not on_full_disk(number, lambda: training(run_dir, seconds=0.0), run_dir):
+            break
+        shutil.copytree(run_dir, tmp_path / "again")
+        training(tmp_path / "again", seconds=0.0)
+        names = ("train/it/result.json", "train/it/history.csv")
+        again, expected = contents(tmp_path / "again"), contents(trained)
+        assert all(again[name] == expected[name] for name in names)
+        assert_no_litter(tmp_path / "again")
+        shutil.rmtree(tmp_path / "again")
+        shutil.rmtree(run_dir)
+    assert write or number > 5
+
+
+@SLOW
+def test_a_search_on_a_full_disk_goes_on_when_there_is_space(
+    digits, undisturbed, tmp_path
+):
+    expected = contents(undisturbed(iterations=1))
+    run_dir = tmp_path / "run"
+
+    def attempt():
+        search(digits, run_dir, iterations=1, checkpoint_seconds=60.0)
+
+    for write in itertools.count(1):
+        if not on_full_disk(write, attempt, run_dir):
+            break
+        attempt()
+        assert contents(run_dir) == expected
+        assert_no_litter(run_dir)
+        shutil.rmtree(run_dir)
+    assert write > 5
 
 
 # --- Real processes, and real signals.

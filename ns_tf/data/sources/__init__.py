@@ -143,7 +143,7 @@ def existing(path: str, what: str) -> pathlib.Path:
         InputError: if nothing is there, or the path is empty.
     """
     place = pathlib.Path(path).expanduser()
-    if not path or not place.exists():
+    if not path or not os.path.exists(place):
         raise InputError(
             f"Expected {what} at {str(place) if path else path!r}; "
             "there is none. Give the path after the colon."
