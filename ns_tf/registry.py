@@ -57,7 +57,7 @@ filters: stem, head.
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     """A question about the nearest name; empty if none is near."""
-    close = difflib.get_close_matches(name, known, n=1)
+    close = isinstance(name, str) and difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
@@ -164,6 +164,8 @@ class Registry:
             ValueError: if a member from elsewhere has the name of one of the package.
         """
         self._load()
+        if not isinstance(name, str):
+            raise InputError(f"Expected the name of a {self.kind}; got {name!r}.")
         if name not in self._members:
             raise unknown(self.kind, name, self._members)
         return self._members[name]

@@ -5,8 +5,10 @@ from pathlib import Path
 import keras
 
 from ns_tf.base import Architecture
+from ns_tf.inspect.config import InspectConfig
 from ns_tf.inspect.explanation import Explanation as Explanation
 from ns_tf.inspect.reading import read
+from ns_tf.run.option import made
 
 
 def explain(
@@ -33,4 +35,6 @@ def explain(
     Raises:
         InputError: no such model, or one without a graph.
     """
-    return Explanation.of(read(model, input_shape, classes))
+    asked = {"input_shape": input_shape, "classes": classes}
+    asked = made(InspectConfig, {"model": "given", **asked})
+    return Explanation.of(read(model, asked.input_shape, asked.classes))

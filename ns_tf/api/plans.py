@@ -21,6 +21,8 @@ from ns_tf.prune.config import CutConfig
 from ns_tf.prune.given import at_widths
 from ns_tf.prune.source import trained_network
 from ns_tf.run.folder import MODEL
+from ns_tf.run.option import made
+from ns_tf.run.paths import as_path
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
 from ns_tf.run.watch import Watch
@@ -133,13 +135,13 @@ class Plan(WidthPlan):
                 Runtime.of(config, execution).watched(watch),
             )
             return Trained(result.model, result.test_score, result.history, problem)
-        network = NetworkConfig(
-            **dataclasses.asdict(settings), widths=self.widths, name=name
-        )
+        run_dir = as_path(run_dir, "run_dir")
+        named = {"widths": self.widths, "name": name}
+        network = made(NetworkConfig, {**dataclasses.asdict(settings), **named})
         choice = WidthChoice(network, BudgetConfig(), MethodConfig())
         run = TrainRun(run_dir, network, choice, recipe, config, problem=problem)
-        Path(run_dir).mkdir(parents=True, exist_ok=True)
-        python_models.save(problem.architecture, Path(run_dir))
+        run_dir.mkdir(parents=True, exist_ok=True)
+        python_models.save(problem.architecture, run_dir)
         result = run.run(watch)
         return Trained(
             from_model.loaded(run.folder / MODEL),

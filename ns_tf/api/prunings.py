@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ns_tf.base import ScalingLaw, Widths
+from ns_tf.base import InputError, ScalingLaw, Widths
 from ns_tf.data.config import DataConfig
 from ns_tf.descend.record import read_search
 from ns_tf.descend.work import configure
@@ -39,6 +39,7 @@ from ns_tf.prune.summary import summary
 from ns_tf.prune.work import PruneRun
 from ns_tf.run import files
 from ns_tf.run.folder import EPOCHS, PREFIX
+from ns_tf.run.paths import as_path
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
 from ns_tf.run.watch import Watch
@@ -84,6 +85,12 @@ class Trained:
             InputError: a format that does not exist or cannot be written here.
             RunError: a file gives other answers than the Keras model.
         """
+        out_dir = as_path(out_dir, "out_dir")
+        if not isinstance(formats, (list, tuple)):
+            raise InputError(
+                "formats is a list of names, as ('saved_model', 'litert'); got "
+                f"{formats!r}."
+            )
         named = {"format": tuple(formats), "out_dir": str(out_dir)}
         config = configure((ExportConfig,), named, options)[ExportConfig]
         name = self.folder.name if self.folder else self.problem.architecture.name
@@ -144,6 +151,8 @@ class Trained:
             RunError: the loss is not finite.
         """
         layers = (keep,) if isinstance(keep, str) else tuple(keep)
+        if run_dir is not None:
+            as_path(run_dir, "run_dir")
         found_in, law = _law_of(search)
         named = {"method": method, "keep": layers, "search": found_in}
         budgets = budget_config()  # Those of the program too.

@@ -34,6 +34,7 @@ from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset, problem_of, settings_in
 from ns_tf.report import page
 from ns_tf.run.folder import PREFIX, REPORT
+from ns_tf.run.paths import as_path
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
 from ns_tf.run.watch import Watch
@@ -204,11 +205,12 @@ class Search(Searched):
         problem, settings = self.problem_for(data)
         chosen = [configs[kind] for kind in kinds]
         watch = Watch(progress or Quiet(), stop or Stop())
+        run_dir = as_path(run_dir, "run_dir")
         with Comparison(run_dir, settings, *chosen, problem=problem) as work:
             cells = work.prepare(watch)
             crew.run(work, watch)
             text = outcomes.write(work, cells, watch)
-        return Outcome(text, Path(run_dir))
+        return Outcome(text, run_dir)
 
     def report(
         self, path: str | Path | None = None, outcome: Outcome | None = None
@@ -225,6 +227,8 @@ class Search(Searched):
         Raises:
             InputError: the search has no run folder, or the page cannot be written.
         """
+        if path is not None:
+            as_path(path, "path")
         if self.run_dir is None:
             raise InputError(
                 "A report reads the search's run folder, and this search has none. "
@@ -263,11 +267,12 @@ def load(run_dir: str | Path) -> Search:
     Raises:
         InputError: no run folder, or a damaged one.
     """
+    run_dir = as_path(run_dir, "run_dir")
     record = read_search(run_dir)
     return Search(
         record,
         python_models.saved(record.architecture, run_dir),
-        run_dir=Path(run_dir),
+        run_dir=run_dir,
         settings=settings_in(run_dir),
     )
 
@@ -310,6 +315,7 @@ def search(
         InputError: what was asked for cannot be done, in one line.
         RunError: the loss is not finite.
     """
+    run_dir = as_path(run_dir, "run_dir") if run_dir else None
     architecture = python_models.architecture(model, run_dir)
     dataset = python_data.dataset(data, **subset(options))
     named = {
@@ -324,7 +330,7 @@ def search(
     return Search(
         record,
         run.problem.architecture,
-        run_dir=Path(run_dir) if run_dir else None,
+        run_dir=run_dir,
         problem=run.problem,
         settings=problem_config(configs),
     )

@@ -24,7 +24,7 @@ from ns_tf.data.labels import (
     weights_of_classes,
 )
 from ns_tf.data.labels import class_names as names_of
-from ns_tf.data.structure import arrays_in, count_in, names_in, reordered
+from ns_tf.data.structure import array_of, arrays_in, count_in, names_in, reordered
 from ns_tf.parts import Parts, brackets, each, first, parts
 from ns_tf.run.checks import check_whole
 
@@ -84,11 +84,17 @@ def from_arrays(
     """
     if image_size is not None:
         check_whole("--image_size", image_size, at_least=1)
+    if not isinstance(name, str):
+        raise InputError(f"name is what the data set is called, a text; got {name!r}.")
     check_fraction(validation_fraction)
     check_whole("--split_seed", seed, at_least=0)
     check_whole("The padding", pad, at_least=0)
     pairs = {"train": train, "validation": validation, "test": test}
-    pairs = {k: _checked(f"{name} {k}", p) for k, p in pairs.items() if p is not None}
+    pairs = {
+        key: _checked(f"{name} {key}", pair)
+        for key, pair in pairs.items()
+        if pair is not None or key == "train"
+    }
     by_name = names_in(pairs["train"][0]), names_in(pairs["train"][1])
     splits = {
         key: _split(f"{name} {key}", pair, by_name, image_size, class_weight)
@@ -224,7 +230,7 @@ def _split(
     targets = each(lambda one: check_targets(what, one, count), targets)
     weights = None
     if len(given) == 3 and given[2] is not None:
-        weights = check_weights(what, np.asarray(given[2]), count)
+        weights = check_weights(what, array_of(given[2]), count)
     if class_weight is not None:
         by_class = weights_of_classes(what, targets, class_weight)
         by_class = check_weights(what, by_class, count)

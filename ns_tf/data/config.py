@@ -5,6 +5,7 @@ from typing import Any
 
 from ns_tf.run.option import option
 
+MOST_CLASSES = 100_000  # That a network has outputs for.
 LARGEST_SIDE = 16_384  # Of images, in pixels; more are a typing error.
 
 

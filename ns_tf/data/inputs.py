@@ -44,6 +44,14 @@ def check_inputs(what: str, inputs: np.ndarray) -> np.ndarray:
                 "has NaN or infinity. Remove or repair it."
             )
         return inputs.astype(np.float32, copy=False)
+    if (
+        inputs.dtype.itemsize >= 4
+        and not -(2**31) <= inputs.min() <= inputs.max() < 2**31
+    ):
+        raise InputError(
+            f"{what}: whole inputs have to fit into 32 bits; they reach from "
+            f"{inputs.min()} to {inputs.max()}. Make floats of quantities."
+        )
     return inputs if inputs.dtype == np.uint8 else inputs.astype(np.int32)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.data.config import MOST_CLASSES
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.parts import Parts, parts
 from ns_tf.run.checks import check_whole
 
 MAX_CLASSES = 1_000_000  # Larger labels are quantities, and no classes.
-MOST_CLASSES = 100_000  # That a network has outputs for.
 
 
 def check_targets(what: str, targets: np.ndarray, count: int) -> np.ndarray:
@@ -142,7 +142,18 @@ def weights_of_classes(
             f"{what}: class weights need one class number an example; got targets "
             f"{got}. Give weights of the examples."
         )
+    if not isinstance(class_weight, Mapping):
+        raise InputError(
+            f"{what}: class_weight is a dictionary, class -> factor; got "
+            f"{type(class_weight).__name__}."
+        )
     return np.array([class_weight.get(int(label), 1.0) for label in labels])
+
+
+def _are_texts(names: object) -> bool:
+    """Whether these are several texts, and not one."""
+    several = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
+    return several and all(isinstance(name, str) for name in names)
 
 
 def with_targets(
@@ -187,6 +198,8 @@ def class_names(
         InputError: fewer than two classes, another number of names than of classes, or
             a label beyond the last class.
     """
+    if names is not None and not _are_texts(names):
+        raise InputError(f"{what}: class_names is a list of texts; got {names!r}.")
     if classes is None:
         classes = largest + 1 if names is None else len(names)
     check_whole(f"{what}: the number of classes", classes, at_least=2)

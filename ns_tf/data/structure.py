@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, reason_of
 from ns_tf.parts import Parts, parts
 
 
@@ -25,13 +25,35 @@ def arrays_in(value: Any, count: int | None = None) -> np.ndarray | Parts:
         value: Whatever NumPy makes arrays of, `[n, ...]` each.
         count: Number of examples; None if it is not known. Arrays of several shapes in
             a list are several inputs then.
+
+    Raises:
+        InputError: there is no array, or NumPy makes none of a value.
     """
     if isinstance(value, Mapping):
         value = tuple(value.values())
     if not isinstance(value, tuple) and not _are_several(value, count):
-        return np.asarray(value)
-    found = Parts(map(np.asarray, value))
+        return array_of(value)
+    if not value:
+        raise InputError(
+            "Expected inputs and targets; got no array. Give at least one."
+        )
+    found = Parts(map(array_of, value))
     return found[0] if len(found) == 1 else found
+
+
+def array_of(value: Any) -> np.ndarray:
+    """The array that NumPy makes of a value.
+
+    Raises:
+        InputError: it makes none, as of lists of several lengths.
+    """
+    try:
+        return np.asarray(value)
+    except Exception as error:  # Objects that are like arrays raise what they like.
+        raise InputError(
+            f"Expected an array, or lists of equal lengths; got {type(value).__name__} "
+            f"({reason_of(error)}). Pad what is shorter."
+        ) from error
 
 
 def count_in(value: Any) -> int | None:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from ns_tf.base import InputError
+from ns_tf.data.config import LARGEST_SIDE, MOST_CLASSES
 from ns_tf.run.checks import at_least
 from ns_tf.run.option import option
 
@@ -21,9 +22,13 @@ class InspectConfig:
         "as vgg11 or name(option=value).",
     )
     input_shape: tuple[int, ...] = option(
-        (32, 32, 3), "Height, width and channels of an image, for an architecture."
+        (32, 32, 3),
+        "Height, width and channels of an image, for an architecture.",
+        most=LARGEST_SIDE,
     )
-    classes: int = option(10, "Number of classes, for an architecture.")
+    classes: int = option(
+        10, "Number of classes, for an architecture.", most=MOST_CLASSES
+    )
     output: str = option(
         "table", "table for people, json for programs.", choices=("table", "json")
     )

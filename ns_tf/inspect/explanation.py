@@ -18,6 +18,7 @@ from ns_tf.inspect.reading import Reading
 from ns_tf.inspect.shares import Share, Shares, shares_of
 from ns_tf.render import tables
 from ns_tf.run import files
+from ns_tf.run.paths import as_path
 from ns_tf.scaling.bounds import LARGEST_WIDTH
 
 _LISTED = 4  # Layers that a line names.
@@ -120,6 +121,7 @@ class Explanation:
         Raises:
             InputError: it cannot be written.
         """
+        path = as_path(path, "path")
         try:
             files.write_text(path, self.svg())
         except OSError as error:

@@ -55,6 +55,8 @@ def from_model(
         InputError: no graph, no width that is free, or a layer of which a part is
             frozen, or a name in `keep` that no layer with filters has.
     """
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected a functional or sequential model; got {model!r}.")
     model = flat(model, blocks=True)
     _check_frozen(model)
     graph = channel_graph(model)

@@ -159,6 +159,8 @@ def analyse(
         InputError: a width makes no layer's filters, or the parameters of the built
             network are no polynomial of the widths.
     """
+    if not isinstance(architecture, Architecture):
+        raise InputError(f"Expected an Architecture; got {architecture!r}.")
     build = functools.partial(
         shapes_only, architecture.build, input_shape=input_shape, classes=classes
     )

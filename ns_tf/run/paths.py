@@ -7,6 +7,7 @@ device takes its place for all programs of the machine.
 import contextlib
 import errno
 import os
+import reprlib
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,34 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFDIR: "a folder",
 }
+
+
+def as_path(value: object, name: str) -> Path:
+    """A path that was given in Python, whether there is something or not.
+
+    >>> as_path("runs/mine", "run_dir").name
+    'mine'
+
+    Args:
+        value: Text, or a path object.
+        name: Of the argument, for the error.
+
+    Raises:
+        InputError: it is neither, or no file system here can have it.
+    """
+    try:
+        path = Path(value)
+        str(path).encode()
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # It is for those who use it to say what is wrong with it.
+    except (TypeError, ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{name} is the path of a file or folder; got {reprlib.repr(value)} "
+            f"({reason})."
+        ) from error
+    return path
 
 
 def opened(path: str | Path) -> BinaryIO:

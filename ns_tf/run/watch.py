@@ -6,6 +6,7 @@ One value in place of three, which every function hands down to the step loop.
 import dataclasses
 from pathlib import Path
 
+from ns_tf.base import InputError
 from ns_tf.run import tensorboard
 from ns_tf.run.checkpoint import Checkpoint
 from ns_tf.run.progress import Bar, Meter, Quiet
@@ -29,6 +30,14 @@ class Watch:
     stop: Stop = dataclasses.field(default_factory=Stop)
     seconds: float = 60.0
     folder: Path | None = None
+
+    def __post_init__(self):
+        for name, needed in (("progress", "bar"), ("stop", "leave")):
+            if not hasattr(getattr(self, name), needed):
+                raise InputError(
+                    f"{name} is a ns_tf.Progress() or a ns_tf.run.stop.Stop(); got "
+                    f"{getattr(self, name)!r}."
+                )
 
     def bar(self, total: int | None, *, label: str, unit: str, initial: int = 0) -> Bar:
         """A bar of the progress meter; arguments as of `Meter.bar`."""

@@ -92,6 +92,10 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         train: TrainConfig | None = None,
         **fixed: Any,
     ):
+        if not hasattr(search, "record"):
+            raise InputError(
+                f"Expected a search, of ns_tf.search or ns_tf.load; got {search!r}."
+            )
         super().__init__(name=search.record.architecture)
         self.search = search
         self.space = Space(SPACE if space is None else space, kinds())

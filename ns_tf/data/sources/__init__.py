@@ -16,6 +16,7 @@ from ns_tf.data.dataset import Dataset
 from ns_tf.data.holdout import check_fraction, with_fewer
 from ns_tf.registry import Registry
 from ns_tf.run.checks import check_whole
+from ns_tf.run.paths import as_path
 
 SOURCES = Registry("data set", __name__)  # Loaders by the name of their family.
 
@@ -43,6 +44,8 @@ class Request:
         """
         if self.image_size is not None:
             check_whole("--image_size", self.image_size, at_least=1)
+        if self.data_dir is not None:
+            as_path(self.data_dir, "data_dir")
         check_fraction(self.validation_fraction)
         check_whole("--split_seed", self.seed, at_least=0)
 
@@ -124,6 +127,8 @@ def load(
         InputError: an option out of range, before anything is read; an unknown name;
             a set that is missing, broken or not of images with one class each.
     """
+    if not isinstance(name, str):
+        raise InputError(f"Expected the name of a data set; got {name!r}.")
     family, _, argument = name.partition(":")
     if family not in SOURCES.names():
         family, argument = "tfds", name
