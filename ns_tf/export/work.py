@@ -32,7 +32,7 @@ from ns_tf.problem.resolve import resolve, scaled_dataset, settings_in
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.weighted import Weighted
 from ns_tf.run import files
-from ns_tf.run.folder import EXPORT, EXPORT_FOLDER, MODEL
+from ns_tf.run.folder import EXPORT, EXPORT_FOLDER, MODEL, RESULT
 from ns_tf.run.watch import Watch
 from ns_tf.train.results import read_result, training_in
 
@@ -272,7 +272,8 @@ def _model_and_settings(
     folder = training_in(Path(run_dir or "."), export.training)
     # Trainings of older versions name no data set: it is that of the folder above.
     above = folder.parent.parent
-    result = ProblemConfig(architecture=read_result(folder)["architecture"])
+    with files.readable(folder / RESULT, "result"):
+        result = ProblemConfig(architecture=read_result(folder)["architecture"])
     settings = resolve(
         asked, settings_in(folder), settings_in(above), result, place=above
     )
