@@ -210,14 +210,16 @@ def test_while_cells_are_worked_on_the_tables_say_what_there_is(
     assert "So far" not in (copied_comparison / "table.md").read_text()
 
 
-def test_what_its_tables_need_is_read_before_anything_is_trained(
-    command, copied_comparison
+@pytest.mark.parametrize("name", ["latency.json", "result.json", "cells.json"])
+def test_what_its_tables_need_is_read_before_anything_is_written(
+    command, copied_comparison, name
 ):
-    (copied_comparison / "latency.json").write_text("{")
-    before = contents(copied_comparison / "cells")
+    path = next(copied_comparison.rglob(name))
+    path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+    before = contents(copied_comparison)
     result = again(command, copied_comparison, "--seeds=3,7")
-    refused(result, "latency.json", "Delete it: it is made anew.")
-    assert contents(copied_comparison / "cells") == before
+    refused(result, str(path), "damaged")
+    assert contents(copied_comparison) == before
 
 
 def test_another_recipe_is_refused_and_nothing_is_written(command, copied_comparison):

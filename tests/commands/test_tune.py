@@ -402,9 +402,13 @@ def test_searches_that_cannot_be_tuned_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_damaged_list_of_trials_is_refused(command, copied_tuning):
-    (copied_tuning / "trials.json").write_text("{")
-    refused(again(command, copied_tuning), "trials.json is damaged")
+@pytest.mark.parametrize("name", ["trials", "trial", "source", "result"])
+def test_damage_is_found_before_anything_is_written(command, copied_tuning, name):
+    path = next(copied_tuning.rglob(f"{name}.json"))
+    path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+    before = contents(copied_tuning)
+    refused(again(command, copied_tuning), f"{path} is damaged")
+    assert contents(copied_tuning) == before
 
 
 # Processes.
