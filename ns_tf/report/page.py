@@ -74,7 +74,7 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
         code = script(first, curves)
     if comparison is not None:
         with files.readable(compared / COMPARISON, "comparison", _REMEDY):
-            title = title or f"{comparison['title']}"
+            title = title or str(comparison["title"])
             sections.append(comparison_section(comparison))
     return string.Template((ASSETS / "report.html").read_text()).substitute(
         title=html.escape(title),

@@ -156,6 +156,9 @@ def comparison_section(comparison: Mapping[str, Any]) -> str:
     Raises:
         KeyError, TypeError: a value is missing; the file is damaged.
     """
+    for name in ("title", "recipe", "date", "latency"):
+        if not isinstance(comparison[name], str):
+            raise TypeError(f"{name} is no text")
     rows = [_value(Line, row) for row in comparison["rows"]]
     pairs = [_value(Difference, pair) for pair in comparison["differences"]]
     about = f"{comparison['recipe']} {comparison['date']}. Latency: "

@@ -367,7 +367,7 @@ BAD = {
     "--seeds=": ["--seeds are one or more"],
     "--seeds=1,1": ["all different"],
     "--seeds=-1": ["--seeds lie between 0"],
-    f"--seeds={LARGEST_SEED + 1}": ["--seeds lie between 0"],
+    f"--seeds={LARGEST_SEED + 1}": [f"at most {LARGEST_SEED}"],
     "--seeds=a": ["--seeds=a", "whole number"],
     "--workers=0": ["--workers", "got 0"],
     "--finetune_epochs=-1": ["--finetune_epochs", "got -1"],
