@@ -17,6 +17,7 @@ from ns_tf.parts import shape_from, shape_text
 if TYPE_CHECKING:
     import keras
 
+PART = re.compile(r"/\d+$")  # In names of parts of a layer's channels: "stem/2".
 Widths = tuple[int, ...]  # Filters of every layer that has a width, in forward order.
 
 

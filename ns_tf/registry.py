@@ -7,13 +7,14 @@ of their kind; a user's file adds others with the same decorator.
 
 import ast
 import difflib
+import fnmatch
 import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from ns_tf.base import InputError
+from ns_tf.base import PART, InputError
 
 Member = TypeVar("Member")
 _LISTED = 40  # Names of layers that an error lists.
@@ -53,6 +54,25 @@ filters: stem, head.
         f"{flag}: no layer with filters is called so.{_nearest(name, known)} Layers "
         f"with filters: {', '.join(known[:_LISTED])}{more}."
     )
+
+
+def fitting(names: Iterable[str], pattern: str) -> list[str]:
+    """The names of layers that a pattern fits, or fits without the number of a part.
+
+    >>> fitting(["stem/1", "stem/2", "block", "stem2"], "stem")
+    ['stem/1', 'stem/2']
+    >>> fitting(["stem/1", "stem/2"], "*/2")
+    ['stem/2']
+
+    Args:
+        names: Of layers; a layer whose channels are sliced has parts "NAME/1", ...
+        pattern: A name, or a pattern such as "block*".
+    """
+    return [
+        name
+        for name in names
+        if any(fnmatch.fnmatch(one, pattern) for one in (name, PART.sub("", name)))
+    ]
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from ns_tf.graph import weights
 from ns_tf.graph.activations import keeps_zero
 from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import NONE, Call, ChannelGraph, match
-from ns_tf.graph.remake import resized
+from ns_tf.graph.remake import recalled, resized
 from ns_tf.graph.rules import ADD, INPUT, JOIN, MAKE, THROUGH
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import Key, stays, take, trainable_keys
@@ -193,7 +193,9 @@ def _wider(
         )
 
     wide = keras.models.clone_model(
-        own, clone_function=lambda layer: _copy(layer, graph, length)
+        own,
+        clone_function=lambda layer: _copy(layer, graph, length),
+        call_function=recalled(graph, length),
     )
     wide_graph = channel_graph(wide)
     numbers = _numbers(graph, wide_graph)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf.base import InputError
+from ns_tf.base import PART, InputError
 from ns_tf.graph.calls import Tensor
 
 Axes = tuple[np.ndarray | None, ...]  # [axes]: channel numbers; None: no channels.
@@ -48,6 +48,18 @@ class Call:
     gates: np.ndarray | None = dataclasses.field(default=None, compare=False)
 
 
+def whole_of(maker: str) -> str:
+    """The maker of all channels, of which a maker such as "stem/2" makes a part.
+
+    >>> whole_of("stem/2"), whole_of("attention/heads"), whole_of("stem")
+    ('stem', 'attention/heads', 'stem')
+
+    Args:
+        maker: Of a group.
+    """
+    return PART.sub("", maker)
+
+
 def layer_of(maker: str) -> str:
     """The layer that a maker of channels is, or is within.
 
@@ -67,7 +79,9 @@ class Group:
     Attributes:
         name: The first of the layers that make them.
         makers: All layers that make them. Channels that stay within a layer, as the
-            heads of an attention, have a maker such as "attention/heads".
+            heads of an attention, have a maker such as "attention/heads". Where a
+            slice ends amid the channels of a layer, its parts are those of "stem/1",
+            "stem/2" and so on.
         channels: [size] channel numbers, in the order of the first maker's filters.
         frozen: Why they cannot be removed; None if they can.
 
@@ -100,6 +114,7 @@ class ChannelGraph:
         outputs: The model's output tensors.
         settings: Layer -> the entries of its configuration that follow channels
             (`ns_tf.graph.rules.Effect`).
+        arguments: Operation -> the arguments of its call that follow channels.
         kernels: Maker -> the weight of its layer by which it makes its channels.
         scaled: (layer, weight) -> the channels by whose number the layer scales what
             the weight makes (`ns_tf.graph.rules.Effect`).
@@ -113,6 +128,7 @@ class ChannelGraph:
     owner: np.ndarray
     outputs: tuple[Tensor, ...]
     settings: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
     kernels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scaled: Mapping[tuple[str, str], np.ndarray] = dataclasses.field(
         default_factory=dict

@@ -1,5 +1,6 @@
 """Which channels are one, and which the same layers make: a graph's groups."""
 
+import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 
@@ -44,8 +45,9 @@ def groups_of(
     label: np.ndarray,
     makers: Sequence[str],
     reasons: Iterable[tuple[np.ndarray, str]],
+    parts: Sequence[np.ndarray] = (),
 ) -> tuple[tuple[Group, ...], np.ndarray]:
-    """The channels of the same makers, as groups.
+    """The channels of the same makers and of the same parts, as groups.
 
     >>> groups, owner = groups_of(
     ...     np.array([0, 1, 2, 0]), ["a", "a", "b", "b"], [(np.array([2]), "it stays")])
@@ -53,15 +55,22 @@ def groups_of(
     [(('a', 'b'), [0], None), (('a',), [1], None), (('b',), [2], 'it stays')]
     >>> owner.tolist()
     [0, 1, 2]
+    >>> label, parts = np.array([0, 1, 2]), [np.array([2]), np.array([0, 1, 2])]
+    >>> groups, _ = groups_of(label, ["a", "a", "a"], [], parts)
+    >>> [(g.makers, g.channels.tolist()) for g in groups]
+    [(('a/1',), [0, 1]), (('a/2',), [2])]
 
     Args:
         label: [made] the channel that each channel became.
         makers: [made] the layer that made it.
         reasons: Channels that stay, with the reason; one that stays keeps its group.
+        parts: Channels, as they were made, that are apart from others: those before
+            the end of a slice.
 
     Returns:
         Groups in the order of their first channels, each with the first of its reasons;
-        and [channels] the place of each channel's group.
+        and [channels] the place of each channel's group. Groups of the same makers are
+        parts of these, and are numbered from 1.
     """
     names = list(dict.fromkeys(makers))
     place = {name: number for number, name in enumerate(names)}
@@ -70,11 +79,14 @@ def groups_of(
     channel, by = np.divmod(np.unique(label * len(names) + made), max(1, len(names)))
     count = int(label.max(initial=-1)) + 1
     ends = np.searchsorted(channel, np.arange(count + 1)).tolist()
-    numbers: dict[bytes, int] = {}  # The makers of a group -> its place.
+    # The makers of a group, and the parts that it is in -> its place.
+    numbers: dict[tuple[bytes, int], int] = {}
     owner = np.array(
         [
-            numbers.setdefault(by[start:end].tobytes(), len(numbers))
-            for start, end in zip(ends, ends[1:], strict=False)
+            numbers.setdefault((by[start:end].tobytes(), side), len(numbers))
+            for start, end, side in zip(
+                ends[:-1], ends[1:], _sides(label, count, parts), strict=True
+            )
         ],
         int,
     )
@@ -84,11 +96,32 @@ def groups_of(
             why.setdefault(int(group), reason)
     order = np.argsort(owner, kind="stable")
     members = np.split(order, np.searchsorted(owner[order], range(1, len(numbers))))
+    total = collections.Counter(key for key, _ in numbers)
+    met: collections.Counter[bytes] = collections.Counter()
     groups = []
-    for key, number in numbers.items():
+    for (key, _), number in numbers.items():
         own = tuple(names[maker] for maker in np.frombuffer(key, by.dtype))
+        met[key] += 1
+        if total[key] > 1:
+            own = tuple(f"{name}/{met[key]}" for name in own)
         groups.append(Group(own[0], own, members[number], why.get(number)))
     return tuple(groups), owner
+
+
+def _sides(label: np.ndarray, count: int, parts: Sequence[np.ndarray]) -> list[int]:
+    """[channels]: a number that is the same for channels as often in all parts.
+
+    Args:
+        label: [made] the channel that each channel became.
+        count: Channels.
+        parts: Channels, as they were made; -1 is no channel.
+    """
+    within = np.zeros((count, len(parts)), int)
+    for number, channels in enumerate(parts):
+        np.add.at(within[:, number], label[channels[channels >= 0]], 1)
+    if not within.size:
+        return [0] * count
+    return np.unique(within, axis=0, return_inverse=True)[1].reshape(-1).tolist()
 
 
 def whole(

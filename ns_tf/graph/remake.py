@@ -50,6 +50,27 @@ def resized(
     return remade(layer, with_statistics(layer, config))
 
 
+def recalled(
+    graph: ChannelGraph, length: Callable[[np.ndarray], int]
+) -> Callable[..., Any]:
+    """How `keras.models.clone_model` calls layers for axes of other lengths.
+
+    Args:
+        graph: The model's channel graph.
+        length: Channels of an axis -> its new length.
+    """
+
+    def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        changes = mapped(
+            lambda axis: int(length(axis)), graph.arguments.get(operation.name, {})
+        )
+        args = tuple(changes.get(place, one) for place, one in enumerate(args))
+        named = {name: changes.get(name, one) for name, one in kwargs.items()}
+        return operation(*args, **named)
+
+    return call
+
+
 def config_of(layer: keras.Layer) -> dict[str, Any]:
     """The configuration of a layer.
 

@@ -19,7 +19,7 @@ import numpy as np
 from ns_tf.graph.calls import functional, uncompiled
 from ns_tf.graph.channels import Call, ChannelGraph, Tensor
 from ns_tf.graph.gates import WITHIN, Gate, Gates
-from ns_tf.graph.remake import resized
+from ns_tf.graph.remake import recalled, resized
 from ns_tf.graph.rules import STATISTICS
 from ns_tf.graph.weights import Key, stays
 from ns_tf.graph.within import opened
@@ -76,6 +76,7 @@ class Editor:
         # called twice on one tensor). Holding it keeps the id unique.
         self.copies: dict[int, tuple] = {}
         self.by_name = {}
+        self.recalled = recalled(graph, self._length)
         for call in graph.calls:
             self.by_name.setdefault(call.name, []).append(call)
         self.extra: dict[Key, tuple] = {}
@@ -83,10 +84,14 @@ class Editor:
 
     def clone(self, layer: keras.Operation) -> keras.Operation:
         """The layer at its new size; operations that are no layers are shared."""
-        copy = resized(layer, self.graph, lambda axis: stays(axis, self.keep).sum())
+        copy = resized(layer, self.graph, self._length)
         calls = enumerate(self.by_name.get(layer.name, ()))
         takes = any(self._takes_gates(call, number) for number, call in calls)
         return opened(copy, layer) if takes else copy
+
+    def _length(self, channels: np.ndarray) -> int:
+        """What is left of an axis."""
+        return int(stays(channels, self.keep).sum())
 
     def _takes_gates(self, call: Call, number: int) -> bool:
         """Whether call `number` of a layer takes gates beside its inputs."""
@@ -110,7 +115,7 @@ class Editor:
         if self._takes_gates(call, number):
             x, *_ = keras.tree.flatten((args, kwargs))
             kwargs = {**kwargs, "gates": self._beside(x, call, number)}
-        output = layer(*args, **kwargs)
+        output = self.recalled(layer, *args, **kwargs)
         for place, one in enumerate(keras.tree.flatten(output)):
             names = {(*call.output[:2], place) for call in calls.values()}
             self.copies[id(one)] = (one, names)

@@ -22,7 +22,7 @@ from ns_tf.graph.calls import (
     ordered,
     tensors_in,
 )
-from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Tensor
+from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Tensor, whole_of
 from ns_tf.graph.grouping import components, groups_of, whole
 from ns_tf.graph.rules import ADD, INPUT, JOIN, STATISTICS
 from ns_tf.graph.weights import frozen, names
@@ -53,6 +53,7 @@ class _Walk:
         self.channels: dict[Tensor, np.ndarray] = {}
         self.axes: dict[tuple[str, str], Axes] = {}
         self.settings: dict[str, Mapping] = {}
+        self.arguments_of: dict[str, Mapping] = {}
         self.kernels: dict[str, rules.Kernel] = {}
         self.scaled: dict[tuple[str, str], np.ndarray] = {}
         self.calls: list[Call] = []
@@ -61,6 +62,7 @@ class _Walk:
         # Layer -> the channels of the tensors that its first call reads.
         self.first_read: dict[str, list[np.ndarray]] = {}
         self.ties: list[tuple[np.ndarray, np.ndarray]] = []
+        self.parts: list[np.ndarray] = []
         self.reasons: list[tuple[np.ndarray, str]] = []
 
     # What rules call: `rules.Walk`.
@@ -76,6 +78,10 @@ class _Walk:
     def tie(self, one: np.ndarray, other: np.ndarray) -> None:
         """Makes channels [size] and [size] live or die together."""
         self.ties.append((one, other))
+
+    def part(self, channels: np.ndarray) -> None:
+        """Makes channels that stand here, before a slice's end, groups of their own."""
+        self.parts.append(channels)
 
     def freeze(self, channels: np.ndarray, reason: str) -> None:
         """Keeps the channels from being removed."""
@@ -140,8 +146,7 @@ class _Walk:
         self.channels[output] = effect.output
         self.axes |= {(name, weight): axes for weight, axes in effect.axes.items()}
         self.scaled |= {(name, weight): own for weight, own in effect.scaled.items()}
-        if effect.settings:
-            self.settings[name] = effect.settings
+        self._note_settings(name, effect)
         if effect.kernel:
             self.kernels[name] = effect.kernel
         self.kernels.update(effect.within)
@@ -153,6 +158,25 @@ class _Walk:
         for other in others:
             unknown = np.full(self._shape(other, operation)[-1] or 0, NONE)
             self.channels[other] = known.get(other[2], unknown)
+
+    def _note_settings(self, name: str, effect: rules.Effect) -> None:
+        """Notes what of a configuration, and of a call, follows channels.
+
+        A layer that is called several times has one configuration for all calls.
+        """
+        if effect.settings:
+            first = self.settings.setdefault(name, effect.settings)
+            every = zip(
+                rules.arrays_in(first), rules.arrays_in(effect.settings), strict=True
+            )
+            for one, other in every:
+                if one is not other:
+                    self.tie(one, other)
+        if (name, 1) in self.written:  # Called again, perhaps with other arguments.
+            for axis in rules.arrays_in(effect.arguments):
+                self.freeze(axis, f"{name!r} is called several times")
+        elif effect.arguments:
+            self.arguments_of[name] = effect.arguments
 
     def _hold_frozen(self, operation: keras.Operation, effect: rules.Effect) -> None:
         """Keeps the channels that the kernels of a frozen layer read and make.
@@ -193,13 +217,16 @@ class _Walk:
         def within(setting):
             return rules.mapped(relabel, setting)
 
-        groups, owner = groups_of(label, self.maker, self.reasons)
-        axes: dict[int, np.ndarray] = {}  # Of many weights it is one and the same.
-        rules.mapped(
-            lambda axis: axes.setdefault(id(axis), axis),
-            [*self.axes.values(), *self.settings.values()],
-        )
+        groups, owner = groups_of(label, self.maker, self.reasons, self.parts)
+        places = [self.axes, self.settings, self.arguments_of]
+        axes = {id(axis): axis for axis in rules.arrays_in(places)}  # Many are one.
         groups = whole(groups, owner, [relabel(axis) for axis in axes.values()])
+        kernels = {
+            maker: self.kernels[whole_of(maker)]
+            for group in groups
+            for maker in group.makers
+            if whole_of(maker) in self.kernels
+        }
         return ChannelGraph(
             calls=tuple(
                 dataclasses.replace(call, gates=relabel(call.gates))
@@ -216,8 +243,9 @@ class _Walk:
             groups=groups,
             owner=owner,
             outputs=self.outputs,
-            settings={name: within(one) for name, one in self.settings.items()},
-            kernels=self.kernels,
+            settings=within(self.settings),
+            arguments=within(self.arguments_of),
+            kernels=self.kernels | kernels,
             scaled={key: relabel(channels) for key, channels in self.scaled.items()},
         )
 
@@ -261,7 +289,7 @@ def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
     groups: dict[str, set[int]] = {}
     for number, group in enumerate(graph.groups):
         for maker in group.makers:
-            groups.setdefault(maker, set()).add(number)
+            groups.setdefault(whole_of(maker), set()).add(number)
     for call in graph.calls:
         channels = graph.channels[call.output]
         if call.kind in (ADD, JOIN):

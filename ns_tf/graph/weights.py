@@ -118,9 +118,9 @@ def kernels(
         (channel numbers of each axis, None where none index it; the kernel). The last
         axis has the channels that the layer makes, wherever the layer has it.
     """
-    made: dict[Key, list] = {}
+    made: dict[Key, dict[int, None]] = {}  # Parts of a layer share its kernel.
     for maker, kernel in graph.kernels.items():
-        made.setdefault((layer_of(maker), kernel.name), []).append(kernel.makes)
+        made.setdefault((layer_of(maker), kernel.name), {})[kernel.makes] = None
     for key, variable in weights(model).items():
         for place in made.get(key, ()):
             axes = tuple(_moved_to_end(graph.axes[key], place))

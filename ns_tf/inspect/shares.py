@@ -14,7 +14,7 @@ import numpy as np
 
 from ns_tf.budgets.macs import KERNELS
 from ns_tf.budgets.weight_bytes import FLOAT32
-from ns_tf.graph.channels import NONE, Axes, ChannelGraph, layer_of
+from ns_tf.graph.channels import NONE, Axes, ChannelGraph, layer_of, whole_of
 from ns_tf.graph.weights import learnable, names
 from ns_tf.networks.positions import positions
 
@@ -107,7 +107,8 @@ def _within(layer: str, axes: Axes, graph: ChannelGraph) -> list[int]:
     return [
         place
         for place in owners
-        if layer_of(graph.groups[place].name) == layer != graph.groups[place].name
+        if layer_of(graph.groups[place].name) == layer
+        and whole_of(graph.groups[place].name) != layer
     ]
 
 

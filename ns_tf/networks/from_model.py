@@ -6,7 +6,6 @@ followed (`ns_tf.graph.rules`) keep their size.
 """
 
 import dataclasses
-import fnmatch
 import os
 import pathlib
 import warnings
@@ -20,12 +19,12 @@ from ns_tf.base import Architecture, InputError, reason_of
 from ns_tf.graph.calls import uncompiled
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.flat import flat
-from ns_tf.graph.remake import resized
+from ns_tf.graph.remake import recalled, resized
 from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.shapes import shape_of, with_shape
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
-from ns_tf.registry import no_layer
+from ns_tf.registry import fitting, no_layer
 from ns_tf.run.paths import check_regular
 
 PREFIX = "keras:"  # Of the names of saved models as architectures.
@@ -158,7 +157,7 @@ def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:
     makers = [maker for group in graph.groups for maker in group.makers]
     kept: set[str] = set()
     for name in names:
-        found = fnmatch.filter(makers, name)
+        found = fitting(makers, name)
         if not found:
             raise no_layer(f"--keep={name}", name, makers)
         kept.update(found)
@@ -237,6 +236,7 @@ def resize(
         copy = keras.models.clone_model(
             uncompiled(model),
             clone_function=lambda layer: resized(layer, graph, length),
+            call_function=recalled(graph, length),
         )
     except InputError:
         raise

@@ -1,11 +1,10 @@
 """Wishes of a user for the widths of one network: which widths they are of."""
 
 import dataclasses
-import fnmatch
 from collections.abc import Iterable, Sequence
 
 from ns_tf.base import InputError, Widths
-from ns_tf.registry import no_layer
+from ns_tf.registry import fitting, no_layer
 from ns_tf.scaling.config import Wishes, flag
 
 LARGEST_WIDTH = 2**16  # The largest width where nothing else is said.
@@ -146,7 +145,7 @@ def _places(
     """
     found: set[int] = set()
     for pattern in patterns:
-        here = {i for i, names in enumerate(layers) if fnmatch.filter(names, pattern)}
+        here = {i for i, names in enumerate(layers) if fitting(names, pattern)}
         if not here:
             known = [name for names in layers for name in names]
             raise no_layer(flag(wish, text), pattern, known)

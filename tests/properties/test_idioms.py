@@ -227,7 +227,54 @@ def sliced(x):
 
 def sliced_along_channels(x):
     x = conv(x, 6, "a")
-    return pooled(conv(x[..., :4], 5, "b"))
+    y = ops.concatenate([x[..., :4], x[..., -3:]], -1)
+    x = ops.concatenate([x[:, 1:-1, :, 2:5], x[:, :2, ..., 3:]], 2)
+    return layers.Concatenate()([pooled(x), pooled(conv(y, 5, "b"))])
+
+
+def sliced_by_operation(x):
+    x = normed(x, 7, "a")
+    one = ops.slice(x, (0, 1, 0, 2), (-1, 2, 6, 3))
+    other = conv(ops.slice(x, (0, 0, 0, 5), (-1, 4, 6, -1)), 5, "b")
+    return layers.Concatenate()([pooled(one), pooled(other)])
+
+
+def sliced_in_steps(x):
+    x = conv(x, 6, "a")
+    x = x[..., 1::3] * ops.sigmoid(x[..., ::3])
+    return pooled(conv(conv(x, 5, "b")[..., ::-1], 4, "c"))
+
+
+def cross_stage(x):
+    """A part of the channels goes past the block, as in CSPNet."""
+    x = normed(x, 9, "a")
+    y = x[..., 4:] + conv(normed(x[..., 4:], 6, "b"), 5, "c")
+    return pooled(conv(ops.concatenate([x[..., :4], y], -1), 4, "d"))
+
+
+def ghost(x):
+    """Half of the channels are cheap ones of the others, as in GhostNet."""
+    x = normed(x, 5, "a")
+    y = layers.Concatenate()([x, layers.DepthwiseConv2D(3, padding="same")(x)])
+    return pooled(y[..., :8] + conv(y, 8, "b"))
+
+
+def shuffled_halves(x):
+    """Two units of ShuffleNetV2."""
+    x = conv(x, 8, "a")
+    for name in ("b", "c"):
+        one, other = x[..., :4], x[..., 4:]
+        x = ops.concatenate([one, normed(other, 4, name)], -1)
+        x = ops.transpose(ops.reshape(x, (-1, 4, 6, 2, 4)), (0, 1, 2, 4, 3))
+        x = ops.reshape(x, (-1, 4, 6, 8))
+    return pooled(conv(x, 5, "d"))
+
+
+def one_reshape_twice(x):
+    """A layer without weights has one configuration for all of its calls."""
+    rows = layers.Reshape((4, 30))
+    one, other = rows(conv(x, 5, "a")), rows(conv(x, 5, "b"))
+    return layers.GlobalAveragePooling1D()(layers.Concatenate()([one, other]))
 
 
 def split(x):
@@ -432,8 +479,10 @@ FREE = {
     **{hard_swish: "a b", scaled_residual: "a b c", layer_scaled: "a b c"},
     **{squeezed_by_operations: "a squeeze excite", excited_without_reshape: "a excite"},
     **{squeezed_by_dense: "a squeeze excite", attended_in_space: "a b c"},
-    **{padded: "a b", sliced: "a b", sliced_along_channels: "b", split: "a b"},
-    **{split_unequally: "b"},
+    **{padded: "a b", sliced: "a b", sliced_along_channels: "a/1 a/2 b"},
+    **{sliced_by_operation: "a/1 a/2 a/3 b", sliced_in_steps: "a b c"},
+    **{cross_stage: "a b c d", ghost: "a/1 b/1 a/2 b/2", shuffled_halves: "a b c d"},
+    **{split: "a/1 a/2 a/3 b", split_unequally: "a/1 a/2 b", one_reshape_twice: "a b"},
     **{split_in_space: "a b", shuffled: "a b c", shuffled_by_layers: "a b"},
     **{pixels_shuffled: "a b", generator: "a b c", depthwise_by_groups: "a b"},
     **{resnext: "a b c", convnext: "a b c", norms: "a b c", volume_transposed: "a"},
@@ -493,6 +542,8 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
 
 
 KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]
+KINDS += [sliced_along_channels, sliced_by_operation, cross_stage, ghost]
+KINDS += [shuffled_halves]
 
 
 @pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)

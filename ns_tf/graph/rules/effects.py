@@ -58,7 +58,24 @@ def mapped(function: Callable[[np.ndarray], Any], setting: Any) -> Any:
         return {name: mapped(function, one) for name, one in setting.items()}
     if isinstance(setting, (list, tuple)):
         return type(setting)(mapped(function, one) for one in setting)
+    if isinstance(setting, slice):
+        ends = setting.start, setting.stop
+        return slice(*(mapped(function, one) for one in ends), setting.step)
     return setting
+
+
+def arrays_in(setting: Any) -> list[np.ndarray]:
+    """The channel numbers in a setting, in order.
+
+    >>> arrays_in({"shape": (4, np.array([5, 7]))})
+    [array([5, 7])]
+
+    Args:
+        setting: An array, or what arrays stand in.
+    """
+    found: list[np.ndarray] = []
+    mapped(found.append, setting)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +97,8 @@ class Effect:
         settings: Entries of the layer's configuration that follow channels: name ->
             the channel numbers that it counts, or a list, tuple or dictionary in which
             they stand.
+        arguments: Arguments of the call that follow channels: place or name -> the
+            same, for operations that have no such configuration.
         kernel: The weight by which a layer makes its channels. None for one of the kind
             `MAKE` whose `axes` name a "kernel": then it is that one, `[..., in, out]`.
         others: Channel numbers `[channels]` of a call's further outputs, in order.
@@ -101,6 +120,7 @@ class Effect:
     crossing: tuple[int, ...] = ()
     scales: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[int | str, Any] = dataclasses.field(default_factory=dict)
     kernel: Kernel | None = None
     others: tuple[np.ndarray, ...] = ()
     gates: np.ndarray | None = None
@@ -123,6 +143,9 @@ class Walk(Protocol):
 
     def tie(self, one: np.ndarray, other: np.ndarray) -> None:
         """Makes channels `[size]` and `[size]` one: removed together or not at all."""
+
+    def part(self, channels: np.ndarray) -> None:
+        """Says that a slice ends behind channels `[size]`; others are apart."""
 
     def freeze(self, channels: np.ndarray, reason: str) -> None:
         """Keeps channels `[size]` from being removed; the reason is shown to users."""

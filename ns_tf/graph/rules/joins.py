@@ -3,7 +3,6 @@
 import numpy as np
 
 from ns_tf.graph.calls import Place
-from ns_tf.graph.rules.convolutions import alike
 from ns_tf.graph.rules.effects import (
     ADD,
     CHANNELWISE,
@@ -92,17 +91,24 @@ def _concatenate(walk, layer, inputs, shapes):
 
 @rule("Split")
 def _split(walk, layer, inputs, shapes):
-    """Equal parts of the channels, all of which lose the same places; or of pixels.
+    """Parts of the channels, or of pixels.
 
     No norm before it is a gate of what leaves behind it, for it has several outputs.
     """
     rank, parts = len(shapes[0]), layer.indices_or_sections
     count = parts if isinstance(parts, int) else len(parts) + 1
+    channels = inputs[0]
     if layer.axis % rank == 0:
         return None
-    channels = inputs[0]
-    if layer.axis % rank == rank - 1:
-        if not isinstance(parts, int):
-            return None
-        channels = alike(walk, channels, parts)
-    return Effect(CHANNELWISE, channels, others=(channels,) * (count - 1))
+    if layer.axis % rank < rank - 1:
+        return Effect(CHANNELWISE, channels, others=(channels,) * (count - 1))
+    if isinstance(parts, int):
+        parts = [len(channels) // parts * number for number in range(1, parts)]
+    first, *others = np.split(channels, parts)
+    if not len(first) or not all(map(len, others)):
+        return None
+    ends = tuple(channels[:end] for end in parts)
+    for end in ends:
+        walk.part(end)
+    settings = {"indices_or_sections": ends}
+    return Effect(CHANNELWISE, first, others=tuple(others), settings=settings)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ns_tf.graph.calls import Place
 from ns_tf.graph.rules.convolutions import alike
 from ns_tf.graph.rules.effects import CHANNELWISE, THROUGH, Effect, folded, rule
 
@@ -130,21 +131,75 @@ def _pad(walk, layer, inputs, shapes):
     return Effect(CHANNELWISE if value else THROUGH, inputs[0], scales=not value)
 
 
+def sliced(walk, channels: np.ndarray, ends: slice):
+    """A slice of channels, whose ends follow the widths.
+
+    Args:
+        walk: Takes the parts.
+        channels: Numbers along the axis.
+        ends: As Python takes them.
+
+    Returns:
+        (channels of the slice, channels before its start, channels before its stop),
+        None for an end that is the axis' own; None if the slice cannot be followed.
+    """
+    size = len(channels)
+    start, stop, step = ends.indices(size)
+    part = channels[ends]
+    if step == 1 and len(part):
+        before = channels[:start] if start else None
+        until = channels[:stop] if stop < size else None
+        for end in (before, until):
+            if end is not None:
+                walk.part(end)
+        return part, before, until
+    if not len(part) or len(part) * abs(step) != size or step < -1:
+        return None
+    for other in range(step):  # Channels between are one with those of the slice.
+        walk.tie(part, channels[other::step])
+    return part, start if step > 1 else None, None
+
+
 _KEYS = (int, slice, type(Ellipsis))
 
 
 @rule("GetItem")
 def _get_item(walk, layer, inputs, shapes):
-    """Some pixels, all channels."""
+    """Some pixels, or a slice of the channels."""
     args, kwargs = walk.arguments()
+    place = 1 if len(args) > 1 else "key"
     key = args[1] if len(args) > 1 else kwargs["key"]
     key = key if isinstance(key, (list, tuple)) else [key]
     if not all(one is None or isinstance(one, _KEYS) for one in key):
         return None
     given = sum(one is not Ellipsis and one is not None for one in key)
     last_is_given = given == len(shapes[0]) or Ellipsis in key[:-1]
-    if last_is_given and key[-1] not in (slice(None), Ellipsis):
-        return None
     if key[0] not in (slice(None), Ellipsis):  # Examples of the batch.
         return None
-    return Effect(THROUGH, inputs[0], scales=True)
+    if not last_is_given or key[-1] in (slice(None), Ellipsis):
+        return Effect(THROUGH, inputs[0], scales=True)
+    found = isinstance(key[-1], slice) and sliced(walk, inputs[0], key[-1])
+    if not found:
+        return None
+    output, *ends = found
+    following = {place: (*key[:-1], slice(*ends, key[-1].step))}
+    return Effect(THROUGH, output, scales=True, arguments=following)
+
+
+@rule("Slice")
+def _slice(walk, layer, inputs, shapes):
+    """A window of pixels and channels, by its start and its shape."""
+    args, kwargs = walk.arguments()
+    place = 1 if len(args) > 1 else "start_indices"
+    start = args[1] if len(args) > 1 else kwargs["start_indices"]
+    if isinstance(start, Place) or start[0] or layer.shape[0] != -1:
+        return None
+    size = layer.shape[-1]
+    stop = None if size == -1 else start[-1] + size
+    found = sliced(walk, inputs[0], slice(start[-1], stop))
+    if not found:
+        return None
+    output, before, _ = found
+    settings = {} if size == -1 else {"shape": (*layer.shape[:-1], output)}
+    following = {} if before is None else {place: (*start[:-1], before)}
+    return Effect(THROUGH, output, scales=True, settings=settings, arguments=following)

@@ -113,16 +113,30 @@ def test_numbers_of_their_own_keep_channels(image):
     assert reasons["b"].endswith("cannot be followed")
 
 
-def test_equal_parts_lose_the_same_places(image):
-    x = layers.Conv2D(8, 1, name="a")(image)
-    one, other = ops.split(x, 2, axis=-1)
-    reasons, _, graph = read(one, layers.ReLU()(other), image=image)
+@pytest.mark.parametrize("parts", [2, 4, [4], [3, 5]], ids=str)
+def test_parts_of_a_split_are_apart_and_its_ends_follow_them(parts, image):
+    sides = ops.split(layers.Conv2D(8, 1, name="a")(image), parts, axis=-1)
+    _, _, graph = read(layers.ReLU()(sides[-1]), *sides[:-1], image=image)
+    expected = np.split(np.arange(8), parts)
+    groups = [group for group in graph.groups if group.frozen is None]
+    assert [g.channels.tolist() for g in groups] == [part.tolist() for part in expected]
+    names = [f"a/{number}" for number in range(1, len(expected) + 1)]
+    assert [group.makers for group in groups] == [(name,) for name in names]
+    assert all(graph.kernels[name] is graph.kernels["a"] for name in names)
+    (name,) = (name for name in graph.settings if name.startswith("split"))
+    settings = graph.settings[name]["indices_or_sections"]
+    ends = np.cumsum([len(part) for part in expected[:-1]])
+    assert [end.tolist() for end in settings] == [list(range(end)) for end in ends]
+
+
+def test_parts_that_meet_are_one(image):
+    one, other = ops.split(layers.Conv2D(8, 1, name="a")(image), 2, axis=-1)
+    reasons, _, graph = read(one * ops.sigmoid(other), image=image)
     assert reasons["a"] is None and graph.groups[0].size == 4
     np.testing.assert_array_equal(graph.axes["a", "kernel"][-1], [0, 1, 2, 3] * 2)
-    np.testing.assert_array_equal(graph.axes["logits", "kernel"][0], [0, 1, 2, 3] * 2)
 
 
-def test_unequal_parts_stay(image):
-    one, other = ops.split(layers.Conv2D(8, 1, name="a")(image), [3], axis=-1)
-    reasons, _, _ = read(one, other, image=image)
+def test_an_empty_part_stays(image):
+    one, other = ops.split(layers.Conv2D(8, 1, name="a")(image), [0], axis=-1)
+    reasons, _, _ = read(other, image=image)
     assert reasons["a"].startswith("Split ")

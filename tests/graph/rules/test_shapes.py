@@ -11,8 +11,8 @@ layers, ops = keras.layers, keras.ops
 SIZE = 12
 
 
-def followed(function) -> np.ndarray | None:
-    """Channel numbers along the last axis of what it makes of [4, 6, 12].
+def followed(function) -> tuple[np.ndarray, np.ndarray] | None:
+    """Channel numbers of [4, 6, 12], and those of what it makes of it.
 
     None if it cannot be followed.
     """
@@ -23,7 +23,7 @@ def followed(function) -> np.ndarray | None:
     if graph.groups[0].frozen:
         assert (graph.channels[graph.outputs[0]] == NONE).all()
         return None
-    return graph.channels[graph.outputs[0]]
+    return graph.channels["a", 0, 0], graph.channels[graph.outputs[0]]
 
 
 MOVED = {
@@ -48,6 +48,12 @@ MOVED = {
     "some pixels": lambda x: x[:, 1:3, ::2],
     "a pixel": lambda x: x[:, 0, 0],
     "a row of its own": lambda x: x[:, None, ..., :],
+    "some channels": lambda x: x[..., 2:-3],
+    "pixels and channels": lambda x: x[:, 1:, 2, :5],
+    "every third channel": lambda x: x[..., 1::3],
+    "channels backwards": lambda x: x[..., ::-1],
+    "a window": lambda x: ops.slice(x, (0, 1, 0, 2), (-1, 2, 6, 5)),
+    "a window to the end": lambda x: ops.slice(x, (0, 1, 0, 2), (-1, -1, 6, -1)),
 }
 KEPT = {
     "mixed": layers.Reshape((6, SIZE, 4)),
@@ -56,7 +62,8 @@ KEPT = {
     "mean of channels": lambda x: ops.mean(x, axis=-1, keepdims=True),
     "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
     "padded channels": lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))),
-    "some channels": lambda x: x[..., :5],
+    "channels in uneven steps": lambda x: x[..., ::5],
+    "some channels backwards": lambda x: x[..., 7:2:-1],
     "a channel": lambda x: x[:, :, :, 0],
     "an axis behind": lambda x: x[..., None],
 }
@@ -65,8 +72,7 @@ KEPT = {
 @pytest.mark.parametrize("name", MOVED)
 def test_every_channel_is_where_its_number_says(name, rng):
     """Values that are the same for all tied channels tell them apart."""
-    found = followed(MOVED[name])
-    channels = np.arange(SIZE) % len(np.unique(found))
+    channels, found = followed(MOVED[name])
     x = np.broadcast_to(channels + 1.0, (2, 4, 6, SIZE)).astype("float32")
     y = np.array(MOVED[name](x))
     real = np.where(y == 0, found + 1.0, y)  # Pixels around are zeros.
@@ -76,6 +82,22 @@ def test_every_channel_is_where_its_number_says(name, rng):
 @pytest.mark.parametrize("name", KEPT)
 def test_channels_that_are_mixed_or_lost_stay(name):
     assert followed(KEPT[name]) is None
+
+
+def test_an_end_follows_channels_as_often_as_they_stand_before_it():
+    """A slice of a concatenation, as GhostNet makes it."""
+    image = keras.Input((4, 6, 3), name="image")
+    x = layers.Conv2D(5, 1, name="a")(image)
+    x = layers.Concatenate()([x, layers.ReLU()(x)])[..., 1:8]
+    graph = channel_graph(keras.Model(image, x), free=True)
+    groups = {group.name: group.channels.tolist() for group in graph.groups}
+    assert groups == {"a/1": [0], "a/2": [1, 2], "a/3": [3, 4]}
+    ((key,),) = (change.values() for change in graph.arguments.values())
+    assert (key[-1].start.tolist(), key[-1].stop.tolist()) == (
+        [0],
+        [0, 1, 2, 3, 4, 0, 1, 2],
+    )
+    assert graph.channels[graph.outputs[0]].tolist() == [1, 2, 3, 4, 0, 1, 2]
 
 
 def test_channels_along_two_axes_are_for_few():
@@ -94,7 +116,7 @@ def test_channels_along_two_axes_are_for_few():
 def test_pixel_shuffle_by_one_operation():
     if not hasattr(ops, "depth_to_space"):
         pytest.skip("this version of Keras has none")
-    found = followed(lambda x: ops.depth_to_space(x, 2))
+    _, found = followed(lambda x: ops.depth_to_space(x, 2))
     np.testing.assert_array_equal(found, np.arange(3))
-    again = followed(lambda x: ops.space_to_depth(x, 2))
+    _, again = followed(lambda x: ops.space_to_depth(x, 2))
     np.testing.assert_array_equal(again, np.tile(np.arange(SIZE), 4))
