@@ -15,6 +15,7 @@ import keras
 from ns_tf.base import InputError, refusing
 from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.compilation import carried
+from ns_tf.graph.layout import channels_last
 from ns_tf.graph.remake import copied
 from ns_tf.graph.shapes import listed
 from ns_tf.graph.traced import is_block, tensors, traced
@@ -30,7 +31,8 @@ def flat(
     backbone give "left_conv" and "right_conv". A model that is called twice stays one
     set of weights; so does a layer that two models share. Layers that are frozen stay
     so, and `training=False` of a call goes to every layer within. The copy is compiled
-    with the losses and metrics of the model, and its inputs are one or a list.
+    with the losses and metrics of the model, and its inputs are one or a list. A model
+    of channels first has them last within (`ns_tf.graph.layout.channels_last`).
 
     A model within stays one layer where its class overrides `call`, because its graph
     is hidden, and where a layer of it cannot be made again from its configuration.
@@ -44,7 +46,7 @@ def flat(
 
     Returns:
         The model as `ns_tf.graph.calls.functional` gives it if there is no model
-        within it; else a copy.
+        within it, and its channels are last; else a copy.
 
     Raises:
         InputError: as `functional`, or a layer of the model itself cannot be made
@@ -58,6 +60,7 @@ def flat(
             found = _flat(model, values, _Graphs(model, blocks))
         except InputError:  # A block that stays a layer is made again as a whole.
             found = _flat(model, values, _Graphs(model, blocks=False))
+    found = channels_last(found, values)
     return carried(given, found) if values else found
 
 

@@ -10,9 +10,12 @@ from ns_tf.graph.rules.effects import CHANNELWISE, THROUGH, Effect, folded, rule
 
 
 @rule("Flatten")
+@folded
 def _flatten(walk, layer, inputs, shapes):
-    """[pixels * channels]: channels are the last axis, so they vary fastest."""
-    output = np.tile(inputs[0], int(np.prod(shapes[0][1:-1])))
+    """[pixels * channels]: the last axis varies fastest."""
+    if None in shapes[0][1:]:
+        return None
+    output = np.broadcast_to(inputs[0], shapes[0][1:]).reshape(-1)
     return Effect(THROUGH, output, scales=True)
 
 
@@ -36,14 +39,25 @@ def _reshape(walk, layer, inputs, shapes):
 def _reshaped(walk, channels: np.ndarray, before: Sequence, after: Sequence):
     """Channels along the last axis of the new shape; None if it mixes them."""
     size = after[-1]
-    if not size or channels.ndim > 1:
-        return channels.reshape(-1) if channels.size == size else None
+    if not size:
+        return None
+    if channels.ndim > 1:
+        return _joined(channels, before, size)
     if size == before[-1]:
         return channels
     if _product_of_last(before, size):
         return np.tile(channels, size // len(channels))
     if _product_of_last(after, before[-1]):
         return alike(walk, channels, len(channels) // size)
+    return None
+
+
+def _joined(channels: np.ndarray, shape: Sequence, size: int) -> np.ndarray | None:
+    """Channels along several last axes, on one axis of this size; None if it is not."""
+    for count in range(channels.ndim, len(shape)):
+        axes = shape[-count:]
+        if None not in axes and np.prod(axes) == size:
+            return np.broadcast_to(channels, axes).reshape(-1)
     return None
 
 
@@ -61,18 +75,20 @@ def _product_of_last(shape: Sequence, size: int) -> bool:
 @rule("Permute", "Transpose")
 @folded
 def _transpose(walk, layer, inputs, shapes):
-    """Channels may be moved to the last but one axis, and back from there."""
+    """Channels may be moved to other axes than the last, and back from there."""
     rank = len(shapes[0])
     axes = (0, *layer.dims) if hasattr(layer, "dims") else layer.axes
     order = tuple(axes) if axes else tuple(range(rank))[::-1]
     channels = inputs[0]
     if order[0] == 0 and order[-1] == rank - 1 and channels.ndim == 1:
         return Effect(THROUGH, channels, scales=True)
-    if order[: rank - 2] != tuple(range(rank - 2)) or not shapes[0][-2] or rank < 3:
+    if order[0] != 0 or None in shapes[0][1:]:
         return None
-    if channels.ndim == 1:
-        channels = np.broadcast_to(channels, (shapes[0][-2], len(channels)))
-    return Effect(THROUGH, channels.T, scales=True)
+    numbers = np.broadcast_to(channels, shapes[0][1:])
+    numbers = numbers.transpose([axis - 1 for axis in order[1:]])
+    while numbers.ndim > 1 and (numbers == numbers[:1]).all():
+        numbers = numbers[0]  # No channels along the first axis.
+    return Effect(THROUGH, numbers, scales=True)
 
 
 @rule("DepthToSpace")

@@ -41,6 +41,11 @@ MOVED = {
     "there and back": lambda x: ops.transpose(
         ops.transpose(x, (0, 1, 3, 2)), (0, 1, 3, 2)
     ),
+    "channels first": layers.Permute((3, 1, 2)),
+    "channels first and flat": lambda x: layers.Flatten()(layers.Permute((3, 2, 1))(x)),
+    "channels first and last": lambda x: ops.transpose(
+        ops.transpose(x, (0, 3, 1, 2)), (0, 2, 3, 1)
+    ),
     "mean": lambda x: ops.mean(x, axis=(1, 2)),
     "maximum of a row": lambda x: ops.max(x, axis=-2, keepdims=True),
     "expanded": lambda x: ops.squeeze(ops.expand_dims(x, 1), 1),
@@ -57,7 +62,6 @@ MOVED = {
 }
 KEPT = {
     "mixed": layers.Reshape((6, SIZE, 4)),
-    "turned": layers.Permute((3, 1, 2)),
     "into the batch": lambda x: ops.reshape(x, (-1, 6, SIZE)),
     "mean of channels": lambda x: ops.mean(x, axis=-1, keepdims=True),
     "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
@@ -75,8 +79,9 @@ def test_every_channel_is_where_its_number_says(name, rng):
     channels, found = followed(MOVED[name])
     x = np.broadcast_to(channels + 1.0, (2, 4, 6, SIZE)).astype("float32")
     y = np.array(MOVED[name](x))
+    found = np.broadcast_to(found, y.shape)
     real = np.where(y == 0, found + 1.0, y)  # Pixels around are zeros.
-    np.testing.assert_array_equal(real, np.broadcast_to(found + 1.0, y.shape))
+    np.testing.assert_array_equal(real, found + 1.0)
 
 
 @pytest.mark.parametrize("name", KEPT)
