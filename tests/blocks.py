@@ -98,3 +98,32 @@ class Noted(Positioned):
     def call(self, x):
         self.add_loss(ops.mean(x))
         return self.dense(x)
+
+
+@register
+class Causal(layers.Layer):
+    """A step of a text sees those before it; the mask is made for each example."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.attention = layers.MultiHeadAttention(2, 3, name="attention")
+        self.wide = layers.Dense(13, activation="relu", name="wide")
+        self.narrow = layers.Dense(11, name="narrow")
+
+    def call(self, x):
+        batch, steps, channels = ops.shape(x)
+        places = ops.arange(steps)
+        mask = ops.broadcast_to(places[:, None] >= places, (batch, steps, steps))
+        x = x + self.attention(x, x, attention_mask=mask)
+        x = ops.reshape(x, (batch, steps * channels))
+        x = ops.reshape(x, (batch, steps, channels))
+        return x + self.narrow(self.wide(x))
+
+
+@register
+class Counted(Positioned):
+    """Does something else to every example."""
+
+    def call(self, x):
+        numbers = ops.reshape(ops.arange(ops.shape(x)[0]), (-1, 1, 1, 1))
+        return self.dense(x) + ops.cast(numbers, x.dtype)

@@ -17,9 +17,9 @@ import numpy as np
 from ns_tf.graph.rules import is_known
 
 _EXAMPLES = 2
-_UNKNOWN = (
-    3  # Entries along an axis whose length is not known, where numbers are needed.
-)
+_BATCH = 13  # Of calls that ask how many examples there are.
+_UNKNOWN = 3  # Along an axis whose length is not known, where numbers are needed.
+_LARGEST = 2**18  # Entries of a constant, as a mask, that a configuration holds.
 _CLOSE = 1e-4  # Of the largest output: calls are compared in float32 or better.
 
 
@@ -58,11 +58,16 @@ def traced(
     """
     if not is_block(layer):
         return None
-    try:
-        model = _graph(layer, given)
-        return model if model is not None and _same(layer, model) else None
-    except Exception:  # `call` is anybody's code: what it raises only says "no graph".
-        return None
+    for examples in (None, _BATCH):
+        try:
+            model = _graph(layer, given, examples)
+        except Exception:  # `call` is anybody's code: it may ask for their number.
+            continue
+        try:
+            return model if model is not None and _same(layer, model) else None
+        except Exception:
+            return None
+    return None
 
 
 def tensors(args: tuple, kwargs: dict[str, Any]) -> list[keras.KerasTensor]:
@@ -108,17 +113,31 @@ def _takes_masks(layer: keras.Layer) -> bool:
 
 
 def _graph(
-    layer: keras.Layer, given: Sequence[keras.KerasTensor] | None
+    layer: keras.Layer,
+    given: Sequence[keras.KerasTensor] | None,
+    examples: int | None = None,
 ) -> keras.Model | None:
-    """The graph that its call leaves; None if calls or phases differ."""
+    """The graph that its call leaves; None if calls or phases differ.
+
+    Args:
+        layer: Made of layers.
+        given: As of `traced`.
+        examples: How many there are while it is called; None is any number.
+    """
     first, *others = (_Call(node.arguments) for node in layer._inbound_nodes)
     if any(other.alike != first.alike for other in others):
         return None
-    model = first.model(layer, given=given)
+    inner = layer._flatten_layers(include_self=False)
+    called = [(one, len(one._inbound_nodes)) for one in inner]
+    model = first.model(layer, given=given, examples=examples)
     if _has_phases(layer):
-        other = first.model(layer, training=True, given=given)
+        other = first.model(layer, training=True, given=given, examples=examples)
         if _kinds(model) != _kinds(other):
             return None
+    if examples is not None:
+        for one, count in called:  # They are no calls of any number of examples.
+            del one._inbound_nodes[count:]
+        model = _of_any_number(model, examples)
     if {*map(id, layer.weights)} != {*map(id, model.weights)}:
         return None
     return model
@@ -160,10 +179,14 @@ class _Call:
         layer: keras.Layer,
         training: bool | None = None,
         given: Sequence[keras.KerasTensor] | None = None,
+        examples: int | None = None,
     ) -> keras.Model:
         """The model of what the layer calls."""
         tensors = self.tensors if given is None else given
-        inputs = [keras.Input(batch_shape=x.shape, dtype=x.dtype) for x in tensors]
+        inputs = [
+            keras.Input(batch_shape=(examples, *x.shape[1:]), dtype=x.dtype)
+            for x in tensors
+        ]
         args, kwargs = self.filled(inputs)
         if _has_phases(layer):
             kwargs["training"] = training
@@ -171,6 +194,48 @@ class _Call:
         for operation in model.operations:
             _infer_length(operation)
         return model
+
+
+def _of_any_number(model: keras.Model, examples: int) -> keras.Model:
+    """The graph of a fixed number of examples, for any number of them.
+
+    Args:
+        model: Of the fixed number.
+        examples: That number, which no other axis should have.
+
+    Raises:
+        ValueError: something else than a reshape, or a constant that is the same for
+            all examples, is of their number.
+    """
+
+    def constant(value: Any) -> Any:
+        array = None if isinstance(value, keras.KerasTensor) else np.asarray(value)
+        if array is None or array.dtype.kind not in "biuf" or not array.ndim:
+            return value
+        if array.shape[0] == examples and (array == array[:1]).all():
+            value, array = value[:1], array[:1]
+        if array.shape[0] == examples or array.size > _LARGEST:
+            raise ValueError("a constant is of the number of examples, or too large")
+        return value
+
+    def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = keras.tree.map_structure(constant, (args, kwargs))
+        return _reshaping(operation, examples)(*args, **kwargs)
+
+    inputs = [
+        keras.Input(batch_shape=(None, *x.shape[1:]), dtype=x.dtype)
+        for x in model.inputs
+    ]
+    outputs = model._run_through_graph(inputs, lambda one: one, call_fn=call)
+    return keras.Model(inputs, outputs, name=model.name)
+
+
+def _reshaping(operation: keras.Operation, examples: int) -> keras.Operation:
+    """The operation; a reshape to a fixed number of examples as one to any number."""
+    shape = getattr(operation, "newshape", None)
+    if not shape or shape[0] != examples or -1 in shape:
+        return operation
+    return type(operation)((-1, *shape[1:]))
 
 
 def _infer_length(operation: keras.Operation) -> None:

@@ -3,7 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from blocks import Block, Gated, Noted, Phased, Positioned, Scaled, TwoFaced
+from blocks import (
+    Block,
+    Causal,
+    Counted,
+    Gated,
+    Noted,
+    Phased,
+    Positioned,
+    Scaled,
+    TwoFaced,
+)
 
 from ns_tf.graph.flat import flat
 from ns_tf.graph.traced import is_block, traced
@@ -102,6 +112,21 @@ def test_lengths_that_are_not_known_are_found_by_the_reshape():
     same(model, copy)
 
 
+def test_a_block_that_asks_for_the_number_of_examples_takes_any(tmp_path):
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    x = Causal(name="block")(layers.Embedding(7, 11, name="words")(tokens))
+    x = layers.Dense(3)(layers.GlobalAveragePooling1D()(x))
+    model = drawn(keras.Model(tokens, x))
+    copy = flat(model, blocks=True)
+    numbers = np.random.default_rng(0).integers(0, 7, (4, 5))
+    np.testing.assert_allclose(copy(numbers), model(numbers), rtol=1e-5)
+    free = [group.name for group in channel_graph(copy).groups if not group.frozen]
+    assert free[0] == "words" and {"attention/heads", "wide"} < {*free}
+    copy.save(tmp_path / "copy.keras")
+    again = keras.models.load_model(tmp_path / "copy.keras")
+    np.testing.assert_array_equal(again(numbers), copy(numbers))
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -109,6 +134,7 @@ def test_lengths_that_are_not_known_are_found_by_the_reshape():
         Phased(name="block"),  # Another computation in training.
         TwoFaced(name="block"),  # Another one without symbols.
         Noted(name="block"),  # A loss of its own.
+        Counted(name="block"),  # Another computation for each example.
     ],
     ids=lambda block: type(block).__name__,
 )
