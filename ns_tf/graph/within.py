@@ -209,9 +209,9 @@ class OpenGroupQueryAttention(_OpenHeads, keras.layers.GroupQueryAttention):
 
 
 _CELLS = {
-    keras.layers.SimpleRNN: OpenSimpleRNNCell,
-    keras.layers.LSTM: OpenLSTMCell,
-    keras.layers.GRU: OpenGRUCell,
+    keras.layers.SimpleRNNCell: OpenSimpleRNNCell,
+    keras.layers.LSTMCell: OpenLSTMCell,
+    keras.layers.GRUCell: OpenGRUCell,
 }
 
 
@@ -234,9 +234,7 @@ def opened(layer: keras.Layer, original: keras.Layer) -> keras.Layer:
     return statistics.opened(layer)
 
 
-@opened.register(keras.layers.SimpleRNN)
-@opened.register(keras.layers.LSTM)
-@opened.register(keras.layers.GRU)
+@opened.register(keras.layers.RNN)
 def _recurrent(layer: keras.layers.RNN, original: keras.Layer) -> OpenRecurrent:
     del original
     return _of_open_cell(layer, OpenRecurrent)
@@ -249,7 +247,7 @@ def _of_open_cell(layer: keras.layers.RNN, kind: type) -> keras.layers.RNN:
     if hasattr(cell, "implementation"):  # Keras leaves it out.
         options["implementation"] = cell.implementation
     return kind(
-        _CELLS[type(layer)](**options),
+        _CELLS[type(cell)].from_config(options),
         return_sequences=layer.return_sequences,
         go_backwards=layer.go_backwards,
         unroll=layer.unroll,

@@ -424,6 +424,19 @@ def one_lstm_twice(x):
     return layers.Subtract()([lstm(x), lstm(x[:, ::-1])])[:, 3]
 
 
+def of_one_cell(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    x = layers.RNN(layers.LSTMCell(6), return_sequences=True, name="lstm")(x)
+    x = layers.RNN(layers.GRUCell(5, reset_after=False), name="gru")(x)
+    return layers.Dense(3, activation="relu", name="b")(x)
+
+
+def of_cells_that_stay(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    x = layers.RNN([layers.GRUCell(5), layers.SimpleRNNCell(3)])(x)
+    return layers.Dense(3, activation="relu", name="b")(x)
+
+
 def units_that_stay(x):
     x = layers.Reshape((8, 9))(x)
     y, *states = layers.LSTM(5, return_sequences=True, return_state=True)(x)
@@ -491,6 +504,7 @@ FREE = {
     **{grouped_queries: "a b attention attention/heads attention/head_dim"},
     **{crossed: f"a b attention {HEADS}", both_ways: "a gru b simple"},
     **{both_ways_joined: "lstm gru b", units_that_stay: "a"},
+    **{of_one_cell: "a lstm gru b", of_cells_that_stay: "b"},
     **{attention_over_images: f"a {HEADS} attention"},
     attention_of_many_ways: f"a {HEADS} attention grouped grouped/heads"
     " grouped/head_dim told told/key_dim told/value_dim",
@@ -543,7 +557,7 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
 
 KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]
 KINDS += [sliced_along_channels, sliced_by_operation, cross_stage, ghost]
-KINDS += [shuffled_halves]
+KINDS += [shuffled_halves, of_one_cell]
 
 
 @pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)

@@ -22,18 +22,36 @@ from ns_tf.graph.rules.effects import (
 )
 from ns_tf.graph.weights import names
 
-# Blocks of units along the last axis of a kernel: one a gate of the unit.
-_BLOCKS = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
+# Blocks of units along the last axis of a cell's kernel: one a gate of the unit.
+_BLOCKS = {
+    keras.layers.SimpleRNNCell: 1,
+    keras.layers.GRUCell: 3,
+    keras.layers.LSTMCell: 4,
+}
+
+_TWINS = (keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM)
 
 
-@rule(*_BLOCKS)
+@rule("SimpleRNN", "GRU", "LSTM", "RNN")
 def _recurrent(walk, layer, inputs, shapes):
     """The kernel reads the input at every step, the recurrent kernel the units."""
-    output = walk.make(layer.name, layer.units)
+    if type(layer.cell) not in _BLOCKS:
+        return None
+    output = walk.make(layer.name, layer.cell.units)
     _hold_stateful(walk, layer, [output, *inputs[1:]])
     _hold_mixed(walk, layer, output)
-    axes = _axes(layer, names(layer), inputs[0], output)
-    return Effect(MAKE, output, axes, settings={"units": output}, gates=output)
+    called = names(layer)
+    settings = {"units": output}
+    if type(layer) is keras.layers.RNN:
+        settings = {"cell": {"config": settings}}
+    return Effect(
+        MAKE,
+        output,
+        _axes(layer, called, inputs[0], output),
+        settings=settings,
+        kernel=Kernel(called[id(layer.cell.kernel)]),
+        gates=output,
+    )
 
 
 def _axes(
@@ -50,7 +68,7 @@ def _axes(
         reads: [channels] of the input.
         units: [units]
     """
-    cell, made = layer.cell, np.tile(units, _BLOCKS[type(layer).__name__])
+    cell, made = layer.cell, np.tile(units, _BLOCKS[type(layer.cell)])
     axes = {
         called[id(cell.kernel)]: (reads, made),
         called[id(cell.recurrent_kernel)]: (units, made),
@@ -86,7 +104,7 @@ def _hold_stateful(
 def _hold_mixed(walk: Walk, layer: keras.layers.RNN, units: np.ndarray) -> None:
     """Freezes the units of a layer if one of its activations reads several."""
     for name in ("activation", "recurrent_activation"):
-        reason = activations.mixing(layer, name)
+        reason = activations.mixing(layer.cell, name)
         if reason:
             walk.freeze(units, reason)
 
@@ -117,9 +135,9 @@ def _bidirectional(walk, layer, inputs, shapes):
 
 def _twins(one: keras.Layer, other: keras.Layer) -> bool:
     """Whether two layers are recurrent, of one kind and of as many units."""
-    kind = type(one).__name__
-    recurrent = kind in _BLOCKS and kind == type(other).__name__
-    return recurrent and one.units == other.units
+    if type(one) is not type(other) or type(one) not in _TWINS:
+        return False
+    return one.units == other.units
 
 
 class _Step:
