@@ -245,6 +245,14 @@ def sliced_in_steps(x):
     return pooled(conv(conv(x, 5, "b")[..., ::-1], 4, "c"))
 
 
+def mixer(x):
+    """Dense layers over tokens, then over channels, as in MLP-Mixer."""
+    x = layers.Dense(6, name="a")(layers.Reshape((8, 9))(x))
+    y = layers.Dense(5, activation="gelu", name="b")(layers.Permute((2, 1))(x))
+    x = x + layers.Permute((2, 1))(layers.Dense(8, name="c")(y))
+    return ops.mean(x + layers.Dense(6)(layers.Dense(4, name="d")(x)), 1)
+
+
 def cross_stage(x):
     """A part of the channels goes past the block, as in CSPNet."""
     x = normed(x, 9, "a")
@@ -494,7 +502,12 @@ FREE = {
     **{squeezed_by_dense: "a squeeze excite", attended_in_space: "a b c"},
     **{padded: "a b", sliced: "a b", sliced_along_channels: "a/1 a/2 b"},
     **{sliced_by_operation: "a/1 a/2 a/3 b", sliced_in_steps: "a b c"},
-    **{cross_stage: "a b c d", ghost: "a/1 b/1 a/2 b/2", shuffled_halves: "a b c d"},
+    **{
+        mixer: "b d",
+        cross_stage: "a b c d",
+        ghost: "a/1 b/1 a/2 b/2",
+        shuffled_halves: "a b c d",
+    },
     **{split: "a/1 a/2 a/3 b", split_unequally: "a/1 a/2 b", one_reshape_twice: "a b"},
     **{split_in_space: "a b", shuffled: "a b c", shuffled_by_layers: "a b"},
     **{pixels_shuffled: "a b", generator: "a b c", depthwise_by_groups: "a b"},

@@ -271,10 +271,14 @@ def apply(
     kind = type(operation).__name__
     known = _rule_of(operation)
     channels_last = getattr(operation, "data_format", None) != "channels_first"
-    # Channels along several axes, which a transposition leaves, are for few.
-    plain = all(channels.ndim == 1 for channels in inputs) or known in _FOLDED
+    if known not in _FOLDED:  # Channels along several axes are for few.
+        reason = f"{kind} {operation.name!r} reads it along another axis than the last"
+        inputs = [
+            _unfolded(walk, channels, shape, reason)
+            for channels, shape in zip(inputs, shapes, strict=True)
+        ]
     effect = None
-    if known and channels_last and plain:
+    if known and channels_last:
         effect = known(walk, operation, inputs, shapes)
     size = output_shape[-1] if len(output_shape) > 1 and output_shape[-1] else 0
     if effect is None:
@@ -287,6 +291,16 @@ def apply(
             f"{effect.output.shape[-1]} channels; it puts out {size}."
         )
     return effect
+
+
+def _unfolded(
+    walk: Walk, channels: np.ndarray, shape: tuple, reason: str
+) -> np.ndarray:
+    """Channels along the last axis; those that a transposition moved away stay."""
+    if channels.ndim == 1:
+        return channels
+    walk.freeze(channels, reason)
+    return np.full(shape[-1], -1)
 
 
 def opaque(walk: Walk, reason: str, inputs: list[np.ndarray], size: int) -> Effect:

@@ -22,7 +22,6 @@ class Centred(layers.Layer):
     [
         layers.LayerNormalization(axis=[1, 2, 3], name="odd"),
         layers.Softmax(name="odd"),
-        layers.Permute((3, 1, 2), name="odd"),
         layers.Reshape((6, 11, 7), name="odd"),
         layers.BatchNormalization(axis=1, name="odd"),
         Centred(name="odd"),
