@@ -20,6 +20,8 @@ _PUBLIC = {
     "Search": "api",
     "Plan": "api",
     "explain": "api",
+    "measured": "api",
+    "Device": "devices.device",
     "Explanation": "api",
     "trained": "api",
     "Trained": "api",

@@ -9,6 +9,7 @@ from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.data import sources
 from ns_tf.export import formats
+from ns_tf.measure import runtimes
 from ns_tf.networks import architectures
 from ns_tf.plan import methods
 from ns_tf.problem import tasks
@@ -29,6 +30,7 @@ KINDS = {
     methods: (methods.METHODS, lambda member: member.curve or member.propose),
     tasks: (tasks.TASKS, type),
     formats: (formats.FORMATS, lambda member: member.write),
+    runtimes: (runtimes.RUNTIMES, lambda member: member.ready),
 }
 
 
@@ -44,7 +46,7 @@ def test_these_are_all_registries():
     import ns_tf
 
     for module in pkgutil.walk_packages(ns_tf.__path__, "ns_tf."):
-        if module.ispkg and "runtimes" not in module.name:
+        if module.ispkg and module.name != "ns_tf.export.runtimes":
             members = vars(importlib.import_module(module.name)).values()
             found |= {id(one) for one in members if isinstance(one, Registry)}
     assert found == {id(registry) for registry, _ in KINDS.values()}

@@ -9,13 +9,14 @@ same name does with a run folder::
     small = trained.prune(macs=0.5)  # or ns_tf.trained(model, data).prune(...)
     small.export("models", formats=("saved_model", "litert"))
 
-`explaining.py` says what a network allows before anything is trained, `searches.py`
-has the search and what is made of it, `plans.py` what a plan becomes,
-`prunings.py` what a trained network becomes.
+`explaining.py` says what a network allows before anything is trained, `measuring.py`
+how long its layers take on a device, `searches.py` has the search and what is made of
+it, `plans.py` what a plan becomes, `prunings.py` what a trained network becomes.
 """
 
 from ns_tf.api.explaining import Explanation as Explanation
 from ns_tf.api.explaining import explain as explain
+from ns_tf.api.measuring import measured as measured
 from ns_tf.api.plans import Plan as Plan
 from ns_tf.api.prunings import Pruned as Pruned
 from ns_tf.api.prunings import Trained as Trained

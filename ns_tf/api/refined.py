@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ns_tf.engine.execution import Execution
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Family
+from ns_tf.plan.plan import with_device
 from ns_tf.plan.refine import Refining, check
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.run.option import made
@@ -43,6 +44,7 @@ def refined(
     check(config, rest.pop("method", None), rest.pop("price_exponent", None))
     Execution.of(config)  # Before TensorFlow starts.
     how = {name: rest.pop(name) for name in _HOW & rest.keys()}
+    how["measure"] = with_device(how.get("measure"), rest.pop("device", None))
     names = {field.name for field in dataclasses.fields(Wishes)}
     how["wishes"] = Wishes(**{name: rest.pop(name) for name in names & rest.keys()})
     family = Family.of(search.record, rest, builder=search.architecture, **how)

@@ -55,6 +55,11 @@ class Measure:
     batch: int = 100  # Images a batch.
     warmup: int = 20  # Batches before the clock runs.
     repeats: int = 80  # Batches that the median is taken of.
+    # A device file (`ns_tf.devices.device`), or its path, that says milliseconds in
+    # place of a measurement.
+    device: Any = None
+    # Whether the networks of plans by a device file are measured, by its runtime.
+    here: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

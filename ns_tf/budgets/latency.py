@@ -1,6 +1,5 @@
 """How long one forward pass takes on this machine."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -104,8 +103,9 @@ def _wait(outputs: Any) -> None:
 @budget(
     "latency_ms",
     unit="ms",
-    help="Milliseconds of one batch on this device, at most (median, measured).",
+    help="Milliseconds of one batch, at most: measured here (median), or by --device.",
     measured=True,
+    priced=True,  # By a device file; a measurement has no price.
 )
 def latency_ms(structure: "Structure", measure_as: Measure) -> Cost:
     """The cost that builds the network of given widths and times it.
@@ -117,6 +117,12 @@ def latency_ms(structure: "Structure", measure_as: Measure) -> Cost:
 
     def cost(widths: np.ndarray) -> float:
         model = structure.build([int(width) for width in widths])
-        return measure(model, structure.input_shape, **dataclasses.asdict(measure_as))
+        return measure(
+            model,
+            structure.input_shape,
+            batch=measure_as.batch,
+            warmup=measure_as.warmup,
+            repeats=measure_as.repeats,
+        )
 
     return Cost(cost, measured=True)

@@ -1,18 +1,14 @@
 """How long the networks of a comparison take, all measured in turns and kept."""
 
-import contextlib
-import os
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from ns_tf.budgets import latency
 from ns_tf.compare.cells import Cell
+from ns_tf.measure.network import machine
 from ns_tf.run import files
 from ns_tf.run.folder import LATENCY
 from ns_tf.run.watch import Watch
@@ -94,23 +90,3 @@ def _measure(work: "Comparison") -> dict[str, Any]:
         "repeats": solver.latency_repeats,
         "machine": machine(),
     }
-
-
-def machine() -> str:
-    """GPUs or CPU, and the versions of TensorFlow and Keras."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        model = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
-        device = f"{len(gpus)} x {model}"
-    else:
-        device = f"{os.cpu_count()} cores of {_processor()}"
-    return f"{device}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-
-
-def _processor() -> str:
-    """The model name of the CPU, or its architecture where no system says."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -117,7 +117,7 @@ def _model_fingerprint(model: keras.Model) -> str:
     Returns:
         12 hexadecimal digits of a SHA-256.
     """
-    config = _nameless(model.get_config(), {})
+    config = nameless(model.get_config(), {})
     text = json.dumps(config, sort_keys=True, default=_kind)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -127,7 +127,7 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _nameless(value: Any, number: dict[str, int]) -> Any:
+def nameless(value: Any, number: dict[str, int]) -> Any:
     """A configuration as the `.keras` format has it, with layers numbered, not named.
 
     Args:
@@ -136,7 +136,7 @@ def _nameless(value: Any, number: dict[str, int]) -> Any:
 
     >>> config = {"layers": [{"name": "conv_7", "filters": 3}],
     ...           "output_layers": ["conv_7", 0, 0]}
-    >>> _nameless(config, {})
+    >>> nameless(config, {})
     {'layers': [{'filters': 3}], 'output_layers': [0, 0, 0]}
     """
     if isinstance(value, dict):
@@ -149,11 +149,11 @@ def _nameless(value: Any, number: dict[str, int]) -> Any:
         if len(value) > 1 or value.get("name") in number:
             parts.pop("name", None)
         return {
-            key: _numbered(part, number) if key in _PLACES else _nameless(part, number)
+            key: _numbered(part, number) if key in _PLACES else nameless(part, number)
             for key, part in parts.items()
         }
     if isinstance(value, (list, tuple)):
-        return [_nameless(part, number) for part in value]
+        return [nameless(part, number) for part in value]
     return value
 
 

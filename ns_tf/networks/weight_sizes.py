@@ -91,14 +91,14 @@ def _terms(
         if channels is None:
             constant *= size
         else:
-            lengths.append(_axis(graph, sizes, channels, layers))
+            lengths.append(axis_length(graph, sizes, channels, layers))
     for factors in itertools.product(*(length.items() for length in lengths)):
         widths = [width for width, _ in factors if width != layers]
         widths += [layers] * (2 - len(widths))
         yield constant * math.prod(times for _, times in factors), *widths
 
 
-def _axis(
+def axis_length(
     graph: ChannelGraph, sizes: Sizes, channels: np.ndarray, layers: int
 ) -> dict[int, int]:
     """Length of an axis as a sum: width -> times; `layers` stands for the constant 1.

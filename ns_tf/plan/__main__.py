@@ -1,9 +1,10 @@
 """The widths for a budget, from the run folder of a search.
 
 python -m ns_tf.plan --run_dir=runs/vgg11 --params=600000 --round_to=8
+python -m ns_tf.plan --run_dir=runs/vgg11 --latency_ms=5 --device=device.json
 python -m ns_tf.plan --run_dir=runs/vgg11 --macs=9880832 --refine=12
 
-The first takes a fraction of a second. The second trains candidates for a few epochs
+The first two take a fraction of a second. The third trains candidates for a few epochs
 and plans the one that is best on validation images, uniform widths among them; it shows
 its progress, and the same command goes on after a kill.
 """
@@ -17,6 +18,7 @@ import json
 from ns_tf import cli
 from ns_tf.cli import quiet_tensorflow
 from ns_tf.descend.record import read_search
+from ns_tf.devices.device import BUDGET, read_device
 from ns_tf.plan.config import BudgetConfig, MethodConfig, OutputConfig, RefineConfig
 from ns_tf.plan.plan import make_plan, options, solver_options
 from ns_tf.plan.width_plan import WidthPlan
@@ -64,12 +66,21 @@ def _plan(run: RunConfig, budget: BudgetConfig, curve: MethodConfig) -> WidthPla
     """The plan of a method."""
     search = read_search(run.run_dir)
     builder = None
-    if not budget.targets.keys() <= search.costs.keys():
+    known = search.costs.keys() | ({BUDGET} if by_table_alone(budget) else set())
+    if not budget.targets.keys() <= known:
         quiet_tensorflow()
+        from ns_tf.measure import whole
         from ns_tf.networks import python_models
 
+        if budget.device_here:
+            whole.begin(read_device(budget.device))
         builder = python_models.saved(search.architecture, run.run_dir)
     return make_plan(search, budget.targets, builder=builder, **options(budget, curve))
+
+
+def by_table_alone(budget: BudgetConfig) -> bool:
+    """Whether a device file says milliseconds, and nothing is measured."""
+    return bool(budget.device) and not budget.device_here
 
 
 def _refined(

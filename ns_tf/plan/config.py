@@ -10,6 +10,7 @@ import functools
 import math
 
 from ns_tf import budgets
+from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan import methods
@@ -29,6 +30,16 @@ class _Solver:
     latency_batch: int = option(100, "Images a batch when latency is measured.")
     latency_warmup: int = option(20, "Batches run before it is measured.")
     latency_repeats: int = option(80, "Batches that it is the median of.")
+    device: str | None = option(
+        None,
+        "A device file (ns_tf.measure), by whose tables latency_ms is planned in place "
+        "of measuring.",
+    )
+    device_here: bool = option(
+        False,
+        "Measure the networks of plans by --device with its runtime on this machine, "
+        "and correct the plan until one is within 3 % and not over.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,15 +55,23 @@ class SolverConfig(Wishes, _Solver):
         super().__post_init__()
         at_least(self, 1, "latency_batch", "latency_repeats")
         at_least(self, 0, "latency_warmup")
+        if self.device_here and not self.device:
+            raise InputError("--device_here goes with --device, whose runtime it uses.")
 
     @property
     def measure(self) -> Measure:
-        """Batch, warm-up and repeats for measured budgets.
+        """Batch, warm-up and repeats for measured budgets, or the device file.
 
-        >>> SolverConfig(latency_batch=7).measure
-        Measure(batch=7, warmup=20, repeats=80)
+        >>> SolverConfig(latency_batch=7).measure.batch
+        7
         """
-        return Measure(self.latency_batch, self.latency_warmup, self.latency_repeats)
+        return Measure(
+            self.latency_batch,
+            self.latency_warmup,
+            self.latency_repeats,
+            self.device,
+            self.device_here,
+        )
 
 
 class _Budgets(SolverConfig):
@@ -180,8 +199,9 @@ class MethodConfig:
     method: str | None = option(
         None,
         "If empty, priced for multiply-adds (uniform where scores do not say what a "
-        "layer's last filters are worth) and neuralscale for parameters, bytes and "
-        f"milliseconds. {_about_methods()}",
+        "layer's last filters are worth) and for milliseconds by --device, and "
+        "neuralscale for parameters, bytes and milliseconds that are measured. "
+        f"{_about_methods()}",
         choices=_curve_methods(),
     )
     iteration: int | None = option(None, "Iteration of the search; the last if empty.")
@@ -203,5 +223,5 @@ class MethodConfig:
         >>> MethodConfig().of(BudgetConfig(ratio=0.25)).method
         'neuralscale'
         """
-        name = self.method or default_method(budget.targets)
+        name = self.method or default_method(budget.targets, budget.measure)
         return dataclasses.replace(self, method=name)

@@ -113,7 +113,8 @@ class Family:
             builder=self.builder,
             wishes=self.options.get("wishes"),
         )
-        return dataclasses.replace(plan, refinement=refinement)
+        about = targets.device_text(self.options.get("measure"), self.targets)
+        return dataclasses.replace(plan, refinement=refinement, device=about)
 
     def _all(self) -> Iterator[Candidate]:
         """All candidates, those of most promise first; some may have equal widths."""

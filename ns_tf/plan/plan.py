@@ -7,7 +7,8 @@ imports no Keras before a cost is counted anew.
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +17,13 @@ from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
-from ns_tf.plan.targets import default_method, solve, with_ratio
+from ns_tf.plan.targets import default_method, device_text, solve, with_ratio
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.registry import unknown
 from ns_tf.scaling.config import Wishes
+
+if TYPE_CHECKING:
+    from ns_tf.devices.device import Device
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Searched:
         min_width: int = 1,
         max_width: int | None = None,
         measure: Measure | None = None,
+        device: "Device | str | Path | None" = None,
         price_exponent: float | None = None,
         keep: str | Sequence[str] = (),
         tie: Sequence[str | Sequence[str]] = (),
@@ -59,6 +64,8 @@ class Searched:
             min_width: Filters that every layer has at least.
             max_width: Filters that a layer has at most.
             measure: How `latency_ms` is measured.
+            device: A device file (`python -m ns_tf.measure`), by whose tables
+                `latency_ms` is planned in place of measuring.
             price_exponent: Of the method "priced": p, where one more filter is worth
                 tau^-p; as the search's scores say, or 1, if None.
             keep: Layers that keep the filters that the search started from, by name
@@ -86,7 +93,7 @@ class Searched:
             round_to=round_to,
             min_width=min_width,
             max_width=max_width,
-            measure=measure,
+            measure=with_device(measure, device),
             builder=self.architecture,
             price_exponent=price_exponent,
             wishes=Wishes(keep, tie, widths_between or (), multiple_of or ()),
@@ -153,7 +160,7 @@ def make_plan(
             **limits,
         )
         needs_search = methods.get(method).needs_search
-        return plan_of(
+        plan = plan_of(
             search,
             scaling,
             method=method,
@@ -162,8 +169,9 @@ def make_plan(
             builder=builder,
             wishes=wishes,
         )
+        return dataclasses.replace(plan, device=device_text(measure, targets))
 
-    plan = planned(method or default_method(targets))
+    plan = planned(method or default_method(targets, measure))
     if method is None and price_exponent is None and plan.pricing:
         if plan.pricing.floored:
             return dataclasses.replace(planned("uniform"), unpriced=plan.pricing)
@@ -193,6 +201,15 @@ def _along(
     # The limit is the paper's curve, by the paper's law.
     law = search.state(iteration).law if price_exponent == np.inf else along.law
     return PriceLaw(law, _checked(price_exponent))
+
+
+def with_device(
+    measure: Measure | None, device: "Device | str | Path | None"
+) -> Measure | None:
+    """How measured budgets are measured, a device file among it if there is one."""
+    if device is None:
+        return measure
+    return dataclasses.replace(measure or Measure(), device=device)
 
 
 def check_names(targets: Iterable[str]) -> None:

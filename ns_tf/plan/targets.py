@@ -6,7 +6,8 @@ A measured budget, or one that the record lacks, is counted on the architecture.
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +15,14 @@ from ns_tf import budgets
 from ns_tf.base import Architecture, Cost, Curve, InputError, PriceLaw, Scaling
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
+from ns_tf.devices.device import BUDGET, Device, read_device
 from ns_tf.scaling.config import Wishes
+from ns_tf.scaling.corrected import solve_by_measuring
 from ns_tf.scaling.curves import floor_ratio
 from ns_tf.scaling.solve import at_cost
+
+if TYPE_CHECKING:
+    from ns_tf.networks.structure import Structure
 
 
 def solve(
@@ -48,9 +54,23 @@ def solve(
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
     options["bounds"] = search.bounds(wishes)
-    if isinstance(along, PriceLaw):
-        return _at_price(search, along, costs, targets, options)
-    return at_cost(along, costs, targets, **options)
+    by_table = _by_table(measure, targets)
+    if by_table:  # Nobody knows what wider layers take.
+        device = device_for(search, measure.device)
+        options["max_width"] = device.limits(options.get("max_width"))
+
+    def solved(goals: Mapping[str, float]) -> Scaling:
+        if isinstance(along, PriceLaw):
+            return _at_price(search, along, costs, goals, options)
+        return at_cost(along, costs, goals, **options)
+
+    if by_table and measure.here:
+        from ns_tf.measure.whole import begin, clock  # Late: it needs TensorFlow.
+
+        begin(device)
+        run = clock(_structure(search, builder), device)
+        return solve_by_measuring(solved, BUDGET, run, targets)
+    return solved(targets)
 
 
 def _at_price(
@@ -85,6 +105,28 @@ def _at_price(
         return scaling
     price = dataclasses.replace(price, exponent=fall.exponent)
     return at_price(price, costs, targets, fall=fall, **options)
+
+
+def _by_table(measure: Measure | None, targets: Iterable[str]) -> bool:
+    """Whether a device file says milliseconds of a plan for these budgets."""
+    return bool(measure and measure.device) and BUDGET in targets
+
+
+def device_for(search: SearchRecord, device: "Device | str | Path") -> Device:
+    """The device of a file, if it is of the network of a search.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another network.
+    """
+    found = read_device(device)
+    macs = search.costs.get("macs")
+    found.check(search.names, search.input_shape, search.classes, macs)
+    return found
+
+
+def device_text(measure: Measure | None, targets: Iterable[str]) -> str | None:
+    """The device that says milliseconds of a plan, in words; None if none does."""
+    return read_device(measure.device).about if _by_table(measure, targets) else None
 
 
 def with_ratio(
@@ -123,20 +165,25 @@ def with_ratio(
     return targets
 
 
-def default_method(targets: Iterable[str]) -> str:
+def default_method(targets: Iterable[str], measure: Measure | None = None) -> str:
     """The method for these budgets where nobody names one.
 
-    `priced` where a budget says so (multiply-adds) and all have a price; else
-    `neuralscale`.
+    `priced` where a budget says so (multiply-adds, milliseconds by a device file) and
+    all have a price; else `neuralscale`.
 
     >>> [default_method(some) for some in (["params"], ["params", "macs"])]
     ['neuralscale', 'priced']
 
     Args:
         targets: Names of the budgets.
+        measure: How measured budgets are measured; it may name a device file.
     """
     members = [budgets.get(name) for name in targets]
-    without = any(member.measured and not member.estimate for member in members)
+    known = {BUDGET} if measure and measure.device else set()
+    without = any(
+        member.measured and not member.estimate and member.name not in known
+        for member in members
+    )
     wanted = any(member.priced for member in members)
     return "priced" if wanted and not without else "neuralscale"
 
@@ -155,14 +202,9 @@ def _cost(
     budget = budgets.get(name)
     if name in search.costs:
         return Cost(search.costs[name])
-    from ns_tf.networks import architectures  # Late: they need Keras.
-    from ns_tf.networks.structure import analyse
-
-    structure = analyse(
-        builder or architectures.get(search.architecture),
-        search.input_shape,
-        search.classes,
-    )
+    if _by_table(measure, [name]):
+        return Cost(device_for(search, measure.device).cost)
+    structure = _structure(search, builder)
     if not budget.measured:
         return Cost(budget.cost(structure))
     cost = budget.cost(structure, measure or Measure())
@@ -170,3 +212,16 @@ def _cost(
         return cost
     estimate = _cost(search, budget.estimate, measure, builder)
     return dataclasses.replace(cost, estimate=estimate)
+
+
+def _structure(search: SearchRecord, builder: Architecture | None) -> "Structure":
+    """The structure of the search's network.
+
+    Raises:
+        InputError: there is no such architecture.
+    """
+    from ns_tf.networks import architectures  # Late: they need Keras.
+    from ns_tf.networks.structure import analyse
+
+    architecture = builder or architectures.get(search.architecture)
+    return analyse(architecture, search.input_shape, search.classes)

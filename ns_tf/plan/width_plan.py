@@ -47,6 +47,7 @@ class WidthPlan:
     # How short trainings chose it; None if none did.
     refinement: "Refinement | None" = None
     wishes: tuple[str, ...] = ()  # What was wished for the widths, as flags.
+    device: str | None = None  # The device whose file said milliseconds, in words.
     # Of the price law that would have been taken, had it not been silent.
     unpriced: "Pricing | None" = None
 
@@ -128,6 +129,7 @@ class WidthPlan:
             "extrapolation": self.extrapolation,
             "warning": self.warning,
             **({"wishes": list(self.wishes)} if self.wishes else {}),
+            **({"device": self.device} if self.device else {}),
             **{
                 name: dataclasses.asdict(part)
                 for name, part in (
@@ -163,6 +165,8 @@ class WidthPlan:
         """A line a cost, with the target and the distance to it if there is one."""
         if self.wishes:
             yield f"wished: {' '.join(self.wishes)}"
+        if self.device:
+            yield f"device: {self.device}"
         for name, cost in {**self.costs, **self.scaling.costs}.items():
             unit = budgets.get(name).unit
             line = f"{name}: {cost:,.6g} {unit}" if cost % 1 else f"{name}: {cost:,.0f}"

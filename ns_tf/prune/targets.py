@@ -8,6 +8,7 @@ import numpy as np
 from ns_tf import budgets
 from ns_tf.base import Cost, InputError, Widths
 from ns_tf.budgets import BUDGETS, Measure, exact_costs
+from ns_tf.devices.device import BUDGET, read_device
 from ns_tf.networks.structure import Structure
 from ns_tf.registry import unknown
 from ns_tf.scaling.curves import floor_ratio, is_positive
@@ -84,6 +85,9 @@ def budgets_of(
     for name, value in asked.items():
         costs[name] = costs.get(name) or _measured(name, structure, measure, costs)
         repeatable = not costs[name].measured or costs[name].estimate is not None
+        repeatable &= (
+            name != BUDGET
+        )  # By a device file, too, 0.5 is half a millisecond.
         if repeatable:
             whole[name] = float(costs[name](own))
         targets[name] = value * whole[name] if repeatable and value <= 1 else value
@@ -99,8 +103,18 @@ def budgets_of(
 def _measured(
     name: str, structure: Structure, measure: Measure | None, exact: Mapping[str, Cost]
 ) -> Cost:
-    """The cost of a measured budget, with its estimate."""
+    """The cost of a measured budget, with its estimate or by a device file."""
     budget = budgets.get(name)
+    if name == BUDGET and measure and measure.device:
+        if measure.here:
+            raise InputError(
+                "--device_here corrects plans; a pruning meets the tables of --device. "
+                "Leave it out."
+            )
+        device = read_device(measure.device)
+        shape, classes = structure.input_shape, structure.classes
+        device.check(structure.names, shape, classes, exact["macs"].of)
+        return Cost(device.cost)
     cost = budget.cost(structure, measure or Measure())
     if budget.estimate is None:
         return cost

@@ -13,7 +13,7 @@ from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.run import paths, seal
-from ns_tf.run.option import Kind, options
+from ns_tf.run.option import Kind, flag_name, options
 
 
 def changeable(*config_classes: type) -> set[str]:
@@ -74,7 +74,7 @@ def as_flagfile(configs: Iterable[Any]) -> str:
 def _flagfile_line(field: dataclasses.Field, kind: Kind, value: Any) -> str:
     """The line of one field; InputError if no line can hold the value."""
     try:
-        line = f"--{field.name}={kind.text(value)}"
+        line = f"--{flag_name(field)}={kind.text(value)}"
         line.encode()
     except (TypeError, ValueError) as error:
         raise InputError(f"--{field.name}={value!r}: {error}") from error
@@ -103,9 +103,9 @@ def from_flagfile(config_class: type, text: str) -> Any:
     try:
         return config_class(
             **{
-                field.name: kind.parse(assigned[field.name])
+                field.name: kind.parse(assigned[flag_name(field)])
                 for field, kind in options(config_class)
-                if field.name in assigned
+                if flag_name(field) in assigned
             }
         )
     except InputError:

@@ -16,7 +16,7 @@ from absl import logging as logging  # Defines --verbosity and others before our
 
 from ns_tf.base import InputError
 from ns_tf.run.flagfile import expanded
-from ns_tf.run.option import WORDS, Kind, options
+from ns_tf.run.option import WORDS, Kind, flag_name, options
 
 # `--helpfull` lists flags by the module that defines them; without this line all flags
 # would stand under this module in place of the command's.
@@ -73,7 +73,7 @@ class _OptionFlag(flags.Flag):
         super().__init__(
             _Parser(kind),
             _Serializer(kind),
-            field.name,
+            flag_name(field),
             field.default,
             about["help"],
             boolean=kind.item is bool,
@@ -130,7 +130,7 @@ def read(config_class: type, *, flag_values: flags.FlagValues = flags.FLAGS) -> 
         absl.flags.UnparsedFlagAccessError: if the flags were not parsed yet.
     """
     fields = dataclasses.fields(config_class)
-    return config_class(**{f.name: getattr(flag_values, f.name) for f in fields})
+    return config_class(**{f.name: getattr(flag_values, flag_name(f)) for f in fields})
 
 
 def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:

@@ -57,6 +57,18 @@ def option(
     return dataclasses.field(default=default, metadata={"option": about})
 
 
+def flag_name(field: dataclasses.Field) -> str:
+    """The flag of a field: its name, without the "_" that keeps off Python's words.
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Config:
+    ...     import_: str = option("", "A table.")
+    >>> flag_name(dataclasses.fields(Config)[0])
+    'import'
+    """
+    return field.name.removesuffix("_")
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """The type of an option: text to value and back, exactly.

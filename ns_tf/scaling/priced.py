@@ -2,21 +2,18 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling, ScalingLaw
-from ns_tf.networks.costs import CostPolynomial
+from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.estimated import solve_by_estimates
-from ns_tf.scaling.grid import Grid, check_reach, grid_of
-from ns_tf.scaling.prices import Optimum, optimum
+from ns_tf.scaling.grid import check_reach, grid_of
+from ns_tf.scaling.program import Price, Program
 from ns_tf.scaling.solve import at_cost
-from ns_tf.scaling.worth import Value, value_of
 
-_LARGEST = 700.0  # ln of a number that is finite in every program.
 _ENDLESS = 1e6  # An exponent at which widths are those of the limit to 1e-6.
 
 
@@ -107,7 +104,7 @@ def at_price(
     *,
     round_to: int = 1,
     min_width: int = 1,
-    max_width: int | None = None,
+    max_width: int | Sequence[int] | None = None,
     bounds: Bounds | None = None,
     fall: Fall | None = None,
 ) -> Scaling:
@@ -118,6 +115,7 @@ def at_price(
     budgets, the one grows whose step is worth most for its price, until none can.
 
     >>> from ns_tf.base import ScalingLaw
+    >>> from ns_tf.networks.costs import CostPolynomial
     >>> law = ScalingLaw(np.array([1.0, 1.0]), np.array([0.5, 0.5]))
     >>> cost = CostPolynomial.collect(
     ...     "MACs", [(3, 0, 2, (-1, -1)), (1, 0, 1, (-1, -1))])
@@ -127,11 +125,12 @@ def at_price(
 
     Args:
         price: The law, and what filters are worth.
-        costs: By budget, cost polynomials; or measured costs whose estimate is one.
+        costs: By budget, cost polynomials or tables of a device; or measured costs
+            whose estimate is one.
         targets: By budget: the largest cost allowed; all hold.
         round_to: Every width is a multiple of it.
         min_width: The least width.
-        max_width: The largest width; 65,536 if None.
+        max_width: The largest width, or that of each layer; 65,536 if None.
         bounds: What a user wishes for single layers; it holds as well. Tied layers
             follow the mean of their laws, in logarithms.
         fall: The record that the exponent was read from, if it was.
@@ -151,8 +150,8 @@ def at_price(
         curve = power_law(price.law)
         return at_cost(curve, costs, targets, **limits, bounds=bounds)
     grid = grid_of(**limits, bounds=bounds)
-    prices = {name: _polynomial(name, costs[name]) for name in targets}
-    program = _Program.of(price, prices, grid)
+    prices = {name: _price(name, costs[name]) for name in targets}
+    program = Program.of(price, prices, grid)
     layers = len(price.law.alpha)
     source = price.source if fall is None else "recorded"
 
@@ -167,7 +166,7 @@ def at_price(
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
             tau=float(np.exp(log_taus.mean())),
-            costs={name: int(cost(widths)) for name, cost in prices.items()},
+            costs={n: np.asarray(cost(widths)).item() for n, cost in prices.items()},
             targets=dict(goals),
             pricing=Pricing(
                 value.exponent,
@@ -186,140 +185,17 @@ def at_price(
     return solve(costs, targets)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Program:
-    """The geometric program of the free numbers of a grid; tied widths are one."""
-
-    value: Value
-    prices: Mapping[str, CostPolynomial]  # By budget.
-    grid: Grid
-
-    @classmethod
-    def of(
-        cls, price: PriceLaw, prices: Mapping[str, CostPolynomial], grid: Grid
-    ) -> "_Program":
-        """The program of a price law; tied layers follow the mean of their laws.
-
-        Args:
-            price: The law, and what filters are worth, by layer.
-            prices: By budget, of all layers.
-            grid: Of all layers.
-
-        Raises:
-            InputError: a law in which no width grows.
-        """
-        if not grid.tied:
-            return cls(value_of(price.law, price.exponent), prices, grid)
-        layers = len(price.law.alpha)
-        numbers = grid.numbers(layers)
-        count = np.bincount(numbers)
-
-        def mean(values: np.ndarray) -> np.ndarray:
-            return np.bincount(numbers, values) / count
-
-        alpha, beta = np.exp(mean(np.log(price.law.alpha))), mean(price.law.beta)
-        law = ScalingLaw(alpha, beta, tau_range=price.law.tau_range)
-        value = value_of(law, price.exponent)
-        # A number is worth what its layers are worth together.
-        value = dataclasses.replace(value, log_c=value.log_c + np.log(count))
-        joined = {name: cost.joined(numbers) for name, cost in prices.items()}
-        return cls(value, joined, grid.free(layers))
-
-    def solve(self, goals: Mapping[str, float]) -> tuple[np.ndarray, Optimum, float]:
-        """Whole numbers within the budgets, the optimum, and how far they are from it.
-
-        Args:
-            goals: By budget: the largest cost allowed.
-        """
-        value, prices, grid = self.value, self.prices, self.grid
-        best = _best(value, prices, goals, grid)
-        widths = _filled(value, prices, goals, grid, best)
-        least = _log_least(value, prices, goals, grid, best)
-        more = min(float(value.log_loss(widths) - least), _LARGEST)
-        return widths, best, float(np.expm1(more))
-
-
-def _polynomial(name: str, cost: Cost) -> CostPolynomial:
+def _price(name: str, cost: Cost) -> Price:
     """The price of a budget.
 
     Raises:
         InputError: it has none.
     """
     of = cost.estimate.of if cost.estimate else cost.of
-    if not isinstance(of, CostPolynomial):
+    if not isinstance(of, Price):
         raise InputError(
             f"The budget {name} has no price: it is measured, and no polynomial of the "
-            "widths. Use --method=neuralscale for it, or budget params or macs."
+            "widths. Use --method=neuralscale for it, or budget params or macs; of "
+            "latency_ms, --device has prices."
         )
     return of
-
-
-def _best(
-    value: Value,
-    prices: Mapping[str, CostPolynomial],
-    goals: Mapping[str, float],
-    grid: Grid,
-) -> Optimum:
-    """The optimum as if all projections existed, or none where all are too dear."""
-    bounds = {"low": grid.low, "high": grid.high}
-    try:
-        return optimum(value, prices, goals, **bounds)
-    except InputError:  # The smallest widths have none: they are equal.
-        bare = {name: cost.without_switched() for name, cost in prices.items()}
-        return optimum(value, bare, goals, **bounds)
-
-
-def _filled(
-    value: Value,
-    prices: Mapping[str, CostPolynomial],
-    goals: Mapping[str, float],
-    grid: Grid,
-    best: Optimum,
-) -> np.ndarray:
-    """The optimum rounded down to the grid [layers], then grown while any step fits."""
-
-    def down(share: float) -> np.ndarray:
-        # An optimum at a whole number must not lose a filter to rounding.
-        steps = np.floor(share * best.widths / grid.step * (1 + 1e-12))
-        return np.clip(steps * grid.step, grid.low, grid.high).astype(np.int64)
-
-    widths, share = down(1.0), 1.0
-    # The optimum is over a budget by rounding where widths are held at the grid's low
-    # end, or where the solver found the optimum of fewer budgets alone.
-    while any(cost(widths) > goals[name] for name, cost in prices.items()):
-        share *= 0.98
-        widths = down(share)
-    layers, step = len(widths), np.broadcast_to(grid.step, len(widths))
-    steps = {name: cost.increments(layers) for name, cost in prices.items()}
-    room = {name: goals[name] - int(cost(widths)) for name, cost in prices.items()}
-    while True:
-        more = {name: increments(widths, step) for name, increments in steps.items()}
-        able = widths + step <= grid.high
-        price = np.zeros(layers)
-        for name, of in more.items():
-            able &= of <= room[name]
-            price += best.shares[name] * of / goals[name]
-        if not able.any():
-            return widths
-        gain = value.log_of_more(widths, step) - np.log(np.maximum(price, 1e-300))
-        layer = np.argmax(np.where(able, gain, -np.inf))
-        widths[layer] += step[layer]
-        for name, of in more.items():
-            room[name] -= int(of[layer])
-
-
-def _log_least(
-    value: Value,
-    prices: Mapping[str, CostPolynomial],
-    goals: Mapping[str, float],
-    grid: Grid,
-    best: Optimum,
-) -> float:
-    """ln of a loss that no widths on the grid come below.
-
-    Projections that exist where two widths differ are left out: they may all be gone.
-    """
-    if all((cost.differ < 0).all() for cost in prices.values()):
-        return best.log_loss
-    bare = {name: cost.without_switched() for name, cost in prices.items()}
-    return optimum(value, bare, goals, low=grid.low, high=grid.high).log_loss

@@ -9,7 +9,10 @@ import time
 
 import pytest
 from edits import edit, edit_json, text_of
+from laws import toy_device, toy_ms
 from verbs import ROOT, contents, refused
+
+from ns_tf.descend.record import read_search
 
 FINISHED = ("--run_dir=docs/runs/vgg11_cifar10_short", "--params=600000")
 HEAVY = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
@@ -183,6 +186,28 @@ def test_a_plan_says_the_same_in_every_form_and_keeps_to_the_budget(planned):
     assert 0 < told["costs"]["params"] <= 3000
     assert list(told["widths"])[0] in planned["table"]
     assert f"{told['costs']['params']:,} of 3,000" in planned["table"]
+
+
+def test_a_plan_by_a_device_file_needs_no_tensorflow_either(tmp_path):
+    """Not even where it cannot be imported, and it takes less than a second of work."""
+    search = read_search(ROOT / "docs/runs/vgg11_cifar10_short")
+    device = toy_device(search, largest=512).write(tmp_path / "device.json")
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({sorted(HEAVY)}))"
+    asked = ["--latency_ms=40", f"--device={device.path}", "--output=json", FINISHED[0]]
+    code = (
+        f"{blocked}; sys.argv = {['plan', *asked]}; import runpy, time; "
+        "start = time.process_time(); "
+        "import atexit; atexit.register(lambda: print(time.process_time() - start)); "
+        "runpy.run_module('ns_tf.plan', run_name='__main__')"
+    )
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    *told, seconds = done.stdout.splitlines()
+    plan = json.loads("\n".join(told))
+    assert plan["method"] == "priced" and float(seconds) < 1
+    took = toy_ms(list(plan["widths"].values()))
+    assert plan["costs"]["latency_ms"] == pytest.approx(took) and 38.8 < took <= 40
 
 
 def test_a_plan_needs_neither_tensorflow_nor_keras_and_is_quick():

@@ -1,17 +1,58 @@
 """Budgets of a plan: what they cost, and the paper's r among them."""
 
+import dataclasses
+
 import pytest
+from laws import toy_device, toy_ms
 from toys import DEFAULT, macs, params, toy_architecture, toy_search
 
 from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.budgets import Measure
-from ns_tf.plan import targets
+from ns_tf.measure import whole
+from ns_tf.plan import methods, targets
 from ns_tf.plan.methods import proportional
 from ns_tf.plan.targets import solve, with_ratio
 
 RECORD = toy_search(0)
 CURVE = proportional(RECORD, DEFAULT)
+
+
+def test_a_device_file_says_milliseconds_and_how_wide_plans_may_be():
+    record = toy_search()
+    measure = Measure(device=toy_device(record, largest=40))
+    assert targets.default_method(["latency_ms"], measure) == "priced"
+    assert targets.default_method(["latency_ms"], Measure()) == "neuralscale"
+    found = solve(
+        record, methods.curve(record, "priced"), {"latency_ms": 9}, measure=measure
+    )
+    ms = found.costs["latency_ms"]
+    assert ms == pytest.approx(toy_ms(found.widths)) and 8.7 < ms <= 9
+    with pytest.raises(InputError, match="widths 40,40,40"):
+        solve(record, CURVE, {"latency_ms": 99}, measure=measure)
+
+
+def test_plans_by_a_device_file_are_corrected_by_measuring(monkeypatch):
+    record, taken = toy_search(), []
+
+    def clock(structure, device):
+        assert structure == "the structure" and device.runtime == "law"
+        return lambda widths: taken.append(1.3 * toy_ms(widths)) or taken[-1]
+
+    monkeypatch.setattr(whole, "clock", clock)
+    monkeypatch.setattr(targets, "_structure", lambda *_: "the structure")
+    measure = Measure(device=toy_device(record), here=True)
+    found = solve(record, CURVE, {"latency_ms": 9, "params": 70_000}, measure=measure)
+    assert 0.97 * 9 <= found.costs["latency_ms"] <= 9 and len(taken) <= 3
+    assert found.costs["latency_ms"] == pytest.approx(1.3 * toy_ms(found.widths))
+    assert found.targets == {"latency_ms": 9, "params": 70_000}
+
+
+def test_the_device_file_of_another_network_is_refused():
+    device = toy_device(toy_search(), largest=40)
+    other = dataclasses.replace(RECORD, names=("a", "b", "d"))
+    with pytest.raises(InputError, match="of another network"):
+        solve(other, CURVE, {"latency_ms": 9}, measure=Measure(device=device))
 
 
 @pytest.mark.parametrize("ratio", [0.25, 0.29, 1.0, 2.0])

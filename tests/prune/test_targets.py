@@ -1,11 +1,15 @@
 """Shares and numbers as budgets of a trained network."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from small import chain, problem
 
 from ns_tf.base import InputError
 from ns_tf.budgets import Measure, exact_costs
+from ns_tf.measure.fitting import Setup, Times, device_of
+from ns_tf.measure.survey import Detail, Survey
 from ns_tf.prune.targets import budgets_of
 
 STRUCTURE = problem(chain, (7, 5)).structure
@@ -32,6 +36,25 @@ def test_above_one_is_a_number_in_the_budgets_unit():
 def test_milliseconds_are_milliseconds_however_few():
     assert found(latency_ms=0.5).targets == {"latency_ms": 0.5}
     assert found(latency_ms=0.5).own == {}
+
+
+def test_a_device_file_says_milliseconds():
+    survey = Survey.of(STRUCTURE, (7, 5), Detail(points=3, networks=0))
+    times = [
+        Times(np.ones((1, len(s.reads), len(s.makes))), np.zeros((1, 1, 1)))
+        for s in survey.shapes
+    ]
+    device = device_of(survey, times, [], 0.5, Setup("law", 1, 1, "a toy"))
+    made = budgets_of({"latency_ms": 3}, STRUCTURE, (7, 5), Measure(device=device))
+    assert made.targets == {"latency_ms": 3} and not made.costs["latency_ms"].measured
+    assert made.costs["latency_ms"](np.array([7, 5])) == 0.5 + len(survey.uses)
+    with pytest.raises(InputError, match="--device_here corrects plans"):
+        here = Measure(device=device, here=True)
+        budgets_of({"latency_ms": 3}, STRUCTURE, (7, 5), here)
+    other = dataclasses.replace(device.network, names=("a", "b"))
+    measure = Measure(device=dataclasses.replace(device, network=other))
+    with pytest.raises(InputError, match="of another network"):
+        budgets_of({"latency_ms": 3}, STRUCTURE, (7, 5), measure)
 
 
 def test_bytes_of_a_file_may_be_a_share(monkeypatch):

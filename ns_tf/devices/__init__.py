@@ -1,0 +1,1 @@
+"""Devices: how long layers take there, as tables over their channels."""

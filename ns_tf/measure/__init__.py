@@ -1,0 +1,1 @@
+"""Latency tables of a device: `python -m ns_tf.measure`."""

@@ -1,0 +1,67 @@
+"""Settings of `python -m ns_tf.measure`."""
+
+import dataclasses
+
+from ns_tf.base import InputError
+from ns_tf.run.checks import above_zero, at_least
+from ns_tf.run.option import option
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasureConfig:
+    """What is measured, on what, and how finely.
+
+    Raises:
+        InputError: no network or two, or a number out of range; names the flag.
+    """
+
+    run_dir: str | None = option(None, "Run folder of a search, whose network it is.")
+    model: str | None = option(
+        None, "A .keras file or an architecture as vgg11, in place of --run_dir."
+    )
+    input_shape: tuple[int, ...] = option(
+        (32, 32, 3), "Height, width and channels of an image, for an architecture."
+    )
+    classes: int = option(10, "Number of classes, for an architecture.")
+    runtime: str = option("litert", "What runs the layers: tf, litert or onnx.")
+    threads: int = option(1, "CPU threads of an operation.")
+    batch: int = option(1, "Examples in one pass.")
+    step: int = option(8, "Channels are measured at multiples of this, and at 1.")
+    points: int = option(
+        7, "The most numbers of channels on one axis of a table; twice for one axis."
+    )
+    up_to: float = option(
+        1.0, "Largest width of a layer, times its width in the network."
+    )
+    rounds: int = option(15, "How often each layer is timed; the median counts.")
+    networks: int = option(12, "Whole networks that the sum of layers is fitted to.")
+    out: str | None = option(
+        None, "The device file; device.json in --run_dir or beside the model if empty."
+    )
+    write_models: str | None = option(
+        None,
+        "Folder for the models to time elsewhere, and times.csv to fill in; nothing is "
+        "measured here.",
+    )
+    import_: str | None = option(
+        None, "A filled-in times.csv, in place of measuring here."
+    )
+    machine: str | None = option(
+        None, "What the device is called; this machine in words if empty."
+    )
+
+    def __post_init__(self):
+        if (self.run_dir is None) == (self.model is None):
+            raise InputError(
+                "Say which network is measured: either --run_dir of a search, or "
+                "--model=FILE.keras or an architecture."
+            )
+        if self.write_models and self.import_:
+            raise InputError(
+                "--write_models comes first, --import when the times are filled in; "
+                "give one of them."
+            )
+        at_least(self, 1, "threads", "batch", "step", "rounds", "classes")
+        at_least(self, 2, "points")
+        at_least(self, 0, "networks")
+        above_zero(self, "up_to")

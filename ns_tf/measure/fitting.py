@@ -1,0 +1,170 @@
+"""From times as they were measured to the tables of a device."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ns_tf.base import InputError
+from ns_tf.devices.cost import TableCost
+from ns_tf.devices.device import Device, Whole
+from ns_tf.devices.tables import Table, checked, monotone, posynomial
+from ns_tf.measure.survey import Shape, Survey
+
+# How far a time may be from the nearest monotone table, beyond its spread.
+_SPREADS = 3.0
+_SHARE = 0.1  # Of the time itself.
+_MS = 2e-3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Times:
+    """Times of a layer shape [passes, r, m] in ms, without those of an empty network.
+
+    A layer that is timed in turns with others has two: of the first pass of a turn and
+    of the second (`ns_tf.measure.timing.in_turns`).
+    """
+
+    ms: np.ndarray
+    spread: np.ndarray  # Half of the distance between the quartiles.
+
+    @classmethod
+    def of(
+        cls, shape: Shape, ms: np.ndarray, spread: np.ndarray, empty: np.ndarray
+    ) -> "Times":
+        """The times of `shape.points`.
+
+        Args:
+            shape: The layer shape.
+            ms: [passes, points] of whole passes.
+            spread: Likewise.
+            empty: [passes] of an empty network.
+        """
+        size = (len(ms), len(shape.reads), len(shape.makes))
+        own = np.maximum(ms - np.asarray(empty)[:, None], 0.0)
+        return cls(own.reshape(size), np.reshape(spread, size))
+
+    @property
+    def smooth(self) -> np.ndarray:
+        """The nearest times that fall nowhere where the layer grows."""
+        return np.stack([monotone(one) for one in self.ms])
+
+    @property
+    def off(self) -> np.ndarray:
+        """How far each time is from `smooth`, in ms."""
+        return np.abs(self.smooth - self.ms)
+
+    @property
+    def noisy(self) -> np.ndarray:
+        """Which times are further off than noise explains."""
+        slack = np.maximum(_SPREADS * self.spread, _SHARE * self.ms) + _MS
+        return self.off > slack
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What the times are of."""
+
+    runtime: str
+    threads: int
+    batch: int
+    machine: str
+
+
+def device_of(
+    survey: Survey,
+    times: Sequence[Times],
+    whole: Sequence[float],
+    empty: float,
+    setup: Setup,
+) -> Device:
+    """The device of measured times.
+
+    Times are made monotone. A network takes an offset and, of each kind of pass, so
+    many times its layers; both are fitted to the whole networks, in which layers find
+    their weights in the caches or do not.
+
+    Args:
+        survey: What was measured.
+        times: Of every layer shape.
+        whole: Milliseconds of the whole networks.
+        empty: Milliseconds of an empty network.
+        setup: Runtime and machine.
+    """
+    passes = [
+        [_table(shape, ms) for shape, ms in zip(survey.shapes, one, strict=True)]
+        for one in zip(*(one.smooth for one in times), strict=True)
+    ]
+    widths = np.reshape(survey.whole, (len(survey.whole), len(survey.network.names)))
+    widths = widths.astype(int)
+    sums = np.array([TableCost(tables, survey.uses)(widths) for tables in passes])
+    offset, factors = empty, np.eye(1, len(passes))[0]
+    if len(whole) > 1:
+        offset, *factors = fitted(sums, whole)
+    tables = [
+        _table(shape, sum(f * t.ms for f, t in zip(factors, one, strict=True)))
+        for shape, *one in zip(survey.shapes, *passes, strict=True)
+    ]
+    by_table = TableCost(tables, survey.uses, offset=offset)(widths)
+    return Device(
+        network=survey.network,
+        **dataclasses.asdict(setup),
+        tables=tuple(tables),
+        uses=survey.uses,
+        offset=offset,
+        whole=tuple(map(Whole, survey.whole, whole, by_table.tolist())),
+    )
+
+
+def fitted(sums: np.ndarray, whole: Sequence[float]) -> list[float]:
+    """Offset and factors, at least 0, of whole = offset + sum of factors · sums.
+
+    Non-negative least squares of the relative errors.
+
+    >>> fitted(np.array([[1.0, 2.0, 4.0]]), [2.5, 4.5, 8.5])
+    [0.5, 2.0]
+
+    Args:
+        sums: [passes, networks] of their layers, in ms.
+        whole: [networks], in ms.
+    """
+    from scipy.optimize import nnls
+
+    scale = np.array(whole)
+    columns = np.stack([np.ones(len(scale)), *sums], axis=-1) / scale[:, None]
+    return nnls(columns, np.ones(len(scale)))[0].round(9).tolist()
+
+
+def check_monotone(shape: Shape, times: Times, source: str) -> None:
+    """Refuses times that fall where a layer grows by more than noise explains.
+
+    Args:
+        shape: The layer shape.
+        times: Of it.
+        source: Where they are from, for the error.
+
+    Raises:
+        InputError: naming the entry that is furthest off.
+    """
+    if times.noisy.any():
+        off = times.off * times.noisy
+        k, r, m = np.unravel_index(np.argmax(off), off.shape)
+        raise InputError(
+            f"{source}: {shape.unit.about} takes {times.ms[k, r, m]:.4g} ms at "
+            f"{shape.reads[r]} channels read and {shape.makes[m]} made; a smaller one "
+            "takes longer, or a larger one less, by more than noise explains. Measure "
+            "again, the machine idle."
+        )
+
+
+def _table(shape: Shape, ms: np.ndarray) -> Table:
+    """The table of a layer shape.
+
+    Args:
+        shape: The layer shape.
+        ms: [r, m], falling nowhere.
+    """
+    about = shape.unit.about
+    ms = checked(ms, (len(shape.reads), len(shape.makes)), about)
+    price = posynomial(shape.reads, shape.makes, ms)
+    return Table(about, shape.reads, shape.makes, ms, price)

@@ -1,0 +1,174 @@
+"""What is measured of a network: its layer shapes, at which channels, which wholes."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ns_tf.base import Widths
+from ns_tf.budgets import exact_costs
+from ns_tf.devices.cost import Form, Use
+from ns_tf.devices.device import Network
+from ns_tf.measure.units import Unit, units_of
+from ns_tf.networks.structure import Structure
+
+_LEAST = 0.15  # Of the largest width, in the whole networks that are measured.
+
+
+@dataclasses.dataclass(frozen=True)
+class Detail:
+    """How finely a network is measured."""
+
+    step: int = 8  # Channels are multiples of this, and 1.
+    points: int = 7  # The most entries on one axis of a table.
+    networks: int = 12  # Whole networks.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shape:
+    """A layer shape, and the channels at which it is measured."""
+
+    unit: Unit  # One of this shape.
+    reads: np.ndarray  # [r]
+    makes: np.ndarray  # [m]
+
+    @property
+    def points(self) -> list[tuple[int, int]]:
+        """(reads, makes) of every entry of the table, row by row."""
+        return [(int(r), int(m)) for r in self.reads for m in self.makes]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Survey:
+    """All that is measured of a network.
+
+    Attributes:
+        structure: Of the network.
+        network: By which plans recognise it.
+        shapes: Its layer shapes.
+        uses: Its layers, each of a shape.
+        whole: The widths of whole networks that are measured.
+    """
+
+    structure: Structure
+    network: Network
+    shapes: tuple[Shape, ...]
+    uses: tuple[Use, ...]
+    whole: tuple[Widths, ...]
+
+    @classmethod
+    def of(
+        cls, structure: Structure, largest: Sequence[int], detail: Detail
+    ) -> "Survey":
+        """The survey of a network whose layers may be up to `largest` wide.
+
+        Args:
+            structure: Of the network.
+            largest: [layers]
+            detail: How finely.
+
+        Raises:
+            InputError: a layer whose time is no table (`ns_tf.measure.units`).
+        """
+        units = units_of(structure)
+        by_key: dict[str, list[Unit]] = {}
+        for unit in units:
+            by_key.setdefault(unit.key, []).append(unit)
+        shapes = [_shape(alike, largest, detail) for alike in by_key.values()]
+        places = {key: place for place, key in enumerate(by_key)}
+        network = Network(
+            structure.architecture.name,
+            structure.names,
+            structure.input_shape,
+            structure.classes,
+            exact_costs(structure)["macs"],
+            tuple(int(width) for width in largest),
+        )
+        uses = [Use(places[u.key], *u.forms, u.differ, u.layers) for u in units]
+        whole = _networks(largest, detail.networks)
+        return cls(structure, network, tuple(shapes), tuple(uses), tuple(whole))
+
+    @property
+    def count(self) -> int:
+        """How many models are measured."""
+        return sum(len(shape.points) for shape in self.shapes) + len(self.whole)
+
+    def identity(self) -> dict[str, Any]:
+        """Plain values that are equal for surveys of the same models."""
+        return {
+            "network": self.network.identity(),
+            "shapes": [
+                [s.unit.key, s.reads.tolist(), s.makes.tolist()] for s in self.shapes
+            ],
+            "whole": [list(widths) for widths in self.whole],
+        }
+
+    @property
+    def digest(self) -> str:
+        """Six digits of a hash of the identity."""
+        text = json.dumps(self.identity(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def axis(low: int, high: int, step: int, points: int) -> list[int]:
+    """Whole numbers from low to high at which something is measured.
+
+    Both ends and the multiples of `step` between; where they are too many, those that
+    are nearest to a geometric series.
+
+    >>> axis(1, 32, 8, 7), axis(1, 512, 8, 7)
+    ([1, 8, 16, 24, 32], [1, 8, 16, 40, 96, 224, 512])
+
+    Args:
+        low: The first.
+        high: The last.
+        step: Between two.
+        points: The most.
+    """
+    inner = [n for n in range(step, high, step) if n > low]
+    if len(inner) + 2 > points and inner:
+        series = np.geomspace(inner[0], high, points - 1)[:-1]
+        inner = [max(step, step * round(n / step)) for n in series]
+    return sorted({low, *inner, high})
+
+
+def _shape(units: Sequence[Unit], largest: Sequence[int], detail: Detail) -> Shape:
+    """The layer shape of equal units; its axes reach what any of them may have."""
+    reads, makes = zip(*(unit.forms for unit in units), strict=True)
+    single = not any(form.times for form in makes) or not any(f.times for f in reads)
+    points = 2 * detail.points if single else detail.points
+    axes = [_channels(forms, largest, detail.step, points) for forms in (reads, makes)]
+    return Shape(units[0], *axes)
+
+
+def _channels(
+    forms: Sequence[Form], largest: Sequence[int], step: int, points: int
+) -> np.ndarray:
+    """Numbers of channels at which a shape is measured.
+
+    A form of several times a width, as of a flattened map, has no numbers between.
+    """
+    constant = forms[0].constant
+    unit = math.gcd(*(times for form in forms for _, times in form.times))
+    if not unit:
+        return np.array([constant])
+    ends = [
+        [sum(times * end[w] for w, times in form.times) // unit for form in forms]
+        for end in (np.ones(len(largest), int), largest)
+    ]
+    return constant + unit * np.array(axis(min(ends[0]), max(ends[1]), step, points))
+
+
+def _networks(largest: Sequence[int], count: int) -> Iterator[Widths]:
+    """Widths of whole networks: uniform ones and, in turns, any between."""
+    rng = np.random.default_rng(0)
+    shares = np.geomspace(1, _LEAST, max(count, 1))
+    for place in range(count):
+        spread = rng.uniform(_LEAST, 1, len(largest)) if place % 2 else 1
+        share = spread if place % 2 else shares[place]
+        widths = np.maximum(1, np.round(share * np.array(largest)))
+        yield tuple(int(width) for width in widths)

@@ -1,0 +1,271 @@
+"""The layers of a network as they run: each with what follows it in one kernel.
+
+A *unit* is a layer that multiplies by a kernel, with the norms and activations behind
+it, which runtimes fold into it; or what else a network computes. Units of equal type
+and configuration that read images of equal size are one *layer shape*, whatever their
+widths are.
+"""
+
+import collections
+import dataclasses
+import functools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import keras
+import numpy as np
+
+from ns_tf.base import InputError, refusing
+from ns_tf.devices.cost import Form
+from ns_tf.graph.calls import Tensor, uncompiled
+from ns_tf.graph.channels import NONE, Call, ChannelGraph, layer_of
+from ns_tf.graph.remake import resized
+from ns_tf.graph.rules import INPUT
+from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.costs import ALWAYS
+from ns_tf.networks.python_models import nameless
+from ns_tf.networks.structure import Structure, shapes_only
+from ns_tf.networks.weight_sizes import axis_length
+
+_CANONICAL = 8  # Channels of each kind at which layer shapes are compared.
+# Endings of settings that say nothing of how long a layer takes.
+_IDLE = ("_initializer", "_regularizer", "_constraint")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Unit:
+    """A layer with what runs in one kernel with it, at any number of channels.
+
+    Attributes:
+        model: From what it reads to what it makes; shapes alone.
+        graph: Of the whole network.
+        layers: The names of its layers.
+        inputs: [inputs] channel numbers of what it reads.
+        reads: Channel numbers by which its size is told, and those that it makes.
+        makes: Of a unit that works within channels: none, and `reads` tells its size.
+        forms: How many channels these two are, as sums of widths.
+        differ: Widths that must differ for it to exist.
+    """
+
+    model: keras.Model
+    graph: ChannelGraph
+    layers: tuple[str, ...]
+    inputs: tuple[np.ndarray, ...]
+    reads: np.ndarray
+    makes: np.ndarray
+    forms: tuple[Form, Form]
+    differ: tuple[int, int]
+
+    def built(self, reads: int, makes: int) -> keras.Model:
+        """The unit at other numbers of channels, with fresh weights.
+
+        Raises:
+            InputError: Keras cannot make it again.
+        """
+        lengths = functools.partial(self._length, reads, makes)
+        sizes = _parts(self.inputs, lengths, self.reads, reads)
+        tensors = [
+            keras.Input((*tensor.shape[1:-1], size), dtype=tensor.dtype)
+            for tensor, size in zip(self.model.inputs, sizes, strict=True)
+        ]
+        with refusing(f"{self.layers[0]!r} cannot be made at other widths"):
+            return keras.models.clone_model(
+                uncompiled(self.model),
+                input_tensors=keras.tree.pack_sequence_as(self.model.input, tensors),
+                clone_function=lambda one: resized(one, self.graph, lengths),
+            )
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Equal for units of one layer shape."""
+        sizes = (
+            form.constant + _CANONICAL * sum(times for _, times in form.times)
+            for form in self.forms
+        )
+        config = nameless(shapes_only(self.built, *sizes).get_config(), {})
+        return json.dumps(_without_idle(config), sort_keys=True, default=str)
+
+    @property
+    def about(self) -> str:
+        """The unit for people: "conv1: Conv2D+BatchNormalization, 32x32"."""
+        kinds = [
+            type(layer).__name__
+            for layer in self.model.operations
+            if not isinstance(layer, keras.layers.InputLayer)
+        ]
+        size = "x".join(str(n) for n in self.model.inputs[0].shape[1:-1])
+        return f"{self.layers[0]}: {'+'.join(kinds)}{f', {size}' if size else ''}"
+
+    def _length(self, reads: int, makes: int, axis: np.ndarray) -> int:
+        """The new length of an axis of channels."""
+        for channels, size in ((self.makes, makes), (self.reads, reads)):
+            if np.array_equal(axis, channels):
+                return size
+        if not self._free(axis):
+            return len(axis)
+        whole, size = (self.makes, makes) if len(self.makes) else (self.reads, reads)
+        return max(1, round(len(axis) * size / len(whole)))
+
+    def _free(self, axis: np.ndarray) -> bool:
+        """Whether the length of an axis follows a width."""
+        known = axis[axis != NONE]
+        mine = np.concatenate([self.reads, self.makes])
+        return any(form.times for form in self.forms) and np.isin(known, mine).any()
+
+
+def units_of(structure: Structure) -> tuple[Unit, ...]:
+    """The units of a network, in the order in which they are computed.
+
+    Args:
+        structure: Of the network.
+
+    Raises:
+        InputError: a layer has widths within it, as the heads of an attention.
+    """
+    groups = structure.reference.groups
+    widths = [groups[place].size for place in structure.primary]
+    model = shapes_only(structure.build, widths)
+    graph = channel_graph(model)
+    if [group.makers for group in graph.groups] != [group.makers for group in groups]:
+        raise InputError(
+            f"{structure.architecture.name} names its layers otherwise when it is "
+            "built again; give every layer a name."
+        )
+    _check_within(graph, structure)
+    tensors = _tensors(model)
+    differ = {size.layer: size.differ for size in structure.weights}
+    return tuple(
+        _unit(calls, graph, structure, tensors, differ)
+        for calls in _grouped(graph, _heavy(model))
+    )
+
+
+def _unit(
+    calls: Sequence[Call],
+    graph: ChannelGraph,
+    structure: Structure,
+    tensors: Mapping[Tensor, keras.KerasTensor],
+    differ: Mapping[str, tuple[int, int]],
+) -> Unit:
+    """The unit of calls that follow one another."""
+    first, last = calls[0], calls[-1]
+    sources = list(dict.fromkeys(first.inputs))
+    model = keras.Model([tensors[t] for t in sources], tensors[last.output])
+    inputs = tuple(graph.channels[tensor] for tensor in sources)
+    made, none = graph.channels[first.output], np.zeros(0, int)
+    heavy = bool(_heavy(model))
+    within = np.isin(made, inputs[0]).all()
+    if heavy and not within:
+        reads, makes = inputs[0], made
+    else:  # Of a flattened map the channels come again and again.
+        known = made[made != NONE]
+        repeated = len(np.unique(known)) < len(known)
+        reads, makes = (inputs[0] if heavy or repeated else made), none
+
+    def form(channels: np.ndarray) -> Form:
+        layers = len(structure.primary)
+        sizes = axis_length(graph, structure.sizes, channels, layers)
+        constant = sizes.pop(layers, 0)
+        return Form(constant, tuple(sorted(sizes.items())))
+
+    return Unit(
+        model=model,
+        graph=graph,
+        layers=tuple(dict.fromkeys(call.name for call in calls)),
+        inputs=inputs,
+        reads=reads,
+        makes=makes,
+        forms=(form(reads), form(makes) if len(makes) else Form(1)),
+        differ=differ.get(first.name, ALWAYS),
+    )
+
+
+def _grouped(graph: ChannelGraph, heavy: set[str]) -> Iterator[list[Call]]:
+    """The calls of every unit.
+
+    A call joins the unit before it if it works on each number alone, and nothing else
+    reads what that unit makes.
+    """
+    readers = collections.Counter(t for call in graph.calls for t in call.inputs)
+    readers.update(graph.outputs)
+    units: dict[Tensor, list[Call]] = {}
+    for call in graph.calls:
+        if call.kind == INPUT:
+            continue
+        source, *others = call.inputs
+        same = graph.shapes[source] == graph.shapes[call.output]
+        alone = not others and readers[source] == 1 and call.name not in heavy
+        before = units.pop(source) if source in units and same and alone else []
+        units[call.output] = [*before, call]
+    return iter(sorted(units.values(), key=lambda unit: graph.calls.index(unit[0])))
+
+
+def _heavy(model: keras.Model) -> set[str]:
+    """The operations that multiply by a kernel: a weight of two or more axes."""
+    return {
+        operation.name
+        for operation in model.operations
+        if any(len(w.shape) > 1 for w in getattr(operation, "weights", ()))
+    }
+
+
+def _tensors(model: keras.Model) -> dict[Tensor, keras.KerasTensor]:
+    """The tensors of a functional model by operation, call and output."""
+    own = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes}
+    found = {}
+    for operation in model.operations:
+        nodes = [node for node in operation._inbound_nodes if id(node) in own]
+        for call, node in enumerate(nodes):
+            for place, tensor in enumerate(node.output_tensors):
+                found[operation.name, call, place] = tensor
+    return found
+
+
+def _check_within(graph: ChannelGraph, structure: Structure) -> None:
+    """Refuses layers with widths within them, which no table of two axes tells.
+
+    Raises:
+        InputError: naming the layer.
+    """
+    for place in structure.sizes:
+        maker = graph.groups[place].makers[0]
+        if layer_of(maker) != maker:
+            raise InputError(
+                f"The width of {maker!r} is within a layer, so its time is no table of "
+                "what a layer reads and makes. Plan latency_ms without --device, which "
+                "measures whole networks."
+            )
+
+
+def _parts(
+    inputs: Sequence[np.ndarray],
+    length: functools.partial,
+    whole: np.ndarray,
+    size: int,
+) -> list[int]:
+    """New lengths of what a unit reads; parts of a concatenation add up to `size`.
+
+    Args:
+        inputs: Channel numbers of each input.
+        length: Of an axis -> its new length.
+        whole: Channel numbers whose new length is `size`.
+        size: Likewise.
+    """
+    sizes = [length(channels) for channels in inputs]
+    concatenated = len(inputs) > 1 and sum(map(len, inputs)) == len(whole)
+    if concatenated:
+        sizes[-1] = max(1, size - sum(sizes[:-1]))
+    return sizes
+
+
+def _without_idle(value: object) -> object:
+    """A configuration without what says nothing of how long a layer takes."""
+    if isinstance(value, dict):
+        return {
+            key: _without_idle(part)
+            for key, part in value.items()
+            if not key.endswith(_IDLE) and key not in ("trainable", "build_config")
+        }
+    if isinstance(value, (list, tuple)):
+        return [_without_idle(part) for part in value]
+    return value

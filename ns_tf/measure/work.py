@@ -1,0 +1,226 @@
+"""A measurement: layer shape after layer shape, kept as each is done."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ns_tf.base import InputError
+from ns_tf.devices.device import Device, read_device
+from ns_tf.measure import elsewhere, network, runtimes
+from ns_tf.measure.config import MeasureConfig
+from ns_tf.measure.fitting import Setup, Times, device_of
+from ns_tf.measure.survey import Detail, Shape, Survey
+from ns_tf.measure.timing import in_turns
+from ns_tf.networks.structure import Structure
+from ns_tf.run import files
+from ns_tf.run.folder import DEVICE
+from ns_tf.run.watch import Watch
+
+_AGAIN = 2  # How often a table that noise explains badly is measured again.
+
+
+class Measuring:
+    """What is to be measured: checked first, then done.
+
+    Args:
+        structure: Of the network.
+        largest: [layers] the largest widths.
+        config: What, on what and how finely.
+        out: The device file.
+
+    Raises:
+        InputError: the runtime is not installed, or a layer's time is no table.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        largest: Sequence[int],
+        config: MeasureConfig,
+        out: str | Path,
+    ):
+        self.config, self.out = config, Path(out)
+        self.runtime = runtimes.get(config.runtime)
+        if not config.import_:
+            self.runtime.check()
+        detail = Detail(config.step, config.points, config.networks)
+        self.survey = Survey.of(structure, largest, detail)
+        self.setup = Setup(
+            config.runtime,
+            config.threads,
+            config.batch,
+            config.machine or network.machine(),
+        )
+
+    @classmethod
+    def of(cls, config: MeasureConfig) -> "Measuring":
+        """The measurement that the flags ask for.
+
+        Raises:
+            InputError: there is no such network or runtime.
+        """
+        runtimes.get(config.runtime).begin(config.threads)
+        if config.run_dir:
+            found = network.of_run(config.run_dir, config.up_to)
+            place = Path(config.run_dir) / DEVICE
+        else:
+            shape = config.input_shape, config.classes
+            found = network.of_model(config.model, config.up_to, *shape)
+            own = Path(config.model)
+            place = own.parent / DEVICE if own.is_file() else Path(DEVICE)
+        return cls(*found, config, config.out or place)
+
+    def write(self, watch: Watch | None = None) -> Path:
+        """Writes the models to time elsewhere; the path of the table to fill in.
+
+        Raises:
+            InputError: as `ns_tf.measure.elsewhere.write`.
+        """
+        folder, batch = self.config.write_models, self.config.batch
+        return elsewhere.write(self.survey, self.runtime, batch, folder, watch)
+
+    def run(self, watch: Watch | None = None) -> Device:
+        """Measures, or reads the times that were measured elsewhere.
+
+        The same call goes on after a kill: times are kept as each layer shape is done.
+
+        Args:
+            watch: Shows progress, lets it stop.
+
+        Returns:
+            The device; its file is written.
+
+        Raises:
+            InputError: there is a device file, or a beginning, of other settings.
+        """
+        if self.config.import_:
+            times, whole, empty = elsewhere.read(self.survey, self.config.import_)
+            return self._written(times, whole, empty)
+        if self.out.exists():
+            return self._found(read_device(self.out))
+        done = self._kept()
+        watch, survey = watch or Watch(), self.survey
+        before = sum(len(s.points) for s in survey.shapes[: len(done["times"])])
+        with watch.bar(
+            survey.count, label="measure", unit="models", initial=before
+        ) as bar:
+            for shape in survey.shapes[len(done["times"]) :]:
+                done["times"].append(self._measured(shape))
+                self._keep(done)
+                bar.update(len(shape.points))
+                watch.stop.leave()
+            whole, empty = self._whole()
+            bar.update(len(survey.whole))
+        return self._written([_times(one) for one in done["times"]], whole, empty)
+
+    def _measured(self, shape: Shape) -> dict[str, Any]:
+        """Times of a layer shape, as the file of the beginning keeps them.
+
+        Where they fall more than noise explains, all are measured again, and of each
+        the least counts: another process only makes a pass longer.
+        """
+        builds = [lambda p=point: shape.unit.built(*p) for point in shape.points]
+        ready = self._ready([*builds, elsewhere.empty_network])
+        best = None
+        for _ in range(1 + _AGAIN):
+            ms, spread = in_turns(ready, self.config.rounds)
+            one = Times.of(shape, ms[:, :-1], spread[:, :-1], ms[:, -1])
+            if best is not None:
+                one = Times(np.minimum(one.ms, best.ms), best.spread)
+            best = one
+            if not best.noisy.any():
+                break
+        return {"ms": best.ms.tolist(), "spread": best.spread.tolist()}
+
+    def _whole(self) -> tuple[list[float], float]:
+        """Milliseconds of the whole networks, and of the empty one."""
+        build = self.survey.structure.build
+        builds = [lambda w=widths: build(w) for widths in self.survey.whole]
+        ready = self._ready([*builds, elsewhere.empty_network])
+        *whole, empty = in_turns(ready, 2 * self.config.rounds)[0][1].tolist()
+        return whole, empty
+
+    def _ready(self, builds: Sequence[Callable]) -> list[runtimes.Run]:
+        """Networks that are ready to be timed."""
+        batch, threads = self.config.batch, self.config.threads
+        return [self.runtime.ready(build(), batch, threads) for build in builds]
+
+    def _written(
+        self, times: Sequence[Times], whole: Sequence[float], empty: float
+    ) -> Device:
+        """The device, in its file; the beginning is removed."""
+        device = device_of(self.survey, times, whole, empty, self.setup)
+        device = device.write(self.out)
+        self._begun.unlink(missing_ok=True)
+        return device
+
+    def _found(self, device: Device) -> Device:
+        """A device file that is there already, if it is of the same settings.
+
+        Raises:
+            InputError: it is of others.
+        """
+        same = (
+            device.network.identity() == self.survey.network.identity()
+            and device.uses == self.survey.uses
+            and (device.runtime, device.threads, device.batch)
+            == (self.setup.runtime, self.setup.threads, self.setup.batch)
+        )
+        if not same:
+            raise InputError(
+                f"{self.out} is of another network or other settings ({device.about}). "
+                "Give another --out, or remove it."
+            )
+        return device
+
+    @property
+    def _begun(self) -> Path:
+        """The file of times that are measured so far."""
+        return self.out.with_name(f"{self.out.stem}.begun.json")
+
+    def _asked(self) -> dict[str, Any]:
+        """What the times of a beginning depend on."""
+        setup = dataclasses.asdict(self.setup)
+        return {**setup, "rounds": self.config.rounds, "models": self.survey.digest}
+
+    def _kept(self) -> dict[str, Any]:
+        """The times that are measured so far.
+
+        Raises:
+            InputError: they are of other settings, or damaged.
+        """
+        if not self._begun.exists():
+            return {"version": 1, "asked": self._asked(), "times": []}
+        remedy = "Remove it: the measurement begins again."
+        with files.readable(self._begun, "beginning of a measurement", remedy):
+            done = files.read_json(
+                self._begun,
+                what="beginning of a measurement",
+                version=1,
+                remedy=remedy,
+            )
+            changed = [k for k, v in self._asked().items() if done["asked"].get(k) != v]
+            times = [_times(one) for one in done["times"]]
+            for shape, one in zip(self.survey.shapes, times, strict=False):
+                size = (2, len(shape.reads), len(shape.makes))
+                if not changed and not one.ms.shape == one.spread.shape == size:
+                    raise ValueError("times are missing")
+        if changed:
+            raise InputError(
+                f"{self._begun} is a measurement of other settings "
+                f"({', '.join(changed)}). Give another --out, or remove it."
+            )
+        return done
+
+    def _keep(self, done: dict[str, Any]) -> None:
+        """Writes the times that are measured so far."""
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(self._begun, done)
+
+
+def _times(kept: dict[str, Any]) -> Times:
+    """Times as `Measuring` keeps them."""
+    return Times(np.array(kept["ms"]), np.array(kept["spread"]))

@@ -1,0 +1,101 @@
+"""Units: every layer is in one, at any widths, and equal shapes are told as equal."""
+
+import collections
+
+import keras
+import numpy as np
+import pytest
+from conftest import HANDMADE
+from laws import EMPTY, law
+
+from ns_tf.base import InputError
+from ns_tf.measure.units import units_of
+from ns_tf.networks import architectures
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import as_it_is
+
+
+def structure_of(name):
+    return as_it_is(from_model(HANDMADE[name]()))
+
+
+@pytest.mark.parametrize("name", HANDMADE)
+def test_units_add_up_to_the_network_at_any_widths(name, rng):
+    """The law is a sum over layers, so the units' sum says that each is in one."""
+    structure = structure_of(name)
+    units = units_of(structure)
+    for _ in range(2):
+        widths = rng.integers(3, 29, len(structure.names))
+        models = [
+            unit.built(*(int(f.at(widths)) for f in unit.forms)) for unit in units
+        ]
+        total = EMPTY + sum(law(model) - EMPTY for model in models)
+        whole = structure.build(widths.tolist())
+        # A layer that is called twice is two units of the same weights.
+        counts = collections.Counter(name for unit in units for name in unit.layers)
+        for layer, count in counts.items():
+            total -= (count - 1) * _of(whole, layer)
+        assert total == pytest.approx(law(whole), rel=1e-9)
+
+
+def _of(model, name):
+    operation = next(one for one in model.operations if one.name == name)
+    if not isinstance(operation, keras.layers.Layer):
+        return 0
+    kernels = sum(int(np.prod(w.shape)) for w in operation.weights if w.ndim > 1)
+    return 1e-4 * kernels + 1e-5 * int(
+        np.prod(operation._inbound_nodes[0].output_tensors[0].shape[1:])
+    )
+
+
+def test_norms_and_activations_run_with_their_convolution():
+    units = units_of(structure_of("chain"))
+    assert [unit.layers for unit in units] == [
+        ("a", "a_bn", "a_relu"),
+        ("b", "b_bn", "b_relu"),
+        ("average",),
+        ("logits",),
+    ]
+    assert units[0].about == "a: Conv2D+BatchNormalization+ReLU, 6x7"
+    assert units[0].forms[0].constant == 3 and units[3].forms[1].constant == 5
+
+
+def test_what_two_layers_read_ends_a_unit():
+    layers = [unit.layers for unit in units_of(structure_of("residual"))]
+    assert ("a", "a_bn", "a_relu") in layers and ("add", "relu") in layers
+
+
+def test_layer_shapes_do_not_depend_on_widths():
+    structure = as_it_is(from_model(_convolutions((5, 7, 11), strides=1)))
+    first, *others, _, _ = units_of(structure)
+    assert len({unit.key for unit in others}) == 1 and first.key != others[0].key
+    strided = units_of(as_it_is(from_model(_convolutions((5, 7, 11), strides=2))))
+    assert strided[1].key not in {unit.key for unit in others}
+
+
+def _convolutions(widths, strides):
+    x = image = keras.Input((8, 8, 3))
+    for place, width in enumerate(widths):
+        x = keras.layers.Conv2D(
+            width, 3, strides if place else 1, padding="same", name=f"conv{place}"
+        )(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, keras.layers.Dense(2, name="logits")(x))
+
+
+def test_a_projection_exists_where_its_widths_differ():
+    from ns_tf.networks.structure import analyse
+
+    structure = analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
+    units = {unit.layers[0]: unit for unit in units_of(structure)}
+    assert units["stage1_block1_shortcut"].differ == (0, 2)
+    assert units["stage1_block1_conv1"].differ == (-1, -1)
+
+
+def test_widths_within_a_layer_are_refused():
+    tokens = keras.Input((6, 8))
+    x = keras.layers.MultiHeadAttention(4, 2, name="attention")(tokens, tokens)
+    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+    with pytest.raises(InputError, match="'attention/.*within a layer"):
+        units_of(as_it_is(from_model(model)))

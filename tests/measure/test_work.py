@@ -1,0 +1,118 @@
+"""Measuring: the law is found again, killed runs go on, other settings are refused."""
+
+import json
+from unittest import mock
+
+import pytest
+from conftest import HANDMADE
+from laws import config, law
+
+from ns_tf.base import InputError
+from ns_tf.measure.work import Measuring
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import as_it_is
+from ns_tf.run import files
+
+SIZES = {"chain": (40, 24), "concat": (24, 40, 16), "depthwise": (16, 24)}
+
+
+def measuring(name, folder, **options):
+    structure = as_it_is(from_model(HANDMADE[name](), "mine"))
+    options.setdefault("machine", "a toy")
+    return Measuring(structure, SIZES[name], config(**options), folder / "device.json")
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_law_is_found_again_at_any_widths(name, tmp_path, rng):
+    work = measuring(name, tmp_path)
+    device = work.run()
+    build = work.survey.structure.build
+    for _ in range(4):
+        widths = [int(rng.integers(1, most + 1)) for most in SIZES[name]]
+        assert device.ms(widths) == pytest.approx(law(build(widths)), rel=1e-6)
+    assert not work._begun.exists()
+
+
+def test_a_measurement_that_is_killed_anywhere_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "whole").mkdir()
+    little = {"points": 2, "networks": 2}
+    measuring("chain", tmp_path / "whole", **little).run()
+    expected = (tmp_path / "whole" / "device.json").read_text()
+    write = files.write_json
+
+    class Killed(BaseException):
+        pass
+
+    for after in (0, 1, 4):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        left = [after]
+
+        def killing(path, value, left=left):
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            write(path, value)
+
+        monkeypatch.setattr(files, "write_json", killing)
+        with pytest.raises(Killed):
+            measuring("chain", folder, **little).run()
+        monkeypatch.setattr(files, "write_json", write)
+        work = measuring("chain", folder, **little)
+        with mock.patch.object(work, "_measured", wraps=work._measured) as measured:
+            work.run()
+        assert measured.call_count == 4 - after
+        assert (folder / "device.json").read_text() == expected
+
+
+def test_the_same_command_reads_what_it_wrote_and_others_are_refused(tmp_path):
+    first = measuring("chain", tmp_path).run()
+    before = (tmp_path / "device.json").read_bytes()
+    assert measuring("chain", tmp_path).run().ms((5, 7)) == first.ms((5, 7))
+    for other in ({"batch": 3}, {"threads": 2}):
+        with pytest.raises(InputError, match="other settings"):
+            measuring("chain", tmp_path, **other).run()
+    with pytest.raises(InputError, match="another network"):
+        measuring("concat", tmp_path).run()
+    assert (tmp_path / "device.json").read_bytes() == before
+
+
+def test_a_beginning_of_other_settings_or_a_damaged_one_is_refused(tmp_path):
+    work = measuring("chain", tmp_path)
+    begun = work._kept()
+    begun["times"].append({"ms": [[[1.0]]], "spread": [[[0.0]]]})
+    work._keep(begun)
+    with pytest.raises(InputError, match="damaged .times are missing"):
+        measuring("chain", tmp_path).run()
+    work._begun.write_text(json.dumps({**begun, "asked": {}}))
+    with pytest.raises(InputError, match="other settings .runtime, threads"):
+        measuring("chain", tmp_path).run()
+
+
+def test_times_that_fall_are_measured_again_and_the_least_count(tmp_path, monkeypatch):
+    work, rounds = measuring("chain", tmp_path), []
+    own = work._ready
+
+    def disturbed(builds):
+        ready = own(builds)
+        slow = ready[0]
+
+        def run():
+            rounds.append(1)
+            return slow() + (50 if len(rounds) <= 4 else 0)
+
+        return [run, *ready[1:]]
+
+    monkeypatch.setattr(work, "_ready", disturbed)
+    shape = work.survey.shapes[1]
+    found = work._measured(shape)["ms"]
+    expected = law(shape.unit.built(*shape.points[0])) - 0.25
+    assert found[0][0][0] == pytest.approx(expected) and len(rounds) > 4
+
+
+def test_a_runtime_that_is_not_installed_is_refused(tmp_path, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install ai-edge-litert"):
+        measuring("chain", tmp_path, runtime="litert")
