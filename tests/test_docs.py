@@ -10,6 +10,7 @@ import exports
 import numpy as np
 import pytest
 from google.protobuf import text_format
+from laws import by_law  # noqa: F401  It registers the runtime "law".
 from serving import Server
 from tensorflow_serving.config import model_server_config_pb2
 from verbs import ROOT, SMOKE
@@ -20,6 +21,8 @@ BRIEF = {
     "prune": ("--finetune_epochs=1", "--proxy_images=64"),
     # One of 20 images is 5 points, which a network of one epoch loses by rounding.
     "export": ("--check_images=20", "--calibration_images=10", "--int8_points=100"),
+    # Times by a law: those of this machine are nobody's business here.
+    "measure": ("--runtime=law", "--points=2", "--networks=2", "--rounds=1"),
     "tune": (
         "--epochs=1",
         "--batch=700",
@@ -92,6 +95,27 @@ def test_the_guide_to_inspecting(here, run, capfd):
     assert (here / "vgg11.svg").exists()
     exec(compile(own[1], "docs/inspecting.md", "exec"), {})
     assert "'mix' mixes channels" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_guide_to_devices(copied, here, run, capfd):
+    start, own, write, read = blocks("docs/devices.md")
+    (here / "runs").mkdir()
+    shutil.copytree(copied, here / "runs" / "vgg11")
+    measure, plan = commands(start[1])
+    run(measure)
+    assert "device: law" in run(plan)
+    exec(compile(own[1], "docs/devices.md", "exec"), {})
+    assert "4 shapes" in capfd.readouterr().out
+    (words,) = commands(write[1])
+    run(words)
+    table = here / "phone" / "times.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    for line in lines[1:]:
+        line[-2] = (here / "phone" / line[0]).read_text().split()[1]
+    table.write_text("".join(",".join(line) + "\n" for line in lines))
+    (words,) = commands(read[1])
+    assert "on my phone" in run(words)
 
 
 @pytest.mark.slow

@@ -163,6 +163,25 @@ def test_a_worker_answers_and_one_that_dies_is_told_of(lockstep, tmp_path, monke
             worker.ask("treble", x=1)
 
 
+def test_the_table_of_latencies_has_errors_ranks_and_plans(script):
+    bench = script("latency_table")
+    ms = np.array([1.0, 2, 3, 4])
+    row = {
+        "architecture": "vgg11",
+        "runtime": "litert",
+        "times": 282,
+        "seconds": 90,
+        "ms": ms.tolist(),
+        "by_table": (ms * [1.1, 0.98, 1.03, 1.04]).tolist(),
+        "plans": [[10.0, 9.9, 10.1]],
+    }
+    *_, line, total = bench.told([row]).splitlines()
+    assert "| 282 | 1.5 | 4 | 1.000 | 3.5 % |" in line
+    assert "-1.0 % (+1.0 %)" in line and "All 4: median error 3.5 %" in total
+    widths = bench.drawn(np.array([64, 7]), 9)
+    assert widths.shape == (9, 2) and (widths >= 1).all() and (widths <= [64, 7]).all()
+
+
 WAYS = ["| ns_tf |", "| masked |", "| never |", "| naive |", "plain model"]
 
 
