@@ -1,7 +1,6 @@
 """How long the networks of a comparison take, all measured in turns and kept."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

@@ -10,6 +10,10 @@ command writes the models to time on another device, and the fourth reads the ti
 docs/devices.md.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 from ns_tf import cli
 from ns_tf.measure.config import MeasureConfig
 

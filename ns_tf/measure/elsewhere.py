@@ -89,7 +89,7 @@ def write(
             rows.append((path.name, about, "", ""))
             bar.update(1)
             watch.stop.leave()
-    files.write_csv(table, HEADER, rows)
+    files.write_csv(table, HEADER, rows, sealed=False)  # A person fills it in.
     return table
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from edits import values_of
 from laws import toy_device, toy_ms
 from toys import macs, toy_search
 
@@ -75,7 +76,7 @@ def test_its_own_network_is_known_and_others_are_refused(device):
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(device, path, value, told):
-    data = json.loads(device.path.read_text())
+    data = values_of(device.path)
     place = data
     for key in path[:-1]:
         place = place[key]
