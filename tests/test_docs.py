@@ -127,7 +127,8 @@ def test_the_guide_to_data(here, run, capfd):
     small = names["small"]
     assert small.problem.task.score.name == "kind_accuracy" and small.score > 0.3
     assert small.costs["params"] <= small.targets["params"]
-    assert (here / "models" / "pen_digits.keras").exists()
+    for kind in ("keras", "tflite", "onnx"):
+        assert (here / "models" / f"pen_digits.{kind}").exists()
     (words,) = commands(command)
     assert "keep their size: kind" in run(words)
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ns_tf.base import Cost, InputError
+from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
-from ns_tf.parts import Parts
+from ns_tf.parts import Parts, each
 
 if TYPE_CHECKING:
     import keras
@@ -31,37 +31,43 @@ def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
     Args:
         structure: Of the architecture.
         measure_as: Not used: a size needs no repetition.
-
-    Raises:
-        InputError: the network has several inputs or outputs.
     """
-    several = isinstance(structure.input_shape, Parts)
-    if several or len(structure.reference.outputs) > 1:
-        raise InputError(
-            "litert_bytes is of LiteRT files, which have one input and one output; "
-            f"{structure.architecture.name} has more. Use weight_bytes."
-        )
 
     def cost(widths: np.ndarray) -> int:
         # Late: they need Keras.
-        from ns_tf.networks.deployed import deployed, litert, softmax_of
+        from ns_tf.graph.compilation import output_names
+        from ns_tf.networks.deployed import litert
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
-        # The export of a network that scales pixels itself scales them by 1, which the
-        # converter leaves out; in any other export the scaling stays in the file.
-        mean, std = (0, 1 / 255) if structure.scales_pixels else (0.5, 0.25)
-        channels = structure.input_shape[-1]
-        network = deployed(
-            model,
-            np.full(channels, mean),
-            np.full(channels, std),
-            answer=softmax_of(model),
-            dtype="float32",
-        )
-        return len(litert(network))
+        names = output_names(model) if len(model.outputs) > 1 else ()
+        return len(litert(_deployed(structure, model), names=names))
 
     return Cost(cost, measured=True)
+
+
+def _deployed(structure: "Structure", model: "keras.Model") -> "keras.Model":
+    """The network as an export has it, of means and deviations that are made up."""
+    from ns_tf.networks.deployed import BYTE, deployed, softmax_of
+
+    shapes, scales = structure.input_shape, structure.scales_pixels
+    tokens = Parts(tensor.dtype.startswith("int") for tensor in model.inputs)
+    tokens = tokens if len(tokens) > 1 else tokens[0]
+    # The export of a network that scales pixels itself scales them by 1, which the
+    # converter leaves out; in any other export the scaling stays in the file.
+    return deployed(
+        model,
+        each(lambda shape, own: np.full(shape[-1], 0 if own else 0.5), shapes, scales),
+        each(
+            lambda shape, own: np.full(shape[-1], 1 / 255 if own else 0.25),
+            shapes,
+            scales,
+        ),
+        # Of several outputs the task is what was compiled, which adds nothing.
+        answer=softmax_of(model) if len(model.outputs) == 1 else None,
+        unit=each(lambda whole: None if whole else BYTE, tokens),
+        dtype=each(lambda whole: "int32" if whole else "float32", tokens),
+    )
 
 
 def _fill(model: "keras.Model") -> None:

@@ -11,7 +11,6 @@ from ns_tf.data.holdout import spread, take
 from ns_tf.export.check import Expected
 from ns_tf.export.formats import Source
 from ns_tf.graph.calls import input_names
-from ns_tf.graph.compilation import output_names
 from ns_tf.parts import Parts, each
 
 _BATCH = 100
@@ -27,7 +26,7 @@ def expected(source: Source, dataset: Dataset, count: int, work: Path) -> Expect
         work: The folder that their inputs are written to.
     """
     inputs, targets = of(dataset, "test", count)
-    model, names = source.deployed(), ()
+    model = source.deployed()
     if isinstance(inputs, Parts):
         path = work / "inputs.npz"
         given = dict(zip(input_names(model), inputs, strict=True))
@@ -36,10 +35,9 @@ def expected(source: Source, dataset: Dataset, count: int, work: Path) -> Expect
         path, given = work / "inputs.npy", inputs
         np.save(path, given)
     answers = model.predict(given, batch_size=_BATCH, verbose=0)
-    if len(model.outputs) > 1:
-        names = output_names(source.model)
+    if source.outputs:
         answers = Parts(keras.tree.flatten(answers))
-    return Expected(path, targets, answers, names)
+    return Expected(path, targets, answers, source.outputs)
 
 
 def of(

@@ -1,7 +1,8 @@
 """A network as it is deployed: raw inputs in, answers out; its LiteRT file."""
 
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -57,9 +58,10 @@ def deployed(
     Returns:
         A model from inputs `[batch, ..., channels]`, pixels from 0 to 255, to the
         task's answer. It shares the model's weights. Its input is called "image" if it
-        takes pixels, else "inputs"; several have the names of the model's.
+        takes pixels, else "inputs"; several have the names of the model's, with "_" for
+        what signatures cannot have in a name.
     """
-    names = Parts(input_names(model))
+    names = Parts(map(_identifier, input_names(model)))
     several = len(names) > 1
     called = names if several else "image" if unit == BYTE else "inputs"
     layers = Parts(f"normalise_{one}" for one in names) if several else "normalise"
@@ -72,6 +74,15 @@ def deployed(
     if answer is not None:
         x = answer(x)
     return keras.Model(list(raw) if several else raw, x, name=name)
+
+
+def _identifier(name: str) -> str:
+    """A name as signatures of SavedModel and LiteRT may have it.
+
+    >>> _identifier("my-image")
+    'my_image'
+    """
+    return re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
 def _normalised(
@@ -91,27 +102,40 @@ def _normalised(
 
 
 def litert(
-    model: keras.Model, adjust: Callable[[Any], None] = lambda converter: None
+    model: keras.Model,
+    adjust: Callable[[Any], None] = lambda converter: None,
+    names: Sequence[str] = (),
 ) -> bytes:
     """The LiteRT file of a deployed model, in inference mode.
 
     Args:
         model: Takes float32 or int32. The file holds its name and those of its layers.
         adjust: Sets options of the `tf.lite.TFLiteConverter`.
+        names: Of several outputs, in their order.
 
     Returns:
-        The bytes of the file.
+        The bytes of the file. Its signature has the inputs by name where there are
+        several, and so the outputs.
     """
     import tensorflow as tf  # Late: what builds networks needs none.
 
+    several = len(model.inputs) > 1
+    signature = [
+        keras.InputSpec(shape=x.shape, dtype=x.dtype, name=x.name if several else None)
+        for x in model.inputs
+    ]
+
+    def answer(inputs):
+        # `model.export` would leave `training` open, and layers would augment images.
+        found = model(inputs, training=False)
+        if not names:
+            return found
+        return dict(zip(names, keras.tree.flatten(found), strict=True))
+
     archive = keras.export.ExportArchive()
     archive.track(model)
-    # `model.export` would leave `training` open, and layers would augment the images.
-    archive.add_endpoint(
-        "serve",
-        lambda inputs: model(inputs, training=False),
-        [keras.InputSpec(shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)],
-    )
+    serve = (lambda *inputs: answer(list(inputs))) if several else answer
+    archive.add_endpoint("serve", serve, signature)
     # By way of a SavedModel: a converted function of a Keras 3 model has no weights.
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)

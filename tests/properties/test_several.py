@@ -1,12 +1,17 @@
 """Models with several inputs and outputs: exact, repeatable, from data to file."""
 
+import exports
 import keras
 import numpy as np
+import onnxruntime
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from small import Ended, KilledAt
 
 import ns_tf
+from ns_tf import budgets
 from ns_tf.api.prunings import Trained
+from ns_tf.budgets import Measure
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.batches import train_batches
 from ns_tf.data.dataset import augmented
@@ -138,13 +143,27 @@ def test_a_killed_training_ends_as_one_that_was_not(data, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_from_a_compiled_model_to_a_file_and_back(data, tmp_path):
+def signatures(litert):
+    """Names of the inputs and outputs of a LiteRT file."""
+    reader = Interpreter(litert.path)
+    (found,) = reader.get_signature_list().values()
+    return set(found["inputs"]), set(found["outputs"])
+
+
+def test_from_a_compiled_model_to_files_and_back(data, tmp_path, monkeypatch):
+    exports.run_here(monkeypatch)
     inputs, targets = data
     mine = ns_tf.trained(network(), data, pixels="given")
     assert mine.problem.task.name == "compiled"
     small = mine.prune(params=0.6, finetune_epochs=0)
     assert small.costs["params"] <= small.targets["params"]
     assert "kind_accuracy" in small.problem.task.score.name
+    litert, onnx = small.export(tmp_path, ("litert", "onnx"), name="net")
+    assert litert.agreement == onnx.agreement == 1
+    assert signatures(litert) == (set(inputs), set(targets))
+    session = onnxruntime.InferenceSession(onnx.path)
+    assert {one.name for one in session.get_inputs()} == set(inputs)
+    assert {one.name for one in session.get_outputs()} == set(targets)
     small.model.save(tmp_path / "small.keras")
     arrays = {f"x_{name}_train": array for name, array in inputs.items()}
     arrays |= {f"y_{name}_train": array for name, array in targets.items()}
@@ -155,6 +174,24 @@ def test_from_a_compiled_model_to_a_file_and_back(data, tmp_path):
     given = {n: x.astype("float32") for n, x in inputs.items()}
     found = small.model.evaluate(given, targets, verbose=0, return_dict=True)
     assert {"kind_accuracy", "kind_loss", "box_loss", "loss"} == set(found)
+
+
+@pytest.mark.slow
+def test_litert_files_have_the_size_of_the_budget_and_int8_is_near(
+    data, tmp_path, monkeypatch, rng
+):
+    exports.run_here(monkeypatch)
+    model = network()
+    for weight in model.weights:  # The converter leaves out what is zero or equal.
+        weight.assign(rng.normal(size=weight.shape))
+    mine = ns_tf.trained(model, data, pixels="normalised")
+    size = budgets.get("litert_bytes").cost(mine.problem.structure, Measure())
+    whole = mine.prune(params=1.0)
+    names = ("litert", "litert_int8")
+    exact, near = whole.export(tmp_path, names, name="net", int8_points=20)
+    assert exact.bytes == size(np.array(mine.problem.architecture.widths))
+    assert signatures(near) == signatures(exact)
+    assert near.largest_difference < 0.1
 
 
 def test_several_outputs_that_nothing_compares_are_told_to_be_compiled(data):

@@ -61,7 +61,9 @@ def test_bytes_of_a_file_may_be_a_share(monkeypatch):
     from ns_tf.budgets import litert_bytes
     from ns_tf.networks import deployed
 
-    monkeypatch.setattr(deployed, "litert", lambda model: bytes(model.count_params()))
+    monkeypatch.setattr(
+        deployed, "litert", lambda model, names: bytes(model.count_params())
+    )
     assert litert_bytes  # Imported late by the budget.
     made = found(litert_bytes=0.5)
     assert made.targets["litert_bytes"] == made.own["litert_bytes"] / 2

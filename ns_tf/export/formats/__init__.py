@@ -22,6 +22,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import NUMBERS, PIXELS, TOKENS
+from ns_tf.graph.compilation import output_names
 from ns_tf.graph.shapes import shape_of
 from ns_tf.networks.deployed import BYTE, deployed
 from ns_tf.parts import Parts, each
@@ -70,6 +71,11 @@ class Source:
     def dtype(self) -> str | Parts:
         """Of what files take."""
         return each(lambda kind: _RAW[kind][1], self.inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of several outputs, in their order; empty for a single one."""
+        return output_names(self.model) if len(self.model.outputs) > 1 else ()
 
     def deployed(
         self, dtype: str | Parts | None = None, name: str | None = None

@@ -8,14 +8,15 @@ Integer-Arithmetic-Only Inference").
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ns_tf.data.dataset import PIXELS
 from ns_tf.export.formats import Source, file_format
 from ns_tf.networks import deployed
+from ns_tf.parts import each, parts
 
 
 @file_format(
@@ -24,17 +25,19 @@ from ns_tf.networks import deployed
     help="LiteRT in float32, for phones and small devices.",
     runtime="litert",
     packages=("ai_edge_litert",),
+    several=True,
 )
 def litert(source: Source, path: Path) -> None:
     """Writes a float32 file: pixels from 0 to 255 in, probabilities out.
 
-    Networks of other inputs take those, and give the task's answer.
+    Networks of other inputs take those, and give the task's answer. Several inputs and
+    outputs have their names in the file's signature.
 
     Args:
         source: The network, and what belongs to it.
         path: The file.
     """
-    path.write_bytes(deployed.litert(_model(source)))
+    path.write_bytes(deployed.litert(_model(source), names=source.outputs))
 
 
 @file_format(
@@ -44,34 +47,40 @@ def litert(source: Source, path: Path) -> None:
     runtime="litert",
     exact=False,
     packages=("ai_edge_litert",),
+    several=True,
 )
 def litert_int8(source: Source, path: Path) -> None:
     """Writes a file with int8 weights and activations.
 
     It takes uint8 images and gives probabilities as uint8: `scale * (value - zero)`, by
-    the quantization that the file states. Of inputs that are no bytes, both are floats.
+    the quantization that the file states. Where an input is no image, all inputs and
+    outputs are as in the float file.
 
     Args:
         source: The network, with the images that the ranges are measured on.
         path: The file.
     """
-
     model = _model(source)
+    names = [tensor.name for tensor in model.inputs]
 
-    def examples() -> Iterator[list[np.ndarray]]:
-        for example in source.calibration:
-            yield [example[None].astype(model.inputs[0].dtype)]
+    def examples() -> Iterator[Any]:
+        for rows in zip(*parts(source.calibration), strict=True):
+            given = [
+                row[None].astype(tensor.dtype)
+                for row, tensor in zip(rows, model.inputs, strict=True)
+            ]
+            yield dict(zip(names, given, strict=True)) if given[1:] else given
 
     def quantise(converter: tf.lite.TFLiteConverter) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = examples
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        if source.inputs != PIXELS:
+        if any(kind != PIXELS for kind in parts(source.inputs)):
             return
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.uint8
 
-    path.write_bytes(deployed.litert(model, quantise))
+    path.write_bytes(deployed.litert(model, quantise, source.outputs))
 
 
 def _model(source: Source) -> keras.Model:
@@ -80,5 +89,8 @@ def _model(source: Source) -> keras.Model:
     Its name is always the same, because it is in the file, and the file's size is a
     budget (`litert_bytes`).
     """
-    dtype = "float32" if source.inputs == PIXELS else source.dtype
-    return source.deployed(dtype, name="deployed")
+
+    def taken(kind: str, dtype: str) -> str:
+        return "float32" if kind == PIXELS else dtype
+
+    return source.deployed(each(taken, source.inputs, source.dtype), name="deployed")

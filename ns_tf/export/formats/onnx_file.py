@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import InputError
 from ns_tf.export.formats import Source, file_format
+from ns_tf.parts import Parts, each, parts
 
 
 @file_format(
@@ -21,12 +23,14 @@ from ns_tf.export.formats import Source, file_format
     help="ONNX, by tf2onnx.",
     runtime="onnx_file",
     packages=("tf2onnx", "onnxruntime"),
+    several=True,
 )
 def onnx_file(source: Source, path: Path) -> None:
-    """Writes a file with one input and one output, called as the task's answer.
+    """Writes a file whose outputs have the names of the model's, or the task's answer.
 
-    Images are an input `image`, uint8 `[batch, h, w, c]`, channels last as Keras has
-    them; anything else is an input `inputs`. A classifier answers `probabilities`.
+    A single input is called `image`, uint8 `[batch, h, w, c]`, channels last as Keras
+    has them; `inputs` if it is anything else. A classifier answers `probabilities`.
+    Several inputs and outputs have the names that they have in the model.
 
     Args:
         source: The network, and what belongs to it.
@@ -39,12 +43,20 @@ def onnx_file(source: Source, path: Path) -> None:
     import tf2onnx
 
     model = source.deployed()
-    name, answers = model.inputs[0].name, source.task.answers
-    shape = [None, *source.image_shape]
+    answers = source.outputs or (source.task.answers,)
+    names = Parts(tensor.name for tensor in model.inputs)
+    several = len(names) > 1
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, source.dtype, name)])
-    def run(inputs):
-        return {answers: model(inputs, training=False)}
+    def specified(shape, dtype, name):
+        return tf.TensorSpec([None, *shape], dtype, name)
+
+    called = names if several else names[0]
+    signature = parts(each(specified, source.image_shape, source.dtype, called))
+
+    @tf.function(input_signature=signature)
+    def run(*inputs):
+        found = model(list(inputs) if several else inputs[0], training=False)
+        return keras.tree.flatten(found)
 
     # The error below says what tf2onnx would log.
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
@@ -52,12 +64,15 @@ def onnx_file(source: Source, path: Path) -> None:
         # Not tf2onnx.convert.from_function: it makes inputs of constants that a layer
         # holds, such as the statistics of a Normalization.
         traced = run.get_concrete_function()
-        raw, answer = traced.inputs[0].name, traced.outputs[0].name
+        raw = [tensor.name for tensor in traced.inputs[: len(names)]]
+        outputs = [tensor.name for tensor in traced.outputs]
         tf2onnx.convert.from_graph_def(
-            tf2onnx.tf_loader.from_function(traced, [raw], [answer]),
-            input_names=[raw],
-            output_names=[answer],
-            tensors_to_rename={raw: name, answer: answers},
+            tf2onnx.tf_loader.from_function(traced, raw, outputs),
+            input_names=raw,
+            output_names=outputs,
+            tensors_to_rename=dict(
+                zip([*raw, *outputs], [*names, *answers], strict=True)
+            ),
             opset=17,
             custom_op_handlers={"Erfc": (_erfc, [])},
             output_path=str(path),
