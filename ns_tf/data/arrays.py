@@ -17,20 +17,16 @@ from ns_tf.data.dataset import NAMELESS, SPLITS, TOKENS, Dataset, Split
 from ns_tf.data.holdout import check_fraction, complete, pixel_statistics
 from ns_tf.data.images import resize
 from ns_tf.data.inputs import check_inputs, kind_of
-from ns_tf.data.labels import (
-    are_classes,
-    check_targets,
-    check_weights,
-    weights_of_classes,
-)
+from ns_tf.data.labels import are_classes, check_targets
 from ns_tf.data.labels import class_names as names_of
-from ns_tf.data.structure import array_of, arrays_in, count_in, names_in, reordered
+from ns_tf.data.structure import arrays_in, count_in, names_in, reordered
+from ns_tf.data.weights import ClassWeight, alike, weights_in
 from ns_tf.parts import Parts, brackets, each, first, parts
 from ns_tf.run.checks import check_whole
 
 Pair = tuple[np.ndarray, np.ndarray]  # Inputs [n, ...], targets [n, ...].
-# Inputs, targets, perhaps weights [n]; each of the first two may be several arrays.
-Given = Pair | tuple[Any, Any] | tuple[Any, Any, np.ndarray | None]
+# Inputs, targets, perhaps weights; each may be several arrays.
+Given = Pair | tuple[Any, Any] | tuple[Any, Any, Any]
 
 
 def from_arrays(
@@ -40,7 +36,7 @@ def from_arrays(
     validation: Given | None = None,
     classes: int | None = None,
     class_names: Sequence[str] | None = None,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     name: str = NAMELESS,
     image_size: int | None = None,
     pad: int = 0,
@@ -61,13 +57,14 @@ def from_arrays(
             floats of any range or whole numbers. Targets `[n, ...]` are whole numbers
             or floats, classes `[n]` or `[n, 1]`. Weights `[n]` are factors of the
             losses. Of a model with several inputs or outputs each may be a dictionary
-            by name or a tuple of arrays.
+            by name or a tuple of arrays; weights `[n]` are of all outputs.
         test: The same; held out of `train` if None.
         validation: The same; held out of `train` if None.
         classes: Number of classes; one more than the largest label if None. Of targets
             that are no classes, the size of their last axis.
         class_names: Names of the classes; their numbers if None.
-        class_weight: Class -> factor of the losses of its examples.
+        class_weight: Class -> factor of the losses of its examples; of several outputs
+            a dictionary of such by output.
         name: What the data set is called in messages.
         image_size: Height and width in pixels to resize to; as they are if None.
         pad: Random crops move training images by up to so many pixels.
@@ -207,7 +204,7 @@ def _split(
     given: Given,
     names: tuple[Sequence[str], Sequence[str]],
     size: int | None,
-    class_weight: Mapping[int, float] | None,
+    class_weight: ClassWeight | None,
 ) -> Split:
     """What is given, checked: inputs (images resized), targets, weights if any.
 
@@ -228,13 +225,8 @@ def _split(
     count = len(first(inputs))
     _check_count(what, inputs, count)
     targets = each(lambda one: check_targets(what, one, count), targets)
-    weights = None
-    if len(given) == 3 and given[2] is not None:
-        weights = check_weights(what, array_of(given[2]), count)
-    if class_weight is not None:
-        by_class = weights_of_classes(what, targets, class_weight)
-        by_class = check_weights(what, by_class, count)
-        weights = by_class if weights is None else weights * by_class
+    own = given[2] if len(given) == 3 else None
+    weights = weights_in(what, own, class_weight, targets, names[1])
     if size is not None:
         inputs = _resized(what, inputs, size)
     return Split(inputs, targets, weights)
@@ -251,14 +243,11 @@ def _check_count(what: str, inputs: np.ndarray | Parts, count: int) -> None:
 
 
 def _weighted(splits: dict[str, Split]) -> dict[str, Split]:
-    """The splits, with weights of 1 where another split has weights."""
-    if all(split.weights is None for split in splits.values()):
-        return splits
+    """The splits, all with weights of one form if any has them."""
+    weights = alike([one.weights for one in splits.values()], map(len, splits.values()))
     return {
-        key: split
-        if split.weights is not None
-        else dataclasses.replace(split, weights=np.ones(len(split), np.float32))
-        for key, split in splits.items()
+        key: dataclasses.replace(split, weights=own)
+        for (key, split), own in zip(splits.items(), weights, strict=True)
     }
 
 

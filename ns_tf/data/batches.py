@@ -82,9 +82,10 @@ def train_batches(
         (inputs `[batch, ...]` as the network takes them, targets `[batch, ...]`; with
         mixup float32 `[batch, classes]`). Of several inputs or outputs each is a tuple.
         Of a data set with weights the targets are a pair (targets, weights float32
-        `[batch]`). All inputs that are images move by the same rows. Targets of the
-        height and width of the images move with them; what comes in at the border is
-        -1 in whole numbers, which no class has, and 0 in floats.
+        `[batch]`, or a tuple of such by output). All inputs that are images move by the
+        same rows. Targets of the height and width of the images move with them; what
+        comes in at the border is -1 in whole numbers, which no class has, and 0 in
+        floats.
 
     Raises:
         InputError: batch size out of range; seed or first step no whole number from 0.
@@ -148,9 +149,9 @@ def eval_batches(
     return _in_order(tf.data.Dataset.range(len(split)).batch(batch_size), batch)
 
 
-def _with_weights(targets: Any, weights: "tf.Tensor | None") -> Any:
+def _with_weights(targets: Any, weights: "tf.Tensor | Parts | None") -> Any:
     """Targets, or a pair of targets and weights, as tuples where there are several."""
-    return plain(targets) if weights is None else (plain(targets), weights)
+    return plain(targets) if weights is None else (plain(targets), plain(weights))
 
 
 def epoch_draws(dataset: Dataset, seed: int, epoch: int) -> np.ndarray:
@@ -272,7 +273,8 @@ def _tensors(split: Split) -> tuple[Any, Any, Any]:
         # tf.data runs on the host: each stream would copy tensors back from a GPU.
         with tf.init_scope(), tf.device("/CPU:0"):
             images = None if split.on_disk else each(tf.constant, split.images)
-            weights = None if split.weights is None else tf.constant(split.weights)
+            weights = split.weights
+            weights = None if weights is None else each(tf.constant, weights)
             _TENSORS[split] = images, each(tf.constant, split.labels), weights
     return _TENSORS[split]
 

@@ -44,7 +44,8 @@ class Split:
     images: np.ndarray | Parts
     # Targets [n, ...] int32 or float32; classes are [n], from 0.
     labels: np.ndarray | Parts
-    weights: np.ndarray | None = None  # [n] float32: factors of the examples' losses.
+    # [n] float32: factors of the examples' losses; `Parts` where each output has some.
+    weights: np.ndarray | Parts | None = None
 
     def __len__(self) -> int:
         """Number of examples."""

@@ -91,11 +91,10 @@ def take(split: Split, indices: np.ndarray) -> Split:
     [7, 1]
     """
     indices = np.sort(indices)
-    weights = None if split.weights is None else split.weights[indices]
-    images, labels = (
-        each(lambda x: x[indices], x) for x in (split.images, split.labels)
+    arrays = (split.images, split.labels, split.weights)
+    return Split(
+        *(each(lambda x: None if x is None else x[indices], one) for one in arrays)
     )
-    return Split(images, labels, weights)
 
 
 def with_fewer(dataset: Dataset, count: int | None, seed: int) -> Dataset:

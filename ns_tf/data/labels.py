@@ -1,14 +1,13 @@
-"""Targets and weights of examples as arrays, and a name for each class."""
+"""Targets of examples as arrays, and a name for each class."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.config import MOST_CLASSES
 from ns_tf.data.dataset import SPLITS, Dataset
-from ns_tf.parts import Parts, parts
 from ns_tf.run.checks import check_whole
 
 MAX_CLASSES = 1_000_000  # Larger labels are quantities, and no classes.
@@ -97,57 +96,6 @@ def zeros_and_ones(targets: np.ndarray) -> bool:
     (True, False)
     """
     return bool(np.isin(targets, (0, 1)).all())
-
-
-def check_weights(what: str, weights: np.ndarray, count: int) -> np.ndarray:
-    """Weights of examples as float32 `[count]`.
-
-    Args:
-        what: What they belong to, as messages begin.
-        weights: `[count]` or `[count, 1]`, finite, not negative.
-        count: Number of examples.
-
-    Raises:
-        InputError: another shape, or a weight that is negative or not finite.
-    """
-    if weights.shape not in ((count,), (count, 1)) or weights.dtype.kind not in "biuf":
-        raise InputError(
-            f"{what}: {count} examples need weights [{count}]; got {weights.dtype} "
-            f"{list(weights.shape)}."
-        )
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise InputError(f"{what}: weights are finite numbers from 0; some are not.")
-    return weights.reshape(count).astype(np.float32)
-
-
-def weights_of_classes(
-    what: str, labels: np.ndarray | Parts, class_weight: Mapping[int, float]
-) -> np.ndarray:
-    """The weight of each example by its class, `[n]`, as `fit(class_weight=)` takes it.
-
-    >>> weights_of_classes("mine", np.array([2, 0, 2]), {2: 0.5}).tolist()
-    [0.5, 1.0, 0.5]
-
-    Args:
-        what: What the labels belong to, as messages begin.
-        labels: `[n]` class numbers.
-        class_weight: By class; 1 for classes that it lacks.
-
-    Raises:
-        InputError: targets that are no class numbers.
-    """
-    if isinstance(labels, Parts) or not are_classes(labels):
-        got = ", ".join(f"{one.dtype} {list(one.shape)}" for one in parts(labels))
-        raise InputError(
-            f"{what}: class weights need one class number an example; got targets "
-            f"{got}. Give weights of the examples."
-        )
-    if not isinstance(class_weight, Mapping):
-        raise InputError(
-            f"{what}: class_weight is a dictionary, class -> factor; got "
-            f"{type(class_weight).__name__}."
-        )
-    return np.array([class_weight.get(int(label), 1.0) for label in labels])
 
 
 def _are_texts(names: object) -> bool:

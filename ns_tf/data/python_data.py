@@ -25,8 +25,8 @@ def dataset(
 
     Args:
         data: One of: a name; a `Dataset`; arrays (inputs `[n, ...]`, targets
-            `[n, ...]`), with weights `[n]` as a third, where inputs and targets may be
-            dictionaries or tuples of several arrays; a `tf.data.Dataset` or
+            `[n, ...]`), with weights `[n]` as a third, where each may be a dictionary
+            or a tuple of several arrays; a `tf.data.Dataset` or
             `keras.utils.PyDataset` of such; a pair of those, to train and to test, as
             `keras.datasets.cifar10.load_data()` returns them.
         train_images: How many training images are used; all if None.

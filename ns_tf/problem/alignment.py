@@ -76,11 +76,17 @@ def _inputs_by_name(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
 
 
 def _targets_by_name(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
-    """The data set with its targets in the order of these names."""
+    """The data set with its targets, and weights, in the order of these names."""
     what = f"{dataset.name}: the loss of the model"
+
+    def ordered(value):
+        if not isinstance(value, Parts):  # Weights of all outputs, or none.
+            return value
+        return reordered(what, value, dataset.output_names, names)
+
     splits = {
         name: dataclasses.replace(
-            split, labels=reordered(what, split.labels, dataset.output_names, names)
+            split, labels=ordered(split.labels), weights=ordered(split.weights)
         )
         for name in SPLITS
         for split in (getattr(dataset, name),)

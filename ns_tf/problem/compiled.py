@@ -32,7 +32,7 @@ class OutputLoss:
     given: Any
     weight: float
 
-    def __call__(self, targets: Any, outputs: Any) -> Any:
+    def __call__(self, targets: Any, outputs: Any, weights: Any = None) -> Any:
         """Weight times loss, [batch].
 
         The loss of an example is the mean over its places, so the mean over examples is
@@ -42,6 +42,7 @@ class OutputLoss:
         Args:
             targets: [batch, ...].
             outputs: [batch, ...].
+            weights: Of the examples for this output, [batch]; None for 1.
 
         Raises:
             InputError: the loss has not one value for each example.
@@ -66,6 +67,8 @@ class OutputLoss:
         total = keras.ops.sum(losses * places, axis=axes)
         if loss.reduction != "sum":
             total = total / keras.ops.maximum(keras.ops.sum(places, axis=axes), 1)
+        if weights is not None:
+            total = total * keras.ops.cast(weights, total.dtype)
         return self.weight * total
 
 

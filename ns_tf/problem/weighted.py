@@ -14,7 +14,8 @@ class Weighted(Task):
     """A task of examples with weights: losses are multiplied, counts are as ever.
 
     Targets are pairs (targets [batch, ...], weights [batch]), as
-    `ns_tf.data.batches` has them of a data set with weights.
+    `ns_tf.data.batches` has them of a data set with weights. Where outputs have weights
+    of their own, these are a tuple.
 
     Args:
         task: What the targets alone mean.
@@ -60,14 +61,8 @@ class Weighted(Task):
             ((targets, weights), outputs) -> losses [batch]. As in Keras, their mean
             divides by the number of examples, not by the sum of the weights.
         """
-        loss = self.task.loss(model)
-
-        def weighted(targets, outputs):
-            own, weights = targets
-            losses = loss(own, outputs)
-            return losses * keras.ops.cast(weights, losses.dtype)
-
-        return weighted
+        loss = self.task.weighted_loss(model)
+        return lambda targets, outputs: loss(targets[0], outputs, targets[1])
 
     def count(self, targets: Any, answers: Any) -> Any:
         """As of the task: every example counts once.

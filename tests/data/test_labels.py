@@ -13,9 +13,7 @@ from ns_tf.data.labels import (
     MAX_CLASSES,
     are_classes,
     check_targets,
-    check_weights,
     class_names,
-    weights_of_classes,
     with_targets,
 )
 
@@ -74,26 +72,6 @@ def test_what_is_no_number_is_refused(targets, message):
 )
 def test_classes_are_one_whole_number_from_0(targets, expected):
     assert are_classes(targets) is expected
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (np.ones(2), r"3 examples need weights \[3\]; got float64 \[2\]"),
-        (np.array([1.0, -1.0, 0.0]), "from 0"),
-        (np.array([1.0, np.inf, 0.0]), "finite"),
-    ],
-)
-def test_weights_that_are_none_are_refused(weights, message):
-    with pytest.raises(InputError, match=message) as caught:
-        check_weights("mine", weights, 3)
-    in_one_line(caught)
-
-
-def test_class_weights_need_classes():
-    with pytest.raises(InputError, match="class weights need one class number") as e:
-        weights_of_classes("mine", np.zeros((3, 2), np.float32), {0: 2.0})
-    in_one_line(e)
 
 
 def test_other_targets_go_into_all_splits(rng):

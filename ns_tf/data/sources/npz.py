@@ -23,8 +23,8 @@ def load_arrays(request: Request) -> Dataset:
     examples are held out for that split then. `w_train` and so on are weights of the
     examples. Of a model with several inputs or outputs there is an array for each, by
     name: `x_image_train` and `x_age_train` of the inputs `image` and `age`,
-    `y_kind_train` of the output `kind`. Training images are not varied. `npz:` is
-    another name of it.
+    `y_kind_train` of the output `kind`, `w_kind_train` of its weights. Training images
+    are not varied. `npz:` is another name of it.
 
     Args:
         request: Its argument is the path of a file that `numpy.savez` wrote.
@@ -60,7 +60,7 @@ def _pair_of(
     """(inputs, targets, weights) of a split; None if validation or test has none."""
     inputs, targets = (_called(arrays, kind, key) for kind in "xy")
     if inputs is not None and targets is not None:
-        return inputs, targets, arrays.get(f"w_{key}")
+        return inputs, targets, _called(arrays, "w", key)
     if inputs is not None or targets is not None or key == "train":
         raise InputError(
             f"{path} has to hold x_{key} and y_{key}; it holds "
@@ -80,7 +80,7 @@ def _called(
 
     Args:
         arrays: All that the file holds.
-        kind: "x" of inputs, "y" of targets.
+        kind: "x" of inputs, "y" of targets, "w" of weights.
         key: The split.
     """
     if f"{kind}_{key}" in arrays:

@@ -96,6 +96,25 @@ class Task(abc.ABC):
             (targets [batch, ...], outputs [batch, ...]) -> losses [batch].
         """
 
+    def weighted_loss(self, model: keras.Model) -> Callable[[Any, Any, Any], Any]:
+        """The loss of examples that have weights.
+
+        Args:
+            model: As of `loss`.
+
+        Returns:
+            (targets [batch, ...], outputs [batch, ...], weights [batch]) -> losses
+            [batch]: the loss times the weight. Where outputs have weights of their own,
+            these are a tuple.
+        """
+        loss = self.loss(model)
+
+        def weighted(targets, outputs, weights):
+            losses = loss(targets, outputs)
+            return losses * keras.ops.cast(weights, losses.dtype)
+
+        return weighted
+
     @abc.abstractmethod
     def count(self, targets: Any, answers: Any) -> Any:
         """What the score is made of, summed over a batch.

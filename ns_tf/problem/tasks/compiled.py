@@ -138,24 +138,36 @@ class Compiled(Task):
         """
         return self.losses
 
-    def losses(self, targets: Any, outputs: Any) -> Any:
+    def weighted_loss(self, model: keras.Model) -> Callable[[Any, Any, Any], Any]:
+        """As of any task; the loss of an output is multiplied by its own weights.
+
+        Args:
+            model: Not used: what was compiled says it.
+        """
+        return self.losses
+
+    def losses(self, targets: Any, outputs: Any, weights: Any = None) -> Any:
         """Losses [batch].
 
         Args:
             targets: [batch, ...], or a tuple of them in the order of the outputs.
             outputs: As the model gives them.
+            weights: Of the examples, [batch], or a tuple of such by output; None for 1.
         """
+        found = self.compilation
+        if not isinstance(weights, tuple):
+            weights = (weights,) * len(found.losses)
         by_output = zip(
-            self.compilation.losses,
-            self.compilation.weights,
+            map(OutputLoss, found.losses, found.weights),
             keras.tree.flatten(targets),
             keras.tree.flatten(outputs),
+            weights,
             strict=True,
         )
         return sum(
-            OutputLoss(loss, weight)(target, output)
-            for loss, weight, target, output in by_output
-            if loss is not None
+            loss(target, output, own)
+            for loss, target, output, own in by_output
+            if loss.given is not None
         )
 
     def count(self, targets: Any, answers: Any) -> Any:

@@ -82,6 +82,12 @@ def test_several_inputs_and_targets_have_their_names_in_the_arrays(rng, tmp_path
         np.testing.assert_array_equal(split.images[1][:, 0], split.labels[0] / 2)
         np.testing.assert_array_equal(split.labels[1], split.labels[0] + 0.5)
         np.testing.assert_array_equal(split.weights, split.labels[0] + 1)
+    del arrays["w_train"]
+    targets = {"y_one_train": labels, "y_other_train": labels + 0.5}
+    np.savez(path, **arrays, **targets, w_other_train=labels + 2)
+    train = load(f"npz:{path}").train
+    np.testing.assert_array_equal(train.weights[0], np.ones(len(train)))
+    np.testing.assert_array_equal(train.weights[1], train.labels[0] + 2)
     np.savez(path, **arrays)
-    with pytest.raises(InputError, match="holds w_train, x_a_b_train, .*x_NAME_train"):
+    with pytest.raises(InputError, match="holds x_a_b_train, .*x_NAME_train"):
         load(f"npz:{path}")
