@@ -160,15 +160,22 @@ def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
 
 
 def reason_of(error: Exception) -> str:
-    """The first line of Keras's message that is no traceback of the call.
+    """What Keras's message says first, beside the traceback of the call.
+
+    Lines that a sentence was broken into are put together.
 
     >>> reason_of(ValueError("Exception encountered when calling F.\\n\\nToo small."))
     'Too small.'
+    >>> reason_of(ValueError("Object A needs\\na method\\nthat B has.\\n\\nExample:"))
+    'Object A needs a method that B has.'
     """
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    reasons = [line for line in lines if not line.startswith("Exception encountered")]
-    return (reasons or lines or [type(error).__name__])[0]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    paragraphs = re.split(r"\n\s*\n", plain)
+    told = [one for one in paragraphs if not one.startswith("Exception encountered")]
+    lines = [line.strip() for line in (told or paragraphs)[0].splitlines()]
+    # A line that a small letter follows is no end of a sentence.
+    ends = (i for i, line in enumerate(lines[1:], 1) if not line[:1].islower())
+    return " ".join(lines[: next(ends, len(lines))]) or type(error).__name__
 
 
 @contextlib.contextmanager

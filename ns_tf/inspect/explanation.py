@@ -19,7 +19,6 @@ from ns_tf.inspect.shares import Share, Shares, shares_of
 from ns_tf.render import tables
 from ns_tf.run import files
 from ns_tf.run.paths import as_path
-from ns_tf.scaling.bounds import LARGEST_WIDTH
 
 _LISTED = 4  # Layers that a line names.
 
@@ -52,9 +51,9 @@ class Reach:
     budget: str
     unit: str
     smallest: int  # Every width 1.
+    half: int  # Every width a half of what it is, rounded down, at least 1.
     own: int  # As the network is: what a pruning ends at, at most.
-    # Every width the largest of a plan; None where 64 bits do not hold it.
-    largest: int | None
+    double: int  # Every width twice as large.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,13 +147,13 @@ class Explanation:
         """What is free, in a sentence or two."""
         total = self.total
         yield (
-            f"{self.name}: {len(self.widths)} widths are free; "
+            f"{self.name}: {_count(len(self.widths), 'width')} free; "
             f"{_share(self.reachable, total.params)} of {total.params:,} parameters "
             f"shrink with them. {total.macs:,} MACs, "
             f"{total.activation_bytes:,} bytes of activations an example."
         )
         if self.refused:
-            yield f"It can be neither planned nor pruned yet: {self.refused}"
+            yield f"It can be neither planned nor pruned: {self.refused}"
 
     def _table(self) -> Iterator[str]:
         """A row a width."""
@@ -210,13 +209,14 @@ class Explanation:
         """A row a budget."""
         if self.budgets:
             yield tables.plain(
-                ("budget", "every width 1", "as it is", f"every width {LARGEST_WIDTH}"),
+                ("budget", "every width 1", "halved", "as it is", "doubled"),
                 [
                     (
                         one.budget,
                         f"{one.smallest:,}",
+                        f"{one.half:,}",
                         f"{one.own:,}",
-                        "over 2^63" if one.largest is None else f"{one.largest:,}",
+                        f"{one.double:,}",
                     )
                     for one in self.budgets
                 ],
@@ -264,17 +264,13 @@ def _fixed(reading: Reading, shares: Shares) -> Iterator[Fixed]:
 
 
 def _reaches(reading: Reading) -> Iterator[Reach]:
-    """The ends of every exact budget."""
+    """What every exact budget can be."""
     if reading.structure is None:
         return
     own = np.array(reading.structure.architecture.widths)
     for name, cost in exact_costs(reading.structure).items():
-        smallest, now = (int(cost(end)) for end in (np.ones_like(own), own))
-        try:
-            largest = int(cost(np.full_like(own, LARGEST_WIDTH)))
-        except InputError:
-            largest = None
-        yield Reach(name, cost.unit, smallest, now, largest)
+        sizes = np.ones_like(own), np.maximum(own // 2, 1), own, 2 * own
+        yield Reach(name, cost.unit, *(int(cost(widths)) for widths in sizes))
 
 
 def _kinds(reading: Reading) -> dict[str, str]:
@@ -295,6 +291,15 @@ def _share(part: int, whole: int) -> str:
     ('12.5 %', '0.0 %')
     """
     return f"{100 * part / max(whole, 1):.1f} %"
+
+
+def _count(number: int, what: str) -> str:
+    """How many there are.
+
+    >>> _count(1, "width"), _count(2, "width")
+    ('1 width is', '2 widths are')
+    """
+    return f"{number} {what} is" if number == 1 else f"{number} {what}s are"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ def _named(
         InputError: nothing.
     """
     path = text.removeprefix(from_model.PREFIX)
-    if os.path.isdir(path):
+    if os.path.isdir(path) and not from_model.is_saved_model(path):
         record = search_in(path)
         if record is None:
             return from_model.read(str(training_in(Path(path), None) / MODEL))
@@ -89,7 +89,7 @@ def _named(
             return own
         architecture = architectures.get(record.architecture)
         return analyse(architecture, record.input_shape, record.classes)
-    if path != text or path.endswith(".keras") or os.path.isfile(path):
+    if path != text or path.endswith(".keras") or os.path.exists(path):
         return from_model.read(path)
     return analyse(architectures.get(text), tuple(input_shape), classes)
 

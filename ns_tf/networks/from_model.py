@@ -22,7 +22,7 @@ from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import recalled, resized
 from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.shapes import shape_of, with_shape
-from ns_tf.graph.walk import channel_graph
+from ns_tf.graph.walk import OUTPUT, channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
 from ns_tf.registry import fitting, no_layer
 from ns_tf.run.paths import check_regular
@@ -58,6 +58,7 @@ def from_model(
         raise InputError(f"Expected a functional or sequential model; got {model!r}.")
     model = flat(model, blocks=True)
     _check_frozen(model)
+    _check_floats(model)
     graph = channel_graph(model)
     kept = _kept(graph, keep)
     free = [
@@ -134,9 +135,30 @@ def at_shape(architecture: Architecture, shape: tuple[int, ...]) -> Architecture
     return from_model(model, architecture.name, keep=kept)
 
 
+def _check_floats(model: keras.Model) -> None:
+    """Refuses a model of which layers are quantised.
+
+    Raises:
+        InputError: naming them.
+    """
+    quantised = [one.name for one in model.layers if one.quantization_mode]
+    if quantised:
+        raise InputError(
+            f"{model.name!r} has quantised layers ({', '.join(quantised[:3])}): search "
+            "or prune the model before model.quantize, and quantise what is left."
+        )
+
+
 def _reasons(graph: ChannelGraph) -> list[str]:
     """Why no width of a network is free, layers that cannot be followed included."""
-    reasons = {group.frozen or "it is kept" for group in graph.groups}
+    if not graph.groups:
+        return ["no layer of it has weights that make channels"]
+    reasons = {
+        f"{group.name!r} is the model's output"
+        if group.frozen == OUTPUT
+        else group.frozen or f"{group.name!r} is kept"
+        for group in graph.groups
+    }
     return sorted(reasons) + [
         f"{call.name!r} cannot be followed"
         for call in graph.calls
@@ -185,13 +207,44 @@ def read(path: str) -> keras.Model:
     Raises:
         InputError: the file is missing, or cannot be read safely.
     """
+    if is_saved_model(path):
+        raise InputError(
+            f"{path!r} is a SavedModel, which has no layers to search or prune: give "
+            "the Keras model that it was made of, as model.save('mine.keras') writes "
+            "it."
+        )
     if not os.path.isfile(path):
         raise InputError(f"Expected a saved .keras model at {path!r}; there is none.")
     try:
         return loaded(path)
     except Exception as error:  # Keras raises what its parts raise.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else error
-        raise InputError(f"{path!r} is no .keras model to be read: {reason}") from error
+        raise InputError(_unreadable(path, error)) from error
+
+
+def is_saved_model(path: str | pathlib.Path) -> bool:
+    """Whether a path is the folder of a SavedModel.
+
+    Args:
+        path: Of anything.
+    """
+    return os.path.isfile(os.path.join(path, "saved_model.pb"))
+
+
+def _unreadable(path: str, error: Exception) -> str:
+    """What Keras says of a file that it does not read, with what to do."""
+    reason = reason_of(error)
+    if "safe_mode" in reason:
+        return (
+            f"{path!r} holds Python code, as of a Lambda, which is not run. Load it "
+            "yourself, keras.models.load_model(path, safe_mode=False), and give the "
+            "model; or replace the Lambda by layers."
+        )
+    if "No model config" in reason:
+        return (
+            f"{path!r} holds weights without their model: give the whole model, as "
+            "model.save('mine.keras') writes it."
+        )
+    return f"{path!r} is no .keras model to be read: {reason}"
 
 
 def loaded(path: str | pathlib.Path) -> keras.Model:

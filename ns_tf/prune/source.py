@@ -75,7 +75,7 @@ def trained_network(
     folder, found, kept = None, model, None
     if isinstance(model, (str, Path)):
         path = Path(model)
-        if path.is_dir():
+        if path.is_dir() and not from_model.is_saved_model(path):
             folder = training_in(path, None)
             path = folder / MODEL
             kept = settings_in(folder)

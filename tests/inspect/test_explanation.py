@@ -8,7 +8,6 @@ import pytest
 
 import ns_tf
 from ns_tf.base import InputError
-from ns_tf.inspect import explanation
 from ns_tf.inspect.explanation import Explanation
 from ns_tf.inspect.reading import read
 
@@ -67,23 +66,23 @@ def test_an_output_that_mixes_channels_needs_no_advice():
 def test_the_ends_of_budgets_are_networks(explained):
     structure = read(mixed()).structure
     for one in explained.budgets:
-        assert one.smallest < one.own < one.largest
+        assert one.smallest < one.half < one.own < one.double
         if one.budget == "params":
+            widths = np.array(structure.architecture.widths)
             assert one.smallest == structure.params(np.array([1, 1]))
+            assert one.half == structure.params(widths // 2)
+            assert one.double == structure.params(2 * widths)
             assert one.own == mixed().count_params()
 
 
-def test_a_largest_network_that_64_bits_do_not_count_is_said_to_be(monkeypatch):
-    """Heads, their size and channels at once: a term of three widths."""
-    monkeypatch.setattr(explanation, "LARGEST_WIDTH", 2**22)
+def test_heads_and_their_sizes_are_widths_by_name():
     x = steps = keras.Input((4, 3), name="steps")
     x = layers.MultiHeadAttention(2, 3, name="odd")(layers.Dense(5, name="a")(x), x)
     x = layers.Dense(2)(layers.GlobalMaxPooling1D()(x))
     found = ns_tf.explain(keras.Model(steps, x))
     names = ["odd/heads", "odd/key_dim", "odd/value_dim"]
     assert {*names} <= {one.name for one in found.widths}
-    assert [one.largest for one in found.budgets] == [None] * len(found.budgets)
-    assert str(found).count("over 2^63") == len(found.budgets)
+    assert "doubled" in str(found)
 
 
 def test_json_holds_what_is_printed(explained):

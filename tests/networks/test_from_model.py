@@ -195,7 +195,7 @@ def test_a_model_without_a_free_width_is_refused_with_the_reasons():
     ) as e:
         from_model(model)
     assert "'norm' cannot be followed" in str(e.value)
-    assert "it is the model's output" in str(e.value)
+    assert "is the model's output" in str(e.value)
 
 
 def test_layers_that_read_no_channels_are_named_too_where_no_width_is_free():
@@ -436,8 +436,26 @@ def test_code_in_a_file_is_not_run(tmp_path):
     x = layers.GlobalAveragePooling2D()(x)
     path = tmp_path / "lambda.keras"
     keras.Model(image, layers.Dense(5)(x)).save(path)
-    with pytest.raises(InputError, match="is no .keras model to be read"):
+    with pytest.raises(InputError, match="holds Python code.*safe_mode=False"):
         networks_from_model.load(str(path))
+
+
+def test_what_is_no_whole_model_of_floats_is_refused_with_what_to_give(tmp_path):
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3), layers.Dense(2)])
+    model.save_weights(tmp_path / "mine.weights.h5")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    for name, words in (
+        ("mine.weights.h5", "weights without"),
+        ("saved", "SavedModel"),
+    ):
+        with pytest.raises(InputError, match=f"{words}.*model.save") as error:
+            networks_from_model.load(str(tmp_path / name))
+        assert "\n" not in str(error.value)
+    for layer in model.layers:
+        layer.quantize("int8")
+    with pytest.raises(InputError, match="quantised layers .*before model.quantize"):
+        from_model(model)
 
 
 # Models that are not ours.
