@@ -17,7 +17,7 @@ from ns_tf.data.config import DataConfig
 from ns_tf.descend.config import SearchConfig
 from ns_tf.descend.record import SearchRecord
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.parts import shape_text
+from ns_tf.parts import parts, shape_text
 from ns_tf.prune.config import PruneConfig
 from ns_tf.render import tables
 from ns_tf.run.config import RunConfig
@@ -57,14 +57,15 @@ def main(
     architecture, dataset = work.problem.architecture, work.problem.dataset
     task = work.problem.task.name
     shape = shape_text(dataset.image_shape)
+    outputs = len(parts(dataset.train.labels))
     params = int(work.problem.structure.params(work.widths))
     print(
         f"{architecture.name} with {params:,} parameters, {dataset.name} "
         f"({len(dataset.train):,} training examples of {shape}; {task}, "
-        f"{dataset.classes} outputs), on {cli.devices()}"
+        f"{outputs if outputs > 1 else dataset.classes} outputs), on {cli.devices()}"
     )
     if work.start:
-        print(f"begins with the model's own weights, pixels {work.start.pixels}")
+        print(f"begins with the model's own weights, pixels {work.start.told}")
     with cli.watching() as watch:
         record = work.run(run.run_dir, watch)
     print(table(record))

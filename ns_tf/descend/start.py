@@ -26,11 +26,13 @@ class Start:
         model: With its weights; never changed.
         problem: Of the search, with pixels as the model was given them.
         pixels: How these are scaled: a name of `ns_tf.data.dataset.WAYS`.
+        told: How that is known, for people.
     """
 
     model: keras.Model
     problem: Problem
     pixels: str
+    told: str = ""
 
     @classmethod
     def of(cls, problem: Problem, raw: Dataset) -> "Start":
@@ -46,8 +48,9 @@ class Start:
         model = problem.architecture.source
         raw = problem.task.prepared(aligned(raw, model), outputs_of(model))
         way = way_of(model, raw, problem.task)
-        dataset = for_network(scaled(raw, way), problem.structure.scales_pixels)
-        return cls(model, dataclasses.replace(problem, dataset=dataset), way)
+        dataset = for_network(scaled(raw, way.name), problem.structure.scales_pixels)
+        problem = dataclasses.replace(problem, dataset=dataset)
+        return cls(model, problem, way.name, str(way))
 
     def keep(self, folder: Path) -> None:
         """Keeps the model in the run folder, or checks that it is the one kept there.

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, input_names
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.graph.shapes import shape_of
@@ -116,6 +117,10 @@ def litert(
     Returns:
         The bytes of the file. Its signature has the inputs by name where there are
         several, and so the outputs.
+
+    Raises:
+        InputError: the converter does not know an operation, as recurrent layers over
+            any number of examples.
     """
     import tensorflow as tf  # Late: what builds networks needs none.
 
@@ -141,4 +146,20 @@ def litert(
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         adjust(converter)
-        return converter.convert()
+        try:
+            return converter.convert()
+        except Exception as error:  # A converter fails in many ways.
+            raise InputError(
+                f"LiteRT's converter refuses the network: {_refusal(error)}. Leave "
+                "litert, litert_int8 and litert_bytes out."
+            ) from error
+
+
+def _refusal(error: Exception) -> str:
+    """The converter's reason without its places in the graph.
+
+    >>> _refusal(ValueError("<unknown>:0: error: loc(f[a]): 'tf.A' op is odd"))
+    "'tf.A' op is odd"
+    """
+    found = re.search(r"'tf\.[^\n]*", str(error))
+    return (found[0] if found else reason_of(error)).rstrip(". ")

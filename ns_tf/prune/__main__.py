@@ -48,7 +48,7 @@ def main(
     pruner = work.pruner
     print(
         f"{pruner.problem.architecture.name} on {pruner.problem.dataset.name}, pixels "
-        f"{work.network.pixels}, on {cli.devices()}"
+        f"{work.network.told}, on {cli.devices()}"
     )
     with cli.watching() as watch:
         work.run(watch)

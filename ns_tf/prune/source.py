@@ -27,7 +27,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import data_config, load_dataset, settings_in
 from ns_tf.problem.weighted import Weighted
-from ns_tf.prune.pixels import way_of
+from ns_tf.prune.pixels import Way, way_of
 from ns_tf.run.folder import MODEL, PREFIX
 from ns_tf.train.results import training_in
 
@@ -46,6 +46,7 @@ class TrainedNetwork:
         folder: Of its training, if it came from one.
         data: Options of `ns_tf.data.config.DataConfig` by which its data were loaded;
             empty for data from Python.
+        told: How it is known that pixels are scaled so, for people.
     """
 
     model: keras.Model
@@ -53,6 +54,7 @@ class TrainedNetwork:
     pixels: str
     folder: Path | None = None
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    told: str = ""
 
 
 def trained_network(
@@ -99,18 +101,19 @@ def trained_network(
     dataset = task.prepared(dataset, outputs_of(found))
     task.check(dataset)
     check_classes(found, dataset)
-    way = pixels
+    way = Way(pixels)
     if pixels == AUTO and folder is None:
         weighted = dataset.train.weights is not None
         way = way_of(found, dataset, Weighted(task) if weighted else task)
     elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
         own = "given" if all(parts(scales_pixels(found))) else "normalised"
-        way = (kept.pixels if kept else None) or own
+        way = Way((kept.pixels if kept else None) or own)
     architecture = from_model.from_model(found)
-    problem = Problem.of(architecture, scaled(dataset, way), task)
+    problem = Problem.of(architecture, scaled(dataset, way.name), task)
     if options.get("task"):
         used = {**used, "task": options["task"]}  # Of data from Python as well.
-    return TrainedNetwork(found, problem, way, folder, used)
+    told = f"{way}{'; --pixels= says it for sure' * way.near}"
+    return TrainedNetwork(found, problem, way.name, folder, used, told)
 
 
 def check_classes(model: keras.Model, dataset: Dataset) -> None:

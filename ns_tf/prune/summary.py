@@ -36,8 +36,8 @@ def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
     yield from _costs(pruner, found)
     score = pruner.problem.task.score
     stages = [f"{name} {score.text(value)}" for name, value in found.accuracies.items()]
-    yield f"on validation images: {' -> '.join(stages)}"
-    yield f"on test images: {score.text(found.test_score)}"
+    yield f"{score.name} on validation examples: {' -> '.join(stages)}"
+    yield f"{score.name} on test examples: {score.text(found.test_score)}"
     names = pruner.problem.structure.names
     both = zip(names, pruner.widths, found.scaling.widths, strict=True)
     yield "widths: " + ", ".join(f"{name} {was}->{now}" for name, was, now in both)

@@ -45,9 +45,9 @@ def main(
         result = work.run(watch)
     score = work.problem.task.score
     print(
-        f"epoch {result['best_epoch']} of {train.epochs} was best on validation images "
-        f"({score.text(score_in(result, 'validation'))}); on test images it has "
-        f"{score.text(score_in(result, 'test'))}"
+        f"epoch {result['best_epoch']} of {train.epochs} was best on validation "
+        f"examples ({score.name} {score.text(score_in(result, 'validation'))}); "
+        f"on test examples it has {score.text(score_in(result, 'test'))}"
     )
     print(f"Model and history: {work.folder}")
 

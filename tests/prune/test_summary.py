@@ -19,7 +19,7 @@ def test_it_has_costs_accuracies_and_widths():
     assert "params: " in text and "weight_bytes: " in text
     for stage, score in found.accuracies.items():
         assert f"{stage} {100 * score:.2f} %" in text
-    assert f"on test images: {100 * found.test_score:.2f} %" in text
+    assert f"accuracy on test examples: {100 * found.test_score:.2f} %" in text
     assert f"conv1 12->{found.scaling.widths[0]}" in text
     assert text.startswith("mine pruned by random, uniform widths, repair statistics")
 
