@@ -18,13 +18,14 @@ from ns_tf.plan.methods import METHODS
 from ns_tf.problem.tasks import TASKS
 from ns_tf.prune.allocations import ALLOCATIONS
 from ns_tf.prune.criteria import CRITERIA
+from ns_tf.prune.gatings import GATINGS
 from ns_tf.prune.repairs import REPAIRS
 from ns_tf.prune.signals import SIGNALS
 from ns_tf.train.recipes import RECIPES
 
 REGISTRIES = (
     *(ARCHITECTURES, BUDGETS, CRITERIA, FORMATS, METHODS, SIGNALS, SOURCES, TASKS),
-    *(ALLOCATIONS, REPAIRS, RECIPES),
+    *(ALLOCATIONS, GATINGS, REPAIRS, RECIPES),
 )
 
 

@@ -13,7 +13,7 @@ from ns_tf.measure import runtimes
 from ns_tf.networks import architectures
 from ns_tf.plan import methods
 from ns_tf.problem import tasks
-from ns_tf.prune import allocations, criteria, repairs, signals
+from ns_tf.prune import allocations, criteria, gatings, repairs, signals
 from ns_tf.registry import Registry
 from ns_tf.train import recipes
 
@@ -21,6 +21,7 @@ from ns_tf.train import recipes
 KINDS = {
     architectures: (architectures.ARCHITECTURES, lambda member: member.builder),
     criteria: (criteria.CRITERIA, lambda member: member.formula),
+    gatings: (gatings.GATINGS, lambda member: type(member.formulas)),
     signals: (signals.SIGNALS, lambda member: member.scores),
     allocations: (allocations.ALLOCATIONS, lambda member: member.curve),
     repairs: (repairs.REPAIRS, lambda member: member.apply),

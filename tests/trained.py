@@ -81,3 +81,40 @@ def learned() -> tuple[keras.Model, Problem]:
     recipe = TrainConfig(epochs=6, batch=25, rate=0.1, momentum=0.9, schedule="cosine")
     result = training.train(problem, problem.build, recipe, Runtime())
     return result.model, problem
+
+
+def walked(work, saved_at: int | None = None):
+    """Takes a stepper to its end; its state after one of the steps, if asked for."""
+    saved = None
+    for batch in work.batches():
+        if work.finished:
+            break
+        work.step(*batch)
+        if work.steps == saved_at:
+            saved = work.state()
+    return saved
+
+
+def learned_with(name: str, strength: float):
+    """Gates that have learned the digits in 80 steps of 25 images: the stepper."""
+    work = _learning(name)
+    work.restore(*_begun(name))
+    work.strength = strength
+    walked(work)
+    return work
+
+
+@functools.cache
+def _learning(name: str):
+    """The training of a gating, compiled once."""
+    model, problem = learned()
+    asked = {"gate_epochs": 4, "gate_batch": 25, "macs": 0.5, "strength": 0}
+    return pruner(model, problem.dataset, method=name, **asked).scorer.learning(
+        Runtime()
+    )
+
+
+@functools.cache
+def _begun(name: str):
+    """Its state before the first step."""
+    return _learning(name).state()

@@ -30,9 +30,17 @@ class Sgd:
         variables: Trainable variables; changed in place.
         momentum: m, from 0 to 1.
         weight_decay: d, of all variables, biases and batch norms too.
+        undecayed: Variables among them that have none.
     """
 
-    def __init__(self, variables: Sequence, *, momentum: float, weight_decay: float):
+    def __init__(
+        self,
+        variables: Sequence,
+        *,
+        momentum: float,
+        weight_decay: float,
+        undecayed: Sequence = (),
+    ):
         self.variables = list(variables)
         # All of one name: TensorFlow caches eager kernels by name, and frees none.
         self.slots = [
@@ -40,7 +48,8 @@ class Sgd:
             for v in self.variables
         ]
         self.momentum = momentum
-        self.weight_decay = weight_decay
+        none = {id(variable) for variable in undecayed}
+        self.decays = [0.0 if id(v) in none else weight_decay for v in self.variables]
 
     def apply(self, gradients: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
         """Updates the variables by one step.
@@ -49,12 +58,12 @@ class Sgd:
             gradients: One for each variable, in order.
             rate: The learning rate, a scalar of the variables' type.
         """
-        triples = zip(self.variables, self.slots, gradients, strict=True)
-        for variable, slot, gradient in triples:
+        rows = zip(self.variables, self.slots, self.decays, gradients, strict=True)
+        for variable, slot, decay, gradient in rows:
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.value.handle,
                 accum=slot.handle,
                 lr=rate,
-                grad=gradient + self.weight_decay * variable.value,
+                grad=gradient + decay * variable.value,
                 momentum=self.momentum,
             )

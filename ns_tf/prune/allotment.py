@@ -19,8 +19,8 @@ from ns_tf.graph.channels import ChannelGraph
 from ns_tf.problem.problem import Problem
 from ns_tf.prune import allocations
 from ns_tf.prune.allocations import Allocation, Case
-from ns_tf.prune.criteria import Criterion
 from ns_tf.prune.masked import MaskedNetwork, Worth
+from ns_tf.prune.method import Method
 from ns_tf.prune.removal import Prunable, down_to
 from ns_tf.prune.scoring import Proxy
 from ns_tf.prune.targets import Budgets
@@ -41,7 +41,7 @@ class Allotment:
         problem: The network as a function of its widths, data, task.
         prunable: Which channels the widths count.
         budgets: What the result may cost.
-        criterion: Whose scores say which filters of a layer go.
+        method: Whose scores say which filters of a layer go.
         allocation: How many go in each.
         grid: `round_to`, `min_width` and `max_width`, as of
             `ns_tf.scaling.solve.at_cost`.
@@ -56,7 +56,7 @@ class Allotment:
     problem: Problem
     prunable: Prunable
     budgets: Budgets
-    criterion: Criterion
+    method: Method
     allocation: Allocation
     grid: Mapping[str, int | None]
     proxy: Callable[[int], Proxy]
@@ -107,7 +107,7 @@ class Allotment:
         """
         member, exact = self.allocation, self.budgets.exact
         if member.evaluates:
-            ranked = self.criterion.scope == "global"
+            ranked = self.method.scope == "global"
             member = allocations.get("ranking" if ranked else "uniform")
         grid, _ = self._grid()
         high = grid_of(**grid).high
@@ -163,7 +163,7 @@ class Allotment:
             widths=self.widths,
             prunable=self.prunable,
             scores=scores,
-            criterion=self.criterion,
+            method=self.method,
             costs=self.budgets.exact,
             targets=self.budgets.targets,
             grid=grid_of(**self._grid()[0]),

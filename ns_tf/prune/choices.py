@@ -4,11 +4,12 @@ import dataclasses
 import re
 
 from ns_tf.base import InputError
-from ns_tf.prune import allocations, criteria, repairs
+from ns_tf.prune import allocations, repairs
+from ns_tf.prune import method as methods
 from ns_tf.registry import parse_call, unknown
 from ns_tf.train import recipes
 
-# By the field of `Choices`: the names that a text may add to a criterion.
+# By the field of `Choices`: the names that a text may add to a method.
 _KINDS = {
     "allocation": allocations.ALLOCATIONS.names,
     "repair": lambda: [*repairs.REPAIRS.names(), repairs.NONE],
@@ -18,7 +19,7 @@ _KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """A criterion, and what is chosen in place of its own choices (None: its own)."""
+    """A method, and what is chosen in place of its own choices (None: its own)."""
 
     method: str
     allocation: str | None = None
@@ -27,7 +28,7 @@ class Choices:
 
     @classmethod
     def parse(cls, text: str) -> "Choices":
-        """The choices of CRITERION[+ALLOCATION][+REPAIR...][+RECIPE], in any order.
+        """The choices of METHOD[+ALLOCATION][+REPAIR...][+RECIPE], in any order.
 
         >>> Choices.parse("thinet+distil").recipe
         'distil'
@@ -35,14 +36,14 @@ class Choices:
         'mean+statistics'
 
         Args:
-            text: The criterion comes first. A recipe may have an argument:
+            text: The method comes first. A recipe may have an argument:
                 `distil(temperature=4.0)`.
 
         Raises:
             InputError: a name that there is not, or two of a kind that takes one.
         """
         method, *others = re.split(r"\+(?![^(]*\))", text)
-        criteria.get(method)
+        methods.get(method)
         chosen: dict[str, str] = {}
         for part in others:
             kind = _kind_of(part)

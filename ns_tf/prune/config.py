@@ -1,5 +1,6 @@
 """Settings of iterative pruning, and of pruning a network that is trained already."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -7,11 +8,13 @@ from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.data.config import LARGEST_SIDE, DataConfig, train_images
-from ns_tf.prune import criteria
+from ns_tf.prune import criteria, method
 from ns_tf.prune.rounds import REOPEN, STAY
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
 from ns_tf.train.config import TrainConfig, augmentation
+
+AUTO = "auto"  # A strength that follows the budgets.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,8 +200,9 @@ class CutConfig:
     method: str = option(
         "taylor_fo",
         "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
-        "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim or random. What "
-        "follows is the method's own if empty.",
+        "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim or random; or gates "
+        "that learn: slimming, morphnet or sss. What follows is the method's own if "
+        "empty.",
     )
     allocation: str | None = option(
         None,
@@ -235,15 +239,51 @@ class CutConfig:
         None, "Training images that scores and repairs read."
     )
     proxy_batch: int = option(128, "Images of a minibatch of them.")
+    strength: str = option(
+        AUTO,
+        "Of gates that learn: how hard they are pulled on. auto follows the budgets; a "
+        "number stays, and 1 is about what the budgets need. Of slimming a number is "
+        "the paper's lambda.",
+    )
+    gate_epochs: int | None = option(None, "Epochs in which gates learn.")
+    gate_rate: float = option(0.01, "Learning rate of the weights in these epochs.")
+    gate_batch: int = option(128, "Images a training step, at most all.")
 
     def __post_init__(self):
-        criteria.get(self.method)
-        at_least(self, 1, "proxy_batch")
-        for name, least in (("proxy_images", 1), ("rounds", 1), ("weigh", 0)):
+        method.get(self.method)
+        at_least(self, 1, "proxy_batch", "gate_batch")
+        above_zero(self, "gate_rate")
+        # The same text from the command line and from Python.
+        object.__setattr__(self, "strength", _strength(self.strength))
+        optional = {"proxy_images": 1, "rounds": 1, "weigh": 0, "gate_epochs": 1}
+        for name, least in optional.items():
             if getattr(self, name) is not None:
                 at_least(self, least, name)
         if self.closed not in (None, STAY, REOPEN):
             raise InputError(f"--closed is {STAY} or {REOPEN}; got {self.closed!r}.")
+
+    @property
+    def gate_strength(self) -> float | None:
+        """The strength as a number; None if it follows the budgets.
+
+        >>> CutConfig(strength=0.50).gate_strength, CutConfig().gate_strength
+        (0.5, None)
+        """
+        return None if self.strength == AUTO else float(self.strength)
+
+
+def _strength(value: Any) -> str:
+    """A strength as text.
+
+    Raises:
+        InputError: it is neither "auto" nor a number of at least 0.
+    """
+    if value == AUTO:
+        return AUTO
+    with contextlib.suppress(TypeError, ValueError):
+        if 0 <= float(value) < math.inf:
+            return repr(float(value))
+    raise InputError(f"--strength is auto or a number of at least 0; got {value!r}.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,13 +45,15 @@ def at_widths(
     _check_narrower(structure.names, widths, own)
     if widths == own:
         return copied(network.model, structure)
-    # The widths are given, so the budget is the whole network.
-    budgets = budgets_of({"params": 1.0}, structure, own)
+    # The widths are given; their size says how hard gates that learn are pulled on.
+    budgets = budgets_of({"params": float(structure.params(widths))}, structure, own)
     pruner = Pruner(network.model, problem, config, budgets, seed=seed)
     pruner.check()
-    keep = pruner.channels(pruner.score(runtime), widths)
+    scored = pruner.scored(runtime)
+    pruner = pruner.after(scored)
+    keep = pruner.channels(scored.scores, widths)
     keras.utils.set_random_seed(seed)  # Of layers that draw, as dropout does.
-    small = cut(network.model, structure, keep)
+    small = cut(pruner.model, structure, keep)
     pruner.repair(small, keep)
     return small
 

@@ -16,15 +16,17 @@ import numpy as np
 
 from ns_tf.base import Widths
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
 from ns_tf.networks import python_models
 from ns_tf.prune.allotment import ALLOCATING
 from ns_tf.prune.config import FinetuneConfig
+from ns_tf.prune.method import Scored
 from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.results import told_in
 from ns_tf.prune.scoring import SCORING
 from ns_tf.run import files
-from ns_tf.run.folder import MODEL, PRUNED, RESULT, open_run
+from ns_tf.run.folder import GATES, MODEL, PRUNED, RESULT, open_run
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job, network_costs
 
@@ -90,21 +92,20 @@ class PruneJob:
 
     # Scores.
 
-    def _scores(self, runtime: Runtime, clock: Clock) -> np.ndarray:
-        """[n]: the scores, read or computed and kept."""
+    def _scored(self, runtime: Runtime, clock: Clock) -> Scored:
+        """The scores, and weights that gates came to: read, or computed and kept."""
         if self.scores.exists():
             arrays, facts = files.read_arrays(self.scores, what="list of scores")
             clock.seconds["score"] = facts["seconds"]
-            return arrays["scores"]
+            return _kept(arrays)
         with clock.of("score"):
-            scores = self.pruner.score(runtime)
+            scored = self.pruner.scored(runtime)
         self.scores.parent.mkdir(exist_ok=True)
-        files.write_arrays(
-            self.scores, {"scores": scores}, {"seconds": clock.seconds["score"]}
-        )
-        for name in self.pruner.checkpoints(SCORING):
+        seconds = {"seconds": clock.seconds["score"]}
+        files.write_arrays(self.scores, _arrays(scored), seconds)
+        for name in self.pruner.scorer.checkpoints(SCORING):
             runtime.watch.checkpoint(name).remove()
-        return scores
+        return scored
 
     # The cut.
 
@@ -113,8 +114,14 @@ class PruneJob:
         path = self.folder / PRUNED
         if path.exists():
             return files.read_json(path, what="pruned network", version=1)
-        clock, pruner = Clock(), self.pruner
-        scores = self._scores(runtime, clock)
+        clock = Clock()
+        scored = self._scored(runtime, clock)
+        scores, pruner = scored.scores, self.pruner.after(scored)
+        if scored.table:
+            rows = zip(
+                *(column.tolist() for column in scored.table.values()), strict=True
+            )
+            files.write_csv(self.folder / GATES, list(scored.table), rows)
         with clock.of("solve"):
             if self.widths is not None:
                 scaling = pruner.at(self.widths)
@@ -182,7 +189,8 @@ class PruneJob:
     def _left(self, keep: np.ndarray) -> keras.Model:
         """What is left, repaired; cut again by a process that continues."""
         if self._small is None:
-            self._small, _ = self.pruner.cut_and_repair(keep)
+            scored = self._scored(self.runtime, Clock())
+            self._small, _ = self.pruner.after(scored).cut_and_repair(keep)
         return self._small
 
     def _write_untrained(self, keep: np.ndarray, told: Mapping[str, Any]) -> None:
@@ -208,6 +216,23 @@ class PruneJob:
         files.write_json(self.folder / RESULT, result)
 
 
+def _arrays(scored: Scored) -> dict[str, np.ndarray]:
+    """What the file of scores holds."""
+    arrays = {"scores": scored.scores, **weights.named("weight", scored.weights or {})}
+    columns = {f"table/{name}": column for name, column in scored.table.items()}
+    return {**arrays, **columns}
+
+
+def _kept(arrays: Mapping[str, np.ndarray]) -> Scored:
+    """What `_arrays` was made of."""
+    columns = [name for name in arrays if name.startswith("table/")]
+    return Scored(
+        arrays["scores"],
+        weights.by_kind(arrays).get("weight"),
+        {name.removeprefix("table/"): arrays[name] for name in columns},
+    )
+
+
 def scores_name(pruner: Pruner, network: str, data: Any) -> str:
     """The name of the file of scores, which says all that they depend on.
 
@@ -219,6 +244,6 @@ def scores_name(pruner: Pruner, network: str, data: Any) -> str:
     proxy, config = pruner.proxy(), pruner.config
     free = pruner.problem.structure.names  # Layers that are kept are none of them.
     parts = (network, data, free, len(proxy.split), proxy.batch, pruner.seed)
-    parts = (*parts, *pruner.between)
+    parts = (*parts, *pruner.scorer.depends)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     return f"{files.file_name(f'{config.method}_{digest}')}.npz"

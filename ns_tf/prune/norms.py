@@ -1,13 +1,18 @@
-"""Batch norms of a network that has lost channels: their statistics, measured again.
+"""Batch norms of a network: their statistics, measured again, and their gammas.
 
 The activations of what is left have other means and variances than those that the
 norms keep. Without new ones neither a cut nor a mask can be judged.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
+
+from ns_tf.graph import weights
+from ns_tf.graph.channels import NONE, ChannelGraph
+from ns_tf.graph.weights import Key
 
 
 def measure(model: keras.Model, batches: Iterable[Any]) -> None:
@@ -64,3 +69,35 @@ def by_batch(model: keras.Model) -> keras.Model:
     return keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=call
     )
+
+
+def gammas(
+    model: keras.Model, graph: ChannelGraph
+) -> Iterator[tuple[Key, np.ndarray, keras.Variable]]:
+    """(key, numbers of channels, gamma [channels]) of every norm that has one.
+
+    Args:
+        model: The network.
+        graph: Its channel graph.
+    """
+    for key, variable in weights.weights(model).items():
+        axes = graph.axes.get(key)
+        if key[1] == "gamma" and axes and axes[-1] is not None:
+            yield key, axes[-1], variable
+
+
+def largest(
+    model: keras.Model, graph: ChannelGraph, formula: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """[n]: of the norms that scale a channel the largest value of a formula; 0 of none.
+
+    Args:
+        model: The network.
+        graph: Its channel graph, of n channels.
+        formula: gamma [channels] -> values [channels], none below 0.
+    """
+    found = np.zeros(len(graph.owner))
+    for _, channels, variable in gammas(model, graph):
+        real = channels != NONE
+        np.maximum.at(found, channels[real], formula(np.array(variable))[real])
+    return found

@@ -61,7 +61,8 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
     """
     clock = Clock()
     with clock.of("score"):
-        scores = pruner.score(runtime)
+        scored = pruner.scored(runtime)
+        scores, pruner = scored.scores, pruner.after(scored)
     with clock.of("solve"):
         scaling = pruner.solve(scores, runtime)
         keep = pruner.channels(scores, scaling.widths)

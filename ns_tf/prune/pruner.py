@@ -10,21 +10,20 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError, Scaling, ScalingLaw, Widths
-from ns_tf.engine import loop
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks.classification import Classification
-from ns_tf.prune import allocations, criteria, repairs, rounds, signals
+from ns_tf.prune import allocations, method, repairs
 from ns_tf.prune.allotment import ALLOCATING, Allotment
 from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.criteria import by_norm
+from ns_tf.prune.method import Scored
 from ns_tf.prune.removal import Prunable
 from ns_tf.prune.results import STAGES
-from ns_tf.prune.rounds import REOPEN, Rounds
-from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork, tally_in
+from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork
 from ns_tf.prune.targets import Budgets
-from ns_tf.prune.trained import cut, joined
+from ns_tf.prune.trained import copied, cut
 from ns_tf.scaling.grid import grid_of
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
@@ -56,12 +55,14 @@ class Pruner:
     Args:
         model: The trained network; not changed.
         problem: The network as a function of its widths, data, task.
-        config: Criterion, allocation, repair.
+        config: Method, allocation, repair.
         budgets: What the result may cost.
         seed: Chooses the images that scores and repairs read, and draws noise.
         grid: `round_to`, `min_width` and `max_width`, as of
             `ns_tf.scaling.solve.at_cost`.
         law: Of a search of the same network, for the allocation "law".
+        whole: The network as it was trained, where gates have learned since; `model` if
+            None. It is judged before the cut, and teaches.
 
     Raises:
         InputError: an allocation or repair that there is not.
@@ -77,18 +78,18 @@ class Pruner:
         seed: int = 0,
         grid: Mapping[str, int | None] | None = None,
         law: ScalingLaw | None = None,
+        whole: keras.Model | None = None,
     ):
         self.model, self.problem, self.budgets = model, problem, budgets
+        self.whole = model if whole is None else whole
         self.config, self.seed, self.law = config, seed, law
         self.grid = {"round_to": 1, "min_width": 1, "max_width": None, **(grid or {})}
         grid_of(**self.grid)  # Refuses what is no grid.
-        self.criterion = criteria.get(config.method)
-        self.allocation = allocations.get(
-            config.allocation or self.criterion.allocation
-        )
-        self.repairs = repairs.parse(config.repair or self.criterion.repair)
-        self.rounds = config.rounds or self.criterion.rounds
-        self.closed = config.closed or self.criterion.closed
+        self.method = method.get(config.method)
+        self.allocation = allocations.get(config.allocation or self.method.allocation)
+        self.repairs = repairs.parse(config.repair or self.method.repair)
+        self.rounds = config.rounds or self.method.rounds
+        self.closed = config.closed or self.method.closed
         self.graph = problem.structure.graph(model)
         self.prunable = Prunable.of(problem.structure, self.graph)
         self.widths: Widths = tuple(len(own) for own in self.prunable.widths)
@@ -98,7 +99,7 @@ class Pruner:
             problem=problem,
             prunable=self.prunable,
             budgets=budgets,
-            criterion=self.criterion,
+            method=self.method,
             allocation=self.allocation,
             grid=self.grid,
             proxy=self.proxy,
@@ -106,14 +107,15 @@ class Pruner:
             law=law,
             seed=seed,
         )
+        self.scorer = self.method.scorer(self)
 
     def proxy(self, images: int | None = None) -> Proxy:
-        """Training images to read; as many as the criterion has, or as was asked for.
+        """Training images to read; as many as the method has, or as was asked for.
 
         Args:
-            images: How many where nothing was asked for; the criterion's if None.
+            images: How many where nothing was asked for; the method's if None.
         """
-        count = self.config.proxy_images or images or self.criterion.images
+        count = self.config.proxy_images or images or self.method.images
         return Proxy.of(
             self.problem.dataset,
             images=count,
@@ -121,101 +123,71 @@ class Pruner:
             seed=self.seed,
         )
 
-    def score(
+    def scored(
         self, runtime: Runtime | None = None, checkpoint: str = SCORING
-    ) -> np.ndarray:
-        """The criterion's scores of all channels, [n].
+    ) -> Scored:
+        """The scores of all channels, and weights where gates have learned.
 
         Args:
             runtime: Shows progress, and continues a scoring that was killed.
             checkpoint: Name of the file that it continues from.
 
         Raises:
-            InputError: the criterion cannot read a layer of this network.
+            InputError: the method cannot read a layer of this network.
+            RunError: a loss is not finite.
         """
-        every = np.ones(len(self.graph.owner), bool)
-        if self.rounds == 1:
-            return self._score(every, 0, runtime, checkpoint)
-        work = Rounds(
-            self.rounds,
-            lambda alive, number: self._score(alive, number, runtime, checkpoint),
-            self.allotment.part_way,
-            len(every),
-            reopen=self.closed == REOPEN,
-        )
-        loop.run(
-            work,
-            self.rounds,
-            runtime or Runtime(),
-            label="rounds",
-            checkpoint=rounds.all_of(checkpoint),
-        )
-        return work.scores
+        return self.scorer.score(runtime or Runtime(seed=self.seed), checkpoint)
 
-    def checkpoints(self, checkpoint: str) -> list[str]:
-        """The files that `score` continues from, to be removed when scores are kept."""
-        if self.rounds == 1:
-            return [checkpoint]
-        own = [rounds.name_of(checkpoint, number) for number in range(self.rounds)]
-        return [rounds.all_of(checkpoint), *own]
-
-    @property
-    def between(self) -> tuple:
-        """What decides which channels close between rounds; empty if there is one."""
-        if self.rounds == 1:
-            return ()
-        config = self.config
-        return (
-            *(self.rounds, self.closed, sorted(self.budgets.targets.items())),
-            *(config.allocation, config.weigh, config.search, self.grid),
-        )
-
-    def _score(
-        self, alive: np.ndarray, number: int, runtime: Runtime | None, checkpoint: str
+    def score(
+        self, runtime: Runtime | None = None, checkpoint: str = SCORING
     ) -> np.ndarray:
-        """[n]: scores of one round, in which the channels `alive` [n] are open."""
-        tally = signals.tally_at_once
-        if runtime:
-            tally = tally_in(runtime, rounds.name_of(checkpoint, number))
-        network = self._scored(alive)
-        reading = signals.Reading(network, self.seed, number, tally)
-        member = self.criterion
-        scores = signals.get(member.reads).scores(member.formula, reading)
-        if member.by_norm:
-            for channels in self._layers():
-                scores[channels] = by_norm(scores[channels])
-        return joined(scores, self.graph)
+        """The scores [n] alone; arguments as of `scored`."""
+        return self.scored(runtime, checkpoint).scores
+
+    def after(self, scored: Scored) -> "Pruner":
+        """The pruner of the network that has learned; this one if nothing has.
+
+        Args:
+            scored: What `scored` returned, perhaps in another process.
+        """
+        if scored.weights is None:
+            return self
+        model = copied(self.model, self.problem.structure)
+        weights.assign(model, scored.weights)
+        return Pruner(
+            model,
+            self.problem,
+            self.config,
+            self.budgets,
+            seed=self.seed,
+            grid=self.grid,
+            law=self.law,
+            whole=self.whole,
+        )
 
     def check(self) -> None:
         """Refuses what cannot be done, before anything is computed or written.
 
         Raises:
-            InputError: the criterion cannot read a layer, the allocation has no curve,
-                or the smallest network is over an exact budget.
+            InputError: the method cannot read a layer, the allocation has no curve, or
+                the smallest network is over an exact budget.
         """
-        check = signals.get(self.criterion.reads).check
-        if check is not None:
-            check(self._scored())
+        self.scorer.check()
         self.allotment.check()
 
-    def _scored(self, alive: np.ndarray | None = None) -> ScoredNetwork:
+    def read(self, alive: np.ndarray | None = None) -> ScoredNetwork:
         """The network as signals read it; all channels count that a width decides.
 
         Args:
             alive: [n] bool: the channels that are open. All, if None.
         """
         wanted = np.zeros(len(self.graph.owner), bool)
-        for channels in self._layers():
+        for channels in self.prunable.all:
             wanted[channels] = True
         loss = self.problem.task.loss(self.model)
         return ScoredNetwork(
             self.model, self.graph, loss, self.proxy(), wanted, alive=alive
         )
-
-    def _layers(self) -> list[np.ndarray]:
-        """Numbers of the channels of every layer that a width decides."""
-        followers = [channels for channels, _, _ in self.prunable.followers]
-        return [*self.prunable.widths, *followers]
 
     def solve(
         self,
@@ -267,8 +239,9 @@ class Pruner:
             it is the whole network, bit for bit.
         """
         keras.utils.set_random_seed(self.seed)  # Of layers that draw, as dropout does.
-        small = cut(self.model, self.problem.structure, keep)
-        scores = {"trained": self.accuracy(self.model, "validation")}
+        model = self.whole if keep.all() else self.model
+        small = cut(model, self.problem.structure, keep)
+        scores = {"trained": self.accuracy(self.whole, "validation")}
         if keep.all():
             return small, dict.fromkeys(STAGES, scores["trained"])
         score = self._scorer(small)
@@ -298,7 +271,7 @@ class Pruner:
             InputError: there is no such recipe, or its loss is one of classes and the
                 task is another.
         """
-        recipe = recipes.get(config.recipe or self.criterion.recipe)
+        recipe = recipes.get(config.recipe or self.method.recipe)
         task = self.problem.task
         if recipe.formula is not None and not isinstance(task, Classification):
             raise InputError(
@@ -322,7 +295,7 @@ class Pruner:
         times = float(macs(np.array(self.widths)) / macs(np.array(widths)))
         objective = None
         if recipe.formula is not None:
-            teacher = self.model if recipe.teacher else None
+            teacher = self.whole if recipe.teacher else None
             objective = Objective(recipe, problem.dataset.classes, teacher)
         return Tuning(
             recipe.fresh,

@@ -46,6 +46,11 @@ class Prunable:
         widths = tuple(channels[group] for group in structure.primary)
         return cls(widths, followers)
 
+    @property
+    def all(self) -> list[np.ndarray]:
+        """Numbers of the channels of every layer that a width decides."""
+        return [*self.widths, *(channels for channels, _, _ in self.followers)]
+
     def count(self, alive: np.ndarray) -> Widths:
         """Widths of what is alive.
 

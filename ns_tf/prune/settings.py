@@ -7,7 +7,7 @@ from typing import Any
 from ns_tf.base import ScalingLaw
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
-from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.config import AUTO, CutConfig, FinetuneConfig
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.source import TrainedNetwork, kept_from
 from ns_tf.prune.targets import RATIO, budgets_of
@@ -42,10 +42,17 @@ class Configs:
         parts += [f"{name}{value:.10g}" for name, value in asked(self.budget).items()]
         rounds = self.cut.rounds and f"rounds{self.cut.rounds}"
         choices = (self.cut.allocation, self.cut.repair, self.tuning.recipe)
-        choices = (*choices, rounds, self.cut.closed)
+        choices = (*choices, rounds, self.cut.closed, *self._gates)
         parts += [choice for choice in choices if choice is not None]
         name = files.file_name("_".join([*parts, f"seed{self.runtime.seed}"]))
         return name if len(name) <= _LONGEST_NAME else _short(name)
+
+    @property
+    def _gates(self) -> list[str]:
+        """How gates learn, where it is not as their method has it."""
+        cut = self.cut
+        strength = [f"strength{cut.strength}"] * (cut.strength != AUTO)
+        return strength + [f"gates{cut.gate_epochs}"] * (cut.gate_epochs is not None)
 
     def pruner(self, network: TrainedNetwork, law: ScalingLaw | None = None) -> Pruner:
         """A trained network, to be pruned by these settings.

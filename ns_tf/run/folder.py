@@ -42,6 +42,7 @@ CHECKPOINT = "checkpoint.npz"  # The training under way.
 
 # Of a trained network that is pruned (`ns_tf.prune`); what is left of it is a training.
 SCORED = "scores"  # Folder: scores of channels, by criterion.
+GATES = "gates.csv"  # Strength, and what was alive, while gates learned.
 PRUNED = "pruned.json"  # Which channels are left, and how good it was by stage.
 
 # Of a comparison (`ns_tf.compare`) and of a tuning (`ns_tf.tune`).

@@ -51,3 +51,11 @@ def test_without_gradient_and_decay_momentum_alone_moves():
     sgd.apply([tf.constant(0.0)], tf.constant(0.25))
     assert float(variable.numpy()) == 1.0 - 0.25 * 2.0
     assert float(sgd.slots[0].numpy()) == 2.0
+
+
+def test_variables_without_decay_move_by_their_gradients_alone():
+    variables = [keras.Variable(1.0), keras.Variable(1.0)]
+    sgd = Sgd(variables, momentum=0.0, weight_decay=0.1, undecayed=variables[1:])
+    sgd.apply([tf.constant(0.3)] * 2, tf.constant(0.5))
+    found = [float(variable.numpy()) for variable in variables]
+    np.testing.assert_allclose(found, [0.8, 0.85], rtol=1e-6)

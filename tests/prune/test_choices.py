@@ -5,16 +5,15 @@ import itertools
 import pytest
 
 from ns_tf.base import InputError
-from ns_tf.prune import choices
+from ns_tf.prune import choices, method
 from ns_tf.prune.allocations import ALLOCATIONS
 from ns_tf.prune.choices import Choices
-from ns_tf.prune.criteria import CRITERIA
 from ns_tf.prune.repairs import REPAIRS
 from ns_tf.train.recipes import RECIPES
 
 
-@pytest.mark.parametrize("name", CRITERIA.names())
-def test_every_criterion_goes_with_every_allocation_repair_and_recipe(name):
+@pytest.mark.parametrize("name", method.names())
+def test_every_method_goes_with_every_allocation_repair_and_recipe(name):
     assert Choices.parse(name) == Choices(name)
     for allocation in ALLOCATIONS.names():
         assert Choices.parse(f"{name}+{allocation}").allocation == allocation
@@ -39,8 +38,8 @@ def test_the_order_does_not_matter_but_that_of_repairs():
 @pytest.mark.parametrize(
     "text, told",
     {
-        "": "Unknown criterion ''",
-        "taylor": "Unknown criterion 'taylor'.*Did you mean 'taylor_",
+        "": "Unknown method ''",
+        "taylor": "Unknown method 'taylor'.*Did you mean 'taylor_",
         "random+unifrom": "repair or recipe 'unifrom'.*'uniform'",
         "random+uniform+ranking": "two names of one kind .allocation.: uniform and",
         "random+plain+distil": "two names of one kind .recipe.",

@@ -97,7 +97,7 @@ def chosen(pruner: Pruner, allocation: str, share: float, steps: int) -> np.ndar
     """[n] bool: the channels of our graph that torch-pruning keeps.
 
     Args:
-        pruner: The network, the criterion's name and the images.
+        pruner: The network, the method's name and the images.
         allocation: A name of `GLOBAL`.
         share: Of the multiply-adds that may be left.
         steps: From the whole network to none.
@@ -111,7 +111,7 @@ def chosen(pruner: Pruner, allocation: str, share: float, steps: int) -> np.ndar
         for images, labels in _arrays(pruner)
     ]
     ranked = GLOBAL[allocation]
-    removal = Removal(twin, batches, pruner.criterion.name, ranked=ranked, steps=steps)
+    removal = Removal(twin, batches, pruner.method.name, ranked=ranked, steps=steps)
     left = removal.down_to(share)
     keep = np.ones(len(pruner.graph.owner), bool)
     for layer, places in left.items():

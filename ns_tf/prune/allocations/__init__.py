@@ -22,7 +22,7 @@ import numpy as np
 
 from ns_tf.base import Curve, InputError, ScalingLaw, Widths
 from ns_tf.networks.structure import Structure
-from ns_tf.prune.criteria import Criterion
+from ns_tf.prune.method import Method
 from ns_tf.prune.removal import Prunable
 from ns_tf.registry import Registry, parse_call
 from ns_tf.scaling.grid import Grid
@@ -47,8 +47,8 @@ class Case:
         structure: Of the trained network.
         widths: Of the trained network, [layers].
         prunable: Which channels the widths count.
-        scores: [n], by the criterion.
-        criterion: The criterion.
+        scores: [n], by the method.
+        method: The criterion, or the gates that have learned.
         costs: By budget: exact costs of whole widths [..., layers].
         targets: By budget: the largest cost allowed; of measured budgets too.
         grid: The whole widths that are allowed, none above the network's own.
@@ -72,7 +72,7 @@ class Case:
     widths: Widths
     prunable: Prunable
     scores: np.ndarray
-    criterion: Criterion
+    method: Method
     costs: Mapping[str, Callable]
     targets: Mapping[str, float]
     grid: Grid

@@ -17,7 +17,8 @@ def ranking(case: Case) -> Curve:
     budgets (`ns_tf.prune.ranking.prices`), unless all budgets count sizes.
 
     Args:
-        case: Its `weigh` is 1 if None, or 0 if all budgets count sizes.
+        case: Its `weigh` is the method's if None. If that has none, it is 1, or 0 if
+            all budgets count sizes.
     """
     return order(case).curve(case.structure)
 
@@ -28,7 +29,7 @@ def order(case: Case) -> Ranking:
     Args:
         case: As of `ranking`.
     """
-    weigh = case.weigh
+    weigh = case.method.weigh if case.weigh is None else case.weigh
     if weigh is None:
         weigh = 0.0 if set(case.targets) <= set(SIZES) else 1.0
     price = None
@@ -41,6 +42,6 @@ def order(case: Case) -> Ranking:
         case.scores,
         case.prunable,
         min_width=case.min_width,
-        least_share=case.criterion.least_share,
+        least_share=case.method.least_share,
         prices=price,
     )

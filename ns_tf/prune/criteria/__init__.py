@@ -47,40 +47,41 @@ Further signals: `ns_tf.prune.signals`.
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ns_tf.prune import signals
+from ns_tf.prune.method import Method
 from ns_tf.registry import Registry
+
+if TYPE_CHECKING:
+    from ns_tf.prune.method import Scorer
+    from ns_tf.prune.pruner import Pruner
 
 CRITERIA = Registry("criterion", __name__)
 SCOPES = ("global", "layer")
 
 
-@dataclasses.dataclass(frozen=True)
-class Criterion:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Criterion(Method):
     """A registered formula."""
 
-    name: str
     formula: Callable  # What the signal gives -> scores [channels].
     reads: str  # Name of the signal.
-    scope: str  # "global" or "layer".
-    # What its paper does with a trained network.
-    allocation: str = "uniform"
-    repair: str = "statistics"
-    recipe: str = "plain"
-    images: int = 1024  # Training images that it is read from.
-    least_share: float = 0.0  # Share of its channels that a layer keeps, if it can.
     power: float | None = None  # score ** power is a change of the loss, if it is one.
     by_norm: bool = False  # Whether the scores of a layer are divided by their norm.
-    rounds: int = 1  # Times that channels are scored on the way to the budgets.
-    closed: str = "stay"  # Of channels that a round closed: "stay", or "reopen".
 
     @property
     def in_search(self) -> bool:
         """Whether a search can score by it while it trains."""
         return signals.in_search(self.reads) and not self.by_norm
+
+    def scorer(self, pruner: "Pruner") -> "Scorer":
+        """What scores the channels of a network by this criterion."""
+        from ns_tf.prune.by_criterion import ByCriterion  # Imports TensorFlow.
+
+        return ByCriterion(self, pruner)
 
 
 def criterion(
@@ -114,7 +115,12 @@ def criterion(
             )
         usual = "ranking" if scope == "global" else "uniform"
         member = Criterion(
-            name, formula, reads[0], scope, allocation or usual, **preset
+            name=name,
+            scope=scope,
+            formula=formula,
+            reads=reads[0],
+            allocation=allocation or usual,
+            **preset,
         )
         CRITERIA.register(name)(member)
         return formula

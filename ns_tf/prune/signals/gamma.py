@@ -1,12 +1,12 @@
 """The scales of batch norms, of a trained network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.graph import weights
 from ns_tf.graph.channels import NONE
+from ns_tf.prune.norms import gammas, largest
 from ns_tf.prune.scoring import ScoredNetwork
 from ns_tf.prune.signals import Reading, signal
 
@@ -21,13 +21,13 @@ def check(network: ScoredNetwork) -> None:
         InputError: there is one; names the layer.
     """
     scaled = np.zeros(len(network.alive), bool)
-    for channels, _ in _gammas(network):
+    for _, channels, _ in gammas(network.model, network.graph):
         scaled[channels[channels != NONE]] = True
     bare = np.flatnonzero(network.wanted & ~scaled)
     if len(bare):
         layer = network.layer_of(bare[0])
         raise InputError(
-            "The criterion reads batch norms, and none with a gamma scales the filters "
+            "The method reads batch norms, and none with a gamma scales the filters "
             f"of {layer!r}. Keep that layer (--keep={layer}), or use taylor_fo."
         )
 
@@ -44,16 +44,5 @@ def gamma(formula: Callable, reading: Reading) -> np.ndarray:
         InputError: as `check`.
     """
     check(reading.network)
-    scores = np.zeros(len(reading.network.alive))
-    for channels, values in _gammas(reading.network):
-        real = channels != NONE
-        np.maximum.at(scores, channels[real], formula(values)[real])
-    return scores
-
-
-def _gammas(network: ScoredNetwork) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(numbers of channels, gamma [channels]) of every norm that has one."""
-    for key, variable in weights.weights(network.model).items():
-        axes = network.graph.axes.get(key)
-        if key[1] == "gamma" and axes and axes[-1] is not None:
-            yield axes[-1], np.array(variable)
+    network = reading.network
+    return largest(network.model, network.graph, formula)

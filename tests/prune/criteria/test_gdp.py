@@ -20,13 +20,13 @@ def test_gdp_of_the_linear_head_is_the_one_by_hand():
 
 def opened(made, monkeypatch):
     """(scores, what was open in each round) of a scoring."""
-    seen, plain = [], made._score
+    seen, plain = [], made.scorer._round
 
     def score(alive, *others):
         seen.append(alive.copy())
         return plain(alive, *others)
 
-    monkeypatch.setattr(made, "_score", score)
+    monkeypatch.setattr(made.scorer, "_round", score)
     return made.score(), seen
 
 
@@ -59,6 +59,6 @@ def test_rounds_that_are_killed_go_on_to_the_same_bits(steps, tmp_path):
     with pytest.raises(Ended):
         made.score(kept_at(tmp_path, progress=KilledAt(steps)))
     kept = {path.name for path in tmp_path.iterdir()}
-    assert kept <= set(made.checkpoints("scoring.npz"))
+    assert kept <= set(made.scorer.checkpoints("scoring.npz"))
     scores = made.score(kept_at(tmp_path))
     np.testing.assert_array_equal(scores, made.score())

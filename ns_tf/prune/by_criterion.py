@@ -1,0 +1,93 @@
+"""Scores by a criterion: read from the network as it is, once or in rounds."""
+
+import numpy as np
+
+from ns_tf.engine import loop
+from ns_tf.engine.runtime import Runtime
+from ns_tf.prune import rounds, signals
+from ns_tf.prune.criteria import Criterion, by_norm
+from ns_tf.prune.method import Scored
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.rounds import REOPEN, Rounds
+from ns_tf.prune.scoring import tally_in
+from ns_tf.prune.trained import joined
+
+
+class ByCriterion:
+    """A criterion on a network that is pruned (`ns_tf.prune.method.Scorer`).
+
+    Args:
+        criterion: The formula.
+        pruner: The network of n channels, its budgets, the images that are read.
+    """
+
+    def __init__(self, criterion: Criterion, pruner: Pruner):
+        self.criterion, self.pruner = criterion, pruner
+
+    def check(self) -> None:
+        """Refuses a network that the criterion cannot read.
+
+        Raises:
+            InputError: names the layer.
+        """
+        check = signals.get(self.criterion.reads).check
+        if check is not None:
+            check(self.pruner.read())
+
+    @property
+    def depends(self) -> tuple:
+        """What decides which channels close between rounds; empty if there is one."""
+        pruner = self.pruner
+        if pruner.rounds == 1:
+            return ()
+        config = pruner.config
+        return (
+            *(pruner.rounds, pruner.closed, sorted(pruner.budgets.targets.items())),
+            *(config.allocation, config.weigh, config.search, pruner.grid),
+        )
+
+    def checkpoints(self, checkpoint: str) -> list[str]:
+        """As of `ns_tf.prune.method.Scorer`."""
+        if self.pruner.rounds == 1:
+            return [checkpoint]
+        numbers = range(self.pruner.rounds)
+        own = [rounds.name_of(checkpoint, number) for number in numbers]
+        return [rounds.all_of(checkpoint), *own]
+
+    def score(self, runtime: Runtime, checkpoint: str) -> Scored:
+        """The criterion's scores of all channels.
+
+        Args:
+            runtime: Shows progress, and continues a scoring that was killed.
+            checkpoint: Name of the file that it continues from.
+
+        Raises:
+            InputError: the criterion cannot read a layer of this network.
+        """
+        pruner = self.pruner
+        every = np.ones(len(pruner.graph.owner), bool)
+        if pruner.rounds == 1:
+            return Scored(self._round(every, 0, runtime, checkpoint))
+        work = Rounds(
+            pruner.rounds,
+            lambda alive, number: self._round(alive, number, runtime, checkpoint),
+            pruner.allotment.part_way,
+            len(every),
+            reopen=pruner.closed == REOPEN,
+        )
+        name = rounds.all_of(checkpoint)
+        loop.run(work, pruner.rounds, runtime, label="rounds", checkpoint=name)
+        return Scored(work.scores)
+
+    def _round(
+        self, alive: np.ndarray, number: int, runtime: Runtime, checkpoint: str
+    ) -> np.ndarray:
+        """[n]: scores of one round, in which the channels `alive` [n] are open."""
+        pruner, member = self.pruner, self.criterion
+        tally = tally_in(runtime, rounds.name_of(checkpoint, number))
+        reading = signals.Reading(pruner.read(alive), pruner.seed, number, tally)
+        scores = signals.get(member.reads).scores(member.formula, reading)
+        if member.by_norm:
+            for channels in pruner.prunable.all:
+                scores[channels] = by_norm(scores[channels])
+        return joined(scores, pruner.graph)

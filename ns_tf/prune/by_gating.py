@@ -1,0 +1,167 @@
+"""Scores by a gating: the network is trained with gates that learn."""
+
+import functools
+
+import keras
+import numpy as np
+
+from ns_tf.base import InputError
+from ns_tf.data.batches import steps_per_epoch
+from ns_tf.engine import loop
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph.fold import folds
+from ns_tf.prune import criteria, signals
+from ns_tf.prune.bank import Bank
+from ns_tf.prune.config import FinetuneConfig
+from ns_tf.prune.gammas import Gammas
+from ns_tf.prune.gatings import Gating, NormGates
+from ns_tf.prune.learning import Gates, Learning
+from ns_tf.prune.method import Scored
+from ns_tf.prune.norms import largest
+from ns_tf.prune.pressure import Pressure, gate_rates
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.signals.gamma import check as check_gammas
+from ns_tf.prune.trained import copied, joined
+from ns_tf.train.config import TrainConfig
+
+
+class ByGating:
+    """A gating on a network that is pruned (`ns_tf.prune.method.Scorer`).
+
+    Args:
+        gating: The formulas.
+        pruner: The network of n channels, its budgets, its data.
+    """
+
+    def __init__(self, gating: Gating, pruner: Pruner):
+        self.gating, self.pruner = gating, pruner
+        self.formulas, self.strength = gating.formulas, pruner.config.gate_strength
+
+    @property
+    def _by_norm(self) -> bool:
+        """Whether the gates are gammas."""
+        return isinstance(self.formulas, NormGates)
+
+    @functools.cached_property
+    def settings(self) -> TrainConfig:
+        """How the weights are trained."""
+        config, dataset = self.pruner.config, self.pruner.problem.dataset
+        return FinetuneConfig(
+            finetune_epochs=config.gate_epochs or self.gating.epochs,
+            finetune_rate=config.gate_rate,
+            finetune_batch=config.gate_batch,
+            finetune_schedule="constant",
+        ).settings(len(dataset.train))
+
+    def check(self) -> None:
+        """Refuses a network that these gates cannot be put into, and rounds.
+
+        Raises:
+            InputError: names the layer, or the option.
+        """
+        if self.pruner.rounds > 1:
+            raise InputError(
+                f"Gates that learn are trained once; got --rounds={self.pruner.rounds}."
+                f" Leave it away, or take a criterion in place of {self.gating.name}."
+            )
+        if self._by_norm:
+            check_gammas(self.pruner.read())
+        else:
+            folds(self.pruner.graph)
+        steps_per_epoch(self.pruner.problem.dataset, self.settings.batch)
+
+    @property
+    def depends(self) -> tuple:
+        """What the scores depend on; the budgets too, unless nothing reads them."""
+        pruner, config = self.pruner, self.pruner.config
+        own = (config.strength, self.settings)
+        auto = self.strength is None
+        if not (auto or self.gating.units or self.formulas.priced):
+            return own
+        return (*own, sorted(pruner.budgets.targets.items()), pruner.grid)
+
+    def checkpoints(self, checkpoint: str) -> list[str]:
+        """As of `ns_tf.prune.method.Scorer`."""
+        return [checkpoint]
+
+    def score(self, runtime: Runtime, checkpoint: str) -> Scored:
+        """Trains the network with its gates; scores and weights that it came to.
+
+        Args:
+            runtime: Shows progress, and continues a training that was killed.
+            checkpoint: Name of the file that it continues from.
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        keras.utils.set_random_seed(self.pruner.seed)  # Of layers that draw.
+        work = self.learning(runtime)
+        loop.run(work, work.total, runtime, label="gates", checkpoint=checkpoint)
+        scores = joined(work.gates.scores(), self.pruner.graph)
+        return Scored(scores, work.gates.weights(), work.table())
+
+    def learning(self, runtime: Runtime) -> Learning:
+        """The training, before its first step.
+
+        Args:
+            runtime: Devices, precision, seed.
+        """
+        pruner = self.pruner
+        pressure = self.pressure
+        curvature = self.curvature()
+        unit = pressure.unit(curvature, self.scale())
+        strength = unit
+        if self.strength is not None:
+            strength = self.strength * (unit if self.gating.units else 1.0)
+        gates = self._gates(runtime, curvature)
+        steps = self.settings.epochs * steps_per_epoch(
+            pruner.problem.dataset, self.settings.batch
+        )
+        momentum = 0.0 if self._by_norm else self.formulas.momentum
+        return Learning(
+            gates,
+            pruner.problem,
+            self.settings,
+            pressure,
+            runtime,
+            strength=strength,
+            auto=self.strength is None,
+            rates=gate_rates(curvature, unit, steps, momentum),
+        )
+
+    @functools.cached_property
+    def pressure(self) -> Pressure:
+        """The budgets as the gates feel them."""
+        pruner = self.pruner
+        return Pressure(
+            pruner.budgets.exact,
+            pruner.allotment.limits,
+            pruner.prunable,
+            len(pruner.graph.owner),
+            self.formulas.priced,
+        )
+
+    def curvature(self) -> np.ndarray:
+        """[n]: the mean over proxy images of (dL_i/dg)^2, all gates open."""
+        formula = criteria.get("taylor_fg").formula
+        reading = signals.Reading(self.pruner.read(), self.pruner.seed)
+        return signals.get("example_gradients").scores(formula, reading)
+
+    def scale(self) -> np.ndarray:
+        """[n]: by what a pull of strength 1 is multiplied: |gamma|, or 1."""
+        pruner = self.pruner
+        if not self._by_norm:
+            return np.ones(len(pruner.graph.owner))
+        return largest(pruner.model, pruner.graph, np.abs)
+
+    def _gates(self, runtime: Runtime, curvature: np.ndarray) -> Gates:
+        """The gates, on a copy of the network."""
+        pruner, execution = self.pruner, runtime.execution
+        model, graph = pruner.model, pruner.graph
+        if self._by_norm:
+            structure = pruner.problem.structure
+            network = execution.build(lambda: copied(model, structure))
+            return Gammas(network, graph, self.formulas, execution)
+        network = execution.build(lambda: Bank.network_of(model, graph))
+        slot = self.formulas.slot(curvature, self.settings.batch)
+        return Bank(network, graph, self.formulas, execution, slot)

@@ -1,0 +1,202 @@
+"""Gates that learn which channels go: one file a gating, its formulas alone.
+
+A gating trains the network for a few epochs while a pull on its gates says what
+channels cost. It ends as a criterion does, in one score a channel, and with the weights
+that the network came to. There are two kinds.
+
+The gammas of batch norms are the gates, and SGD moves them with all weights::
+
+    @gating("slimming", help="...")
+    class Slimming(NormGates):
+        def pull(self, gamma, price):
+            return ops.sign(gamma)
+
+Or there is a gate for each channel beside the weights, on every edge by which the
+channel leaves (`ns_tf.graph.gated`), with a raw value that the gating moves itself::
+
+    @gating("sss", help="...")
+    class Sss(BankGates):
+        def step(self, raw, slot, now):
+            ...
+            return raw, slot
+
+The trainer (`ns_tf.prune.learning`) has the rest: strength, prices, rates, checkpoints.
+Files here import neither Keras nor TensorFlow at their top, as `--help` reads them.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ns_tf.prune.method import Method
+from ns_tf.registry import Registry
+
+if TYPE_CHECKING:
+    from ns_tf.prune.method import Scorer
+    from ns_tf.prune.pruner import Pruner
+
+GATINGS = Registry("gating", __name__)
+
+
+class NormGates:
+    """Gates that are the gammas of batch norms.
+
+    Attributes:
+        threshold: A channel is alive while |gamma| of one of its norms is above it.
+        priced: Whether `pull` reads the price.
+    """
+
+    threshold = 0.01
+    priced = True
+
+    def pull(self, gamma: Any, price: Any) -> Any:
+        """What is added to dL/dgamma, times the strength, [channels] of one norm.
+
+        Args:
+            gamma: [channels], a tensor.
+            price: [channels]: what a channel costs, 1 in the mean.
+        """
+        raise NotImplementedError
+
+    def alive(self, gamma: np.ndarray) -> np.ndarray:
+        """[n] bool: the channels that the gating would keep.
+
+        Args:
+            gamma: [n]: |gamma|, of several norms of a channel the largest.
+        """
+        return gamma > self.threshold
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Now:
+    """What a step of gates in a bank reads, all [n].
+
+    Args:
+        gradient: dL/dgate, at the gates of the forward pass.
+        pull: Strength times price.
+        rate: Of each gate.
+        draw: Uniform in (0, 1), of this step.
+        progress: Share of the steps that are done, 0 to 1.
+    """
+
+    gradient: np.ndarray
+    pull: np.ndarray
+    rate: np.ndarray
+    draw: np.ndarray
+    progress: float
+
+
+class BankGates:
+    """Gates beside the weights, one a channel, each with a raw value.
+
+    Attributes:
+        start: Raw value of every gate at the beginning.
+        priced: Whether channels of different layers have different prices.
+        momentum: Of `step`, by which rates are chosen.
+        pinned: Whether a factor that the gates of a layer have in common is taken out
+            after every step. It costs the loss nothing and would shrink for ever.
+    """
+
+    start = 1.0
+    priced = True
+    momentum = 0.0
+    pinned = False
+
+    def value(self, raw: np.ndarray, draw: np.ndarray, progress: float) -> np.ndarray:
+        """Gates of the forward pass, [n]; derivatives are taken at them.
+
+        Args:
+            raw: [n].
+            draw: [n] uniform in (0, 1).
+            progress: Share of the steps that are done, 0 to 1.
+        """
+        del draw, progress
+        return raw
+
+    def final(self, raw: np.ndarray) -> np.ndarray:
+        """Gates of the network that has learned, [n]: those of inference."""
+        return raw
+
+    def slot(self, curvature: np.ndarray, batch: int) -> np.ndarray:
+        """What `step` carries from step to step, at the beginning.
+
+        Args:
+            curvature: [n]: mean over examples of (dL_i/dg)^2.
+            batch: Examples of a step.
+        """
+        del batch
+        return np.zeros_like(curvature)
+
+    def step(
+        self, raw: np.ndarray, slot: np.ndarray, now: Now
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(raw [n], slot) after one update.
+
+        Args:
+            raw: [n].
+            slot: As `slot` made it, or the last step left it.
+            now: Gradient, pull, rate.
+        """
+        raise NotImplementedError
+
+    def score(self, raw: np.ndarray) -> np.ndarray:
+        """[n]: the higher, the longer a channel is kept."""
+        return raw
+
+    def alive(self, raw: np.ndarray) -> np.ndarray:
+        """[n] bool: the channels that the gating would keep."""
+        return raw > 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gating(Method):
+    """A registered gating."""
+
+    help: str  # A sentence.
+    formulas: NormGates | BankGates
+    epochs: int = 3  # In which gates learn.
+    # Whether strength 1 is what the budgets need. If not, a strength is the paper's.
+    units: bool = True
+
+    def scorer(self, pruner: "Pruner") -> "Scorer":
+        """What trains a network with these gates, and scores its channels."""
+        from ns_tf.prune.by_gating import ByGating  # Imports TensorFlow.
+
+        return ByGating(self, pruner)
+
+
+def gating(name: str, *, help: str, **preset: Any) -> Callable[[type], type]:
+    """Decorator: registers a class of formulas under `name`, as `--method` takes it.
+
+    Args:
+        name: Of the gating.
+        help: A sentence that says how its gates learn.
+        **preset: Further fields of `Gating`: epochs, units, repair, recipe.
+
+    Returns:
+        A decorator of classes that derive from `NormGates` or `BankGates` and are made
+        without arguments. It returns them as they are.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    # Scores of gates have seen the price, so rankings do not divide by it again.
+    usual = {"scope": "global", "allocation": "ranking", "weigh": 0.0}
+
+    def add(formulas):
+        member = Gating(name=name, help=help, formulas=formulas(), **usual | preset)
+        GATINGS.register(name)(member)
+        return formulas
+
+    return add
+
+
+def get(name: str) -> Gating:
+    """The gating of that name.
+
+    Raises:
+        InputError: there is none; suggests the nearest name.
+    """
+    return GATINGS.get(name)

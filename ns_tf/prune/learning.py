@@ -1,0 +1,258 @@
+"""The training in which gates learn: one loop for all of them.
+
+A step trains weights and gates on a batch. Every ten steps the trainer looks which
+channels are alive, weighs them by what they cost there, and steers the strength so that
+their cost follows a plan from the whole network to the budgets.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ns_tf.data.batches import steps_per_epoch
+from ns_tf.data.dataset import augmented
+from ns_tf.engine import loop
+from ns_tf.engine.loop import Losses
+from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.sgd import Sgd
+from ns_tf.engine.step import TrainStep
+from ns_tf.graph import weights
+from ns_tf.graph.weights import Key
+from ns_tf.problem.problem import Problem
+from ns_tf.prune.pressure import Pressure, steered
+from ns_tf.train.config import TrainConfig
+
+EVERY = 10  # Steps between two looks at what is alive.
+_DRAW = 0x6A7E  # Keeps the draws of gates apart from those of batches.
+
+
+class Gates(Protocol):
+    """The gates of a network that is trained: `Gammas` or `Bank`."""
+
+    network: keras.Model  # Whose weights are trained.
+    forward: Any  # (inputs, training) -> outputs.
+    watch: Sequence  # Variables beside the trainable ones that `probe` reads.
+    raw: np.ndarray  # [n]
+
+    def alive(self) -> np.ndarray:
+        """[n] bool: the channels that the gating would keep."""
+
+    def scores(self) -> np.ndarray:
+        """[n]: the higher, the longer a channel is kept."""
+
+    def press(self, strength: float, price: np.ndarray) -> None:
+        """Sets the pull of the steps that follow."""
+
+    def probe(self, own: list, others: list) -> list:
+        """As of `ns_tf.engine.step.TrainStep`."""
+
+    def before(self, draw: np.ndarray, progress: float) -> None:
+        """Sets the gates of the forward pass."""
+
+    def after(
+        self, pull: np.ndarray, rate: np.ndarray, draw: np.ndarray, progress: float
+    ) -> None:
+        """Moves the gates by the derivatives of the step."""
+
+    def weights(self) -> dict[Key, np.ndarray]:
+        """Of the network without gates that computes the same."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `restore` needs, beside the weights of the network."""
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Sets what `state` returned."""
+
+
+class Learning:
+    """The state of such a training between two steps (`ns_tf.engine.loop.Stepper`).
+
+    Args:
+        gates: Of the network that is trained.
+        problem: Data and task.
+        config: Epochs, batch, rate of the weights.
+        pressure: The budgets, and what channels cost.
+        strength: At the beginning.
+        auto: Whether the strength is steered to the budgets.
+        rates: [n]: of the gates, where they are no weights.
+        runtime: Its seed draws batches.
+
+    Raises:
+        InputError: the batch is larger than the training set.
+    """
+
+    def __init__(
+        self,
+        gates: Gates,
+        problem: Problem,
+        config: TrainConfig,
+        pressure: Pressure,
+        runtime: Runtime,
+        *,
+        strength: float,
+        auto: bool,
+        rates: np.ndarray,
+    ):
+        self.gates, self.pressure, self.config = gates, pressure, config
+        self.strength, self.start, self.auto = strength, strength, auto
+        self.rates, self.runtime = rates, runtime
+        self.dataset = augmented(problem.dataset, config.augmentation)
+        self.total = config.epochs * steps_per_epoch(self.dataset, config.batch)
+        network, execution = gates.network, runtime.execution
+        with execution.strategy.scope():
+            self.sgd = Sgd(
+                network.trainable_variables,
+                momentum=config.momentum,
+                weight_decay=config.weight_decay,
+                undecayed=scales(network),
+            )
+        self.loss_scale = execution.loss_scale(network)
+        self._step = TrainStep(
+            gates.forward,
+            self.sgd,
+            problem.task.loss(network),
+            config.batch,
+            execution,
+            probe=gates.probe,
+            watch=gates.watch,
+            loss_scale=self.loss_scale,
+        ).compiled()
+        self.steps = 0
+        self.price = np.zeros(pressure.size)
+        self.losses = Losses()
+        self.rows: list[list[float]] = []  # Of `columns`.
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of what is seen at every look; costs are shares of the network's."""
+        kinds = ("planned", "alive")
+        costs = [f"{kind}_{name}" for name in self.pressure.limits for kind in kinds]
+        return ["step", "loss", "strength", "closed", *costs]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.steps >= self.total
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps that are done."""
+        return self.steps / self.total
+
+    def batches(self) -> Iterable[tuple]:
+        """Endless training batches from the next step on."""
+        return loop.batches(self.dataset, self.config.batch, self.runtime, self.steps)
+
+    def step(self, inputs: Any, targets: Any) -> None:
+        """One step of weights and gates.
+
+        Args:
+            inputs: [batch, ...].
+            targets: [batch, ...].
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        if self.steps % EVERY == 0:
+            self._look()
+        draw = np.random.default_rng([self.runtime.seed, _DRAW, self.steps])
+        draw = draw.uniform(np.finfo(float).tiny, 1.0, self.pressure.size)
+        self.gates.before(draw, self.progress)
+        rate = tf.constant(self.config.rate, keras.config.floatx())
+        loss = self._step(inputs, targets, rate)
+        pull = self.strength * self.price
+        self.gates.after(pull, self.rates, draw, self.progress)
+        self.steps += 1
+        self.losses.add(self.steps, loss)
+        if self.finished:
+            self._note()
+
+    def _look(self) -> None:
+        """Sets prices by what is alive, and the strength by what that costs."""
+        alive = self.gates.alive()
+        if self.auto and self.steps:
+            excess = self.pressure.excess(alive, self.progress)
+            self.strength = steered(self.strength, self.start, excess)
+        self.price = self.pressure.price(alive)
+        self.gates.press(self.strength, self.price)
+        self._note()
+
+    def _note(self) -> None:
+        """Adds a row of what is alive."""
+        self.losses.check()
+        alive, pressure = self.gates.alive(), self.pressure
+        shares, planned = pressure.shares(alive), pressure.planned(self.progress)
+        closed = sum((~alive[own]).sum() for own in self.pressure.prunable.widths)
+        costs = [v for name in shares for v in (planned[name], shares[name])]
+        row = [self.steps, self.losses.last, self.strength, float(closed), *costs]
+        self.rows.append(row)
+
+    def shown(self) -> dict[str, float]:
+        """For progress: the last loss, the strength, and the share alive."""
+        row = dict(zip(self.columns, self.rows[-1], strict=True))
+        alive = {n: v for n, v in row.items() if n.startswith("alive_")}
+        return {**self.losses.shown(), "strength": self.strength, **alive}
+
+    def table(self) -> dict[str, np.ndarray]:
+        """The rows of all looks, by column."""
+        rows = np.array(self.rows, float).reshape(-1, len(self.columns))
+        return dict(zip(self.columns, rows.T, strict=True))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and facts that `restore` continues from.
+
+        Raises:
+            RunError: a loss is not finite; such a state is not saved.
+        """
+        total = self.losses.total()
+        network = self.gates.network
+        arrays = {f"slot/{i}": slot.numpy() for i, slot in enumerate(self.sgd.slots)}
+        arrays |= weights.named("now", weights.values(network))
+        arrays |= weights.named("draw", weights.draws(network))
+        arrays |= {f"gate/{name}": a for name, a in self.gates.state().items()}
+        arrays |= {"price": self.price, "rows": np.array(self.rows, float)}
+        if self.loss_scale:
+            arrays["loss_scale"] = self.loss_scale.state()
+        last = None if np.isnan(self.losses.last) else self.losses.last
+        facts = {"steps": self.steps, "strength": self.strength}
+        return arrays, {**facts, "loss": total, "last": last}
+
+    def restore(
+        self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
+    ) -> None:
+        """Sets what `state` returned.
+
+        Args:
+            arrays: Momenta, weights, gates, prices, by name.
+            facts: Steps, strength, losses.
+        """
+        network, kinds = self.gates.network, weights.by_kind(arrays)
+        for i, slot in enumerate(self.sgd.slots):
+            slot.assign(arrays[f"slot/{i}"])
+        weights.assign(network, kinds["now"])
+        weights.assign_draws(network, kinds.get("draw", {}))
+        named = [n for n in arrays if n.startswith("gate/")]
+        self.gates.restore({n.removeprefix("gate/"): arrays[n] for n in named})
+        if self.loss_scale:
+            self.loss_scale.restore(arrays["loss_scale"])
+        self.price, self.strength = arrays["price"], facts["strength"]
+        self.rows = arrays["rows"].tolist()
+        self.steps = facts["steps"]
+        self.losses.start(facts["loss"])
+        self.losses.last = np.nan if facts["last"] is None else facts["last"]
+        self.gates.press(self.strength, self.price)
+
+
+def scales(network: keras.Model) -> list[keras.Variable]:
+    """The trainable gammas and betas, which have no weight decay while gates learn.
+
+    Args:
+        network: That is trained.
+    """
+    keys = zip(
+        weights.trainable_keys(network), network.trainable_variables, strict=True
+    )
+    return [variable for key, variable in keys if key[1] in ("gamma", "beta")]

@@ -1,0 +1,133 @@
+"""What every gating does: it trains, resumes, keeps budgets, and leaves its gates."""
+
+import keras
+import numpy as np
+import pytest
+from small import Ended, KilledAt, kept_at
+from trained import learned, noise_images, pruner, walked
+
+from ns_tf.base import InputError
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
+from ns_tf.prune import gatings
+from ns_tf.prune.bank import Bank
+from ns_tf.prune.gatings import GATINGS, BankGates, gating
+from ns_tf.prune.method import Scored
+from ns_tf.prune.scoring import SCORING
+
+SHORT = {"gate_epochs": 2, "gate_batch": 100, "repair": "statistics", "macs": 0.5}
+BANKS = [n for n in GATINGS.names() if isinstance(GATINGS.get(n).formulas, BankGates)]
+
+
+def pressed(name, model, dataset, **others):
+    return pruner(model, dataset, method=name, **{**SHORT, **others})
+
+
+@pytest.mark.parametrize("name", GATINGS.names())
+def test_every_gating_prunes_a_network_that_has_learned(name):
+    """From a state half way it comes to the same bits; the budget is kept."""
+    model, problem = learned()
+    before = weights.values(model)
+    made = pressed(name, model, problem.dataset)
+    made.check()
+    work = made.scorer.learning(Runtime())
+    state = walked(work, saved_at=6)
+    scored = Scored(work.gates.scores(), work.gates.weights(), work.table())
+    work.restore(*state)
+    walked(work)
+    np.testing.assert_array_equal(work.gates.scores(), scored.scores)
+    for key, value in work.gates.weights().items():
+        np.testing.assert_array_equal(scored.weights[key], value)
+    for column, values in work.table().items():
+        np.testing.assert_array_equal(scored.table[column], values)
+    assert np.isfinite(scored.scores).all() and work.table()["step"][-1] == work.total
+    for key, value in weights.values(model).items():
+        np.testing.assert_array_equal(value, before[key], "it is not changed")
+    after = made.after(scored)
+    assert after.model is not made.model and after.whole is model
+    found = after.solve(scored.scores)
+    assert 0.45 < found.costs["macs"] / made.budgets.own["macs"] <= 0.5
+    keep = after.channels(scored.scores, found.widths)
+    _, accuracies = after.cut_and_repair(keep)
+    assert accuracies["trained"] == made.accuracy(model, "validation") > 0.5
+    assert accuracies["repaired"] > 0.12
+
+
+def test_a_learning_that_is_killed_goes_on_to_the_same_bits(tmp_path):
+    model, problem = learned()
+    made = pressed("sss", model, problem.dataset)
+    with pytest.raises(Ended):
+        made.scored(kept_at(tmp_path, progress=KilledAt(6)))
+    assert made.scorer.checkpoints(SCORING) == [SCORING]
+    assert (tmp_path / SCORING).exists()
+    scored, plain = made.scored(kept_at(tmp_path)), made.scored()
+    np.testing.assert_array_equal(scored.scores, plain.scores)
+    for key, value in plain.weights.items():
+        np.testing.assert_array_equal(scored.weights[key], value)
+
+
+@pytest.mark.parametrize("name", BANKS)
+@pytest.mark.parametrize("network", ["concat", "depthwise", "residual"])
+def test_what_has_learned_computes_without_gates_what_it_did_with_them(
+    name, network, handmade, randomise, rng, float64
+):
+    model = randomise(handmade[network]())
+    made = pressed(name, model, noise_images(rng))
+    graph, formulas = made.graph, GATINGS.get(name).formulas
+    taking = Bank.network_of(model, graph)
+    slot = formulas.slot(np.ones(len(graph.owner)), 16)
+    bank = Bank(taking, graph, formulas, Runtime().execution, slot)
+    bank.raw = rng.uniform(0, 2, len(graph.owner))
+    gates = np.where(graph.frozen, 1.0, formulas.final(bank.raw))
+    images = rng.normal(size=(3, 6, 7, 3))
+    rows = np.repeat(np.append(gates, 1.0)[None], 3, axis=0)
+    expected = taking([images, rows], training=False)
+    weights.assign(model, bank.weights())
+    np.testing.assert_allclose(model(images, training=False), expected, atol=1e-10)
+
+
+def test_at_the_whole_cost_the_network_comes_back_bit_for_bit():
+    model, problem = learned()
+    made = pressed("sss", model, problem.dataset, macs=1.0, gate_epochs=1)
+    scored = made.scored()
+    after = made.after(scored)
+    keep = after.channels(scored.scores, after.solve(scored.scores).widths)
+    small, _ = after.cut_and_repair(keep)
+    for one, other in zip(small.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_formulas_are_of_arrays_alone():
+    for name in GATINGS.names():
+        member = gatings.get(name)
+        assert member.help.endswith(".") and member.epochs >= 1
+        assert (member.scope, member.allocation, member.weigh) == (
+            *("global", "ranking"),
+            0.0,
+        )
+        formulas, one = member.formulas, np.ones(5)
+        if isinstance(formulas, BankGates):
+            assert formulas.value(one, 0.5 * one, 0.0).shape == (5,)
+            assert formulas.final(one).shape == formulas.score(one).shape == (5,)
+            assert formulas.alive(formulas.start * one).all(), "open at the beginning"
+        else:
+            pull = keras.ops.convert_to_numpy(formulas.pull(one, 2 * one))
+            assert pull.shape == (5,) and (pull > 0).all()
+
+
+def test_a_gating_of_a_program_prunes(monkeypatch):
+    """It stands beside the package's own; a name of a criterion is refused."""
+    monkeypatch.setattr(GATINGS, "_members", dict(GATINGS._members))
+
+    @gating("fading", help="All gates fade.", epochs=1)
+    class Fading(BankGates):
+        def step(self, raw, slot, now):
+            return raw - 0.01 * now.pull, slot
+
+    model, problem = learned()
+    made = pressed("fading", model, problem.dataset, strength=0)
+    np.testing.assert_allclose(made.score(), 1.0, err_msg="no strength, no pull")
+
+    gating("random", help="Taken.")(Fading)
+    with pytest.raises(InputError, match="of a criterion and of a gating"):
+        pressed("random", model, problem.dataset)

@@ -1,0 +1,83 @@
+"""Gates beside the weights: one a channel, pinned, put into kernels."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
+from ns_tf.graph.walk import channel_graph
+from ns_tf.prune.bank import Bank
+from ns_tf.prune.gatings import BankGates
+
+
+class Falling(BankGates):
+    """Every gate falls by its pull."""
+
+    pinned = True
+
+    def step(self, raw, slot, now):
+        return raw - now.pull, slot + now.gradient
+
+
+def bank_of(model, formulas):
+    graph = channel_graph(model)
+    network, slot = Bank.network_of(model, graph), np.zeros(len(graph.owner))
+    return Bank(network, graph, formulas, Runtime().execution, slot)
+
+
+def test_a_common_factor_of_a_layer_is_taken_out_and_the_network_stays(
+    handmade, randomise, rng, float64
+):
+    """Norms follow b, which reads a; b is read by the logits, so these are scaled."""
+    model = randomise(handmade["chain"]())
+    bank, images = bank_of(model, Falling()), rng.normal(size=(3, 6, 7, 3))
+    groups = {group.name: group.channels for group in bank.graph.groups}
+    pull = np.full(len(bank.raw), 0.5)
+    pull[groups["a"][0]] = 0.75
+    before = weights.values(bank.network)
+    bank.after(pull, pull, pull, 0.0)
+    np.testing.assert_allclose(bank.raw[groups["a"]], [0.5, *[1.0] * 12])
+    np.testing.assert_allclose(bank.raw[groups["b"]], 1.0)
+    now = weights.values(bank.network)
+    np.testing.assert_array_equal(now["b", "kernel"], before["b", "kernel"])
+    logits = ("logits", "kernel")
+    np.testing.assert_allclose(now[logits], 0.5 * before[logits])
+    assert (bank.raw[groups["logits"]] == 1).all(), "what cannot go is not moved"
+    assert images.shape
+
+
+def test_derivatives_are_kept_by_the_probe(handmade):
+    bank = bank_of(handmade["chain"](), Falling())
+    size = len(bank.raw)
+    own = [object()]
+    assert bank.probe(own, [np.arange(size + 1, dtype="float32")]) is own
+    bank.after(np.zeros(size), np.zeros(size), np.zeros(size), 0.0)
+    np.testing.assert_array_equal(bank.slot, np.arange(size))
+    assert bank.alive().all()
+
+
+def test_gates_of_the_step_are_those_of_the_forward_pass(
+    handmade, randomise, rng, float64
+):
+    model = randomise(handmade["chain"]())
+    bank, images = bank_of(model, Falling()), rng.normal(size=(3, 6, 7, 3))
+    bank.raw = rng.uniform(0, 1, len(bank.raw))
+    images = tf.constant(images)
+    bank.before(np.ones(len(bank.raw)), 0.0)
+    found = bank.forward(images, training=False)
+    plain = model(images, training=False)
+    assert not np.allclose(found, plain)
+    weights.assign(model, bank.weights())
+    np.testing.assert_allclose(found, model(images, training=False), atol=1e-10)
+
+
+def test_its_state_is_what_it_goes_on_from(handmade, rng):
+    bank = bank_of(handmade["chain"](), Falling())
+    bank.raw, bank.slot = rng.random((2, len(bank.raw)))
+    other = bank_of(handmade["chain"](), Falling())
+    other.restore(bank.state())
+    np.testing.assert_array_equal(other.raw, bank.raw)
+    np.testing.assert_array_equal(other.slot, bank.slot)
+    with pytest.raises(NotImplementedError):
+        BankGates().step(bank.raw, bank.slot, None)

@@ -1,0 +1,58 @@
+"""A gating on a network: what it refuses, units, what its scores depend on."""
+
+import numpy as np
+import pytest
+from trained import learned, noise_images, pruner
+
+from ns_tf.base import InputError
+from ns_tf.prune import criteria, signals
+
+
+@pytest.mark.parametrize(
+    "network, asked, told",
+    [
+        ("chain", {"method": "sss", "rounds": 3}, "trained once; got --rounds=3"),
+        ("no_norm", {"method": "slimming"}, "filters of 'a'. Keep that layer"),
+        ("no_norm", {"method": "morphnet"}, "none with a gamma"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(network, asked, told, handmade, rng):
+    with pytest.raises(InputError, match=told):
+        pruner(handmade[network](), noise_images(rng), macs=0.5, **asked).check()
+
+
+def test_curvatures_are_scores_of_taylor_fg():
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="sss", macs=0.5)
+    same = pruner(model, problem.dataset, method="taylor_fg", macs=0.5)
+    np.testing.assert_allclose(made.scorer.curvature(), same.score())
+    assert criteria.get("taylor_fg").reads == "example_gradients"
+    assert signals.known("example_gradients")
+
+
+def test_strength_1_is_what_the_budget_needs_and_gammas_count_by_their_size():
+    model, problem = learned()
+    for name in ("sss", "slimming"):
+        made = pruner(model, problem.dataset, method=name, macs=0.5, strength=1)
+        scorer = made.scorer
+        held = scorer.curvature() / np.maximum(scorer.scale(), 1e-30)
+        alive = np.ones(len(held), bool)
+        unit = scorer.pressure.unit(scorer.curvature(), scorer.scale())
+        closed = held <= unit * scorer.pressure.price(alive)
+        share = scorer.pressure.shares(~closed | made.graph.frozen)["macs"]
+        assert 0.4 < share <= 0.5
+        assert (scorer.scale() == 1).all() == (name == "sss")
+
+
+def test_scores_say_what_they_depend_on():
+    model, problem = learned()
+
+    def depends(**asked):
+        asked = {"method": "sss", "macs": 0.5, **asked}
+        return pruner(model, problem.dataset, **asked).scorer.depends
+
+    plain = depends()
+    assert plain == depends() == depends(repair="none")
+    others = ({"macs": 0.4}, {"strength": 1}, {"gate_epochs": 1}, {"gate_rate": 0.1})
+    for other in others:
+        assert depends(**other) != plain

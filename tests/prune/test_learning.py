@@ -1,0 +1,51 @@
+"""The training in which gates learn: looks, rows, what has no decay."""
+
+import numpy as np
+from trained import learned, pruner
+
+from ns_tf.engine.runtime import Runtime
+from ns_tf.prune import learning
+from ns_tf.prune.learning import EVERY, scales
+
+
+def work_of(name="sss", **others):
+    model, problem = learned()
+    asked = {"gate_epochs": 3, "gate_batch": 100, "macs": 0.5, **others}
+    made = pruner(model, problem.dataset, method=name, **asked)
+    return made.scorer.learning(Runtime())
+
+
+def test_a_strength_follows_the_plan_only_if_it_is_auto():
+    for strength, same in (("auto", False), (1.5, True)):
+        work = work_of(strength=strength)
+        for batch in work.batches():
+            if work.finished:
+                break
+            work.step(*batch)
+        table = work.table()
+        assert table["step"].tolist() == [0, EVERY, work.total] == [0, 10, 15]
+        assert (table["strength"] == table["strength"][0]).all() == same
+        assert table["planned_macs"][-1] < 0.51 and np.isfinite(table["loss"][1:]).all()
+        assert set(work.shown()) == {"loss", "strength", "alive_macs"}
+
+
+def test_gates_gammas_and_betas_have_no_weight_decay():
+    work = work_of("slimming", strength=0)
+    own = scales(work.gates.network)
+    assert len(own) == 6 and {v.name for v in own} == {"gamma", "beta"}
+    pairs = zip(work.sgd.variables, work.sgd.decays, strict=True)
+    for variable, decay in pairs:
+        assert decay == (0 if variable.name in ("gamma", "beta") else 5e-4)
+
+
+def test_draws_depend_on_the_seed_and_the_step_alone(monkeypatch):
+    seen = []
+    work = work_of()
+    monkeypatch.setattr(work.gates, "before", lambda draw, progress: seen.append(draw))
+    batch = next(iter(work.batches()))
+    for step in (0, 3, 0):
+        work.steps = step
+        work.step(*batch)
+    np.testing.assert_array_equal(seen[0], seen[2])
+    assert (seen[0] != seen[1]).all() and ((seen[0] > 0) & (seen[0] < 1)).all()
+    assert learning.EVERY == 10

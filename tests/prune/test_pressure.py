@@ -1,0 +1,79 @@
+"""How hard gates are pulled on: prices, units, plans."""
+
+import numpy as np
+import pytest
+
+from ns_tf.prune.pressure import Pressure, gate_rates, prices, steered
+from ns_tf.prune.removal import Prunable
+
+# Layers of 3 and 2 filters, and of 6 that follow the second; the last is no width's.
+PRUNABLE = Prunable(
+    (np.array([0, 1, 2]), np.array([3, 4])), ((np.arange(5, 11), 1, 3),)
+)
+
+
+def macs(widths):
+    widths = np.asarray(widths)
+    return 7 * widths[..., 0] + 2 * widths[..., 0] * widths[..., 1]
+
+
+def params(widths):
+    return np.asarray(widths)[..., 1] ** 2
+
+
+def pressure(limits, **options):
+    return Pressure({"macs": macs, "params": params}, limits, PRUNABLE, 12, **options)
+
+
+def test_prices_are_derivatives_at_what_is_alive_of_all_budgets():
+    alive = np.ones(12, bool)
+    alive[[0, 4]] = False
+    found = pressure({"macs": 20, "params": 3}).price(alive)
+    slopes = np.array([(7 + 2) / 20, 2 * 2 / 20 + 2 / 3])
+    expected = slopes * 3 / (slopes @ [2, 1])
+    np.testing.assert_allclose(found[:5], np.repeat(expected, [3, 2]))
+    np.testing.assert_allclose(found[5:11], expected[1] / 3)
+    assert found[11] == 0
+    plain = pressure({"macs": 20}, priced=False).price(alive)
+    np.testing.assert_array_equal(plain[:5], 1)
+
+
+def test_the_derivative_is_exact_for_squares():
+    found = prices({"p": params}, {"p": 4}, np.array([3, 5]))
+    np.testing.assert_allclose(found, [0, 8 / 5])
+
+
+def test_the_unit_closes_what_the_budgets_ask_for():
+    """By multiply-adds: 33 of the whole, then 22 and 11 as the first layer shrinks."""
+    one = pressure({"macs": 22.0}, priced=False)
+    curvature = np.array([5, 1, 3, 9, 8, *[0.0] * 7])
+    assert one.unit(curvature, np.ones(12)) == 1
+    assert pressure({"macs": 21.0}, priced=False).unit(curvature, np.ones(12)) == 3
+    assert pressure({"macs": 33.0}, priced=False).unit(curvature, np.ones(12)) == 0
+    assert one.unit(curvature, np.full(12, 2.0)) == 0.5, "what is pulled twice as hard"
+
+
+def test_the_plan_falls_to_the_budget_and_the_worst_budget_counts():
+    one = pressure({"macs": 11.0, "params": 2.0})
+    assert one.planned(0) == {"macs": 1, "params": 1}
+    assert one.planned(0.35)["macs"] == pytest.approx(1 - (1 - 11 / 33) / 2)
+    assert one.planned(0.9)["params"] == pytest.approx(0.5)
+    alive = np.ones(12, bool)
+    alive[0] = False
+    assert one.shares(alive) == {"macs": pytest.approx(22 / 33), "params": 1}
+    assert one.excess(alive, 1.0) == pytest.approx(0.5)
+    assert one.widths(np.zeros(12, bool)).tolist() == [1, 1], "no layer is empty"
+
+
+def test_a_strength_follows_the_excess_within_its_range():
+    assert steered(1.0, 1.0, 0.4) == pytest.approx(np.exp(0.2))
+    assert steered(1.0, 1.0, 9.0) == pytest.approx(np.exp(0.2))
+    assert steered(1.0, 1.0, -0.2) == pytest.approx(np.exp(-0.1))
+    assert steered(99.0, 1.0, 1.0) == 100 and steered(0.011, 1.0, -1.0) == 0.01
+    assert steered(0.0, 0.0, 1.0) == 0
+
+
+def test_gates_that_are_held_firmly_move_slowly():
+    rates = gate_rates(np.array([0.0, 1.0, 300.0]), 0.1, 100, 0.9)
+    np.testing.assert_allclose(rates, [0.05, 0.05, 0.001])
+    assert not gate_rates(np.ones(3), 0.0, 100, 0.9).any()
