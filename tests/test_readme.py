@@ -98,11 +98,13 @@ def test_an_added_method_plans(added):
     assert abs(one - other) <= 1
 
 
-def test_an_added_allocation_repair_and_recipe_prune(added):
+def test_an_added_gating_allocation_repair_and_recipe_prune(added):
     trained = added.plan(params=3000).train(epochs=1, batch=16)
     small = trained.prune(
         macs=0.5,
-        method="magnitude",
+        method="clipped",
+        gate_epochs=1,
+        gate_batch=16,
         allocation="late",
         repair="shrink+statistics",
         recipe="matching(weight=0.5)",

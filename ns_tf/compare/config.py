@@ -37,7 +37,7 @@ class CompareConfig:
         "uniform, random, morphnet, conv_cut, neuralscale, priced, file, each as "
         "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
         "file of widths or of a law. Pruned from a trained network: "
-        "[LABEL=]pruned:CRITERION, and after it in any order +ALLOCATION, +REPAIR, "
+        "[LABEL=]pruned:METHOD, and after it in any order +ALLOCATION, +REPAIR, "
         "+RECIPE (pruned:taylor_fo+uniform+distil); li_l1. The widths of a pruned row "
         "from fresh weights: scratch[:LABEL], scratch_b[:LABEL].",
         identity=False,

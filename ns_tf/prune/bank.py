@@ -141,7 +141,7 @@ class Bank:
 
     def weights(self) -> dict[Key, np.ndarray]:
         """Of the network that has learned, its gates put into kernels."""
-        gates = np.where(self.free, self.formulas.final(self.raw), 1.0)
+        gates = self._opened(self.formulas.final(self.raw))
         return folded(weights.values(self.network), self.folds, gates)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -154,7 +154,15 @@ class Bank:
 
     def _set(self, gates: np.ndarray) -> None:
         """Sets the gates [n] of the forward pass."""
-        self._gates.assign(np.append(np.where(self.free, gates, 1.0), 1.0))
+        self._gates.assign(np.append(self._opened(gates), 1.0))
+
+    def _opened(self, gates: np.ndarray) -> np.ndarray:
+        """Gates [n] of which every layer has one that is open."""
+        gates = np.where(self.free, gates, 1.0)
+        for group in self.graph.groups:
+            if not gates[group.channels].any():
+                gates[group.channels[self.raw[group.channels].argmax()]] = 1.0
+        return gates
 
 
 class _Forward:

@@ -1,5 +1,6 @@
 """Scores by a gating: the network is trained with gates that learn."""
 
+import dataclasses
 import functools
 
 import keras
@@ -7,6 +8,8 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.batches import steps_per_epoch
+from ns_tf.data.dataset import Dataset
+from ns_tf.data.holdout import take
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.fold import folds
@@ -18,11 +21,13 @@ from ns_tf.prune.gatings import Gating, NormGates
 from ns_tf.prune.learning import Gates, Learning
 from ns_tf.prune.method import Scored
 from ns_tf.prune.norms import largest
-from ns_tf.prune.pressure import Pressure, gate_rates
+from ns_tf.prune.pressure import Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.signals.gamma import check as check_gammas
 from ns_tf.prune.trained import copied, joined
 from ns_tf.train.config import TrainConfig
+
+_HELD = 0x41D  # Keeps the draw of images for gates apart from other draws.
 
 
 class ByGating:
@@ -43,9 +48,22 @@ class ByGating:
         return isinstance(self.formulas, NormGates)
 
     @functools.cached_property
+    def data(self) -> tuple[Dataset, Dataset | None]:
+        """What the weights learn from, and the gates, if not from the same images."""
+        dataset, share = self.pruner.problem.dataset, self.formulas.held_out
+        if not share:
+            return dataset, None
+        count = len(dataset.train)
+        order = np.random.default_rng([self.pruner.seed, _HELD]).permutation(count)
+        held = min(count - 1, max(1, round(share * count)))
+        parts = order[held:], order[:held]
+        splits = (take(dataset.train, part) for part in parts)
+        return tuple(dataclasses.replace(dataset, train=split) for split in splits)
+
+    @functools.cached_property
     def settings(self) -> TrainConfig:
         """How the weights are trained."""
-        config, dataset = self.pruner.config, self.pruner.problem.dataset
+        config, (dataset, _) = self.pruner.config, self.data
         return FinetuneConfig(
             finetune_epochs=config.gate_epochs or self.gating.epochs,
             finetune_rate=config.gate_rate,
@@ -68,7 +86,7 @@ class ByGating:
             check_gammas(self.pruner.read())
         else:
             folds(self.pruner.graph)
-        steps_per_epoch(self.pruner.problem.dataset, self.settings.batch)
+        steps_per_epoch(self.data[0], self.settings.batch)
 
     @property
     def depends(self) -> tuple:
@@ -106,27 +124,23 @@ class ByGating:
         Args:
             runtime: Devices, precision, seed.
         """
-        pruner = self.pruner
-        pressure = self.pressure
+        pruner, pressure = self.pruner, self.pressure
         curvature = self.curvature()
         unit = pressure.unit(curvature, self.scale())
         strength = unit
         if self.strength is not None:
             strength = self.strength * (unit if self.gating.units else 1.0)
-        gates = self._gates(runtime, curvature)
-        steps = self.settings.epochs * steps_per_epoch(
-            pruner.problem.dataset, self.settings.batch
-        )
-        momentum = 0.0 if self._by_norm else self.formulas.momentum
+        dataset, held = self.data
+        steps = self.settings.epochs * steps_per_epoch(dataset, self.settings.batch)
+        rates = gate_rates(curvature, unit, steps, self.formulas.momentum)
         return Learning(
-            gates,
-            pruner.problem,
+            self._gates(runtime, curvature),
+            dataclasses.replace(pruner.problem, dataset=dataset),
             self.settings,
             pressure,
+            Pull(strength, self.strength is None, rates),
             runtime,
-            strength=strength,
-            auto=self.strength is None,
-            rates=gate_rates(curvature, unit, steps, momentum),
+            held=held,
         )
 
     @functools.cached_property

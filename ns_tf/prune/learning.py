@@ -5,6 +5,7 @@ channels are alive, weighs them by what they cost there, and steers the strength
 their cost follows a plan from the whole network to the budgets.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.data.batches import steps_per_epoch
-from ns_tf.data.dataset import augmented
+from ns_tf.data.dataset import Dataset, augmented
 from ns_tf.engine import loop
 from ns_tf.engine.loop import Losses
 from ns_tf.engine.runtime import Runtime
@@ -22,7 +23,7 @@ from ns_tf.engine.step import TrainStep
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
-from ns_tf.prune.pressure import Pressure, steered
+from ns_tf.prune.pressure import Pressure, Pull, steered
 from ns_tf.train.config import TrainConfig
 
 EVERY = 10  # Steps between two looks at what is alive.
@@ -75,10 +76,10 @@ class Learning:
         problem: Data and task.
         config: Epochs, batch, rate of the weights.
         pressure: The budgets, and what channels cost.
-        strength: At the beginning.
-        auto: Whether the strength is steered to the budgets.
-        rates: [n]: of the gates, where they are no weights.
+        pull: How hard gates are pulled on, and how fast they move.
         runtime: Its seed draws batches.
+        held: Data from whose training images the gates learn; None if from those of the
+            weights. Weights and gates take turns then.
 
     Raises:
         InputError: the batch is larger than the training set.
@@ -90,15 +91,13 @@ class Learning:
         problem: Problem,
         config: TrainConfig,
         pressure: Pressure,
+        pull: Pull,
         runtime: Runtime,
         *,
-        strength: float,
-        auto: bool,
-        rates: np.ndarray,
+        held: Dataset | None = None,
     ):
         self.gates, self.pressure, self.config = gates, pressure, config
-        self.strength, self.start, self.auto = strength, strength, auto
-        self.rates, self.runtime = rates, runtime
+        self.pull, self.strength, self.runtime = pull, pull.strength, runtime
         self.dataset = augmented(problem.dataset, config.augmentation)
         self.total = config.epochs * steps_per_epoch(self.dataset, config.batch)
         network, execution = gates.network, runtime.execution
@@ -110,7 +109,9 @@ class Learning:
                 undecayed=scales(network),
             )
         self.loss_scale = execution.loss_scale(network)
-        self._step = TrainStep(
+        self.held = held and augmented(held, config.augmentation)
+        self.held_batch = min(config.batch, len(held.train)) if held else config.batch
+        step = TrainStep(
             gates.forward,
             self.sgd,
             problem.task.loss(network),
@@ -119,7 +120,9 @@ class Learning:
             probe=gates.probe,
             watch=gates.watch,
             loss_scale=self.loss_scale,
-        ).compiled()
+        )
+        parts = _parts(step, self.held_batch, held)
+        self._compiled = [part.compiled() for part in parts]
         self.steps = 0
         self.price = np.zeros(pressure.size)
         self.losses = Losses()
@@ -143,15 +146,20 @@ class Learning:
         return self.steps / self.total
 
     def batches(self) -> Iterable[tuple]:
-        """Endless training batches from the next step on."""
-        return loop.batches(self.dataset, self.config.batch, self.runtime, self.steps)
+        """Endless batches from the next step on: of the weights, then of the gates."""
+        streams = [(self.dataset, self.config.batch)]
+        streams += [] if self.held is None else [(self.held, self.held_batch)]
+        runtime, first = self.runtime, self.steps
+        return zip(
+            *(loop.batches(*one, runtime, first) for one in streams), strict=True
+        )
 
-    def step(self, inputs: Any, targets: Any) -> None:
+    def step(self, *batches: tuple) -> None:
         """One step of weights and gates.
 
         Args:
-            inputs: [batch, ...].
-            targets: [batch, ...].
+            *batches: (inputs [batch, ...], targets [batch, ...]); two of them where
+                gates have images of their own.
 
         Raises:
             RunError: a loss is not finite.
@@ -162,9 +170,10 @@ class Learning:
         draw = draw.uniform(np.finfo(float).tiny, 1.0, self.pressure.size)
         self.gates.before(draw, self.progress)
         rate = tf.constant(self.config.rate, keras.config.floatx())
-        loss = self._step(inputs, targets, rate)
+        parts = zip(self._compiled, batches, strict=True)
+        loss, *_ = [step(*batch, rate) for step, batch in parts]
         pull = self.strength * self.price
-        self.gates.after(pull, self.rates, draw, self.progress)
+        self.gates.after(pull, self.pull.rates, draw, self.progress)
         self.steps += 1
         self.losses.add(self.steps, loss)
         if self.finished:
@@ -173,9 +182,9 @@ class Learning:
     def _look(self) -> None:
         """Sets prices by what is alive, and the strength by what that costs."""
         alive = self.gates.alive()
-        if self.auto and self.steps:
+        if self.pull.auto and self.steps:
             excess = self.pressure.excess(alive, self.progress)
-            self.strength = steered(self.strength, self.start, excess)
+            self.strength = steered(self.strength, self.pull.strength, excess)
         self.price = self.pressure.price(alive)
         self.gates.press(self.strength, self.price)
         self._note()
@@ -244,6 +253,21 @@ class Learning:
         self.losses.start(facts["loss"])
         self.losses.last = np.nan if facts["last"] is None else facts["last"]
         self.gates.press(self.strength, self.price)
+
+
+def _parts(step: TrainStep, batch: int, held: Dataset | None) -> list[TrainStep]:
+    """A step of all, or one of the weights and one of the gates.
+
+    Args:
+        step: Of weights and gates.
+        batch: Images that gates learn from, where they have images of their own.
+        held: These images; None if there are none.
+    """
+    if held is None:
+        return [step]
+    nothing = Sgd([], momentum=0.0, weight_decay=0.0)
+    weights_alone = dataclasses.replace(step, probe=None, watch=())
+    return [weights_alone, dataclasses.replace(step, sgd=nothing, batch_size=batch)]
 
 
 def scales(network: keras.Model) -> list[keras.Variable]:

@@ -126,6 +126,21 @@ class Pressure:
         return np.array([len(own) for own in self.prunable.widths], np.int64)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pull:
+    """How hard gates are pulled on, and how fast they move.
+
+    Args:
+        strength: At the beginning.
+        auto: Whether it is steered to the budgets.
+        rates: [n]: of gates in a bank.
+    """
+
+    strength: float
+    auto: bool
+    rates: np.ndarray
+
+
 def prices(
     costs: Mapping[str, Callable], limits: Mapping[str, float], widths: np.ndarray
 ) -> np.ndarray:
@@ -180,8 +195,8 @@ def gate_rates(
     By the first a gate that nothing holds closes in a fifth of the training. The second
     keeps a gate that is held firmly from swinging.
 
-    >>> gate_rates(np.array([0.0, 60.0]), unit=0.5, steps=100, momentum=0.9).tolist()
-    [0.01, 0.005]
+    >>> gate_rates(np.array([0.0, 60.0]), unit=0.5, steps=40, momentum=0.0).tolist()
+    [0.25, 0.005]
 
     Args:
         curvature: [n]: H.

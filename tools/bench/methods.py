@@ -1,4 +1,4 @@
-"""Criteria, allocations and repairs side by side on one trained network.
+"""Criteria, gatings, allocations and repairs side by side on one trained network.
 
 python tools/bench/methods.py --model=runs/trunk --dataset=cifar10 --share=0.5 \\
     --methods=random,magnitude,taylor_fg --repairs=statistics,least_squares \\
@@ -6,8 +6,9 @@ python tools/bench/methods.py --model=runs/trunk --dataset=cifar10 --share=0.5 \
 
 prints a row of Markdown for each of them: the share of the budget that is left,
 accuracy on validation images after the cut, after the repair and after training,
-widths, seconds of scoring, finding the widths, cutting and training. Test images are
-not read. `random` is the control. The rows are kept in `--out`: the same command makes
+widths, seconds of scoring, finding the widths, cutting and training. Of gates that
+learn also the share of the budget that was alive at their end. Test images are not
+read. `random` is the control. The rows are kept in `--out`: the same command makes
 those that are missing, and margins.py reads them.
 """
 
@@ -32,11 +33,15 @@ BUDGETS = ("macs", "params")
 class MethodsConfig:
     """What is compared."""
 
-    methods: tuple[str, ...] = option(("random", "taylor_fg"), "Criteria.")
+    methods: tuple[str, ...] = option(
+        ("random", "taylor_fg"), "Criteria, and gates that learn."
+    )
     allocations: tuple[str, ...] = option(("uniform",), "Allocations.")
     repairs: tuple[str, ...] = option(("statistics",), "Repairs.")
     rounds: int | None = option(None, "Of scoring; each method's own if empty.")
     weigh: float | None = option(None, "Power of the prices; the allocation's own.")
+    strength: str | None = option(None, "Of gates that learn; auto if empty.")
+    gate_epochs: int | None = option(None, "Their epochs; each method's own if empty.")
     budget: str = option("macs", "What is bounded: macs or params.", choices=BUDGETS)
     share: float = option(0.5, "Share of it that may be left.")
     recipe: str = option("plain", "Of the training after the cut.")
@@ -47,10 +52,12 @@ class MethodsConfig:
 
 
 HEAD = (
-    "| method | allocation | repair | left | cut | repaired | tuned | widths | time |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| method | allocation | repair | alive | left | cut | repaired | tuned | widths "
+    "| time |",
+    "|---|---|---|---|---|---|---|---|---|---|",
 )
-CHOICES = ("rounds", "weigh", "budget", "share", "recipe", "epochs", "rate", "seed")
+OF_CUT = ("rounds", "weigh", "strength", "gate_epochs")
+CHOICES = (*OF_CUT, "budget", "share", "recipe", "epochs", "rate", "seed")
 Row = dict[str, Any]  # Plain values, kept as JSON.
 
 
@@ -96,12 +103,15 @@ def rows(config: MethodsConfig, network, kept: list[Row]) -> Iterator[Row]:
         by = (method, allocation if pruner.rounds > 1 else None)
         if scored != by:
             with clock.of("score"):
-                scores = pruner.score()
+                found = pruner.scored()
+        pruner = pruner.after(found)
         if (scored, solved) != (by, (method, allocation)):
             with clock.of("solve"):
-                scaling = pruner.solve(scores)
+                scaling = pruner.solve(found.scores)
         scored, solved = by, (method, allocation)
-        keep = pruner.channels(scores, scaling.widths)
+        keep = pruner.channels(found.scores, scaling.widths)
+        alive = found.table.get(f"alive_{config.budget}")
+        row |= {} if alive is None else {"alive": float(alive[-1])}
         yield row | outcome(config, pruner, keep, clock)
 
 
@@ -121,7 +131,8 @@ def missing(
 def choice(row: Row) -> str:
     """What was chosen for a row, as text that two rows of the same choices share."""
     names = ("method", "allocation", "repair", *CHOICES)
-    return json.dumps([row[name] for name in names])
+    # Rows of an older command do not say how gates learn.
+    return json.dumps([row.get(name) for name in names])
 
 
 def pruned_by(config: MethodsConfig, network, row: Row):
@@ -129,8 +140,8 @@ def pruned_by(config: MethodsConfig, network, row: Row):
     from ns_tf.prune.pruner import Pruner
     from ns_tf.prune.targets import budgets_of
 
-    names = ("method", "allocation", "repair", "rounds", "weigh")
-    cut = CutConfig(**{name: row[name] for name in names})
+    chosen = {n: row[n] for n in ("method", "allocation", "repair", *OF_CUT)}
+    cut = CutConfig(**{n: v for n, v in chosen.items() if v is not None})
     problem = network.problem
     widths = problem.architecture.widths
     budgets = budgets_of({config.budget: config.share}, problem.structure, widths)
@@ -193,6 +204,7 @@ def line(row: Row) -> str:
     found, seconds = row["accuracies"], row["seconds"]
     cells = [
         *(row[name] for name in ("method", "allocation", "repair")),
+        f"{row['alive']:.2%}" if "alive" in row else "-",
         f"{row['left']:.2%}",
         *(f"{100 * found[stage]:.1f}" for stage in ("cut", "repaired")),
         f"{100 * found['tuned']:.1f}" if row["epochs"] else "-",

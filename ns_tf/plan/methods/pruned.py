@@ -1,4 +1,4 @@
-"""Pruned from a trained network: which filters go, by any criterion."""
+"""Pruned from a trained network: which filters go, by any criterion or gating."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from ns_tf.plan.methods import NotApplicable, Proposal, Setting, method
 @method(
     "pruned",
     help="Trained at the default widths, pruned, then fine-tuned: "
-    "pruned:CRITERION[+ALLOCATION][+REPAIR][+RECIPE].",
+    "pruned:METHOD[+ALLOCATION][+REPAIR][+RECIPE].",
     proposes=True,
     takes_choice=True,
 )
@@ -25,12 +25,12 @@ def pruned(setting: Setting, targets: Mapping[str, float]) -> Proposal:
 
     Raises:
         NotApplicable: the budgets allow a larger network than the default one.
-        InputError: the entry names no criterion.
+        InputError: the entry names no method.
     """
     if not setting.entry.source:
         raise InputError(
             "The method pruned needs a criterion: pruned:taylor_fo, "
-            "pruned:thinet+distil."
+            "pruned:thinet+distil; or gates that learn: pruned:slimming."
         )
     smaller(setting.plain, targets)
     return Proposal(setting.plain.architecture, None, pruning=setting.entry.source)

@@ -40,16 +40,29 @@ if TYPE_CHECKING:
 GATINGS = Registry("gating", __name__)
 
 
-class NormGates:
+class Gates:
+    """What the formulas of both kinds say of themselves.
+
+    Attributes:
+        priced: Whether channels of different layers have different prices.
+        momentum: Of `step`, by which the rates of gates in a bank are chosen.
+        held_out: Share of the training images from which gates learn, and weights do
+            not; 0 if both learn from all.
+    """
+
+    priced = True
+    momentum = 0.0
+    held_out = 0.0
+
+
+class NormGates(Gates):
     """Gates that are the gammas of batch norms.
 
     Attributes:
         threshold: A channel is alive while |gamma| of one of its norms is above it.
-        priced: Whether `pull` reads the price.
     """
 
     threshold = 0.01
-    priced = True
 
     def pull(self, gamma: Any, price: Any) -> Any:
         """What is added to dL/dgamma, times the strength, [channels] of one norm.
@@ -88,20 +101,16 @@ class Now:
     progress: float
 
 
-class BankGates:
+class BankGates(Gates):
     """Gates beside the weights, one a channel, each with a raw value.
 
     Attributes:
         start: Raw value of every gate at the beginning.
-        priced: Whether channels of different layers have different prices.
-        momentum: Of `step`, by which rates are chosen.
         pinned: Whether a factor that the gates of a layer have in common is taken out
             after every step. It costs the loss nothing and would shrink for ever.
     """
 
     start = 1.0
-    priced = True
-    momentum = 0.0
     pinned = False
 
     def value(self, raw: np.ndarray, draw: np.ndarray, progress: float) -> np.ndarray:
@@ -182,8 +191,14 @@ def gating(name: str, *, help: str, **preset: Any) -> Callable[[type], type]:
     Raises:
         ValueError: the name is taken.
     """
-    # Scores of gates have seen the price, so rankings do not divide by it again.
-    usual = {"scope": "global", "allocation": "ranking", "weigh": 0.0}
+    # Scores of gates have seen the price, so rankings do not divide by it again. A share
+    # of every layer stays: in a short training gates may all but close one.
+    usual = {
+        "scope": "global",
+        "allocation": "ranking",
+        "weigh": 0.0,
+        "least_share": 0.1,
+    }
 
     def add(formulas):
         member = Gating(name=name, help=help, formulas=formulas(), **usual | preset)

@@ -25,9 +25,10 @@ class Morphnet(NormGates):
     >>> import numpy as np
     >>> first, second = np.array([0.5, 0, 1, 0.001]), np.array([0.2, -0.4])
     >>> prices = 9 * (3 + 2), 9 * 2
-    >>> round(prices[0] * abs(first).sum() + prices[1] * abs(second).sum(), 3)
+    >>> total = prices[0] * abs(first).sum() + prices[1] * abs(second).sum()
+    >>> round(float(total), 3)
     78.345
-    >>> np.asarray(Morphnet().pull(second, 18.0)).tolist()
+    >>> [float(pull) for pull in Morphnet().pull(second, 18.0)]
     [18.0, -18.0]
 
     The allocation of this name takes the other half of MorphNet: it expands the widths
