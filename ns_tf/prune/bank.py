@@ -120,12 +120,14 @@ class Bank:
         """Divides the gates of a layer by the largest of them.
 
         A norm behind its readers takes the factor up. Where there is none, the kernels
-        of the readers do.
+        of the readers do, and gates do not grow above 1: weights may grow.
 
         Args:
             channels: Numbers of the layer's channels.
             readers: Kernels that are multiplied by the factor.
         """
+        if readers:
+            self.raw[channels] = np.minimum(self.raw[channels], 1.0)
         factor = float(self.raw[channels].max())
         if factor <= 0:
             return

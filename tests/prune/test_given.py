@@ -102,3 +102,12 @@ def test_a_criterion_that_cannot_read_the_network_is_refused(randomise):
     whole = trained_network(model, coloured(np.random.default_rng(31)))
     with pytest.raises(InputError, match="conv"):
         at_widths(whole, (5,), CutConfig("apoz", **SMALL))
+
+
+def test_gates_that_learn_give_their_weights(randomise):
+    """Their budget is the size of these widths."""
+    whole, widths = network("chain", randomise)
+    asked = {"method": "sss", "gate_epochs": 1, "gate_batch": 8}
+    model = at_widths(whole, widths, CutConfig(**asked, **SMALL))
+    assert model.get_layer(whole.problem.structure.names[0]).filters == widths[0]
+    assert np.isfinite(model.layers[-1].kernel).all()

@@ -1,13 +1,16 @@
 """A pruning in a folder of its own: widths that are known, files, what it tells."""
 
+import dataclasses
 import json
 
+import keras
 import numpy as np
 from trained import TUNING, digits, learned, pruner
 
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.job import PruneJob, scores_name
 from ns_tf.prune.results import told_in
+from ns_tf.run import files
 
 
 def job_of(folder, **others):
@@ -34,8 +37,6 @@ def test_jobs_share_their_scores(tmp_path, monkeypatch):
     job = job_of(tmp_path)
     job.scores.parent.mkdir()
     n = len(job.pruner.graph.owner)
-    from ns_tf.run import files
-
     files.write_arrays(
         job.scores, {"scores": np.arange(n, dtype=float)}, {"seconds": 3}
     )
@@ -62,3 +63,28 @@ def test_the_name_of_scores_says_what_they_depend_on():
     assert len(names) == 5
     cheap = pruner(model, data, method="random", macs=0.25)
     assert scores_name(cheap, "net", "data") in names, "no budget is part of it"
+
+
+def test_gates_that_learn_are_kept_with_the_weights_that_they_came_to(tmp_path):
+    """A process that goes on cuts the same; another budget learns nothing new."""
+    asked = {"strength": 0.01, "gate_epochs": 1, "gate_batch": 100}
+    tuning = dataclasses.replace(TUNING, finetune_epochs=0)
+
+    def job(folder, macs):
+        one = pruner(learned()[0], digits(), method="slimming", macs=macs, **asked)
+        scores = tmp_path / "scores" / scores_name(one, "net", "data")
+        flags = (one.config, tuning)
+        return PruneJob(tmp_path / folder, scores, one, tuning, Runtime(), flags)
+
+    told = job("half", 0.5).run()
+    header, rows = files.read_csv(tmp_path / "half" / "gates.csv")
+    assert header[:4] == ["step", "loss", "strength", "closed"]
+    assert [row[2] for row in rows] == [0.01] * len(rows)
+    path = tmp_path / "half" / "model.keras"
+    before = keras.saving.load_model(path).get_weights()
+    (tmp_path / "half" / "result.json").unlink()
+    assert job("half", 0.5).run() == told
+    now = keras.saving.load_model(path).get_weights()
+    for one, other in zip(before, now, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert job("third", 0.3).scores == job("half", 0.5).scores

@@ -191,8 +191,8 @@ def gating(name: str, *, help: str, **preset: Any) -> Callable[[type], type]:
     Raises:
         ValueError: the name is taken.
     """
-    # Scores of gates have seen the price, so rankings do not divide by it again. A share
-    # of every layer stays: in a short training gates may all but close one.
+    # Scores of gates have seen the price, so rankings do not divide by it again. A
+    # share of every layer stays: in a short training gates may all but close one.
     usual = {
         "scope": "global",
         "allocation": "ranking",
