@@ -127,7 +127,7 @@ class ByGating:
         pruner, pressure = self.pruner, self.pressure
         curvature = self.curvature()
         unit = pressure.unit(curvature, self.scale())
-        strength = unit
+        strength = unit * self.formulas.first
         if self.strength is not None:
             strength = self.strength * (unit if self.gating.units else 1.0)
         dataset, held = self.data

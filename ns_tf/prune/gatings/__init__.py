@@ -48,11 +48,13 @@ class Gates:
         momentum: Of `step`, by which the rates of gates in a bank are chosen.
         held_out: Share of the training images from which gates learn, and weights do
             not; 0 if both learn from all.
+        first: The strength that "auto" begins with, in units of what the budgets need.
     """
 
     priced = True
     momentum = 0.0
     held_out = 0.0
+    first = 1.0
 
 
 class NormGates(Gates):

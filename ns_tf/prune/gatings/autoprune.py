@@ -38,6 +38,9 @@ class Autoprune(BankGates):
 
     start = 0.5
     held_out = 0.1
+    # An open gate does not feel the curvature that holds a gate between 0 and 1, so
+    # what the budgets need would close all channels before the strength can follow.
+    first = 0.1
 
     def value(self, raw: np.ndarray, draw: np.ndarray, progress: float) -> np.ndarray:
         """[m > 0], [n]."""
