@@ -40,7 +40,7 @@ def test_jobs_share_their_scores(tmp_path, monkeypatch):
     files.write_arrays(
         job.scores, {"scores": np.arange(n, dtype=float)}, {"seconds": 3}
     )
-    monkeypatch.setattr(type(job.pruner), "score", None)
+    monkeypatch.setattr(type(job.pruner), "scored", None)
     told = job.run()
     assert told["seconds"]["score"] == 3
     assert max(told["channels"]) == n - 1, "the highest scores stay"

@@ -49,7 +49,7 @@ def test_a_folder_gives_what_memory_gives(mine, done):
 
 def test_the_same_call_reads_what_is_there(mine, done, monkeypatch):
     kept, folder = done
-    monkeypatch.setattr(Pruner, "score", None)
+    monkeypatch.setattr(Pruner, "scored", None)
     monkeypatch.setattr(Pruner, "cut_and_repair", None)
     again = mine.prune(run_dir=folder, **ASKED)
     assert again.accuracies == kept.accuracies and str(again) == str(kept)
@@ -57,7 +57,7 @@ def test_the_same_call_reads_what_is_there(mine, done, monkeypatch):
 
 def test_another_budget_needs_no_new_scores(mine, done, tmp_path, monkeypatch):
     folder = shutil.copytree(done[1], tmp_path / "run")
-    monkeypatch.setattr(Pruner, "score", None)
+    monkeypatch.setattr(Pruner, "scored", None)
     other = {**ASKED, "macs": 0.25, "params": 0.5, "finetune_epochs": 0}
     small = mine.prune(run_dir=folder, **other)
     assert small.costs["macs"] <= small.targets["macs"]

@@ -298,13 +298,13 @@ def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkey
     from ns_tf.prune.source import TrainedNetwork
 
     methods = script("methods")
-    calls, score = [], Pruner.score
+    calls, score = [], Pruner.scored
 
     def counted(self):
         calls.append(self.config.method)
         return score(self)
 
-    monkeypatch.setattr(Pruner, "score", counted)
+    monkeypatch.setattr(Pruner, "scored", counted)
     config = methods.MethodsConfig(
         methods=("random", "magnitude"), repairs=("none", "statistics")
     )
@@ -317,6 +317,7 @@ def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkey
     (missing,) = methods.rows(config, network, found[:3])
     untimed = [{**row, "seconds": None} for row in (missing, found[3])]
     assert untimed[0] == untimed[1], "rows that are kept are not made again"
+    assert "(45.00% alive)" in methods.line({**missing, "alive": 0.45})
 
 
 def test_twins_in_pytorch_compute_what_the_networks_compute(script):

@@ -52,9 +52,8 @@ class MethodsConfig:
 
 
 HEAD = (
-    "| method | allocation | repair | alive | left | cut | repaired | tuned | widths "
-    "| time |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| method | allocation | repair | left | cut | repaired | tuned | widths | time |",
+    "|---|---|---|---|---|---|---|---|---|",
 )
 OF_CUT = ("rounds", "weigh", "strength", "gate_epochs")
 CHOICES = (*OF_CUT, "budget", "share", "recipe", "epochs", "rate", "seed")
@@ -202,10 +201,10 @@ def _tuned(config: MethodsConfig, pruner, small, widths):
 def line(row: Row) -> str:
     """A row of Markdown."""
     found, seconds = row["accuracies"], row["seconds"]
+    alive = f" ({row['alive']:.2%} alive)" if "alive" in row else ""
     cells = [
         *(row[name] for name in ("method", "allocation", "repair")),
-        f"{row['alive']:.2%}" if "alive" in row else "-",
-        f"{row['left']:.2%}",
+        f"{row['left']:.2%}{alive}",
         *(f"{100 * found[stage]:.1f}" for stage in ("cut", "repaired")),
         f"{100 * found['tuned']:.1f}" if row["epochs"] else "-",
         ", ".join(str(width) for width in row["widths"]),
