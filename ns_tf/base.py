@@ -200,8 +200,15 @@ def refusing(told: str) -> Iterator[None]:
 
 
 def _short(widths: Sequence[int]) -> str:
-    """Widths as `--widths` takes them."""
-    return ",".join(str(width) for width in widths)
+    """Widths as `--widths` takes them; of more than 20 the first and the last ones.
+
+    >>> _short((16, *range(2, 99), 64))
+    '16,2,3,4,5,6,7,8,...,98,64'
+    """
+    texts = [str(width) for width in widths]
+    if len(texts) > 20:
+        texts[8:-2] = ["..."]
+    return ",".join(texts)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,11 +1,29 @@
-"""The three networks of the paper: built as shapes, counted without building."""
+"""The registered networks: built as shapes, counted without building."""
 
 import keras
+import pytest
 
 from ns_tf.networks import architectures
 from ns_tf.networks.structure import shapes_only
 
 RATIOS = (0.25, 0.5, 0.75, 1, 2)  # Multiples of the default widths in the paper.
+
+
+_DEEP = 20  # Widths of a network that takes a test seconds.
+
+
+def registered(but=()) -> list:
+    """The registered networks but some, as parameters; those that are deep are slow."""
+    return [
+        pytest.param(
+            name,
+            marks=pytest.mark.slow
+            if len(architectures.get(name).widths) > _DEEP
+            else (),
+        )
+        for name in architectures.ARCHITECTURES.names()
+        if name not in but
+    ]
 
 
 def shapes(text: str, widths=None, *, size=32, classes=10) -> keras.Model:

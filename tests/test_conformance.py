@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+from papers import registered
 
 from ns_tf import budgets
 from ns_tf.base import Architecture
@@ -14,7 +15,6 @@ from ns_tf.networks.structure import Structure
 
 layers = keras.layers
 
-ARCHITECTURES = architectures.ARCHITECTURES.names()
 BUDGETS = budgets.BUDGETS.names()
 
 
@@ -42,7 +42,7 @@ def analyse(name: str) -> Structure:
 # Every architecture x budget.
 
 
-@pytest.mark.parametrize("name", [*ARCHITECTURES, "tiny"])
+@pytest.mark.parametrize("name", [*registered(), "tiny"])
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_every_budget_counts_every_architecture(name, budget):
     member, found = budgets.get(budget), analyse(name)

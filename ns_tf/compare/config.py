@@ -34,7 +34,7 @@ class CompareConfig:
     )
     methods: tuple[str, ...] = option(
         ("uniform", "morphnet", "neuralscale"),
-        "uniform, random, morphnet, conv_cut, neuralscale, priced, file, each as "
+        "uniform, divisible, random, morphnet, conv_cut, neuralscale, priced, file, as "
         "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
         "file of widths or of a law. Pruned from a trained network: "
         "[LABEL=]pruned:METHOD, and after it in any order +ALLOCATION, +REPAIR, "

@@ -24,8 +24,9 @@ class SearchConfig:
 
     architecture: str = option(
         "vgg11",
-        "vgg11, preact_resnet18, mobilenet_v2, with options as name(option=value); or "
-        "keras:/path of a saved .keras model.",
+        "vgg11, vgg16, vgg19, preact_resnet18, resnet56, resnet110, mobilenet_v2, "
+        "lenet5, lenet300_100, with options as name(option=value); or keras:/path of a "
+        "saved .keras model.",
     )
     ratio: float = option(
         1.0, "The seed network: this multiple of the architecture's default widths."

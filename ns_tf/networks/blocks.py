@@ -22,32 +22,48 @@ def conv(
     size: int,
     *,
     stride: int = 1,
+    padding: str = "same",
     bias: bool,
     name: str,
 ) -> keras.KerasTensor:
-    """size x size convolution; only the stride changes the image's size.
+    """size x size convolution; if padded, only the stride changes the image's size.
 
     Args:
         x: [batch, height, width, channels].
         filters: Channels of the output: a width.
         size: Of the kernel, in pixels.
         stride: Pixels between two positions of the kernel.
+        padding: "same", or "valid" for the pixels whose neighbours are all there.
         bias: Whether a bias is added.
         name: Of the layer.
 
     Returns:
-        [batch, ceil(height / stride), ceil(width / stride), filters].
+        [batch, ceil(height / stride), ceil(width / stride), filters], if padded.
     """
     layer = keras.layers.Conv2D(
         filters,
         size,
         strides=stride,
-        padding="same",
+        padding=padding,
         use_bias=bias,
         kernel_initializer=_uniform_fan_in(),
         name=name,
     )
     return layer(x)
+
+
+def conv_bn(
+    x: keras.KerasTensor,
+    filters: int,
+    size: int,
+    *,
+    stride: int = 1,
+    bias: bool,
+    name: str,
+) -> keras.KerasTensor:
+    """`conv`, then `batch_norm` of the name `NAME_bn`."""
+    x = conv(x, filters, size, stride=stride, bias=bias, name=name)
+    return batch_norm(x, name=f"{name}_bn")
 
 
 def depthwise(
@@ -76,12 +92,16 @@ def depthwise(
     return layer(x)
 
 
-def dense(x: keras.KerasTensor, units: int, *, name: str) -> keras.KerasTensor:
-    """Fully connected layer with bias, in full precision whatever the policy.
+def dense(
+    x: keras.KerasTensor, units: int, *, hidden: bool = False, name: str
+) -> keras.KerasTensor:
+    """Fully connected layer with bias.
 
     Args:
         x: [batch, features].
-        units: Features of the output.
+        units: Features of the output; of a hidden layer a width.
+        hidden: Whether other layers follow. One that makes logits computes in full
+            precision whatever the policy: the loss needs their digits.
         name: Of the layer.
 
     Returns:
@@ -90,7 +110,7 @@ def dense(x: keras.KerasTensor, units: int, *, name: str) -> keras.KerasTensor:
     layer = keras.layers.Dense(
         units,
         kernel_initializer=_uniform_fan_in(),
-        dtype=keras.config.floatx(),
+        dtype=None if hidden else keras.config.floatx(),
         name=name,
     )
     return layer(x)

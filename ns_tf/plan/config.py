@@ -176,7 +176,7 @@ def _curve_methods() -> tuple[str, ...]:
     """The methods that have a curve: neuralscale, then those that need no search.
 
     >>> _curve_methods()
-    ('neuralscale', 'uniform', 'morphnet', 'priced')
+    ('neuralscale', 'divisible', 'uniform', 'morphnet', 'priced')
     """
     members = methods.with_curve()
 

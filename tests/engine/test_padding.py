@@ -1,9 +1,12 @@
 """A training at wider widths is the same training."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from papers import registered
 from small import coloured, data_only
 
 from ns_tf.engine import padding
@@ -49,7 +52,7 @@ def named(name: str) -> keras.Model:
     """A network of the registry at odd widths."""
     architecture = architectures.get(name)
     count = len(architecture.widths)
-    widths = (PRIMES * 2)[:count]
+    widths = [*itertools.islice(itertools.cycle(PRIMES), count)]
     return architecture.build(widths, input_shape=(32, 32, 3), classes=CLASSES)
 
 
@@ -110,7 +113,7 @@ def trained(build, dataset, execution=None):
     ]
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES.names())
+@pytest.mark.parametrize("name", registered())
 def test_registered_networks_learn_the_same(randomise, rng, float64, name):
     own = randomise(named(name))
     padded = Padded(own, Execution())

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from papers import registered
 from small import chain, problem, prunable
 
 from ns_tf.base import InputError
@@ -13,7 +14,6 @@ from ns_tf.engine.execution import Execution, strategy
 from ns_tf.engine.precision import LossScale, plain, with_policy
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures
-from ns_tf.networks.architectures import ARCHITECTURES
 from ns_tf.prune.config import PruneConfig
 from ns_tf.prune.iterative import Pruning
 
@@ -62,7 +62,7 @@ def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES.names())
+@pytest.mark.parametrize("name", registered())
 def test_the_last_layer_with_weights_makes_whole_logits(name):
     model = architectures.get(name).build(input_shape=(32, 32, 3), classes=7)
     mixed = with_policy(model, "mixed_bfloat16")

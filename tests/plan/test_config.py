@@ -54,7 +54,7 @@ def test_the_method_is_any_that_has_a_curve_neuralscale_first():
     (field,) = [f for f in dataclasses.fields(MethodConfig) if f.name == "method"]
     about = field.metadata["option"]
     choices = about["choices"]
-    assert choices[:2] == ("neuralscale", "uniform")
+    assert choices[:3] == ("neuralscale", "divisible", "uniform")
     assert sorted(choices) == sorted(methods.with_curve())
     assert all(methods.get(name).help in about["help"] for name in choices)
 

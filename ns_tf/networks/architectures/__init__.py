@@ -1,4 +1,4 @@
-"""Networks as functions of their widths: one file a network, `get(name)` finds it.
+"""Networks as functions of their widths: one file a family, `get(name)` finds one.
 
 A builder is decorated with its default widths::
 

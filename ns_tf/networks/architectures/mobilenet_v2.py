@@ -53,7 +53,7 @@ def mobilenet_v2(
     check_stride("late_stride", late_stride)
     check_shortcuts(shortcuts)
     x = image = keras.Input(input_shape, name="image")
-    x = _conv_bn(x, widths[0], 3, name="stem")
+    x = blocks.conv_bn(x, widths[0], 3, bias=True, name="stem")
     x = keras.layers.ReLU(6.0, name="stem_relu")(x)
     outputs = iter(widths[1:-1])
     for stage, (expansion, count, stride) in enumerate(STAGES):
@@ -67,7 +67,7 @@ def mobilenet_v2(
                 shortcuts=shortcuts,
                 name=f"stage{stage + 1}_block{block + 1}",
             )
-    x = _conv_bn(x, widths[-1], 1, name="last")
+    x = blocks.conv_bn(x, widths[-1], 1, bias=True, name="last")
     x = keras.layers.ReLU(6.0, name="last_relu")(x)
     x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="average")(x)
     x = blocks.conv(x, classes, 1, bias=True, name="classifier")
@@ -100,19 +100,13 @@ def _bottleneck(
     """
     shortcut = x
     if stride != 1 or x.shape[-1] != width or shortcuts != IDENTITY:
-        shortcut = _conv_bn(x, width, 1, stride=stride, name=f"{name}_shortcut")
-    y = _conv_bn(x, expansion * x.shape[-1], 1, name=f"{name}_expand")
+        shortcut = blocks.conv_bn(
+            x, width, 1, stride=stride, bias=True, name=f"{name}_shortcut"
+        )
+    y = blocks.conv_bn(x, expansion * x.shape[-1], 1, bias=True, name=f"{name}_expand")
     y = keras.layers.ReLU(6.0, name=f"{name}_expand_relu")(y)
     y = blocks.depthwise(y, 3, stride=stride, name=f"{name}_depthwise")
     y = blocks.batch_norm(y, name=f"{name}_depthwise_bn")
     y = keras.layers.ReLU(6.0, name=f"{name}_depthwise_relu")(y)
-    y = _conv_bn(y, width, 1, name=f"{name}_project")
+    y = blocks.conv_bn(y, width, 1, bias=True, name=f"{name}_project")
     return keras.layers.Add(name=f"{name}_add")([y, shortcut])
-
-
-def _conv_bn(
-    x: keras.KerasTensor, filters: int, size: int, *, stride: int = 1, name: str
-) -> keras.KerasTensor:
-    """Convolution with bias and batch norm."""
-    x = blocks.conv(x, filters, size, stride=stride, bias=True, name=name)
-    return blocks.batch_norm(x, name=f"{name}_bn")

@@ -1,4 +1,4 @@
-"""VGG11: the paper's parameter counts, and images that are too small for it."""
+"""VGG networks: the papers' parameter counts, and images that are too small."""
 
 import keras
 import pytest
@@ -25,18 +25,39 @@ def test_the_network_has_the_papers_parameters(classes, ratio, count):
     assert count_params(model) == count
 
 
-def table_params(widths, classes: int) -> int:
+def table_params(widths, classes: int, *, bias=True, hidden=()) -> int:
     """A sum over the paper's table; nothing is built."""
     total = 0
     for before, width in zip([3, *widths], widths, strict=False):
-        total += conv_params(before, width, 3, bias=True) + 2 * width
-    return total + widths[-1] * classes + classes
+        total += conv_params(before, width, 3, bias=bias) + 2 * width
+    for before, width in zip([widths[-1], *hidden], hidden, strict=False):
+        total += before * width + 3 * width
+    last = [*widths, *hidden][-1]
+    return total + last * classes + classes
 
 
 def test_parameters_at_any_widths_are_those_of_the_table(rng):
     for widths in (rng.choice([3, 5], 8), rng.integers(1, 47, 8)):
         model = shapes("vgg11", widths, classes=7)
         assert count_params(model) == table_params(list(widths), 7)
+    *widths, dense = rng.integers(1, 31, 14)
+    like = count_params(shapes("vgg16", [*widths, dense], classes=7))
+    assert like == table_params(widths, 7, hidden=[dense])
+    widths = list(rng.integers(1, 31, 16))
+    deep = count_params(shapes("vgg19", widths, classes=7))
+    assert deep == table_params(widths, 7, bias=False)
+
+
+@pytest.mark.parametrize("name, millions", [("vgg16", "15.0"), ("vgg19", "20.04")])
+def test_deeper_ones_have_the_parameters_that_papers_on_pruning_print(name, millions):
+    digits = len(millions.partition(".")[2])
+    assert f"{count_params(shapes(name)) / 1e6:.{digits}f}" == millions
+
+
+def test_vgg19_averages_a_map_that_four_pools_leave():
+    model = shapes("vgg19", [3] * 16)
+    assert model.get_layer("average").input.shape[1:] == (2, 2, 3)
+    assert not model.get_layer("conv1").use_bias
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
+from papers import registered
 from toys import setting_of
 
-from ns_tf.networks.architectures import ARCHITECTURES
 from ns_tf.plan import methods
 from ns_tf.plan.methods import NotApplicable
 from ns_tf.plan.methods.li_l1 import PRUNING
 from ns_tf.prune.choices import Choices
 
 
-@pytest.mark.parametrize("network", ARCHITECTURES.names())
+@pytest.mark.parametrize("network", registered())
 def test_li_l1_offers_nothing_larger_than_the_default(network):
     setting = setting_of("li_l1", network)
     full = float(setting.plain.costs["params"](np.array(setting.plain.default_widths)))
