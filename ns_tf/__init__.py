@@ -26,6 +26,8 @@ _PUBLIC = {
     "trained": "api",
     "Trained": "api",
     "Pruned": "api",
+    "supernet": "api",
+    "Supernet": "api",
     "Outcome": "api",
     "Progress": "run.progress",
     "InputError": "base",

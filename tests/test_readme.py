@@ -133,7 +133,18 @@ def test_an_added_file_format_is_written_and_run_again(added, tmp_path, monkeypa
 
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{n}.md" for n in ("adding", "comparing", "pruning", "serving", "tuning")),
+    *(
+        f"docs/{n}.md"
+        for n in (
+            "adding",
+            "comparing",
+            "models",
+            "pruning",
+            "serving",
+            "supernets",
+            "tuning",
+        )
+    ),
     "docs/design.md",
 )
 

@@ -18,7 +18,7 @@ TENSORFLOW = """
     cli run.tensorboard data.batches data.images data.sources.tfds data.tf_data
     budgets.latency networks.deployed problem.tasks.binary problem.tasks.classification
     problem.tasks.multilabel problem.tasks.segmentation engine prune train
-    measure export
+    measure export slim
 """.split()
 # Importing it must stay quick: `--help` and `plan` do.
 LIGHT = "config option flags flagfile checks".split()

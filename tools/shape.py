@@ -29,6 +29,7 @@ ORDER = (
     "engine problem",
     "crew train",
     "prune",
+    "slim",
     "descend",
     "measure",
     "plan export inspect",

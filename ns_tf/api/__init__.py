@@ -11,7 +11,8 @@ same name does with a run folder::
 
 `explaining.py` says what a network allows before anything is trained, `measuring.py`
 how long its layers take on a device, `searches.py` has the search and what is made of
-it, `plans.py` what a plan becomes, `prunings.py` what a trained network becomes.
+it, `plans.py` what a plan becomes, `prunings.py` what a trained network becomes,
+`supernets.py` trains networks of several widths in one set of weights.
 """
 
 from ns_tf.api.explaining import Explanation as Explanation
@@ -25,3 +26,5 @@ from ns_tf.api.searches import Outcome as Outcome
 from ns_tf.api.searches import Search as Search
 from ns_tf.api.searches import load as load
 from ns_tf.api.searches import search as search
+from ns_tf.api.supernets import Supernet as Supernet
+from ns_tf.api.supernets import supernet as supernet

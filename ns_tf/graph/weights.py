@@ -146,7 +146,7 @@ def draws(model: keras.Model) -> dict[Key, np.ndarray]:
     Returns:
         (layer, place among the layer's states) -> state.
     """
-    return {key: np.array(state) for key, state in _draws(model).items()}
+    return {key: np.array(state) for key, state in generators(model).items()}
 
 
 def assign_draws(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
@@ -157,13 +157,13 @@ def assign_draws(model: keras.Model, arrays: Mapping[Key, np.ndarray]) -> None:
         arrays: As `draws` returns them. Generators that are not among them keep their
             state.
     """
-    for key, state in _draws(model).items():
+    for key, state in generators(model).items():
         if key in arrays:
             state.assign(arrays[key])
 
 
-def _draws(model: keras.Model) -> dict[Key, keras.Variable]:
-    """Variables of layers that are no weights, by (layer, place)."""
+def generators(model: keras.Model) -> dict[Key, keras.Variable]:
+    """States of random generators, which are no weights, by (layer, place)."""
     states = {}
     for layer in model.layers:
         own = {id(weight) for weight in layer.weights}
@@ -247,10 +247,22 @@ def thinned(
         keep: [channels] bool.
     """
     array = take(array, graph.axes.get(key, ()), keep)
+    scale = scale_of(key, graph, keep)
+    return array if scale == 1.0 else array * scale
+
+
+def scale_of(key: Key, graph: ChannelGraph, keep: np.ndarray) -> float:
+    """What `thinned` multiplies a weight by: 1.0 for nearly all.
+
+    Args:
+        key: Of the weight.
+        graph: The channel graph.
+        keep: [channels] bool.
+    """
     channels = graph.scaled.get(key)
     if channels is None or keep[channels].all():
-        return array
-    return array * (_root_scale(len(channels)) / _root_scale(keep[channels].sum()))
+        return 1.0
+    return _root_scale(len(channels)) / _root_scale(keep[channels].sum())
 
 
 def _root_scale(count: int) -> float:

@@ -45,6 +45,10 @@ SCORED = "scores"  # Folder: scores of channels, by criterion.
 GATES = "gates.csv"  # Strength, and what was alive, while gates learned.
 PRUNED = "pruned.json"  # Which channels are left, and how good it was by stage.
 
+# Of a supernet (`ns_tf.slim`); the network of each share is a training.
+SUPERNET = "supernet.npz"  # All its weights; while it trains, its checkpoint.
+SHARES = "supernet.json"  # Cost and scores of every share; written last.
+
 # Of a comparison (`ns_tf.compare`) and of a tuning (`ns_tf.tune`).
 SEARCHES = "searches"  # Folder: searches that are asked for by flagfile.
 CELLS = "cells.json"  # The trainings of a comparison that are to be done.

@@ -114,8 +114,7 @@ class Job:
             if (folder / RESULT).exists():
                 return read_result(self.folder)
             folder.keep_flags()  # Where the data are may have changed.
-            widths = {"version": 1, "widths": self.widths}
-            files.write_json(folder / WIDTHS, widths)
+            self._write_widths()
             runtime = self.runtime.watched(watch.at(folder.path, folder / LOGS))
             trained = training.train(
                 self.problem,
@@ -168,12 +167,30 @@ class Job:
                 test_loss=test_losses[best.epoch - 1],
                 seconds=seconds,
             )
-            self._write_history(history)
+            write_history(self.folder, history, self.problem.task.score.name)
             files.write_json(self.folder / RESULT, {**result, ELSEWHERE: elsewhere})
+
+    def keep(self, trained: TrainResult) -> None:
+        """Writes the folder of a network that something else trained; once.
+
+        Args:
+            trained: Of the job's widths.
+
+        Raises:
+            InputError: the folder holds another training, or is in use.
+        """
+        with open_run(self.folder, self.flags, "training") as folder:
+            if not (folder / RESULT).exists():
+                self._write_widths()
+                self._write(trained)
+
+    def _write_widths(self) -> None:
+        """Writes which network it is."""
+        files.write_json(self.folder / WIDTHS, {"version": 1, "widths": self.widths})
 
     def _write(self, trained: TrainResult) -> dict[str, Any]:
         """Writes history, model and result; the result last, as it marks the end."""
-        self._write_history(trained.history)
+        write_history(self.folder, trained.history, self.problem.task.score.name)
         python_models.save_model(trained.model, self.folder / MODEL)
         result = self._result(
             trained.history,
@@ -211,13 +228,19 @@ class Job:
             "seconds": round(seconds, 3),
         }
 
-    def _write_history(self, history: Sequence[Epoch]) -> None:
-        """Writes history.csv, one row for each epoch."""
-        score = self.problem.task.score.name
-        names = [field.name for field in dataclasses.fields(Epoch)]
-        header = [name.replace("score", score) for name in names]
-        rows = [dataclasses.astuple(epoch) for epoch in history]
-        files.write_csv(self.folder / EPOCHS, header, rows)
+
+def write_history(folder: Path, history: Sequence[Epoch], score: str) -> None:
+    """Writes history.csv, one row for each epoch.
+
+    Args:
+        folder: Of the training.
+        history: The epochs.
+        score: Name of the task's, which its columns bear.
+    """
+    names = [field.name for field in dataclasses.fields(Epoch)]
+    header = [name.replace("score", score) for name in names]
+    rows = [dataclasses.astuple(epoch) for epoch in history]
+    files.write_csv(folder / EPOCHS, header, rows)
 
 
 def network_config(

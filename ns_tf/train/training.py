@@ -167,27 +167,35 @@ class Training:
         self.dataset = self.lesson.dataset
         self.epoch_steps = steps_per_epoch(self.dataset, config.batch)
         self.total = config.epochs * self.epoch_steps
-        execution = runtime.execution
         keras.utils.set_random_seed(runtime.seed)
-        self.model = execution.build(build)
-        self.padded = Padded(self.model, execution)
-        network = self.padded.model
-        with execution.strategy.scope():
-            self.sgd = Sgd(
-                network.trainable_variables,
-                momentum=config.momentum,
-                weight_decay=config.weight_decay,
-            )
-        self.loss_scale = execution.loss_scale(network)
-        step = self.lesson.step(network, self.sgd, self.loss_scale)
-        self._step = step.compiled()
-        loss, count = self.task.loss(network), self.task.counter(network)
-        self.evaluate = evaluator(network, loss, count)
+        self.model = runtime.execution.build(build)
+        self._prepare()
         self.steps = 0
         self.losses = Losses()
         self.clock = Clock()
         self.history: list[Epoch] = []
         self.best: dict[Key, np.ndarray] = {}
+
+    def _prepare(self) -> None:
+        """Makes what trains and evaluates `self.model`."""
+        execution = self.runtime.execution
+        self.padded = Padded(self.model, execution)
+        network = self.padded.model
+        self.sgd = self._sgd(network.trainable_variables)
+        self.loss_scale = execution.loss_scale(network)
+        step = self.lesson.step(network, self.sgd, self.loss_scale)
+        self._step = step.compiled()
+        loss, count = self.task.loss(network), self.task.counter(network)
+        self.evaluate = evaluator(network, loss, count)
+
+    def _sgd(self, variables: Sequence) -> Sgd:
+        """The optimizer of these variables, by the recipe."""
+        with self.runtime.execution.strategy.scope():
+            return Sgd(
+                variables,
+                momentum=self.config.momentum,
+                weight_decay=self.config.weight_decay,
+            )
 
     @property
     def finished(self) -> bool:

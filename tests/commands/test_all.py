@@ -14,7 +14,10 @@ from verbs import FLAGFILES, ROOT, refused
 from ns_tf.networks import architectures
 from ns_tf.run import flags
 
-VERBS = ("descend", "plan", "train", "prune", "compare", "report", "export", "tune")
+VERBS = (
+    *("descend", "plan", "train", "prune", "slim"),
+    *("compare", "report", "export", "tune"),
+)
 HEAVY = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
 
 

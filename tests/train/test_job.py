@@ -32,6 +32,7 @@ from ns_tf.train.job import (
     network_config,
     network_costs,
     read_history,
+    write_history,
 )
 from ns_tf.train.results import has_ended, read_failure, read_result
 from ns_tf.train.training import Epoch
@@ -105,7 +106,7 @@ def test_a_training_that_is_done_is_not_done_again(done):
 
 def test_the_history_comes_back_exactly(done):
     work, _, _ = done
-    work._write_history(HISTORY_OF_IT)
+    write_history(work.folder, HISTORY_OF_IT, "accuracy")
     assert read_history(work.folder) == HISTORY_OF_IT
     header, _ = files.read_csv(work.folder / EPOCHS)
     assert header[-2:] == ["validation_accuracy", "test_accuracy"]

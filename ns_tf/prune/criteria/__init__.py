@@ -23,6 +23,7 @@ These serve searches and trained networks; the following trained networks alone
 | `logits`, `masked_logits` | [images, classes] | outputs of the network, whole and \
 without one channel |
 | `gram` | [channels, channels] | X'X of what channels contribute to their readers |
+| `place` | [channels] | the place of a channel among those of its layer, from 0 |
 | `reading_kernel` | [..., channels, filters] | the kernel of a layer that reads them |
 
 It returns one score for each filter; the higher, the longer a filter is kept. A

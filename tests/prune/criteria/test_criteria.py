@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+from papers import registered
 from small import QUICK, chain, problem, replaced
 
 from ns_tf.base import Architecture, InputError
@@ -90,7 +91,7 @@ def network(name: str):
     return structure, model, structure.graph(model)
 
 
-@pytest.mark.parametrize("name", [*architectures.ARCHITECTURES.names(), "tiny"])
+@pytest.mark.parametrize("name", [*registered(), "tiny"])
 @pytest.mark.parametrize("criterion", SEARCHING)
 def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion, rng):
     structure, model, graph = network(name)
@@ -112,7 +113,11 @@ def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion
         thin, _ = rebuild(model, graph, alive, gates.place(graph))
     for width, numbers in zip(prunable.count(alive), prunable.widths, strict=True):
         for maker in graph.groups[graph.owner[numbers[0]]].makers:
-            assert thin.get_layer(maker).filters == width
+            layer = thin.get_layer(maker)
+            made = (
+                layer.units if isinstance(layer, keras.layers.Dense) else layer.filters
+            )
+            assert made == width
 
 
 @pytest.mark.parametrize("criterion", SEARCHING)

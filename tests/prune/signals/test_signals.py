@@ -33,6 +33,7 @@ def test_every_file_is_a_signal_that_says_its_shape_and_when_it_is_read():
         "kernel": ("[..., filters]", False),
         "masked_logits": ("[images, classes]", False),
         "noise": ("[channels]", False),
+        "place": ("[channels]", False),
         "reading_kernel": ("[..., channels, filters]", False),
     }
     for name in members:

@@ -1,0 +1,46 @@
+"""Which networks a supernet holds, and what may learn together."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ns_tf.base import InputError
+from ns_tf.slim.config import SupernetConfig
+
+
+@given(
+    st.lists(st.floats(0.05, 0.99), max_size=4, unique=True),
+    st.sampled_from(["all", "sandwich"]),
+    st.integers(2, 6),
+)
+def test_both_ends_of_the_range_learn_at_every_step(others, rule, members):
+    config = SupernetConfig(
+        shares=(*others, 1.0), norms="shared", rule=rule, members=members
+    )
+    drawn, slots = config.drawn, config.slots
+    assert drawn == tuple(sorted(drawn, reverse=True)) and set(config.shares) <= {
+        *drawn
+    }
+    assert slots[0] == (0,) and drawn[0] == 1.0
+    assert (len(drawn) - 1,) in slots and drawn[-1] == min(config.shares)
+    if rule == "all":
+        assert slots == tuple((place,) for place in range(len(config.shares)))
+    elif others:
+        assert len(slots) == members
+        assert all(slot == tuple(range(1, len(drawn) - 1)) for slot in slots[2:])
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"shares": (0.5,)}, "1 among them"),
+        ({"shares": (1.0, 1.0)}, "different"),
+        ({"shares": (1.5, 1.0)}, "above 0"),
+        ({"members": 1}, "--members"),
+        ({"calibration_images": 0}, "--calibration_images"),
+        ({"rule": "sandwich"}, "--norms=shared"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_flag(options, told):
+    with pytest.raises(InputError, match=told):
+        SupernetConfig(**options)
