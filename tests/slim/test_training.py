@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small import Ended, KilledAt, chain, problem, replaced, residual
+from small import Ended, KilledAt, problem, replaced, residual
 from supernets import ANY, RECIPE, TWO, training, work
 
 import ns_tf
@@ -11,6 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
+from ns_tf.networks import blocks
 from ns_tf.problem import tasks
 from ns_tf.prune.trained import cut
 from ns_tf.run.watch import Watch
@@ -88,9 +89,9 @@ def test_training_one_share_leaves_the_norms_of_another_untouched():
 
 def test_one_share_is_plain_training():
     one, result = done(training(SupernetConfig(shares=(1.0,))))
-    plain = Training(work(), work().build, RECIPE, Runtime(seed=3))
-    loop.run(plain, plain.total, plain.runtime, label="it", checkpoint="it.npz")
-    for own, other in zip(result.history, plain.result().history, strict=True):
+    usual = Training(work(), work().build, RECIPE, Runtime(seed=3))
+    loop.run(usual, usual.total, usual.runtime, label="it", checkpoint="it.npz")
+    for own, other in zip(result.history, usual.result().history, strict=True):
         assert own.train_loss == pytest.approx(other.train_loss, rel=1e-4)
         assert own.validation_score == other.validation_score
 
@@ -153,13 +154,25 @@ def test_distillation_of_another_task_than_classes_is_refused():
         SupernetTraining(other, config, RECIPE, Runtime())
 
 
+def plain(widths, *, input_shape, classes):
+    """Three convolutions with batch norms; the last halves the map."""
+    x = image = keras.Input(input_shape, name="image")
+    for i, width in enumerate(widths, 1):
+        x = blocks.conv_bn(
+            x, width, 3, stride=1 + (i == 3), bias=False, name=f"conv{i}"
+        )
+        x = keras.layers.ReLU(name=f"relu{i}")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, blocks.dense(x, classes, name="logits"))
+
+
 @pytest.mark.slow
 def test_shares_are_as_good_as_networks_of_their_own_and_statistics_must_be_measured():
     """On digits of 8 x 8, at equal epochs; each within 4 points."""
     shares = (0.25, 0.5, 0.75, 1.0)
     recipe = TrainConfig(epochs=6, batch=64, rate=0.05, momentum=0.9, schedule="cosine")
     data = ns_tf.dataset("digits", image_size=8)
-    own = joined(problem(chain, (16, 24, 32), data))
+    own = joined(problem(plain, (16, 24, 32), data))
     runtime = Runtime(seed=0)
     for norms in ("switchable", "shared"):
         config = SupernetConfig(shares=shares, norms=norms)

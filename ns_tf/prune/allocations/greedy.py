@@ -27,9 +27,10 @@ def greedy(case: Case, *, step: int | None = None, images: int = 512) -> Curve:
     of lowest score, and the loss without them is read. The layer with the least loss
     keeps its removal. It goes on until all budgets are met.
 
-    Source: Yu & Huang, AutoSlim, 2019. Departures: the weights are those of the trained
-    network, not of one trained at many widths; the loss is compared in place of the
-    error, which has fewer ties; a step is a share of the layer's filters.
+    Source: Yu & Huang, AutoSlim, 2019, of a network that was trained at many widths
+    (`ns_tf.supernet`, with the criterion "last"). Departures: any trained network will
+    do; the loss is compared in place of the error, which has fewer ties; a step is a
+    share of the layer's filters.
 
     Args:
         case: Its scores say which filters of a layer go. With `weigh` above 0 the rise
