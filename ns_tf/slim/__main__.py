@@ -9,6 +9,10 @@ The network of each share is kept as a training, as train/share0.5, which other 
 take. The same command continues a run that was stopped or killed.
 """
 
+from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
+
+# isort: split
+
 from ns_tf import cli
 from ns_tf.base import InputError
 from ns_tf.engine.config import RuntimeConfig
