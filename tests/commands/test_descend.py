@@ -37,7 +37,7 @@ def pictures(tmp_path_factory):
 
 # A new user's and a hostile user's flags, and what the one line has to say.
 BAD_SEARCH = {
-    "--architecture=vgg12": ["Unknown architecture", "Did you mean 'vgg11'?"],
+    "--architecture=vg11": ["Unknown architecture", "Did you mean 'vgg11'?"],
     "--architecture=vgg11(depth=3)": ["Unknown option of vgg11 'depth'"],
     "--architecture=vgg11(": ["got 'vgg11('"],
     "--architecture=": ["got ''"],

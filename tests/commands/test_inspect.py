@@ -30,7 +30,7 @@ def test_an_architecture_is_explained(command):
 
 def test_what_is_no_model_is_refused_in_one_line(command, tmp_path):
     refused(command("inspect"), "--model=FILE.keras")
-    refused(command("inspect", "--model=vgg12"), "Did you mean 'vgg11'")
+    refused(command("inspect", "--model=vg11"), "Did you mean 'vgg11'")
     refused(command("inspect", f"--model={tmp_path}"), "no finished training")
     refused(command("inspect", "--model=none.keras"), "there is none")
 

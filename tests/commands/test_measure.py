@@ -74,7 +74,7 @@ def test_models_are_written_and_times_read(command, mine, tmp_path):
     "flags, told",
     [
         ((), "either --run_dir of a search, or --model"),
-        (("--model=vgg12",), "Did you mean 'vgg11'"),
+        (("--model=vg11",), "Did you mean 'vgg11'"),
         (("--model=vgg11", "--runtime=lite"), "Did you mean 'litert'"),
         (("--model=vgg11", "--points=1"), "--points"),
         (("--run_dir=nowhere",), "no descent.json"),

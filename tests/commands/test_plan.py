@@ -33,7 +33,7 @@ BAD_PLAN = {
     "--params=3000 --iteration=7": ["iterations 1 to 1", "--iteration=7"],
     "--params=3000 --iteration=0": ["iterations 1 to 1", "--iteration=0"],
     "--params=3000 --iteration=-1": ["iterations 1 to 1", "--iteration=-1"],
-    "--params=3000 --method=morph": ["--method=morph", "neuralscale, uniform"],
+    "--params=3000 --method=morph": ["--method=morph", "neuralscale, divisible"],
     "--params=3000 --round_to=0": ["--round_to", "got 0"],
     "--params=3000 --round_to=64": ["cannot be met", "every width 64"],
     "--params=3000 --min_width=0": ["--min_width", "got 0"],

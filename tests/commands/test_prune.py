@@ -112,7 +112,7 @@ BAD = {
     "--model=MODEL --dataset=digits --macs=1e12": ["more than the trained network has"],
     "--model=MODEL --dataset=digits --macs=2": ["cannot be met", "widths 1,1,1"],
     "--model=MODEL --dataset=digits --macs=0.5 --keep=conv9": ["Did you mean 'conv"],
-    "--model=MODEL --dataset=digits --macs=0.5 --method=tylor": ["Unknown criterion"],
+    "--model=MODEL --dataset=digits --macs=0.5 --method=tylor": ["Unknown method"],
     "--model=MODEL --dataset=digits --macs=0.5 --repair=men": ["Did you mean 'mean'"],
     "--model=MODEL --dataset=digits --macs=0.5 --recipe=distill": ["'distil'"],
     "--model=MODEL --dataset=digits --macs=0.5 --pixels=units": ["--pixels"],

@@ -15,7 +15,7 @@ BAD_TRAINING = {
     "--architecture=vgg11 --dataset=digits": ["needs a search of vgg11", "--widths"],
     "--architecture=vgg11 --dataset=digits --params=3000": ["needs a search of vgg11"],
     "--architecture=vgg11 --dataset=digits --method=uniform": ["Give a budget"],
-    "--architecture=vgg1 --dataset=digits": ["Did you mean 'vgg11'?"],
+    "--architecture=vg11 --dataset=digits": ["Did you mean 'vgg11'?"],
     "--architecture=vgg11 --dataset=digt --widths=4": ["Did you mean 'digits'?"],
     "--architecture=vgg11 --dataset=digits --widths=4,4": ["8 widths; got 2: 4,4"],
     "--architecture=vgg11 --dataset=digits --widths=4,4,4,4,4,4,4,0": ["width 8"],

@@ -133,7 +133,7 @@ def test_models_within_the_model_are_seen_through(model, tmp_path):
         ({"iterations": 2}, "has one iteration; got --iterations=2"),
         ({"ratio": 0.5}, "leave --ratio and --widths out, or give --weights=fresh"),
         ({"widths": (11, 16, 16)}, "begins at its own widths"),
-        ({"weights": "kept"}, "own or fresh; got 'kept'"),
+        ({"weights": "kept"}, "one of own, fresh; got 'kept'"),
     ],
 )
 def test_what_own_weights_cannot_do_is_refused(model, options, told):

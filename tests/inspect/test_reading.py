@@ -74,7 +74,7 @@ def test_a_model_that_is_refused_is_read_with_the_reason():
 @pytest.mark.parametrize(
     "asked, told",
     [
-        ("vgg12", "Did you mean 'vgg11'"),
+        ("vg11", "Did you mean 'vgg11'"),
         ("none.keras", "there is none"),
         (3, "got int"),
         (keras.Sequential([keras.layers.Dense(3)]), "not built"),

@@ -110,4 +110,4 @@ def test_a_problem_is_made_of_complete_settings():
     named = architectures.get("vgg11")
     assert problem_of(settings, named).architecture is named
     with pytest.raises(InputError, match="Did you mean 'vgg11'"):
-        problem_of(ProblemConfig("vgg1", "digits"))
+        problem_of(ProblemConfig("vg11", "digits"))

@@ -238,10 +238,10 @@ def check_rows(rows):
     "tool, flag, text",
     [
         ("search", "--steps=1", "--steps"),
-        ("search", "--network=vgg12", "Did you mean 'vgg11'?"),
+        ("search", "--network=vg11", "Did you mean 'vgg11'?"),
         ("settings", "--only=padded", "Did you mean"),
         ("settings", "--widths=3,4", "vgg11"),
-        ("vs_pytorch", "--network=vgg12", "Did you mean 'vgg11'?"),
+        ("vs_pytorch", "--network=vg11", "Did you mean 'vgg11'?"),
         ("data", "--dataset=digts", "Did you mean 'digits'?"),
     ],
 )

@@ -4,7 +4,7 @@ tf2onnx converts the traced function of the deployed model to opset 17.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +45,12 @@ def onnx_file(source: Source, path: Path) -> None:
     model = source.deployed()
     answers = source.outputs or (source.task.answers,)
     names = Parts(tensor.name for tensor in model.inputs)
-    several = len(names) > 1
-
-    def specified(shape, dtype, name):
-        return tf.TensorSpec([None, *shape], dtype, name)
-
-    called = names if several else names[0]
-    signature = parts(each(specified, source.image_shape, source.dtype, called))
-
-    @tf.function(input_signature=signature)
-    def run(*inputs):
-        found = model(list(inputs) if several else inputs[0], training=False)
-        return keras.tree.flatten(found)
-
     # The error below says what tf2onnx would log.
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
         # Not tf2onnx.convert.from_function: it makes inputs of constants that a layer
         # holds, such as the statistics of a Normalization.
-        traced = run.get_concrete_function()
+        traced = _function(source, model, names).get_concrete_function()
         raw = [tensor.name for tensor in traced.inputs[: len(names)]]
         outputs = [tensor.name for tensor in traced.outputs]
         tf2onnx.convert.from_graph_def(
@@ -85,6 +72,30 @@ def onnx_file(source: Source, path: Path) -> None:
             f"{source.name} has operations that tf2onnx cannot convert: "
             f"{reason.rstrip('.')}. Leave onnx out of --format."
         ) from error
+
+
+def _function(source: Source, model: keras.Model, names: Parts) -> Callable:
+    """The `tf.function` of a model: inputs in order -> outputs in order.
+
+    Args:
+        source: Says what the inputs are.
+        model: As it is deployed.
+        names: Of its inputs.
+    """
+    several = len(names) > 1
+
+    def specified(shape, dtype, name):
+        return tf.TensorSpec([None, *shape], dtype, name)
+
+    called = names if several else names[0]
+    signature = parts(each(specified, source.image_shape, source.dtype, called))
+
+    @tf.function(input_signature=signature)
+    def run(*inputs):
+        found = model(list(inputs) if several else inputs[0], training=False)
+        return keras.tree.flatten(found)
+
+    return run
 
 
 def _erfc(graph: Any, node: Any, name: str, arguments: Sequence) -> None:
