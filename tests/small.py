@@ -186,6 +186,9 @@ class StopAt:
         self.left -= 1
         return self.left <= 0
 
+    def ask(self) -> None:
+        pass
+
     def leave(self) -> None:
         if self.left <= 0:
             raise Ended

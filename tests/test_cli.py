@@ -124,7 +124,7 @@ def test_a_closed_pipe_ends_quietly(start):
 
 
 def test_tensorflow_is_imported_without_a_word(demo):
-    assert demo("--mode=tensorflow") == (0, "tensorflow 2\n3\n", "")
+    assert demo("--mode=tensorflow") == (0, "tensorflow 3\n3\n", "")
 
 
 def test_what_tensorflow_said_is_shown_with_debug_and_when_it_fails(demo):

@@ -15,10 +15,10 @@ SPEC.loader.exec_module(shape)
 # Folders and modules that may import TensorFlow. The others compute with Keras, NumPy
 # and SciPy alone: networks of found widths build on every Keras backend.
 TENSORFLOW = """
-    cli run.tensorboard data.batches data.images data.sources.tfds data.tf_data
-    budgets.latency networks.deployed problem.tasks.binary problem.tasks.classification
-    problem.tasks.multilabel problem.tasks.segmentation engine prune train
-    measure export slim
+    cli run.tensorboard data.batches data.images data.shares data.sources.tfds
+    data.tf_data budgets.latency networks.deployed problem.tasks.binary
+    problem.tasks.classification problem.tasks.multilabel
+    problem.tasks.segmentation engine prune train measure export slim
 """.split()
 # Importing it must stay quick: `--help` and `plan` do.
 LIGHT = "config option flags flagfile checks".split()

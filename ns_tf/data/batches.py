@@ -8,7 +8,7 @@ resumes at a step therefore sees what it would have seen, with nothing to restor
 import difflib
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,12 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, TOKENS, Dataset, Split
 from ns_tf.data.images import read_images
+from ns_tf.data.shares import rows_of
 from ns_tf.parts import Parts, each, parts, plain
 from ns_tf.run.checks import check_whole
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
 
 _MIXUP = 0x313  # Keeps the draw of mixup's shares apart from that of epochs.
 # Split -> (images, labels, weights) as tensors, shared by all streams drawn from it.
@@ -58,6 +58,7 @@ def train_batches(
     augment: bool = True,
     mixup: float = 0.0,
     numbered: bool = False,
+    shares: Sequence[slice] | None = None,
 ) -> "tf.data.Dataset":
     """Endless training batches from global step `first_step` on.
 
@@ -68,8 +69,7 @@ def train_batches(
         dataset: The data set; its `pad` and `flip` say how images are varied.
         batch_size: Images of a batch, over all replicas.
         seed: Decides the batch of a step, with the step and nothing else.
-        first_step: Steps that are done already: the stream begins where one from 0 is
-            after this many batches.
+        first_step: Steps that are done already, whose batches are passed over.
         augment: Whether images are varied; the order is the same either way.
         mixup: Of classification. If above 0, every image becomes s times itself and
             1 - s times another one of the batch, with one share s of
@@ -77,6 +77,7 @@ def train_batches(
             (Zhang et al., ICLR 2018).
         numbered: Of classification. Whether labels come with the places of their images
             in the training split: (labels, int32 `[batch]`).
+        shares: Rows of a batch: each an element in turn, in place of whole batches.
 
     Returns:
         (inputs `[batch, ...]` as the network takes them, targets `[batch, ...]`; with
@@ -84,8 +85,7 @@ def train_batches(
         Of a data set with weights the targets are a pair (targets, weights float32
         `[batch]`, or a tuple of such by output). All inputs that are images move by the
         same rows. Targets of the height and width of the images move with them; what
-        comes in at the border is -1 in whole numbers, which no class has, and 0 in
-        floats.
+        comes in at the border is -1 (no class) in whole numbers, and 0 in floats.
 
     Raises:
         InputError: batch size out of range; seed or first step no whole number from 0.
@@ -99,29 +99,37 @@ def train_batches(
     fetch = _fetcher(dataset.train, dataset.image_shape)
     varied = augment and (dataset.pad > 0 or dataset.flip)
     draw = _drawer(dataset, batch_size, seed)
+    shares = shares or [slice(0, batch_size)]
 
-    def batch(step):
+    def batch(number):
+        step = number // len(shares)
+        share = functools.partial(rows_of, shares, number % len(shares))
         # A stateful function would make the map sequential under op determinism.
         draws = tf.numpy_function(draw, [step], tf.int32, stateful=False)
         draws = tf.ensure_shape(draws, [batch_size, 4])
+        draws = draws if mixup > 0 else share(draws)
         images, targets, weights = fetch(draws[:, 0])
         if varied:
             images, targets = _varied(images, targets, draws, dataset.pad)
         images = _normalise(images, dataset)
-        if mixup > 0:
-            share = functools.partial(mixup_share, mixup, seed)
-            share = tf.numpy_function(share, [step], tf.float32, stateful=False)
+        if mixup > 0:  # Of the whole batch, whose rows are mixed in pairs.
+            share_of = functools.partial(mixup_share, mixup, seed)
+            factor = tf.numpy_function(share_of, [step], tf.float32, stateful=False)
             targets = tf.one_hot(targets, dataset.classes)
-            images = each(lambda x: _mixed(x, share), images)
-            targets = _mixed(targets, share)
+            images = each(lambda x: share(_mixed(x, factor)), images)
+            targets, draws = share(_mixed(targets, factor)), share(draws)
+            weights = weights if weights is None else share(weights)
         targets = _with_weights(targets, weights)
         return plain(images), (targets, draws[:, 0]) if numbered else targets
 
-    return _in_order(tf.data.Dataset.counter(first_step), batch)
+    return _in_order(tf.data.Dataset.counter(first_step * len(shares)), batch)
 
 
 def eval_batches(
-    dataset: Dataset, split: str | Split, batch_size: int
+    dataset: Dataset,
+    split: str | Split,
+    batch_size: int,
+    part: tuple[int, int] = (0, 1),
 ) -> "tf.data.Dataset":
     """All examples of a split once, in order; the last batch may be smaller.
 
@@ -129,6 +137,7 @@ def eval_batches(
         dataset: The data set that the images are normalised by.
         split: "train", "validation" or "test", or a `Split` of such images.
         batch_size: Images of a batch.
+        part: (i, n): of every n batches in a row only the one at place i.
 
     Returns:
         (inputs `[batch, ...]`, targets `[batch, ...]`), as of `train_batches`.
@@ -146,7 +155,8 @@ def eval_batches(
         images, targets, weights = fetch(indices)
         return plain(_normalise(images, dataset)), _with_weights(targets, weights)
 
-    return _in_order(tf.data.Dataset.range(len(split)).batch(batch_size), batch)
+    numbers = tf.data.Dataset.range(len(split)).batch(batch_size)
+    return _in_order(numbers.shard(part[1], part[0]), batch)
 
 
 def _with_weights(targets: Any, weights: "tf.Tensor | Parts | None") -> Any:

@@ -1,6 +1,7 @@
 """A search in a run folder: checked first, then done and kept by iteration."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,15 @@ from ns_tf.descend.start import Start, check_own, owns
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.shared import check_alike, run_folder
+from ns_tf.engine.workers import Workers
 from ns_tf.networks import architectures, python_models
 from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset
 from ns_tf.prune.config import PruneConfig
 from ns_tf.registry import unknown
-from ns_tf.run.folder import DESCENT, LOGS, is_new, open_run
+from ns_tf.run.folder import DESCENT, LOGS, is_new
 from ns_tf.run.option import made
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.bounds import bounds_of
@@ -65,7 +68,7 @@ class SearchRun:
         self.config = configs[SearchConfig]
         self.prune = configs[PruneConfig]
         # First: TensorFlow takes its number of threads when it starts.
-        execution = Execution.of(configs[RuntimeConfig])
+        execution = Execution.of(configs[RuntimeConfig], several=True)
         self.runtime = Runtime.of(configs[RuntimeConfig], execution)
         data = configs[DataConfig]
         dataset = dataset or load_dataset(data)
@@ -100,17 +103,19 @@ class SearchRun:
             The record with all iterations, those of earlier runs among them.
 
         Raises:
-            InputError: the folder belongs to something else, or is damaged.
-            RunError: the loss is not finite, or no law can be fitted.
+            InputError: the folder belongs to something else, or is damaged; or a worker
+                was started otherwise.
+            RunError: the loss is not finite, no law can be fitted, or a worker was
+                lost.
             Interrupted: a signal asked to stop.
         """
         watch = watch or Watch()
+        check_alike(self._workers, self._flags, self.problem.dataset)
         if run_dir is None:
-            return self._descend(watch, ())
-        with open_run(run_dir, self._flags, "search") as folder:
-            if self.start:
-                self.start.keep(folder.path)
-            python_models.save(self.architecture, folder.path)
+            with self._workers.attended():
+                return self._descend(watch, ())
+        with run_folder(self._workers, run_dir, self._flags, "search") as folder:
+            self._workers.led(lambda: self._keep(folder.path))
             done = ()
             if (folder / DESCENT).exists():
                 done = read_search(folder.path).states
@@ -130,6 +135,17 @@ class SearchRun:
         is_new(run_dir, self._flags, "search")
 
     @property
+    def _workers(self) -> Workers:
+        """The processes that search together."""
+        return self.runtime.execution.workers
+
+    def _keep(self, folder: Path) -> None:
+        """Keeps the user's own network in the folder, or sees that it is there."""
+        if self.start:
+            self.start.keep(folder)
+        python_models.save(self.architecture, folder)
+
+    @property
     def _flags(self) -> list[Any]:
         """The settings that the folder keeps as its flags."""
         return list(self.configs.values())
@@ -140,12 +156,12 @@ class SearchRun:
         record = new_search(problem.structure, problem.dataset.name, self.widths)
         wishes = self.configs[Wishes]
         record = dataclasses.replace(record, states=tuple(done), wishes=wishes)
-        start = self.start
+        start, runtime = self.start, self.runtime.watched(watch)
         for state in architecture_descent(
             start.problem if start else problem,
             self.widths,
             self.prune,
-            self.runtime.watched(watch),
+            runtime,
             iterations=self.config.iterations,
             tolerance=self.config.tolerance,
             done=done,
@@ -153,11 +169,17 @@ class SearchRun:
             start=start.model if start else None,
         ):
             record = dataclasses.replace(record, states=(*record.states, state))
-            if watch.folder:
-                pictures.draw(watch.folder, record)
-                write_search(watch.folder, record)
-            watch.checkpoint(checkpoint_of(state.iteration)).remove()
+            self._workers.led(functools.partial(_write, runtime.watch, record))
         return record
+
+
+def _write(watch: Watch, record: SearchRecord) -> None:
+    """Draws and writes a search, if it has a folder; its checkpoint goes last."""
+    if watch.folder:
+        pictures.draw(watch.folder, record)
+        write_search(watch.folder, record)
+    iteration = record.states[-1].iteration
+    watch.checkpoint(checkpoint_of(iteration)).remove()
 
 
 def configure(

@@ -22,7 +22,8 @@ class ExecutionConfig:
 
     strategy: str = option(
         "auto",
-        "tf.distribute strategy; auto mirrors over the GPUs if there are several.",
+        "tf.distribute strategy; auto takes several workers if they are named "
+        "(--workers_at, or TF_CONFIG), else mirrors over several GPUs.",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
     )
     precision: str = option(
@@ -68,6 +69,18 @@ class RuntimeConfig(ExecutionConfig):
 
     seed: int = option(
         0, "Of weights, order of images and augmentation.", most=LARGEST_SEED
+    )
+    workers_at: tuple[str, ...] = option(
+        (),
+        "Addresses of all processes that compute this run together, as host:port,"
+        "host:port; the first is the chief, which alone writes. The run folder is on a "
+        "file system that all of them share. TF_CONFIG says the same.",
+        identity=False,
+    )
+    worker: int | None = option(
+        None,
+        "The place of this process in --workers_at, from 0.",
+        identity=False,
     )
 
     def __post_init__(self):

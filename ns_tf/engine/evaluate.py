@@ -13,13 +13,15 @@ import tensorflow as tf
 
 from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import Dataset
-from ns_tf.parts import first
+from ns_tf.engine.workers import ALONE, Workers
 
 # (data set, split, batch size) -> (mean loss, counts).
 Evaluator = Callable[[Dataset, str, int], tuple[float, np.ndarray]]
 
 
-def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
+def evaluator(
+    model: keras.Model, loss: Callable, count: Callable, workers: Workers = ALONE
+) -> Evaluator:
     """A function that evaluates the model on a split, compiled once.
 
     The function reads the model's present weights whenever it is called. Images are
@@ -30,6 +32,7 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
         loss: (targets, outputs) -> losses [batch].
         count: (targets, outputs) -> what the score is made of, summed over the batch:
             numbers of any shape (`Task.counter`).
+        workers: Share the batches; all of them evaluate at the same time.
 
     Returns:
         (data set, split, batch size) -> (mean loss over the examples of the split,
@@ -46,16 +49,21 @@ def evaluator(model: keras.Model, loss: Callable, count: Callable) -> Evaluator:
 
     def evaluate(dataset: Dataset, split: str, batch_size: int):
         """Mean loss and counts of the whole split."""
-        total, counts, size = 0.0, 0, 0
-        stream = batches(dataset, split, batch_size)
+        number = -(-len(getattr(dataset, split)) // batch_size)
+        # With fewer batches than workers every worker evaluates all of them.
+        some = workers if number >= workers.count else ALONE
+        stream = batches(dataset, split, batch_size, (some.index, some.count))
         # Traced for batches of any size: the last one may be smaller.
         compiled = sums.get_concrete_function(*stream.element_spec)
-        for inputs, targets in stream:
-            batch_loss, batch_counts = compiled(inputs, targets)
-            total += float(batch_loss)
+        losses, counts = np.zeros(number), 0
+        for place, (inputs, targets) in enumerate(stream):
+            loss_sum, batch_counts = compiled(inputs, targets)
+            losses[some.index + place * some.count] = loss_sum
             counts = counts + _wide(np.asarray(batch_counts))
-            size += len(first(inputs))
-        return total / size, counts
+        # In the order of the batches, whoever evaluated them.
+        total = sum(some.total(losses).tolist())
+        counts = some.total(counts).astype(counts.dtype)
+        return total / len(getattr(dataset, split)), counts
 
     return evaluate
 

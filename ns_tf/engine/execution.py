@@ -17,16 +17,18 @@ import keras
 import tensorflow as tf
 
 from ns_tf.base import InputError
+from ns_tf.data.shares import even
 from ns_tf.engine import layer_ops
-from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.cluster import SEVERAL, Cluster, cluster_of
+from ns_tf.engine.config import ExecutionConfig
 from ns_tf.engine.precision import LossScale, converted, with_policy
+from ns_tf.engine.workers import Workers, connect
 from ns_tf.networks.structure import shapes_only
 from ns_tf.registry import unknown
 
 STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
     "one_device": tf.distribute.get_strategy,
     "mirrored": tf.distribute.MirroredStrategy,
-    "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
 }
 # Multiply-adds a second of a training step, forward and backward, in round figures. The
 # CPU's is measured on two cores (docs/performance.md); the GPU's is a guess, a hundred
@@ -38,9 +40,9 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     """The `tf.distribute` strategy of that name, the same object at every call.
 
     Args:
-        name: "one_device", "mirrored" (all GPUs of this machine), "multi_worker"
-            (TF_CONFIG says which machines), or "auto": mirrored if there are several
-            GPUs, else one device.
+        name: "one_device", "mirrored" (all GPUs of this machine), or "auto": mirrored
+            if there are several GPUs, else one device. Several workers have their
+            cluster's strategy (`connected`).
 
     Raises:
         InputError: unknown name.
@@ -61,6 +63,28 @@ def _strategy(name: str) -> tf.distribute.Strategy:
     TensorFlow would take them for the same operation.
     """
     return STRATEGIES[name]()
+
+
+@functools.cache
+def connected(cluster: Cluster) -> tf.distribute.Strategy:
+    """The strategy of a cluster, the same object at every call; waits for its workers.
+
+    Raises:
+        InputError: the own address cannot be listened at, or TensorFlow has started.
+    """
+    cluster.check_port()
+    return connect(cluster)
+
+
+def grow_memory() -> None:
+    """Lets TensorFlow take memory of GPUs as it needs it, in place of all at once.
+
+    So an evaluation, a display or another process has some. Where TensorFlow has
+    started it stays as it is.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def set_threads(count: int) -> None:
@@ -113,14 +137,33 @@ class Execution:
             )
 
     @classmethod
-    def of(cls, runtime: RuntimeConfig) -> "Execution":
-        """The execution that the settings ask for; sets TensorFlow's threads too.
+    def of(cls, config: ExecutionConfig, *, several: bool = False) -> "Execution":
+        """The execution that the settings ask for; sets threads and memory too.
+
+        Args:
+            config: The settings; a `RuntimeConfig`, if several workers may compute it.
+            several: Whether they may: whether the chief alone writes what is done.
 
         Raises:
-            InputError: TensorFlow has started with other threads.
+            InputError: TensorFlow has started with other threads, or the workers are
+                none.
         """
-        set_threads(runtime.threads)
-        return cls(strategy(runtime.strategy), runtime.precision, runtime.jit_compile)
+        set_threads(config.threads)
+        grow_memory()
+        cluster = cluster_of(config) if several else None
+        named = getattr(config, "workers_at", ()) or config.strategy == SEVERAL
+        if named and not several:
+            raise InputError(
+                "Several workers compute one search, training or pruning in a run "
+                f"folder; not this. Leave --strategy={SEVERAL} and --workers_at away."
+            )
+        way = connected(cluster) if cluster else strategy(config.strategy)
+        return cls(way, config.precision, config.jit_compile)
+
+    @functools.cached_property
+    def workers(self) -> Workers:
+        """The processes that compute this run; one, unless a cluster does."""
+        return Workers.of(self.strategy)
 
     @property
     def replicas(self) -> int:
@@ -159,14 +202,28 @@ class Execution:
             make: Makes the network; called in the strategy's scope.
 
         Returns:
-            The network, adapted. Under a mixed policy it is a copy of the same weights.
+            The network, adapted, in all workers with the chief's weights. Under a mixed
+            policy it is a copy of the same weights.
+
+        Raises:
+            RunError: a worker makes another network than the chief.
         """
         with self.strategy.scope():
-            model = make()
+            model = self._of_strategy(make())
             if self.precision != "float32":
                 model = with_policy(model, self.precision)
+        self.workers.share(model)
         self.adapt(model)
         return model
+
+    def _of_strategy(self, model: keras.Model) -> keras.Model:
+        """The model, or a copy if its variables were made outside of the strategy."""
+        here = self.strategy.extended.variable_created_in_scope
+        if self.replicas == 1 or all(here(one.value) for one in model.variables):
+            return model
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        return copy
 
     def loss_scale(self, model: keras.Model) -> LossScale | None:
         """The scale of the model's losses; None if no layer computes in float16."""
@@ -191,16 +248,37 @@ class Execution:
             else:
                 layer_ops.subsample_first(layer)
 
+    def shares(self, size: int) -> list[slice] | None:
+        """The rows of a batch that this process computes, by replica.
+
+        Rows are dealt out evenly, in order; the first replicas have those that are
+        left. A replica may have none.
+
+        Args:
+            size: Rows of the whole batch.
+
+        Returns:
+            One for each of the process's replicas; None if it computes whole batches.
+        """
+        if self.workers.count == 1:
+            return None
+        local = self.replicas // self.workers.count
+        return even(size, self.replicas)[local * self.workers.index :][:local]
+
     def deal_out(self, batches: tf.data.Dataset) -> Iterable[Any]:
         """The batches, each split evenly over the replicas.
 
         Args:
-            batches: Of the whole batch size.
+            batches: Of the whole batch size; with several workers, the `shares` of the
+                process's replicas in turn.
 
         Returns:
             An iterable of what `strategy.run` takes: per-replica tensors, or plain
             tensors on one device.
         """
+        if self.workers.count > 1:
+            deal_out = self.strategy.distribute_datasets_from_function
+            return deal_out(lambda context: batches)
         return self.strategy.experimental_distribute_dataset(batches)
 
 

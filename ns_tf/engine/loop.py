@@ -60,9 +60,13 @@ def run(
 
     Raises:
         InputError: the checkpoint is damaged.
+        RunError: a worker was lost.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    file = runtime.watch.checkpoint(checkpoint)
+    workers = runtime.execution.workers
+    stop = workers.stop(runtime.watch.stop)
+    file = runtime.watch.checkpoint(checkpoint, stop)
+    workers.barrier()  # All see the file that the chief left, and no one has a newer.
     file.restore(stepper.restore)
     with runtime.watch.bar(
         total, label=label, unit="steps", initial=stepper.steps
@@ -72,6 +76,7 @@ def run(
                 break
             stepper.step(*batch)
             bar.update(1, **stepper.shown())
+            stop.ask()
             if file.due():
                 file.save(*stepper.state())
 
@@ -109,6 +114,7 @@ def batches(
         first_step=first_step,
         mixup=mixup,
         numbered=numbered,
+        shares=runtime.execution.shares(batch_size),
     )
     return runtime.execution.deal_out(stream)
 

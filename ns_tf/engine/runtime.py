@@ -3,7 +3,7 @@
 import dataclasses
 
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.engine.execution import Execution
+from ns_tf.engine.execution import Execution, strategy
 from ns_tf.run.watch import Watch
 
 
@@ -49,8 +49,19 @@ class Runtime:
     def watched(self, watch: Watch) -> "Runtime":
         """The same runtime with another watch, which saves as often as this one's.
 
+        Of several workers the chief alone shows progress and writes.
+
         Args:
             watch: Its progress, stop and folder are taken; its seconds are not.
         """
-        watch = dataclasses.replace(watch, seconds=self.watch.seconds)
-        return dataclasses.replace(self, watch=watch)
+        chief = self.execution.workers.chief
+        watch = dataclasses.replace(watch, seconds=self.watch.seconds, writes=chief)
+        return dataclasses.replace(self, watch=watch if chief else watch.quiet())
+
+    @property
+    def alone(self) -> "Runtime":
+        """The same runtime for what the chief does by itself, on one device."""
+        if self.execution.workers.count == 1:
+            return self
+        execution = dataclasses.replace(self.execution, strategy=strategy("one_device"))
+        return dataclasses.replace(self, execution=execution)

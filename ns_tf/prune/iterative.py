@@ -206,8 +206,8 @@ class Pruning:
 
     def _choose(self, scores: np.ndarray) -> np.ndarray:
         """Numbers of the channels that this event removes; none if pruning ends."""
-        config = self.config
-        return choose(
+        config, workers = self.config, self.runtime.execution.workers
+        chosen = choose(
             scores,
             self.network.alive,
             self.prunable,
@@ -217,6 +217,10 @@ class Pruning:
             at_min_width=config.at_min_width,
             tied=self.tied,
         )
+        gone = np.zeros(len(scores), bool)
+        gone[chosen] = True
+        # Machines may round scores that are no sums over replicas differently.
+        return np.flatnonzero(workers.of_chief(gone))
 
     # What the step loop and the caller read.
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ns_tf.base import Widths
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.graph import weights
 from ns_tf.networks import python_models
 from ns_tf.prune.allotment import ALLOCATING
@@ -25,8 +26,9 @@ from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.results import told_in
 from ns_tf.prune.scoring import SCORING
+from ns_tf.prune.trained import cut
 from ns_tf.run import files
-from ns_tf.run.folder import GATES, MODEL, PRUNED, RESULT, open_run
+from ns_tf.run.folder import GATES, MODEL, PRUNED, RESULT
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job, network_costs
 
@@ -81,14 +83,24 @@ class PruneJob:
             RunError: a loss is not finite.
             Interrupted: a signal asked to stop; the state was saved.
         """
-        watch = watch or Watch()
-        with open_run(self.folder, self.flags, "pruned network"):
-            told = self._cut(self.runtime.watched(watch.at(self.folder)))
-        if not (self.folder / RESULT).exists():
+        watch, workers = watch or Watch(), self.runtime.execution.workers
+        check_alike(workers, self.flags, self.pruner.problem.dataset)
+        with run_folder(workers, self.folder, self.flags, "pruned network"):
+            runtime = self.runtime.alone.watched(watch.at(self.folder))
+            # One device does it; on the others there would be nothing to gain.
+            workers.led(lambda: self._cut(runtime))
+            told = files.read_json(
+                self.folder / PRUNED, what="pruned network", version=1
+            )
+        # As the chief sees it, who may write it soon.
+        if not workers.of_chief((self.folder / RESULT).exists()):
             self._tune(told, watch)
-        told = told_in(self.folder)
-        files.write_json(self.folder / PRUNED, told)
-        return told
+        workers.led(self._tell)
+        return told_in(self.folder)
+
+    def _tell(self) -> None:
+        """Writes how good the network became, as its result has it."""
+        files.write_json(self.folder / PRUNED, told_in(self.folder))
 
     # Scores.
 
@@ -109,11 +121,11 @@ class PruneJob:
 
     # The cut.
 
-    def _cut(self, runtime: Runtime) -> dict[str, Any]:
-        """What `pruned.json` holds: read, or found and written."""
+    def _cut(self, runtime: Runtime) -> None:
+        """Finds and writes what `pruned.json` holds, if it is not there."""
         path = self.folder / PRUNED
         if path.exists():
-            return files.read_json(path, what="pruned network", version=1)
+            return
         clock = Clock()
         scored = self._scored(runtime, clock)
         scores, pruner = scored.scores, self.pruner.after(scored)
@@ -148,7 +160,6 @@ class PruneJob:
         }
         files.write_json(path, told)
         runtime.watch.checkpoint(ALLOCATING).remove()
-        return told
 
     def keep(self, told: Mapping[str, Any]) -> np.ndarray:
         """[n] bool: the channels that are left.
@@ -165,15 +176,21 @@ class PruneJob:
     def _tune(self, told: Mapping[str, Any], watch: Watch) -> None:
         """Trains what is left, or writes it as it is if nothing is to be trained."""
         keep, widths = self.keep(told), tuple(told["widths"])
+        workers = self.runtime.execution.workers
         if not self.tuning.finetune_epochs or keep.all():
-            self._write_untrained(keep, told)
+            workers.led(lambda: self._write_untrained(keep, told))
             return
         work = self.pruner.tuning(widths, self.tuning)
+        if not work.fresh:
+            workers.led(lambda: self._left(keep))
 
         def start() -> keras.Model:
             if work.fresh:
                 return self.pruner.problem.build(widths)
-            return self._left(keep)
+            if workers.chief:
+                return self._left(keep)
+            # Not repaired: all workers get the chief's weights.
+            return cut(self.pruner.model, self.pruner.problem.structure, keep)
 
         Job(
             self.folder,
@@ -189,7 +206,7 @@ class PruneJob:
     def _left(self, keep: np.ndarray) -> keras.Model:
         """What is left, repaired; cut again by a process that continues."""
         if self._small is None:
-            scored = self._scored(self.runtime, Clock())
+            scored = self._scored(self.runtime.alone, Clock())
             self._small, _ = self.pruner.after(scored).cut_and_repair(keep)
         return self._small
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from ns_tf.base import Scaling, ScalingLaw
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.networks import from_model
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune.config import SourceConfig
@@ -28,7 +29,7 @@ from ns_tf.prune.settings import Configs
 from ns_tf.prune.source import AUTO, TrainedNetwork, fingerprint, trained_network
 from ns_tf.prune.summary import summary
 from ns_tf.run import files
-from ns_tf.run.folder import MODEL, SCORED, TRAIN, is_new, open_run
+from ns_tf.run.folder import MODEL, SCORED, TRAIN, is_new
 from ns_tf.run.watch import Watch
 
 
@@ -104,7 +105,7 @@ class PruneRun:
             InputError: what cannot be pruned so; nothing was written.
         """
         budget, cut, tuning, runtime = settings
-        execution = Execution.of(runtime)  # Before TensorFlow starts.
+        execution = Execution.of(runtime, several=True)  # Before TensorFlow starts.
         made = Runtime.of(runtime, execution)
         configs = Configs(cut, tuning, budget, runtime, made)
         pixels = source.pixels or AUTO
@@ -152,6 +153,8 @@ class PruneRun:
             RunError: a loss is not finite.
             Interrupted: a signal asked to stop; the state was saved.
         """
-        with open_run(self.run_dir, (self.source,), "pruning"):
+        workers = self.job.runtime.execution.workers
+        check_alike(workers, (self.source,), self.network.problem.dataset)
+        with run_folder(workers, self.run_dir, (self.source,), "pruning"):
             self.job.run(watch)
             return self.done

@@ -22,12 +22,19 @@ class Checkpoint:
             work.
         seconds: Least time between two saves.
         stop: Asked at every step whether to stop; never stops if None.
+        writes: False for a file that another process writes: it is only read.
     """
 
     def __init__(
-        self, path: str | Path | None, *, seconds: float, stop: Stop | None = None
+        self,
+        path: str | Path | None,
+        *,
+        seconds: float,
+        stop: Stop | None = None,
+        writes: bool = True,
     ):
         self.path = None if path is None else Path(path)
+        self.writes = writes and path is not None
         self.seconds = seconds
         self.stop = stop or Stop()
         self._saved = time.monotonic()
@@ -52,7 +59,7 @@ class Checkpoint:
         """Whether to save now: a stop is requested, or the last save is old enough."""
         if self.stop.requested:
             return True
-        return self.path is not None and time.monotonic() - self._saved >= self.seconds
+        return self.writes and time.monotonic() - self._saved >= self.seconds
 
     def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
         """Replaces what was saved last; then ends the work if a stop is requested.
@@ -64,7 +71,7 @@ class Checkpoint:
         Raises:
             Interrupted: a signal asked to stop.
         """
-        if self.path is not None:
+        if self.writes:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             files.write_arrays(self.path, dict(arrays), dict(facts))
         self._saved = time.monotonic()
@@ -72,5 +79,5 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Removes the file if there is one, as when the result is written."""
-        if self.path is not None:
+        if self.writes:
             self.path.unlink(missing_ok=True)

@@ -84,16 +84,17 @@ class RunFolder:
 
     Args:
         path: The folder.
-        lock: The open descriptor that holds the lock.
+        lock: The open descriptor that holds the lock; None in a process that reads what
+            another one writes.
         flags: Text of `run.flags` for the run that opened it.
         new: Whether the run begins; False if an earlier one is continued.
     """
 
-    def __init__(self, path: Path, lock: int, flags: str, *, new: bool):
+    def __init__(self, path: Path, lock: int | None, flags: str, *, new: bool):
         self.path = path
         self.new = new
         self.flags = flags
-        self._lock: int | None = lock
+        self._lock = lock
 
     def __enter__(self) -> "RunFolder":
         return self

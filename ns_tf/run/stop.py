@@ -51,6 +51,12 @@ class Stop:
         """Whether a signal came: then save the state and call `leave`."""
         return self.signum is not None
 
+    def ask(self) -> None:
+        """Brings `requested` up to date; called between two steps.
+
+        A signal has done so by itself. Processes that stop together ask each other.
+        """
+
     def leave(self) -> None:
         """Ends the work if a signal asked for it.
 
@@ -74,6 +80,25 @@ class Stop:
 def restore_signals() -> None:
     """Lets signals kill the process at once from now on, also within a C++ call."""
     handle(signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def by_default() -> Iterator[None]:
+    """A block in which signals end the process at once, also within a C++ call.
+
+    For waits in which there is nothing to save.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = handled_signals()
+    before = {number: signal.getsignal(number) for number in numbers}
+    restore_signals()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -24,12 +24,14 @@ class Watch:
         stop: Asked at every step whether to stop.
         seconds: Least time between two checkpoints.
         folder: Where checkpoints are; None keeps none.
+        writes: False in a process that reads the checkpoints of another one.
     """
 
     progress: Meter = dataclasses.field(default_factory=Quiet)
     stop: Stop = dataclasses.field(default_factory=Stop)
     seconds: float = 60.0
     folder: Path | None = None
+    writes: bool = True
 
     def __post_init__(self):
         for name, needed in (("progress", "bar"), ("stop", "leave")):
@@ -43,14 +45,17 @@ class Watch:
         """A bar of the progress meter; arguments as of `Meter.bar`."""
         return self.progress.bar(total, label=label, unit=unit, initial=initial)
 
-    def checkpoint(self, name: str) -> Checkpoint:
+    def checkpoint(self, name: str, stop: Stop | None = None) -> Checkpoint:
         """The checkpoint of this name; it saves nothing if there is no folder.
 
         Args:
             name: Of the file, below the folder.
+            stop: Asked whether to stop, in place of the watch's own.
         """
         path = None if self.folder is None else self.folder / name
-        return Checkpoint(path, seconds=self.seconds, stop=self.stop)
+        return Checkpoint(
+            path, seconds=self.seconds, stop=stop or self.stop, writes=self.writes
+        )
 
     def at(self, folder: str | Path, logs: str | Path | None = None) -> "Watch":
         """The same watch for work that is kept in a folder.

@@ -18,12 +18,22 @@ from ns_tf.budgets import exact_costs
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.data.dataset import augmented
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.networks import python_models
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run import files
-from ns_tf.run.folder import EPOCHS, LOGS, MODEL, RESULT, WIDTHS, is_new, open_run
+from ns_tf.run.folder import (
+    EPOCHS,
+    LOGS,
+    MODEL,
+    RESULT,
+    WIDTHS,
+    RunFolder,
+    is_new,
+    open_run,
+)
 from ns_tf.run.watch import Watch
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
@@ -104,17 +114,18 @@ class Job:
             What `result.json` holds.
 
         Raises:
-            RunError: a loss is not finite.
-            InputError: the folder holds another training, or is in use.
+            RunError: a loss is not finite, or a worker was lost.
+            InputError: the folder holds another training, or is in use; or a worker
+                was started otherwise.
             Interrupted: a signal asked to stop; the state was saved.
         """
-        watch = watch or Watch()
-        with open_run(self.folder, self.flags, "training") as folder:
+        watch, workers = watch or Watch(), self.runtime.execution.workers
+        check_alike(workers, self.flags, self.problem.dataset)
+        with run_folder(workers, self.folder, self.flags, "training") as folder:
             self._check_widths()
             if (folder / RESULT).exists():
                 return read_result(self.folder)
-            folder.keep_flags()  # Where the data are may have changed.
-            self._write_widths()
+            workers.led(lambda: self._begin(folder))
             runtime = self.runtime.watched(watch.at(folder.path, folder / LOGS))
             trained = training.train(
                 self.problem,
@@ -124,9 +135,14 @@ class Job:
                 label=self.folder.name,
                 objective=self.objective,
             )
-            result = self._write(trained)
+            workers.led(lambda: self._write(trained))
             runtime.watch.checkpoint(training.CHECKPOINT).remove()
-        return result
+            return read_result(self.folder)
+
+    def _begin(self, folder: RunFolder) -> None:
+        """Writes what is trained."""
+        folder.keep_flags()  # Where the data are may have changed.
+        self._write_widths()
 
     def adopt(
         self,
@@ -188,7 +204,7 @@ class Job:
         """Writes which network it is."""
         files.write_json(self.folder / WIDTHS, {"version": 1, "widths": self.widths})
 
-    def _write(self, trained: TrainResult) -> dict[str, Any]:
+    def _write(self, trained: TrainResult) -> None:
         """Writes history, model and result; the result last, as it marks the end."""
         write_history(self.folder, trained.history, self.problem.task.score.name)
         python_models.save_model(trained.model, self.folder / MODEL)
@@ -199,7 +215,6 @@ class Job:
             seconds=trained.seconds,
         )
         files.write_json(self.folder / RESULT, result)
-        return result
 
     def _result(
         self,

@@ -186,7 +186,7 @@ class Training:
         step = self.lesson.step(network, self.sgd, self.loss_scale)
         self._step = step.compiled()
         loss, count = self.task.loss(network), self.task.counter(network)
-        self.evaluate = evaluator(network, loss, count)
+        self.evaluate = evaluator(network, loss, count, execution.workers)
 
     def _sgd(self, variables: Sequence) -> Sgd:
         """The optimizer of these variables, by the recipe."""

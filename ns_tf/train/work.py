@@ -68,7 +68,7 @@ class TrainRun:
         *,
         problem: Problem | None = None,
     ):
-        execution = Execution.of(runtime)  # Threads are set before TensorFlow starts.
+        execution = Execution.of(runtime, several=True)  # Before TensorFlow starts.
         if problem is None:
             network = resolve(network, settings_in(run_dir), place=run_dir)
             saved = python_models.saved(network.architecture, run_dir)

@@ -323,3 +323,33 @@ def test_masks_move_with_their_images(rng, shape, dtype):
         np.testing.assert_array_equal(y.reshape(x.shape)[inside], x[inside])
         fill = -1 if dtype == np.int32 else 0
         assert (y.reshape(x.shape)[~inside] == fill).all()
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.7])
+@pytest.mark.parametrize("sizes", [(3, 3), (3, 2, 2), (1, 0, 1)])
+def test_shares_are_the_rows_of_whole_batches(rng, sizes, mixup):
+    """Several replicas of a process, of uneven sizes, some without a row."""
+    dataset = dataclasses.replace(made(rng, (23, 5, 7, 3)), pad=2, flip=True)
+    batch = sum(sizes)
+    stops = np.cumsum(sizes).tolist()
+    shares = [slice(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
+    options = {"seed": 9, "first_step": 2, "mixup": mixup, "numbered": True}
+    whole = train_batches(dataset, batch, **options).take(4)
+    parts = train_batches(dataset, batch, shares=shares, **options)
+    parts = list(parts.take(4 * len(shares)))
+    for step, (images, (labels, numbers)) in enumerate(whole):
+        own = parts[step * len(shares) : (step + 1) * len(shares)]
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in own]), images)
+        for place, expected in enumerate((labels, numbers)):
+            found = np.concatenate([targets[place] for _, targets in own])
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_parts_of_a_split_make_the_whole(rng):
+    dataset = made(rng, (23, 5, 7, 3))
+    whole = list(eval_batches(dataset, "train", 4))
+    for index in range(3):
+        part = list(eval_batches(dataset, "train", 4, (index, 3)))
+        for one, other in zip(part, whole[index::3], strict=True):
+            np.testing.assert_array_equal(one[0], other[0])
+            np.testing.assert_array_equal(one[1], other[1])

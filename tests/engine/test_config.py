@@ -30,17 +30,18 @@ def test_the_seed_may_be_any_that_numpy_takes():
     assert RuntimeConfig(seed=LARGEST_SEED).seed == 2**32 - 1
 
 
-def test_a_run_has_all_settings_of_an_execution_and_a_seed():
+def test_a_run_has_all_settings_of_an_execution_a_seed_and_workers():
     names = {field.name for field in dataclasses.fields(RuntimeConfig)}
     parent = {field.name for field in dataclasses.fields(ExecutionConfig)}
-    assert names - parent == {"seed"}
+    assert names - parent == {"seed", "workers_at", "worker"}
     assert parent < names
 
 
-def test_how_fast_and_how_often_saved_may_differ_when_a_run_goes_on():
+def test_how_fast_where_and_how_often_saved_may_differ_when_a_run_goes_on():
     free = {
         field.name
         for field in dataclasses.fields(RuntimeConfig)
         if not field.metadata["option"]["identity"]
     }
-    assert free == {"jit_compile", "threads", "checkpoint_seconds"}
+    fast = {"jit_compile", "threads", "checkpoint_seconds"}
+    assert free == fast | {"workers_at", "worker"}

@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from crowd import in_threads
 from small import CLASSES, coloured
 
 from ns_tf.data.batches import eval_batches
 from ns_tf.engine.evaluate import evaluator
+from ns_tf.engine.workers import ALONE
 from ns_tf.problem import tasks
 
 TASK = tasks.get("classification")
@@ -69,3 +71,19 @@ def test_counts_may_have_any_shape(rng, model):
     assert counts.shape == (CLASSES, CLASSES)
     labels = np.bincount(dataset.train.labels, minlength=CLASSES)
     np.testing.assert_array_equal(counts.sum(axis=1), labels)
+
+
+@pytest.mark.parametrize("batch_size", [7, 23, 1000])
+def test_workers_come_to_the_bits_of_one(rng, model, batch_size):
+    """With more batches than workers, as many, and fewer."""
+    dataset = coloured(rng, (5, 7, 3), count=53)
+    counter = TASK.counter(model)
+
+    def evaluated(workers=ALONE):
+        evaluate = evaluator(model, TASK.loss(model), counter, workers)
+        return evaluate(dataset, "train", batch_size)
+
+    loss, counts = evaluated()
+    for other, others in in_threads(3, evaluated):
+        assert other == loss and others.dtype == counts.dtype
+        np.testing.assert_array_equal(others, counts)

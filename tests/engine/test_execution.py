@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+from unittest import mock
 
 import keras
 import numpy as np
@@ -11,8 +12,9 @@ from small import chain
 
 from ns_tf.base import InputError
 from ns_tf.engine import execution
-from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
 from ns_tf.engine.execution import Execution, set_threads, strategy
+from ns_tf.engine.workers import Workers
 
 
 def test_auto_is_one_device_where_there_are_no_gpus():
@@ -125,3 +127,58 @@ def test_forgetting_kernels_changes_no_result(monkeypatch):
     before = tf.linalg.matmul(x, x).numpy()
     execution.forget_kernels()
     np.testing.assert_array_equal(tf.linalg.matmul(x, x), before)
+
+
+def test_workers_have_the_rows_of_their_replicas():
+    for size, expected in (
+        (7, [[0, 3], [3, 5], [5, 7]]),
+        (2, [[0, 1], [1, 2], [2, 2]]),
+    ):
+        found = []
+        for index in range(3):
+            way = Execution(strategy("mirrored"))
+            way.__dict__["workers"] = Workers(way.strategy, index, 3)
+            with mock.patch.object(Execution, "replicas", 3):
+                found += way.shares(size)
+        assert [[rows.start, rows.stop] for rows in found] == expected
+    assert Execution(strategy("mirrored")).shares(7) is None
+
+
+def test_whole_trainings_are_not_dealt_out_to_the_workers_of_one():
+    asked = {"workers_at": ("one:2222", "two:2222"), "worker": 0}
+    for config in (
+        ExecutionConfig(strategy="multi_worker"),
+        RuntimeConfig(strategy="multi_worker"),
+        RuntimeConfig(**asked),
+    ):
+        with pytest.raises(InputError, match="compute one search, training or pruning"):
+            Execution.of(config)
+    with pytest.raises(InputError, match="needs workers"):
+        Execution.of(RuntimeConfig(strategy="multi_worker"), several=True)
+
+
+def test_a_network_made_elsewhere_gets_variables_of_the_strategy():
+    made, way = model_of(), Execution(strategy("mirrored"))
+    made.layers[1].trainable = False
+    built = way.build(lambda: made)
+    here = way.strategy.extended.variable_created_in_scope
+    assert all(here(variable.value) for variable in built.variables)
+    assert len(built.trainable_variables) == len(made.trainable_variables)
+    for one, other in zip(built.get_weights(), made.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert Execution().build(lambda: made) is made
+
+
+def test_gpus_give_memory_as_it_is_needed_unless_tensorflow_has_started():
+    asked = []
+
+    def grow(gpu, on):
+        asked.append((gpu, on))
+        raise RuntimeError("has started")
+
+    with (
+        mock.patch.object(tf.config, "list_physical_devices", lambda kind: [kind] * 2),
+        mock.patch.object(tf.config.experimental, "set_memory_growth", grow),
+    ):
+        execution.grow_memory()
+    assert asked == [("GPU", True)] * 2

@@ -3,8 +3,9 @@
 from small import Recorder
 
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.engine.execution import Execution
+from ns_tf.engine.execution import Execution, strategy
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.workers import Workers
 from ns_tf.run.watch import Watch
 
 
@@ -42,3 +43,16 @@ def test_another_watch_saves_as_often_as_the_settings_say(tmp_path):
     assert watched.watch.seconds == 7.0
     assert watched.watch.progress is meter and watched.watch.folder == tmp_path
     assert runtime.watch.folder is None
+
+
+def test_of_several_workers_the_chief_alone_shows_and_writes(tmp_path):
+    meter = Recorder()
+    for index in range(2):
+        way = Execution(strategy("mirrored"))
+        way.__dict__["workers"] = Workers(way.strategy, index, 2)
+        runtime = Runtime(way).watched(Watch(meter, folder=tmp_path))
+        assert runtime.watch.writes == (index == 0)
+        assert (runtime.watch.progress is meter) == (index == 0)
+        assert runtime.alone.execution.replicas == 1
+    runtime = Runtime()
+    assert runtime.alone is runtime and runtime.watched(Watch()).watch.writes

@@ -90,3 +90,18 @@ def test_removing_removes_and_may_be_done_twice(tmp_path):
     saved.remove()
     Checkpoint(None, seconds=0).remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_reads_what_another_writes_writes_nothing(tmp_path):
+    path, stop = tmp_path / "it.npz", Stop()
+    Checkpoint(path, seconds=0).save(ARRAYS, FACTS)
+    reader = Checkpoint(path, seconds=0, stop=stop, writes=False)
+    assert not reader.due()
+    reader.save({"a": np.zeros(3)}, {"steps": 1})
+    reader.remove()
+    ((_, facts),) = restored(path)
+    assert facts == FACTS
+    stop.signum = 15
+    assert reader.due()
+    with pytest.raises(Interrupted):
+        reader.save({}, {})

@@ -12,6 +12,7 @@ import pytest
 from ns_tf.run.stop import (
     Interrupted,
     Stop,
+    by_default,
     handled_signals,
     interruptible,
     restore_signals,
@@ -161,3 +162,17 @@ def test_a_second_signal_kills_at_once(start):
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == -signal.SIGINT
     assert time.monotonic() - begin < 10
+
+
+def test_in_a_wait_signals_have_their_default_and_get_their_handlers_back():
+    with interruptible():
+        before = [signal.getsignal(number) for number in BOTH]
+        with by_default():
+            assert [signal.getsignal(n) for n in BOTH] == [signal.SIG_DFL] * 2
+        assert [signal.getsignal(number) for number in BOTH] == before
+
+
+def test_a_stop_of_one_process_needs_not_ask():
+    stop = Stop()
+    stop.ask()
+    assert not stop.requested

@@ -1,5 +1,6 @@
 """The arithmetic of the benchmarks, and that they run."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -198,6 +199,7 @@ WAYS = ["| ns_tf |", "| masked |", "| never |", "| naive |", "plain model"]
             ["not padded "],
         ),
         ("data", ["--image_size=32", "--ratios=0.1"], ["pipeline alone", "x0.1 fed"]),
+        ("workers", ["--steps=1", "--rounds=1"], ["2 workers take", "the model says"]),
     ],
 )
 def test_the_benchmarks_run(tool, arguments, texts, tmp_path):
@@ -243,6 +245,8 @@ def check_rows(rows):
         ("settings", "--widths=3,4", "vgg11"),
         ("vs_pytorch", "--network=vg11", "Did you mean 'vgg11'?"),
         ("data", "--dataset=digts", "Did you mean 'digits'?"),
+        ("scaling_model", "--seconds=1", "Give two --batches and the --seconds"),
+        ("workers", "--batch=1", "--batch"),
     ],
 )
 def test_wrong_flags_are_refused_before_any_worker_starts(
@@ -374,3 +378,56 @@ def test_the_table_of_models_measures_reach_and_removal(script):
 def test_what_is_refused_has_a_row_in_the_table_of_models(script):
     row = script("models").Row("odd", refused="It has no width.")
     assert row.text() == "| odd | - | - | - | - | - | It has no width. |"
+
+
+# The model of several workers.
+
+
+@pytest.fixture
+def model(script):
+    return script("scaling_model")
+
+
+def config_of(model, **changes):
+    """A model whose sums cost nothing, of 4 ms a step and 1 ms an image."""
+    usual = {"latency": 0.0, "bandwidth": 1e9, "batch": 64, "workers": (1,)}
+    times = {"batches": (16, 64), "seconds": (0.02, 0.068)}
+    return model.ScalingConfig(**{**usual, **times, **changes})
+
+
+def test_without_the_cost_of_sums_only_the_fixed_part_does_not_scale(model):
+    config = config_of(model)
+    for workers in (1, 2, 4, 64):
+        step = model.step_of(config, workers)
+        assert step.total == pytest.approx(0.004 + 0.064 / workers, rel=1e-6)
+        weak = model.step_of(dataclasses.replace(config, weak=True), workers)
+        assert weak.total == pytest.approx(0.068, rel=1e-6)
+    assert model.step_of(config, 64).bound == "fixed"
+
+
+def test_sums_cost_their_bytes_and_their_hops(model):
+    config = config_of(
+        model, latency=1000.0, bandwidth=1.0, parameters=10**9, norms=7, variables=11
+    )
+    step = model.step_of(config, 4)
+    assert step.gradients == pytest.approx(2 * 3 / 4 * 4 + 0.004, rel=1e-6)
+    assert step.norms == pytest.approx((1 + 5 * 7) * 0.004, rel=1e-3)
+    assert step.bound == "gradients"
+    calm = dataclasses.replace(config, rebuilds=0.0)
+    assert model.event_of(calm, 4) == config.event
+    sent = model.event_of(config, 4) - model.event_of(config, 1)
+    assert sent == pytest.approx(0.1 * (11 * 0.004 + 6.004), rel=1e-3)
+
+
+def test_events_take_at_most_their_share(model):
+    for step, event in ((0.1, 0.3), (0.001, 0.7), (0.02, 0.01)):
+        filters, steps = model.pace(step, event, 7, 11)
+        assert filters * 11 == steps * 7 and filters >= 7
+        assert event <= model.SHARE * (event + steps * step) * (1 + 1e-9)
+
+
+def test_the_model_prints_a_row_for_each_number_of_devices(script, capfd):
+    assert not toolbox.status(script("scaling_model"), "--workers=1,8,64", "--weak")
+    header, _, *rows = capfd.readouterr().out.splitlines()
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "8", "64"]
+    assert rows[0].count("100") and header.count("|") == rows[0].count("|")
