@@ -7,7 +7,7 @@ import numpy as np
 
 from ns_tf.devices.cost import Form, Use
 from ns_tf.devices.device import Device, Network
-from ns_tf.devices.tables import Table, monomials
+from ns_tf.devices.tables import Table, monomials, monotone, posynomial
 from ns_tf.measure.config import MeasureConfig
 from ns_tf.measure.runtimes import runtime
 
@@ -78,3 +78,14 @@ def toy_ms(widths, offset=0.125):
     one, read, make, both = PRICES
     pairs = zip((3, *widths[:-1]), widths, strict=True)
     return offset + sum(one + read * r + make * m + both * r * m for r, m in pairs)
+
+
+def noisy_device(search, rng, noise):
+    """The toy's device with steps in its tables."""
+    toy = toy_device(search)
+    tables = []
+    for table in toy.tables:
+        ms = monotone(table.ms * rng.uniform(1 - noise, 1 + noise, table.ms.shape))
+        price = posynomial(table.reads, table.makes, ms)
+        tables.append(dataclasses.replace(table, ms=ms, price=price))
+    return dataclasses.replace(toy, tables=tuple(tables))

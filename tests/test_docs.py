@@ -252,3 +252,12 @@ def test_a_kept_search_plans_what_its_comparison_trained(status, capfd):
         for cell in json.loads((folder / "cells.json").read_text())["cells"]
     }
     assert trained["neuralscale@2"] == planned
+
+
+@pytest.mark.slow
+def test_the_guide_to_microcontrollers(run, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    ((_, block),) = blocks("docs/microcontrollers.md")
+    (words,) = commands(block)
+    out = run(words)
+    assert "peak_ram: " in out and "flash: " in out

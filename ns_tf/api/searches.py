@@ -24,7 +24,7 @@ from ns_tf.descend.start import check_same
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.networks import architectures, python_models
-from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.arena import ExactCost
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.plan import Searched
 from ns_tf.plan.sources import problem_config
@@ -71,7 +71,7 @@ class Search(Searched):
         return self.record.states
 
     @property
-    def costs(self) -> Mapping[str, CostPolynomial]:
+    def costs(self) -> Mapping[str, ExactCost]:
         """What networks cost as functions of their widths, by exact budget."""
         return self.record.costs
 

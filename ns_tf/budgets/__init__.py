@@ -34,14 +34,16 @@ more than a constant and a measurement repeats itself: the size of a file and th
 its weights. Then fewer measurements find a larger network (`ns_tf.scaling.estimated`).
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ns_tf.base import InputError
 from ns_tf.registry import Registry
 
 if TYPE_CHECKING:
-    from ns_tf.networks.costs import CostPolynomial
+    from ns_tf.networks.arena import ExactCost
     from ns_tf.networks.structure import Structure
 
 BUDGETS = Registry("budget", __name__)
@@ -77,6 +79,8 @@ class Budget:
     # Whether plans for it are at a price where nobody names a method. The paper's curve
     # takes filters for equally dear; in this budget they differ much.
     priced: bool = False
+    # Whether it refuses some networks, whose other costs are counted all the same.
+    refuses: bool = False
 
 
 def budget(
@@ -87,6 +91,7 @@ def budget(
     measured: bool = False,
     estimate: str | None = None,
     priced: bool = False,
+    refuses: bool = False,
 ) -> Callable[[CostMaker], CostMaker]:
     """A decorator that registers what makes the cost of a budget.
 
@@ -101,13 +106,15 @@ def budget(
         estimate: Of a measured budget: name of the exact budget that approximates it up
             to a constant. Needs a measurement that repeats itself.
         priced: Whether plans for it are at a price where nobody names a method.
+        refuses: Whether the function raises an `InputError` on networks that it cannot
+            count; plans for other budgets of these then go on without it.
 
     Raises:
         ValueError: if the name is taken.
     """
 
     def add(cost: CostMaker) -> CostMaker:
-        member = Budget(name, unit, help, measured, cost, estimate, priced)
+        member = Budget(name, unit, help, measured, cost, estimate, priced, refuses)
         BUDGETS.register(name)(member)
         return cost
 
@@ -126,11 +133,19 @@ def get(name: str) -> Budget:
     return BUDGETS.get(name)
 
 
-def exact_costs(structure: "Structure") -> "dict[str, CostPolynomial]":
+def exact_costs(structure: "Structure") -> "dict[str, ExactCost]":
     """By budget: the cost of networks of this structure, of all exact budgets.
+
+    A budget that refuses such networks is left out.
 
     Args:
         structure: Of the architecture, at its image size and number of classes.
     """
-    members = [get(name) for name in BUDGETS.names()]
-    return {b.name: b.cost(structure) for b in members if not b.measured}
+    costs = {}
+    for name in BUDGETS.names():
+        member = get(name)
+        if not member.measured:
+            refused = (InputError,) if member.refuses else ()
+            with contextlib.suppress(*refused):
+                costs[name] = member.cost(structure)
+    return costs

@@ -1,5 +1,6 @@
 """Size of the LiteRT file in float32 that `ns_tf.export` writes."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,16 +33,29 @@ def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
         structure: Of the architecture.
         measure_as: Not used: a size needs no repetition.
     """
+    from ns_tf.networks.deployed import litert  # Late: it needs Keras.
+
+    return sizes_of(structure, lambda model, names: litert(model, names=names))
+
+
+def sizes_of(
+    structure: "Structure", write: Callable[["keras.Model", Sequence[str]], bytes]
+) -> Cost:
+    """The cost that builds the network of given widths and writes its file.
+
+    Args:
+        structure: Of the architecture.
+        write: A deployed model, and the names of its outputs if it has several -> the
+            file.
+    """
 
     def cost(widths: np.ndarray) -> int:
-        # Late: they need Keras.
-        from ns_tf.graph.compilation import output_names
-        from ns_tf.networks.deployed import litert
+        from ns_tf.graph.compilation import output_names  # Late: it needs Keras.
 
         model = structure.build([int(width) for width in widths])
         _fill(model)
         names = output_names(model) if len(model.outputs) > 1 else ()
-        return len(litert(_deployed(structure, model), names=names))
+        return len(write(_deployed(structure, model), names))
 
     return Cost(cost, measured=True)
 

@@ -17,7 +17,7 @@ import numpy as np
 from ns_tf.base import DescentState, InputError, Scaling, ScalingLaw, Widths
 from ns_tf.budgets import exact_costs
 from ns_tf.descend import traces
-from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.arena import ExactCost, cost_from_json
 from ns_tf.parts import Parts, shape_from
 from ns_tf.prune.config import PruneConfig
 from ns_tf.run import files
@@ -46,7 +46,7 @@ class SearchRecord:
     names: tuple[str, ...]  # [layers]
     default_widths: Widths  # Of the architecture.
     seed_widths: Widths  # Of the network that the search started from.
-    costs: Mapping[str, CostPolynomial]  # By exact budget.
+    costs: Mapping[str, ExactCost]  # By exact budget.
     states: tuple[DescentState, ...]  # Of the finished iterations, from the first.
     # [layers]: all layers of each width; older records have none.
     makers: tuple[tuple[str, ...], ...] = ()
@@ -217,7 +217,7 @@ def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
         names=names,
         default_widths=tuple(data["default_widths"]),
         seed_widths=tuple(data["seed_widths"]),
-        costs={n: CostPolynomial.from_json(c) for n, c in data["costs"].items()},
+        costs={n: cost_from_json(c) for n, c in data["costs"].items()},
         states=tuple(_state_of(state, folder, names) for state in data["states"]),
         makers=_makers_of(data.get("layers", ()), names),
         wishes=Wishes(**data.get("wishes", {})),

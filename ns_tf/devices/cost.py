@@ -1,6 +1,8 @@
 """What a network costs by the tables of its layers, as a function of its widths."""
 
 import dataclasses
+import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,9 +10,10 @@ import numpy as np
 
 from ns_tf.devices.tables import Table
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
+from ns_tf.networks.priced_cost import PricedCost
 
 PER_MS = 10**9  # The posynomial counts picoseconds: its coefficients are whole.
-_HAIR = 1e-12  # A share of a cost that is rounding.
+_LEAST = 1e-6  # Of a posynomial, so that it bounds every width.
 _CONSTANT = -1  # In place of a width.
 
 
@@ -61,11 +64,10 @@ class Use:
     layers: tuple[str, ...] = ()
 
 
-class TableCost:
+class TableCost(PricedCost):
     """Milliseconds of networks: an offset, and the sum over layers of their tables.
 
-    It is exact and quick, and falls nowhere but where a projection vanishes. A plan at
-    a price asks `price` for a posynomial near it, and fills up by the tables.
+    It is exact and quick, and falls nowhere but where a projection vanishes.
 
     >>> ones = np.array([0.0, 0, 0, 1])
     >>> table = Table("conv", np.array([1, 9]), np.array([1, 9]),
@@ -78,20 +80,15 @@ class TableCost:
         tables: Of the layer shapes.
         uses: The layers of the network.
         offset: Milliseconds that the runtime takes beside its layers.
-        numbers: [layers] which of fewer numbers each width is, if some are tied.
     """
 
+    per_unit = PER_MS
+
     def __init__(
-        self,
-        tables: Sequence[Table],
-        uses: Sequence[Use],
-        *,
-        offset: float = 0.0,
-        numbers: Sequence[int] | None = None,
+        self, tables: Sequence[Table], uses: Sequence[Use], *, offset: float = 0.0
     ):
         self.tables, self.uses = tuple(tables), tuple(uses)
         self.offset = offset
-        self.numbers = None if numbers is None else np.asarray(numbers)
         # Uses of one shape are looked up together.
         self._by_table = [
             (table, [use for use in uses if use.table == place])
@@ -101,8 +98,6 @@ class TableCost:
     def __call__(self, widths: Any) -> np.ndarray:
         """Milliseconds [...] of networks of widths [..., layers]."""
         widths = np.asarray(widths)
-        if self.numbers is not None:
-            widths = widths[..., self.numbers]
         total = np.zeros(widths.shape[:-1])
         for table, uses in self._by_table:
             if uses:
@@ -113,61 +108,49 @@ class TableCost:
                 total = total + (table.at(reads, makes) * exist).sum(axis=-1)
         return self.offset + total
 
-    @property
-    def price(self) -> CostPolynomial:
+    @functools.cached_property
+    def near(self) -> tuple[CostPolynomial, ...]:
         """The posynomial nearest to the tables, in picoseconds."""
-        polynomial = CostPolynomial.collect("ps", self._terms())
-        if self.numbers is None:
-            return polynomial
-        return polynomial.joined(self.numbers.tolist())
+        ones = np.ones(len(self.tables))
+        return (CostPolynomial.collect("ps", self._terms(ones, round)),)
 
-    @property
-    def slack(self) -> float:
-        """The largest share of the posynomial that no network takes less than."""
-        return min((table.slack for table, uses in self._by_table if uses), default=1.0)
+    @functools.cached_property
+    def floors(self) -> tuple[CostPolynomial, ...]:
+        """The share of each table's posynomial that no layer takes less than."""
+        shares = np.array([max(table.slack, _LEAST) for table in self.tables])
+        whole = CostPolynomial.collect("ps", self._terms(shares, math.floor))
+        return whole.floors
 
-    def joined(self, numbers: Sequence[int]) -> "TableCost":
-        """The cost as a function of fewer numbers, some of which are several widths."""
-        how = {"offset": self.offset, "numbers": numbers}
-        return TableCost(self.tables, self.uses, **how)
+    def _terms(
+        self, shares: np.ndarray, whole: Callable[[float], int]
+    ) -> Iterator[tuple]:
+        """The terms of a posynomial, as `CostPolynomial.collect` takes them.
 
-    def increments(self, layers: int) -> Callable[[np.ndarray, Any], np.ndarray]:
-        """What a step in each layer costs: (widths [layers], step) -> [layers] ms.
-
-        A hair more, so that no rounding takes a network over its budget.
+        Args:
+            shares: [tables] what to take of the price of each.
+            whole: A number of picoseconds -> a whole one.
         """
-
-        def more(widths: np.ndarray, step: Any) -> np.ndarray:
-            grown = widths + np.diag(np.broadcast_to(step, layers))
-            every = self(np.concatenate([widths[None], grown]))
-            return every[1:] - every[0] + _HAIR * every[0]
-
-        return more
-
-    def _terms(self) -> Iterator[tuple]:
-        """The terms of the posynomial, as `CostPolynomial.collect` takes them."""
         layers = 1 + max(
             (w for use in self.uses for form in _forms(use) for w, _ in form.times),
             default=-1,
         )
-        if self.numbers is not None:
-            layers = len(self.numbers)
-        yield round(self.offset * PER_MS), layers, layers, ALWAYS
+        yield whole(self.offset * PER_MS), layers, layers, ALWAYS
 
         def place(width: int) -> int:
             return layers if width == _CONSTANT else width
 
         for use in self.uses:
-            one, of_reads, of_makes, of_both = PER_MS * self.tables[use.table].price
+            price = PER_MS * shares[use.table] * self.tables[use.table].price
+            one, of_reads, of_makes, of_both = price
             reads, makes = use.reads.terms(), use.makes.terms()
-            yield round(one), layers, layers, use.differ
+            yield whole(one), layers, layers, use.differ
             for w, t in reads:
-                yield round(of_reads * t), place(w), layers, use.differ
+                yield whole(of_reads * t), place(w), layers, use.differ
             for w, t in makes:
-                yield round(of_makes * t), place(w), layers, use.differ
+                yield whole(of_makes * t), place(w), layers, use.differ
             for w, t in reads:
                 for v, s in makes:
-                    yield round(of_both * t * s), place(w), place(v), use.differ
+                    yield whole(of_both * t * s), place(w), place(v), use.differ
 
 
 def _forms(use: Use) -> tuple[Form, Form]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.networks.priced_cost import PricedCost
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +24,7 @@ _LARGEST = 2**63 - 1  # Of int64.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class CostPolynomial:
+class CostPolynomial(PricedCost):
     """cost(w) = sum over t of c_t x[l_t] x[r_t] x[m_t] where w[a_t] != w[b_t], exactly.
 
     x is w with a 1 appended, so that the index `layers` means a factor of one. The
@@ -160,9 +161,16 @@ class CostPolynomial:
             third=[key[2] for key in keys],
         )
 
-    def without_switched(self) -> "CostPolynomial":
+    @property
+    def near(self) -> tuple["CostPolynomial", ...]:
+        """Itself."""
+        return (self,)
+
+    @property
+    def floors(self) -> tuple["CostPolynomial", ...]:
         """The terms that count whatever the widths are: no larger a cost anywhere."""
-        return self.only(self.differ[:, 0] < 0)
+        always = self.differ[:, 0] < 0
+        return self.near if always.all() else (self.only(always),)
 
     def joined(self, numbers: Sequence[int]) -> "CostPolynomial":
         """The cost as a function of fewer numbers, some of which are several widths.

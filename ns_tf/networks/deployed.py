@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, input_names
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.graph.shapes import shape_of
-from ns_tf.parts import Parts, each, plain
+from ns_tf.parts import Parts, each, parts, plain
 
 BYTE = 255  # The unit of pixels.
 
@@ -163,3 +163,48 @@ def _refusal(error: Exception) -> str:
     """
     found = re.search(r"'tf\.[^\n]*", str(error))
     return (found[0] if found else reason_of(error)).rstrip(". ")
+
+
+def litert_int8(
+    model: keras.Model,
+    calibration: np.ndarray | Parts,
+    *,
+    byte_ends: bool = True,
+    names: Sequence[str] = (),
+) -> bytes:
+    """The LiteRT file of a deployed model in int8, quantised after training.
+
+    Args:
+        model: Takes float32 or int32.
+        calibration: Examples [examples, ...] as the model takes them; their activations
+            set the ranges. Of several inputs `Parts`.
+        byte_ends: Whether the file takes and gives uint8; else what the model does.
+        names: Of several outputs, in their order.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        InputError: as of `litert`.
+    """
+    import tensorflow as tf
+
+    called = [tensor.name for tensor in model.inputs]
+
+    def examples() -> Iterator[Any]:
+        for rows in zip(*parts(calibration), strict=True):
+            given = [
+                row[None].astype(tensor.dtype)
+                for row, tensor in zip(rows, model.inputs, strict=True)
+            ]
+            yield dict(zip(called, given, strict=True)) if given[1:] else given
+
+    def quantise(converter: tf.lite.TFLiteConverter) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = examples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if byte_ends:
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.uint8
+
+    return litert(model, quantise, names)

@@ -23,13 +23,15 @@ import numpy as np
 from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.graph import weights
 from ns_tf.graph.channels import ChannelGraph, layer_of
-from ns_tf.graph.ends import scales_pixels
+from ns_tf.graph.ends import ends_in_softmax, scales_pixels
 from ns_tf.graph.flat import flat
 from ns_tf.graph.shapes import shape_of
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import learnable
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.layer_steps import schedule_of
 from ns_tf.networks.probing import primary_of, primes_of, sizes_of
+from ns_tf.networks.schedule import Schedule
 from ns_tf.networks.weight_sizes import WeightSize, vanishing_layers, weight_sizes
 from ns_tf.parts import Parts
 
@@ -51,6 +53,8 @@ class Structure:
         weights: The sizes of all weights.
         scales_pixels: Whether the networks scale pixels themselves
             (`ns_tf.graph.ends.scales_pixels`).
+        schedule: (int8) -> the operations of the LiteRT file, in int8 or in float32.
+            It raises an `InputError` where they are not known.
     """
 
     architecture: Architecture
@@ -62,6 +66,7 @@ class Structure:
     names: tuple[str, ...]
     weights: tuple[WeightSize, ...]
     scales_pixels: bool | Parts
+    schedule: Callable[[bool], Schedule] = dataclasses.field(repr=False, compare=False)
 
     @property
     def layers(self) -> tuple[tuple[str, ...], ...]:
@@ -188,7 +193,8 @@ def _probed(
     model = build(primes)
     reference = channel_graph(model)
     sizes = sizes_of(reference, primes, channel_graph(build(others)), others)
-    present = {operation.name for operation in build([primes[0]] * layers).operations}
+    equal = build([primes[0]] * layers)
+    present = {operation.name for operation in equal.operations}
     vanishing = vanishing_layers(reference, sizes, present)
     primary = primary_of(architecture, reference, sizes)
     return Structure(
@@ -201,6 +207,7 @@ def _probed(
         names=_names(model, reference, primary, present),
         weights=tuple(weight_sizes(model, reference, sizes, vanishing, layers)),
         scales_pixels=scales_pixels(model),
+        schedule=_schedules(model, reference, sizes, vanishing, layers, equal),
     )
 
 
@@ -237,7 +244,34 @@ def _of_groups(architecture: Architecture, model: keras.Model) -> Structure:
         names=_names(model, graph, free, present),
         weights=tuple(weight_sizes(model, graph, sizes, {}, len(free))),
         scales_pixels=scales_pixels(model),
+        schedule=_schedules(model, graph, sizes, {}, len(free)),
     )
+
+
+def _schedules(
+    model: keras.Model,
+    graph: ChannelGraph,
+    sizes: Mapping[int, tuple[int, int]],
+    vanishing: Mapping[str, tuple[int, int]],
+    layers: int,
+    equal: keras.Model | None = None,
+) -> Callable[[bool], Schedule]:
+    """Makes `Structure.schedule`; the arguments are those of `schedule_of`."""
+
+    def schedule(int8: bool) -> Schedule:
+        return schedule_of(
+            model,
+            graph,
+            sizes,
+            vanishing,
+            layers,
+            equal=channel_graph(equal) if vanishing else None,
+            scaled=scales_pixels(model) is True,
+            probabilities=ends_in_softmax(model),
+            int8=int8,
+        )
+
+    return functools.lru_cache(schedule)
 
 
 def count_params(model: keras.Model) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ns_tf.base import InputError, PriceLaw
 from ns_tf.descend.record import SearchRecord
+from ns_tf.networks.costs import CostPolynomial
 from ns_tf.plan import methods
 from ns_tf.plan.targets import with_ratio
 from ns_tf.plan.width_plan import FAR
@@ -90,6 +91,16 @@ def _price(price: PriceLaw) -> dict[str, Any]:
     return {"kind": "price", **law, **own}
 
 
+def polynomials(search: SearchRecord) -> dict[str, CostPolynomial]:
+    """The costs that the page can count, by budget.
+
+    Args:
+        search: Whose network the widths are of.
+    """
+    costs = search.costs.items()
+    return {name: cost for name, cost in costs if isinstance(cost, CostPolynomial)}
+
+
 def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
     """The elements with the page's data and its programs.
 
@@ -99,7 +110,7 @@ def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
     """
     data = {
         "default_widths": search.default_widths,
-        "costs": {name: cost.to_json() for name, cost in search.costs.items()},
+        "costs": {name: cost.to_json() for name, cost in polynomials(search).items()},
         "curves": curves,
         "far": FAR,
         "start": with_ratio(search, {}, _START)["params"],
@@ -120,7 +131,7 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
         curves: Names of the curves that are offered.
         others: Searches of other networks, which the section cannot offer.
     """
-    units = {name: cost.unit for name, cost in search.costs.items()}
+    units = {name: cost.unit for name, cost in polynomials(search).items()}
     names = sorted(units, key=lambda name: name != "params")
     budgets = [option(name, units[name]) for name in names]
     return f"""<section id="what_if">
@@ -151,7 +162,7 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 <th></th></tr></thead><tbody>{_layers(search)}</tbody></table></div>
 <p>--widths=<code id="list"></code></p>
 </div>
-{_wished(search)}{_not_offered(others)}
+{_wished(search)}{_not_counted(search)}{_not_offered(others)}
 </section>"""
 
 
@@ -186,6 +197,17 @@ def _wished(search: SearchRecord) -> str:
     return (
         "<p>The search had wishes that are not in these widths: "
         f"{html.escape(' '.join(search.wishes.asked))}. ns_tf.plan keeps them.</p>"
+    )
+
+
+def _not_counted(search: SearchRecord) -> str:
+    """A sentence on the budgets that the page cannot count; empty if there are none."""
+    others = [name for name in search.costs if name not in polynomials(search)]
+    if not others:
+        return ""
+    return (
+        f"<p>Not counted here: {html.escape(', '.join(others))}. ns_tf.plan takes them "
+        "as budgets.</p>"
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling
+from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import check_reach, grid_of
-from ns_tf.scaling.program import Price, Program
+from ns_tf.scaling.program import Program
 from ns_tf.scaling.solve import at_cost
 
 _ENDLESS = 1e6  # An exponent at which widths are those of the limit to 1e-6.
@@ -125,8 +126,8 @@ def at_price(
 
     Args:
         price: The law, and what filters are worth.
-        costs: By budget, cost polynomials or tables of a device; or measured costs
-            whose estimate is one.
+        costs: By budget, exact costs or tables of a device; or measured costs whose
+            estimate is exact.
         targets: By budget: the largest cost allowed; all hold.
         round_to: Every width is a multiple of it.
         min_width: The least width.
@@ -159,7 +160,7 @@ def at_price(
         del known  # The prices are those of the budgets, or of their estimates.
         both = {name: (cost, goals[name]) for name, cost in prices.items()}
         check_reach(both, grid, layers)
-        widths, best, gap = program.solve(goals)
+        widths, shares, gap = program.solve(goals)
         value, numbers = program.value, grid.numbers(layers)
         log_taus = value.log_taus(widths)[numbers]
         widths = widths[numbers]
@@ -171,7 +172,7 @@ def at_price(
             pricing=Pricing(
                 value.exponent,
                 value.floored,
-                best.shares,
+                shares,
                 gap,
                 source,
                 fall,
@@ -185,14 +186,14 @@ def at_price(
     return solve(costs, targets)
 
 
-def _price(name: str, cost: Cost) -> Price:
-    """The price of a budget.
+def _price(name: str, cost: Cost) -> PricedCost:
+    """The cost of a budget that a plan at a price can be solved for.
 
     Raises:
         InputError: it has none.
     """
     of = cost.estimate.of if cost.estimate else cost.of
-    if not isinstance(of, Price):
+    if not isinstance(of, PricedCost):
         raise InputError(
             f"The budget {name} has no price: it is measured, and no polynomial of the "
             "widths. Use --method=neuralscale for it, or budget params or macs; of "

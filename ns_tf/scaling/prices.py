@@ -25,6 +25,8 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.scaling.conditions import Bounds, Posynomial, System
+from ns_tf.scaling.interior import interior
 from ns_tf.scaling.worth import Value
 
 _RESIDUAL = 1e-12  # Of the conditions, in logarithms.
@@ -33,7 +35,7 @@ _STEPS = 60  # Newton steps, at most; some 6 are usual.
 _LONGEST = 2.0  # A Newton step in ln w.
 _WIDEST = 40.0  # ln w of a layer alone.
 _REACH = 600.0  # |ln lambda|, near the ends of float64.
-_Bounds = tuple[np.ndarray, np.ndarray]  # ln of the least and the largest, [layers].
+_FEW = 4  # Budgets of which all choices are tried: 15, each of a few steps.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +64,11 @@ def optimum(
         ln(v_l w_l) = ln sum_k lambda_k dC_k/dx_l,   ln C_k = ln B_k,
 
     for the budgets k that bind: first for each of them alone, then for pairs, until the
-    others are met. In this form the Jacobian is diagonally dominant, so that widths of
-    any scale are found to rounding. Projections that exist where two widths differ are
-    counted as if they all did.
+    others are met. Where there are more than `_FEW`, or one does not depend on all
+    widths, as an instant of peak RAM, the same conditions are followed from within
+    (`ns_tf.scaling.interior`). In this form the Jacobian is diagonally dominant, so
+    that widths of any scale are found to rounding. Projections that exist where two
+    widths differ are counted as if they all did.
 
     Args:
         value: What widths are worth.
@@ -77,9 +81,7 @@ def optimum(
         InputError: the smallest widths are over a budget.
     """
     names = list(budgets)
-    prices = [
-        _Posynomial.of(costs[name], budgets[name], len(value.q)) for name in names
-    ]
+    prices = [Posynomial.of(costs[name], budgets[name], len(value.q)) for name in names]
     with np.errstate(divide="ignore"):  # ln 0 is no bound.
         bounds = tuple(np.log(np.full(len(value.q), end)) for end in (low, high))
     solved = _solve(value, prices, bounds)
@@ -96,43 +98,8 @@ def optimum(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Posynomial:
-    """A cost over its budget, of x = ln w: sum_t exp(a_t + x_i + x_j + x_k)."""
-
-    logs: np.ndarray  # [terms]: a
-    widths: np.ndarray  # [3, terms]: i, j and k; `layers` for none.
-    layers: int
-
-    @classmethod
-    def of(cls, cost: CostPolynomial, budget: float, layers: int) -> "_Posynomial":
-        """The cost over the budget."""
-        logs = np.log(np.asarray(cost.coefficient, float)) - np.log(budget)
-        third = np.where(cost.third < 0, layers, cost.third)
-        return cls(logs, np.stack([cost.left, cost.right, third]), layers)
-
-    def _terms(self, x: np.ndarray) -> np.ndarray:
-        """ln of every term at x [layers]."""
-        return self.logs + np.append(x, 0.0)[self.widths].sum(axis=0)
-
-    def __call__(self, x: np.ndarray) -> float:
-        """ln of the cost over its budget at x."""
-        terms = self._terms(x)
-        top = terms.max()
-        return float(top + np.log(np.exp(terms - top).sum()))
-
-    def derivatives(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient [layers] and Hessian [layers, layers] of cost / budget, in x."""
-        size = self.layers + 1
-        terms = np.exp(self._terms(x))
-        gradient = np.bincount(self.widths.ravel(), np.tile(terms, 3), size)[:-1]
-        places = (self.widths[:, None] * size + self.widths).ravel()
-        hessian = np.bincount(places, np.tile(terms, 9), size * size)
-        return gradient, hessian.reshape(size, size)[:-1, :-1]
-
-
 def _solve(
-    value: Value, prices: Sequence[_Posynomial], bounds: _Bounds
+    value: Value, prices: Sequence[Posynomial], bounds: Bounds
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The optimum x [layers], and the multipliers of the budgets.
 
@@ -149,6 +116,9 @@ def _solve(
     none = np.zeros(len(prices))
     if (start >= bounds[1]).all():  # The largest widths fit.
         return start, none
+    partial = any((price.derivatives(start)[0] == 0).any() for price in prices)
+    if len(prices) > _FEW or partial:
+        return interior(value, prices, bounds, start)
     nearest = None
     for count in range(1, len(prices) + 1):
         for binding in itertools.combinations(range(len(prices)), count):
@@ -167,8 +137,8 @@ def _solve(
 
 def _corner(
     value: Value,
-    prices: Sequence["_Posynomial"],
-    bounds: _Bounds,
+    prices: Sequence[Posynomial],
+    bounds: Bounds,
     names: Sequence[str],
 ) -> Optimum:
     """Widths within the budgets, all of which count alike, and a bound on the loss.
@@ -183,8 +153,8 @@ def _corner(
 
 def _alone(
     layer: int,
-    prices: Sequence["_Posynomial"],
-    bounds: _Bounds,
+    prices: Sequence[Posynomial],
+    bounds: Bounds,
 ) -> float:
     """ln of the largest width of a layer within the budgets, all others the least."""
     x = bounds[0].copy()
@@ -197,7 +167,7 @@ def _alone(
 
 
 def _on_the_curve(
-    value: Value, prices: Sequence[_Posynomial], bounds: _Bounds
+    value: Value, prices: Sequence[Posynomial], bounds: Bounds
 ) -> np.ndarray:
     """x where a filter is worth the same in every layer: the paper's curve.
 
@@ -233,8 +203,8 @@ def _on_the_curve(
 
 def _newton(
     value: Value,
-    prices: Sequence[_Posynomial],
-    bounds: _Bounds,
+    prices: Sequence[Posynomial],
+    bounds: Bounds,
     x: np.ndarray,
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """x [layers] and ln of the multipliers where these budgets bind; None if nowhere.
@@ -244,7 +214,7 @@ def _newton(
     low, high = bounds
     logs = _first_multipliers(value, prices, x)
     for _ in range(_STEPS):
-        system = _System.at(value, prices, x, logs)
+        system = System.at(value, prices, x, logs)
         held = ((x <= low) & (system.f <= 0)) | ((x >= high) & (system.f >= 0))
         if system.miss(~held) < _RESIDUAL:
             return x, logs
@@ -263,59 +233,9 @@ def _newton(
 
 
 def _first_multipliers(
-    value: Value, prices: Sequence[_Posynomial], x: np.ndarray
+    value: Value, prices: Sequence[Posynomial], x: np.ndarray
 ) -> np.ndarray:
     """ln of multipliers that suit the middle one of the layers, [budgets]."""
     worth = np.median(value.log_c + np.log(value.q) - value.q * x)
     pulls = [np.median(price.derivatives(x)[0]) for price in prices]
     return worth - np.log(pulls) - np.log(len(prices))
-
-
-@dataclasses.dataclass(frozen=True)
-class _System:
-    """The conditions at a point, and their derivatives."""
-
-    f: np.ndarray  # [layers]: ln of what filters are worth over what they cost.
-    over: np.ndarray  # [budgets]: ln of the costs over their budgets.
-    inner: np.ndarray  # [layers, layers]: df / dx
-    outer: np.ndarray  # [budgets, layers]: -df / d ln lambda
-    slopes: np.ndarray  # [budgets, layers]: d over / dx
-
-    @classmethod
-    def at(
-        cls,
-        value: Value,
-        prices: Sequence[_Posynomial],
-        x: np.ndarray,
-        logs: np.ndarray,
-    ) -> "_System":
-        """The conditions at x [layers] and ln of the multipliers [budgets]."""
-        gradients, hessians = zip(*(p.derivatives(x) for p in prices), strict=True)
-        gradients, weights = np.stack(gradients), np.exp(logs)
-        pull = weights @ gradients
-        over = np.array([price(x) for price in prices])
-        curve = np.tensordot(weights, np.stack(hessians), 1)
-        return cls(
-            f=value.log_c + np.log(value.q) - value.q * x - np.log(pull),
-            over=over,
-            inner=-np.diag(value.q) - curve / pull[:, None],
-            outer=weights[:, None] * gradients / pull,
-            slopes=gradients / np.exp(over)[:, None],
-        )
-
-    def miss(self, free: np.ndarray) -> float:
-        """How far ln of the free widths and of the costs are from their conditions."""
-        widths = self.f / np.diag(self.inner)
-        return max(np.abs(widths[free]).max(initial=0.0), np.abs(self.over).max())
-
-    def step(self, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Newton's step of x [layers] and of ln of the multipliers [budgets]."""
-        count, budgets = int(free.sum()), len(self.over)
-        matrix = np.zeros((count + budgets,) * 2)
-        matrix[:count, :count] = self.inner[np.ix_(free, free)]
-        matrix[:count, count:] = -self.outer[:, free].T
-        matrix[count:, :count] = self.slopes[:, free]
-        step = np.linalg.solve(matrix, -np.append(self.f[free], self.over))
-        dx = np.zeros(len(self.f))
-        dx[free] = step[:count]
-        return dx, step[count:]

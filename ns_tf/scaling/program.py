@@ -1,21 +1,21 @@
-"""Whole widths of most value: the program of a price law, rounded and filled up."""
+"""The geometric program of a plan at a price, and its optimum in whole filters."""
 
 import dataclasses
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from ns_tf.base import InputError, PriceLaw, ScalingLaw
-from ns_tf.devices.cost import PER_MS, TableCost
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.grid import Grid
 from ns_tf.scaling.prices import Optimum, optimum
 from ns_tf.scaling.worth import Value, value_of
 
-Price = CostPolynomial | TableCost
+_Key = tuple[str, int]  # A budget, and which of its posynomials.
 _LARGEST = 700.0  # ln of a number that is finite in every program.
-_AIMS = 4  # How often a goal in milliseconds is translated for the polynomial.
+_AIMS = 4  # How often a goal is translated for posynomials, at most.
+_SAME = 1e-3  # Aims that differ by less are one.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,153 +23,233 @@ class Program:
     """The geometric program of the free numbers of a grid; tied widths are one."""
 
     value: Value
-    prices: Mapping[str, Price]  # By budget.
+    budgets: Mapping[str, "_Budget"]
     grid: Grid
 
     @classmethod
-    def of(cls, price: PriceLaw, prices: Mapping[str, Price], grid: Grid) -> "Program":
+    def of(
+        cls, price: PriceLaw, costs: Mapping[str, PricedCost], grid: Grid
+    ) -> "Program":
         """The program of a price law; tied layers follow the mean of their laws.
 
         Args:
             price: The law, and what filters are worth, by layer.
-            prices: By budget, of all layers.
+            costs: By budget, of all layers.
             grid: Of all layers.
 
         Raises:
             InputError: a law in which no width grows.
         """
-        if not grid.tied:
-            return cls(value_of(price.law, price.exponent), prices, grid)
         layers = len(price.law.alpha)
         numbers = grid.numbers(layers)
-        count = np.bincount(numbers)
+        budgets = {name: _Budget.of(cost, numbers) for name, cost in costs.items()}
+        return cls(_joined_value(price, numbers), budgets, grid.free(layers))
 
-        def mean(values: np.ndarray) -> np.ndarray:
-            return np.bincount(numbers, values) / count
-
-        alpha, beta = np.exp(mean(np.log(price.law.alpha))), mean(price.law.beta)
-        law = ScalingLaw(alpha, beta, tau_range=price.law.tau_range)
-        value = value_of(law, price.exponent)
-        # A number is worth what its layers are worth together.
-        value = dataclasses.replace(value, log_c=value.log_c + np.log(count))
-        joined = {name: cost.joined(numbers) for name, cost in prices.items()}
-        return cls(value, joined, grid.free(layers))
-
-    def solve(self, goals: Mapping[str, float]) -> tuple[np.ndarray, Optimum, float]:
-        """Whole numbers within the budgets, the optimum, and how far they are from it.
+    def solve(
+        self, goals: Mapping[str, float]
+    ) -> tuple[np.ndarray, Mapping[str, float], float]:
+        """Whole numbers within the budgets, what each budget takes of the value, and
+        how far the numbers are from the optimum.
 
         Args:
             goals: By budget: the largest cost allowed.
         """
-        value, grid = self.value, self.grid
-        best = self._optimum(goals)
-        widths = _filled(value, self.prices, goals, grid, best)
-        more = min(float(value.log_loss(widths) - self._least(goals, best)), _LARGEST)
-        return widths, best, float(np.expm1(more))
+        try:
+            found = self._found("near", goals)
+        except InputError:  # The smallest widths have no projections: they are equal.
+            found = self._found("floors", goals)
+        widths = self._filled(goals, found)
+        least = self._log_least(goals, found)
+        more = min(float(self.value.log_loss(widths) - least), _LARGEST)
+        shares = dict.fromkeys(goals, 0.0)
+        for (name, _), share in found.best.shares.items():
+            shares[name] += share
+        return widths, shares, float(np.expm1(more))
 
-    @functools.cached_property
-    def polynomials(self) -> dict[str, CostPolynomial]:
-        """By budget: its price as a polynomial; of a table the nearest one."""
+    def _optimum(self, which: str, aims: Mapping[str, float]) -> Optimum:
+        """The optimum by "near" or "floors", in units of the budgets."""
+        costs = {
+            (name, place): posynomial
+            for name, budget in self.budgets.items()
+            for place, posynomial in enumerate(getattr(budget, which))
+        }
+        per_unit = {name: of.cost.per_unit for name, of in self.budgets.items()}
+        targets = {key: aims[key[0]] * per_unit[key[0]] for key in costs}
+        return optimum(
+            self.value, costs, targets, low=self.grid.low, high=self.grid.high
+        )
+
+    def _found(self, which: str, goals: Mapping[str, float]) -> "_Found":
+        """The optimum by "near" or "floors" at which the costs themselves are goals.
+
+        A goal is multiplied by what posynomials and the cost differ by at the optimum,
+        until that stays the same.
+        """
+        first = best = self._optimum(which, goals)
+        aims = dict(goals)
+        for _ in range(_AIMS):
+            widths = self.grid.nearest(best.widths)
+            aims, before = self._aims(which, widths, goals), aims
+            if all(abs(aims[n] - before[n]) <= _SAME * before[n] for n in aims):
+                break
+            best = self._optimum(which, aims)
+        return _Found(which, first, best)
+
+    def _aims(
+        self, which: str, widths: np.ndarray, goals: Mapping[str, float]
+    ) -> dict[str, float]:
+        """By budget: the goal of its posynomials, by what they are at widths."""
+        smallest = np.broadcast_to(self.grid.low, len(widths))
+        aims = dict(goals)
+        for name, budget in self.budgets.items():
+            if not budget.exact:
+                ratio = budget.largest(which, widths) / float(budget(widths))
+                # The program would refuse less than the smallest network.
+                least = budget.largest(which, smallest)
+                aims[name] = max(goals[name] * ratio, least)
+        return aims
+
+    def _log_least(self, goals: Mapping[str, float], found: "_Found") -> float:
+        """ln of a loss that no widths on the grid come below."""
+        bounds = all(budget.floors == budget.near for budget in self.budgets.values())
+        if bounds or found.which == "floors":
+            return found.first.log_loss
+        return self._optimum("floors", goals).log_loss
+
+    def _fits(self, widths: np.ndarray, goals: Mapping[str, float]) -> bool:
+        """Whether numbers meet every budget."""
+        return all(of(widths) <= goals[name] for name, of in self.budgets.items())
+
+    def _filled(self, goals: Mapping[str, float], found: "_Found") -> np.ndarray:
+        """The optimum rounded down to the grid [numbers], grown while a step fits."""
+        grid = self.grid
+
+        def down(share: float) -> np.ndarray:
+            # An optimum at a whole number must not lose a filter to rounding.
+            steps = np.floor(share * found.best.widths / grid.step * (1 + 1e-12))
+            return np.clip(steps * grid.step, grid.low, grid.high).astype(np.int64)
+
+        widths, share = down(1.0), 1.0
+        # The optimum is over a budget by rounding where widths are held at the grid's
+        # low end, or where the solver found the optimum of fewer budgets alone.
+        while not self._fits(widths, goals):
+            share *= 0.98
+            widths = down(share)
+        return self._grown(widths, goals, found)
+
+    def _grown(
+        self, widths: np.ndarray, goals: Mapping[str, float], found: "_Found"
+    ) -> np.ndarray:
+        """Numbers grown by a step at a time while one fits, the best of its price.
+
+        One whose step does not fit stays as it is until no other can grow.
+        """
+        step = np.broadcast_to(self.grid.step, len(widths))
+        more = self._more(found, len(widths))
+        stays, grew = np.zeros(len(widths), bool), False
+        while True:
+            gain = self._gain(widths, goals, found.best.shares, more)
+            gain[stays] = -np.inf
+            number = np.argmax(gain)
+            if gain[number] > -np.inf:
+                grown = widths.copy()
+                grown[number] += step[number]
+                if self._fits(grown, goals):
+                    widths, grew = grown, True
+                else:
+                    stays[number] = True
+            elif stays.any() and grew:
+                stays[:], grew = False, False
+            else:
+                return widths
+
+    def _more(self, found: "_Found", count: int) -> dict[_Key, Callable]:
+        """What steps cost by every posynomial that counts: of exact budgets all."""
         return {
-            name: cost.price if isinstance(cost, TableCost) else cost
-            for name, cost in self.prices.items()
+            (name, place): posynomial.increments(count)
+            for name, budget in self.budgets.items()
+            for place, posynomial in enumerate(
+                budget.near if budget.exact else getattr(budget, found.which)
+            )
+            if budget.exact or found.best.shares[name, place]
         }
 
+    def _gain(
+        self,
+        widths: np.ndarray,
+        goals: Mapping[str, float],
+        shares: Mapping[_Key, float],
+        more: Mapping[_Key, Callable],
+    ) -> np.ndarray:
+        """[numbers]: ln of what a step is worth for its price; -inf where none fits."""
+        step = np.broadcast_to(self.grid.step, len(widths))
+        able = widths + step <= self.grid.high
+        price = np.zeros(len(widths))
+        for (name, place), increments in more.items():
+            budget, of = self.budgets[name], increments(widths, step)
+            if budget.exact:
+                able &= of <= goals[name] - int(budget(widths))
+            price += shares[name, place] * of / (goals[name] * budget.cost.per_unit)
+        worth = self.value.log_of_more(widths, step)
+        return np.where(able, worth - np.log(np.maximum(price, 1e-300)), -np.inf)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Budget:
+    """A cost of the free numbers, some of which are several widths."""
+
+    cost: PricedCost  # Of all layers.
+    numbers: np.ndarray  # [layers]: which number each width is.
+    near: tuple[CostPolynomial, ...]  # Of the numbers, as those of the cost.
+    floors: tuple[CostPolynomial, ...]
+
+    @classmethod
+    def of(cls, cost: PricedCost, numbers: np.ndarray) -> "_Budget":
+        """The cost as a function of the free numbers."""
+        near = tuple(posynomial.joined(numbers) for posynomial in cost.near)
+        floors = near
+        if cost.floors != cost.near:
+            floors = tuple(posynomial.joined(numbers) for posynomial in cost.floors)
+        return cls(cost, numbers, near, floors)
+
+    def __call__(self, widths: np.ndarray) -> np.ndarray:
+        """The cost [...] of numbers [..., numbers]."""
+        return self.cost(widths[..., self.numbers])
+
     @property
-    def tables(self) -> dict[str, TableCost]:
-        """By budget: the costs that are tables."""
-        return {n: c for n, c in self.prices.items() if isinstance(c, TableCost)}
+    def exact(self) -> bool:
+        """Whether the cost is its posynomial."""
+        return self.cost.near == (self.cost,)
 
-    def _optimum(self, goals: Mapping[str, float]) -> Optimum:
-        """The optimum by the polynomials.
-
-        The goal of a table is multiplied by what its polynomial and the table differ by
-        at the optimum, until that stays the same.
-        """
-        aims = {n: g * (PER_MS if n in self.tables else 1) for n, g in goals.items()}
-        best = _best(self.value, self.polynomials, aims, self.grid)
-        for _ in range(_AIMS if self.tables else 0):
-            widths = self.grid.nearest(best.widths)
-            for name, table in self.tables.items():
-                ratio = float(self.polynomials[name](widths)) / float(table(widths))
-                # Not below the smallest network, which the program would refuse.
-                least = float(self.polynomials[name](self._smallest))
-                aims[name] = max(goals[name] * ratio, least)
-            best = _best(self.value, self.polynomials, aims, self.grid)
-        return best
-
-    @property
-    def _smallest(self) -> np.ndarray:
-        """The least numbers of the grid."""
-        return np.broadcast_to(self.grid.low, len(self.value.q))
-
-    def _least(self, goals: Mapping[str, float], best: Optimum) -> float:
-        """ln of a loss that no widths on the grid come below.
-
-        Projections that exist where two widths differ are left out: they may all be
-        gone. No network is below `slack` of its polynomial in a table.
-        """
-        switched = any((p.differ >= 0).any() for p in self.polynomials.values())
-        if not switched and not self.tables:
-            return best.log_loss
-        bare = {n: cost.without_switched() for n, cost in self.polynomials.items()}
-        goals = dict(goals)
-        for name, table in self.tables.items():
-            goals[name] *= PER_MS / max(table.slack, 1e-6)
-        ends = {"low": self.grid.low, "high": self.grid.high}
-        return optimum(self.value, bare, goals, **ends).log_loss
+    def largest(self, which: str, widths: np.ndarray) -> float:
+        """The largest of the posynomials at numbers [numbers], in units of the cost."""
+        most = max(int(posynomial(widths)) for posynomial in getattr(self, which))
+        return most / self.cost.per_unit
 
 
-def _best(
-    value: Value,
-    prices: Mapping[str, CostPolynomial],
-    goals: Mapping[str, float],
-    grid: Grid,
-) -> Optimum:
-    """The optimum as if all projections existed, or none where all are too dear."""
-    bounds = {"low": grid.low, "high": grid.high}
-    try:
-        return optimum(value, prices, goals, **bounds)
-    except InputError:  # The smallest widths have none: they are equal.
-        bare = {name: cost.without_switched() for name, cost in prices.items()}
-        return optimum(value, bare, goals, **bounds)
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """An optimum by posynomials."""
+
+    which: str  # "near" or "floors".
+    first: Optimum  # Where the posynomials are the goals.
+    best: Optimum  # Where the costs themselves are.
 
 
-def _filled(
-    value: Value,
-    prices: Mapping[str, Price],
-    goals: Mapping[str, float],
-    grid: Grid,
-    best: Optimum,
-) -> np.ndarray:
-    """The optimum rounded down to the grid [layers], then grown while any step fits."""
+def _joined_value(price: PriceLaw, numbers: np.ndarray) -> Value:
+    """What the free numbers are worth: each what its layers are worth together.
 
-    def down(share: float) -> np.ndarray:
-        # An optimum at a whole number must not lose a filter to rounding.
-        steps = np.floor(share * best.widths / grid.step * (1 + 1e-12))
-        return np.clip(steps * grid.step, grid.low, grid.high).astype(np.int64)
+    Raises:
+        InputError: a law in which no width grows.
+    """
+    count = np.bincount(numbers)
 
-    widths, share = down(1.0), 1.0
-    # The optimum is over a budget by rounding where widths are held at the grid's low
-    # end, or where the solver found the optimum of fewer budgets alone.
-    while any(cost(widths) > goals[name] for name, cost in prices.items()):
-        share *= 0.98
-        widths = down(share)
-    layers, step = len(widths), np.broadcast_to(grid.step, len(widths))
-    steps = {name: cost.increments(layers) for name, cost in prices.items()}
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(numbers, values) / count
 
-    def room(name: str) -> float:
-        return goals[name] - np.asarray(prices[name](widths)).item()
-
-    while True:
-        more = {name: increments(widths, step) for name, increments in steps.items()}
-        able = widths + step <= grid.high
-        price = np.zeros(layers)
-        for name, of in more.items():
-            able &= of <= room(name)
-            price += best.shares[name] * of / goals[name]
-        if not able.any():
-            return widths
-        gain = value.log_of_more(widths, step) - np.log(np.maximum(price, 1e-300))
-        layer = np.argmax(np.where(able, gain, -np.inf))
-        widths[layer] += step[layer]
+    if (count == 1).all():
+        return value_of(price.law, price.exponent)
+    alpha, beta = np.exp(mean(np.log(price.law.alpha))), mean(price.law.beta)
+    law = ScalingLaw(alpha, beta, tau_range=price.law.tau_range)
+    value = value_of(law, price.exponent)
+    return dataclasses.replace(value, log_c=value.log_c + np.log(count))

@@ -3,24 +3,29 @@
 Everything here happens in x = ln tau, over which the cost of a network grows evenly.
 """
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ns_tf.base import Cost, Curve, InputError, RunError, Scaling, Widths
+from ns_tf.base import Cost, Curve, InputError, Scaling, Widths
+from ns_tf.networks.arena import PeakMemory
 from ns_tf.registry import unknown
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, check_reach, grid_of, text
+from ns_tf.scaling.growth import (
+    HALVINGS,
+    REACH,
+    STRIDE,
+    Search,
+    in_turns,
+    top_up,
+)
 
 MEASUREMENTS = 8  # The most networks that are measured for one plan.
-_REACH = 690.0  # The largest |ln tau| tried: exp(±690) are near the ends of float64.
-_STRIDE = 0.5  # Width of the bracket in ln tau, before it is bisected.
-_HALVINGS = 40  # Bisections, which give ln tau to 0.5 / 2**40 = 5e-13.
 
 
 def at_cost(
@@ -96,13 +101,17 @@ def _solve(
     """As `at_cost`, where every cost is exact or measured without an estimate."""
     exact = {n: (costs[n], t) for n, t in targets.items() if not costs[n].measured}
     measured = {n: (costs[n], t) for n, t in targets.items() if costs[n].measured}
-    search = _Search(curve, grid, exact, measured)
+    search = Search(curve, grid, exact, measured)
     x = math.log(curve.start)
     widths = None
     if exact:
         check_reach(exact, grid, layers=len(curve(1.0)))
         x = _crossing(search, x)
-        widths = _top_up(search, search.widths(x), curve(math.exp(x)))
+        widths = search.widths(x)
+        if any(isinstance(cost.of, PeakMemory) for cost, _ in exact.values()):
+            widths = in_turns(search, x, widths)
+        else:
+            widths = top_up(search, widths, curve(math.exp(x)))
     if measured:
         x, widths, totals = _measured(search, x, widths)
     else:
@@ -115,48 +124,7 @@ def _solve(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Search:
-    """What is searched: positions x = ln tau on a curve, under budgets.
-
-    Args:
-        curve: tau -> widths [layers].
-        grid: The whole widths that are allowed.
-        exact: By budget: its cost and its target.
-        measured: The same of budgets that are measured.
-    """
-
-    curve: Curve
-    grid: Grid
-    exact: Mapping[str, tuple[Cost, float]]
-    measured: Mapping[str, tuple[Cost, float]]
-
-    def widths(self, x: float) -> np.ndarray:
-        """Whole widths [layers] at tau = exp(x)."""
-        return self.grid.nearest(self.curve(math.exp(x)))
-
-    def fits(self, widths: np.ndarray) -> np.ndarray:
-        """Which networks [...] of widths [..., layers] meet every exact budget."""
-        fits = np.ones(widths.shape[:-1], bool)
-        for cost, target in self.exact.values():
-            fits &= np.asarray(cost(widths)) <= target
-        return fits
-
-    def costs(self, widths: np.ndarray) -> dict[str, float]:
-        """Costs by budget of whole widths [layers]; measured ones are measured now.
-
-        Raises:
-            RunError: if a measurement is no positive number.
-        """
-        budgets = {**self.exact, **self.measured}
-        costs = {n: np.asarray(cost(widths)).item() for n, (cost, _) in budgets.items()}
-        for name in self.measured:
-            if not is_positive(costs[name]):
-                raise RunError(f"{name} was measured as {costs[name]}; measure again.")
-        return costs
-
-
-def _crossing(search: _Search, start: float) -> float:
+def _crossing(search: Search, start: float) -> float:
     """The position x up to which the curve meets the exact budgets.
 
     It meets them at x and breaks one just above, or x is where every width has become
@@ -176,55 +144,29 @@ def _crossing(search: _Search, start: float) -> float:
 
     # Downwards first. With negative betas, costs may fall upwards, so then upwards.
     low = start
-    while low >= -_REACH and not fits(low):
-        low -= _STRIDE
-    if low < -_REACH:
+    while low >= -REACH and not fits(low):
+        low -= STRIDE
+    if low < -REACH:
         low = start
-        while low <= _REACH and not fits(low):
-            low += _STRIDE
-        if low > _REACH:
+        while low <= REACH and not fits(low):
+            low += STRIDE
+        if low > REACH:
             raise _unreachable(search, start, "is over at every tau")
-    high = low + _STRIDE
-    while high <= _REACH and fits(high):
-        low, high = high, high + _STRIDE
-    if high > _REACH:
+    high = low + STRIDE
+    while high <= REACH and fits(high):
+        low, high = high, high + STRIDE
+    if high > REACH:
         if (search.widths(low) == search.grid.high).all():
             return low
         raise _unreachable(search, start, "is under at every tau")
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low
 
 
-def _top_up(search: _Search, widths: np.ndarray, on_curve: np.ndarray) -> np.ndarray:
-    """Widths [layers] grown by one step of the grid at a time until none can grow.
-
-    Of the layers that can grow, the one grows that stays the furthest below the curve,
-    by ratio; with it grow those that are tied to it. A step can make room for another
-    layer: a projection vanishes where two widths become equal. So every layer is tried
-    again after every step.
-
-    Args:
-        search: Grid and exact budgets.
-        widths: Whole widths [layers] that meet the budgets.
-        on_curve: Widths [layers] of the curve, not whole.
-    """
-    grid = search.grid
-    steps = grid.steps(len(widths))  # A row for each number that grows.
-    leader = (steps > 0).argmax(axis=1)  # Of each number the first of its layers.
-    on_curve = grid.one(on_curve)
-    while True:
-        grown = widths + steps
-        able = search.fits(grown) & (grown <= grid.high).all(axis=1)
-        if not able.any():
-            return widths
-        gain = np.where(able, (on_curve / (widths + grid.step))[leader], -np.inf)
-        widths = grown[np.argmax(gain)]
-
-
 def _measured(
-    search: _Search, x: float, widths: np.ndarray | None
+    search: Search, x: float, widths: np.ndarray | None
 ) -> tuple[float, np.ndarray, dict[str, float]]:
     """The largest network measured within every budget, by at most `MEASUREMENTS`.
 
@@ -245,7 +187,7 @@ def _measured(
     ceiling = math.inf if widths is None else x  # Exact budgets allow nothing larger.
     low, high, best = -math.inf, math.inf, None
     tries: dict[Widths, dict[str, float]] = {}
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         widths = search.widths(x) if widths is None else widths
         key = tuple(widths.tolist())
         if key not in tries and len(tries) == MEASUREMENTS:
@@ -266,7 +208,7 @@ def _measured(
             x = (low + high) / 2
         else:
             x += stride if excess <= 1 else -stride
-        if x > ceiling or abs(x) > _REACH:
+        if x > ceiling or abs(x) > REACH:
             break
         widths = None
     if best is None:
@@ -299,7 +241,7 @@ def _checked(
     return dict(targets)
 
 
-def _unreachable(search: _Search, x: float, how: str) -> InputError:
+def _unreachable(search: Search, x: float, how: str) -> InputError:
     """The error for a curve that stays on one side of the budgets; names the betas."""
     ahead, behind = search.curve(math.exp(x + 0.5)), search.curve(math.exp(x - 0.5))
     beta = np.log(np.asarray(ahead, float)) - np.log(np.asarray(behind, float))

@@ -46,7 +46,8 @@ def test_only_measured_budgets_have_an_estimate_and_that_is_exact(name):
 
 def test_exact_costs_are_those_of_all_budgets_that_are_not_measured():
     costs = exact_costs(counted.structure())
-    assert set(costs) == {"params", "macs", "weight_bytes"}
+    sizes = {"params", "macs", "weight_bytes", "weight_bytes_int8"}
+    assert set(costs) == {*sizes, "peak_ram", "peak_ram_float32"}
     at = {name: int(cost(np.array([7, 11]))) for name, cost in costs.items()}
     assert at["params"] == counted.parameters(7, 11)
     assert at["macs"] == counted.multiply_adds(7, 11)

@@ -198,7 +198,7 @@ def test_a_finished_search_is_told_again_at_once_and_changes_nothing(command, co
         f"{copied} --params",
         f"{copied} --macs",
     ]
-    assert "or --latency_ms, --litert_bytes, --weight_bytes" in out
+    assert "or --flash, --latency_ms, --litert_bytes, --peak_ram" in out
     assert contents(copied) == before
     for line in plans:  # As it stands, it is a plan.
         _, _, *arguments = line.split()

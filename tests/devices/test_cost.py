@@ -19,38 +19,22 @@ def test_a_cost_is_the_sum_of_the_layers(rng):
     np.testing.assert_allclose(found, expected)
 
 
-def test_the_price_of_bilinear_tables_is_their_cost(rng):
+def test_the_posynomial_of_bilinear_tables_is_their_cost(rng):
+    ((near,), (floor,)) = DEVICE.cost.near, DEVICE.cost.floors
     for widths in rng.integers(1, 64, (9, 3)):
-        price = int(DEVICE.cost.price(widths))
-        assert price == pytest.approx(PER_MS * toy_ms(widths), rel=1e-9)
-    assert DEVICE.cost.slack == pytest.approx(1)
-
-
-def test_increments_are_differences_and_never_less():
-    cost, widths, step = DEVICE.cost, np.array([5, 7, 11]), np.array([1, 2, 3])
-    more = cost.increments(3)(widths, step)
-    for layer in range(3):
-        grown = widths + step * (np.arange(3) == layer)
-        exact = float(cost(grown) - cost(widths))
-        assert exact <= more[layer] <= exact + 1e-9
-
-
-def test_tied_widths_are_one_number():
-    joined = DEVICE.cost.joined([0, 1, 0])
-    assert joined(np.array([5, 7])) == DEVICE.cost(np.array([5, 7, 5]))
-    assert int(joined.price(np.array([5, 7]))) == int(
-        DEVICE.cost.price(np.array([5, 7, 5]))
-    )
+        assert int(near(widths)) == pytest.approx(PER_MS * toy_ms(widths), rel=1e-9)
+        assert int(floor(widths)) == pytest.approx(int(near(widths)), rel=1e-6)
 
 
 def test_a_projection_counts_where_its_widths_differ():
     table = Table("conv", AXIS, AXIS, monomials(AXIS, AXIS) @ PRICES, PRICES)
     use = Use(0, Form(0, ((0, 1),)), Form(2, ((1, 3),)), differ=(0, 1))
     cost = TableCost([table], [use])
-    assert cost(np.array([7, 7])) == 0 and int(cost.price(np.array([7, 7]))) == 0
+    assert cost(np.array([7, 7])) == 0 and int(cost.near[0](np.array([7, 7]))) == 0
+    assert not cost.floors[0](np.array([5, 7]))
     expected = (monomials([5], [2 + 3 * 7]) @ PRICES).item()
     assert cost(np.array([5, 7])) == pytest.approx(expected)
-    assert int(cost.price(np.array([5, 7]))) == pytest.approx(PER_MS * expected)
+    assert int(cost.near[0](np.array([5, 7]))) == pytest.approx(PER_MS * expected)
 
 
 def test_forms_and_uses_are_read_again():

@@ -1,40 +1,35 @@
-"""Plans at a price by tables: never over, nothing can grow, the bound is one."""
+"""Plans at a price by tables and by peak RAM: never over, nothing can grow."""
 
-import dataclasses
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laws import toy_device
+from laws import noisy_device, toy_device
+from memories import toy_memory
 from toys import toy_search
 
-from ns_tf.base import Cost, PriceLaw
-from ns_tf.devices.tables import monotone, posynomial
+from ns_tf.base import Cost, PriceLaw, ScalingLaw
+from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.scaling.bounds import Bound, Bounds
+from ns_tf.scaling.grid import Grid
 from ns_tf.scaling.priced import at_price
+from ns_tf.scaling.program import Program
 from ns_tf.scaling.worth import value_of
 
 SEARCH = toy_search()
 LAW = SEARCH.states[-1].law
 
 
-def device(rng, noise):
-    """The toy's device with steps in its tables."""
-    toy = toy_device(SEARCH)
-    tables = []
-    for table in toy.tables:
-        ms = monotone(table.ms * rng.uniform(1 - noise, 1 + noise, table.ms.shape))
-        price = posynomial(table.reads, table.makes, ms)
-        tables.append(dataclasses.replace(table, ms=ms, price=price))
-    return dataclasses.replace(toy, tables=tuple(tables))
+TWO = PriceLaw(ScalingLaw(np.array([1.0, 1.3]), np.array([0.5, 0.4])), 1.1)
 
 
 @settings(max_examples=25)
 @given(st.integers(0, 2**20), st.floats(0.5, 4), st.sampled_from([1, 4]), st.booleans())
 def test_no_table_is_broken_and_no_width_can_grow(seed, p, step, tie):
     rng = np.random.default_rng(seed)
-    cost = device(rng, 0.3).cost
+    cost = noisy_device(SEARCH, rng, 0.3).cost
     goal = float(cost(rng.integers(8, 50, 3)))
     ties = (Bound("--tie=a:c", (0, 2), ties=True),) if tie else ()
     bounds = Bounds(SEARCH.names, (9, 9, 9), ties)
@@ -52,12 +47,12 @@ def test_no_table_is_broken_and_no_width_can_grow(seed, p, step, tie):
     rows = ([1, 0, 1], [0, 1, 0]) if tie else np.eye(3, dtype=int)
     for row in rows:
         more = widths + step * np.array(row)
-        assert more.max() > 64 or float(cost(more)) > goal * (1 - 1e-9)
+        assert more.max() > 64 or float(cost(more)) > goal
     assert plan.pricing.gap >= -1e-9
 
 
 def test_nothing_is_worth_more_than_the_bound_says(rng):
-    cost = device(rng, 0.2).cost
+    cost = noisy_device(SEARCH, rng, 0.2).cost
     goal = float(cost(np.array([9, 11, 7])))
     plan = at_price(
         PriceLaw(LAW, 2.0), {"t": Cost(cost)}, {"t": goal}, max_width=[24, 24, 24]
@@ -77,3 +72,34 @@ def test_a_table_and_a_polynomial_both_hold():
     plan = at_price(PriceLaw(LAW, 1.5), costs, goals, max_width=[64] * 3)
     assert all(plan.costs[name] <= goal for name, goal in goals.items())
     assert isinstance(plan.costs["params"], int)
+
+
+@pytest.mark.parametrize("projection", [False, True])
+def test_numbers_are_within_the_cost_itself_and_cannot_grow(projection):
+    cost = toy_memory(projection=projection)
+    program = Program.of(TWO, {"ram": cost}, Grid(1, 1, 4_001))
+    widths, shares, gap = program.solve({"ram": 20_011})
+    assert int(cost(widths)) <= 20_011
+    for grown in widths + np.eye(2, dtype=int):
+        assert int(cost(grown)) > 20_011 or grown.max() > 4_001
+    assert shares == {"ram": pytest.approx(1.0)}
+    assert gap >= 0
+
+
+def test_tied_numbers_are_one():
+    cost = toy_memory()
+    one = np.ones(2, int)
+    grid = Grid(one, one, np.full(2, 4_001), tied=((0, 1),))
+    widths, _, _ = Program.of(TWO, {"ram": cost}, grid).solve({"ram": 20_011})
+    both = np.repeat(widths, 2)
+    assert int(cost(both)) <= 20_011 < int(cost(both + 1))
+
+
+def test_a_polynomial_is_the_cost_and_others_are_asked():
+    macs = CostPolynomial.collect("MACs", [(3, 0, 1, ALWAYS), (1, 0, 2, (0, 1))])
+    ram = toy_memory(projection=True)
+    program = Program.of(TWO, {"macs": macs, "ram": ram}, Grid(1, 1, 99))
+    exact, asked = program.budgets["macs"], program.budgets["ram"]
+    assert exact.exact and not asked.exact
+    assert exact.floors[0].coefficient.tolist() == [3]
+    assert len(asked.near) == len(ram.near) > 1

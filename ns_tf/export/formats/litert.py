@@ -6,12 +6,9 @@ split set the ranges of the activations, and all operations compute in whole num
 Integer-Arithmetic-Only Inference").
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
-import tensorflow as tf
 
 from ns_tf.data.dataset import PIXELS
 from ns_tf.export.formats import Source, file_format
@@ -60,34 +57,18 @@ def litert_int8(source: Source, path: Path) -> None:
         source: The network, with the images that the ranges are measured on.
         path: The file.
     """
-    model = _model(source)
-    names = [tensor.name for tensor in model.inputs]
-
-    def examples() -> Iterator[Any]:
-        for rows in zip(*parts(source.calibration), strict=True):
-            given = [
-                row[None].astype(tensor.dtype)
-                for row, tensor in zip(rows, model.inputs, strict=True)
-            ]
-            yield dict(zip(names, given, strict=True)) if given[1:] else given
-
-    def quantise(converter: tf.lite.TFLiteConverter) -> None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = examples
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        if any(kind != PIXELS for kind in parts(source.inputs)):
-            return
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
-
-    path.write_bytes(deployed.litert(model, quantise, source.outputs))
+    ends = all(kind == PIXELS for kind in parts(source.inputs))
+    file = deployed.litert_int8(
+        _model(source), source.calibration, byte_ends=ends, names=source.outputs
+    )
+    path.write_bytes(file)
 
 
 def _model(source: Source) -> keras.Model:
     """The deployed model, for float32 where it takes bytes.
 
     Its name is always the same, because it is in the file, and the file's size is a
-    budget (`litert_bytes`).
+    budget (`litert_bytes`, `flash`).
     """
 
     def taken(kind: str, dtype: str) -> str:
