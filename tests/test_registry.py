@@ -63,7 +63,9 @@ def registry_of(module: str) -> Registry:
 @pytest.mark.parametrize("module", MODULES)
 def test_members_of_users_stand_beside_those_of_the_package(module, outside):
     seen = outside[module]
-    own = registry_of(module).names()
+    own = set(registry_of(module).names())
+    if module == "ns_tf.measure.runtimes":
+        own.discard("law")  # Of these tests (laws.py).
     assert seen["names"] == sorted([*own, "zzz_mine"])
     assert (seen["early"], seen["late"], seen["same"]) == (False, True, True)
     assert not seen["loaded"], "registering alone imports no file of the package"

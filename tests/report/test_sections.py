@@ -52,7 +52,11 @@ def test_budgets_are_planned_by_every_method_that_has_a_curve():
     for ratio in RATIOS:
         for name in methods.with_curve():
             (row,) = [row for row in rows if row[:2] == [f"r = {ratio:g}", name]]
-            plan = make_plan(SEARCH, {}, method=name, ratio=ratio)
+            try:
+                plan = make_plan(SEARCH, {}, method=name, ratio=ratio)
+            except InputError as error:  # No multiples of 8 are so few parameters.
+                assert name == "divisible" and row[2] == str(error)
+                continue
             assert row[2] == f"{plan.params:,}" and row[3] == f"{plan.costs['macs']:,}"
             assert row[5] == ", ".join(map(str, plan.widths))
             assert (row[4] == "-") == (plan.tau_range is None)

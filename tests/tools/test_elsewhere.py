@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import toolbox
+from edits import text_of
 from places import ROOT
 from verbs import refused
 
@@ -163,7 +164,7 @@ def test_results_become_cells_of_the_comparison(flags, tmp_path, command, carry)
         assert (kept["best_epoch"], kept["test_accuracy"]) == (1, 0.25)
         assert (kept["test_loss"], kept["best_test_accuracy"]) == (0.7, 0.5)
         assert kept["seconds"] == 60
-        assert len((folder / "history.csv").read_text().splitlines()) == 3
+        assert len(text_of(folder / "history.csv").splitlines()) == 3
     code, out, err = command("compare", *flags)
     assert code == 0, err
     assert "2 done before" in out
