@@ -76,7 +76,8 @@ def run(
                 break
             stepper.step(*batch)
             bar.update(1, **stepper.shown())
-            stop.ask()
+            if workers.count > 1:  # A signal tells a single process by itself.
+                stop.ask()
             if file.due():
                 file.save(*stepper.state())
 
