@@ -11,6 +11,7 @@ from ns_tf import budgets
 from ns_tf.base import Architecture
 from ns_tf.budgets import Measure
 from ns_tf.networks import architectures, structure
+from ns_tf.networks.arena import PeakMemory
 from ns_tf.networks.structure import Structure
 
 layers = keras.layers
@@ -57,5 +58,8 @@ def test_every_budget_counts_every_architecture(name, budget):
     cost = member.cost(found)
     counts = cost(np.stack([np.ones_like(default), default, 2 * default]))
     assert counts.dtype == np.int64
-    assert 0 < counts[0] < counts[1] < counts[2] <= 4 * counts[1]
+    # A peak is that of one moment, at which a layer may have nothing in memory.
+    grows = np.less_equal if isinstance(cost, PeakMemory) else np.less
+    assert counts[0] > 0 and grows(counts[:-1], counts[1:]).all()
+    assert counts[2] <= 4 * counts[1]
     assert cost.unit == member.unit

@@ -36,7 +36,7 @@ def peak_ram(structure: "Structure") -> PeakMemory:
 
 @budget(
     "peak_ram_float32",
-    unit="bytes of RAM in float32",
+    unit="bytes of RAM",
     help="The same of the float32 file, at most.",
     refuses=True,
 )
