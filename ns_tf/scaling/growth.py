@@ -74,8 +74,10 @@ def in_turns(search: Search, x: float, widths: np.ndarray) -> np.ndarray:
         if not able.any():
             return widths
         step = _common_step(search, widths, on_curve, able)
-        further = _together(search, x, widths, step > 0)
-        widths = widths + step if (further == widths).all() else further
+        further = _along(search, x, widths, step > 0)
+        # A layer of beta 0 stays where it is along the whole curve.
+        still = (further == widths).all()
+        widths = _by_steps(search, widths, step) if still else further
 
 
 def _common_step(
@@ -95,7 +97,7 @@ def _common_step(
     return step
 
 
-def _together(
+def _along(
     search: Search, x: float, widths: np.ndarray, free: np.ndarray
 ) -> np.ndarray:
     """Widths [layers], free ones grown as the curve grows from x on, as far as fits."""
@@ -105,15 +107,31 @@ def _together(
         grown = widths * search.curve(math.exp(x + more)) / start
         return np.where(free, np.maximum(search.grid.nearest(grown), widths), widths)
 
-    low, high = 0.0, STRIDE
-    while x + high <= REACH and search.fits(at(high)):
+    low, high, most = 0.0, STRIDE, REACH - x
+    while high < most and search.fits(at(high)):
         if (at(high) >= search.grid.high)[free].all():
             return at(high)
-        low, high = high, high + STRIDE
+        low, high = high, min(2 * high, most)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if search.fits(at(middle)) else (low, middle)
     return at(low)
+
+
+def _by_steps(search: Search, widths: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Widths [layers] grown by a step as often as fits; once does."""
+
+    def fits(times: int) -> bool:
+        grown = widths + times * step
+        return bool((grown <= search.grid.high).all() and search.fits(grown))
+
+    low, high = 1, 2
+    while fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return widths + low * step
 
 
 def top_up(search: Search, widths: np.ndarray, on_curve: np.ndarray) -> np.ndarray:

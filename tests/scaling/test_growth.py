@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ns_tf.base import Cost
+from ns_tf.base import Cost, Curve
 from ns_tf.scaling.curves import uniform_curve
 from ns_tf.scaling.grid import Grid
 from ns_tf.scaling.growth import Search, in_turns, top_up
@@ -34,6 +34,22 @@ def test_layers_that_share_a_limit_grow_along_the_curve():
     found = in_turns(search(sums), 0.0, np.array([2, 3, 5]))
     assert found[0] + found[1] == 700 and found[2] == 700
     assert abs(found[0] - 280) <= 1  # 2 to 3.
+
+
+def test_layers_of_beta_0_grow_as_far_as_fits_in_few_steps():
+    asked = []
+
+    def cost(widths):
+        asked.append(1)
+        return largest_of(widths)
+
+    grid = Grid(1, 1, 65_536)
+    flat = Curve(lambda tau: np.array([2.0, 3.0, 5.0 * tau]), 1.0)
+    most = {"most": (Cost(cost), 350_000)}
+    found = in_turns(Search(flat, grid, most, {}), 0.0, np.array([2, 3, 5]))
+    # The last one is on the curve, and ends at the grid; the others go together first.
+    assert found.tolist() == [50_000, 65_536, 65_536]
+    assert len(asked) < 1_000
 
 
 def test_one_limit_for_all_is_met_step_by_step():
