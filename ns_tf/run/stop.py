@@ -52,9 +52,9 @@ class Stop:
         return self.signum is not None
 
     def ask(self) -> None:
-        """Brings `requested` up to date; called between two steps.
+        """Brings `requested` up to date, where several processes stop together.
 
-        A signal has done so by itself. Processes that stop together ask each other.
+        They ask each other between two steps. In a single one a signal has done it.
         """
 
     def leave(self) -> None:
