@@ -68,7 +68,8 @@ def run(main: Callable[..., int | None], *configs: type) -> NoReturn:
     for config in configs:
         run_flags.define(config)
     status = _status(main, configs)
-    restore_signals()  # What ends now needs no traceback.
+    restore_signals()  # What ends now needs no traceback, by a signal or
+    sys.unraisablehook = _say_nothing  # by a thread pool of a worker that was lost.
     sys.exit(status)
 
 
@@ -96,6 +97,10 @@ def _status(main: Callable[..., int | None], configs: Sequence[type]) -> int:
     except BaseException as error:
         restore_signals()  # A second Ctrl-C must not show a traceback.
         return _report(error)
+
+
+def _say_nothing(unraisable: Any) -> None:
+    """Passes over an error of an object that is taken apart at the end."""
 
 
 def _flush() -> None:

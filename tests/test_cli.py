@@ -52,6 +52,21 @@ def test_help_is_for_people_and_imports_nothing_heavy(demo):
     assert "verbosity" not in out
 
 
+def test_what_fails_while_a_command_is_taken_apart_is_not_printed():
+    code = """
+from ns_tf import cli
+
+class Pool:
+    def __del__(self):
+        raise OSError("Bad file descriptor")
+
+cli.run(lambda: setattr(cli, "pool", Pool()))
+"""
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_helpfull_shows_flags_of_absl_too(demo):
     status, out, err = demo("--helpfull")
     assert (status, err) == (0, "")
