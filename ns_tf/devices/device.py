@@ -20,6 +20,7 @@ from ns_tf.run import files
 VERSION = 1
 BUDGET = "latency_ms"  # The budget that a device file answers.
 _REMEDY = "Measure again: python -m ns_tf.measure."
+_SLOW = 1.1  # A share by which times are longer that is worth a warning.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,9 @@ class Device:
         tables: Of the layer shapes.
         uses: The layers of the network, each of a shape.
         offset: Milliseconds that the runtime takes beside its layers.
-        whole: The networks to which the sum of layers is fitted.
+        step: Between the widths of the tables.
+        whole: Networks that were measured whole. The sum of layers is fitted to those
+            of widths as in the tables.
         path: Of the file, if it has one.
     """
 
@@ -105,6 +108,7 @@ class Device:
     tables: tuple[Table, ...]
     uses: tuple[Use, ...]
     offset: float
+    step: int = 1
     whole: tuple[Whole, ...] = ()
     path: Path | None = None
 
@@ -123,6 +127,38 @@ class Device:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{self.runtime}, {threads}, batch {self.batch}, on {self.machine}"
 
+    @property
+    def between(self) -> float | None:
+        """Time of networks at widths between the tables' over that by table.
+
+        The median; None if no such network was measured.
+        """
+        others = [one for one in self.whole if not self._as_in_tables(one.widths)]
+        ratios = [one.ms / one.by_table for one in others]
+        return float(np.median(ratios)) if ratios else None
+
+    @property
+    def warning(self) -> str | None:
+        """What to do if the runtime is slow at widths between the tables'."""
+        if self.between is None or self.between <= _SLOW:
+            return None
+        return (
+            f"{self.runtime} takes {100 * (self.between - 1):.0f} % longer than the "
+            f"tables say at widths that are no multiples of {self.step}; give "
+            f"--round_to={self.step}"
+        )
+
+    def warning_at(self, widths: Sequence[int]) -> str | None:
+        """`warning`, if it concerns a network of these widths [layers]."""
+        return None if self._as_in_tables(widths) else self.warning
+
+    def _as_in_tables(self, widths: Sequence[int]) -> bool:
+        """Whether all are multiples of the step, less than it, or the largest."""
+        return all(
+            width % self.step == 0 or width < self.step or width == most
+            for width, most in zip(widths, self.network.largest, strict=True)
+        )
+
     def __str__(self) -> str:
         tables = sum(table.ms.size for table in self.tables)
         lines = [
@@ -134,6 +170,8 @@ class Device:
                 f"{one.ms:.4g} ms measured, {one.by_table:.4g} ms by table "
                 f"({100 * (one.by_table / one.ms - 1):+.1f} %): {_short(one.widths)}"
             )
+        if self.warning:
+            lines.append(f"Warning: {self.warning}.")
         return "\n".join(lines)
 
     def limits(self, largest: int | Sequence[int] | None = None) -> list[int]:
@@ -195,6 +233,7 @@ class Device:
                 "machine": self.machine,
                 "network": network,
                 "offset_ms": self.offset,
+                "step": self.step,
                 "whole": [dataclasses.asdict(one) for one in self.whole],
                 "uses": [_use_json(use) for use in self.uses],
                 "tables": [table.to_json() for table in self.tables],
@@ -223,6 +262,8 @@ def read_device(device: "str | Path | Device") -> Device:
         offset = float(data["offset_ms"])
         if not 0 <= offset < np.inf:
             raise ValueError(f"offset_ms is {offset:g}")
+        if not int(data["step"]) > 0:
+            raise ValueError(f"step is {data['step']}")
         return Device(
             network,
             str(data["runtime"]),
@@ -232,6 +273,7 @@ def read_device(device: "str | Path | Device") -> Device:
             tables,
             tuple(uses_of(data["uses"], len(tables), len(network.names))),
             offset,
+            int(data["step"]),
             tuple(
                 Whole(tuple(one["widths"]), float(one["ms"]), float(one["by_table"]))
                 for one in data["whole"]

@@ -34,7 +34,11 @@ class MeasureConfig:
         1.0, "Largest width of a layer, times its width in the network."
     )
     rounds: int = option(15, "How often each layer is timed; the median counts.")
-    networks: int = option(12, "Whole networks that the sum of layers is fitted to.")
+    networks: int = option(
+        12,
+        "Whole networks that the sum of layers is fitted to, and a third of them again "
+        "at widths between those of the tables.",
+    )
     out: str | None = option(
         None, "The device file; device.json in --run_dir or beside the model if empty."
     )

@@ -40,7 +40,7 @@ def models(survey: Survey) -> Iterator[tuple[str, str, Callable[[], keras.Model]
             name = f"{digest}_shape{place:02d}_{reads}_{makes}"
             about = f"{shape.unit.about}; reads {reads}, makes {makes}"
             yield name, about, lambda s=shape, r=reads, m=makes: s.unit.built(r, m)
-    for place, widths in enumerate(survey.whole):
+    for place, widths in enumerate(survey.networks):
         about = f"the network of widths {' '.join(map(str, widths))}"
         name = f"{digest}_network{place:02d}"
         yield name, about, lambda w=widths: survey.structure.build(w)

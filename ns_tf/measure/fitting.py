@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, Widths
 from ns_tf.devices.cost import TableCost
 from ns_tf.devices.device import Device, Whole
 from ns_tf.devices.tables import Table, checked, monotone, posynomial
@@ -15,6 +15,8 @@ from ns_tf.measure.survey import Shape, Survey
 _SPREADS = 3.0
 _SHARE = 0.1  # Of the time itself.
 _MS = 2e-3
+_TRIED = 21  # Times that layers may take less by in a network, from 0 to their least.
+_EXACT = 1e-12  # An error of rounding.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +45,10 @@ class Times:
         size = (len(ms), len(shape.reads), len(shape.makes))
         own = np.maximum(ms - np.asarray(empty)[:, None], 0.0)
         return cls(own.reshape(size), np.reshape(spread, size))
+
+    def scaled(self, factor: float) -> "Times":
+        """So many times these times."""
+        return Times(factor * self.ms, factor * self.spread)
 
     @property
     def smooth(self) -> np.ndarray:
@@ -82,38 +88,94 @@ def device_of(
 
     Times are made monotone. A network takes an offset and, of each kind of pass, so
     many times its layers; both are fitted to the whole networks, in which layers find
-    their weights in the caches or do not.
+    their weights in the caches or do not. So is how much less a layer takes there than
+    in a pass of its own.
 
     Args:
         survey: What was measured.
         times: Of every layer shape.
-        whole: Milliseconds of the whole networks.
+        whole: Milliseconds of `survey.networks`; none if they were not measured.
         empty: Milliseconds of an empty network.
         setup: Runtime and machine.
     """
-    passes = [
-        [_table(shape, ms) for shape, ms in zip(survey.shapes, one, strict=True)]
-        for one in zip(*(one.smooth for one in times), strict=True)
-    ]
-    widths = np.reshape(survey.whole, (len(survey.whole), len(survey.network.names)))
-    widths = widths.astype(int)
-    sums = np.array([TableCost(tables, survey.uses)(widths) for tables in passes])
-    offset, factors = empty, np.eye(1, len(passes))[0]
+    passes = list(zip(*(one.smooth for one in times), strict=True))
+    less, offset, factors = 0.0, empty, np.eye(1, len(passes))[0]
     if len(whole) > 1:
-        offset, *factors = fitted(sums, whole)
+        fit = _best_fit(survey, passes, whole[: len(survey.whole)])
+        less, offset, factors = fit.less, fit.offset, fit.factors
     tables = [
-        _table(shape, sum(f * t.ms for f, t in zip(factors, one, strict=True)))
+        _table(
+            shape, sum(f * without(t, less) for f, t in zip(factors, one, strict=True))
+        )
         for shape, *one in zip(survey.shapes, *passes, strict=True)
     ]
-    by_table = TableCost(tables, survey.uses, offset=offset)(widths)
+    by_table = TableCost(tables, survey.uses, offset=offset)(_array(survey.networks))
     return Device(
         network=survey.network,
         **dataclasses.asdict(setup),
         tables=tuple(tables),
         uses=survey.uses,
         offset=offset,
-        whole=tuple(map(Whole, survey.whole, whole, by_table.tolist())),
+        step=survey.step,
+        whole=tuple(map(Whole, survey.networks, whole, by_table.tolist())),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fit:
+    """Whole networks as sums of layers: less of each, offset, factors of the passes."""
+
+    less: float
+    offset: float
+    factors: Sequence[float]
+    error: float  # Mean square of the relative errors.
+
+
+def _best_fit(
+    survey: Survey, passes: Sequence[Sequence[np.ndarray]], whole: Sequence[float]
+) -> _Fit:
+    """The fit of least error; of equal ones that which takes least off the layers.
+
+    Args:
+        survey: What was measured.
+        passes: [passes][shapes] times [r, m].
+        whole: [networks] in ms.
+    """
+    widths, fits = _array(survey.whole), []
+    most = float(np.median([ms.min() for ms in passes[0]]))
+    for less in np.linspace(0, most, _TRIED):
+        sums = np.array([_sums(survey, ms, less, widths) for ms in passes])
+        offset, *factors = fitted(sums, whole)
+        error = (offset + factors @ sums) / np.array(whole) - 1
+        fits.append(_Fit(float(less), offset, factors, float(np.mean(error**2))))
+    least = min(fit.error for fit in fits)
+    return next(fit for fit in fits if fit.error <= 1.01 * least + _EXACT)
+
+
+def _sums(
+    survey: Survey, ms: Sequence[np.ndarray], less: float, widths: np.ndarray
+) -> np.ndarray:
+    """Milliseconds [networks] of all layers, at widths [networks, layers]."""
+    none = np.zeros(4)
+    tables = [
+        Table(shape.unit.about, shape.reads, shape.makes, without(one, less), none)
+        for shape, one in zip(survey.shapes, ms, strict=True)
+    ]
+    return TableCost(tables, survey.uses)(widths)
+
+
+def without(ms: np.ndarray, less: float) -> np.ndarray:
+    """Times of so much less, none below 0.
+
+    >>> without(np.array([0.5, 3.0]), 1.0).tolist()
+    [0.0, 2.0]
+    """
+    return np.maximum(ms - less, 0.0)
+
+
+def _array(widths: Sequence[Widths]) -> np.ndarray:
+    """Lists of widths as one array [networks, layers]."""
+    return np.array(widths, int).reshape(len(widths), -1)
 
 
 def fitted(sums: np.ndarray, whole: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from ns_tf.measure.units import Unit, units_of
 from ns_tf.networks.structure import Structure
 
 _LEAST = 0.15  # Of the largest width, in the whole networks that are measured.
+_BETWEEN = 3  # Of so many whole networks one is measured between the multiples, too.
+_USUAL = 0.3  # Of the largest width, in the network that shows how fast the machine is.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Detail:
 
     step: int = 8  # Channels are multiples of this, and 1.
     points: int = 7  # The most entries on one axis of a table.
-    networks: int = 12  # Whole networks.
+    networks: int = 12  # Whole networks, of widths as in the tables.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,7 +53,9 @@ class Survey:
         network: By which plans recognise it.
         shapes: Its layer shapes.
         uses: Its layers, each of a shape.
-        whole: The widths of whole networks that are measured.
+        whole: The widths of whole networks that are measured, multiples of the step.
+        between: Those of a few of them, shifted to widths that are no multiples.
+        usual: Those of a network that is timed with every layer shape.
     """
 
     structure: Structure
@@ -59,6 +63,9 @@ class Survey:
     shapes: tuple[Shape, ...]
     uses: tuple[Use, ...]
     whole: tuple[Widths, ...]
+    between: tuple[Widths, ...]
+    usual: Widths
+    step: int
 
     @classmethod
     def of(
@@ -89,13 +96,28 @@ class Survey:
             tuple(int(width) for width in largest),
         )
         uses = [Use(places[u.key], *u.forms, u.differ, u.layers) for u in units]
-        whole = _networks(largest, detail.networks)
-        return cls(structure, network, tuple(shapes), tuple(uses), tuple(whole))
+        most, step = np.array(largest), detail.step
+        whole = _networks(most, detail)
+        return cls(
+            structure,
+            network,
+            tuple(shapes),
+            tuple(uses),
+            whole,
+            _between(whole[: math.ceil(len(whole) / _BETWEEN)], step),
+            multiples(_USUAL * most, most, step),
+            step,
+        )
+
+    @property
+    def networks(self) -> tuple[Widths, ...]:
+        """All whole networks, those between the multiples last."""
+        return self.whole + self.between
 
     @property
     def count(self) -> int:
         """How many models are measured."""
-        return sum(len(shape.points) for shape in self.shapes) + len(self.whole)
+        return sum(len(shape.points) for shape in self.shapes) + len(self.networks)
 
     def identity(self) -> dict[str, Any]:
         """Plain values that are equal for surveys of the same models."""
@@ -104,7 +126,7 @@ class Survey:
             "shapes": [
                 [s.unit.key, s.reads.tolist(), s.makes.tolist()] for s in self.shapes
             ],
-            "whole": [list(widths) for widths in self.whole],
+            "whole": [list(widths) for widths in self.networks],
         }
 
     @property
@@ -163,12 +185,42 @@ def _channels(
     return constant + unit * np.array(axis(min(ends[0]), max(ends[1]), step, points))
 
 
-def _networks(largest: Sequence[int], count: int) -> Iterator[Widths]:
+def multiples(widths: np.ndarray, largest: np.ndarray, step: int) -> Widths:
+    """The nearest widths that tables have: multiples of a step, or the largest.
+
+    Widths below half a step stay: there is none that is near.
+
+    >>> multiples(np.array([3, 20, 36]), np.array([40, 40, 37]), 8)
+    (3, 16, 37)
+
+    Args:
+        widths: [layers]
+        largest: [layers] the largest widths.
+        step: Between two widths of a table.
+    """
+    near = np.round(widths / step) * step
+    near = np.where(near > 0, near, np.maximum(np.round(widths), 1))
+    ends = np.abs(largest - widths) < np.abs(near - widths)
+    near = np.where(ends, largest, np.minimum(near, largest))
+    return tuple(int(width) for width in near)
+
+
+def _networks(largest: np.ndarray, detail: Detail) -> tuple[Widths, ...]:
     """Widths of whole networks: uniform ones and, in turns, any between."""
     rng = np.random.default_rng(0)
-    shares = np.geomspace(1, _LEAST, max(count, 1))
-    for place in range(count):
+    shares = np.geomspace(1, _LEAST, max(detail.networks, 1))
+    found = []
+    for place in range(detail.networks):
         spread = rng.uniform(_LEAST, 1, len(largest)) if place % 2 else 1
         share = spread if place % 2 else shares[place]
-        widths = np.maximum(1, np.round(share * np.array(largest)))
-        yield tuple(int(width) for width in widths)
+        found.append(multiples(share * largest, largest, detail.step))
+    return tuple(found)
+
+
+def _between(whole: Sequence[Widths], step: int) -> tuple[Widths, ...]:
+    """Networks of nearly the widths of others, none of them a multiple of the step."""
+    shift = np.arange(len(whole[0]) if whole else 0) % max(step - 1, 1) + 1
+    down = [np.where(np.array(one) > step, one - shift, one) for one in whole]
+    moved = [tuple(int(width) for width in widths) for widths in down]
+    pairs = zip(whole, moved, strict=True)
+    return tuple(after for before, after in pairs if step > 1 and before != after)

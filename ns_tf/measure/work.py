@@ -112,36 +112,50 @@ class Measuring:
                 self._keep(done)
                 bar.update(len(shape.points))
                 watch.stop.leave()
-            whole, empty = self._whole()
-            bar.update(len(survey.whole))
-        return self._written([_times(one) for one in done["times"]], whole, empty)
+            *whole, empty, pace = self._whole()
+            bar.update(len(survey.networks))
+        paces = [one["pace"] for one in done["times"]]
+        usual = float(np.median([*paces, pace]))
+        times = [_times(one).scaled(usual / one["pace"]) for one in done["times"]]
+        whole = [usual / pace * ms for ms in whole]
+        return self._written(times, whole, usual / pace * empty)
 
     def _measured(self, shape: Shape) -> dict[str, Any]:
         """Times of a layer shape, as the file of the beginning keeps them.
 
         Where they fall more than noise explains, all are measured again, and of each
         the least counts: another process only makes a pass longer.
+
+        The pace is the time of a network that takes turns with every shape: machines
+        are slower at one time than at another, and times are divided by it.
         """
         builds = [lambda p=point: shape.unit.built(*p) for point in shape.points]
-        ready = self._ready([*builds, elsewhere.empty_network])
-        best = None
+        ready = self._ready([*builds, elsewhere.empty_network, self._usual])
+        best, first = None, None
         for _ in range(1 + _AGAIN):
             ms, spread = in_turns(ready, self.config.rounds)
-            one = Times.of(shape, ms[:, :-1], spread[:, :-1], ms[:, -1])
+            pace = float(ms[1, -1])
+            first = first or pace
+            one = Times.of(shape, ms[:, :-2], spread[:, :-2], ms[:, -2])
+            one = one.scaled(first / pace)
             if best is not None:
                 one = Times(np.minimum(one.ms, best.ms), best.spread)
             best = one
             if not best.noisy.any():
                 break
-        return {"ms": best.ms.tolist(), "spread": best.spread.tolist()}
+        kept = {"ms": best.ms.tolist(), "spread": best.spread.tolist()}
+        return {**kept, "pace": first}
 
-    def _whole(self) -> tuple[list[float], float]:
-        """Milliseconds of the whole networks, and of the empty one."""
+    def _whole(self) -> list[float]:
+        """Milliseconds of the whole networks, the empty one and the usual one."""
         build = self.survey.structure.build
-        builds = [lambda w=widths: build(w) for widths in self.survey.whole]
-        ready = self._ready([*builds, elsewhere.empty_network])
-        *whole, empty = in_turns(ready, 2 * self.config.rounds)[0][1].tolist()
-        return whole, empty
+        builds = [lambda w=widths: build(w) for widths in self.survey.networks]
+        ready = self._ready([*builds, elsewhere.empty_network, self._usual])
+        return in_turns(ready, 2 * self.config.rounds)[0][1].tolist()
+
+    def _usual(self) -> Any:
+        """The network that shows how fast the machine is."""
+        return self.survey.structure.build(self.survey.usual)
 
     def _ready(self, builds: Sequence[Callable]) -> list[runtimes.Run]:
         """Networks that are ready to be timed."""
@@ -208,6 +222,8 @@ class Measuring:
                 size = (2, len(shape.reads), len(shape.makes))
                 if not changed and not one.ms.shape == one.spread.shape == size:
                     raise ValueError("times are missing")
+            if not changed and not all(one["pace"] > 0 for one in done["times"]):
+                raise ValueError("a pace is none")
         if changed:
             raise InputError(
                 f"{self._begun} is a measurement of other settings "

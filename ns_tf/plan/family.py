@@ -113,7 +113,8 @@ class Family:
             builder=self.builder,
             wishes=self.options.get("wishes"),
         )
-        about = targets.device_text(self.options.get("measure"), self.targets)
+        measure = self.options.get("measure")
+        about = targets.device_text(measure, self.targets, plan.widths)
         return dataclasses.replace(plan, refinement=refinement, device=about)
 
     def _all(self) -> Iterator[Candidate]:

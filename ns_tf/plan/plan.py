@@ -169,7 +169,9 @@ def make_plan(
             builder=builder,
             wishes=wishes,
         )
-        return dataclasses.replace(plan, device=device_text(measure, targets))
+        return dataclasses.replace(
+            plan, device=device_text(measure, targets, plan.widths)
+        )
 
     plan = planned(method or default_method(targets, measure))
     if method is None and price_exponent is None and plan.pricing:

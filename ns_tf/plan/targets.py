@@ -5,7 +5,7 @@ A measured budget, or one that the record lacks, is counted on the architecture.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +124,19 @@ def device_for(search: SearchRecord, device: "Device | str | Path") -> Device:
     return found
 
 
-def device_text(measure: Measure | None, targets: Iterable[str]) -> str | None:
-    """The device that says milliseconds of a plan, in words; None if none does."""
-    return read_device(measure.device).about if _by_table(measure, targets) else None
+def device_text(
+    measure: Measure | None, targets: Iterable[str], widths: Sequence[int]
+) -> str | None:
+    """The device that says milliseconds of a plan, in words; None if none does.
+
+    A warning goes with it where the runtime takes longer at such widths than the tables
+    say, and the whole network was not measured.
+    """
+    if not _by_table(measure, targets):
+        return None
+    device = read_device(measure.device)
+    warning = None if measure.here else device.warning_at(widths)
+    return f"{device.about}. Warning: {warning}" if warning else device.about
 
 
 def with_ratio(

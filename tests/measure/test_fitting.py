@@ -54,10 +54,36 @@ def test_a_device_adds_up_to_the_whole_networks(survey):
     times = times_of(survey)
     plain = device_of(survey, times, [], 0.25, SETUP)
     assert plain.offset == 0.25  # Nothing is fitted: the first pass counts.
-    sums = [plain.ms(widths) - 0.25 for widths in survey.whole]
+    sums = [plain.ms(widths) - 0.25 for widths in survey.networks]
     device = device_of(survey, times, [0.125 + 3 * one for one in sums], 0.25, SETUP)
     for one in device.whole:
         assert one.by_table == pytest.approx(one.ms, rel=1e-6) == device.ms(one.widths)
+
+
+def test_what_a_layer_takes_less_in_a_network_is_found(survey):
+    times = times_of(survey)
+    plain = device_of(survey, times, [], 0.0, SETUP)
+    least = min(table.ms.min() for table in plain.tables)
+    layers = len(survey.uses)
+    truth = [0.3 * (plain.ms(w) - 0.5 * least * layers) for w in survey.networks]
+    device = device_of(survey, times, truth, 0.0, SETUP)
+    for widths, ms in zip(survey.networks, truth, strict=True):
+        assert device.ms(widths) == pytest.approx(ms, rel=0.02)
+
+
+def test_a_runtime_that_is_slow_between_the_multiples_is_said(survey):
+    times = times_of(survey)
+    plain = device_of(survey, times, [], 0.0, SETUP)
+    for slower, said in ((1.3, True), (1.02, False)):
+        on, off = (
+            [plain.ms(w) for w in part] for part in (survey.whole, survey.between)
+        )
+        whole = [*on, *(slower * ms for ms in off)]
+        device = device_of(survey, times, whole, 0.0, SETUP)
+        assert device.between == pytest.approx(slower, rel=0.03)
+        assert ("30 % longer" in str(device)) == said
+        assert bool(device.warning_at(survey.between[0])) == said
+        assert not device.warning_at(survey.whole[0])
 
 
 def test_small_noise_is_smoothed_and_large_noise_is_seen(survey):

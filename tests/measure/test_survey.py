@@ -6,7 +6,7 @@ from conftest import HANDMADE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ns_tf.measure.survey import Detail, Survey, axis
+from ns_tf.measure.survey import Detail, Survey, axis, multiples
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import as_it_is
 
@@ -30,9 +30,35 @@ def test_tables_reach_every_network_and_their_points_can_be_built(name, rng):
             for form, of in ((use.reads, shape.reads), (use.makes, shape.makes)):
                 assert of[0] <= form.at(widths) <= of[-1]
     assert len(survey.whole) == 4 and survey.whole[0] == tuple(largest)
-    assert survey.count == 4 + sum(len(shape.points) for shape in survey.shapes)
+    assert survey.networks == (*survey.whole, *survey.between)
+    models = sum(len(shape.points) for shape in survey.shapes)
+    assert survey.count == models + len(survey.networks)
     for shape in survey.shapes:
         shape.unit.built(*shape.points[len(shape.points) // 2])
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 99), st.floats(0.01, 1)), min_size=1),
+    st.integers(1, 16),
+)
+def test_whole_networks_have_widths_as_in_the_tables_or_none_of_them(layers, step):
+    largest = np.array([most for most, _ in layers])
+    widths = largest * [share for _, share in layers]
+    near = multiples(np.maximum(widths, 1), largest, step)
+    for width, at, most in zip(widths, near, largest, strict=True):
+        assert 1 <= at <= most
+        assert at % step == 0 or at == most or at < step
+        assert abs(at - width) <= max(step / 2, 1)
+
+
+def test_some_networks_are_measured_between_the_tables_widths():
+    structure = as_it_is(from_model(HANDMADE["chain"]()))
+    survey = Survey.of(structure, (40, 24), Detail(networks=7))
+    assert len(survey.between) == 3
+    assert all(a % 8 and b % 8 for a, b in survey.between[::2])
+    for near, other in zip(survey.whole[:3], survey.between, strict=True):
+        assert 0 < max(np.subtract(near, other)) < 8
+    assert not Survey.of(structure, (40, 24), Detail(step=1, networks=7)).between
 
 
 def test_the_digest_is_of_what_is_measured():

@@ -80,7 +80,7 @@ def test_the_same_command_reads_what_it_wrote_and_others_are_refused(tmp_path):
 def test_a_beginning_of_other_settings_or_a_damaged_one_is_refused(tmp_path):
     work = measuring("chain", tmp_path)
     begun = work._kept()
-    begun["times"].append({"ms": [[[1.0]]], "spread": [[[0.0]]]})
+    begun["times"].append({"ms": [[[1.0]]], "spread": [[[0.0]]], "pace": 1.0})
     work._keep(begun)
     with pytest.raises(InputError, match="damaged .times are missing"):
         measuring("chain", tmp_path).run()
@@ -108,6 +108,24 @@ def test_times_that_fall_are_measured_again_and_the_least_count(tmp_path, monkey
     found = work._measured(shape)["ms"]
     expected = law(shape.unit.built(*shape.points[0])) - 0.25
     assert found[0][0][0] == pytest.approx(expected) and len(rounds) > 4
+
+
+def test_a_machine_that_is_slower_at_one_time_measures_the_same(tmp_path, monkeypatch):
+    (tmp_path / "usual").mkdir()
+    usual = measuring("chain", tmp_path / "usual").run()
+    work, calls = measuring("chain", tmp_path), []
+    own = work._ready
+
+    def slower(builds):  # Each group of networks is timed at a pace of its own.
+        calls.append(1)
+        pace = len(calls)
+        return [lambda run=run: pace * run() for run in own(builds)]
+
+    monkeypatch.setattr(work, "_ready", slower)
+    device = work.run()
+    pace = (1 + len(calls)) / 2  # The median one.
+    for widths in ((40, 24), (7, 5), (16, 8)):
+        assert device.ms(widths) == pytest.approx(pace * usual.ms(widths), rel=1e-6)
 
 
 def test_a_runtime_that_is_not_installed_is_refused(tmp_path, monkeypatch):
