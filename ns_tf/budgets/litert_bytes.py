@@ -1,5 +1,6 @@
 """Size of the LiteRT file in float32 that `ns_tf.export` writes."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,14 @@ def _deployed(structure: "Structure", model: "keras.Model") -> "keras.Model":
 
 
 def _fill(model: "keras.Model") -> None:
-    """Gives all weights different values: the converter keeps equal ones once."""
+    """Gives all weights different values: the converter keeps equal ones once.
+
+    Kernels average what they read. So activations stay of one size however deep the
+    network is, and no bias is so small beside them that it becomes 0 in int8: the
+    converter leaves such biases out, and the file of a trained network would be larger.
+    """
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        shape = tuple(weight.shape)
+        reads = math.prod(shape[:-1]) if len(shape) > 1 else 1
+        weight.assign(rng.uniform(0.5, 1.5, shape) / reads)

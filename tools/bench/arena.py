@@ -1,24 +1,17 @@
 """`peak_ram` against the arena of TensorFlow Lite for Microcontrollers, as a table.
 
-The package `tflite_micro` is not needed by ns_tf. Where it is not installed, this says
-so and ends. Where to find it: `PYTHONPATH=FOLDER` of
-`pip install --target FOLDER tflite_micro`.
+Where `tflite_micro` is not installed (`interpreter.py`), this says so and ends.
 
 python tools/bench/arena.py --seeds=1
 """
 
 import argparse
-import importlib.util
-import os
-import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from arena_networks import HANDMADE
+from interpreter import installed, run
 
 from ns_tf import budgets
 from ns_tf.base import Architecture
@@ -28,14 +21,6 @@ from ns_tf.networks.structure import Structure, analyse
 
 OURS = ("vgg11", "mobilenet_v2", "preact_resnet18")
 SHAPE, CLASSES = (32, 32, 3), 10
-ROOM = 50_000_000  # Bytes of the arena that files are run in.
-RUN = """
-import sys, types
-sys.modules.setdefault("yaml", types.ModuleType("yaml"))  # It only reads settings.
-from tflite_micro.python.tflite_micro import runtime
-data = open(sys.argv[1], "rb").read()
-runtime.Interpreter.from_bytes(data, arena_size=int(sys.argv[2])).print_allocations()
-"""
 
 
 def main() -> None:
@@ -44,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="Lists of widths each.")
     parser.add_argument("--only", default="", help="Networks whose name has this.")
     asked = parser.parse_args()
-    if importlib.util.find_spec("tflite_micro") is None:
+    if not installed():
         print("tflite_micro is not installed; nothing to compare with.")
         return
     print("| network | widths | file | peak_ram | alive at once | arena | over |")
@@ -56,7 +41,7 @@ def main() -> None:
             for budget in ("peak_ram", "peak_ram_float32"):
                 cost = budgets.get(budget).cost(structure)
                 told, alive = int(cost(widths)), most(cost.near, widths)
-                truth = arena_of(file_of(structure, widths, budget == "peak_ram"))
+                truth = run(file_of(structure, widths, budget == "peak_ram")).arena
                 over = told / truth - 1
                 wrong += not 0 <= over <= 0.03
                 kind = "int8" if budget == "peak_ram" else "float32"
@@ -101,23 +86,6 @@ def file_of(structure: Structure, widths: np.ndarray, int8: bool) -> bytes:
     return (
         litert_int8(model, rng.uniform(0, 255, (2, *SHAPE))) if int8 else litert(model)
     )
-
-
-def arena_of(file: bytes) -> int:
-    """Bytes of the arena that do not stay: what its planner placed.
-
-    Raises:
-        RuntimeError: the interpreter does not take the file.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.tflite"
-        path.write_bytes(file)
-        command = [sys.executable, "-c", RUN, str(path), str(ROOM)]
-        ran = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-    found = re.search(r"allocation head (\d+) bytes", ran.stdout + ran.stderr)
-    if found is None:
-        raise RuntimeError(ran.stderr.strip().splitlines()[-1])
-    return int(found[1])
 
 
 if __name__ == "__main__":
