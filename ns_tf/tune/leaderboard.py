@@ -6,6 +6,7 @@ from typing import Any
 
 from ns_tf.base import InputError, Widths
 from ns_tf.budgets import BUDGETS
+from ns_tf.compare import axes
 from ns_tf.problem.score import Score
 from ns_tf.render import plots, tables
 from ns_tf.run import files
@@ -14,8 +15,11 @@ from ns_tf.train.job import network_costs
 from ns_tf.train.results import read_failure, read_result, score_in
 from ns_tf.tune.work import Tuning
 
-# What a trial costs, by what is tuned: the other axis beside the score.
-_AXES = {"network": "params", "search": "search_steps"}
+# What a trial costs, by what is tuned: the other axis beside the score, its caption.
+_AXES = {
+    "network": ("params", axes.get("params").caption),
+    "search": ("search_steps", "training steps of the search"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +66,7 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     Raises:
         InputError: no trial is done.
     """
-    axis = _AXES[work.tune.tune]
+    axis, caption = _AXES[work.tune.tune]
     rows = [_row(work, name) for name in work.done()]
     if not rows:
         raise InputError(f"No trial of {work.folder} is done.")
@@ -87,7 +91,14 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     files.write_json(work.folder / TUNING, outcome)
     (work.folder / PLOTS).mkdir(exist_ok=True)
     with files.replacing(work.folder / PLOTS / f"{score.name}_{axis}.png") as file:
-        plots.pareto(rows, axis, file, label=score.label, scale=score.scale)
+        plots.pareto(
+            rows,
+            axis,
+            file,
+            caption=caption,
+            label=score.label,
+            scale=score.scale,
+        )
     return rows, text
 
 

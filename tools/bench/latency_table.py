@@ -78,15 +78,6 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
         f"All {len(errors)}: median error {median:.1f} %, 90th percentile {high:.1f} %."
     )
     return "\n".join(lines)
-    print(
-        "| network | runtime | times | min | networks | rank | median | p90 | plans |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(_line(one) for one in rows))
-    errors = np.abs(np.concatenate([_errors(one) for one in rows]))
-    median, high = 100 * np.median(errors), 100 * np.percentile(errors, 90)
-    count = sum(len(one["ms"]) for one in rows)
-    print(f"All {count}: median error {median:.1f} %, 90th percentile {high:.1f} %.")
 
 
 def row(architecture: str, runtime: str, config: BenchConfig) -> dict[str, Any]:
