@@ -15,6 +15,7 @@ import numpy as np
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.scaling.worth import Value
 
+_NOTHING = 1e-300  # In place of 0 for a width that no budget depends on: it grows.
 Bounds = tuple[np.ndarray, np.ndarray]  # ln of the least and the largest, [layers].
 
 
@@ -120,7 +121,7 @@ class System:
     ) -> "System":
         """The conditions at x [layers] and ln of the multipliers [budgets]."""
         gradients, weights = prices.gradients(x), np.exp(logs)
-        pull = weights @ gradients
+        pull = np.maximum(weights @ gradients, _NOTHING)
         over = prices(x)
         curve = prices.hessian(x, weights)
         return cls(

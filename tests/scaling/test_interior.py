@@ -49,6 +49,17 @@ def test_every_budget_is_met_and_the_slack_times_the_multiplier_is_nothing(rng):
     assert left * multipliers == pytest.approx(0, abs=1e-10)
 
 
+def test_a_width_that_no_budget_depends_on_is_as_large_as_it_may_be(rng):
+    value = value_of(ScalingLaw(np.ones(LAYERS), np.full(LAYERS, 0.5)), 1.3)
+    terms = [(7, layer, LAYERS, ALWAYS) for layer in range(1, LAYERS)]
+    cost = CostPolynomial.collect("bytes", terms)
+    found = prices.optimum(value, {"a": cost}, {"a": 7_001.0}, high=97)
+    expected = [97, *[97] * (LAYERS - 1)]  # All of them fit.
+    assert found.widths == pytest.approx(expected)
+    found = prices.optimum(value, {"a": cost}, {"a": 701.0}, high=97)
+    assert found.widths == pytest.approx([97, *[701 / 7 / (LAYERS - 1)] * 4])
+
+
 def test_there_is_nothing_where_the_least_widths_are_over_a_budget(rng):
     value = value_of(ScalingLaw(np.ones(LAYERS), np.full(LAYERS, 0.5)), 1.3)
     costs = Posynomials.of(list(neighbours(rng)), [2.0] * LAYERS, LAYERS)
