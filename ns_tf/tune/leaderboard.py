@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from ns_tf import budgets
 from ns_tf.base import InputError, Widths
-from ns_tf.budgets import BUDGETS
-from ns_tf.compare import axes
 from ns_tf.problem.score import Score
 from ns_tf.render import plots, tables
 from ns_tf.run import files
@@ -17,7 +16,7 @@ from ns_tf.tune.work import Tuning
 
 # What a trial costs, by what is tuned: the other axis beside the score, its caption.
 _AXES = {
-    "network": ("params", axes.get("params").caption),
+    "network": ("params", budgets.get("params").unit),
     "search": ("search_steps", "training steps of the search"),
 }
 
@@ -239,7 +238,7 @@ def _label(name: str) -> str:
     >>> _label("params"), _label("epochs"), _label("rate")
     ('params<=', 'epochs drawn', 'rate')
     """
-    if name in BUDGETS.names():
+    if name in budgets.BUDGETS.names():
         return f"{name}<="
     return f"{name} drawn" if name in Place.__annotations__ else name
 
