@@ -80,9 +80,9 @@ def toy_ms(widths, offset=0.125):
     return offset + sum(one + read * r + make * m + both * r * m for r, m in pairs)
 
 
-def noisy_device(search, rng, noise):
+def noisy_device(search, rng, noise, largest=64):
     """The toy's device with steps in its tables."""
-    toy = toy_device(search)
+    toy = toy_device(search, largest)
     tables = []
     for table in toy.tables:
         ms = monotone(table.ms * rng.uniform(1 - noise, 1 + noise, table.ms.shape))

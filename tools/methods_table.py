@@ -117,7 +117,7 @@ def _differences(samples: Sequence[Pair | None]) -> dict[int, verdicts.Differenc
 def _line(place: str, name: str, sample: kept.Sample) -> verdicts.Line:
     """A sample as a row that `verdicts` compares with the other row of its place."""
     scores, seconds = tuple(sample.scores.values()), tuple(sample.seconds.values())
-    return verdicts.Line(name, place, (), None, None, scores, scores, seconds)
+    return verdicts.Line(name, place, (), {}, scores, scores, seconds)
 
 
 def _row(

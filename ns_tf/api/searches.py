@@ -22,6 +22,7 @@ from ns_tf.data.python_data import subset
 from ns_tf.descend.record import read_search
 from ns_tf.descend.start import check_same
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
+from ns_tf.devices.device import Device
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.networks import architectures, python_models
 from ns_tf.networks.arena import ExactCost
@@ -213,19 +214,25 @@ class Search(Searched):
         return Outcome(text, run_dir)
 
     def report(
-        self, path: str | Path | None = None, outcome: Outcome | None = None
+        self,
+        path: str | Path | None = None,
+        outcome: Outcome | None = None,
+        device: Device | str | Path | None = None,
     ) -> Path:
         """Writes one HTML page of the search, and of a comparison.
 
         Args:
             path: Where it goes; `report.html` in the run folder if None.
             outcome: Of a comparison; the page is of the search alone if None.
+            device: A device file (`python -m ns_tf.measure`), by whose tables the page
+                plans for milliseconds, too.
 
         Returns:
             The path of the page.
 
         Raises:
-            InputError: the search has no run folder, or the page cannot be written.
+            InputError: the search has no run folder, the device file is of another
+                network, or the page cannot be written.
         """
         if path is not None:
             as_path(path, "path")
@@ -235,7 +242,8 @@ class Search(Searched):
                 "Search with run_dir=."
             )
         path = Path(path or self.run_dir / REPORT)
-        page.write(self.run_dir, outcome.folder if outcome else None, path)
+        compared = outcome.folder if outcome else None
+        page.write(self.run_dir, compared, path, device)
         return path
 
 

@@ -12,8 +12,8 @@ from ns_tf.run.option import option
 class CompareConfig:
     """What is compared.
 
-    `search`, `methods`, `budgets`, `seeds` and `workers` may change when a comparison
-    continues; the fine-tuning is part of the recipe and may not.
+    `search`, `methods`, `budgets`, `seeds`, `measure_flash` and `workers` may change
+    when a comparison continues; the fine-tuning is part of the recipe and may not.
 
     >>> CompareConfig().methods
     ('uniform', 'morphnet', 'neuralscale')
@@ -61,6 +61,12 @@ class CompareConfig:
         "constant leaves it, cosine lets it fall to 0.",
         choices=("cosine", "constant"),
     )
+    measure_flash: bool = option(
+        False,
+        "Export every network in int8 at the end, and give the bytes of its file; so "
+        "it is where a budget is flash.",
+        identity=False,
+    )
     workers: int = option(
         1,
         "Processes on this machine that train at the same time.",
@@ -83,3 +89,15 @@ class CompareConfig:
             raise InputError(
                 f"--seeds lie between 0 and {LARGEST_SEED}; got {self.seeds}."
             )
+
+    @property
+    def exports_flash(self) -> bool:
+        """Whether tables have the bytes of int8 files, which takes exporting.
+
+        >>> CompareConfig(budgets=("flash=60000+macs=5e7",)).exports_flash
+        True
+        """
+        names = {
+            part.partition("=")[0] for text in self.budgets for part in text.split("+")
+        }
+        return self.measure_flash or "flash" in names

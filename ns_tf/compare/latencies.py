@@ -25,6 +25,18 @@ def network_of(work: "Comparison", cell: Cell) -> str:
     return f"{cell.architecture} {','.join(map(str, widths))}"
 
 
+def about(work: "Comparison") -> str:
+    """How the milliseconds of the table came about, in words."""
+    if work.device is not None:
+        return f"by the tables of {work.device.path}: {work.device.about}."
+    solver = work.solver
+    return (
+        f"one forward pass of {solver.latency_batch} images, median of "
+        f"{solver.latency_repeats} after {solver.latency_warmup} to warm up, the "
+        f"networks taking turns, on {machine()}."
+    )
+
+
 def measured(
     work: "Comparison", cells: Sequence[Cell], watch: Watch
 ) -> dict[str, list[float]]:

@@ -1,7 +1,7 @@
 """The outcome of a comparison: tables, figures and verdict of its finished cells.
 
 Written: table.md for people, table.csv and comparison.json for programs, latency.json
-with what was measured, and a figure for every axis of `AXES`.
+with what was measured, and a picture for every axis (`ns_tf.compare.axes`).
 """
 
 import dataclasses
@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ns_tf.base import RunError
-from ns_tf.compare import latencies, stages, verdicts
+from ns_tf.compare import axes, latencies, stages, verdicts
 from ns_tf.compare.cells import FINETUNE, TRUNK, Cell
 from ns_tf.compare.csv_table import csv_rows
+from ns_tf.compare.figures import Figures
 from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.render import plots
@@ -24,8 +23,6 @@ from ns_tf.run.folder import CELLS, COMPARISON, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
 from ns_tf.train.results import read_failure, read_result, score_in
-
-AXES = ("params", "macs", "latency_ms")  # What the figures show scores over.
 
 
 def write(
@@ -36,14 +33,14 @@ def write(
     Args:
         work: The comparison.
         listed: Its cells by name, all done.
-        watch: Shows the progress of measuring latency.
+        watch: Shows the progress of measuring.
 
     Returns:
         The text of table.md.
 
     Raises:
         RunError: a cell is not done.
-        InputError: a result, or the list of latencies, is damaged.
+        InputError: a result, or a list of what was measured, is damaged.
     """
     missing = [name for name, cell in listed.items() if not work.done(cell)]
     if missing:
@@ -52,20 +49,27 @@ def write(
             "them; run the same command again."
         )
     cells = _without_trunks(listed.values())
-    times = latencies.measured(work, cells, watch or Watch())
-    rows, text = _write_tables(work, cells, times, "")
+    figures = Figures.measured(work, cells, watch or Watch())
+    rows, text = _write_tables(work, cells, figures, "")
     (work.folder / PLOTS).mkdir(exist_ok=True)
     score = work.problem.task.score
-    for axis in AXES:
-        with files.replacing(_figure(work, axis)) as file:
-            plots.comparison(rows, axis, file, label=score.label, scale=score.scale)
+    for axis in axes.complete(rows):
+        with files.replacing(_picture(work, axis)) as file:
+            plots.comparison(
+                rows,
+                axis.name,
+                file,
+                caption=axis.caption,
+                label=score.label,
+                scale=score.scale,
+            )
     return text
 
 
 def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
     """Writes the tables of the cells that are done, while others are worked on.
 
-    It draws no figures, removes those of an earlier table, and measures no latency: to
+    It draws no pictures, removes those of an earlier table, and measures nothing: to
     compare, all networks take turns on a machine that does nothing else. Nothing is
     written before the first cell is done or once all are.
 
@@ -74,20 +78,20 @@ def so_far(work: Comparison, listed: Mapping[str, Cell]) -> None:
         listed: Its cells by name.
 
     Raises:
-        InputError: a result, or the list of latencies, is damaged.
+        InputError: a result, or a list of what was measured, is damaged.
     """
     done = [cell for cell in listed.values() if work.done(cell)]
     cells = _without_trunks(done)
     if cells and len(done) < len(listed):
         missing = f"So far: {len(done)} of {len(listed)} cells are done."
-        _write_tables(work, cells, latencies.kept(work), missing)
-        for axis in AXES:
-            _figure(work, axis).unlink(missing_ok=True)
+        _write_tables(work, cells, Figures.kept(work), missing)
+        for axis in axes.AXES:
+            _picture(work, axis).unlink(missing_ok=True)
 
 
-def _figure(work: Comparison, axis: str) -> Path:
-    """The path of the figure over an axis."""
-    return work.folder / PLOTS / f"{work.problem.task.score.name}_{axis}.png"
+def _picture(work: Comparison, axis: axes.Axis) -> Path:
+    """The path of the picture over an axis."""
+    return work.folder / PLOTS / f"{work.problem.task.score.name}_{axis.name}.png"
 
 
 def _without_trunks(listed: Iterable[Cell]) -> list[Cell]:
@@ -96,23 +100,33 @@ def _without_trunks(listed: Iterable[Cell]) -> list[Cell]:
 
 
 def _write_tables(
-    work: Comparison, cells: list[Cell], times: Mapping[str, Any], missing: str
+    work: Comparison, cells: list[Cell], figures: Figures, missing: str
 ) -> tuple[list[Line], str]:
     """Writes table.md, table.csv and comparison.json.
 
     Args:
         work: The comparison.
         cells: Cells that are done, no trunks.
-        times: Latencies [median, p95] in ms by network.
+        figures: What was measured.
         missing: A sentence on cells that are not done; empty if all are.
 
     Returns:
         The rows of the table, and the text of table.md.
     """
-    rows = [_row(work, group, times) for group in _groups(cells).values()]
+    groups = list(_groups(cells).values())
+    facts = [_network_facts(work, group, figures) for group in groups]
+    rows = [
+        _row(work, group, known)
+        for group, (known, _) in zip(groups, facts, strict=True)
+    ]
+    unknown = dict.fromkeys(reason for _, reasons in facts for reason in reasons)
     pairs = verdicts.differences(rows)
     pruned = any(cell.kind == FINETUNE for cell in cells)
-    about = {**_about(work, pruned=pruned), "missing": missing}
+    about = {
+        **_about(work, pruned=pruned),
+        "missing": missing,
+        "unknown": list(unknown),
+    }
     text = verdicts.markdown(rows, pairs, about)
     files.write_text(work.folder / TABLE, text)
     files.write_csv(work.folder / TABLE_CSV, *csv_rows(rows), sealed=False)
@@ -143,13 +157,13 @@ def _groups(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Cell]]:
     return groups
 
 
-def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
+def _row(work: Comparison, group: list[Cell], known: Mapping[str, Any]) -> Line:
     """The row of a method at a budget.
 
     Args:
         work: The comparison.
         group: The method's cells at the budget, one a seed, all done.
-        times: Latencies [median, p95] in ms by network.
+        known: Widths and costs.
 
     Raises:
         InputError: a result is damaged.
@@ -179,7 +193,7 @@ def _row(work: Comparison, group: list[Cell], times: Mapping[str, Any]) -> Line:
         elsewhere=tuple(sorted(elsewhere)),
         stages=by_stage,
         stage_seconds=by_step,
-        **_network_facts(work, group, times),
+        **known,
     )
 
 
@@ -196,32 +210,29 @@ def _stages(work: Comparison, group: list[Cell]) -> tuple[stages.ByName, stages.
 
 
 def _network_facts(
-    work: Comparison, group: list[Cell], times: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Widths, costs and latency of a row: means over the seeds where they differ.
+    work: Comparison, group: list[Cell], figures: Figures
+) -> tuple[dict[str, Any], list[str]]:
+    """Widths and costs of a row, means over the seeds where they differ.
 
     Args:
         work: The comparison.
         group: Cells of a method at a budget, one a seed, all done.
-        times: Latencies [median, p95] in ms by network.
+        figures: What was measured.
+
+    Returns:
+        Fields of the row, and why some of its costs are not known.
     """
+    # Where what they are pruned from has failed, nobody knows the networks.
     known = [cell for cell in group if work.jobs.widths(cell) is not None]
-    if not known:  # What they are pruned from has failed.
-        return {"widths": (), "params": None, "macs": None}
-    costs = [work.jobs.costs(cell) for cell in known]
-    measured = [times.get(latencies.network_of(work, cell)) for cell in known]
-    latency = (None, None)
-    if None not in measured:
-        latency = tuple(float(value) for value in np.mean(measured, axis=0))
-    widths = tuple(work.jobs.widths(cell) for cell in known)
-    return {
-        "widths": widths[0],
-        "params": round(np.mean([cost["params"] for cost in costs])),
-        "macs": round(np.mean([cost["macs"] for cost in costs])),
-        "latency_ms": latency[0],
-        "latency_p95_ms": latency[1],
+    networks = [figures.network(cell) for cell in known]
+    costs, reasons = axes.costs_of(axes.wanted(work), networks)
+    widths = tuple(network.widths for network in networks)
+    facts = {
+        "widths": widths[0] if widths else (),
+        "costs": costs,
         "seed_widths": widths if group[0].widths is None else (),
     }
+    return facts, reasons
 
 
 def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
@@ -234,7 +245,6 @@ def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
     Raises:
         InputError: the list of cells is damaged.
     """
-    solver = work.solver
     path = work.folder / CELLS
     with files.readable(path, "list of cells"):
         gaps = files.read_json(path, what="list of cells")["gaps"]
@@ -243,11 +253,7 @@ def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
         "recipe": _recipe(work, pruned=pruned),
         "score": dataclasses.asdict(work.problem.task.score),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "latency": (
-            f"one forward pass of {solver.latency_batch} images, median of "
-            f"{solver.latency_repeats} after {solver.latency_warmup} to warm up, the "
-            f"networks taking turns, on {latencies.machine()}."
-        ),
+        "latency": latencies.about(work),
         "gaps": [f"{method} at {budget}: {reason}" for method, budget, reason in gaps],
     }
 

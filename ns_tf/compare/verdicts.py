@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf.compare import stages
+from ns_tf.compare import axes, stages
 from ns_tf.problem.score import Score
 from ns_tf.render import tables
 
@@ -33,14 +33,11 @@ class Line:
     method: str  # Its label.
     budget: str  # The text of `--budgets`.
     widths: tuple[int, ...]  # [layers]; of the first seed, if seeds have others.
-    params: int | None  # Mean over the seeds, if they differ; None: not known.
-    macs: int | None
+    costs: axes.Costs  # By key of an axis; means over the seeds, if they differ.
     accuracies: tuple[float, ...]  # [seeds]: test score of the best validation epoch.
     best_epochs: tuple[float, ...]  # [seeds]: the highest test score of all epochs.
     seconds: tuple[float, ...]  # [seeds]: wall time of the training.
     failures: tuple[str, ...] = ()  # Reasons of the seeds whose training failed.
-    latency_ms: float | None = None  # Median of a forward pass; None: not measured.
-    latency_p95_ms: float | None = None  # Its 95th percentile.
     elsewhere: tuple[str, ...] = ()  # Programs that trained it in place of ns_tf.
     # Of a pruned network (`ns_tf.compare.stages`): score by stage, seconds by step,
     # [seeds] each.
@@ -55,8 +52,7 @@ class Line:
     def accuracy(self) -> tuple[float, float]:
         """Mean and population standard deviation of the test scores (table 1).
 
-        >>> row = Line("a", "params=3", (3,), 3, 5, (0.5, 0.75), (0.5, 1.0), (7.0, 9.0))
-        >>> row.accuracy
+        >>> Line("a", "macs=3", (3,), {}, (0.5, 0.75), (0.5, 1.0), (7.0, 9.0)).accuracy
         (0.625, 0.125)
         """
         return _mean_std(self.accuracies)
@@ -70,16 +66,34 @@ class Line:
         return _mean_std(self.best_epochs)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields and the two statistics as plain values, NaN for no seeds."""
+        """Fields, costs and the two statistics as plain values, NaN for no seeds."""
         mean, std = self.accuracy
         best_mean, best_std = self.best_epoch
+        values = dataclasses.asdict(self)
         return {
-            **dataclasses.asdict(self),
+            **{name: values.pop(name) for name in ("method", "budget", "widths")},
+            **values.pop("costs"),
+            **values,
             "accuracy_mean": mean,
             "accuracy_std": std,
             "best_test_epoch_mean": best_mean,
             "best_test_epoch_std": best_std,
         }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Line":
+        """The row that `to_json` wrote, also before there were all of today's fields.
+
+        Raises:
+            TypeError: a field is missing.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        values = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in row.items()
+            if name in names
+        }
+        return cls(costs=axes.costs_in(row), **values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,18 +202,16 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
 MARK = "†"  # Stands behind a method that another program trained.
 
 
-def header(score: Score) -> tuple[str, ...]:
+def header(rows: Sequence[Line], score: Score) -> tuple[str, ...]:
     """The heads of the columns of the table.
 
-    >>> header(Score("accuracy", "%", 100.0))[5:7]
+    >>> header([], Score("accuracy", "%", 100.0))[2:4]
     ('test accuracy, %', 'best test epoch, %')
     """
     return (
         "method",
         "budget",
-        "parameters",
-        "MACs",
-        "latency, ms (p95)",
+        *(axis.head for axis in axes.present(rows)),
         f"test {score.label}",
         score.heading("best test epoch"),
         "seeds",
@@ -216,15 +228,18 @@ def markdown(
         rows: Of the table.
         found: Differences between its rows.
         about: Texts by key: title, recipe, date, latency, and, if cells are not done,
-            missing; a list of gaps; the fields of the score.
+            missing; lists of gaps and of reasons for figures that are missing
+            (unknown); the fields of the score.
     """
     score = Score.of(about)
     lines = [f"# {about['title']}", "", f"{about['recipe']} {about['date']}.", ""]
     if about.get("missing"):
         lines += [about["missing"], ""]
-    lines.append(_markdown(header(score), [cells(row, score) for row in rows]))
+    lines.append(_markdown(header(rows, score), table_cells(rows, score)))
     mark = elsewhere(rows)
     lines += ["", mark, ""] if mark else [""]
+    for reason in about.get("unknown", ()):
+        lines += [reason, ""]
     lines += [
         f"{score.name.capitalize()}: mean ± population standard deviation over the "
         "seeds, of the epoch that validation images chose. Best test epoch: the "
@@ -268,7 +283,7 @@ def sentences(found: Iterable[Difference], gaps: Iterable[str]) -> list[str]:
 def elsewhere(rows: Iterable[Line]) -> str:
     """The footnote of `MARK`; empty if no method of the table has it.
 
-    >>> row = Line("a", "params=3", (3,), 3, 5, (0.5,), (0.5,), (7.0,))
+    >>> row = Line("a", "params=3", (3,), {}, (0.5,), (0.5,), (7.0,))
     >>> elsewhere([dataclasses.replace(row, elsewhere=("JAX",))])
     '† Not trained by ns_tf.train but elsewhere: JAX.'
     """
@@ -278,15 +293,16 @@ def elsewhere(rows: Iterable[Line]) -> str:
     return f"{MARK} Not trained by ns_tf.train but elsewhere: {'; '.join(names)}."
 
 
-def cells(row: Line, score: Score) -> list[str]:
-    """The texts of a row, one for every column of `header`.
+def table_cells(rows: Sequence[Line], score: Score) -> list[list[str]]:
+    """The texts of all rows, one for every column of `header`.
 
-    The training time is the median over the seeds. A row without a trained seed has
-    "-" in place of its statistics.
+    The training time is the median over the seeds. What is not known is "-".
     """
-    latency = "-"
-    if row.latency_ms is not None:
-        latency = f"{row.latency_ms:.2f} ({row.latency_p95_ms:.2f})"
+    return [_cells(row, axes.present(rows), score) for row in rows]
+
+
+def _cells(row: Line, costs: Iterable[axes.Axis], score: Score) -> list[str]:
+    """The texts of a row."""
     seeds = str(len(row.accuracies))
     if row.failures:
         seeds += f" ({len(row.failures)} failed)"
@@ -294,9 +310,7 @@ def cells(row: Line, score: Score) -> list[str]:
     return [
         f"{row.method} {MARK}" if row.elsewhere else row.method,
         row.budget,
-        _count(row.params),
-        _count(row.macs),
-        latency,
+        *(axis.text(row.costs) for axis in costs),
         score.spread(row.accuracy, len(row.accuracies)),
         score.spread(row.best_epoch, len(row.accuracies)),
         seeds,
@@ -304,15 +318,10 @@ def cells(row: Line, score: Score) -> list[str]:
     ]
 
 
-def _count(value: int | None) -> str:
-    """A number with commas; "-" for one that is not known."""
-    return "-" if value is None else f"{value:,}"
-
-
 def _widths(row: Line) -> str:
     """The widths of a row, those of every seed where they differ.
 
-    >>> row = Line("a", "macs=3", (3, 5), 3, 5, (), (), ())
+    >>> row = Line("a", "macs=3", (3, 5), {}, (), (), ())
     >>> _widths(dataclasses.replace(row, seed_widths=((3, 5), (7, 2))))
     '3, 5; 7, 2'
     """

@@ -8,9 +8,10 @@ from typing import Any
 import keras_tuner
 
 from ns_tf.base import InputError, RunError
-from ns_tf.compare import cells, latencies
+from ns_tf.compare import cells
 from ns_tf.compare.cells import SCRATCH, Cell, CellList
 from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.figures import Figures
 from ns_tf.compare.jobs import Jobs
 from ns_tf.compare.proposals import parse_budget
 from ns_tf.crew import trials
@@ -21,6 +22,7 @@ from ns_tf.networks import python_models
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, Setting
 from ns_tf.plan.sources import Sources, check_layers
+from ns_tf.plan.targets import device_for
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
@@ -96,6 +98,8 @@ class Comparison:
             self.execution,
             search=default and self.sources.folder_of(default),
         )
+        named = solver.device  # Milliseconds are by its tables, in place of measuring.
+        self.device = device_for(self.jobs.plain, named) if named else None
         self._run: RunFolder | None = None
 
     def __enter__(self):
@@ -269,7 +273,7 @@ class Comparison:
                 read_result(folder)
             if (folder / PRUNED).exists():
                 files.read_json(folder / PRUNED, what="pruned network", version=1)
-        latencies.kept(self)
+        Figures.kept(self)
 
     def _check_needed_files(self, listed: Mapping[str, Cell]) -> None:
         """Refuses cells that need a file of a cell that is done and has it no more.

@@ -63,6 +63,16 @@ class Use:
     differ: tuple[int, int] = ALWAYS  # Widths that must differ for it to exist.
     layers: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `uses_of` reads back."""
+        return {
+            "table": self.table,
+            "reads": self.reads.to_json(),
+            "makes": self.makes.to_json(),
+            "differ": list(self.differ),
+            "layers": list(self.layers),
+        }
+
 
 class TableCost(PricedCost):
     """Milliseconds of networks: an offset, and the sum over layers of their tables.

@@ -235,7 +235,7 @@ class Device:
                 "offset_ms": self.offset,
                 "step": self.step,
                 "whole": [dataclasses.asdict(one) for one in self.whole],
-                "uses": [_use_json(use) for use in self.uses],
+                "uses": [use.to_json() for use in self.uses],
                 "tables": [table.to_json() for table in self.tables],
             },
         )
@@ -280,17 +280,6 @@ def read_device(device: "str | Path | Device") -> Device:
             ),
             path,
         )
-
-
-def _use_json(use: Use) -> dict[str, Any]:
-    """A use as plain values."""
-    return {
-        "table": use.table,
-        "reads": use.reads.to_json(),
-        "makes": use.makes.to_json(),
-        "differ": list(use.differ),
-        "layers": list(use.layers),
-    }
 
 
 def _short(values: Sequence[Any]) -> str:

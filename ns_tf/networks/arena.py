@@ -39,18 +39,32 @@ def arena(sizes: Sequence[int], first: Sequence[int], last: Sequence[int]) -> in
         first: [buffers]: the operation from which each is alive.
         last: [buffers]: the operation up to which it is.
     """
-    placed: list[tuple[int, int, int, int]] = []  # Begin, end, first, last; in order.
+    beside = _beside(tuple(first), tuple(last))
+    placed: dict[int, tuple[int, int]] = {}  # By buffer: where it begins and ends.
     for place in sorted(range(len(sizes)), key=lambda i: (-sizes[i], -i)):
-        begin, since, until = 0, first[place], last[place]
-        for other, end, a, b in placed:
-            if a > until or b < since:
-                continue
-            if other - begin >= sizes[place]:
+        begin, size = 0, sizes[place]
+        for other, end in sorted(placed[i] for i in beside[place] if i in placed):
+            if other - begin >= size:
                 break
             begin = max(begin, end)
-        placed.append((begin, begin + sizes[place], since, until))
-        placed.sort()
-    return max(end for _, end, _, _ in placed)
+        placed[place] = begin, begin + size
+    return max(end for _, end in placed.values())
+
+
+@functools.lru_cache(maxsize=256)
+def _beside(
+    first: tuple[int, ...], last: tuple[int, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """[buffers]: the buffers that are alive at the same time as each.
+
+    >>> _beside((0, 1, 2), (1, 2, 3))
+    ((0, 1), (0, 1, 2), (1, 2))
+    """
+    spans = list(zip(first, last, strict=True))
+    return tuple(
+        tuple(i for i, (a, b) in enumerate(spans) if a <= until and since <= b)
+        for since, until in spans
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -263,9 +263,8 @@ class Increments:
     """What one cost grows by when one layer grows, for each layer.
 
     A solver that adds filters one by one asks it at every step. Of terms that always
-    count, c w_l w_r, the increments are a matrix times the widths. A term of three
-    widths, or one that counts where two differ, is computed before and after, for each
-    layer that it has.
+    count, c w_l w_r, they are a matrix times the widths. A term of three widths, or one
+    that counts where two differ, is computed before and after, for each of its layers.
     """
 
     matrix: np.ndarray  # [layers, layers + 1]: c of w_l w_r in (l, r) and in (r, l).
@@ -289,6 +288,11 @@ class Increments:
         places = its[pairs[0], :, pairs[1]].T
         terms = others.coefficient, indices
         return cls((matrix + matrix.T)[:-1], square, terms, pairs, places)
+
+    @property
+    def constant(self) -> bool:
+        """Whether they are the same at all widths."""
+        return not (self.matrix[:, :-1].any() or self.places.size)
 
     def __call__(self, widths: np.ndarray, step: int | np.ndarray) -> np.ndarray:
         """[layers]: the cost of `step` more filters in each layer alone.

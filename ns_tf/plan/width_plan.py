@@ -12,6 +12,7 @@ from ns_tf.descend.record import SearchRecord
 from ns_tf.parts import Parts
 from ns_tf.render import tables
 from ns_tf.scaling.config import Wishes
+from ns_tf.scaling.growth import ScalingInTurns
 
 if TYPE_CHECKING:
     import keras
@@ -67,12 +68,15 @@ class WidthPlan:
 
         max(low / tau, tau / high, 1) for a record from `low` to `high`: 1 inside it,
         3 at three times its largest network. 1 for a curve that nothing recorded. A
-        plan at a price has a tau a layer, of which the one furthest outside counts.
+        plan at a price has a tau a layer, of which the one furthest outside counts. Of
+        a plan whose layers grew in turns, as for RAM alone, the parameters count too.
         """
         if self.tau_range is None:
             return 1.0
         low, high = self.tau_range
         taus = getattr(self.scaling, "taus", (self.scaling.tau,))
+        if isinstance(self.scaling, ScalingInTurns):
+            taus = (*taus, self.params)
         return max(low / min(taus), max(taus) / high, 1.0)
 
     @property

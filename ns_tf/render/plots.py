@@ -8,7 +8,7 @@ is imported at the first picture.
 import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
@@ -22,18 +22,13 @@ if TYPE_CHECKING:
 Target = str | os.PathLike | BinaryIO  # Where a picture goes.
 
 _BEYOND = 4.0  # The law is drawn to this factor outside the recorded tau.
-_AXES = {
-    "params": "trainable parameters",
-    "macs": "multiply-adds of one image",
-    "latency_ms": "latency of a forward pass, ms",
-    "search_steps": "training steps of the search",
-}
 
 
 class ComparedRow(Protocol):
-    """What `comparison` reads of `ns_tf.compare.verdicts.Line`, besides the axis."""
+    """What `comparison` reads of `ns_tf.compare.verdicts.Line`."""
 
     method: str
+    costs: Mapping[str, float | None]  # By axis.
     accuracies: Sequence[float]  # [seeds], 0 to 1; empty if every training failed.
     accuracy: tuple[float, float]  # Mean and standard deviation over the seeds.
 
@@ -153,6 +148,7 @@ def comparison(
     axis: str,
     path: Target,
     *,
+    caption: str,
     label: str = "accuracy, %",
     scale: float = 100.0,
     format: str = "png",
@@ -164,8 +160,9 @@ def comparison(
 
     Args:
         rows: A method at a budget each.
-        axis: The attribute of a row that is the cost: "params", "macs" or "latency_ms".
+        axis: The cost, a key of the costs of rows, all of which have it.
         path: A path or an open binary file.
+        caption: Name and unit of the cost.
         label: Name and unit of the score.
         scale: Factor from a score of rows to what is shown.
         format: "png" or "svg".
@@ -175,10 +172,10 @@ def comparison(
     markers = itertools.cycle("osD^vP*X<>")
     for method in dict.fromkeys(row.method for row in rows if row.accuracies):
         line = [row for row in rows if row.method == method and row.accuracies]
-        line.sort(key=lambda row: getattr(row, axis))
+        line.sort(key=lambda row: row.costs[axis])
         statistics = scale * np.array([row.accuracy for row in line])
         panel.errorbar(
-            [getattr(row, axis) for row in line],
+            [row.costs[axis] for row in line],
             statistics[:, 0],
             yerr=statistics[:, 1],
             label=method,
@@ -187,8 +184,8 @@ def comparison(
             lw=1.2,
             capsize=3,
         )
-    known = [cost for row in rows if (cost := getattr(row, axis)) is not None]
-    _cost_axis(panel, known, _AXES[axis])
+    known = [cost for row in rows if (cost := row.costs.get(axis)) is not None]
+    _cost_axis(panel, known, caption)
     panel.set_ylabel(f"test {label}", fontsize=9)
     if panel.containers:  # Empty if every training failed.
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
@@ -200,6 +197,7 @@ def pareto(
     axis: str,
     path: Target,
     *,
+    caption: str,
     label: str = "accuracy, %",
     scale: float = 100.0,
     format: str = "png",
@@ -212,6 +210,7 @@ def pareto(
         rows: A trial each.
         axis: The attribute of a row that is the cost: "params" or "search_steps".
         path: A path or an open binary file.
+        caption: Name and unit of the cost.
         label: Name and unit of the score.
         scale: Factor from a score of rows to what is shown.
         format: "png" or "svg".
@@ -241,7 +240,7 @@ def pareto(
             panel.annotate(
                 number, place, (4, 4), textcoords="offset points", fontsize=8
             )
-    _cost_axis(panel, [getattr(row, axis) for row in done], _AXES[axis])
+    _cost_axis(panel, [getattr(row, axis) for row in done], caption)
     panel.set_ylabel(f"validation {label}", fontsize=9)
     if done:
         figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)

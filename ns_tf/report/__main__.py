@@ -2,9 +2,11 @@
 
 python -m ns_tf.report --run_dir=runs/vgg11
 python -m ns_tf.report --run_dir=runs/vgg11 --comparison=runs/compare_vgg11
+python -m ns_tf.report --run_dir=runs/vgg11 --device=device.json
 
 The page has the laws with their points, the widths by iteration, a table of budgets, a
-comparison if there is one, and a slider that shows the widths for any budget.
+comparison if there is one, and a slider that shows the widths for any budget, among
+them the milliseconds of a device file.
 """
 
 from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
@@ -23,10 +25,14 @@ from ns_tf.run.option import option
 
 @dataclasses.dataclass(frozen=True)
 class ReportConfig:
-    """Where the page goes, and the comparison that it shows."""
+    """Where the page goes, and what it shows beside the search."""
 
     comparison: str | None = option(
         None, "The run folder of a comparison, if it is not in --run_dir."
+    )
+    device: str | None = option(
+        None,
+        "A device file (ns_tf.measure): the page plans for its milliseconds, too.",
     )
     out: str | None = option(
         None, "Where the page goes; report.html in the run folder if empty."
@@ -38,14 +44,14 @@ def main(run: RunConfig, report: ReportConfig) -> None:
 
     Args:
         run: The folder of a search or of a comparison.
-        report: Another comparison, another place for the page.
+        report: Another comparison, a device file, another place for the page.
 
     Raises:
-        InputError: no folder of either kind, a damaged one, or a place that cannot be
-            written.
+        InputError: no folder of either kind, a damaged one, a device file of another
+            network, or a place that cannot be written.
     """
     path = Path(report.out or Path(run.run_dir) / REPORT)
-    page.write(run.run_dir, report.comparison, path)
+    page.write(run.run_dir, report.comparison, path, report.device)
     print(path)
 
 

@@ -3,22 +3,29 @@
 import html
 import string
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ns_tf.base import InputError
 from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.parts import shape_text
+from ns_tf.plan.targets import device_for
 from ns_tf.report.sections import comparison_section, search_sections
 from ns_tf.report.what_if import ASSETS, controls, curves_of, script
 from ns_tf.run import files
 from ns_tf.run.folder import COMPARISON, DESCENT
 from ns_tf.run.paths import check_output
 
+if TYPE_CHECKING:
+    from ns_tf.devices.device import Device
+
 _REMEDY = "Run ns_tf.compare there again: it writes it anew; or give another folder."
 
 
 def write(
-    run_dir: str | Path, comparison_dir: str | Path | None, path: str | Path
+    run_dir: str | Path,
+    comparison_dir: str | Path | None,
+    path: str | Path,
+    device: "Device | str | Path | None" = None,
 ) -> None:
     """Writes the report of a search, of a comparison, or of both.
 
@@ -26,14 +33,15 @@ def write(
         run_dir: The run folder of a search or of a comparison.
         comparison_dir: The run folder of a comparison, if it is another one.
         path: Of the page.
+        device: A device file, by whose tables the page plans for milliseconds.
 
     Raises:
-        InputError: no folder of either kind, a damaged one, or the page cannot be
-            written.
+        InputError: no folder of either kind, a damaged one, a device file of another
+            network, or the page cannot be written.
     """
     if Path(run_dir).is_dir():
         check_output(path, "out")
-    text = page(run_dir, comparison_dir)
+    text = page(run_dir, comparison_dir, device)
     try:
         files.write_text(path, text)
     except OSError as error:
@@ -42,15 +50,21 @@ def write(
         ) from error
 
 
-def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
+def page(
+    run_dir: str | Path,
+    comparison_dir: str | Path | None = None,
+    device: "Device | str | Path | None" = None,
+) -> str:
     """The text of the report: one HTML page with its styles, pictures and data.
 
     Args:
         run_dir: The run folder of a search or of a comparison.
         comparison_dir: The run folder of a comparison, if it is another one.
+        device: A device file, by whose tables the page plans for milliseconds.
 
     Raises:
-        InputError: no folder of either kind, or a damaged one.
+        InputError: no folder of either kind, a damaged one, or a device file that is of
+            no search here.
     """
     folder = Path(run_dir)
     compared = Path(comparison_dir) if comparison_dir else folder
@@ -61,6 +75,11 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
             f"{folder} holds neither a search ({DESCENT}) nor a comparison "
             f"({COMPARISON}). Give the run folder of one: --run_dir=runs/NAME."
         )
+    if device is not None and not searches:
+        raise InputError(
+            f"--device is of the network of a search, and {folder} holds a comparison "
+            "alone. Give --run_dir of the search, and --comparison."
+        )
     title, sections, code = "", [], ""
     if searches:
         first = next(iter(searches.values()))
@@ -68,10 +87,11 @@ def page(run_dir: str | Path, comparison_dir: str | Path | None = None) -> str:
         offered = _of_one_network(searches)
         curves = curves_of(offered)
         others = [name for name in searches if name not in offered]
-        sections.append(controls(first, curves, others))
+        measured = None if device is None else device_for(first, device)
+        sections.append(controls(first, curves, others, measured))
         for name, search in searches.items():
             sections += search_sections(name, search)
-        code = script(first, curves)
+        code = script(first, curves, measured)
     if comparison is not None:
         with files.readable(compared / COMPARISON, "comparison", _REMEDY):
             title = title or str(comparison["title"])

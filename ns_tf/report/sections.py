@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ns_tf.base import DescentState, InputError
-from ns_tf.compare import stages, verdicts
+from ns_tf.compare import axes, stages, verdicts
 from ns_tf.compare.verdicts import TEST, Difference, Line
 from ns_tf.descend.pictures import draw_scores, slopes_of
 from ns_tf.descend.record import SearchRecord
@@ -15,6 +15,7 @@ from ns_tf.plan.plan import make_plan
 from ns_tf.problem.score import Score
 from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
+from ns_tf.scaling.law import uncertain
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # The paper's r.
 Value = TypeVar("Value")
@@ -96,8 +97,6 @@ def _laws(head: str, search: SearchRecord, state: DescentState) -> str:
         search: Whose layers they are.
         state: Of the iteration.
     """
-    from ns_tf.scaling.law import uncertain  # Late: it needs SciPy.
-
     law = state.law
     rows = [
         [name, f"{alpha:.4g}", f"{beta:.3f}", f"{r2:.3f}", f"{100 * residual:.1f} %"]
@@ -159,31 +158,32 @@ def comparison_section(comparison: Mapping[str, Any]) -> str:
     for name in ("title", "recipe", "date", "latency"):
         if not isinstance(comparison[name], str):
             raise TypeError(f"{name} is no text")
-    rows = [_value(Line, row) for row in comparison["rows"]]
+    rows = [Line.from_json(row) for row in comparison["rows"]]
     pairs = [_value(Difference, pair) for pair in comparison["differences"]]
     about = f"{comparison['recipe']} {comparison['date']}. Latency: "
     about += f"{comparison['latency']} {comparison.get('missing', '')}"
     body = f"<p>{html.escape(about)}</p>"
     score = Score.of(comparison)
-    body += table(verdicts.header(score), [verdicts.cells(row, score) for row in rows])
+    body += table(verdicts.header(rows, score), verdicts.table_cells(rows, score))
     if staged := stages.rows_of(rows, score):
         body += f"<h3>Pruned networks, stage by stage</h3><p>{stages.NOTE}</p>"
         body += table(stages.header(score), staged)
     if mark := verdicts.elsewhere(rows):
         body += f"<p>{html.escape(mark)}</p>"
-    for axis in ("params", "macs", "latency_ms"):
-        if any(getattr(row, axis) is None for row in rows if row.accuracies):
-            continue  # Not measured yet.
+    for reason in comparison.get("unknown", ()):
+        body += f"<p>{html.escape(reason)}</p>"
+    for axis in axes.complete(rows):
         body += picture(
             lambda file, axis=axis: plots.comparison(
                 rows,
-                axis,
+                axis.name,
                 file,
+                caption=axis.caption,
                 label=score.label,
                 scale=score.scale,
                 format="svg",
             ),
-            f"{score.name.capitalize()} over {axis}",
+            f"{score.name.capitalize()} over {axis.name}",
         )
     sentences = verdicts.sentences(pairs, comparison["gaps"])
     items = "".join(f"<li>{html.escape(text)}</li>" for text in sentences)

@@ -2,7 +2,7 @@
 
 `assets/what_if.js` has the solver of `ns_tf.scaling.solve` once more, for exact costs,
 and `assets/priced.js` that of `ns_tf.scaling.priced`. They read the curves, the price
-laws and the cost polynomials that the page carries as JSON.
+laws, the cost polynomials and the tables of a device that the page carries as JSON.
 """
 
 import html
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ns_tf.base import InputError, PriceLaw
+from ns_tf.budgets import get
 from ns_tf.descend.record import SearchRecord
+from ns_tf.devices.device import BUDGET, Device
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.plan import methods
 from ns_tf.plan.targets import with_ratio
@@ -20,7 +22,8 @@ from ns_tf.plan.width_plan import FAR
 from ns_tf.render.html import option
 
 ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("priced.js", "what_if.js")  # The last one starts the page.
+# The last one starts the page.
+_SCRIPTS = ("costs.js", "interior.js", "priced.js", "what_if.js")
 _START = 0.25  # The paper's r of the budget that the page begins with.
 
 
@@ -101,16 +104,41 @@ def polynomials(search: SearchRecord) -> dict[str, CostPolynomial]:
     return {name: cost for name, cost in costs if isinstance(cost, CostPolynomial)}
 
 
-def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
+def _tables(device: Device) -> dict[str, Any]:
+    """The milliseconds of a device as the page counts them: `assets/costs.js`."""
+    cost = device.cost
+    keys = ("reads", "makes", "ms")
+    tables = [
+        {key: getattr(table, key).tolist() for key in keys} for table in cost.tables
+    ]
+    return {
+        "unit": get(BUDGET).unit,
+        "perUnit": cost.per_unit,
+        "offset": cost.offset,
+        "tables": tables,
+        "uses": [use.to_json() for use in cost.uses],
+        "near": [posynomial.to_json() for posynomial in cost.near],
+        "floors": [posynomial.to_json() for posynomial in cost.floors],
+        "largest": device.limits(),
+    }
+
+
+def script(
+    search: SearchRecord, curves: Mapping[str, Any], device: Device | None = None
+) -> str:
     """The elements with the page's data and its programs.
 
     Args:
         search: Whose network the widths are of.
         curves: From `curves_of`.
+        device: That says milliseconds, of the same network; none if None.
     """
+    costs = {name: cost.to_json() for name, cost in polynomials(search).items()}
+    if device is not None:
+        costs[BUDGET] = _tables(device)
     data = {
         "default_widths": search.default_widths,
-        "costs": {name: cost.to_json() for name, cost in polynomials(search).items()},
+        "costs": costs,
         "curves": curves,
         "far": FAR,
         "start": with_ratio(search, {}, _START)["params"],
@@ -123,15 +151,23 @@ def script(search: SearchRecord, curves: Mapping[str, Any]) -> str:
     )
 
 
-def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> str:
+def controls(
+    search: SearchRecord,
+    curves: Iterable[str],
+    others: list[str],
+    device: Device | None = None,
+) -> str:
     """The section with a curve, one or two budgets, and the widths, as HTML.
 
     Args:
         search: Whose network the widths are of.
         curves: Names of the curves that are offered.
         others: Searches of other networks, which the section cannot offer.
+        device: That says milliseconds; none if None.
     """
     units = {name: cost.unit for name, cost in polynomials(search).items()}
+    if device is not None:
+        units[BUDGET] = f"{get(BUDGET).unit} by device"
     names = sorted(units, key=lambda name: name != "params")
     budgets = [option(name, units[name]) for name in names]
     return f"""<section id="what_if">
@@ -139,9 +175,9 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 <div class="controls">
 <label>along<select id="curve">{"".join(map(option, curves))}</select></label>
 <label>budget<select id="budget">{"".join(budgets)}</select></label>
-<label>at most<input id="target" type="number" min="1" step="any"></label>
+<label>at most<input id="target" type="number" min="0" step="any"></label>
 <label>and<select id="second">{"".join(budgets[1:] + budgets[:1])}</select></label>
-<label>at most<input id="second_target" type="number" min="1" step="any"
+<label>at most<input id="second_target" type="number" min="0" step="any"
  placeholder="no limit"></label>
 <label>multiples of<input id="round_to" class="short" type="number" min="1" value="1">
 </label>
@@ -162,7 +198,7 @@ def controls(search: SearchRecord, curves: Iterable[str], others: list[str]) -> 
 <th></th></tr></thead><tbody>{_layers(search)}</tbody></table></div>
 <p>--widths=<code id="list"></code></p>
 </div>
-{_wished(search)}{_not_counted(search)}{_not_offered(others)}
+{_by_device(device)}{_wished(search)}{_not_counted(search)}{_not_offered(others)}
 </section>"""
 
 
@@ -187,6 +223,16 @@ def _layers(search: SearchRecord) -> str:
         for i, (name, default) in enumerate(
             zip(search.names, search.default_widths, strict=True)
         )
+    )
+
+
+def _by_device(device: Device | None) -> str:
+    """A sentence on the device that says milliseconds; empty without one."""
+    if device is None:
+        return ""
+    return (
+        f"<p>Milliseconds are by the tables of a device: {html.escape(device.about)}. "
+        "Where they are a budget, widths stay within the tables.</p>"
     )
 
 

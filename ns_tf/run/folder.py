@@ -54,6 +54,7 @@ SEARCHES = "searches"  # Folder: searches that are asked for by flagfile.
 CELLS = "cells.json"  # The trainings of a comparison that are to be done.
 CELLS_FOLDER = "cells"  # Folder: one training a folder.
 LATENCY = "latency.json"  # Times of the networks, measured together.
+FLASH = "flash.json"  # Sizes of their files in int8, where those are asked for.
 COMPARISON = "comparison.json"  # What came out of a comparison.
 TRIALS = "trials.json"  # Trials of a tuning that were drawn: the state of its oracle.
 TRIALS_FOLDER = "trials"  # Folder: one trial a folder.

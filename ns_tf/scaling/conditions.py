@@ -7,6 +7,7 @@ With x = ln w, what filters are worth v_l(w) and budgets C_k(w) <= B_k (see
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,42 +15,90 @@ import numpy as np
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.scaling.worth import Value
 
+_NOTHING = 1e-300  # In place of 0 for a width that no budget depends on: it grows.
 Bounds = tuple[np.ndarray, np.ndarray]  # ln of the least and the largest, [layers].
 
 
 @dataclasses.dataclass(frozen=True)
-class Posynomial:
-    """A cost over its budget, of x = ln w: sum_t exp(a_t + x_i + x_j + x_k)."""
+class Posynomials:
+    """Costs over their budgets, of x = ln w: sums over t of exp(a_t + x_i + x_j + x_k).
+
+    Peak RAM is dozens of them, so they are computed together.
+    """
 
     logs: np.ndarray  # [terms]: a
     widths: np.ndarray  # [3, terms]: i, j and k; `layers` for none.
+    owner: np.ndarray  # [terms]: the budget of each, in order; each has one or more.
     layers: int
 
     @classmethod
-    def of(cls, cost: CostPolynomial, budget: float, layers: int) -> "Posynomial":
-        """The cost over the budget."""
-        logs = np.log(np.asarray(cost.coefficient, float)) - np.log(budget)
-        third = np.where(cost.third < 0, layers, cost.third)
-        return cls(logs, np.stack([cost.left, cost.right, third]), layers)
+    def of(
+        cls, costs: Sequence[CostPolynomial], budgets: Sequence[float], layers: int
+    ) -> "Posynomials":
+        """The costs over the budgets."""
+        parts = [
+            np.log(np.asarray(cost.coefficient, float)) - np.log(budget)
+            for cost, budget in zip(costs, budgets, strict=True)
+        ]
+        widths = [
+            (cost.left, cost.right, np.where(cost.third < 0, layers, cost.third))
+            for cost in costs
+        ]
+        owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return cls(np.concatenate(parts), np.hstack(widths), owner, layers)
+
+    def __len__(self) -> int:
+        """How many budgets there are."""
+        return int(self.owner[-1]) + 1
+
+    def only(self, budgets: Sequence[int]) -> "Posynomials":
+        """Some of the budgets, in their order."""
+        own = np.isin(self.owner, budgets)
+        owner = np.searchsorted(budgets, self.owner[own])
+        return Posynomials(self.logs[own], self.widths[:, own], owner, self.layers)
+
+    @functools.cached_property
+    def _starts(self) -> np.ndarray:
+        """[budgets]: the first term of each."""
+        return np.searchsorted(self.owner, np.arange(len(self)))
+
+    @functools.cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where terms add to: [3 terms] of gradients, [9 terms] of a Hessian; flat."""
+        size = self.layers + 1
+        pairs = self.widths[:, None] * size + self.widths
+        return (self.owner * size + self.widths).ravel(), pairs.ravel()
 
     def _terms(self, x: np.ndarray) -> np.ndarray:
         """ln of every term at x [layers]."""
         return self.logs + np.append(x, 0.0)[self.widths].sum(axis=0)
 
-    def __call__(self, x: np.ndarray) -> float:
-        """ln of the cost over its budget at x."""
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """[budgets]: ln of the costs over their budgets at x [layers]."""
         terms = self._terms(x)
-        top = terms.max()
-        return float(top + np.log(np.exp(terms - top).sum()))
+        top = np.maximum.reduceat(terms, self._starts)
+        return top + np.log(
+            np.add.reduceat(np.exp(terms - top[self.owner]), self._starts)
+        )
 
-    def derivatives(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient [layers] and Hessian [layers, layers] of cost / budget, in x."""
+    def gradients(self, x: np.ndarray) -> np.ndarray:
+        """[budgets, layers]: derivatives of the costs over their budgets, in x."""
         size = self.layers + 1
         terms = np.exp(self._terms(x))
-        gradient = np.bincount(self.widths.ravel(), np.tile(terms, 3), size)[:-1]
-        places = (self.widths[:, None] * size + self.widths).ravel()
-        hessian = np.bincount(places, np.tile(terms, 9), size * size)
-        return gradient, hessian.reshape(size, size)[:-1, :-1]
+        found = np.bincount(self._places[0], np.tile(terms, 3), len(self) * size)
+        return found.reshape(len(self), size)[:, :-1]
+
+    def hessian(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """[layers, layers]: second derivatives of a sum of them, in x.
+
+        Args:
+            x: [layers]
+            weights: [budgets] factors.
+        """
+        size = self.layers + 1
+        terms = np.exp(self._terms(x)) * weights[self.owner]
+        found = np.bincount(self._places[1], np.tile(terms, 9), size * size)
+        return found.reshape(size, size)[:-1, :-1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +115,15 @@ class System:
     def at(
         cls,
         value: Value,
-        prices: Sequence[Posynomial],
+        prices: Posynomials,
         x: np.ndarray,
         logs: np.ndarray,
     ) -> "System":
         """The conditions at x [layers] and ln of the multipliers [budgets]."""
-        gradients, hessians = zip(*(p.derivatives(x) for p in prices), strict=True)
-        gradients, weights = np.stack(gradients), np.exp(logs)
-        pull = weights @ gradients
-        over = np.array([price(x) for price in prices])
-        curve = np.tensordot(weights, np.stack(hessians), 1)
+        gradients, weights = prices.gradients(x), np.exp(logs)
+        pull = np.maximum(weights @ gradients, _NOTHING)
+        over = prices(x)
+        curve = prices.hessian(x, weights)
         return cls(
             f=value.log_c + np.log(value.q) - value.q * x - np.log(pull),
             over=over,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ns_tf.base import Cost, Curve, RunError
+from ns_tf.base import Cost, Curve, RunError, Scaling
 from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.grid import Grid
 
@@ -54,6 +54,14 @@ class Search:
             if not is_positive(costs[name]):
                 raise RunError(f"{name} was measured as {costs[name]}; measure again.")
         return costs
+
+
+@dataclasses.dataclass(frozen=True)
+class ScalingInTurns(Scaling):
+    """Widths that no tau of the curve has: some layers went on while others stayed.
+
+    tau is where the first ones stopped.
+    """
 
 
 def in_turns(search: Search, x: float, widths: np.ndarray) -> np.ndarray:

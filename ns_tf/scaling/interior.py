@@ -12,11 +12,9 @@ Optimization", 2004, section 11.7). Widths and multipliers stay in logarithms, i
 layers of any size are found alike.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ns_tf.scaling.conditions import Bounds, Posynomial, System
+from ns_tf.scaling.conditions import Bounds, Posynomials, System
 from ns_tf.scaling.worth import Value
 
 _BEGIN, _END = 1.0, 1e-12  # mu.
@@ -29,7 +27,7 @@ _NEARER = 0.9  # What a step may take of what is left of a budget.
 
 
 def interior(
-    value: Value, prices: Sequence[Posynomial], bounds: Bounds, start: np.ndarray
+    value: Value, prices: Posynomials, bounds: Bounds, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The optimum x = ln w [layers], and the multipliers of the budgets.
 
@@ -40,13 +38,14 @@ def interior(
         start: x [layers] within the budgets.
 
     Returns:
-        None where nothing lies within the budgets, or no step leads on.
+        The multiplier of a budget that does not bind is 0. None where nothing lies
+        within the budgets, or no step leads on.
     """
     low, high = bounds
     x, mu = _within(prices, start, low), _BEGIN
     if x is None:
         return None
-    logs = np.log(mu) - np.log(-np.array([price(x) for price in prices]))
+    logs = np.log(mu) - np.log(-prices(x))
     for _ in range(_STEPS):
         system = System.at(value, prices, x, logs)
         held = ((x <= low) & (system.f <= 0)) | ((x >= high) & (system.f >= 0))
@@ -54,24 +53,24 @@ def interior(
         miss = max(np.abs(system.f[~held]).max(initial=0.0), np.abs(off).max())
         if miss < _CLOSE:
             if mu <= _END:
-                return x, np.exp(logs)
+                break
             mu *= _FASTER
             off -= np.log(_FASTER)
         step = _step(system, ~held, off)
         if step is None:
             return None
         x, logs = _moved(prices, bounds, (x, logs), step)
-    return x, np.exp(logs)
+    multipliers = np.exp(logs)
+    # Of multiplier and slack, whose product is mu, the smaller one stands for 0.
+    return x, np.where(multipliers > -prices(x), multipliers, 0.0)
 
 
-def _within(
-    prices: Sequence[Posynomial], x: np.ndarray, low: np.ndarray
-) -> np.ndarray | None:
+def _within(prices: Posynomials, x: np.ndarray, low: np.ndarray) -> np.ndarray | None:
     """A point between x and the least widths that leaves `_SLACK` of every budget."""
     floor = np.maximum(low, 0.0)
     for share in (*np.linspace(0.95, 0.05, 19), 0.01, 0.0):
         near = floor + share * (x - floor)
-        most = max(price(near) for price in prices)
+        most = prices(near).max()
         if most <= -_SLACK or (most < 0 and share <= 0.01):
             return near
     return None
@@ -99,19 +98,18 @@ def _step(
 
 
 def _moved(
-    prices: Sequence[Posynomial],
+    prices: Posynomials,
     bounds: Bounds,
     at: tuple[np.ndarray, np.ndarray],
     step: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """The point after a step, shortened so that something of every budget is left."""
     (x, logs), (dx, dlogs) = at, step
-    left = np.array([price(x) for price in prices])
+    left = prices(x)
     length = min(1.0, _LONGEST / max(float(np.abs(dx).max()), 1e-300))
     while length > 1e-12:
         near = np.clip(x + length * dx, *bounds)
-        over = np.array([price(near) for price in prices])
-        if (over <= (1 - _NEARER) * left).all():
+        if (prices(near) <= (1 - _NEARER) * left).all():
             return near, logs + length * dlogs
         length /= 2
     return x, logs

@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import scipy.linalg
 
 from ns_tf.base import InputError, PruneTrace, ScalingLaw
 
@@ -48,7 +47,7 @@ def fit_law(trace: PruneTrace, *, min_rows: int = MIN_ROWS) -> ScalingLaw:
     widths, tau = _checked(trace, min_rows)
     log_tau, log_widths = np.log(tau), np.log(widths)
     matrix = np.stack([log_tau, np.ones_like(log_tau)], axis=1)  # [steps, 2]
-    solution, _, rank, _ = scipy.linalg.lstsq(matrix, log_widths, cond=_SAME)
+    solution, _, rank, _ = np.linalg.lstsq(matrix, log_widths, rcond=_SAME)
     if rank < 2:
         raise InputError(
             f"A law needs networks of different size; all {len(tau)} rows of the trace "

@@ -25,7 +25,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.networks.costs import CostPolynomial
-from ns_tf.scaling.conditions import Bounds, Posynomial, System
+from ns_tf.scaling.conditions import Bounds, Posynomials, System
 from ns_tf.scaling.interior import interior
 from ns_tf.scaling.worth import Value
 
@@ -81,14 +81,18 @@ def optimum(
         InputError: the smallest widths are over a budget.
     """
     names = list(budgets)
-    prices = [Posynomial.of(costs[name], budgets[name], len(value.q)) for name in names]
+    prices = Posynomials.of(
+        [costs[name] for name in names],
+        [budgets[name] for name in names],
+        len(value.q),
+    )
     with np.errstate(divide="ignore"):  # ln 0 is no bound.
         bounds = tuple(np.log(np.full(len(value.q), end)) for end in (low, high))
     solved = _solve(value, prices, bounds)
     if solved is None:
         return _corner(value, prices, bounds, names)
     x, multipliers = solved
-    taken = multipliers * np.array([np.exp(price(x)) for price in prices])
+    taken = multipliers * np.exp(prices(x))
     shares = taken / max(float(taken.sum()), 1e-300)
     widths = np.exp(x)
     return Optimum(
@@ -99,7 +103,7 @@ def optimum(
 
 
 def _solve(
-    value: Value, prices: Sequence[Posynomial], bounds: Bounds
+    value: Value, prices: Posynomials, bounds: Bounds
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The optimum x [layers], and the multipliers of the budgets.
 
@@ -116,16 +120,16 @@ def _solve(
     none = np.zeros(len(prices))
     if (start >= bounds[1]).all():  # The largest widths fit.
         return start, none
-    partial = any((price.derivatives(start)[0] == 0).any() for price in prices)
+    partial = (prices.gradients(start) == 0).any()
     if len(prices) > _FEW or partial:
         return interior(value, prices, bounds, start)
     nearest = None
     for count in range(1, len(prices) + 1):
         for binding in itertools.combinations(range(len(prices)), count):
-            x, logs = _newton(value, [prices[k] for k in binding], bounds, start)
+            x, logs = _newton(value, prices.only(binding), bounds, start)
             if x is None:
                 continue
-            over = max(price(x) for price in prices)
+            over = float(prices(x).max())
             if nearest is None or over < nearest[0]:
                 multipliers = none.copy()
                 multipliers[list(binding)] = np.exp(logs)
@@ -137,7 +141,7 @@ def _solve(
 
 def _corner(
     value: Value,
-    prices: Sequence[Posynomial],
+    prices: Posynomials,
     bounds: Bounds,
     names: Sequence[str],
 ) -> Optimum:
@@ -153,7 +157,7 @@ def _corner(
 
 def _alone(
     layer: int,
-    prices: Sequence[Posynomial],
+    prices: Posynomials,
     bounds: Bounds,
 ) -> float:
     """ln of the largest width of a layer within the budgets, all others the least."""
@@ -161,14 +165,12 @@ def _alone(
     low, high = bounds[0][layer], min(bounds[1][layer], _WIDEST)
     for _ in range(50):
         x[layer] = (low + high) / 2
-        over = any(price(x) > _OVER for price in prices)
+        over = (prices(x) > _OVER).any()
         low, high = (low, x[layer]) if over else (x[layer], high)
     return high
 
 
-def _on_the_curve(
-    value: Value, prices: Sequence[Posynomial], bounds: Bounds
-) -> np.ndarray:
+def _on_the_curve(value: Value, prices: Posynomials, bounds: Bounds) -> np.ndarray:
     """x where a filter is worth the same in every layer: the paper's curve.
 
     As far along it as the budgets allow.
@@ -183,7 +185,7 @@ def _on_the_curve(
         return np.clip(x, low, high)
 
     def over(x: np.ndarray) -> bool:
-        return any(price(x) > _OVER for price in prices)
+        return bool((prices(x) > _OVER).any())
 
     if np.isfinite(low).all() and over(low):
         raise InputError(
@@ -203,7 +205,7 @@ def _on_the_curve(
 
 def _newton(
     value: Value,
-    prices: Sequence[Posynomial],
+    prices: Posynomials,
     bounds: Bounds,
     x: np.ndarray,
 ) -> tuple[np.ndarray | None, np.ndarray]:
@@ -232,10 +234,8 @@ def _newton(
     return None, logs
 
 
-def _first_multipliers(
-    value: Value, prices: Sequence[Posynomial], x: np.ndarray
-) -> np.ndarray:
+def _first_multipliers(value: Value, prices: Posynomials, x: np.ndarray) -> np.ndarray:
     """ln of multipliers that suit the middle one of the layers, [budgets]."""
     worth = np.median(value.log_c + np.log(value.q) - value.q * x)
-    pulls = [np.median(price.derivatives(x)[0]) for price in prices]
+    pulls = np.median(prices.gradients(x), axis=1)
     return worth - np.log(pulls) - np.log(len(prices))

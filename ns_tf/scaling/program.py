@@ -1,18 +1,17 @@
 """The geometric program of a plan at a price, and its optimum in whole filters."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from ns_tf.base import InputError, PriceLaw, ScalingLaw
-from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.costs import CostPolynomial, Increments
 from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.grid import Grid
 from ns_tf.scaling.prices import Optimum, optimum
 from ns_tf.scaling.worth import Value, value_of
 
-_Key = tuple[str, int]  # A budget, and which of its posynomials.
 _LARGEST = 700.0  # ln of a number that is finite in every program.
 _AIMS = 4  # How often a goal is translated for posynomials, at most.
 _SAME = 1e-3  # Aims that differ by less are one.
@@ -145,10 +144,10 @@ class Program:
         One whose step does not fit stays as it is until no other can grow.
         """
         step = np.broadcast_to(self.grid.step, len(widths))
-        more = self._more(found, len(widths))
+        more = self._more(goals, found, step)
         stays, grew = np.zeros(len(widths), bool), False
         while True:
-            gain = self._gain(widths, goals, found.best.shares, more)
+            gain = self._gain(widths, goals, more)
             gain[stays] = -np.inf
             number = np.argmax(gain)
             if gain[number] > -np.inf:
@@ -163,35 +162,49 @@ class Program:
             else:
                 return widths
 
-    def _more(self, found: "_Found", count: int) -> dict[_Key, Callable]:
-        """What steps cost by every posynomial that counts: of exact budgets all."""
-        return {
-            (name, place): posynomial.increments(count)
-            for name, budget in self.budgets.items()
-            for place, posynomial in enumerate(
-                budget.near if budget.exact else getattr(budget, found.which)
-            )
-            if budget.exact or found.best.shares[name, place]
-        }
+    def _more(
+        self, goals: Mapping[str, float], found: "_Found", step: np.ndarray
+    ) -> "_More":
+        """What a step of each number costs, by every posynomial that counts.
+
+        Those of exact budgets all count, as they say which steps fit.
+        """
+        fixed, moving = np.zeros(len(step)), []
+        for name, budget in self.budgets.items():
+            near = budget.near if budget.exact else getattr(budget, found.which)
+            for place, posynomial in enumerate(near):
+                share = found.best.shares[name, place]
+                factor = share / (goals[name] * budget.cost.per_unit)
+                increments = posynomial.increments(len(step))
+                if budget.exact or (share and not increments.constant):
+                    moving.append((name, factor, increments))
+                elif share:
+                    fixed += factor * increments(np.ones(len(step), int), step)
+        return _More(fixed, moving)
 
     def _gain(
-        self,
-        widths: np.ndarray,
-        goals: Mapping[str, float],
-        shares: Mapping[_Key, float],
-        more: Mapping[_Key, Callable],
+        self, widths: np.ndarray, goals: Mapping[str, float], more: "_More"
     ) -> np.ndarray:
         """[numbers]: ln of what a step is worth for its price; -inf where none fits."""
         step = np.broadcast_to(self.grid.step, len(widths))
         able = widths + step <= self.grid.high
-        price = np.zeros(len(widths))
-        for (name, place), increments in more.items():
+        price = more.fixed
+        for name, factor, increments in more.moving:
             budget, of = self.budgets[name], increments(widths, step)
             if budget.exact:
                 able &= of <= goals[name] - int(budget(widths))
-            price += shares[name, place] * of / (goals[name] * budget.cost.per_unit)
+            price = price + factor * of
         worth = self.value.log_of_more(widths, step)
         return np.where(able, worth - np.log(np.maximum(price, 1e-300)), -np.inf)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _More:
+    """What a step of each number takes of the value."""
+
+    fixed: np.ndarray  # [numbers], whatever the numbers are.
+    # By budget: a factor, and the increments of a posynomial.
+    moving: list[tuple[str, float, Increments]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

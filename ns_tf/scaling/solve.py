@@ -20,6 +20,7 @@ from ns_tf.scaling.growth import (
     HALVINGS,
     REACH,
     STRIDE,
+    ScalingInTurns,
     Search,
     in_turns,
     top_up,
@@ -103,20 +104,20 @@ def _solve(
     measured = {n: (costs[n], t) for n, t in targets.items() if costs[n].measured}
     search = Search(curve, grid, exact, measured)
     x = math.log(curve.start)
-    widths = None
+    widths, kind = None, Scaling
     if exact:
         check_reach(exact, grid, layers=len(curve(1.0)))
         x = _crossing(search, x)
         widths = search.widths(x)
         if any(isinstance(cost.of, PeakMemory) for cost, _ in exact.values()):
-            widths = in_turns(search, x, widths)
+            widths, kind = in_turns(search, x, widths), ScalingInTurns
         else:
             widths = top_up(search, widths, curve(math.exp(x)))
     if measured:
         x, widths, totals = _measured(search, x, widths)
     else:
         totals = search.costs(widths)
-    return Scaling(
+    return kind(
         widths=tuple(int(width) for width in widths),
         tau=math.exp(x),
         costs={name: totals[name] for name in targets},
@@ -242,7 +243,17 @@ def _checked(
 
 
 def _unreachable(search: Search, x: float, how: str) -> InputError:
-    """The error for a curve that stays on one side of the budgets; names the betas."""
+    """The error for a curve that stays on one side of the budgets; says why it does."""
+    ends = (-REACH, 1 - REACH, REACH)
+    least, next_, largest = (search.curve(math.exp(end)) for end in ends)
+    if (least == next_).all() and (least < largest).all():  # As multiples of 8.
+        widths = search.widths(-REACH)
+        costs = {name: (cost, cost(widths)) for name, (cost, _) in search.exact.items()}
+        return InputError(
+            f"{_budgets(search.exact)} cannot be met: the smallest network of this "
+            f"method ({','.join(map(str, widths))}) has {_budgets(costs)}. Ask for "
+            "more, or take a method whose widths may be smaller: --method=uniform."
+        )
     ahead, behind = search.curve(math.exp(x + 0.5)), search.curve(math.exp(x - 0.5))
     beta = np.log(np.asarray(ahead, float)) - np.log(np.asarray(behind, float))
     flat = np.argsort(beta, kind="stable")[:3]

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from ns_tf import budgets
 from ns_tf.base import InputError, Widths
-from ns_tf.budgets import BUDGETS
 from ns_tf.problem.score import Score
 from ns_tf.render import plots, tables
 from ns_tf.run import files
@@ -14,8 +14,11 @@ from ns_tf.train.job import network_costs
 from ns_tf.train.results import read_failure, read_result, score_in
 from ns_tf.tune.work import Tuning
 
-# What a trial costs, by what is tuned: the other axis beside the score.
-_AXES = {"network": "params", "search": "search_steps"}
+# What a trial costs, by what is tuned: the other axis beside the score, its caption.
+_AXES = {
+    "network": ("params", budgets.get("params").unit),
+    "search": ("search_steps", "training steps of the search"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +65,7 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     Raises:
         InputError: no trial is done.
     """
-    axis = _AXES[work.tune.tune]
+    axis, caption = _AXES[work.tune.tune]
     rows = [_row(work, name) for name in work.done()]
     if not rows:
         raise InputError(f"No trial of {work.folder} is done.")
@@ -87,7 +90,14 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     files.write_json(work.folder / TUNING, outcome)
     (work.folder / PLOTS).mkdir(exist_ok=True)
     with files.replacing(work.folder / PLOTS / f"{score.name}_{axis}.png") as file:
-        plots.pareto(rows, axis, file, label=score.label, scale=score.scale)
+        plots.pareto(
+            rows,
+            axis,
+            file,
+            caption=caption,
+            label=score.label,
+            scale=score.scale,
+        )
     return rows, text
 
 
@@ -228,7 +238,7 @@ def _label(name: str) -> str:
     >>> _label("params"), _label("epochs"), _label("rate")
     ('params<=', 'epochs drawn', 'rate')
     """
-    if name in BUDGETS.names():
+    if name in budgets.BUDGETS.names():
         return f"{name}<="
     return f"{name} drawn" if name in Place.__annotations__ else name
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from laws import toy_device
 from toys import toy_search, written
 from verbs import contents, refused
 
@@ -31,6 +32,15 @@ def test_a_damaged_comparison_is_refused_and_named(command, tmp_path, text):
 def test_a_place_that_cannot_be_written_is_refused(command, searched_folder, tmp_path):
     asked = (f"--run_dir={searched_folder}", f"--out={tmp_path / 'nowhere' / 'r.html'}")
     refused(command("report", *asked), "nowhere", "--out")
+
+
+def test_a_device_file_is_in_the_page_or_refused(command, searched_folder, tmp_path):
+    asked = (f"--run_dir={searched_folder}", f"--out={tmp_path}/r.html")
+    refused(command("report", *asked, f"--device={tmp_path}/none"), "no device file")
+    assert not (tmp_path / "r.html").exists()
+    device = toy_device(toy_search()).write(tmp_path / "device.json")
+    code, _, err = command("report", *asked, f"--device={device.path}")
+    assert code == 0 and "ms by device" in (tmp_path / "r.html").read_text(), err
 
 
 def test_a_comparison_is_in_the_report_alone_or_beside_a_search(

@@ -6,7 +6,7 @@ from ns_tf.prune.pruner import STAGES
 
 
 def line(**others):
-    return Line("a", "macs=3", (3, 5), 3, 5, (0.5,), (0.5,), (7.0,), **others)
+    return Line("a", "macs=3", (3, 5), {"macs": 5}, (0.5,), (0.5,), (7.0,), **others)
 
 
 def test_stages_have_columns_where_a_row_has_them():

@@ -34,7 +34,7 @@ def test_a_row_has_a_value_a_seed_and_the_training_says_the_last_of_them(tmp_pat
     assert scores["cut"] == (0.125, 0.375) and scores["tuned"] == (0.625, 0.625)
     assert seconds["train"] == seconds["tune"] == (7.0, 7.0)
     assert seconds["score"] == (2.0, 2.0) and list(seconds) == list(stages.STEPS)
-    row = Line("mine", "macs=0.5", (3,), 3, 5, (), (), ())
+    row = Line("mine", "macs=0.5", (3,), {}, (), (), ())
     assert stages.markdown([row], ACCURACY) == [] and stages.read([]) == ({}, {})
     row = Line(**{**vars(row), "stages": scores, "stage_seconds": seconds})
     text = "\n".join(stages.markdown([row], ACCURACY))

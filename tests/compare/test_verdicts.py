@@ -23,8 +23,7 @@ def row(method, accuracies, budget="ratio=0.25", **others):
         "method": method,
         "budget": budget,
         "widths": (3, 5),
-        "params": 101,
-        "macs": 1009,
+        "costs": {"params": 101, "macs": 1009},
         "accuracies": tuple(accuracies),
         "best_epochs": tuple(a + 0.01 for a in accuracies),
         "seconds": (60.0, 180.0, 120.0)[: len(accuracies)],
@@ -84,8 +83,8 @@ def test_without_spread_nothing_is_certain(a, b):
 def test_a_failed_method_is_in_the_table_and_in_no_verdict():
     rows = [row("a", (0.9, 0.91)), row("b", (), failures=("step 3: loss nan",))]
     assert verdicts.differences(rows) == []
-    assert "0 (1 failed)" in verdicts.cells(rows[1], ACCURACY)
-    assert verdicts.cells(rows[1], ACCURACY)[5] == "-"
+    _, failed = verdicts.table_cells(rows, ACCURACY)
+    assert "0 (1 failed)" in failed and failed[4] == "-"
 
 
 def test_the_words_of_a_verdict_say_what_the_numbers_say():
@@ -97,18 +96,22 @@ def test_the_words_of_a_verdict_say_what_the_numbers_say():
 
 
 def test_the_tables_hold_mean_and_population_deviation(tmp_path):
-    rows = [row("a", (0.90, 0.92, 0.97), latency_ms=3.5, latency_p95_ms=5.25)]
+    costs = {"params": 101, "latency_ms": 3.5, "latency_p95_ms": 5.25, "flash": None}
+    rows = [row("a", (0.90, 0.92, 0.97), costs=costs)]
     about = {
         "title": "net on data",
         "recipe": "R.",
         "latency": "L.",
         "date": "D",
         "gaps": ["g"],
+        "unknown": ["No figure under flash, bytes: odd."],
     }
     text = verdicts.markdown(rows, [], about)
     accuracies = 100 * np.array(rows[0].accuracies)
     assert f"| {accuracies.mean():.2f} ± {accuracies.std():.2f} |" in text
-    assert "| 3.50 (5.25) |" in text and "* Not there: g." in text
+    assert "| 101 | 3.50 (5.25) | - |" in text and "* Not there: g." in text
+    assert "| parameters | latency, ms (p95) | flash, bytes | test" in text
+    assert "\n\nNo figure under flash, bytes: odd.\n\n" in text
     assert "| 2.0 |" in text, "the median of the minutes"
     files.write_csv(tmp_path / "table.csv", *csv_rows(rows))
     header, (line,) = files.read_csv(tmp_path / "table.csv")
@@ -155,7 +158,8 @@ def test_who_trained_elsewhere_is_marked_and_named_once():
         row("b", (0.5,)),
         row("c", (0.5,), elsewhere=("JAX 1", "by hand")),
     ]
-    assert [verdicts.cells(one, ACCURACY)[0] for one in rows] == ["a †", "b", "c †"]
+    cells = verdicts.table_cells(rows, ACCURACY)
+    assert [one[0] for one in cells] == ["a †", "b", "c †"]
     note = verdicts.elsewhere(rows)
     assert note.startswith("†") and note.endswith("elsewhere: JAX 1; by hand.")
     assert verdicts.elsewhere(rows[1:2]) == ""
@@ -166,19 +170,9 @@ FINISHED = sorted((ROOT / "docs" / "runs").glob("*/comparison.json"))
 
 @pytest.mark.parametrize("path", FINISHED, ids=lambda path: path.parent.name)
 def test_finished_tables_are_written_byte_by_byte_as_they_are(path, tmp_path):
-    """From their own rows; rows of before ns_tf knew of others lack `elsewhere`."""
+    """From their own rows; those of before an axis or a field existed lack it."""
     table = json.loads(path.read_text())
-    fields = [field.name for field in dataclasses.fields(Line)]
-    rows = [
-        Line(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in kept.items()
-                if name in fields
-            }
-        )
-        for kept in table["rows"]
-    ]
+    rows = [Line.from_json(kept) for kept in table["rows"]]
     pairs = verdicts.differences(rows)
     text = verdicts.markdown(rows, pairs, table)
     assert text == (path.parent / "table.md").read_text()

@@ -166,5 +166,15 @@ def test_increments_are_differences_of_costs(case, seed, step):
     widths = np.random.default_rng(seed).choice([1, 2, 3, 11], layers)
     cost = CostPolynomial.collect("parameters", terms)
     grown = widths + step * np.eye(layers, dtype=int)
-    found = cost.increments(layers)(widths, step)
+    increments = cost.increments(layers)
+    found = increments(widths, step)
+    if increments.constant:
+        assert increments(widths + 5, step).tolist() == found.tolist()
     assert found.tolist() == (cost(grown) - cost(widths)).tolist()
+
+
+def test_increments_of_a_sum_of_single_widths_are_constant():
+    cost = CostPolynomial.collect("bytes", [(7, 0, 2, ALWAYS), (3, 1, 2, ALWAYS)])
+    assert cost.increments(2).constant
+    product = CostPolynomial.collect("bytes", [(7, 0, 1, ALWAYS)])
+    assert not product.increments(2).constant

@@ -8,6 +8,7 @@ from toys import DEFAULT, NAMES, macs, params, toy_architecture, toy_search
 
 from ns_tf.plan.plan import make_plan
 from ns_tf.plan.width_plan import FAR
+from ns_tf.scaling.growth import ScalingInTurns
 
 SEARCH = toy_search()
 LOW, HIGH = SEARCH.states[-1].law.tau_range
@@ -25,6 +26,17 @@ def test_a_plan_warns_from_twice_outside_of_what_was_recorded(factor):
         )
         assert bool(made.warning) == (made.extrapolation > FAR)
         assert ("Warning:" in str(made)) == bool(made.warning)
+
+
+def test_a_plan_whose_layers_grew_in_turns_is_as_far_out_as_its_parameters():
+    """Its tau is where the first layer stopped, however far the others went."""
+    inside = make_plan(SEARCH, {"params": 5003})
+    told = {**vars(inside.scaling), "tau": HIGH}
+    scaling = ScalingInTurns(**told)
+    for many, expected in ((7 * HIGH, 7), (HIGH / 2, 1)):
+        costs = {**inside.costs, "params": many}
+        made = dataclasses.replace(inside, scaling=scaling, costs=costs)
+        assert made.extrapolation == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_uniform_plan_was_not_recorded_and_does_not_extrapolate():

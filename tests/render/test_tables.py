@@ -133,25 +133,25 @@ def test_a_comparison_is_two_tables_of_markdown_as_they_come():
         method="a",
         budget="ratio=0.25",
         widths=(3, 5),
-        params=1013,
-        macs=10007,
+        costs={
+            "params": 1013,
+            "macs": 10007,
+            "latency_ms": 3.5,
+            "latency_p95_ms": 5.25,
+        },
         accuracies=(0.90, 0.92),
         best_epochs=(0.91, 0.93),
         seconds=(60.0, 180.0),
-        latency_ms=3.5,
-        latency_p95_ms=5.25,
     )
     b = dataclasses.replace(
         a,
         method="b",
         widths=(7, 11, 13),
-        params=1019,
-        macs=10009,
+        costs={"params": 1019, "macs": 10009, "latency_ms": None},
         accuracies=(),
         best_epochs=(),
         seconds=(),
         failures=("step 3",),
-        latency_ms=None,
     )
     about = {"title": "net on data", "recipe": "R.", "latency": "L.", "date": "D"}
     text = verdicts.markdown([a, b], [], about)

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import toys
 from browser import needs_browser, seen_in
+from laws import noisy_device, toy_device, toy_ms
 from searches import made_up
 from toys import toy_search
 
+from ns_tf import budgets
 from ns_tf.api import Search
 from ns_tf.base import InputError
+from ns_tf.budgets import Measure
 from ns_tf.descend.record import new_search, write_search
 from ns_tf.networks import architectures
 from ns_tf.networks.structure import analyse
@@ -37,6 +40,7 @@ return asked.map((moves) => {
     list: text("list"),
     params: text("cost_params"),
     macs: text("cost_macs"),
+    ms: at("cost_latency_ms") && text("cost_latency_ms"),
     extrapolation: text("extrapolation"),
     warning: text("warning"),
     pricing: Array.from(at("pricing").children, (line) => line.textContent),
@@ -80,7 +84,7 @@ def browse(page, asked, tmp_path):
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        ("mobilenet_v2", 37),
+        ("mobilenet_v2", 31),
         *(
             pytest.param(name, 307, marks=pytest.mark.slow)
             for name in ("vgg11", "preact_resnet18", "mobilenet_v2")
@@ -92,14 +96,18 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
 ):
     folder, search = written(name, tmp_path_factory)
     rng = np.random.default_rng(11)
+    largest = int(1.5 * max(search.default_widths))
+    device = noisy_device(search, rng, 0.1, largest)
     names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
     names += ["priced@1", "priced@2"]
     asked = []
     for _ in range(count):
-        budget, second = map(str, rng.permutation(["params", "macs"]))
+        some = rng.permutation(["params", "macs", "latency_ms"])
+        budget, second = map(str, some[:2])
         near = np.array(search.default_widths) * np.exp(rng.uniform(-1.5, 1))
+        costs = {**search.costs, "latency_ms": device.cost}
         target, other = (
-            float(np.round(search.costs[one](near.astype(int)) * rng.uniform(0.7, 1.4)))
+            float(f"{costs[one](near.astype(int)) * rng.uniform(0.7, 1.4):.7g}")
             for one in (budget, second)
         )
         asked.append(
@@ -114,10 +122,12 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
                 "target": target,
             }
         )
-    for one in browse(report_page.page(folder), asked, tmp_path):
+    page = report_page.page(folder, device=device.write(tmp_path / "device.json").path)
+    timed = 0
+    for one in browse(page, asked, tmp_path):
         given = one["asked"]
         try:
-            plan = plan_of(search, given)
+            plan = plan_of(search, given, device)
         except InputError:
             assert one["hidden"] and one["problem"], one
             continue
@@ -131,9 +141,17 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
         assert bool(one["warning"]) == bool(plan.warning)
         assert one["price"] == (plan.method == "priced")
         assert one["pricing"] == (lines_of(plan, search) if plan.pricing else [])
+        if "latency_ms" in plan.scaling.costs:
+            assert float(one["ms"].replace(",", "")) == pytest.approx(
+                plan.scaling.costs["latency_ms"], rel=1e-5
+            )
+            timed += 1
+        beyond = max(plan.widths) > largest
+        assert (one["ms"] == "beyond its tables") == beyond
+    assert timed > count / 4
 
 
-def plan_of(search, given):
+def plan_of(search, given, device):
     """The plan of what the page was asked."""
     method, _, iteration = given["curve"].partition("@")
     targets = {given["budget"]: given["target"]}
@@ -148,13 +166,14 @@ def plan_of(search, given):
         round_to=given["round_to"],
         min_width=given["min_width"],
         price_exponent=float(given["exponent"]) if priced else None,
+        measure=Measure(device=device),
     )
 
 
 def lines_of(plan, search):
     """What the page says of a plan at a price."""
     pricing = plan.pricing
-    units = {name: search.costs[name].unit for name in pricing.shares}
+    units = {name: budgets.get(name).unit for name in pricing.shares}
     about = next(pricing.lines()).removeprefix("priced: ")
     lines = [f"{about[0].upper()}{about[1:]}."]
     if pricing.floored and pricing.fall:
@@ -184,10 +203,17 @@ def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
         {"target": full},
         {"target": -3},
         {"target": "", "round_to": 1.5},
+        # A device's tables end below ten times the default network.
+        {"budget": "latency_ms", "round_to": 1},
+        {"slider": 1000},
+        {"target": 1e9},
+        {"target": 0.01},
     ]
-    default, low, high, middle, negative, empty = browse(
-        report_page.page(folder), asked, tmp_path
-    )
+    device = toy_device(search, largest=700)
+    page = report_page.page(folder, device=device)
+    assert "Milliseconds are by the tables of a device: law, 1 thread" in page
+    found = browse(page, asked, tmp_path)
+    default, low, high, middle, negative, empty, ms, most, much, little = found
     assert float(default["target"]) == full
     assert float(low["target"]) == pytest.approx(full / 100, rel=0.02)
     assert float(high["target"]) == pytest.approx(full * 10, rel=0.02)
@@ -195,6 +221,11 @@ def test_slider_and_field_follow_each_other(searched_folder, tmp_path):
     assert middle["params"].replace(",", "") <= f"{full:.0f}"
     assert negative["hidden"] and "positive" in negative["problem"]
     assert empty["hidden"] and empty["problem"]
+    assert float(ms["target"]) == pytest.approx(toy_ms(search.default_widths))
+    widest = toy_ms((700,) * len(search.names))
+    assert float(most["target"]) == pytest.approx(widest, rel=5e-3)
+    assert "Too much: the largest network costs" in much["problem"]
+    assert "Too little" in little["problem"] and little["problem"].endswith("ms.")
 
 
 @needs_browser
@@ -225,6 +256,16 @@ def test_a_second_budget_and_an_exponent_are_free_to_give(searched_folder, tmp_p
     assert other["second_target"] == "" and not other["hidden"]
     assert exponent["problem"] == "A price exponent is a positive number."
     assert not curve["hidden"] and not curve["price"] and curve["pricing"] == []
+
+
+def test_a_device_file_needs_a_search_and_its_network(tmp_path):
+    (tmp_path / "comparison.json").write_text('{"version": 1}')
+    with pytest.raises(InputError, match="--device is of the network of a search"):
+        report_page.page(tmp_path, device=tmp_path / "device.json")
+    folder = toys.written(tmp_path, toy_search(1))
+    other = toy_device(toy_search(1, classes=7))
+    with pytest.raises(InputError, match="is of another network"):
+        report_page.page(folder, device=other)
 
 
 class _Links(html.parser.HTMLParser):

@@ -108,7 +108,16 @@ def comparison(*lines, **others):
 
 
 def line(method, *scores, **others):
-    return Line(method, "params=3", (3,), 3, 5, scores, scores, (7.0,) * 2, **others)
+    others = {"costs": {"params": 3, "macs": 5, "latency_ms": None}, **others}
+    return Line(
+        method,
+        "params=3",
+        (3,),
+        accuracies=scores,
+        best_epochs=scores,
+        seconds=(7.0,) * 2,
+        **others,
+    )
 
 
 def test_scores_have_their_slopes_where_the_search_kept_them():
@@ -146,9 +155,17 @@ def test_accuracy_is_drawn_over_every_cost_and_over_latency_where_all_have_one()
             'alt="Accuracy over (.*?)"', comparison_section(comparison(*lines))
         )
 
-    one = line("a", 0.25, latency_ms=1.5, latency_p95_ms=2.5)
-    assert drawn(one) == ["params", "macs", "latency_ms"]
+    costs = {"params": 3, "macs": 5, "latency_ms": 1.5, "peak_ram": 48}
+    one = line("a", 0.25, costs=costs)
+    assert drawn(one) == ["params", "macs", "latency_ms", "peak_ram"]
     assert drawn(one, line("b", 0.5)) == ["params", "macs"]
+
+
+def test_why_figures_are_missing_is_told_and_old_records_have_no_such_columns():
+    one = line("a", 0.25, costs={"params": 3, "peak_ram": None})
+    text = comparison_section(comparison(one, unknown=["No figure: <odd>."]))
+    assert "<p>No figure: &lt;odd&gt;.</p>" in text and "RAM, bytes</th>" in text
+    assert "RAM" not in comparison_section(comparison(line("a", 0.25)))
 
 
 def test_cells_that_are_missing_and_trained_elsewhere_are_told():
@@ -162,9 +179,10 @@ def test_cells_that_are_missing_and_trained_elsewhere_are_told():
 def test_pruned_networks_are_told_stage_by_stage_also_beside_failures():
     scores = {name: (0.25, 0.75) for name in STAGES}
     seconds = {name: (3.0, 5.0) for name in stages.STEPS}
-    staged = line("pruned:random", 0.5, latency_ms=None, stages=scores)
+    staged = line("pruned:random", 0.5, stages=scores)
     staged = dataclasses.replace(staged, stage_seconds=seconds)
-    failed = dataclasses.replace(line("b"), params=None, macs=None, widths=())
+    unknown = {"params": None, "macs": None}
+    failed = dataclasses.replace(line("b"), costs=unknown, widths=())
     text = comparison_section(comparison(staged, failed))
     assert "stage by stage" in text and "Accuracy over macs" in text
     (row,) = cells_of(text.partition("stage by stage")[2])

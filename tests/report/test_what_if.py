@@ -4,6 +4,7 @@ import dataclasses
 import html
 import json
 import re
+import types
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from toys import DEFAULT, NAMES, params, scored, toy_search
 
 from ns_tf.base import Cost, InputError, PriceLaw, ScalingLaw
 from ns_tf.descend.record import read_search
+from ns_tf.devices.cost import Form, TableCost, Use
+from ns_tf.devices.tables import Table, monomials, monotone, posynomial
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.plan import methods
 from ns_tf.plan.width_plan import FAR
+from ns_tf.report import what_if
 from ns_tf.report.what_if import controls, curves_of, script
 from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.priced import at_price
@@ -105,7 +109,7 @@ def test_the_page_carries_costs_and_curves_and_begins_at_a_quarter():
 
 def test_no_text_in_the_data_can_end_its_element():
     text = script(SEARCH, {"</script><b>": {"kind": "law"}})
-    assert text.count("</script>") == 3 and "</script><b>" in data_of(text)["curves"]
+    assert text.count("</script>") == 5 and "</script><b>" in data_of(text)["curves"]
 
 
 def test_the_controls_offer_curves_and_budgets_parameters_first():
@@ -134,9 +138,7 @@ PUBLISHED = [
 ]
 SOLVE = """
 return asked.map(({ law, costs, targets, options }) => {
-  const budgets = costs.map((polynomial, k) => {
-    return { polynomial, cost: costFunction(polynomial), target: targets[k] };
-  });
+  const budgets = costs.map((one, k) => ({ cost: costOf(one), target: targets[k] }));
   try {
     return widthsFor(law, budgets, options);
   } catch (error) {
@@ -156,7 +158,10 @@ def published():
 
 
 def made_up(rng):
-    """A law and costs that no network has: of distinct primes, with projections."""
+    """A law and costs that no network has: of distinct primes, with projections.
+
+    Some have terms of three widths, as attentions do.
+    """
     layers = int(rng.integers(2, 21))
     law = ScalingLaw(rng.uniform(0.1, 2, layers), rng.uniform(0.2, 0.9, layers))
     costs = []
@@ -164,6 +169,8 @@ def made_up(rng):
         primes = rng.choice(PRIMES, (2, layers), replace=False).tolist()
         terms = [(c, i, min(i + 1, layers), ALWAYS) for i, c in enumerate(primes[0])]
         terms += [(c, i, i + 1, (i, i + 1)) for i, c in enumerate(primes[1][:-1])]
+        if layers % 2:
+            terms += [(primes[0][0], 0, 1, 2, ALWAYS), (3, 1, 1, 2, (0, 2))]
         costs.append(CostPolynomial.collect(unit, terms))
     return law, rng.integers(20, 150, layers), costs
 
@@ -184,11 +191,59 @@ def priced_cases(rng):
         yield law, some, targets, exponent, *grid
 
 
+def made_up_device(rng):
+    """A law, and a device of a chain of layers: noise, projections, a flat table."""
+    layers, largest = int(rng.integers(2, 13)), int(rng.integers(80, 300))
+    law = ScalingLaw(rng.uniform(0.1, 2, layers), rng.uniform(0.2, 0.9, layers))
+    axis = np.unique([1, 8, 24, largest // 2, largest]).astype(float)
+    tables = []
+    for place, reads in enumerate(([3.0], axis, axis)):
+        price = rng.uniform(0, 1, 4) * [0.1, 1e-3, 1e-3, 1e-4]
+        ms = monomials(np.array(reads), axis) @ price
+        ms = monotone(ms * rng.uniform(0.8, 1.2, ms.shape))
+        price = posynomial(np.array(reads), axis, ms)
+        tables.append(Table(f"{place}", np.array(reads), axis, ms, price))
+    one = np.ones(1)
+    flat = Table("flat", one, one, np.full((1, 1), 0.1), np.array([0.1, 0, 0, 0]))
+    uses = [Use(0, Form(3), Form(0, ((0, 1),)))]
+    for i in range(1, layers):  # The last width may be in no time at all.
+        ends = Form(0, ((i - 1, 1),)), Form(int(rng.integers(0, 3)), ((i, 1),))
+        free = i == layers - 1 and rng.random() < 0.3
+        uses.append(Use(3, Form(1), Form(1)) if free else Use(1, *ends))
+        if rng.random() < 0.4:
+            uses.append(Use(2, *ends, differ=(i - 1, i)))
+    cost = TableCost([*tables, flat], uses, offset=float(rng.uniform(0, 0.5)))
+    return law, rng.integers(20, 80, layers), cost, [largest] * layers
+
+
+def device_cases(rng, count):
+    """As `priced_cases`, of milliseconds, with the largest widths of the tables."""
+    for _ in range(count):
+        law, default, ms, largest = made_up_device(rng)
+        other = CostPolynomial.collect(
+            "MACs", [(7, i, i + 1, ALWAYS) for i in range(len(default))]
+        )
+        costs = [ms, other][: rng.choice([1, 2])]
+        near = np.array(default) * np.exp(rng.uniform(-1.5, 1))
+        targets = [float(c(near.astype(int)) * rng.uniform(0.8, 1.2)) for c in costs]
+        grid = int(rng.choice([1, 1, 2, 8])), int(rng.choice([1, 1, 3]))
+        yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, largest
+
+
+def told(cost, largest):
+    """A cost as the page has it."""
+    if isinstance(cost, CostPolynomial):
+        return cost.to_json()
+    device = types.SimpleNamespace(cost=cost, limits=lambda: largest)
+    return json.loads(json.dumps(what_if._tables(device)))
+
+
 @needs_browser
 def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
     page = f"<body>{controls(SEARCH, ['uniform'], [])}"
     page += f"{script(SEARCH, curves_of({'': SEARCH}))}</body>"
-    cases = list(priced_cases(rng))
+    cases = [(*case, None) for case in priced_cases(rng)]
+    cases += device_cases(rng, 40)
     asked = [
         {
             "law": {
@@ -197,27 +252,29 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
                 "beta": law.beta.tolist(),
                 "exponent": 0.7,  # Another one is asked for.
             },
-            "costs": [cost.to_json() for cost in costs],
+            "costs": [told(cost, largest) for cost in costs],
             "targets": targets,
             "options": {"exponent": p, "roundTo": step, "minWidth": least},
         }
-        for law, costs, targets, p, step, least in cases
+        for law, costs, targets, p, step, least, largest in cases
     ]
-    seen = {"floored": 0, "both bind": 0}
+    seen = {"floored": 0, "both bind": 0, "tables": 0}
     for case, found in zip(cases, seen_in(page, SOLVE, asked, tmp_path), strict=True):
-        law, costs, targets, exponent, step, least = case
+        law, costs, targets, exponent, step, least, largest = case
         try:
             plan = at_price(
                 PriceLaw(law, exponent),
-                {cost.unit: Cost(cost) for cost in costs},
-                {c.unit: target for c, target in zip(costs, targets, strict=True)},
+                {f"{place}": Cost(cost) for place, cost in enumerate(costs)},
+                {f"{place}": target for place, target in enumerate(targets)},
                 round_to=step,
                 min_width=least,
+                max_width=largest,
             )
         except InputError:
             assert found["problem"].endswith("."), found
             continue
         assert tuple(found["widths"]) == plan.widths, case
+        seen["tables"] += largest is not None
         if exponent >= 1e6:  # Along the law.
             assert found["taus"] == [pytest.approx(plan.tau)]
             continue
@@ -234,6 +291,7 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
         seen["floored"] += pricing.floored
         seen["both bind"] += sum(share > 0 for share in shares) == 2
     assert len(cases) > 90 and seen["floored"] > 20 and seen["both bind"] > 3
+    assert seen["tables"] > 25
 
 
 def test_the_page_says_that_the_wishes_of_the_search_are_not_in_it():

@@ -6,7 +6,7 @@ import pytest
 from ns_tf.base import ScalingLaw
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.scaling import prices
-from ns_tf.scaling.conditions import Posynomial
+from ns_tf.scaling.conditions import Posynomials
 from ns_tf.scaling.interior import interior
 from ns_tf.scaling.worth import value_of
 
@@ -41,14 +41,26 @@ def test_the_optimum_is_that_of_all_choices_of_binding_budgets(seed, monkeypatch
 
 def test_every_budget_is_met_and_the_slack_times_the_multiplier_is_nothing(rng):
     value = value_of(ScalingLaw(np.ones(LAYERS), np.full(LAYERS, 0.5)), 1.3)
-    costs = [Posynomial.of(cost, 20_011.0, LAYERS) for cost in neighbours(rng)]
+    costs = Posynomials.of(list(neighbours(rng)), [20_011.0] * LAYERS, LAYERS)
     x, multipliers = interior(value, costs, BOUNDS, np.ones(LAYERS))
-    left = -np.array([cost(x) for cost in costs])
+    left = -costs(x)
     assert (left > 0).all()
+    assert ((multipliers == 0) == (left > 1e-6)).all()  # No share of nothing.
     assert left * multipliers == pytest.approx(0, abs=1e-10)
+
+
+def test_a_width_that_no_budget_depends_on_is_as_large_as_it_may_be(rng):
+    value = value_of(ScalingLaw(np.ones(LAYERS), np.full(LAYERS, 0.5)), 1.3)
+    terms = [(7, layer, LAYERS, ALWAYS) for layer in range(1, LAYERS)]
+    cost = CostPolynomial.collect("bytes", terms)
+    found = prices.optimum(value, {"a": cost}, {"a": 7_001.0}, high=97)
+    expected = [97, *[97] * (LAYERS - 1)]  # All of them fit.
+    assert found.widths == pytest.approx(expected)
+    found = prices.optimum(value, {"a": cost}, {"a": 701.0}, high=97)
+    assert found.widths == pytest.approx([97, *[701 / 7 / (LAYERS - 1)] * 4])
 
 
 def test_there_is_nothing_where_the_least_widths_are_over_a_budget(rng):
     value = value_of(ScalingLaw(np.ones(LAYERS), np.full(LAYERS, 0.5)), 1.3)
-    costs = [Posynomial.of(cost, 2.0, LAYERS) for cost in neighbours(rng)]
+    costs = Posynomials.of(list(neighbours(rng)), [2.0] * LAYERS, LAYERS)
     assert interior(value, costs, BOUNDS, np.ones(LAYERS)) is None

@@ -7,6 +7,7 @@ from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import method
 from ns_tf.prune import criteria
 from ns_tf.prune.config import PruneConfig
+from ns_tf.scaling.law import fit_by_layer
 
 # p where no scores say how the worth of a filter falls. It was the best of 0.72, 1 and
 # 2 for VGG11 on CIFAR-10 (docs/results.md).
@@ -29,8 +30,6 @@ def priced(record: SearchRecord, iteration: int | None) -> PriceLaw:
     state = record.state(iteration)
     law, history = state.law, state.trace.history
     if len(state.trace.tau) < ROWS <= len(history):
-        from ns_tf.scaling.law import fit_by_layer  # Late: it needs SciPy.
-
         tau = record.costs["params"](history)
         law = fit_by_layer(PruneTrace(history, tau), state.widths)
     return PriceLaw(law, ASSUMED, "assumed", *_worth(record, state))

@@ -1,6 +1,7 @@
 "use strict";
-// The widths of most value at a price, as ns_tf.scaling.worth, prices and priced find
-// them: the same start, the same Newton steps, the same order of filters that are added.
+// The widths of most value at a price, as ns_tf.scaling.worth, prices, program and priced
+// find them: the same start, the same Newton steps, the same order of filters that are
+// added.
 // A network of widths w is worth
 //
 //   U(w) = const - sum_l c_l w_l^(-q_l),   q_l = p / beta_l - 1,
@@ -19,14 +20,18 @@ const WIDEST = 40; // ln w of a layer alone.
 const RESIDUAL = 1e-12; // Of the conditions, in logarithms.
 const OVER = 1e-9; // What a budget may be over, in ln of the cost, to count as met.
 const NEWTON_STEPS = 60, LONGEST_STEP = 2, LARGEST_MULTIPLIER = 600; // In logarithms.
+const FEW = 4; // Budgets of which all choices are tried.
+const AIMS = 4, SAME_AIM = 1e-3; // How often a goal is translated, and when it stays.
 const TINY = 1e-300;
 
+// The smallest widths are over a budget.
+class Unmet extends Error {}
+
 // The whole widths of most value that meet every budget, the tau of each layer, and how
-// good they are. A budget has a polynomial, its cost as a function of whole widths, and a
-// target; a grid the step, the lowest and the highest of whole widths. `asked` is the
-// exponent, undefined for that of the record near the size of the plan, or the law's own.
-// `sizeOf` gives the parameters of whole widths. Throws an Error with a sentence where
-// there are none.
+// good they are. A budget has a cost (costs.js) and a target; a grid the step, and by layer
+// the lowest and the highest of whole widths. `asked` is the exponent, undefined for that
+// of the record near the size of the plan, or the law's own. `sizeOf` gives the parameters
+// of whole widths. Throws an Error with a sentence where there are none.
 function atPrice(law, budgets, grid, asked, sizeOf) {
   if (asked !== undefined) {
     if (!(asked > 0)) throw new Error("A price exponent is a positive number.");
@@ -46,15 +51,15 @@ function withExponent(law, budgets, grid, { exponent, source, fall }) {
     return atCost({ ...law, kind: "law", scale }, budgets, grid);
   }
   const value = valueOf(law, exponent);
-  const best = bestOf(value, budgets, grid);
-  const widths = filled(value, budgets, grid, best);
-  const least = logLeast(value, budgets, grid, best);
+  const found = foundOf(value, budgets, grid);
+  const widths = filled(value, budgets, grid, found);
+  const least = logLeast(value, budgets, grid, found);
   const gap = Math.expm1(Math.min(logLoss(value, widths) - least, LARGEST));
   const { alpha, beta } = value.law;
   const taus = widths.map((w, l) => Math.exp(Math.log(w / alpha[l]) / beta[l]));
   const pricing = {
     asked: exponent, exponent: value.exponent, floored: value.floored,
-    shares: best.shares, gap, source, fall,
+    shares: sharesOf(found, budgets), gap, source, fall,
   };
   return { widths, taus, pricing };
 }
@@ -121,11 +126,12 @@ function worthOfMore({ logC, q }, layer, width, step) {
 
 // A cost over its budget as a function of x = ln w: sum_t exp(logs_t + x_left + x_right),
 // where x ends with a 0. Projections count as if all of them existed.
-function posynomial({ coefficient, left, right }, target) {
+function posynomial({ coefficient, left, right, third }, target) {
   const logs = coefficient.map((c) => Math.log(c) - Math.log(target));
   const termsAt = (x) => {
     const padded = [...x, 0];
-    return logs.map((a, t) => a + (padded[left[t]] + padded[right[t]]));
+    const more = (t) => (third[t] < 0 ? 0 : padded[third[t]]);
+    return logs.map((a, t) => a + (padded[left[t]] + padded[right[t]] + more(t)));
   };
   return {
     // ln of the cost over its budget.
@@ -136,9 +142,10 @@ function posynomial({ coefficient, left, right }, target) {
       const size = x.length + 1;
       const gradient = Array(size).fill(0);
       const hessian = Array.from(gradient, () => Array(size).fill(0));
-      for (const first of [left, right]) {
+      const factors = [left, right, third.map((m) => (m < 0 ? size - 1 : m))];
+      for (const first of factors) {
         terms.forEach((term, t) => (gradient[first[t]] += term));
-        for (const second of [left, right]) {
+        for (const second of factors) {
           terms.forEach((term, t) => (hessian[first[t]][second[t]] += term));
         }
       }
@@ -148,12 +155,14 @@ function posynomial({ coefficient, left, right }, target) {
   };
 }
 
-// The real-valued widths of most value that meet every budget, lambda_k B_k over the sum
-// of all (what each budget takes of the value), and ln of the loss: no whole widths have
-// less.
-function optimum(value, budgets, grid) {
-  const prices = budgets.map(({ polynomial, target }) => posynomial(polynomial, target));
-  const bounds = [Math.log(grid.low), Math.log(grid.high)];
+// The real-valued widths of most value by the posynomials `near` the costs, or by their
+// `floors`; what each posynomial takes of the value, lambda_k B_k over the sum of all; and
+// ln of the loss: no whole widths have less. `aims` are the budgets' goals.
+function optimum(value, budgets, grid, which, aims) {
+  const prices = budgets.flatMap(({ cost }, k) =>
+    cost[which].map((one) => posynomial(one, aims[k] * cost.perUnit))
+  );
+  const bounds = [grid.low.map(Math.log), grid.high.map(Math.log)];
   const solved = solveConditions(value, prices, bounds);
   if (!solved) return corner(value, prices, bounds);
   const { x, multipliers } = solved;
@@ -166,11 +175,46 @@ function optimum(value, budgets, grid) {
 
 // The optimum as if all projections existed, or none where all are too dear: the smallest
 // widths have none, because they are equal.
-function bestOf(value, budgets, grid) {
-  const smallest = value.q.map(() => Math.log(grid.low));
-  const dear = ({ polynomial, target }) => posynomial(polynomial, target).log(smallest);
-  const over = budgets.some((budget) => dear(budget) > OVER);
-  return optimum(value, over ? budgets.map(bare) : budgets, grid);
+function foundOf(value, budgets, grid) {
+  try {
+    return foundBy("near", value, budgets, grid);
+  } catch (error) {
+    if (!(error instanceof Unmet)) throw error;
+    return foundBy("floors", value, budgets, grid);
+  }
+}
+
+// The optimum where posynomials are the goals, `first`, and where the costs themselves
+// are, `best`: a goal is multiplied by what the two differ by at the optimum, until that
+// stays the same.
+function foundBy(which, value, budgets, grid) {
+  let aims = budgets.map(({ target }) => target);
+  const first = optimum(value, budgets, grid, which, aims);
+  let best = first;
+  for (let i = 0; i < AIMS; i++) {
+    const before = aims, widths = nearestOn(grid, best.widths);
+    aims = budgets.map((budget) => aimOf(budget, which, widths, grid.low));
+    const same = (aim, k) => Math.abs(aim - before[k]) <= SAME_AIM * before[k];
+    if (aims.every(same)) break;
+    best = optimum(value, budgets, grid, which, aims);
+  }
+  return { which, first, best };
+}
+
+// The goal of a budget's posynomials, by what they and the cost are at whole widths; not
+// less than the smallest network has.
+function aimOf({ cost, target }, which, widths, smallest) {
+  if (cost.exact) return target;
+  const largest = (at) =>
+    Math.max(...cost[which].map((one) => costFunction(one)(at))) / cost.perUnit;
+  const ratio = largest(widths) / cost.of(widths);
+  return Math.max(target * ratio, largest(smallest));
+}
+
+// By budget what its posynomials take of the value together.
+function sharesOf({ which, best }, budgets) {
+  const left = best.shares.slice();
+  return budgets.map(({ cost }) => sum(left.splice(0, cost[which].length)));
 }
 
 // Widths within the budgets, all of which count alike, and a bound on the loss, which
@@ -178,8 +222,8 @@ function bestOf(value, budgets, grid) {
 function corner(value, prices, bounds) {
   const widths = onTheCurve(value, prices, bounds).map(Math.exp);
   const alone = widths.map((_, l) => {
-    const x = widths.map(() => bounds[0]);
-    let low = bounds[0], high = Math.min(bounds[1], WIDEST);
+    const x = bounds[0].slice();
+    let low = bounds[0][l], high = Math.min(bounds[1][l], WIDEST);
     for (let i = 0; i < 50; i++) {
       x[l] = (low + high) / 2;
       if (prices.some((price) => price.log(x) > OVER)) high = x[l];
@@ -192,14 +236,17 @@ function corner(value, prices, bounds) {
 }
 
 // The optimum x and the multipliers of the budgets: first each budget is taken to bind
-// alone, then pairs, until the others are met. Null where Newton's method finds nothing.
+// alone, then pairs, until the others are met; many budgets, or one that does not depend on
+// all widths, are followed from within (interior.js). Null where neither finds anything.
 function solveConditions(value, prices, bounds) {
   const start = onTheCurve(value, prices, bounds);
   const none = prices.map(() => 0);
-  if (start.every((at) => at >= bounds[1])) return { x: start, multipliers: none };
+  if (start.every((at, l) => at >= bounds[1][l])) return { x: start, multipliers: none };
   // Multipliers of about 1: only their ratios count.
   const scale = median(worthAt(value, start));
   const scaled = { ...value, logC: value.logC.map((c) => c - scale) };
+  const partial = prices.some(({ derivatives }) => derivatives(start).gradient.includes(0));
+  if (prices.length > FEW || partial) return interior(scaled, prices, bounds, start);
   let nearest = null;
   for (const binding of subsets(prices.length)) {
     const found = newton(scaled, binding.map((k) => prices[k]), bounds, start);
@@ -219,15 +266,17 @@ function solveConditions(value, prices, bounds) {
 // budgets allow: the paper's curve.
 function onTheCurve({ logC, q }, prices, [low, high]) {
   const at = (worth) =>
-    q.map((one, l) => clip((logC[l] + Math.log(one) - worth) / (one + 1), low, high));
+    q.map((one, l) => {
+      return clip((logC[l] + Math.log(one) - worth) / (one + 1), low[l], high[l]);
+    });
   const over = (x) => prices.some((price) => price.log(x) > OVER);
-  if (over(q.map(() => low))) {
-    throw new Error("The smallest widths are over a budget. Ask for more.");
+  if (over(low)) {
+    throw new Unmet("The smallest widths are over a budget. Ask for more.");
   }
   // ln of what a filter is worth: little for large networks, much for small ones.
   let large = -1, small = 1;
   while (over(at(small))) small *= 2;
-  while (!over(at(large)) && at(large).some((x) => x < high) && large > -1e9) large *= 2;
+  while (!over(at(large)) && at(large).some((x, l) => x < high[l]) && large > -1e9) large *= 2;
   for (let i = 0; i < 30; i++) {
     const middle = (large + small) / 2;
     if (over(at(middle))) large = middle;
@@ -243,22 +292,24 @@ function newton(value, prices, [low, high], start) {
   let logs = firstMultipliers(value, prices, x);
   for (let i = 0; i < NEWTON_STEPS; i++) {
     const system = conditions(value, prices, x, logs);
-    const free = [];
-    x.forEach((at, l) => {
-      const held = (at <= low && system.f[l] <= 0) || (at >= high && system.f[l] >= 0);
-      if (!held) free.push(l);
-    });
+    const free = freeOf(system, x, [low, high]);
     if (miss(system, free) < RESIDUAL) return { x, logs };
     const step = newtonStep(system, free);
     if (!step) return null; // Nothing may move, or two budgets are one.
     // Multipliers may not run away either: a step of theirs can be 1e5 times longer.
     const longest = Math.max(...[...step.x, ...step.logs].map(Math.abs), TINY);
     const length = Math.min(1, LONGEST_STEP / longest);
-    x = x.map((at, l) => clip(at + length * step.x[l], low, high));
+    x = x.map((at, l) => clip(at + length * step.x[l], low[l], high[l]));
     logs = logs.map((log, k) => log + length * step.logs[k]);
     if (!logs.every((log) => Math.abs(log) < LARGEST_MULTIPLIER)) return null;
   }
   return null;
+}
+
+// The layers whose widths are held at no bound.
+function freeOf({ f }, x, [low, high]) {
+  const held = (at, l) => (at <= low[l] && f[l] <= 0) || (at >= high[l] && f[l] >= 0);
+  return [...x.keys()].filter((l) => !held(x[l], l));
 }
 
 // ln of multipliers that suit the middle one of the layers.
@@ -277,7 +328,7 @@ function conditions(value, prices, x, logs) {
   const derivatives = prices.map((price) => price.derivatives(x));
   const gradients = derivatives.map(({ gradient }) => gradient);
   const weighted = (of) => sum(weights.map((weight, k) => weight * of(k)));
-  const pull = x.map((_, l) => weighted((k) => gradients[k][l]));
+  const pull = x.map((_, l) => Math.max(weighted((k) => gradients[k][l]), TINY));
   const over = prices.map((price) => price.log(x));
   return {
     f: worthAt(value, x).map((worth, l) => worth - Math.log(pull[l])),
@@ -338,14 +389,16 @@ function linearSolve(matrix, right) {
 }
 
 // The optimum rounded down to the grid, then grown one step of it at a time while any
-// fits: the layer whose step is worth most for its price, the first of equal ones.
-function filled(value, budgets, { step, low, high }, best) {
-  const fits = (widths) => budgets.every(({ cost, target }) => cost(widths) <= target);
+// fits: the layer whose step is worth most for its price, the first of equal ones. One
+// whose step does not fit stays as it is until no other can grow.
+function filled(value, budgets, grid, found) {
+  const { step, low, high } = grid;
+  const fits = (widths) => budgets.every(({ cost, target }) => cost.of(widths) <= target);
   const down = (share) =>
-    best.widths.map((width) => {
+    found.best.widths.map((width, l) => {
       // An optimum at a whole number must not lose a filter to rounding.
       const steps = Math.floor(((share * width) / step) * (1 + 1e-12));
-      return clip(steps * step, low, high);
+      return clip(steps * step, low[l], high[l]);
     });
   // The optimum is over a budget by rounding where widths are held at the grid's low
   // end, or where the solver found the optimum of fewer budgets alone.
@@ -354,30 +407,54 @@ function filled(value, budgets, { step, low, high }, best) {
     share *= 0.98;
     widths = down(share);
   }
-  const costOfMore = budgets.map(({ polynomial }) => costsOfMore(polynomial, widths));
+  const gainOf = gainFunction(value, budgets, grid, found);
+  let stays = new Set(), grew = false;
   for (;;) {
-    const room = budgets.map(({ cost, target }) => target - cost(widths));
-    let most = -1, gain = -Infinity;
-    for (let l = 0; l < widths.length; l++) {
-      if (widths[l] + step > high) continue;
-      const more = costOfMore.map((of) => of[l](widths, step));
-      if (more.some((cost, k) => cost > room[k])) continue;
-      const parts = budgets.map(({ target }, k) => (best.shares[k] * more[k]) / target);
-      const price = Math.log(Math.max(sum(parts), TINY));
-      const one = worthOfMore(value, l, widths[l], step) - price;
-      if (most < 0 || one > gain) [most, gain] = [l, one];
+    const gains = gainOf(widths).map((gain, l) => (stays.has(l) ? -Infinity : gain));
+    const most = gains.indexOf(Math.max(...gains));
+    if (gains[most] > -Infinity) {
+      const grown = widths.slice();
+      grown[most] += step;
+      if (fits(grown)) [widths, grew] = [grown, true];
+      else stays.add(most);
+    } else if (stays.size && grew) {
+      [stays, grew] = [new Set(), false];
+    } else {
+      return widths;
     }
-    if (most < 0) return widths;
-    widths[most] += step;
   }
+}
+
+// Whole widths -> by layer ln of what a step is worth for its price, -Infinity for one that
+// does not fit an exact budget.
+function gainFunction(value, budgets, { step, high }, { which, best }) {
+  const shares = best.shares.slice();
+  const priced = budgets.flatMap(({ cost, target }) =>
+    cost[which].map((_, place) => {
+      const share = shares.shift();
+      const more = costsOfMore(cost.exact ? cost.near[place] : cost[which][place], high);
+      const factor = share / (target * cost.perUnit);
+      return { cost, target, more, factor };
+    })
+  );
+  return (widths) => {
+    const room = priced.map(({ cost, target }) => target - cost.of(widths));
+    return widths.map((width, l) => {
+      if (width + step > high[l]) return -Infinity;
+      const more = priced.map((one) => one.more[l](widths, step));
+      if (priced.some(({ cost }, k) => cost.exact && more[k] > room[k])) return -Infinity;
+      const price = sum(priced.map(({ factor }, k) => factor * more[k]));
+      return worthOfMore(value, l, width, step) - Math.log(Math.max(price, TINY));
+    });
+  };
 }
 
 // By layer: what `step` more filters in it cost, by the terms that its width is in alone:
 // ten times as fast as the whole cost, where thousands of filters are added.
 function costsOfMore(polynomial, layers) {
-  const { left, right, differ } = polynomial;
+  const { left, right, third, differ } = polynomial;
   return layers.map((_, l) => {
-    const its = (t) => [left[t], right[t], ...differ[t]].includes(l);
+    const its = (t) => [left[t], right[t], third[t], ...differ[t]].includes(l);
     const cost = costFunction(onlyTerms(polynomial, its));
     return (widths, step) => {
       const grown = widths.slice();
@@ -387,25 +464,13 @@ function costsOfMore(polynomial, layers) {
   });
 }
 
-// The polynomial of the terms t that are kept.
-function onlyTerms(polynomial, kept) {
-  const columns = ["coefficient", "left", "right", "differ"];
-  const of = (column) => polynomial[column].filter((_, t) => kept(t));
-  return Object.fromEntries(columns.map((column) => [column, of(column)]));
-}
-
 // ln of a loss that no widths on the grid come below. Projections that exist where two
-// widths differ are left out: they may all be gone.
-function logLeast(value, budgets, grid, best) {
-  const always = ([first]) => first < 0;
-  const all = budgets.every(({ polynomial }) => polynomial.differ.every(always));
-  return all ? best.logLoss : optimum(value, budgets.map(bare), grid).logLoss;
-}
-
-// The budget without projections that exist where two widths differ.
-function bare({ polynomial, target }) {
-  const kept = (t) => polynomial.differ[t][0] < 0;
-  return { polynomial: onlyTerms(polynomial, kept), target };
+// widths differ are left out: they may all be gone. Of tables the floors count.
+function logLeast(value, budgets, grid, { which, first }) {
+  const bounds = budgets.every(({ cost }) => cost.floors === cost.near);
+  if (bounds || which === "floors") return first.logLoss;
+  const targets = budgets.map(({ target }) => target);
+  return optimum(value, budgets, grid, "floors", targets).logLoss;
 }
 
 // All choices of some of 0 ... count - 1: those of one number, then of two, and so on.

@@ -5,21 +5,6 @@
 
 const REACH = 690, STRIDE = 0.5, HALVINGS = 40, LARGEST_WIDTH = 65536;
 
-// A cost polynomial (ns_tf.costs) as a function of whole widths.
-function costFunction(polynomial) {
-  const { coefficient, left, right, differ } = polynomial;
-  return (widths) => {
-    const x = [...widths, 1];
-    let total = 0;
-    for (let i = 0; i < coefficient.length; i++) {
-      const [a, b] = differ[i];
-      if (a >= 0 && x[a] === x[b]) continue;
-      total += coefficient[i] * x[left[i]] * x[right[i]];
-    }
-    return total;
-  };
-}
-
 // tau -> widths, not yet whole: a power law, or one number times given widths.
 function curveFunction(curve) {
   if (curve.kind === "law") {
@@ -29,35 +14,53 @@ function curveFunction(curve) {
 }
 
 // The widths that meet every budget: along a curve, or of most value by a price law.
-// A budget has a polynomial, its cost as a function of whole widths, and a target.
+// A budget has a cost (costs.js) and a target.
 // Throws an Error with a sentence where there are none.
 function widthsFor(curve, budgets, options = {}) {
   const { roundTo = 1, minWidth = 1, exponent, sizeOf } = options;
-  const low = Math.ceil(minWidth / roundTo) * roundTo;
-  const high = Math.floor(LARGEST_WIDTH / roundTo) * roundTo;
-  if (low > high) throw new Error(`Widths end at ${LARGEST_WIDTH}.`);
   const layers = (curve.alpha || curve.widths).length;
-  for (const { polynomial, cost, target } of budgets) {
-    const [smallest, largest] = [low, high].map((width) => cost(Array(layers).fill(width)));
-    const of = (total) => `network costs ${group(total)} ${polynomial.unit}.`;
+  const limit = budgets.map(({ cost }) => cost.largest).find((largest) => largest);
+  const grid = gridOf(roundTo, minWidth, layers, limit);
+  for (const { cost, target } of budgets) {
+    const [smallest, largest] = [grid.low, grid.high].map(cost.of);
+    const of = (total) => `network costs ${told(total)} ${cost.unit}.`;
     if (!(target >= smallest)) throw new Error(`Too little: the smallest ${of(smallest)}`);
     if (target > largest) throw new Error(`Too much: the largest ${of(largest)}`);
   }
-  const grid = { step: roundTo, low, high };
   if (curve.kind === "price") return atPrice(curve, budgets, grid, exponent, sizeOf);
   return atCost(curve, budgets, grid);
 }
 
+// The step of whole widths, and by layer the lowest and the highest. A layer that has no
+// multiple of the step within a limit keeps the limit.
+function gridOf(step, minWidth, layers, limit) {
+  const least = Math.ceil(minWidth / step) * step;
+  const most = Math.floor(LARGEST_WIDTH / step) * step;
+  if (least > most) throw new Error(`Widths end at ${LARGEST_WIDTH}.`);
+  const within = (width) => {
+    const multiple = Math.floor(width / step) * step;
+    return multiple < least ? width : multiple;
+  };
+  const high = limit ? limit.map(within) : Array(layers).fill(most);
+  return { step, low: high.map((width) => Math.min(least, width)), high };
+}
+
+// The nearest whole widths on a grid.
+function nearestOn({ step, low, high }, widths) {
+  return widths.map((width, l) =>
+    Math.min(Math.max(Math.floor(width / step + 0.5) * step, low[l]), high[l])
+  );
+}
+
 // The widths of largest tau at which every budget holds, then grown one step of the grid
 // at a time.
-function atCost(curve, budgets, { step, low, high }) {
+function atCost(curve, budgets, grid) {
   const along = curveFunction(curve);
-  const nearest = (width) =>
-    Math.min(Math.max(Math.floor(width / step + 0.5) * step, low), high);
-  const widthsAt = (x) => along(Math.exp(x)).map(nearest);
-  const fits = (widths) => budgets.every(({ cost, target }) => cost(widths) <= target);
-  const x = crossing((at) => fits(widthsAt(at)), Math.log(curve.scale), widthsAt, high);
-  const widths = topUp(widthsAt(x), along(Math.exp(x)), fits, step, high);
+  const widthsAt = (x) => nearestOn(grid, along(Math.exp(x)));
+  const fits = (widths) => budgets.every(({ cost, target }) => cost.of(widths) <= target);
+  const start = Math.log(curve.scale);
+  const x = crossing((at) => fits(widthsAt(at)), start, widthsAt, grid.high);
+  const widths = topUp(widthsAt(x), along(Math.exp(x)), fits, grid);
   return { widths, taus: [Math.exp(x)] };
 }
 
@@ -76,7 +79,7 @@ function crossing(fits, start, widthsAt, largest) {
     high += STRIDE;
   }
   if (high > REACH) {
-    if (widthsAt(low).every((width) => width === largest)) return low;
+    if (widthsAt(low).every((width, l) => width === largest[l])) return low;
     throw new Error("The law never gets as large as this budget.");
   }
   for (let i = 0; i < HALVINGS; i++) {
@@ -88,11 +91,11 @@ function crossing(fits, start, widthsAt, largest) {
 }
 
 // Of the layers that may grow, the one that stays the furthest below the law does.
-function topUp(widths, wanted, fits, step, largest) {
+function topUp(widths, wanted, fits, { step, high }) {
   for (;;) {
     let best = -1, gain = -Infinity;
     for (let i = 0; i < widths.length; i++) {
-      if (widths[i] + step > largest) continue;
+      if (widths[i] + step > high[i]) continue;
       const grown = widths.slice();
       grown[i] += step;
       if (fits(grown) && wanted[i] / grown[i] > gain) {
@@ -107,6 +110,12 @@ function topUp(widths, wanted, fits, step, largest) {
 
 function group(number) {
   return Math.round(number).toLocaleString("en-US");
+}
+
+// A cost for people: whole ones in full, others with six digits.
+function told(cost) {
+  if (Number.isInteger(cost)) return group(cost);
+  return cost.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 }
 
 // How far taus are outside the recorded range: 1 inside, 3 at three times its end.
@@ -149,7 +158,7 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
 
 function startPage(data) {
   const costs = Object.fromEntries(
-    Object.entries(data.costs).map(([name, polynomial]) => [name, costFunction(polynomial)])
+    Object.entries(data.costs).map(([name, cost]) => [name, costOf(cost)])
   );
   const at = (id) => document.getElementById(id);
   const controls = [
@@ -166,10 +175,17 @@ function startPage(data) {
     return Number(field.value || NaN);
   };
 
-  // The slider's span: from a hundredth of the default network's cost to ten times it.
+  // The slider's span: from a hundredth of the default network's cost to ten times it, or
+  // as far as the tables of a device reach.
   const span = (name) => {
-    const cost = costs[name](data.default_widths);
-    return [Math.log(cost / 100), Math.log(cost * 10)];
+    const { of, largest } = costs[name];
+    const cost = of(data.default_widths);
+    const most = largest ? Math.min(10 * cost, of(largest)) : 10 * cost;
+    return [Math.log(cost / 100), Math.log(most)];
+  };
+  const rounded = (cost, name) => {
+    const short = Number(cost.toPrecision(3));
+    return costs[name].exact ? Math.round(short) : short;
   };
   const toSlider = () => {
     const [low, high] = span(budgetSelect.value);
@@ -178,8 +194,7 @@ function startPage(data) {
   const fromSlider = () => {
     const [low, high] = span(budgetSelect.value);
     const cost = Math.exp(low + ((high - low) * slider.value) / 1000);
-    const digits = Math.pow(10, Math.max(0, Math.floor(Math.log10(cost)) - 2));
-    target.value = Math.round(cost / digits) * digits;
+    target.value = rounded(cost, budgetSelect.value);
   };
 
   // The budgets that are asked for: one, or two that both hold.
@@ -189,7 +204,7 @@ function startPage(data) {
     if (more !== undefined) asked.push([second.value, more]);
     return asked.map(([name, target]) => {
       if (!(target > 0)) throw new Error("A budget is a positive number.");
-      return { polynomial: data.costs[name], cost: costs[name], target };
+      return { cost: costs[name], target };
     });
   };
 
@@ -201,10 +216,10 @@ function startPage(data) {
       }
     }
     const asked = budgets();
-    const sizeOf = costs.params;
+    const sizeOf = costs.params.of;
     const p = optional(exponent);
     const found = widthsFor(curve, asked, { ...options, exponent: p, sizeOf });
-    const units = asked.map(({ polynomial }) => polynomial.unit);
+    const units = asked.map(({ cost }) => cost.unit);
     return { ...found, lines: found.pricing ? pricingLines(found.pricing, units) : [] };
   };
 
@@ -229,8 +244,9 @@ function startPage(data) {
         ? `The law was recorded between ${group(curve.range[0])} and ` +
           `${group(curve.range[1])} parameters; this far outside, laws are often off.`
         : "";
-    for (const [name, count] of Object.entries(costs)) {
-      at(`cost_${name}`).textContent = group(count(found.widths));
+    for (const [name, { of, largest }] of Object.entries(costs)) {
+      const beyond = largest && found.widths.some((width, l) => width > largest[l]);
+      at(`cost_${name}`).textContent = beyond ? "beyond its tables" : told(of(found.widths));
     }
     at("pricing").replaceChildren(
       ...found.lines.map((line) => {
@@ -255,7 +271,9 @@ function startPage(data) {
   for (const control of controls) {
     control.addEventListener("input", () => {
       if (control === budgetSelect) {
-        target.value = costs[budgetSelect.value](data.default_widths);
+        const { of, largest } = costs[budgetSelect.value];
+        const inTables = (width, l) => (largest ? Math.min(width, largest[l]) : width);
+        target.value = of(data.default_widths.map(inTables));
         if (second.value === budgetSelect.value) {
           second.value = Object.keys(costs).find((name) => name !== second.value);
           secondTarget.value = "";

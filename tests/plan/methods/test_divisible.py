@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import network_of
 
+from ns_tf.base import InputError
 from ns_tf.plan import methods
 from ns_tf.plan.methods.divisible import make_divisible
 from ns_tf.plan.targets import solve
@@ -39,3 +40,12 @@ def test_a_plan_of_a_multipliers_cost_has_its_widths(multiplier):
     curve = methods.curve(plain, "divisible")
     found = solve(plain, curve, {"params": target}, round_to=8)
     assert found.widths == tuple(widths) and found.costs["params"] == target
+
+
+def test_where_no_multiples_of_8_fit_the_error_says_what_helps():
+    _, plain = network_of("vgg11")
+    least = int(plain.costs["params"](np.full(len(plain.names), 8)))
+    curve = methods.curve(plain, "divisible")
+    with pytest.raises(InputError, match=f"8,8.* has params={least:,}. Ask for more"):
+        solve(plain, curve, {"params": least - 1})
+    assert set(solve(plain, curve, {"params": least}).widths) == {8}
