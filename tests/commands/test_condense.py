@@ -1,7 +1,14 @@
 """`python -m ns_tf.condense`, and what other commands do with its file."""
 
+import re
+import subprocess
+import sys
+
 import keras
+from places import ROOT
 from verbs import refused
+
+HEAVY = {"tensorflow", "keras", "matplotlib", "scipy"}
 
 
 def test_a_network_of_epitomes_is_made_trained_and_exported(command, tmp_path):
@@ -32,3 +39,14 @@ def test_what_cannot_be_is_refused(command, tmp_path):
     refused(command("condense", "--model=vgg11", out), "Give a budget")
     refused(command("condense", "--model=none.keras", out, "--params=1"), "none")
     assert not list(tmp_path.iterdir())
+
+
+def test_help_is_quick():
+    argv = [sys.executable, "-X", "importtime", "-m", "ns_tf.condense", "--help"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "python -m ns_tf.condense" in done.stdout
+    assert not HEAVY & {
+        line.split("|")[-1].strip() for line in done.stderr.splitlines()
+    }
+    for name in ("model", "out", "sampling", "where", "front", "params", "macs"):
+        assert re.search(rf"^  --{name}\b", done.stdout, re.MULTILINE)

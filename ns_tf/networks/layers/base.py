@@ -1,6 +1,6 @@
 """What layers of epitomes share: their weights, and the kernel made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -16,12 +16,25 @@ from ns_tf.networks.layers.sampling import (
     sampling_of,
 )
 
+STARTS = "block_starts"  # Of the weight that says where blocks begin.
+
+
+def starts_in(variables: Iterable[keras.Variable]) -> list[keras.Variable]:
+    """The starts of blocks among variables.
+
+    They have no weight decay: it would move them to the middle of their range.
+
+    Args:
+        variables: Of a network.
+    """
+    return [variable for variable in variables if variable.name == STARTS]
+
 
 class EpitomeLayer(keras.layers.Layer):
     """What the layers of epitomes share: their weights, and the kernel made of them.
 
     Weights are sampled in the precision in which they are stored; only the kernel is
-    cast to that of the layer. Of learned sampling the weight "starts" says where blocks
+    cast to that of the layer. Of learned sampling the weight `STARTS` says where blocks
     begin (`Sampling.positions`).
 
     Args:
@@ -87,7 +100,7 @@ class EpitomeLayer(keras.layers.Layer):
                 shape=self.how.starts,
                 initializer=lambda shape, dtype: ops.cast(first, dtype),
                 autocast=False,
-                name="starts",
+                name=STARTS,
             )
         if self.use_bias:
             self.bias = self.add_weight(

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from ns_tf.engine.sgd import Sgd
 from ns_tf.networks.layers import EpitomeConv2D
+from ns_tf.networks.layers.base import starts_in
 
 
 def test_weights_begin_by_the_fan_in_of_the_kernel():
@@ -30,3 +32,20 @@ def test_kernels_are_sampled_in_float32_under_mixed_precision():
     assert mixed(x).dtype == "float16" and mixed.made().dtype == "float32"
     exact = np.array(plain.made()).astype("float16")
     assert np.array_equal(np.array(sampled["kernel"]), exact)
+
+
+def test_starts_have_no_weight_decay():
+    layer = EpitomeConv2D(13, 3, epitome=(4, 3, 5, 6))
+    layer.build((None, 8, 8, 11))
+    assert starts_in(layer.trainable_variables) == [layer.raw_starts]
+    before = [np.array(v) for v in layer.trainable_variables]
+    sgd = Sgd(
+        layer.trainable_variables,
+        momentum=0.5,
+        weight_decay=0.1,
+        undecayed=starts_in(layer.trainable_variables),
+    )
+    sgd.apply([0 * v.value for v in layer.trainable_variables], 1.0)
+    for was, now in zip(before, layer.trainable_variables, strict=True):
+        kept = now is layer.raw_starts
+        assert np.allclose(now, was if kept else 0.9 * was, atol=1e-6)
