@@ -162,7 +162,7 @@ def test_the_guide_to_epitomes(here, run, capfd):
     (_, program), (_, command) = blocks("docs/epitomes.md")
     names = {}
     exec(compile(program, "docs/epitomes.md", "exec"), names)
-    assert "(3, 29, 29)" in capfd.readouterr().out
+    assert "(3, 23, 23)" in capfd.readouterr().out
     assert names["plain"].count_params() == names["model"].count_params()
     condense, train, export = commands(command)
     assert "conv2" in run(condense)
