@@ -11,7 +11,7 @@ from verbs import refused
 HEAVY = {"tensorflow", "keras", "matplotlib", "scipy"}
 
 
-def test_a_network_of_epitomes_is_made_trained_and_exported(command, tmp_path):
+def test_a_network_of_epitomes_is_made_and_trained(command, tmp_path):
     small, run_dir = tmp_path / "small.keras", tmp_path / "run"
     asked = ("--model=lenet5", "--input_shape=16,16,1", "--widths=5,7,11")
     code, out, _ = command("condense", *asked, "--params=0.6", f"--out={small}")
