@@ -157,6 +157,19 @@ def test_the_guide_to_pruning(here, run, capfd):
     assert len(list((here / "runs/small/train").iterdir())) == 2
 
 
+@pytest.mark.slow
+def test_the_guide_to_epitomes(here, run, capfd):
+    (_, program), (_, command) = blocks("docs/epitomes.md")
+    names = {}
+    exec(compile(program, "docs/epitomes.md", "exec"), names)
+    assert "(3, 23, 23)" in capfd.readouterr().out
+    assert names["plain"].count_params() == names["model"].count_params()
+    condense, train, export = commands(command)
+    assert "conv2" in run(condense)
+    assert "widths fixed" in run(train)
+    assert "saved_model" in run(export)
+
+
 @pytest.fixture
 def trained(status, searched, here):
     """`runs/vgg11` with a search and a training: what the guide to serving takes."""

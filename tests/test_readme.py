@@ -138,6 +138,7 @@ DOCUMENTS = (
         for n in (
             "adding",
             "comparing",
+            "epitomes",
             "models",
             "pruning",
             "serving",

@@ -29,7 +29,7 @@ ORDER = (
     "engine problem",
     "crew train",
     "prune",
-    "slim",
+    "condense slim",
     "descend",
     "measure",
     "plan export inspect",

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ns_tf.base import Cost
+from ns_tf.base import Cost, InputError
 from ns_tf.budgets import Measure, budget
 from ns_tf.budgets.litert_bytes import sizes_of
-from ns_tf.budgets.macs import KERNELS
+from ns_tf.budgets.macs import EPITOME, KERNELS
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.parts import Parts
 
@@ -27,13 +27,19 @@ _EXAMPLES = 2  # The size is the same, whatever the ranges are.
     "weight_bytes_int8",
     unit="bytes in int8",
     help="Bytes of the weights in int8, at most, with biases, scales and zero points.",
+    refuses=True,
 )
 def weight_bytes_int8(structure: "Structure") -> CostPolynomial:
     """A byte for every entry of a kernel, and `FILTER` for every filter.
 
     A batch norm is counted as part of the layer before it. The estimate of `flash`.
+
+    Raises:
+        InputError: the network has epitomes. Files have the kernels that they make.
     """
     from ns_tf.networks.weight_sizes import axis_length  # Late: it needs Keras.
+
+    _check_plain(structure)
 
     graph, layers = structure.reference, len(structure.names)
     kernels = [weight for weight in structure.weights if weight.name in KERNELS]
@@ -68,8 +74,13 @@ def flash(structure: "Structure", measure_as: Measure) -> Cost:
     Args:
         structure: Of the architecture.
         measure_as: Not used: a size needs no repetition.
+
+    Raises:
+        InputError: the network has epitomes.
     """
     from ns_tf.networks.deployed import BYTE, litert_int8  # Late: it needs Keras.
+
+    _check_plain(structure)
 
     def write(model: "keras.Model", names: Sequence[str]) -> bytes:
         rng = np.random.default_rng(0)
@@ -82,3 +93,16 @@ def flash(structure: "Structure", measure_as: Measure) -> Cost:
         return litert_int8(model, examples, byte_ends=not any(tokens), names=names)
 
     return sizes_of(structure, write)
+
+
+def _check_plain(structure: "Structure") -> None:
+    """Refuses networks of epitomes, of which a file has the kernels.
+
+    Raises:
+        InputError: says what to give.
+    """
+    if any(weight.name == EPITOME for weight in structure.weights):
+        raise InputError(
+            "A LiteRT file in int8 has the kernels that epitomes make, not the "
+            "epitomes: give ns_tf.as_plain(model) where flash is a budget."
+        )

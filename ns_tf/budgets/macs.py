@@ -8,8 +8,12 @@ from ns_tf.networks.costs import CostPolynomial
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
-# As Keras names them.
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel")
+EPITOME = "epitome"  # As `ns_tf.networks.layers` names it.
+# Others as Keras names them.
+KERNELS = (
+    *("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel"),
+    EPITOME,
+)
 
 
 @budget(
@@ -24,7 +28,9 @@ def macs(structure: "Structure") -> CostPolynomial:
     Every entry of a kernel is one multiply-add at every pixel that the kernel is
     applied at: a 3x3 convolution of i to o channels with p output pixels has 9·i·o·p.
     That holds for depthwise kernels too, whose entries belong to one channel each. Both
-    kernels of a recurrent layer are applied at every step. Of a layer of the user's
+    kernels of a recurrent layer are applied at every step. Of an epitome the entries of
+    the kernel count that is computed: a wrapped one is itself that kernel, another one
+    makes a larger one (`ns_tf.networks.layers`). Of a layer of the user's
     that consists of others and is no functional model, the pixels of its own output
     count. Biases, batch norms, activations and an attention's products are left out.
     """

@@ -40,6 +40,10 @@ _ADVICE: tuple[tuple[str, str | None], ...] = (
         "keep channels on the last axis: pool or flatten in place of a reshape",
     ),
     (
+        r"the epitome of",
+        "prune the network before ns_tf.epitomise, or prune ns_tf.as_plain(model)",
+    ),
+    (
         r"joined with what cannot go",
         "put a 1x1 convolution before the addition, on the side that is free",
     ),

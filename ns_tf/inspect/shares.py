@@ -92,7 +92,7 @@ def shares_of(model: keras.Model, graph: ChannelGraph) -> Shares:
                 if any(free[axis].any() for axis in known):
                     reachable += int(entries.sum())
             if weight.name in KERNELS:
-                macs += entries * places[id(weight)]
+                macs += (entries * places[id(weight)]).astype(np.int64)
     for call in graph.calls:
         shape, channels = graph.shapes[call.output], graph.channels[call.output]
         activations += FLOAT32 * _entries(shape, (channels,), graph)

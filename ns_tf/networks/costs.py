@@ -95,6 +95,8 @@ class CostPolynomial(PricedCost):
                 that 64 bits cannot hold.
         """
         widths = np.asarray(widths)
+        if not widths.size:  # Of no widths NumPy makes floats.
+            widths = widths.astype(np.int64)
         if widths.ndim == 0 or widths.dtype.kind not in "iu":
             raise InputError(
                 f"A cost needs whole widths [..., layers]; got {widths.dtype} "

@@ -12,6 +12,7 @@ from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, input_names
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.graph.shapes import shape_of
+from ns_tf.networks.layers.plain import as_plain
 from ns_tf.parts import Parts, each, parts, plain
 
 BYTE = 255  # The unit of pixels.
@@ -58,7 +59,8 @@ def deployed(
 
     Returns:
         A model from inputs `[batch, ..., channels]`, pixels from 0 to 255, to the
-        task's answer. It shares the model's weights. Its input is called "image" if it
+        task's answer. It shares the model's weights, but for those of epitomes: it has
+        the kernels that they make. Its input is called "image" if it
         takes pixels, else "inputs"; several have the names of the model's, with "_" for
         what signatures cannot have in a name.
     """
@@ -71,7 +73,7 @@ def deployed(
         return keras.Input(shape, dtype=dtype, name=called)
 
     raw = each(raw_input, shape_of(model), dtype, called)
-    x = model(plain(each(_normalised, raw, mean, std, unit, layers)))
+    x = as_plain(model)(plain(each(_normalised, raw, mean, std, unit, layers)))
     if answer is not None:
         x = answer(x)
     return keras.Model(list(raw) if several else raw, x, name=name)

@@ -24,6 +24,7 @@ from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.shapes import shape_of, with_shape
 from ns_tf.graph.walk import OUTPUT, channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
+from ns_tf.networks import layers  # noqa: F401  Files may hold its layers.
 from ns_tf.registry import fitting, no_layer
 from ns_tf.run.paths import check_regular
 
@@ -31,7 +32,11 @@ PREFIX = "keras:"  # Of the names of saved models as architectures.
 
 
 def from_model(
-    model: keras.Model, name: str | None = None, *, keep: Sequence[str] = ()
+    model: keras.Model,
+    name: str | None = None,
+    *,
+    keep: Sequence[str] = (),
+    fixed: bool = False,
 ) -> Architecture:
     """The architecture whose default widths are the model's; the model is not changed.
 
@@ -42,6 +47,8 @@ def from_model(
         keep: Names of layers, or patterns of names ("stem*"), that keep all their
             filters, and so do layers that are joined with them. The heads of an
             attention are "attention/heads".
+        fixed: Whether a model without a free width is taken as well, as one of epitomes
+            may be. It has no widths: it can be counted, trained and exported.
 
     Returns:
         An architecture whose builder makes the model's graph at other widths, with
@@ -66,7 +73,7 @@ def from_model(
         for i, group in enumerate(graph.groups)
         if group.frozen is None and not kept & set(group.makers)
     ]
-    if not free:
+    if not free and not fixed:
         raise InputError(
             f"{model.name!r} has no layer whose width is free: "
             f"{'; '.join(_reasons(graph))}."
@@ -131,8 +138,8 @@ def at_shape(architecture: Architecture, shape: tuple[int, ...]) -> Architecture
     model = with_shape(architecture.source, shape)
     if model is architecture.source:
         return architecture
-    kept = architecture.builder.keep
-    return from_model(model, architecture.name, keep=kept)
+    kept, fixed = architecture.builder.keep, not architecture.widths
+    return from_model(model, architecture.name, keep=kept, fixed=fixed)
 
 
 def _check_floats(model: keras.Model) -> None:
@@ -186,16 +193,17 @@ def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:
     return kept
 
 
-def load(path: str) -> Architecture:
+def load(path: str, *, fixed: bool = False) -> Architecture:
     """The architecture of a saved `.keras` model, called "keras:PATH".
 
     Args:
         path: Of the file. Code in it, as a Lambda has, is not run.
+        fixed: As of `from_model`.
 
     Raises:
         InputError: the file is missing, cannot be read safely, or as `from_model`.
     """
-    return from_model(read(path), PREFIX + path)
+    return from_model(read(path), PREFIX + path, fixed=fixed)
 
 
 def read(path: str) -> keras.Model:

@@ -5,7 +5,9 @@ kernel's entry happens once at each.
 """
 
 import collections
+import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import keras
 import numpy as np
@@ -14,27 +16,30 @@ from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.layers import EpitomeLayer
 
 Shape = Sequence[int | None]  # With the batch axis.
+Count = int | Fraction
 layers = keras.layers
 
 
-def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, int]:
+def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
     """Positions that every weight is applied at, over all calls, by the weight's id.
 
     A weight is applied at every position that its layer puts out, with these
     exceptions. The kernel of a transposed convolution is applied at every pixel that
     comes in. Those of a recurrent layer are applied at every step, whether it puts out
     all of them or the last. The key's and the value's of an attention are applied at
-    every token that they read. Models within the model and layers within layers are
-    followed. An axis of unknown length counts as one position.
+    every token that they read. An entry of an epitome is applied as often as it is in
+    the kernel, on average over its entries. Models within the model and layers within
+    layers are followed. An axis of unknown length counts as one position.
 
     Args:
         model: Functional.
         graph: Its channel graph.
     """
     operations = {operation.name: operation for operation in model.operations}
-    found: collections.Counter[int] = collections.Counter()
+    found: dict[int, Count] = collections.Counter()
     for call in graph.calls:
         operation = operations[call.name]
         if getattr(operation, "weights", None):
@@ -43,7 +48,7 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, int]:
     return found
 
 
-def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, int]:
+def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, Count]:
     """Positions of the weights of one call of a layer, by the weight's id.
 
     Args:
@@ -74,11 +79,15 @@ def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, i
         }
     if isinstance(layer, layers.EinsumDense):
         return _all(layer, _einsum_positions(layer, reads[0]))
+    if isinstance(layer, EpitomeLayer):
+        entries = math.prod(layer.how.epitome)
+        times = Fraction(layer.how.multiply_adds, entries)
+        return _all(layer, times * _pixels(layer, makes))
     transposed = "Transpose" in type(layer).__name__
     return _all(layer, _pixels(layer, reads[0] if transposed else makes))
 
 
-def _all(layer: keras.Layer, count: int) -> dict[int, int]:
+def _all(layer: keras.Layer, count: Count) -> dict[int, Count]:
     """The same number of positions for all weights of a layer."""
     return {id(weight): count for weight in layer.weights}
 
@@ -102,7 +111,7 @@ def _einsum_positions(layer: layers.EinsumDense, reads: Shape) -> int:
     return int(np.prod([n or 1 for n in reads[1:]])) // summed
 
 
-def _within(model: keras.Model, shape: tuple) -> dict[int, int]:
+def _within(model: keras.Model, shape: tuple) -> dict[int, Count]:
     """`positions` of a model within, whose first input has this shape in the call.
 
     The model may be declared for other image sizes; then a copy of the call's size is

@@ -16,7 +16,7 @@ from ns_tf.graph.channels import NONE, Axes, ChannelGraph, Tensor
 from ns_tf.graph.rules import MAKE
 from ns_tf.graph.weights import learnable, names
 from ns_tf.networks.costs import ALWAYS
-from ns_tf.networks.positions import positions
+from ns_tf.networks.positions import Count, positions
 
 Sizes = dict[int, tuple[int, int]]  # Group -> (width, factor): factor * width channels.
 
@@ -29,7 +29,8 @@ class WeightSize:
         layer: The layer's name.
         name: The weight's: "kernel", "gamma", ...
         trainable: Whether it is trained, unless its layer is frozen.
-        positions: Pixels, or steps, that it is applied at, over all calls of its layer.
+        positions: Pixels, or steps, that it is applied at, over all calls of its layer;
+            of an epitome's entries their mean (`ns_tf.networks.positions`).
         terms: (coefficient, width, width) each, or one width more, as in
             `CostPolynomial.collect`.
         differ: The two widths that must differ for the layer to exist; `ALWAYS` if
@@ -39,7 +40,7 @@ class WeightSize:
     layer: str
     name: str
     trainable: bool
-    positions: int
+    positions: Count
     terms: tuple[tuple[int, ...], ...]
     differ: tuple[int, int]
 

@@ -56,11 +56,20 @@ class WidthChoice:
 
         Raises:
             InputError: `--widths` and a budget are both set, the method needs a search
-                of this architecture and there is none, or no network meets the budget.
+                of this architecture and there is none, no network meets the budget, or
+                the network has no width.
         """
         architecture = problem.architecture
+        budget = bool(self.budget.targets or self.budget.ratio)
+        if not architecture.widths:
+            if self.network.widths or budget:
+                raise InputError(
+                    f"{architecture.name} has no width that is free, so it is trained "
+                    "as it is: leave --widths and budgets out."
+                )
+            return ()
         if self.network.widths:
-            if self.budget.targets or self.budget.ratio:
+            if budget:
                 raise InputError("Give --widths or a budget, not both.")
             return check_widths(architecture, self.network.widths)
         search = search_in(run_dir)
@@ -84,6 +93,7 @@ class WidthChoice:
         """The name of a training's folder: method, iteration, budgets and seed.
 
         A name of more than 100 characters, of many widths, becomes a digest of itself.
+        Without widths and budgets it is that of a network without widths.
 
         >>> budget = BudgetConfig(ratio=0.25)
         >>> WidthChoice(NetworkConfig(), budget, MethodConfig()).name(seed=3)
@@ -94,6 +104,8 @@ class WidthChoice:
         """
         if self.network.widths:
             parts = ["widths", *(str(width) for width in self.network.widths)]
+        elif not self.budget.targets and not self.budget.ratio:
+            parts = ["fixed"]
         else:
             parts = [self.method.method]
             if self.method.iteration:

@@ -39,7 +39,7 @@ def main(
     print(
         f"{work.problem.architecture.name} {work.name}: "
         f"{work.costs['params']:,} parameters, {work.costs['macs']:,} MACs, widths "
-        f"{','.join(map(str, work.widths))}, on {cli.devices()}"
+        f"{','.join(map(str, work.widths)) or 'fixed'}, on {cli.devices()}"
     )
     with cli.watching() as watch:
         result = work.run(watch)

@@ -22,6 +22,7 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.sgd import Sgd
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
+from ns_tf.networks.layers.base import starts_in
 from ns_tf.problem.problem import Problem
 from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
@@ -195,6 +196,7 @@ class Training:
                 variables,
                 momentum=self.config.momentum,
                 weight_decay=self.config.weight_decay,
+                undecayed=starts_in(variables),
             )
 
     @property

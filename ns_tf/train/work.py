@@ -11,7 +11,7 @@ from ns_tf.base import Widths
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
-from ns_tf.networks import python_models
+from ns_tf.networks import architectures, python_models
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of, resolve, settings_in
@@ -72,7 +72,8 @@ class TrainRun:
         if problem is None:
             network = resolve(network, settings_in(run_dir), place=run_dir)
             saved = python_models.saved(network.architecture, run_dir)
-            problem = problem_of(network, saved)
+            named = saved or architectures.get(network.architecture, fixed=True)
+            problem = problem_of(network, named)
         self.problem = problem
         self.name = network.name or choice.name(runtime.seed)
         self.folder = Path(run_dir) / TRAIN / self.name

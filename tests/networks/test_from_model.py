@@ -196,6 +196,11 @@ def test_a_model_without_a_free_width_is_refused_with_the_reasons():
         from_model(model)
     assert "'norm' cannot be followed" in str(e.value)
     assert "is the model's output" in str(e.value)
+    architecture = from_model(model, fixed=True)
+    structure = analyse(architecture, (6, 7, 3), 5)
+    assert architecture.widths == structure.names == ()
+    assert int(structure.params(np.array(()))) == model.count_params()
+    assert structure.build().count_params() == model.count_params()
 
 
 def test_layers_that_read_no_channels_are_named_too_where_no_width_is_free():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ns_tf.base import InputError
 from ns_tf.budgets.macs import KERNELS
 from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.layers import EpitomeConv1D, EpitomeConv2D, EpitomeDense
 from ns_tf.networks.positions import positions
 
 layers = keras.layers
@@ -108,6 +109,14 @@ MODELS = {
         layers.SeparableConv2D(5, 3, padding="same", depth_multiplier=2),
         layers.Conv2DTranspose(3, 3, strides=2),
         layers.SpectralNormalization(layers.Conv2D(4, 1)),
+    ),
+    "epitomes": lambda: on(
+        (8, 9, 5),
+        EpitomeConv2D(7, 3, epitome=(4, 3, 3, 4), strides=2),
+        EpitomeConv2D(11, 3, epitome=(3, 3, 4, 5), sampling="wrapped"),
+        EpitomeDense(6, sampling="fixed", stride=2),
+        layers.Reshape((2, 6)),
+        EpitomeConv1D(5, 2, sampling="fixed", repeat=3, padding="causal"),
     ),
     "within a model": lambda: on(
         (7, 5), on((None, 5), layers.Conv1D(4, 3)), recurrent_of_four()

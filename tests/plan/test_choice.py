@@ -114,3 +114,14 @@ def test_a_choice_adds_its_settings_to_a_trainings_flags():
     for method, told in ((None, None), ("priced", "priced")):
         made = choice(method=method, macs=5e7)
         assert made.flags[1].method == told and made.method.method == "priced"
+
+
+def test_a_network_without_widths_is_trained_as_it_is(tmp_path):
+    whole = types.SimpleNamespace(
+        architecture=Architecture("fixed", (), builder=None), structure=None
+    )
+    assert choice().widths(whole, tmp_path, tmp_path / "train") == ()
+    assert choice().name(seed=3) == "fixed_seed3"
+    for asked in (choice(widths=(5,)), choice(ratio=0.5), choice(params=99)):
+        with pytest.raises(InputError, match="leave --widths and budgets out"):
+            asked.widths(whole, tmp_path, tmp_path / "train")

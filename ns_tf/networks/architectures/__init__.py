@@ -51,12 +51,14 @@ def architecture(name: str, *, widths: Sequence[int]) -> Callable[[Builder], Bui
     return add
 
 
-def get(text: str) -> Architecture:
+def get(text: str, *, fixed: bool = False) -> Architecture:
     """The architecture of that name.
 
     Args:
         text: "name", "name(option=value)" with options of the builder, or
             "keras:/path" for a saved `.keras` model.
+        fixed: Whether a model without a free width is taken as well
+            (`ns_tf.networks.from_model.from_model`).
 
     Returns:
         The architecture; options are part of its name.
@@ -68,7 +70,7 @@ def get(text: str) -> Architecture:
     if text.startswith("keras:"):
         from ns_tf.networks import from_model
 
-        return from_model.load(text.removeprefix("keras:"))
+        return from_model.load(text.removeprefix("keras:"), fixed=fixed)
     name, options = parse_call(text)
     registered = ARCHITECTURES.get(name)
     parameters = inspect.signature(registered.builder).parameters

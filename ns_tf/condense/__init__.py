@@ -1,0 +1,1 @@
+"""Epitomes in place of kernels: which layers, how large, within budgets."""

@@ -1,0 +1,250 @@
+"""A network with epitomes in place of kernels, within budgets."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ns_tf import budgets
+from ns_tf.base import InputError
+from ns_tf.condense.layers import REPLACED, chosen, front_layers
+from ns_tf.condense.sizes import LEAST_SHARE, settings_of
+from ns_tf.graph import weights
+from ns_tf.graph.calls import uncompiled
+from ns_tf.graph.compilation import carried
+from ns_tf.graph.flat import flat
+from ns_tf.graph.remake import config_of, copied
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.layers.sampling import LEARNED, SAMPLINGS, WRAPPED
+from ns_tf.networks.structure import Structure, as_it_is, shapes_only
+from ns_tf.prune.targets import budgets_of
+from ns_tf.scaling.curves import is_positive
+from ns_tf.scaling.grid import text
+
+_HALVINGS = 14  # Of the range of shares, until it is narrower than 1 / 16,000.
+Settings = Mapping[str, Mapping[str, Any]]  # Layer -> arguments of its epitome's layer.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Case:
+    """A network whose kernels are to become epitomes.
+
+    Args:
+        model: Flat.
+        kernels: Layer -> the shape of its kernel, of the layers that are chosen.
+        sampling: Of all epitomes.
+        factors: Layer -> factor of its share of parameters.
+    """
+
+    model: keras.Model
+    kernels: Mapping[str, tuple[int, ...]]
+    sampling: str
+    factors: Mapping[str, float]
+
+    def settings(self, share: float) -> dict[str, Mapping[str, Any]]:
+        """What replaces which layer, if each kernel may have a share of its entries."""
+        found = {
+            name: settings_of(self.sampling, kernel, share * self.factors[name])
+            for name, kernel in self.kernels.items()
+        }
+        return {name: one for name, one in found.items() if one is not None}
+
+    def built(self, settings: Settings) -> keras.Model:
+        """The network with epitomes, of fresh weights."""
+
+        def made(layer: keras.Operation) -> keras.Operation:
+            if not isinstance(layer, keras.layers.Layer):
+                return layer
+            if layer.name not in settings:
+                return copied(layer)
+            return replacement(layer, settings[layer.name])
+
+        return keras.models.clone_model(uncompiled(self.model), clone_function=made)
+
+    def costs(self, names: Sequence[str], settings: Settings) -> dict[str, int]:
+        """What the network with epitomes costs, by exact budget."""
+        structure = counted(shapes_only(self.built, settings))
+        return costs_of(structure, names)
+
+
+def epitomise(
+    model: keras.Model,
+    *,
+    sampling: str = LEARNED,
+    where: str | Sequence[str] = (),
+    front: float = 1.0,
+    **targets: float,
+) -> keras.Model:
+    """The network with epitomes in place of kernels, within budgets.
+
+    Kernels of convolutions and dense layers become arrays that are smaller by one
+    ratio, from which layers of ns_tf make kernels of the size that they had. The ratio
+    is the largest at which the network that is built is within all budgets.
+
+    Source: Zhou et al., Neural Epitome Search, ICLR 2020; fixed sampling is that of Jin
+    et al., WSNet, ICML 2018.
+
+    Args:
+        model: Functional or sequential; not changed. Layers that stay have its weights
+            in the result. Epitomes, and the biases of their layers, start afresh: a
+            trained kernel is far from any that a smaller array makes. So the result has
+            to be trained.
+        sampling: "learned", "wrapped" (multiply-adds fall as well) or "fixed".
+        where: Names of layers, or patterns ("block2*"). If empty: all convolutions and
+            dense layers but those that read the inputs and those that make the outputs.
+            A layer whose epitome would be no smaller stays as it is.
+        front: Factor of the ratio in layers that put out more than a quarter of the
+            image's height. Variants "-A" of the paper have a larger ratio there.
+        **targets: Exact budgets by name, `params`, `weight_bytes`, of wrapped sampling
+            also `macs`. Up to 1 they are shares of the model's own cost. With several,
+            all hold.
+
+    Returns:
+        A new flat model, never over a budget.
+
+    Raises:
+        InputError: what was asked for cannot be done, in one line.
+
+    >>> image = keras.Input((16, 16, 3))
+    >>> x = keras.layers.Conv2D(16, 3, name="a")(image)
+    >>> x = keras.layers.Conv2D(32, 3, name="b")(x)
+    >>> x = keras.layers.GlobalAveragePooling2D()(x)
+    >>> model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+    >>> small = epitomise(model, params=0.5)
+    >>> model.count_params(), small.count_params(), small.get_layer("b").epitome
+    (5418, 2626, (3, 3, 10, 20))
+    """
+    if sampling not in SAMPLINGS:
+        raise InputError(
+            f"sampling is one of {', '.join(SAMPLINGS)}; got {sampling!r}."
+        )
+    if not is_positive(front):
+        raise InputError(f"front is a positive factor; got {front!r}.")
+    whole = flat(model, blocks=True)
+    structure = counted(whole)
+    asked = _targets(structure, targets, sampling)
+    names = where.split(",") if isinstance(where, str) else where
+    layers = chosen(whole, [name for name in names if name])
+    early = front_layers(whole) if front != 1 else set()
+    case = _Case(
+        whole,
+        {layer.name: tuple(layer.kernel.shape) for layer in layers},
+        sampling,
+        {layer.name: front if layer.name in early else 1.0 for layer in layers},
+    )
+    settings = _largest(case, asked, costs_of(structure, asked))
+    small = case.built(settings)
+    arrays = weights.values(small) | {
+        key: array
+        for key, array in weights.values(whole).items()
+        if key[0] not in settings
+    }
+    weights.assign(small, arrays)
+    return carried(whole, small)
+
+
+def replacement(layer: keras.Layer, settings: Mapping[str, Any]) -> keras.Layer:
+    """A layer whose kernel is made of an epitome, not built.
+
+    Args:
+        layer: A convolution or a dense layer.
+        settings: Arguments of the new layer that say what its epitome is.
+    """
+    config = config_of(layer)
+    names = (
+        *("name", "trainable", "dtype", "filters", "kernel_size", "strides"),
+        *("padding", "dilation_rate", "units", "use_bias", "activation"),
+    )
+    same = {name: config[name] for name in names if name in config}
+    return REPLACED[type(layer)].from_config({**same, **settings})
+
+
+def costs_of(structure: Structure, names: Sequence[str]) -> dict[str, int]:
+    """What a network costs as it is.
+
+    Args:
+        structure: Of the network.
+        names: Of exact budgets.
+    """
+    widths = np.array(structure.architecture.widths, np.int64)
+    return {name: int(budgets.get(name).cost(structure)(widths)) for name in names}
+
+
+def counted(model: keras.Model) -> Structure:
+    """The structure of a model as it is; it need not have a free width.
+
+    Args:
+        model: Functional or sequential.
+    """
+    return as_it_is(from_model(model, fixed=True))
+
+
+def _targets(
+    structure: Structure, targets: Mapping[str, float], sampling: str
+) -> dict[str, float]:
+    """The budgets in their own units.
+
+    Raises:
+        InputError: one that is not exact, or that this sampling does not reduce; or as
+            `budgets_of`.
+    """
+    measured = [
+        name
+        for name in targets
+        if name in budgets.BUDGETS.names() and budgets.get(name).measured
+    ]
+    if measured or "ratio" in targets:
+        raise InputError(
+            "Epitomes are sized by exact budgets, as params=0.5; got "
+            f"{', '.join(measured) or 'ratio'}."
+        )
+    found = budgets_of(targets, structure, structure.architecture.widths)
+    if sampling != WRAPPED and found.targets.get("macs", np.inf) < found.own.get(
+        "macs", 0
+    ):
+        raise InputError(
+            f"With {sampling} sampling the whole kernel is computed, so multiply-adds "
+            "do not fall; give sampling='wrapped', or leave macs out."
+        )
+    return dict(found.targets)
+
+
+def _largest(
+    case: _Case, targets: Mapping[str, float], own: Mapping[str, int]
+) -> Settings:
+    """The epitomes of the largest ratio at which a network is within all budgets.
+
+    Raises:
+        InputError: there is none.
+    """
+    if _within(own, targets):
+        return {}
+
+    def within(settings: Settings) -> bool:
+        return _within(case.costs(list(targets), settings), targets)
+
+    low, high = LEAST_SHARE / max(case.factors.values()), 1.0
+    best = case.settings(low)
+    if not within(best):
+        least = case.costs(list(targets), best)
+        told = ", ".join(f"{name}={least[name]:,}" for name in targets)
+        asked = ", ".join(f"{name}={text(value)}" for name, value in targets.items())
+        raise InputError(
+            f"No epitomes of {len(case.kernels)} layers meet {asked}; the smallest "
+            f"leave {told}. Ask for more, or name more layers by where."
+        )
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        settings = case.settings(middle)
+        if settings == best or within(settings):
+            low, best = middle, settings
+        else:
+            high = middle
+    return best
+
+
+def _within(costs: Mapping[str, float], targets: Mapping[str, float]) -> bool:
+    """Whether costs are within all budgets."""
+    return all(costs[name] <= most for name, most in targets.items())
