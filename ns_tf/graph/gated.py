@@ -53,7 +53,7 @@ class GatedNetwork:
         images = [_copied(tensor) for tensor in model.inputs]
         dtype = keras.backend.result_type(model.outputs[0].dtype, "float32")
         row = keras.Input((len(graph.owner) + 1,), dtype=dtype, name=GATES)
-        editor = _Gating(graph, self.edges, row)
+        editor = self.editor(row)
         # Keras copies a graph only between its inputs, so the gates are one of them.
         ready = keras.Model([_unwrapped(model.inputs), row], model.output)
         self.model = keras.models.clone_model(
@@ -62,11 +62,20 @@ class GatedNetwork:
             clone_function=editor.clone,
             call_function=editor.call,
         )
-        weights.assign(self.model, weights.values(model))
+        own = weights.values(self.model)  # A subclass's gates may have weights.
+        weights.assign(self.model, {**own, **weights.values(model)})
         self.tensors: dict[Tensor, keras.KerasTensor] = {
             name: tensor for tensor, names in editor.copies.values() for name in names
         }
         self.gated: dict[Tensor, keras.KerasTensor] = editor.gated
+
+    def editor(self, row: keras.KerasTensor) -> "Passing":
+        """What copies the network.
+
+        Args:
+            row: The input of all gates, [batch, n + 1].
+        """
+        return Passing(self.graph, self.edges, row)
 
     def rows(self, count: int, keep: np.ndarray | None = None) -> np.ndarray:
         """Gates [count, n + 1], the same for each image.
@@ -124,8 +133,14 @@ class PassGates(Gating):
         return {**super().get_config(), "channels": self.channels}
 
 
-class _Gating(Editor):
-    """Copies a network whole, with `PassGates` on the edges."""
+class Passing(Editor):
+    """Copies a network whole, with `PassGates` on the edges.
+
+    Args:
+        graph: The network's channel graph, of n channels.
+        edges: Where gates go, as of `ns_tf.graph.gates.edges`.
+        row: All gates, [batch, n + 1].
+    """
 
     def __init__(
         self, graph: ChannelGraph, edges: dict[Edge, Tensor], row: keras.KerasTensor

@@ -15,11 +15,12 @@ from ns_tf.graph.gated import GatedNetwork
 from ns_tf.graph.rules import NORM
 from ns_tf.graph.weights import Key
 from ns_tf.parts import first
+from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import BankGates, Now
 
 
-class Bank:
-    """A bank of gates (`ns_tf.prune.learning.Gates`).
+class Bank(LearnedGates):
+    """A bank of gates.
 
     Gates move on the host between two steps: they are few, and formulas stay NumPy.
 
@@ -74,9 +75,6 @@ class Bank:
     def scores(self) -> np.ndarray:
         """[n]: the higher, the longer a channel is kept."""
         return self.formulas.score(self.raw)
-
-    def press(self, strength: float, price: np.ndarray) -> None:
-        """Nothing: every step is told its pull."""
 
     def probe(self, own: list, others: list) -> list:
         """Keeps dL/dgate; returns the gradients of the weights as they are.

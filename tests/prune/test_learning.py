@@ -5,7 +5,8 @@ from trained import learned, pruner
 
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import learning
-from ns_tf.prune.learning import EVERY, scales
+from ns_tf.prune.gates import scales
+from ns_tf.prune.learning import EVERY
 
 
 def work_of(name="sss", **others):
