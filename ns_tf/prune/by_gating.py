@@ -12,7 +12,6 @@ from ns_tf.data.dataset import Dataset
 from ns_tf.data.holdout import take
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
-from ns_tf.graph.fold import folds
 from ns_tf.prune import criteria, signals
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.config import FinetuneConfig
@@ -21,7 +20,7 @@ from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import BankGates, Gating, GeneratedGates, NormGates
 from ns_tf.prune.generated import Generated, Shares
 from ns_tf.prune.learning import Learning
-from ns_tf.prune.method import Scored
+from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
@@ -98,7 +97,7 @@ class ByGating:
         if self._by_norm:
             check_gammas(self.pruner.read())
         else:
-            folds(self.pruner.graph)
+            self.pruner.sites.check()
         outputs = len(self.pruner.model.outputs)
         if self._taught and outputs > 1:
             raise InputError(
@@ -119,6 +118,7 @@ class ByGating:
         """What the scores depend on; the budgets too, unless nothing reads them."""
         pruner, config = self.pruner, self.pruner.config
         own = (config.strength, self.settings)
+        own += (config.level,) * (config.level != CHANNEL)
         auto = self.strength is None
         if self._generated:
             own = (*own, pruner.allocation.name, config.weigh, config.search)
@@ -143,7 +143,7 @@ class ByGating:
         keras.utils.set_random_seed(self.pruner.seed)  # Of layers that draw.
         work = self.learning(runtime)
         loop.run(work, work.total, runtime, label="gates", checkpoint=checkpoint)
-        scores = joined(work.gates.scores(), self.pruner.graph)
+        scores = self.pruner.joined(work.gates.scores())
         return Scored(scores, work.gates.weights(), work.table())
 
     def learning(self, runtime: Runtime) -> Learning:
@@ -182,14 +182,7 @@ class ByGating:
     @functools.cached_property
     def pressure(self) -> Pressure:
         """The budgets as the gates feel them."""
-        pruner = self.pruner
-        return Pressure(
-            pruner.budgets.exact,
-            pruner.allotment.limits,
-            pruner.prunable,
-            len(pruner.graph.owner),
-            self.formulas.priced,
-        )
+        return self.pruner.pressure(self.formulas.priced)
 
     def curvature(self) -> np.ndarray:
         """[n]: the mean over proxy images of (dL_i/dg)^2, all gates open.
@@ -207,7 +200,7 @@ class ByGating:
         """[n]: by what a pull of strength 1 is multiplied: |gamma|, or 1."""
         pruner = self.pruner
         if not self._by_norm:
-            return np.ones(len(pruner.graph.owner))
+            return np.ones(pruner.size)
         return largest(pruner.model, pruner.graph, np.abs)
 
     def _gates(self, runtime: Runtime, curvature: np.ndarray) -> LearnedGates:
@@ -224,11 +217,11 @@ class ByGating:
                 lambda: Generated.network_of(model, graph, formulas, shares)
             )
             return Generated(network, model, graph, formulas, execution, shares)
-        network = execution.build(lambda: Bank.network_of(model, graph))
+        network = execution.build(lambda: pruner.sites.network(model))
         slot = formulas.slot(curvature, self.settings.batch)
         if self._taught:
-            return Taught(network, graph, formulas, execution, slot, model)
-        return Bank(network, graph, formulas, execution, slot)
+            return Taught(network, pruner.sites, formulas, execution, slot, model)
+        return Bank(network, pruner.sites, formulas, execution, slot)
 
     def _shares(self, curvature: np.ndarray) -> Shares:
         """What the allocation keeps of every layer, by curvatures [n] as scores."""

@@ -30,6 +30,7 @@ class Pressure:
         prunable: Which channels the widths count.
         size: n.
         priced: Whether channels of different layers have different prices.
+        least: Channels that every layer keeps.
     """
 
     costs: Mapping[str, Callable]
@@ -37,14 +38,16 @@ class Pressure:
     prunable: Prunable
     size: int
     priced: bool = True
+    least: int = 1
 
     def widths(self, alive: np.ndarray) -> np.ndarray:
-        """[layers]: channels that are alive in each, at least 1.
+        """[layers]: channels that are alive in each, at least `least`.
 
         Args:
             alive: [n] bool.
         """
-        return np.maximum(1, np.array(self.prunable.count(alive), np.int64))
+        counted = np.array(self.prunable.count(alive), np.int64)
+        return np.maximum(self.least, counted)
 
     def price(self, alive: np.ndarray) -> np.ndarray:
         """[n]: what one channel takes of the budgets, 1 in the mean; 0 where none can.
@@ -80,7 +83,7 @@ class Pressure:
         held = np.divide(
             curvature, pull, out=np.full(self.size, np.inf), where=pull > 0
         )
-        ranking = Ranking.of(held, self.prunable)
+        ranking = Ranking.of(held, self.prunable, min_width=self.least)
         inside = np.ones(len(ranking.widths), bool)
         for name, limit in self.limits.items():
             inside &= np.asarray(self.costs[name](ranking.widths)) <= limit

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 
 from ns_tf.engine.execution import Execution
-from ns_tf.graph.channels import ChannelGraph
 from ns_tf.problem.tasks import Task
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.gatings import BankGates
+from ns_tf.prune.sites import Sites
 from ns_tf.train.recipes import logits_of
 
 _HIDDEN = (128, 256, 128)  # Units of the discriminator.
@@ -28,7 +28,7 @@ class Taught(Bank):
 
     Args:
         network: As of `Bank`.
-        graph: Of the network without gates, of n channels.
+        sites: As of `Bank`.
         formulas: How gates move, and whether there is an adversary.
         execution: Its strategy holds gates and discriminator.
         slot: As of `Bank`.
@@ -38,13 +38,13 @@ class Taught(Bank):
     def __init__(
         self,
         network: keras.Model,
-        graph: ChannelGraph,
+        sites: Sites,
         formulas: BankGates,
         execution: Execution,
         slot: np.ndarray,
         teacher: keras.Model,
     ):
-        super().__init__(network, graph, formulas, execution, slot)
+        super().__init__(network, sites, formulas, execution, slot)
         self.teacher = teacher
         self.judge: list[keras.Variable] = []
         if formulas.adversary:

@@ -1,11 +1,16 @@
-"""Generative Adversarial Learning (GAL, Lin et al., CVPR 2019), of channels."""
+"""Generative Adversarial Learning (GAL, Lin et al., CVPR 2019)."""
 
 import numpy as np
 
 from ns_tf.prune.gatings import BankGates, Now, gating
+from ns_tf.prune.method import BLOCK, CHANNEL
 
 
-@gating("gal", help="Masks that learn the whole network's outputs, without labels.")
+@gating(
+    "gal",
+    help="Masks that learn the whole network's outputs, without labels.",
+    levels=(CHANNEL, BLOCK),
+)
 class Gal(BankGates):
     """Masks by FISTA on the distance to the outputs that the network had.
 

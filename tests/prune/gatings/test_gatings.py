@@ -74,9 +74,9 @@ def test_what_has_learned_computes_without_gates_what_it_did_with_them(
     model = randomise(handmade[network]())
     made = pressed(name, model, noise_images(rng))
     graph, formulas = made.graph, GATINGS.get(name).formulas
-    taking = Bank.network_of(model, graph)
+    taking = made.sites.network(model)
     slot = formulas.slot(np.ones(len(graph.owner)), 16)
-    bank = Bank(taking, graph, formulas, Runtime().execution, slot)
+    bank = Bank(taking, made.sites, formulas, Runtime().execution, slot)
     bank.raw = rng.uniform(0, 2, len(graph.owner))
     gates = np.where(graph.frozen, 1.0, formulas.final(bank.raw))
     images = rng.normal(size=(3, 6, 7, 3))
