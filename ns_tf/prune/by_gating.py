@@ -19,7 +19,7 @@ from ns_tf.prune.gammas import Gammas
 from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import BankGates, Gating, GeneratedGates, NormGates
 from ns_tf.prune.generated import Generated, Shares
-from ns_tf.prune.learning import Learning
+from ns_tf.prune.learning import Learning, held_batch
 from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import Pressure, Pull, gate_rates
@@ -218,7 +218,10 @@ class ByGating:
             )
             return Generated(network, model, graph, formulas, execution, shares)
         network = execution.build(lambda: pruner.sites.network(model))
-        slot = formulas.slot(curvature, self.settings.batch)
+        held = self.data[1]
+        batch = self.settings.batch
+        seen = held_batch(batch, len(held.train)) if held else batch
+        slot = formulas.slot(curvature, seen)
         if self._taught:
             return Taught(network, pruner.sites, formulas, execution, slot, model)
         return Bank(network, pruner.sites, formulas, execution, slot)

@@ -27,6 +27,7 @@ from ns_tf.prune.pressure import Pressure, Pull
 from ns_tf.train.config import TrainConfig
 
 EVERY = 10  # Steps between two looks at what is alive.
+HELD = 4  # Images of a step of the weights by those of a step of gates alone.
 _DRAW = 0x6A7E  # Keeps the draws of gates apart from those of batches.
 
 
@@ -72,7 +73,9 @@ class Learning:
             )
         self.loss_scale = execution.loss_scale(network)
         self.held = held and augmented(held, config.augmentation)
-        self.held_batch = min(config.batch, len(held.train)) if held else config.batch
+        self.held_batch = config.batch
+        if held:
+            self.held_batch = held_batch(config.batch, len(held.train))
         step = TrainStep(
             gates.forward,
             self.sgd,
@@ -217,6 +220,21 @@ class Learning:
         self.gates.press(self.strength, self.price)
         named = [n for n in arrays if n.startswith("gate/")]
         self.gates.restore({n.removeprefix("gate/"): arrays[n] for n in named})
+
+
+def held_batch(batch: int, images: int) -> int:
+    """Images of a step from which gates alone learn: a quarter of those of the weights.
+
+    So the two steps that weights and gates take in turns cost little more than one.
+
+    >>> held_batch(128, 5000), held_batch(128, 20), held_batch(3, 20)
+    (32, 20, 1)
+
+    Args:
+        batch: Of the weights.
+        images: That are held for the gates.
+    """
+    return min(max(1, batch // HELD), images)
 
 
 def _parts(step: TrainStep, batch: int, held: Dataset | None) -> list[TrainStep]:

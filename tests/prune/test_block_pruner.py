@@ -48,7 +48,7 @@ def pruner(trunk, keep=(), grid=None, **asked):
     if keep:
         problem = Problem.of(from_model(model, keep=keep), problem.dataset)
     options = {n: asked.pop(n) for n in list(asked) if n in CutConfig.__annotations__}
-    options = {"method": "sss", "gate_epochs": 2, "gate_batch": 50, **options}
+    options = {"method": "sss", "gate_epochs": 1, "gate_batch": 50, **options}
     config = CutConfig(level="block", proxy_images=48, **options)
     budgets = budgets_of(asked, problem.structure, problem.architecture.widths)
     return BlockPruner(model, problem, config, budgets, grid=grid)
@@ -142,7 +142,7 @@ def test_gates_of_blocks_learn_resume_and_leave(trunk, name, rng):
 
 
 def test_a_network_loses_blocks_and_is_trained_on(trunk):
-    made = pruner(trunk, macs=0.7, gate_epochs=1)
+    made = pruner(trunk, macs=0.7)
     tuning = FinetuneConfig(finetune_epochs=1, finetune_batch=50)
     found = prune_trained(made, tuning, Runtime())
     assert found.scaling.costs["macs"] <= found.scaling.targets["macs"]
