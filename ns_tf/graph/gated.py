@@ -49,11 +49,11 @@ class GatedNetwork:
     def __init__(self, model: keras.Model, graph: ChannelGraph):
         model = functional(model)
         self.graph = graph
-        self.edges: dict[Edge, Tensor] = places.edges(graph)
+        self.edges: dict[Edge, Tensor] = self.places()
         images = [_copied(tensor) for tensor in model.inputs]
         dtype = keras.backend.result_type(model.outputs[0].dtype, "float32")
-        row = keras.Input((len(graph.owner) + 1,), dtype=dtype, name=GATES)
-        editor = _Gating(graph, self.edges, row)
+        row = keras.Input((self.size + 1,), dtype=dtype, name=GATES)
+        editor = self.editor(row)
         # Keras copies a graph only between its inputs, so the gates are one of them.
         ready = keras.Model([_unwrapped(model.inputs), row], model.output)
         self.model = keras.models.clone_model(
@@ -62,11 +62,29 @@ class GatedNetwork:
             clone_function=editor.clone,
             call_function=editor.call,
         )
-        weights.assign(self.model, weights.values(model))
+        own = weights.values(self.model)  # A subclass's gates may have weights.
+        weights.assign(self.model, {**own, **weights.values(model)})
         self.tensors: dict[Tensor, keras.KerasTensor] = {
             name: tensor for tensor, names in editor.copies.values() for name in names
         }
         self.gated: dict[Tensor, keras.KerasTensor] = editor.gated
+
+    @property
+    def size(self) -> int:
+        """n: the number of gates."""
+        return len(self.graph.owner)
+
+    def places(self) -> dict[Edge, Tensor]:
+        """Edge -> the tensor that is gated there."""
+        return places.edges(self.graph)
+
+    def editor(self, row: keras.KerasTensor) -> "Passing":
+        """What copies the network.
+
+        Args:
+            row: The input of all gates, [batch, n + 1].
+        """
+        return Passing(self.graph, self.edges, row)
 
     def rows(self, count: int, keep: np.ndarray | None = None) -> np.ndarray:
         """Gates [count, n + 1], the same for each image.
@@ -75,8 +93,7 @@ class GatedNetwork:
             count: Images.
             keep: [n] gates, or bool: open where True. All open if None.
         """
-        size = len(self.graph.owner)
-        own = np.ones(size) if keep is None else np.asarray(keep, float)
+        own = np.ones(self.size) if keep is None else np.asarray(keep, float)
         row = np.append(own, 1.0).astype(self.model.inputs[-1].dtype)
         return np.repeat(row[None], count, axis=0)
 
@@ -124,8 +141,14 @@ class PassGates(Gating):
         return {**super().get_config(), "channels": self.channels}
 
 
-class _Gating(Editor):
-    """Copies a network whole, with `PassGates` on the edges."""
+class Passing(Editor):
+    """Copies a network whole, with `PassGates` on the edges.
+
+    Args:
+        graph: The network's channel graph, of n channels.
+        edges: Where gates go, as of `ns_tf.graph.gates.edges`.
+        row: All gates, [batch, n + 1].
+    """
 
     def __init__(
         self, graph: ChannelGraph, edges: dict[Edge, Tensor], row: keras.KerasTensor
@@ -137,6 +160,6 @@ class _Gating(Editor):
         self, x: keras.KerasTensor, channels: np.ndarray, name: str
     ) -> keras.KerasTensor:
         """x behind the gates of its channels; NONE (-1) is the row's last entry."""
-        places = channels % (len(self.graph.owner) + 1)
+        places = channels % self.row.shape[-1]
         layer = PassGates(places.tolist(), name=name, dtype=policy_of(x))
         return layer(x, self.row)

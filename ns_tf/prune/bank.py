@@ -1,6 +1,6 @@
-"""Gates beside the weights, one a channel, on every edge by which it leaves."""
+"""Gates beside the weights, one a channel or a block."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -9,24 +9,22 @@ import tensorflow as tf
 
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
-from ns_tf.graph.channels import ChannelGraph
-from ns_tf.graph.fold import Fold, folded, folds
-from ns_tf.graph.gated import GatedNetwork
-from ns_tf.graph.rules import NORM
 from ns_tf.graph.weights import Key
 from ns_tf.parts import first
+from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import BankGates, Now
+from ns_tf.prune.sites import Sites
 
 
-class Bank:
-    """A bank of gates (`ns_tf.prune.learning.Gates`).
+class Bank(LearnedGates):
+    """A bank of gates.
 
     Gates move on the host between two steps: they are few, and formulas stay NumPy.
 
     Args:
-        network: Takes (inputs, gates [batch, n + 1]), as `GatedNetwork.model`; trained
-            in place; built by the execution.
-        graph: Of the network without gates, of n channels.
+        network: Takes (inputs, gates [batch, n + 1]), as `sites.network` makes it;
+            trained in place; built by the execution.
+        sites: Where the n gates are.
         formulas: How gates move.
         execution: Its strategy holds the gates.
         slot: What the formulas carry from step to step, at the beginning.
@@ -35,32 +33,21 @@ class Bank:
     def __init__(
         self,
         network: keras.Model,
-        graph: ChannelGraph,
+        sites: Sites,
         formulas: BankGates,
         execution: Execution,
         slot: np.ndarray,
     ):
-        self.network, self.graph, self.formulas = network, graph, formulas
-        self.folds = folds(graph)
-        self.free = ~graph.frozen  # [n]: channels whose gates move.
-        self.raw = np.full(len(graph.owner), float(formulas.start))
+        self.network, self.sites, self.formulas = network, sites, formulas
+        self.free = sites.free
+        self.raw = np.full(len(self.free), float(formulas.start))
         self.slot = slot
-        row = np.ones(len(graph.owner) + 1)
+        row = np.ones(len(self.free) + 1)
         with execution.strategy.scope():
             self._gates = keras.Variable(row, trainable=False, name="gates")
             self._slopes = keras.Variable(0 * row, trainable=False, name="slopes")
         self.watch = (self._gates,)
-        self._pins = list(_pins(graph, self.folds)) if formulas.pinned else []
-
-    @staticmethod
-    def network_of(model: keras.Model, graph: ChannelGraph) -> keras.Model:
-        """A copy of a network that takes gates, for an execution to build.
-
-        Args:
-            model: Not changed.
-            graph: Its channel graph.
-        """
-        return GatedNetwork(model, graph).model
+        self._pins = sites.pins() if formulas.pinned else []
 
     @property
     def forward(self) -> "_Forward":
@@ -68,15 +55,12 @@ class Bank:
         return _Forward(self.network, self._gates)
 
     def alive(self) -> np.ndarray:
-        """[n] bool: the channels that the gating would keep."""
+        """[n] bool: what the gating would keep."""
         return self.formulas.alive(self.raw) | ~self.free
 
     def scores(self) -> np.ndarray:
         """[n]: the higher, the longer a channel is kept."""
         return self.formulas.score(self.raw)
-
-    def press(self, strength: float, price: np.ndarray) -> None:
-        """Nothing: every step is told its pull."""
 
     def probe(self, own: list, others: list) -> list:
         """Keeps dL/dgate; returns the gradients of the weights as they are.
@@ -135,16 +119,12 @@ class Bank:
         if readers:
             gates = np.ones(len(self.raw))
             gates[channels] = factor
-            variables = weights.weights(self.network)
-            for fold in self.folds:
-                if fold.key in readers:
-                    kernel = variables[fold.key]
-                    kernel.assign(kernel * fold.factors(gates, kernel.ndim))
+            self.sites.scale(self.network, readers, gates)
 
     def weights(self) -> dict[Key, np.ndarray]:
         """Of the network that has learned, its gates put into kernels."""
-        gates = self._opened(self.formulas.final(self.raw))
-        return folded(weights.values(self.network), self.folds, gates)
+        gates = self.sites.opened(self.formulas.final(self.raw), self.raw)
+        return self.sites.folded(weights.values(self.network), gates)
 
     def state(self) -> dict[str, np.ndarray]:
         """The gates, and what the formulas carry."""
@@ -156,15 +136,8 @@ class Bank:
 
     def _set(self, gates: np.ndarray) -> None:
         """Sets the gates [n] of the forward pass."""
-        self._gates.assign(np.append(self._opened(gates), 1.0))
-
-    def _opened(self, gates: np.ndarray) -> np.ndarray:
-        """Gates [n] of which every layer has one that is open."""
-        gates = np.where(self.free, gates, 1.0)
-        for group in self.graph.groups:
-            if not gates[group.channels].any():
-                gates[group.channels[self.raw[group.channels].argmax()]] = 1.0
-        return gates
+        opened = self.sites.opened(gates, self.raw)
+        self._gates.assign(np.append(opened, 1.0))
 
 
 class _Forward:
@@ -183,21 +156,3 @@ class _Forward:
         row = self.gates.value[None]
         rows = tf.repeat(row, tf.shape(first(inputs))[0], axis=0)
         return self.network([inputs, rows], training=training)
-
-
-def _pins(
-    graph: ChannelGraph, kernels: tuple[Fold, ...]
-) -> Iterator[tuple[np.ndarray, tuple[Key, ...]]]:
-    """(channels, kernels without a norm behind them) of every group that can shrink."""
-    for group in graph.groups:
-        reading = [k for k in kernels if np.isin(k.channels, group.channels).any()]
-        if group.frozen is None and reading:
-            keys = tuple(k.key for k in reading if not _normed(graph, k.key[0]))
-            yield group.channels, keys
-
-
-def _normed(graph: ChannelGraph, layer: str) -> bool:
-    """Whether batch norms alone read what a layer makes."""
-    made = {call.output for call in graph.calls if call.name == layer}
-    users = [c for c in graph.calls if made & set(c.inputs)]
-    return bool(users) and all(call.kind == NORM for call in users)

@@ -12,18 +12,20 @@ from ns_tf.data.dataset import Dataset
 from ns_tf.data.holdout import take
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
-from ns_tf.graph.fold import folds
 from ns_tf.prune import criteria, signals
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.gammas import Gammas
-from ns_tf.prune.gatings import Gating, NormGates
-from ns_tf.prune.learning import Gates, Learning
-from ns_tf.prune.method import Scored
+from ns_tf.prune.gates import LearnedGates
+from ns_tf.prune.gatings import BankGates, Gating, GeneratedGates, NormGates
+from ns_tf.prune.generated import Generated, Shares
+from ns_tf.prune.learning import Learning, held_batch
+from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.signals.gamma import check as check_gammas
+from ns_tf.prune.taught import Taught, signed
 from ns_tf.prune.trained import copied, joined
 from ns_tf.train.config import TrainConfig
 
@@ -46,6 +48,16 @@ class ByGating:
     def _by_norm(self) -> bool:
         """Whether the gates are gammas."""
         return isinstance(self.formulas, NormGates)
+
+    @property
+    def _generated(self) -> bool:
+        """Whether generators make the gates."""
+        return isinstance(self.formulas, GeneratedGates)
+
+    @property
+    def _taught(self) -> bool:
+        """Whether the outputs of the network as it was are learned."""
+        return not (self._by_norm or self._generated) and self.formulas.taught
 
     @functools.cached_property
     def data(self) -> tuple[Dataset, Dataset | None]:
@@ -85,7 +97,20 @@ class ByGating:
         if self._by_norm:
             check_gammas(self.pruner.read())
         else:
-            folds(self.pruner.graph)
+            self.pruner.sites.check()
+        outputs = len(self.pruner.model.outputs)
+        if self._taught and outputs > 1:
+            raise InputError(
+                f"{self.gating.name} learns the one output that a network had; "
+                f"{self.pruner.model.name!r} has {outputs}. Use another method."
+            )
+        allocation = self.pruner.allocation
+        if self._generated and allocation.evaluates:
+            raise InputError(
+                f"{self.gating.name} asks before it learns how many channels stay in a "
+                f"layer; {allocation.name} runs the network to find out. Give "
+                "--allocation=uniform."
+            )
         steps_per_epoch(self.data[0], self.settings.batch)
 
     @property
@@ -93,8 +118,11 @@ class ByGating:
         """What the scores depend on; the budgets too, unless nothing reads them."""
         pruner, config = self.pruner, self.pruner.config
         own = (config.strength, self.settings)
+        own += (config.level,) * (config.level != CHANNEL)
         auto = self.strength is None
-        if not (auto or self.gating.units or self.formulas.priced):
+        if self._generated:
+            own = (*own, pruner.allocation.name, config.weigh, config.search)
+        elif not (auto or self.gating.units or self.formulas.priced):
             return own
         return (*own, sorted(pruner.budgets.targets.items()), pruner.grid)
 
@@ -115,7 +143,7 @@ class ByGating:
         keras.utils.set_random_seed(self.pruner.seed)  # Of layers that draw.
         work = self.learning(runtime)
         loop.run(work, work.total, runtime, label="gates", checkpoint=checkpoint)
-        scores = joined(work.gates.scores(), self.pruner.graph)
+        scores = self.pruner.joined(work.gates.scores())
         return Scored(scores, work.gates.weights(), work.table())
 
     def learning(self, runtime: Runtime) -> Learning:
@@ -124,58 +152,84 @@ class ByGating:
         Args:
             runtime: Devices, precision, seed.
         """
-        pruner, pressure = self.pruner, self.pressure
         curvature = self.curvature()
-        unit = pressure.unit(curvature, self.scale())
-        strength = unit * self.formulas.first
-        if self.strength is not None:
-            strength = self.strength * (unit if self.gating.units else 1.0)
         dataset, held = self.data
-        steps = self.settings.epochs * steps_per_epoch(dataset, self.settings.batch)
-        rates = gate_rates(curvature, unit, steps, self.formulas.momentum)
         return Learning(
             self._gates(runtime, curvature),
-            dataclasses.replace(pruner.problem, dataset=dataset),
+            dataclasses.replace(self.pruner.problem, dataset=dataset),
             self.settings,
-            pressure,
-            Pull(strength, self.strength is None, rates),
+            self.pressure,
+            self._pull(curvature),
             runtime,
             held=held,
         )
 
+    def _pull(self, curvature: np.ndarray) -> Pull:
+        """How hard gates are pulled on, by their curvatures [n]."""
+        formulas = self.formulas
+        unit = self.pressure.unit(curvature, self.scale())
+        begin = formulas.first * (1.0 if self._generated else unit)
+        if self.strength is not None:
+            begin = self.strength * (unit if self.gating.units else 1.0)
+        steps = self.settings.epochs * steps_per_epoch(
+            self.data[0], self.settings.batch
+        )
+        moved = isinstance(formulas, BankGates)
+        pace = formulas.pace(steps) if moved else 1.0
+        rates = gate_rates(curvature, unit, steps, pace)
+        return Pull(begin, self.strength is None, rates)
+
     @functools.cached_property
     def pressure(self) -> Pressure:
         """The budgets as the gates feel them."""
-        pruner = self.pruner
-        return Pressure(
-            pruner.budgets.exact,
-            pruner.allotment.limits,
-            pruner.prunable,
-            len(pruner.graph.owner),
-            self.formulas.priced,
-        )
+        return self.pruner.pressure(self.formulas.priced)
 
     def curvature(self) -> np.ndarray:
-        """[n]: the mean over proxy images of (dL_i/dg)^2, all gates open."""
-        formula = criteria.get("taylor_fg").formula
-        reading = signals.Reading(self.pruner.read(), self.pruner.seed)
+        """[n]: the mean over proxy images of (dL_i/dg)^2, all gates open.
+
+        Of a loss that has no derivative there, the second derivative.
+        """
+        formula, pruner = criteria.get("taylor_fg").formula, self.pruner
+        network = pruner.read()
+        if self._taught:
+            network.loss = signed(pruner.model)
+        reading = signals.Reading(network, pruner.seed)
         return signals.get("example_gradients").scores(formula, reading)
 
     def scale(self) -> np.ndarray:
         """[n]: by what a pull of strength 1 is multiplied: |gamma|, or 1."""
         pruner = self.pruner
         if not self._by_norm:
-            return np.ones(len(pruner.graph.owner))
+            return np.ones(pruner.size)
         return largest(pruner.model, pruner.graph, np.abs)
 
-    def _gates(self, runtime: Runtime, curvature: np.ndarray) -> Gates:
+    def _gates(self, runtime: Runtime, curvature: np.ndarray) -> LearnedGates:
         """The gates, on a copy of the network."""
         pruner, execution = self.pruner, runtime.execution
-        model, graph = pruner.model, pruner.graph
+        model, graph, formulas = pruner.model, pruner.graph, self.formulas
         if self._by_norm:
             structure = pruner.problem.structure
             network = execution.build(lambda: copied(model, structure))
-            return Gammas(network, graph, self.formulas, execution)
-        network = execution.build(lambda: Bank.network_of(model, graph))
-        slot = self.formulas.slot(curvature, self.settings.batch)
-        return Bank(network, graph, self.formulas, execution, slot)
+            return Gammas(network, graph, formulas, execution)
+        if self._generated:
+            shares = self._shares(curvature)
+            network = execution.build(
+                lambda: Generated.network_of(model, graph, formulas, shares)
+            )
+            return Generated(network, model, graph, formulas, execution, shares)
+        network = execution.build(lambda: pruner.sites.network(model))
+        held = self.data[1]
+        batch = self.settings.batch
+        seen = held_batch(batch, len(held.train)) if held else batch
+        slot = formulas.slot(curvature, seen)
+        if self._taught:
+            return Taught(network, pruner.sites, formulas, execution, slot, model)
+        return Bank(network, pruner.sites, formulas, execution, slot)
+
+    def _shares(self, curvature: np.ndarray) -> Shares:
+        """What the allocation keeps of every layer, by curvatures [n] as scores."""
+        pruner, prunable = self.pruner, self.pruner.prunable
+        widths = pruner.solve(joined(curvature, pruner.graph)).widths
+        own = [(c, w / len(c)) for c, w in zip(prunable.widths, widths, strict=True)]
+        kept = [share for _, share in own]
+        return [*own, *((c, kept[layer]) for c, layer, _ in prunable.followers)]

@@ -1,6 +1,5 @@
 """Settings of iterative pruning, and of pruning a network that is trained already."""
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -9,12 +8,12 @@ from typing import Any
 from ns_tf.base import InputError
 from ns_tf.data.config import LARGEST_SIDE, DataConfig, train_images
 from ns_tf.prune import criteria, method
+from ns_tf.prune.method import BLOCK, CHANNEL
 from ns_tf.prune.rounds import REOPEN, STAY
+from ns_tf.prune.strength import AUTO, strength_text
 from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
 from ns_tf.train.config import TrainConfig, augmentation
-
-AUTO = "auto"  # A strength that follows the budgets.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,9 +200,14 @@ class CutConfig:
         "taylor_fo",
         "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
         "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim or random; or gates "
-        "that learn: slimming, morphnet, logistic_sigmoid, sss or autoprune. What "
-        "follows is the method's own if "
-        "empty.",
+        "that learn: slimming, morphnet, logistic_sigmoid, sss, gal, autoprune or "
+        "autopruner. What follows is the method's own if empty.",
+    )
+    level: str = option(
+        CHANNEL,
+        "What goes: channels, or whole blocks (depth) of networks with shortcuts, by "
+        "sss or gal.",
+        choices=(CHANNEL, BLOCK),
     )
     allocation: str | None = option(
         None,
@@ -251,11 +255,16 @@ class CutConfig:
     gate_batch: int = option(128, "Images a training step, at most all.")
 
     def __post_init__(self):
-        method.get(self.method)
+        levels = method.get(self.method).levels
+        if self.level not in levels:
+            raise InputError(
+                f"--level={self.level}: {self.method} removes {' or '.join(levels)}s. "
+                "Whole blocks are removed by sss or gal."
+            )
         at_least(self, 1, "proxy_batch", "gate_batch")
         above_zero(self, "gate_rate")
         # The same text from the command line and from Python.
-        object.__setattr__(self, "strength", _strength(self.strength))
+        object.__setattr__(self, "strength", strength_text(self.strength))
         optional = {"proxy_images": 1, "rounds": 1, "weigh": 0, "gate_epochs": 1}
         for name, least in optional.items():
             if getattr(self, name) is not None:
@@ -271,20 +280,6 @@ class CutConfig:
         (0.5, None)
         """
         return None if self.strength == AUTO else float(self.strength)
-
-
-def _strength(value: Any) -> str:
-    """A strength as text.
-
-    Raises:
-        InputError: it is neither "auto" nor a number of at least 0.
-    """
-    if value == AUTO:
-        return AUTO
-    with contextlib.suppress(TypeError, ValueError):
-        if 0 <= float(value) < math.inf:
-            return repr(float(value))
-    raise InputError(f"--strength is auto or a number of at least 0; got {value!r}.")
 
 
 @dataclasses.dataclass(frozen=True)

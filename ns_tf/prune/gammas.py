@@ -1,21 +1,18 @@
 """Gates that are the gammas of batch norms: SGD moves them, a pull is added."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import keras
 import numpy as np
 
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
 from ns_tf.graph.channels import ChannelGraph
-from ns_tf.graph.weights import Key
+from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import NormGates
 from ns_tf.prune.norms import gammas, largest
 
 
-class Gammas:
-    """The gammas of a network as its gates (`ns_tf.prune.learning.Gates`).
+class Gammas(LearnedGates):
+    """The gammas of a network as its gates.
 
     Args:
         network: Trained in place; built by the execution.
@@ -32,7 +29,7 @@ class Gammas:
         execution: Execution,
     ):
         self.network, self.graph, self.formulas = network, graph, formulas
-        self.forward, self.watch = network, ()
+        self.forward = network
         self.size = len(graph.owner)
         prices = np.zeros(self.size + 1)  # The last is that of what is no channel.
         with execution.strategy.scope():
@@ -84,22 +81,3 @@ class Gammas:
             pull = self.formulas.pull(gamma, keras.ops.cast(price, gamma.dtype))
             own[place] = own[place] + self._strength * pull
         return own
-
-    def before(self, draw: np.ndarray, progress: float) -> None:
-        """Nothing: the gates are weights."""
-
-    def after(
-        self, pull: np.ndarray, rate: np.ndarray, draw: np.ndarray, progress: float
-    ) -> None:
-        """Nothing: SGD has moved the gates."""
-
-    def weights(self) -> dict[Key, np.ndarray]:
-        """Of the network that has learned."""
-        return weights.values(self.network)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Nothing: weights are kept by who trains them."""
-        return {}
-
-    def restore(self, arrays: Mapping[str, Any]) -> None:
-        """Sets what `state` returned."""

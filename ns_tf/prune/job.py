@@ -26,7 +26,6 @@ from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.results import told_in
 from ns_tf.prune.scoring import SCORING
-from ns_tf.prune.trained import cut
 from ns_tf.run import files
 from ns_tf.run.folder import GATES, MODEL, PRUNED, RESULT
 from ns_tf.run.watch import Watch
@@ -148,7 +147,7 @@ class PruneJob:
             "rounds": pruner.rounds,
             "allocation": pruner.allocation.name,
             "repair": [one.name for one in pruner.repairs],
-            "names": list(pruner.problem.structure.names),
+            "names": list(pruner.names),
             "whole": list(pruner.widths),
             "widths": list(scaling.widths),
             "tau": scaling.tau,
@@ -167,7 +166,7 @@ class PruneJob:
         Args:
             told: What `pruned.json` holds.
         """
-        keep = np.zeros(len(self.pruner.graph.owner), bool)
+        keep = np.zeros(self.pruner.size, bool)
         keep[told["channels"]] = True
         return keep
 
@@ -184,18 +183,20 @@ class PruneJob:
         if not work.fresh:
             workers.led(lambda: self._left(keep))
 
+        problem, own = self.pruner.left(keep)
+
         def start() -> keras.Model:
             if work.fresh:
-                return self.pruner.problem.build(widths)
+                return problem.build(own)
             if workers.chief:
                 return self._left(keep)
             # Not repaired: all workers get the chief's weights.
-            return cut(self.pruner.model, self.pruner.problem.structure, keep)
+            return self.pruner.cut(keep)
 
         Job(
             self.folder,
-            self.pruner.problem,
-            widths,
+            problem,
+            own,
             dataclasses.replace(work.settings, test_every_epoch=self.test_every_epoch),
             self.runtime,
             flags=self.flags,
@@ -213,15 +214,16 @@ class PruneJob:
     def _write_untrained(self, keep: np.ndarray, told: Mapping[str, Any]) -> None:
         """Writes model and result of a network that is not trained after the cut."""
         small = self._left(keep)
-        problem, score = self.pruner.problem, self.pruner.problem.task.score.name
+        problem, widths = self.pruner.left(keep)
+        score = problem.task.score.name
         python_models.save_model(problem.task.finished(small), self.folder / MODEL)
         tested = self.pruner.accuracy(small, "test")
         result = {
             "version": 1,
             "architecture": problem.architecture.name,
             "dataset": problem.dataset.name,
-            "widths": told["widths"],
-            **network_costs(problem.structure, tuple(told["widths"])),
+            "widths": list(widths),
+            **network_costs(problem.structure, widths),
             "seed": self.pruner.seed,
             "epochs": 0,
             "score": score,

@@ -6,8 +6,8 @@ their cost follows a plan from the whole network to the budgets.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,51 +21,14 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.sgd import Sgd
 from ns_tf.engine.step import TrainStep
 from ns_tf.graph import weights
-from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
-from ns_tf.prune.pressure import Pressure, Pull, steered
+from ns_tf.prune.gates import LearnedGates
+from ns_tf.prune.pressure import Pressure, Pull
 from ns_tf.train.config import TrainConfig
 
 EVERY = 10  # Steps between two looks at what is alive.
+HELD = 4  # Images of a step of the weights by those of a step of gates alone.
 _DRAW = 0x6A7E  # Keeps the draws of gates apart from those of batches.
-
-
-class Gates(Protocol):
-    """The gates of a network that is trained: `Gammas` or `Bank`."""
-
-    network: keras.Model  # Whose weights are trained.
-    forward: Any  # (inputs, training) -> outputs.
-    watch: Sequence  # Variables beside the trainable ones that `probe` reads.
-    raw: np.ndarray  # [n]
-
-    def alive(self) -> np.ndarray:
-        """[n] bool: the channels that the gating would keep."""
-
-    def scores(self) -> np.ndarray:
-        """[n]: the higher, the longer a channel is kept."""
-
-    def press(self, strength: float, price: np.ndarray) -> None:
-        """Sets the pull of the steps that follow."""
-
-    def probe(self, own: list, others: list) -> list:
-        """As of `ns_tf.engine.step.TrainStep`."""
-
-    def before(self, draw: np.ndarray, progress: float) -> None:
-        """Sets the gates of the forward pass."""
-
-    def after(
-        self, pull: np.ndarray, rate: np.ndarray, draw: np.ndarray, progress: float
-    ) -> None:
-        """Moves the gates by the derivatives of the step."""
-
-    def weights(self) -> dict[Key, np.ndarray]:
-        """Of the network without gates that computes the same."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs, beside the weights of the network."""
-
-    def restore(self, arrays: Mapping[str, Any]) -> None:
-        """Sets what `state` returned."""
 
 
 class Learning:
@@ -87,7 +50,7 @@ class Learning:
 
     def __init__(
         self,
-        gates: Gates,
+        gates: LearnedGates,
         problem: Problem,
         config: TrainConfig,
         pressure: Pressure,
@@ -103,23 +66,26 @@ class Learning:
         network, execution = gates.network, runtime.execution
         with execution.strategy.scope():
             self.sgd = Sgd(
-                network.trainable_variables,
+                gates.variables,
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
-                undecayed=scales(network),
+                undecayed=gates.undecayed,
             )
         self.loss_scale = execution.loss_scale(network)
         self.held = held and augmented(held, config.augmentation)
-        self.held_batch = min(config.batch, len(held.train)) if held else config.batch
+        self.held_batch = config.batch
+        if held:
+            self.held_batch = held_batch(config.batch, len(held.train))
         step = TrainStep(
             gates.forward,
             self.sgd,
-            problem.task.loss(network),
+            gates.objective(problem.task),
             config.batch,
             execution,
             probe=gates.probe,
             watch=gates.watch,
             loss_scale=self.loss_scale,
+            teacher=gates.teacher,
         )
         parts = _parts(step, self.held_batch, held)
         self._compiled = [part.compiled() for part in parts]
@@ -184,7 +150,8 @@ class Learning:
         alive = self.gates.alive()
         if self.pull.auto and self.steps:
             excess = self.pressure.excess(alive, self.progress)
-            self.strength = steered(self.strength, self.pull.strength, excess)
+            start = self.pull.strength
+            self.strength = self.gates.steered(self.strength, start, excess)
         self.price = self.pressure.price(alive)
         self.gates.press(self.strength, self.price)
         self._note()
@@ -243,8 +210,6 @@ class Learning:
             slot.assign(arrays[f"slot/{i}"])
         weights.assign(network, kinds["now"])
         weights.assign_draws(network, kinds.get("draw", {}))
-        named = [n for n in arrays if n.startswith("gate/")]
-        self.gates.restore({n.removeprefix("gate/"): arrays[n] for n in named})
         if self.loss_scale:
             self.loss_scale.restore(arrays["loss_scale"])
         self.price, self.strength = arrays["price"], facts["strength"]
@@ -253,6 +218,23 @@ class Learning:
         self.losses.start(facts["loss"])
         self.losses.last = np.nan if facts["last"] is None else facts["last"]
         self.gates.press(self.strength, self.price)
+        named = [n for n in arrays if n.startswith("gate/")]
+        self.gates.restore({n.removeprefix("gate/"): arrays[n] for n in named})
+
+
+def held_batch(batch: int, images: int) -> int:
+    """Images of a step from which gates alone learn: a quarter of those of the weights.
+
+    So the two steps that weights and gates take in turns cost little more than one.
+
+    >>> held_batch(128, 5000), held_batch(128, 20), held_batch(3, 20)
+    (32, 20, 1)
+
+    Args:
+        batch: Of the weights.
+        images: That are held for the gates.
+    """
+    return min(max(1, batch // HELD), images)
 
 
 def _parts(step: TrainStep, batch: int, held: Dataset | None) -> list[TrainStep]:
@@ -268,15 +250,3 @@ def _parts(step: TrainStep, batch: int, held: Dataset | None) -> list[TrainStep]
     nothing = Sgd([], momentum=0.0, weight_decay=0.0)
     weights_alone = dataclasses.replace(step, probe=None, watch=())
     return [weights_alone, dataclasses.replace(step, sgd=nothing, batch_size=batch)]
-
-
-def scales(network: keras.Model) -> list[keras.Variable]:
-    """The trainable gammas and betas, which have no weight decay while gates learn.
-
-    Args:
-        network: That is trained.
-    """
-    keys = zip(
-        weights.trainable_keys(network), network.trainable_variables, strict=True
-    )
-    return [variable for key, variable in keys if key[1] in ("gamma", "beta")]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ns_tf.engine.runtime import Runtime
     from ns_tf.prune.pruner import Pruner
 
+CHANNEL, BLOCK = "channel", "block"  # What is removed: channels, or whole blocks.
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Method:
@@ -36,6 +38,7 @@ class Method:
     weigh: float | None = None  # As `Case.weigh`; None leaves it to the allocation.
     rounds: int = 1  # Times that channels are scored on the way to the budgets.
     closed: str = "stay"  # Of channels that a round closed: "stay", or "reopen".
+    levels: tuple[str, ...] = (CHANNEL,)  # What it can remove.
 
     def scorer(self, pruner: "Pruner") -> "Scorer":
         """What scores the channels of a network that is pruned."""

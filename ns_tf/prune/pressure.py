@@ -30,6 +30,7 @@ class Pressure:
         prunable: Which channels the widths count.
         size: n.
         priced: Whether channels of different layers have different prices.
+        least: Channels that every layer keeps.
     """
 
     costs: Mapping[str, Callable]
@@ -37,14 +38,16 @@ class Pressure:
     prunable: Prunable
     size: int
     priced: bool = True
+    least: int = 1
 
     def widths(self, alive: np.ndarray) -> np.ndarray:
-        """[layers]: channels that are alive in each, at least 1.
+        """[layers]: channels that are alive in each, at least `least`.
 
         Args:
             alive: [n] bool.
         """
-        return np.maximum(1, np.array(self.prunable.count(alive), np.int64))
+        counted = np.array(self.prunable.count(alive), np.int64)
+        return np.maximum(self.least, counted)
 
     def price(self, alive: np.ndarray) -> np.ndarray:
         """[n]: what one channel takes of the budgets, 1 in the mean; 0 where none can.
@@ -80,7 +83,7 @@ class Pressure:
         held = np.divide(
             curvature, pull, out=np.full(self.size, np.inf), where=pull > 0
         )
-        ranking = Ranking.of(held, self.prunable)
+        ranking = Ranking.of(held, self.prunable, min_width=self.least)
         inside = np.ones(len(ranking.widths), bool)
         for name, limit in self.limits.items():
             inside &= np.asarray(self.costs[name](ranking.widths)) <= limit
@@ -188,25 +191,25 @@ def steered(strength: float, start: float, excess: float) -> float:
 
 
 def gate_rates(
-    curvature: np.ndarray, unit: float, steps: int, momentum: float
+    curvature: np.ndarray, unit: float, steps: int, pace: float
 ) -> np.ndarray:
-    """[n]: the rate of each gate in a bank, min(5 (1 - m) / (unit steps), 0.3 / H).
+    """[n]: the rate of each gate in a bank, min(5 pace / (unit steps), 0.3 / H).
 
     By the first a gate that nothing holds closes in a fifth of the training. The second
     keeps a gate that is held firmly from swinging.
 
-    >>> gate_rates(np.array([0.0, 60.0]), unit=0.5, steps=40, momentum=0.0).tolist()
+    >>> gate_rates(np.array([0.0, 60.0]), unit=0.5, steps=40, pace=1.0).tolist()
     [0.25, 0.005]
 
     Args:
         curvature: [n]: H.
         unit: Of strengths; 0 stops all gates.
         steps: Of the training.
-        momentum: m, of the gating's step.
+        pace: Of a gating whose steps add up, by how much slower its steps are.
     """
     if unit <= 0:
         return np.zeros_like(curvature)
     bound = np.divide(
         0.3, curvature, out=np.full(curvature.shape, np.inf), where=curvature > 0
     )
-    return np.minimum(5 * (1 - momentum) / (unit * steps), bound)
+    return np.minimum(5 * pace / (unit * steps), bound)

@@ -72,10 +72,11 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
     if tuning.finetune_epochs and not keep.all():
         work, start = pruner.tuning(scaling.widths, tuning), small
         with clock.of("tune"):
+            problem, widths = pruner.left(keep)
             if work.fresh:
-                start = pruner.problem.build(scaling.widths)
+                start = problem.build(widths)
             tuned = training.train(
-                pruner.problem,
+                problem,
                 lambda: start,
                 work.settings,
                 runtime,

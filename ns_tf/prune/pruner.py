@@ -3,48 +3,33 @@
 `ns_tf.prune.pruned` does the steps in order, `ns_tf.prune.work` in a run folder.
 """
 
-import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
-from ns_tf.base import InputError, Scaling, ScalingLaw, Widths
+from ns_tf.base import Scaling, ScalingLaw, Widths
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.problem.problem import Problem
-from ns_tf.problem.tasks.classification import Classification
 from ns_tf.prune import allocations, method, repairs
 from ns_tf.prune.allotment import ALLOCATING, Allotment
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.method import Scored
+from ns_tf.prune.pressure import Pressure
 from ns_tf.prune.removal import Prunable
 from ns_tf.prune.results import STAGES
 from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork
+from ns_tf.prune.sites import ChannelSites, Sites
 from ns_tf.prune.targets import Budgets
-from ns_tf.prune.trained import copied, cut
+from ns_tf.prune.trained import copied, cut, joined
+from ns_tf.prune.tuning import Tuning, recipe_of, tuning_of
 from ns_tf.scaling.grid import grid_of
-from ns_tf.train import recipes
-from ns_tf.train.config import TrainConfig
-from ns_tf.train.recipes import Objective, Recipe
+from ns_tf.train.recipes import Recipe
 
 _BATCH = 256  # Images a step of an evaluation.
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Tuning:
-    """The training after a cut.
-
-    Args:
-        fresh: Whether it starts from fresh weights.
-        settings: Epochs, batch, rate.
-        objective: What is minimised in place of the task's loss.
-    """
-
-    fresh: bool
-    settings: TrainConfig
-    objective: Objective | None
 
 
 class Pruner:
@@ -109,6 +94,38 @@ class Pruner:
         )
         self.scorer = self.method.scorer(self)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what the widths count."""
+        return self.problem.structure.names
+
+    @property
+    def size(self) -> int:
+        """n."""
+        return len(self.graph.owner)
+
+    @functools.cached_property
+    def sites(self) -> Sites:
+        """Where gates go that stand beside the weights."""
+        return ChannelSites(self.graph)
+
+    def pressure(self, priced: bool) -> Pressure:
+        """The budgets as gates feel them.
+
+        Args:
+            priced: Whether channels of different layers have different prices.
+        """
+        exact, limits = self.budgets.exact, self.allotment.limits
+        return Pressure(exact, limits, self.prunable, self.size, priced)
+
+    def joined(self, scores: np.ndarray) -> np.ndarray:
+        """Scores [n] of which those that go together have the sum of theirs.
+
+        Args:
+            scores: [n].
+        """
+        return joined(scores, self.graph)
+
     def proxy(self, images: int | None = None) -> Proxy:
         """Training images to read; as many as the method has, or as was asked for.
 
@@ -154,7 +171,7 @@ class Pruner:
             return self
         model = copied(self.model, self.problem.structure)
         weights.assign(model, scored.weights)
-        return Pruner(
+        return type(self)(
             model,
             self.problem,
             self.config,
@@ -240,7 +257,7 @@ class Pruner:
         """
         keras.utils.set_random_seed(self.seed)  # Of layers that draw, as dropout does.
         model = self.whole if keep.all() else self.model
-        small = cut(model, self.problem.structure, keep)
+        small = self.cut(keep, model)
         scores = {"trained": self.accuracy(self.whole, "validation")}
         if keep.all():
             return small, dict.fromkeys(STAGES, scores["trained"])
@@ -249,6 +266,32 @@ class Pruner:
         self.repair(small, keep)
         repaired = score("validation") if self.repairs else scores["cut"]
         return small, {**scores, "repaired": repaired, "tuned": repaired}
+
+    def cut(self, keep: np.ndarray, model: keras.Model | None = None) -> keras.Model:
+        """What is left of the network, with its weights, not repaired.
+
+        Args:
+            keep: [n] bool.
+            model: Of which it is left; the network that has learned if None.
+        """
+        return cut(model or self.model, self.problem.structure, keep)
+
+    def left(self, keep: np.ndarray) -> tuple[Problem, Widths]:
+        """The problem that what is left is trained for, and its widths there.
+
+        Args:
+            keep: [n] bool.
+        """
+        return self.problem, self.prunable.count(keep)
+
+    def told(self, widths: Widths) -> str:
+        """What becomes of the network, in a line.
+
+        Args:
+            widths: Of what is left, [layers].
+        """
+        both = zip(self.names, self.widths, widths, strict=True)
+        return "widths: " + ", ".join(f"{name} {was}->{now}" for name, was, now in both)
 
     def repair(self, small: keras.Model, keep: np.ndarray) -> None:
         """Repairs the network of these channels in place.
@@ -268,17 +311,9 @@ class Pruner:
             config: Names it, if it is not the method's own.
 
         Raises:
-            InputError: there is no such recipe, or its loss is one of classes and the
-                task is another.
+            InputError: there is no such recipe, or it does not fit the task.
         """
-        recipe = recipes.get(config.recipe or self.method.recipe)
-        task = self.problem.task
-        if recipe.formula is not None and not isinstance(task, Classification):
-            raise InputError(
-                f"The recipe {recipe.name} learns one class an example, without "
-                f"weights; the task is {task.name}. Give --recipe=plain."
-            )
-        return recipe
+        return recipe_of(config.recipe or self.method.recipe, self.problem.task)
 
     def tuning(self, widths: Widths, config: FinetuneConfig) -> Tuning:
         """How the network that is left is trained.
@@ -290,22 +325,10 @@ class Pruner:
         Raises:
             InputError: there is no such recipe.
         """
-        recipe = self.recipe(config)
-        problem, macs = self.problem, self.budgets.exact["macs"]
+        macs = self.budgets.exact["macs"]
         times = float(macs(np.array(self.widths)) / macs(np.array(widths)))
-        objective = None
-        if recipe.formula is not None:
-            teacher = self.whole if recipe.teacher else None
-            objective = Objective(recipe, problem.dataset.classes, teacher)
-        return Tuning(
-            recipe.fresh,
-            config.settings(
-                len(problem.dataset.train),
-                rate=recipe.rate,
-                times=times if recipe.equal_cost else 1.0,
-            ),
-            objective,
-        )
+        dataset = self.problem.dataset
+        return tuning_of(self.recipe(config), config, dataset, times, self.whole)
 
     def accuracy(self, model: keras.Model, split: str) -> float:
         """The task's score of a network on a split.

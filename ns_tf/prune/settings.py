@@ -7,9 +7,12 @@ from typing import Any
 from ns_tf.base import ScalingLaw
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
-from ns_tf.prune.config import AUTO, CutConfig, FinetuneConfig
+from ns_tf.prune.block_pruner import BlockPruner
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.method import BLOCK, CHANNEL
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.source import TrainedNetwork, kept_from
+from ns_tf.prune.strength import AUTO
 from ns_tf.prune.targets import RATIO, budgets_of
 from ns_tf.run import files
 from ns_tf.scaling.bounds import bounds_of
@@ -38,7 +41,7 @@ class Configs:
     @property
     def name(self) -> str:
         """The name of the folder of what is left: method, budgets, choices, seed."""
-        parts = [self.cut.method]
+        parts = [self.cut.method, *(self.cut.level,) * (self.cut.level != CHANNEL)]
         parts += [f"{name}{value:.10g}" for name, value in asked(self.budget).items()]
         rounds = self.cut.rounds and f"rounds{self.cut.rounds}"
         choices = (self.cut.allocation, self.cut.repair, self.tuning.recipe)
@@ -70,7 +73,8 @@ class Configs:
         wishes = dataclasses.replace(budget.wishes, keep=())
         bounds = bounds_of(wishes, problem.structure.layers, widths)
         bounds.check_ties()
-        return Pruner(
+        kind = BlockPruner if self.cut.level == BLOCK else Pruner
+        return kind(
             network.model,
             problem,
             self.cut,

@@ -38,9 +38,7 @@ def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
     stages = [f"{name} {score.text(value)}" for name, value in found.accuracies.items()]
     yield f"{score.name} on validation examples: {' -> '.join(stages)}"
     yield f"{score.name} on test examples: {score.text(found.test_score)}"
-    names = pruner.problem.structure.names
-    both = zip(names, pruner.widths, found.scaling.widths, strict=True)
-    yield "widths: " + ", ".join(f"{name} {was}->{now}" for name, was, now in both)
+    yield pruner.told(found.scaling.widths)
     yield from _kept(pruner)
     seconds = [f"{name} {value:.1f}" for name, value in found.seconds.items()]
     yield f"seconds: {', '.join(seconds)}"

@@ -1,7 +1,7 @@
 """Budgets of a network that is trained already: shares of its own costs, or numbers."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -27,11 +27,13 @@ class Budgets:
             budgets, and the measured ones among the targets.
         own: By budget of the targets: the cost of the trained network. Measured only
             where it was needed.
+        measure: How measured budgets are measured.
     """
 
     targets: Mapping[str, float]
     costs: Mapping[str, Cost]
     own: Mapping[str, float]
+    measure: Measure | None = None
 
     @property
     def exact(self) -> dict[str, Cost]:
@@ -97,7 +99,26 @@ def budgets_of(
                 f"{text(whole[name])}. Pruning makes networks smaller; give a share, "
                 f"as {name}=0.5, or at most that number."
             )
-    return Budgets(targets, costs, whole)
+    return Budgets(targets, costs, whole, measure)
+
+
+def costs_of(
+    names: Iterable[str], structure: Structure, measure: Measure | None = None
+) -> dict[str, Cost]:
+    """All exact costs of networks of a structure, and the measured ones of some names.
+
+    Args:
+        names: Of budgets.
+        structure: Of the networks.
+        measure: As of `budgets_of`.
+
+    Raises:
+        InputError: a measured budget that cannot be measured so.
+    """
+    costs = {name: Cost(cost) for name, cost in exact_costs(structure).items()}
+    for name in set(names) - set(costs):
+        costs[name] = _measured(name, structure, measure, costs)
+    return costs
 
 
 def _measured(

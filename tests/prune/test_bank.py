@@ -9,6 +9,7 @@ from ns_tf.graph import weights
 from ns_tf.graph.walk import channel_graph
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.gatings import BankGates
+from ns_tf.prune.sites import ChannelSites
 
 
 class Falling(BankGates):
@@ -21,9 +22,9 @@ class Falling(BankGates):
 
 
 def bank_of(model, formulas):
-    graph = channel_graph(model)
-    network, slot = Bank.network_of(model, graph), np.zeros(len(graph.owner))
-    return Bank(network, graph, formulas, Runtime().execution, slot)
+    sites = ChannelSites(channel_graph(model))
+    slot = np.zeros(len(sites.graph.owner))
+    return Bank(sites.network(model), sites, formulas, Runtime().execution, slot)
 
 
 def test_a_common_factor_of_a_layer_is_taken_out_and_the_network_stays(
@@ -32,7 +33,7 @@ def test_a_common_factor_of_a_layer_is_taken_out_and_the_network_stays(
     """Norms follow b, which reads a; b is read by the logits, so these are scaled."""
     model = randomise(handmade["chain"]())
     bank, images = bank_of(model, Falling()), rng.normal(size=(3, 6, 7, 3))
-    groups = {group.name: group.channels for group in bank.graph.groups}
+    groups = {group.name: group.channels for group in bank.sites.graph.groups}
     pull = np.full(len(bank.raw), 0.5)
     pull[groups["a"][0]] = 0.75
     before = weights.values(bank.network)

@@ -5,7 +5,8 @@ from trained import learned, pruner
 
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import learning
-from ns_tf.prune.learning import EVERY, scales
+from ns_tf.prune.gates import scales
+from ns_tf.prune.learning import EVERY
 
 
 def work_of(name="sss", **others):
@@ -49,3 +50,10 @@ def test_draws_depend_on_the_seed_and_the_step_alone(monkeypatch):
     np.testing.assert_array_equal(seen[0], seen[2])
     assert (seen[0] != seen[1]).all() and ((seen[0] > 0) & (seen[0] < 1)).all()
     assert learning.EVERY == 10
+
+
+def test_gates_with_images_of_their_own_take_a_quarter_as_many():
+    work = work_of("autoprune")
+    assert (work.config.batch, work.held_batch, len(work.held.train)) == (100, 25, 50)
+    weights, gates = next(iter(work.batches()))
+    assert (len(weights[0]), len(gates[0])) == (100, 25)

@@ -74,6 +74,6 @@ def test_a_strength_follows_the_excess_within_its_range():
 
 
 def test_gates_that_are_held_firmly_move_slowly():
-    rates = gate_rates(np.array([0.0, 1.0, 300.0]), 0.1, 100, 0.9)
+    rates = gate_rates(np.array([0.0, 1.0, 300.0]), 0.1, 100, 0.1)
     np.testing.assert_allclose(rates, [0.05, 0.05, 0.001])
     assert not gate_rates(np.ones(3), 0.0, 100, 0.9).any()

@@ -20,6 +20,9 @@ channel leaves (`ns_tf.graph.gated`), with a raw value that the gating moves its
             ...
             return raw, slot
 
+Or a generator makes the gates of a layer of what the layer computes, and SGD trains it
+(`GeneratedGates`).
+
 The trainer (`ns_tf.prune.learning`) has the rest: strength, prices, rates, checkpoints.
 Files here import neither Keras nor TensorFlow at their top, as `--help` reads them.
 """
@@ -45,14 +48,12 @@ class Gates:
 
     Attributes:
         priced: Whether channels of different layers have different prices.
-        momentum: Of `step`, by which the rates of gates in a bank are chosen.
         held_out: Share of the training images from which gates learn, and weights do
             not; 0 if both learn from all.
         first: The strength that "auto" begins with, in units of what the budgets need.
     """
 
     priced = True
-    momentum = 0.0
     held_out = 0.0
     first = 1.0
 
@@ -110,10 +111,26 @@ class BankGates(Gates):
         start: Raw value of every gate at the beginning.
         pinned: Whether a factor that the gates of a layer have in common is taken out
             after every step. It costs the loss nothing and would shrink for ever.
+        momentum: Of `step`, by which the rates of gates are chosen.
+        taught: Whether weights and gates learn the outputs that the network had, and no
+            labels.
+        adversary: Where they do: whether a discriminator also tells the two apart.
     """
 
     start = 1.0
     pinned = False
+    momentum = 0.0
+    taught = False
+    adversary = False
+
+    def pace(self, steps: int) -> float:
+        """Share of the rate of plain gradient steps at which gates move as fast.
+
+        Args:
+            steps: Of the training.
+        """
+        del steps
+        return 1 - self.momentum
 
     def value(self, raw: np.ndarray, draw: np.ndarray, progress: float) -> np.ndarray:
         """Gates of the forward pass, [n]; derivatives are taken at them.
@@ -161,12 +178,67 @@ class BankGates(Gates):
         return raw > 0
 
 
+class GeneratedGates(Gates):
+    """Gates from 0 to 1 that a generator a layer makes of what the layer computes.
+
+    Weights and generators are trained together. The mean of a layer's gates is drawn to
+    the share of its channels that the allocation keeps, so prices are not read.
+    """
+
+    priced = False
+
+    def sharpness(self, progress: float) -> float:
+        """How sharply gates tell channels apart.
+
+        Args:
+            progress: Share of the steps that are done, 0 to 1.
+        """
+        raise NotImplementedError
+
+    def sharpened(self, codes: list[np.ndarray], progress: float) -> float:
+        """What a step adds to the sharpness of the steps that follow.
+
+        Args:
+            codes: By layer: its gates now.
+            progress: Share of the steps that are done.
+        """
+        raise NotImplementedError
+
+    def code(self, made: Any, sharpness: Any) -> Any:
+        """Gates of what generators put out, [channels], tensors."""
+        raise NotImplementedError
+
+    def penalty(self, mean: Any, share: Any, weight: Any) -> Any:
+        """What is added to the loss, [layers], tensors.
+
+        Args:
+            mean: [layers] of the gates.
+            share: [layers]: what is to be kept.
+            weight: [layers].
+        """
+        raise NotImplementedError
+
+    def weight(self, strength: float, kept: float | None, share: float) -> float:
+        """The weight of a layer's penalty.
+
+        Args:
+            strength: Of all penalties.
+            kept: Share of the layer's channels that is open; None before that is known.
+            share: What is to be kept.
+        """
+        raise NotImplementedError
+
+    def alive(self, raw: np.ndarray) -> np.ndarray:
+        """[n] bool: the channels that the gating would keep."""
+        return raw > 0.5
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Gating(Method):
     """A registered gating."""
 
     help: str  # A sentence.
-    formulas: NormGates | BankGates
+    formulas: NormGates | BankGates | GeneratedGates
     epochs: int = 3  # In which gates learn.
     # Whether strength 1 is what the budgets need. If not, a strength is the paper's.
     units: bool = True
@@ -187,8 +259,8 @@ def gating(name: str, *, help: str, **preset: Any) -> Callable[[type], type]:
         **preset: Further fields of `Gating`: epochs, units, repair, recipe.
 
     Returns:
-        A decorator of classes that derive from `NormGates` or `BankGates` and are made
-        without arguments. It returns them as they are.
+        A decorator of classes that derive from `NormGates`, `BankGates` or
+        `GeneratedGates` and are made without arguments. It returns them as they are.
 
     Raises:
         ValueError: the name is taken.

@@ -1,13 +1,18 @@
-"""Sparse Structure Selection (Huang and Wang, ECCV 2018), of channels."""
+"""Sparse Structure Selection (Huang and Wang, ECCV 2018), of channels or blocks."""
 
 import numpy as np
 
 from ns_tf.prune.gatings import BankGates, Now, gating
+from ns_tf.prune.method import BLOCK, CHANNEL
 
 
-@gating("sss", help="Scales of channels by accelerated proximal steps, to exact zeros.")
+@gating(
+    "sss",
+    help="Scales of channels or blocks by accelerated proximal steps, to exact zeros.",
+    levels=(CHANNEL, BLOCK),
+)
 class Sss(BankGates):
-    """A scale a channel, under an L1 penalty by a proximal gradient step (APG-NAG).
+    """Scales of channels or blocks, an L1 penalty by proximal steps (APG-NAG).
 
     With rate e, gradient g, pull p and momentum m, equations 10 to 12 are
 

@@ -122,7 +122,7 @@ class Objective:
 
     def taught(self) -> Callable:
         """Outputs of the teacher -> its logits."""
-        return _logits_of(self.teacher)
+        return logits_of(self.teacher)
 
     def loss(self, model: keras.Model) -> Callable:
         """(labels [batch] or [batch, classes], outputs, teacher's) -> losses [batch].
@@ -130,7 +130,7 @@ class Objective:
         Args:
             model: That is trained; it and the teacher may end in a softmax.
         """
-        own = _logits_of(model)
+        own = logits_of(model)
         if self.teacher is None or self.recipe.table_rate is not None:
             others = _as_they_are  # Nothing, or rows of a table, which are logits.
         else:
@@ -151,8 +151,12 @@ def _as_they_are(logits: Any) -> Any:
     return logits
 
 
-def _logits_of(model: keras.Model) -> Callable:
-    """Outputs of a model -> logits in Keras's floatx, up to a constant an image."""
+def logits_of(model: keras.Model) -> Callable:
+    """Outputs of a model -> logits in Keras's floatx, up to a constant an image.
+
+    Args:
+        model: That may end in a softmax.
+    """
     ends = ends_in_softmax(functional(model))
 
     def logits(outputs):

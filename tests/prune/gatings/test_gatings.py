@@ -11,7 +11,7 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.prune import gatings
 from ns_tf.prune.bank import Bank
-from ns_tf.prune.gatings import GATINGS, BankGates, gating
+from ns_tf.prune.gatings import GATINGS, BankGates, GeneratedGates, gating
 from ns_tf.prune.method import Scored
 from ns_tf.prune.scoring import SCORING
 
@@ -74,9 +74,9 @@ def test_what_has_learned_computes_without_gates_what_it_did_with_them(
     model = randomise(handmade[network]())
     made = pressed(name, model, noise_images(rng))
     graph, formulas = made.graph, GATINGS.get(name).formulas
-    taking = Bank.network_of(model, graph)
+    taking = made.sites.network(model)
     slot = formulas.slot(np.ones(len(graph.owner)), 16)
-    bank = Bank(taking, graph, formulas, Runtime().execution, slot)
+    bank = Bank(taking, made.sites, formulas, Runtime().execution, slot)
     bank.raw = rng.uniform(0, 2, len(graph.owner))
     gates = np.where(graph.frozen, 1.0, formulas.final(bank.raw))
     images = rng.normal(size=(3, 6, 7, 3))
@@ -101,15 +101,19 @@ def test_formulas_are_of_arrays_alone():
     for name in GATINGS.names():
         member = gatings.get(name)
         assert member.help.endswith(".") and member.epochs >= 1
-        assert (member.scope, member.allocation, member.weigh) == (
-            *("global", "ranking"),
-            0.0,
-        )
         formulas, one = member.formulas, np.ones(5)
+        generated = isinstance(formulas, GeneratedGates)
+        usual = ("layer", "uniform") if generated else ("global", "ranking")
+        assert (member.scope, member.allocation, member.weigh) == (*usual, 0.0)
         if isinstance(formulas, BankGates):
             assert formulas.value(one, 0.5 * one, 0.0).shape == (5,)
             assert formulas.final(one).shape == formulas.score(one).shape == (5,)
             assert formulas.alive(formulas.start * one).all(), "open at the beginning"
+            assert 0 < formulas.pace(100) <= 1
+        elif generated:
+            code = keras.ops.convert_to_numpy(formulas.code(one, 3.0))
+            assert code.shape == (5,) and (0 <= code).all() and (code <= 1).all()
+            assert formulas.penalty(one, one, one).tolist() == [0] * 5
         else:
             pull = keras.ops.convert_to_numpy(formulas.pull(one, 2 * one))
             assert pull.shape == (5,) and (pull > 0).all()

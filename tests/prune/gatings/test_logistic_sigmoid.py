@@ -43,5 +43,5 @@ def test_logits_fall_by_strength():
     means = []
     for strength in (0, 0.1):
         gates = learned_with("logistic_sigmoid", strength).gates
-        means.append(gates.scores()[~gates.graph.frozen].mean())
+        means.append(gates.scores()[~gates.sites.graph.frozen].mean())
     assert means[1] < means[0] - 0.1

@@ -1,0 +1,316 @@
+"""A trained network that loses whole blocks: depth in place of width.
+
+A "width" is 1 where a block is there, and 0 where it is not.
+"""
+
+import bisect
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ns_tf.base import Cost, InputError, Scaling, Widths
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
+from ns_tf.graph.blocks import Block, BlockNetwork, blocks, without
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import Structure, analyse, as_it_is
+from ns_tf.problem.problem import Problem
+from ns_tf.prune import repairs
+from ns_tf.prune.allotment import ALLOCATING
+from ns_tf.prune.pressure import Pressure
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.removal import Prunable
+from ns_tf.prune.scoring import ScoredNetwork
+from ns_tf.prune.sites import BlockSites
+from ns_tf.prune.targets import costs_of
+from ns_tf.registry import fitting
+from ns_tf.scaling.grid import text
+
+_RANKING = "ranking"  # The allocation: the lowest scores go first.
+_REPAIRS = {"statistics"}  # Others are of channels.
+
+
+class BlockPruner(Pruner):
+    """A trained network, and the budgets for which blocks of it are dropped.
+
+    n is the number of its blocks (`ns_tf.graph.blocks`). The arguments are those of
+    `Pruner`.
+
+    Raises:
+        InputError: the network has no block that may be dropped.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.blocks = self._free()
+        if not self.blocks:
+            raise InputError(
+                f"--level=block drops branches that are added to an identity; "
+                f"{self.model.name!r} has none that may go. Use --level=channel."
+            )
+        self.prunable = Prunable(tuple(np.arange(self.size)[:, None]), ())
+        self.widths: Widths = (1,) * self.size
+        costs = {
+            name: Cost(functools.partial(self._cost, name), measured=cost.measured)
+            for name, cost in self.budgets.costs.items()
+        }
+        self.budgets = dataclasses.replace(self.budgets, costs=costs)
+
+    def _free(self) -> tuple[Block, ...]:
+        """The blocks of which no layer is kept."""
+        kept = getattr(self.problem.architecture.builder, "keep", ())
+        return tuple(
+            block
+            for block in blocks(self.model, self.graph)
+            if not any(fitting(block.layers, pattern) for pattern in kept)
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the additions that blocks end in."""
+        return tuple(block.name for block in self.blocks)
+
+    @property
+    def size(self) -> int:
+        """n."""
+        return len(self.blocks)
+
+    @functools.cached_property
+    def sites(self) -> BlockSites:
+        """As of `Pruner`."""
+        return BlockSites(self.graph, self.blocks)
+
+    # Costs.
+
+    @functools.cached_property
+    def _structures(self) -> dict[Widths, Structure]:
+        """Structures by which blocks are there, as far as they were read."""
+        return {(1,) * self.size: self.problem.structure}
+
+    def _structure(self, widths: Widths) -> Structure:
+        """The structure of the network of some of the blocks, read off its graph."""
+        if widths not in self._structures:
+            thin = self._thin(np.array(widths, bool))
+            self._structures[widths] = as_it_is(from_model(thin))
+        return self._structures[widths]
+
+    def _cost(self, name: str, widths: np.ndarray) -> float:
+        """What the network of some of the blocks costs, [n] -> a number."""
+        structure = self._structure(tuple(int(w) for w in widths))
+        costs = costs_of([name], structure, self.budgets.measure)
+        return costs[name](np.array(structure.architecture.widths))
+
+    def pressure(self, priced: bool) -> Pressure:
+        """As of `Pruner`; a block costs what the whole network saves without it."""
+        whole = np.ones(self.size)
+        one_less = whole - np.eye(self.size)
+        costs = {}
+        for name in self.allotment.limits:
+            own = float(self._cost(name, whole))
+            saved = np.array([own - self._cost(name, row) for row in one_less])
+            costs[name] = functools.partial(_left, own, saved)
+        limits = self.allotment.limits
+        return Pressure(costs, limits, self.prunable, self.size, priced, least=0)
+
+    def joined(self, scores: np.ndarray) -> np.ndarray:
+        """The scores [n]: a block goes alone."""
+        return scores
+
+    # What is asked for.
+
+    def check(self) -> None:
+        """Refuses what cannot be done, before anything is computed or written.
+
+        Raises:
+            InputError: an option that is of channels, or the network without any of the
+                blocks is over an exact budget.
+        """
+        self._check_options()
+        self.scorer.check()
+        none = (0,) * self.size
+        for name, cost in self.budgets.exact.items():
+            target = self.budgets.targets.get(name, np.inf)
+            least = float(cost(np.array(none)))
+            if least > target:
+                raise InputError(
+                    f"{name}={text(target)} is not reached: without any of its "
+                    f"{self.size} blocks the network has {text(least)}. Give more, or "
+                    "--level=channel."
+                )
+
+    def _check_options(self) -> None:
+        """Refuses options that are of channels.
+
+        Raises:
+            InputError: names the option.
+        """
+        others = {one.name for one in self.repairs} - _REPAIRS
+        grid = self.grid
+        refused = {
+            "allocation": self.allocation.name != _RANKING,
+            "repair": bool(others),
+            "round_to": grid["round_to"] != 1,
+            "min_width": grid["min_width"] != 1,
+            "max_width": grid["max_width"] is not None,
+        }
+        for name, given in refused.items():
+            if given:
+                raise InputError(
+                    f"--{name} is of channels, and --level=block drops whole blocks: "
+                    f"leave --{name} away."
+                )
+
+    def read(self, alive: np.ndarray | None = None) -> ScoredNetwork:
+        """The network as signals read it, a gate a block.
+
+        Args:
+            alive: [n] bool: the blocks that are there. All, if None.
+        """
+        loss = self.problem.task.loss(self.model)
+        every = np.ones(self.size, bool)
+        return _Blocks(
+            self.model,
+            self.graph,
+            loss,
+            self.proxy(),
+            every,
+            alive=every if alive is None else alive,
+            found=self.blocks,
+        )
+
+    def solve(
+        self,
+        scores: np.ndarray,
+        runtime: Runtime | None = None,
+        checkpoint: str = ALLOCATING,
+    ) -> Scaling:
+        """Which blocks stay: those of the lowest scores go until the budgets are met.
+
+        Of those that went, the highest come back that still have room, unless a budget
+        is measured.
+
+        Args:
+            scores: [n].
+            runtime: Not read.
+            checkpoint: Not read.
+
+        Raises:
+            InputError: no choice of blocks meets a measured budget.
+        """
+        del runtime, checkpoint
+        order = np.argsort(scores, kind="stable")
+
+        def first(count: int) -> np.ndarray:
+            keep = np.ones(self.size, int)
+            keep[order[:count]] = 0
+            return keep
+
+        counts = range(self.size + 1)
+        gone = bisect.bisect_left(counts, True, key=lambda n: self._meets(first(n)))
+        if gone > self.size:
+            raise InputError(
+                f"Without any of its {self.size} blocks the network is over the "
+                "budgets. Give more, or --level=channel."
+            )
+        keep = first(gone)
+        measured = any(self.budgets.costs[n].measured for n in self.budgets.targets)
+        for block in () if measured else order[:gone][::-1]:
+            more = keep.copy()
+            more[block] = 1
+            keep = more if self._meets(more) else keep
+        return self.at(tuple(keep.tolist()))
+
+    def _meets(self, widths: np.ndarray) -> bool:
+        """Whether the network of some of the blocks, [n], meets all budgets."""
+        costs, targets = self.budgets.costs, self.budgets.targets
+        return all(costs[name](widths) <= target for name, target in targets.items())
+
+    def at(self, widths: Widths) -> Scaling:
+        """Blocks that are known, with their costs.
+
+        Args:
+            widths: [n].
+        """
+        costs, targets = self.budgets.costs, self.budgets.targets
+        found = {name: float(costs[name](np.array(widths))) for name in targets}
+        tau = float(costs["params"](np.array(widths)))
+        return Scaling(tuple(widths), tau, found, dict(targets))
+
+    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+        """[n] bool: the blocks that are there.
+
+        Args:
+            scores: Not read.
+            widths: [n].
+        """
+        del scores
+        return np.array(widths, bool)
+
+    # What is left.
+
+    def _thin(self, keep: np.ndarray, model: keras.Model | None = None) -> keras.Model:
+        """The network of some of the blocks; weights are not set."""
+        gone = [one for one, kept in zip(self.blocks, keep, strict=True) if not kept]
+        return without(model or self.model, self.graph, gone)
+
+    def cut(self, keep: np.ndarray, model: keras.Model | None = None) -> keras.Model:
+        """As of `Pruner`; keep is of blocks, [n]."""
+        source = model or self.model
+        thin = self._thin(keep, source)
+        weights.assign(thin, weights.values(source))
+        return thin
+
+    def left(self, keep: np.ndarray) -> tuple[Problem, Widths]:
+        """As of `Pruner`: all channels of the blocks that are left."""
+        whole = self.problem
+        if keep.all():
+            return whole, whole.architecture.widths
+        found = from_model(self._thin(keep), whole.architecture.name)
+        structure = analyse(found, whole.structure.input_shape, whole.structure.classes)
+        problem = Problem(structure, whole.dataset, whole.task)
+        return problem, found.widths
+
+    def told(self, widths: Widths) -> str:
+        """As of `Pruner`: which blocks went."""
+        gone = [n for n, width in zip(self.names, widths, strict=True) if not width]
+        told = ", ".join(gone) or "none"
+        return f"blocks: {self.size} -> {sum(widths)}, without {told}"
+
+    def repair(self, small: keras.Model, keep: np.ndarray) -> None:
+        """As of `Pruner`."""
+        del keep
+        every = np.ones(len(self.graph.owner), bool)
+        case = repairs.Cut(self.model, self.graph, every, small, self.proxy(1024))
+        for member in self.repairs:
+            member.apply(case)
+
+
+class _Blocks(ScoredNetwork):
+    """A network as signals read it, with a gate a block."""
+
+    def __init__(self, *arguments: Any, found: Sequence[Block], **options: Any):
+        super().__init__(*arguments, **options)
+        self.found = found
+
+    @functools.cached_property
+    def gated(self) -> BlockNetwork:
+        """A copy of the network with its gates."""
+        return BlockNetwork(self.model, self.graph, self.found)
+
+
+def _left(own: float, saved: np.ndarray, widths: np.ndarray) -> Any:
+    """What is left of a cost without some blocks.
+
+    >>> _left(100.0, np.array([10.0, 30.0]), np.array([[1, 1], [1, 0]])).tolist()
+    [100.0, 70.0]
+
+    Args:
+        own: Of the whole network.
+        saved: [n]: without each block.
+        widths: [..., n].
+    """
+    return own - (1 - np.asarray(widths)) @ saved

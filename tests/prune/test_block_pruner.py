@@ -1,0 +1,156 @@
+"""Whole blocks: which stay under the budgets, and what the network is without them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from trained import digits, walked
+
+from ns_tf.base import InputError
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import count_params
+from ns_tf.problem.problem import Problem
+from ns_tf.prune.block_pruner import BlockPruner
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.method import Scored
+from ns_tf.prune.pruned import prune_trained
+from ns_tf.prune.targets import budgets_of
+
+layers = keras.layers
+
+
+def deep(blocks=3):
+    """Blocks of 5, 7 and 11 filters between additions to 6 channels."""
+    image = keras.Input((8, 8, 1))
+    x = layers.Conv2D(6, 3, padding="same", name="stem")(image)
+    for i, width in enumerate((5, 7, 11)[:blocks], 1):
+        y = layers.Conv2D(width, 3, padding="same", name=f"a{i}")(x)
+        y = layers.ReLU()(layers.BatchNormalization(name=f"norm{i}")(y))
+        y = layers.Conv2D(6, 3, padding="same", name=f"b{i}")(y)
+        x = layers.Add(name=f"add{i}")([x, y])
+    x = layers.GlobalAveragePooling2D(name="average")(layers.ReLU()(x))
+    return keras.Model(image, layers.Dense(10, name="logits")(x), name="deep")
+
+
+@pytest.fixture(scope="module")
+def trunk():
+    """The network, its weights at random, and its problem."""
+    keras.utils.set_random_seed(0)
+    model = deep()
+    return model, Problem.of(from_model(model), digits())
+
+
+def pruner(trunk, keep=(), grid=None, **asked):
+    model, problem = trunk
+    if keep:
+        problem = Problem.of(from_model(model, keep=keep), problem.dataset)
+    options = {n: asked.pop(n) for n in list(asked) if n in CutConfig.__annotations__}
+    options = {"method": "sss", "gate_epochs": 1, "gate_batch": 50, **options}
+    config = CutConfig(level="block", proxy_images=48, **options)
+    budgets = budgets_of(asked, problem.structure, problem.architecture.widths)
+    return BlockPruner(model, problem, config, budgets, grid=grid)
+
+
+def without(keep):
+    """Parameters of the network of some of the blocks, by hand."""
+    own = [1 * 9 * 6 + 6 + 6 * 10 + 10]
+    own += [
+        k * (2 * 9 * 6 * w + 3 * w + 6) for k, w in zip(keep, (5, 7, 11), strict=True)
+    ]
+    return sum(own)
+
+
+def test_costs_are_those_of_the_network_without_the_blocks(trunk):
+    made = pruner(trunk, params=0.6)
+    assert made.names == ("add1", "add2", "add3") and made.widths == (1, 1, 1)
+    for keep in ((1, 1, 1), (0, 1, 1), (1, 0, 0), (0, 0, 0)):
+        expected = without(keep)
+        assert made.budgets.exact["params"](np.array(keep)) == expected
+        thin = made.cut(np.array(keep, bool))
+        assert count_params(thin) == expected
+        assert set(weights.values(thin)) <= set(weights.values(made.model))
+    pressure = made.pressure(True)
+    alive = np.array([True, False, True])
+    shares = pressure.shares(alive)["params"]
+    assert shares == pytest.approx(without((1, 0, 1)) / without((1, 1, 1)))
+    price = pressure.price(alive)
+    saved = [without((1, 1, 1)) - without(k) for k in ((0, 1, 1), (1, 0, 1), (1, 1, 0))]
+    np.testing.assert_allclose(price / price[0], np.array(saved) / saved[0])
+    assert pressure.widths(np.zeros(3, bool)).tolist() == [0, 0, 0]
+
+
+def test_the_lowest_go_until_the_budgets_are_met_and_what_fits_comes_back(trunk):
+    """1 and 2 do not save enough, so 3 goes as well; then there is room for 2."""
+    budget = without((0, 1, 0)) + 1
+    made = pruner(trunk, params=float(budget))
+    found = made.solve(np.array([0.1, 0.2, 0.3]))
+    assert found.widths == (0, 1, 0) and found.costs["params"] == without((0, 1, 0))
+    assert found.targets == {"params": budget}
+    whole = pruner(trunk, params=1.0).solve(np.array([0.1, 0.2, 0.3]))
+    assert whole.widths == (1, 1, 1)
+    equal = pruner(trunk, params=float(without((1, 1, 1)) - 1)).solve(np.zeros(3))
+    assert equal.widths == (0, 1, 1), "equal scores go in the order of the blocks"
+
+
+@pytest.mark.parametrize(
+    "asked, told",
+    [
+        ({"params": 0.01}, "without any of its 3 blocks the network has 130"),
+        ({"params": 0.5, "repair": "least_squares"}, "--repair is of channels"),
+        ({"params": 0.5, "allocation": "uniform"}, "--allocation is of channels"),
+        ({"params": 0.5, "grid": {"round_to": 8}}, "--round_to is of channels"),
+        ({"params": 0.5, "rounds": 2}, "trained once; got --rounds=2"),
+    ],
+)
+def test_what_is_of_channels_or_cannot_be_met_is_refused(trunk, asked, told):
+    with pytest.raises(InputError, match=told):
+        pruner(trunk, **asked).check()
+
+
+def test_networks_without_shortcuts_and_blocks_that_are_kept(trunk):
+    plain = deep(blocks=0)
+    problem = Problem.of(from_model(plain), digits())
+    with pytest.raises(InputError, match="'deep' has none that may go"):
+        pruner((plain, problem), params=0.5)
+    assert pruner(trunk, keep=("a2",), params=0.5).names == ("add1", "add3")
+    with pytest.raises(InputError, match="slimming removes channels"):
+        CutConfig(method="slimming", level="block")
+
+
+@pytest.mark.parametrize("name", ["sss", "gal"])
+def test_gates_of_blocks_learn_resume_and_leave(trunk, name, rng):
+    made = pruner(trunk, method=name, macs=0.7)
+    made.check()
+    work = made.scorer.learning(Runtime())
+    state = walked(work, saved_at=6)
+    raw, table = work.gates.raw.copy(), work.table()
+    learned = work.gates.weights()
+    work.restore(*state)
+    walked(work)
+    np.testing.assert_array_equal(work.gates.raw, raw)
+    assert table["closed"][0] == 0 and table["alive_macs"][0] == 1
+    after = made.after(Scored(raw, learned))
+    work.gates.raw = rng.uniform(0.5, 1.5, 3)
+    images = rng.normal(size=(3, 8, 8, 1)).astype("float32")
+    row = np.append(work.gates.raw, 1.0).astype("float32")[None].repeat(3, axis=0)
+    expected = work.gates.network([images, row], training=False)
+    weights.assign(after.model, work.gates.weights())
+    np.testing.assert_allclose(after.model(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_loses_blocks_and_is_trained_on(trunk):
+    made = pruner(trunk, macs=0.7)
+    tuning = FinetuneConfig(finetune_epochs=1, finetune_batch=50)
+    found = prune_trained(made, tuning, Runtime())
+    assert found.scaling.costs["macs"] <= found.scaling.targets["macs"]
+    assert not found.keep.all() and set(found.accuracies) >= {"cut", "tuned"}
+    problem, widths = made.left(found.keep)
+    assert widths == tuple(problem.architecture.widths)
+    assert int(problem.structure.params(np.array(widths))) == count_params(found.model)
+    gone = ", ".join(np.array(made.names)[~found.keep])
+    assert made.told(found.scaling.widths).endswith(f"without {gone}")
+    fresh = dataclasses.replace(tuning, recipe="scratch")
+    assert made.tuning(found.scaling.widths, fresh).fresh
