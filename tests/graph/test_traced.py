@@ -141,7 +141,7 @@ def test_what_is_no_tensor_may_be_put_out_beside_those():
     numbers = np.random.default_rng(0).integers(0, 7, (4, 5))
     np.testing.assert_allclose(copy(numbers), model(numbers), rtol=1e-5)
     free = [g.makers[0] for g in channel_graph(copy).groups if not g.frozen]
-    assert free == ["words", "query", "value", "attention_output", "wide"]
+    assert free == ["words", "query", "attention_output", "wide"]
 
 
 @pytest.mark.parametrize(

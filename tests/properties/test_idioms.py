@@ -578,7 +578,7 @@ FREE = {
     **{attention_over_images: f"a {HEADS} attention"},
     attention_of_many_ways: f"a {HEADS} attention grouped grouped/heads"
     " grouped/head_dim told told/key_dim told/value_dim",
-    **{every_step: "a b", products_that_stay: "v c"},
+    **{every_step: "a b", products_that_stay: "c"},
     **{norm_by_operations: "a b"},
     **dict.fromkeys(
         [attention_by_matmul, attention_by_einsum, attention_by_operation],
@@ -633,6 +633,7 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
 KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]
 KINDS += [sliced_along_channels, sliced_by_operation, cross_stage, ghost]
 KINDS += [shuffled_halves, of_one_cell, attention_by_matmul, norm_by_operations]
+KINDS += [attention_by_operation]
 
 
 @pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)

@@ -59,7 +59,10 @@ def _einsum(walk, layer, inputs, shapes):
 
 @rule("DotProductAttention")
 def _dot_product_attention(walk, layer, inputs, shapes):
-    """Queries times keys, softmax, times values; a mask or a bias has no channels."""
+    """Queries times keys, softmax, times values; a mask or a bias has no channels.
+
+    Keras takes the output to be as wide as the query, so values keep to queries.
+    """
     args, kwargs = walk.arguments()
     names = ("query", "key", "value", "bias", "mask", "scale")
     given = dict(zip(names, args, strict=False)) | kwargs
@@ -67,10 +70,13 @@ def _dot_product_attention(walk, layer, inputs, shapes):
     if not all(isinstance(one, Place) for one in places):
         return None
     query, key, value = (one.number for one in places)
+    if len(inputs[query]) != len(inputs[value]):
+        return None
     if given.get("scale") is None:
         reason = f"{layer.name!r} divides by the root of their number"
         walk.freeze(inputs[query], reason)
-    walk.tie(inputs[query], inputs[key])
+    for place in (key, value):
+        walk.tie(inputs[query], inputs[place])
     for place in {*range(len(inputs))} - {query, key, value}:
         walk.freeze(inputs[place], f"{layer.name!r} reads it as a mask or a bias")
     return Effect(JOIN, inputs[value], reads=(query,))
