@@ -65,13 +65,30 @@ class Positioned(layers.Layer):
 
 @register
 class Scaled(Positioned):
-    """Has a weight beside its layer's."""
+    """Has a weight beside its layer's, which is no attribute."""
 
     def build(self, shape):
-        self.scale = self.add_weight(shape=(1,), name="scale")
+        self.scales = [self.add_weight(shape=(1,), name="scale")]
 
     def call(self, x):
-        return self.dense(x) * self.scale
+        return self.dense(x) * self.scales[0]
+
+
+@register
+class Standard(layers.Layer):
+    """A norm by the root mean square, whose gain is 1 + a weight; then an offset."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=shape[-1:], name="scale")
+        self.offset = self.add_weight(shape=(1, *shape[-2:]), name="offset")
+        self.dense = layers.Dense(shape[-1], name="dense")
+        self.dense.build(shape)
+
+    def call(self, x):
+        mean = ops.mean(ops.square(x), axis=-1, keepdims=True)
+        gain = 1 + ops.cast(self.scale, x.dtype)
+        y = x * ops.rsqrt(mean + 0.1) * gain
+        return x + self.dense(y + self.offset)
 
 
 @register
@@ -118,6 +135,41 @@ class Causal(layers.Layer):
         x = ops.reshape(x, (batch, steps * channels))
         x = ops.reshape(x, (batch, steps, channels))
         return x + self.narrow(self.wide(x))
+
+
+@register
+class Cached(layers.MultiHeadAttention):
+    """An attention that takes and gives a cache, as layers that write texts do."""
+
+    def call(self, query, value, cache=None, training=None):
+        query, key = self._query_dense(query), self._key_dense(value)
+        value = self._value_dense(value)
+        if cache is not None:
+            key, value = cache[0], cache[1]
+        y, _ = self._compute_attention(query, key, value, training=training)
+        return self._output_dense(y), cache
+
+
+@register
+class Decoding(layers.Layer):
+    """Asks a block within it for two things, of which one is nothing; gives two."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.attention = Cached(2, 3, name="attention")
+        self.wide = layers.Dense(13, activation="relu", name="wide")
+        self.narrow = layers.Dense(11, name="narrow")
+
+    def build(self, shape):
+        self.attention.build(shape, shape)
+        self.wide.build(shape)
+        self.narrow.build((*shape[:-1], 13))
+
+    def call(self, x):
+        y, cache = self.attention(x, x, cache=None)
+        return x + self.narrow(self.wide(y)), ops.zeros(
+            (0, 5)
+        ) if cache is None else cache
 
 
 @register

@@ -176,6 +176,9 @@ class Weighing(layers.Layer):
     def call(self, x):
         norm, weight = self.norm, self.factor(tf.ones_like(x))
         kind, rank = type(norm).__name__, len(x.shape)
+        if kind == "Mean":
+            total = tf.reduce_sum(weight * x, -1, keepdims=norm.keepdims)
+            return total / tf.reduce_sum(weight, -1, keepdims=norm.keepdims)
         gamma = getattr(norm, "gamma", None)
         gamma = getattr(norm, "scale", 1.0) if gamma is None else gamma
         beta = getattr(norm, "beta", None)
@@ -244,8 +247,9 @@ def rows_within(layer, graph) -> list[tuple]:
 def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
     """The same layers, with a factor on every edge by which a channel leaves.
 
-    Those are inputs of layers that make channels, crossings, and what layers read of
-    what they make. Norms over channels count each channel as often as its factor says.
+    Those are inputs of layers that make channels, crossings, what products sum over,
+    and what layers read of what they make. Norms over channels count each channel as
+    often as its factor says.
 
     Returns:
         The model and the factors [channels + 1], all of them 1; the last is that of
@@ -275,7 +279,7 @@ def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
             if not isinstance(x, keras.KerasTensor):
                 return x
             place = next(places)
-            if call.kind == MAKE or place in call.crossing:
+            if call.kind == MAKE or place in (*call.crossing, *call.reads):
                 return Factor(factors, graph.channels[call.inputs[place]])(x)
             return x
 

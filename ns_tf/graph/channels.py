@@ -34,6 +34,7 @@ class Call:
         output: The tensor that it makes; of several the first.
         crossing: Places of inputs of a join whose channels are in another group than
             the output's.
+        reads: Places of inputs of a join whose channels act on others in the call.
         scales: Whether a positive factor before it is the same factor behind it.
         gates: [gates] channel numbers of the gates that its layer can take beside its
             inputs (`ns_tf.graph.within`); None if it takes none.
@@ -44,6 +45,7 @@ class Call:
     inputs: tuple[Tensor, ...]
     output: Tensor
     crossing: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
     scales: bool = False
     gates: np.ndarray | None = dataclasses.field(default=None, compare=False)
 

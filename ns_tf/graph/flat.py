@@ -18,7 +18,7 @@ from ns_tf.graph.compilation import carried
 from ns_tf.graph.layout import channels_last
 from ns_tf.graph.remake import copied
 from ns_tf.graph.shapes import listed
-from ns_tf.graph.traced import is_block, tensors, traced
+from ns_tf.graph.traced import Trace, is_block, tensors, traced
 
 
 def flat(
@@ -149,8 +149,7 @@ class _Flattening:
         ]
         # What Keras's own `clone_model` calls; that one makes a model of the copy.
         outputs = inner._run_through_graph(fitted, operation_fn=self.copy, call_fn=call)
-        flat_outputs = keras.tree.flatten(outputs)
-        return flat_outputs[0] if len(flat_outputs) == 1 else outputs
+        return self.graphs.outputs(operation, outputs)
 
     def assign(self) -> None:
         """Gives the copies the values of the originals' weights.
@@ -186,6 +185,7 @@ class _Graphs:
             self._note(model, model.inputs)
         # id -> (operation, graph): holding the operation keeps its id unique.
         self.known: dict[int, tuple[keras.Operation, keras.Model | None]] = {}
+        self.traces: dict[int, Trace] = {}  # id of a block -> its trace.
 
     def of(self, operation: keras.Operation) -> keras.Model | None:
         """The graph of a model within, or of a block; None for what has none."""
@@ -196,9 +196,24 @@ class _Graphs:
     def _graph(self, operation: keras.Operation) -> keras.Model | None:
         if has_graph(operation):
             return functional(operation)
-        if not self.blocks:
+        trace = self.blocks and traced(operation, self.given.get(id(operation)))
+        if not trace:
             return None
-        return traced(operation, self.given.get(id(operation)))
+        self.traces[id(operation)] = trace
+        return trace.model
+
+    def outputs(self, operation: keras.Operation, made: Any) -> Any:
+        """What an operation with a graph puts out.
+
+        Args:
+            operation: A model within, or a block.
+            made: What its graph makes.
+        """
+        flat_outputs = keras.tree.flatten(made)
+        trace = self.traces.get(id(operation))
+        if trace:
+            made = flat_outputs = trace.outputs(flat_outputs)
+        return flat_outputs[0] if len(flat_outputs) == 1 else made
 
     def _note(self, model: keras.Model, inputs: list[keras.KerasTensor]) -> Any:
         """Notes with which shapes blocks are called.

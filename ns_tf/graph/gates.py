@@ -168,7 +168,8 @@ class _Finder:
     def leaving(self, call: Call) -> list[int]:
         """Inputs by which removable channels act on others in this call."""
         reads = call.kind in (MAKE, STATISTICS)
-        places = range(len(call.inputs)) if reads else call.crossing
+        some = (*call.crossing, *call.reads)
+        places = range(len(call.inputs)) if reads else some
         return [p for p in places if not self._fixed(call.inputs[p])]
 
     def _fixed(self, tensor: Tensor) -> bool:

@@ -122,6 +122,30 @@ class OpenGroupNormalization(_Affine, keras.layers.GroupNormalization):
         return self._affine(ops.reshape(found, shape))
 
 
+@keras.saving.register_keras_serializable("ns_tf")
+class OpenMean(keras.layers.Layer):
+    """A mean over open channels.
+
+    Args:
+        keepdims: Whether the axis stays, of length 1.
+        **options: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, keepdims: bool = False, **options: object):
+        super().__init__(autocast=False, **options)
+        self.keepdims = keepdims
+
+    def call(self, x: keras.KerasTensor, gates: keras.KerasTensor):
+        """x [batch, ..., channels], gates [batch, channels]."""
+        gates = _beside(x, gates)
+        total = ops.sum(gates, axis=-1, keepdims=True)
+        return ops.sum(x * gates / total, axis=-1, keepdims=self.keepdims)
+
+    def get_config(self) -> dict:
+        """Whether the axis stays, beside what every layer has."""
+        return {**super().get_config(), "keepdims": self.keepdims}
+
+
 _OPEN = {
     keras.layers.LayerNormalization: OpenLayerNormalization,
     keras.layers.RMSNormalization: OpenRMSNormalization,
@@ -134,9 +158,12 @@ def opened(layer: keras.Layer) -> keras.Layer:
     """A layer of the same name and configuration that takes gates, not built.
 
     Args:
-        layer: A norm over channels: layer, group, RMS or unit normalization.
+        layer: A norm over channels: layer, group, RMS or unit normalization; or the
+            operation of a mean over them.
 
     >>> type(opened(keras.layers.UnitNormalization())).__name__
     'OpenUnitNormalization'
     """
+    if type(layer).__name__ == "Mean":
+        return OpenMean(layer.keepdims, name=layer.name)
     return _OPEN[type(layer)].from_config(layer.get_config())

@@ -6,26 +6,53 @@ leaves a graph of the layers within, which is a model within the model then
 (`ns_tf.graph.flat`).
 """
 
+import contextlib
+import dataclasses
 import inspect
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from ns_tf.graph.lengths import drawn, of_any_number, with_lengths
+from ns_tf.graph.own_weights import as_inputs, own, with_weights
 from ns_tf.graph.rules import is_known
 
-_EXAMPLES = 2
 _BATCH = 13  # Of calls that ask how many examples there are.
-_UNKNOWN = 3  # Along an axis whose length is not known, where numbers are needed.
-_LARGEST = 2**18  # Entries of a constant, as a mask, that a configuration holds.
 _CLOSE = 1e-4  # Of the largest output: calls are compared in float32 or better.
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """What a layer made of layers computes.
+
+    Attributes:
+        model: Of the layers within. Its inputs are the tensors that the layer is
+            called with, in the order of `keras.tree.flatten` of its arguments.
+        constants: Of all that the layer puts out, None apart: a constant, or None in
+            place of the next output of the model.
+
+    >>> Trace(None, (None, 0.5, None)).outputs(["first", "second"])
+    ['first', 0.5, 'second']
+    """
+
+    model: keras.Model
+    constants: tuple[Any, ...]
+
+    def outputs(self, made: Sequence) -> list:
+        """All that the layer puts out.
+
+        Args:
+            made: The outputs of the model.
+        """
+        following = iter(made)
+        return [next(following) if c is None else c for c in self.constants]
 
 
 def traced(
     layer: keras.Operation, given: Sequence[keras.KerasTensor] | None = None
-) -> keras.Model | None:
+) -> Trace | None:
     """What a layer made of layers computes, as a model of these layers.
 
     It shares the layers, so it has their weights. It is compared with the layer on
@@ -38,11 +65,9 @@ def traced(
             than its own calls say.
 
     Returns:
-        The model, whose inputs are the tensors that the layer is called with, in the
-        order of `keras.tree.flatten` of its arguments. None for a layer that has
-        weights of its own beside its layers', a mask or a rule; whose calls differ;
-        that adds losses; that computes something else in training than its layers do;
-        or whose `call` takes no symbolic tensors.
+        None for a layer without weights, or that has a mask or a rule; whose calls
+        differ; that adds losses; that computes something else in training than its
+        layers do; or whose `call` takes no symbolic tensors.
 
     >>> class Twice(keras.layers.Layer):
     ...     def __init__(self):
@@ -53,21 +78,26 @@ def traced(
     ...         return self.dense(keras.ops.relu(self.dense(x)))
     >>> twice, image = Twice(), keras.Input((3,))
     >>> output = twice(image)
-    >>> [type(one).__name__ for one in traced(twice).operations]
+    >>> [type(one).__name__ for one in traced(twice).model.operations]
     ['InputLayer', 'Dense', 'Relu']
     """
     if not is_block(layer):
         return None
+    inner = layer._flatten_layers(include_self=False)
+    called = [(one, len(one._inbound_nodes)) for one in inner]
     for examples in (None, _BATCH):
         try:
-            model = _graph(layer, given, examples)
+            trace = _graph(layer, given, examples)
+            return trace if trace is not None and _same(layer, trace) else None
         except Exception:  # `call` is anybody's code: it may ask for their number.
-            continue
-        try:
-            return model if model is not None and _same(layer, model) else None
-        except Exception:
-            return None
+            _forget(called)
     return None
+
+
+def _forget(called: Sequence[tuple[keras.Layer, int]]) -> None:
+    """Calls of layers that came after these counts of calls are none."""
+    for one, count in called:
+        del one._inbound_nodes[count:]
 
 
 def tensors(args: tuple, kwargs: dict[str, Any]) -> list[keras.KerasTensor]:
@@ -82,7 +112,9 @@ def tensors(args: tuple, kwargs: dict[str, Any]) -> list[keras.KerasTensor]:
 
 
 def is_block(layer: keras.Operation) -> bool:
-    """Whether it is a layer of a class outside of Keras, whose weights are of layers.
+    """Whether it is a layer of a class outside of Keras whose weights are all known.
+
+    They are those of layers within, or attributes.
 
     Args:
         layer: A layer, model or operation.
@@ -94,10 +126,7 @@ def is_block(layer: keras.Operation) -> bool:
         return False
     if type(layer).__module__.partition(".")[0] == "keras" or is_known(layer):
         return False
-    within = layer._flatten_layers(include_self=False)
-    theirs = {id(variable) for inner in within for variable in inner.variables}
-    own = any(id(variable) not in theirs for variable in layer.variables)
-    return bool(theirs) and not own and not _takes_masks(layer)
+    return bool(layer.weights) and own(layer) is not None and not _takes_masks(layer)
 
 
 def _takes_masks(layer: keras.Layer) -> bool:
@@ -116,7 +145,7 @@ def _graph(
     layer: keras.Layer,
     given: Sequence[keras.KerasTensor] | None,
     examples: int | None = None,
-) -> keras.Model | None:
+) -> Trace | None:
     """The graph that its call leaves; None if calls or phases differ.
 
     Args:
@@ -129,18 +158,58 @@ def _graph(
         return None
     inner = layer._flatten_layers(include_self=False)
     called = [(one, len(one._inbound_nodes)) for one in inner]
-    model = first.model(layer, given=given, examples=examples)
-    if _has_phases(layer):
-        other = first.model(layer, training=True, given=given, examples=examples)
-        if _kinds(model) != _kinds(other):
-            return None
-    if examples is not None:
-        for one, count in called:  # They are no calls of any number of examples.
-            del one._inbound_nodes[count:]
-        model = _of_any_number(model, examples)
-    if {*map(id, layer.weights)} != {*map(id, model.weights)}:
+    with _open_calls(layer):
+        trace = first.trace(layer, given=given, examples=examples)
+        if _has_phases(layer):
+            other = first.trace(layer, training=True, given=given, examples=examples)
+            if _kinds(trace.model) != _kinds(other.model):
+                return None
+        if examples is not None:
+            _forget(called)  # They are no calls of any number of examples.
+            model = of_any_number(trace.model, examples)
+            trace = dataclasses.replace(trace, model=model)
+    if {*map(id, layer.weights)} != {*map(id, trace.model.weights)}:
         return None
-    return model
+    return trace
+
+
+@contextlib.contextmanager
+def _open_calls(layer: keras.Layer) -> Iterator[None]:
+    """Lets blocks within a layer be called on symbolic tensors, whatever they put out.
+
+    Keras takes no call with an output that is no tensor, and asks a class derived from
+    one of its layers for the shapes of that layer, which may know less arguments.
+    """
+    blocks = [one for one in layer._flatten_layers(include_self=False) if is_block(one)]
+    kinds = [type(one) for one in blocks]
+    try:
+        for one, kind in zip(blocks, kinds, strict=True):
+            object.__setattr__(one, "__class__", _open(kind))
+        yield
+    finally:
+        for one, kind in zip(blocks, kinds, strict=True):
+            object.__setattr__(one, "__class__", kind)
+
+
+def _open(kind: type[keras.Layer]) -> type[keras.Layer]:
+    """A class of layers whose symbolic calls are noted by their tensors alone."""
+
+    def specs(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return kind.compute_output_spec(layer, *args, **kwargs)
+        except Exception:  # It is somebody's, or knows less arguments than `call`.
+            return keras.Operation.compute_output_spec(layer, *args, **kwargs)
+
+    def symbolic_call(layer: keras.Layer, *args: Any, **kwargs: Any) -> list:
+        layer.__dict__["_put_out"] = specs(layer, *args, **kwargs)
+        return tensors((layer.__dict__["_put_out"],), {})
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        made = kind.__call__(layer, *args, **kwargs)
+        return layer.__dict__.pop("_put_out", made)
+
+    body = {"symbolic_call": symbolic_call, "__call__": call}
+    return type(kind.__name__, (kind,), body)
 
 
 def _has_phases(layer: keras.Layer) -> bool:
@@ -174,97 +243,46 @@ class _Call:
             (self.args, self.kwargs),
         )
 
-    def model(
+    def trace(
         self,
         layer: keras.Layer,
         training: bool | None = None,
         given: Sequence[keras.KerasTensor] | None = None,
         examples: int | None = None,
-    ) -> keras.Model:
-        """The model of what the layer calls."""
-        tensors = self.tensors if given is None else given
+    ) -> Trace:
+        """What the layer calls."""
         inputs = [
             keras.Input(batch_shape=(examples, *x.shape[1:]), dtype=x.dtype)
-            for x in tensors
+            for x in (self.tensors if given is None else given)
         ]
         args, kwargs = self.filled(inputs)
         if _has_phases(layer):
             kwargs["training"] = training
-        model = keras.Model(inputs, layer.call(*args, **kwargs), name=layer.name)
-        for operation in model.operations:
-            _infer_length(operation)
-        return model
+        with as_inputs(layer) as weights:
+            made = _put_out(layer.call(*args, **kwargs))
+        symbolic = tensors(tuple(made), {})
+        constants = (None if isinstance(x, keras.KerasTensor) else x for x in made)
+        model = keras.Model([*inputs, *weights], symbolic, name=layer.name)
+        model = with_weights(with_lengths(model), layer)
+        return Trace(model, tuple(constants))
 
 
-def _of_any_number(model: keras.Model, examples: int) -> keras.Model:
-    """The graph of a fixed number of examples, for any number of them.
-
-    Args:
-        model: Of the fixed number.
-        examples: That number, which no other axis should have.
-
-    Raises:
-        ValueError: something else than a reshape, or a constant that is the same for
-            all examples, is of their number.
-    """
-
-    def constant(value: Any) -> Any:
-        array = None if isinstance(value, keras.KerasTensor) else np.asarray(value)
-        if array is None or array.dtype.kind not in "biuf" or not array.ndim:
-            return value
-        if array.shape[0] == examples and (array == array[:1]).all():
-            value, array = value[:1], array[:1]
-        if array.shape[0] == examples or array.size > _LARGEST:
-            raise ValueError("a constant is of the number of examples, or too large")
-        return value
-
-    def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = keras.tree.map_structure(constant, (args, kwargs))
-        return _reshaping(operation, examples)(*args, **kwargs)
-
-    inputs = [
-        keras.Input(batch_shape=(None, *x.shape[1:]), dtype=x.dtype)
-        for x in model.inputs
-    ]
-    outputs = model._run_through_graph(inputs, lambda one: one, call_fn=call)
-    return keras.Model(inputs, outputs, name=model.name)
-
-
-def _reshaping(operation: keras.Operation, examples: int) -> keras.Operation:
-    """The operation; a reshape to a fixed number of examples as one to any number."""
-    shape = getattr(operation, "newshape", None)
-    if not shape or shape[0] != examples or -1 in shape:
-        return operation
-    return type(operation)((-1, *shape[1:]))
-
-
-def _infer_length(operation: keras.Operation) -> None:
-    """Lets a reshape find the length that `keras.ops.shape` did not know.
-
-    Where another one was to be found, it is what is left of the entries of an example.
-    """
-    shape = list(getattr(operation, "newshape", None) or ())
-    if shape.count(None) != 1:
-        return
-    if -1 in shape:
-        if shape[0] is not None or None in operation.input.shape[1:]:
-            return
-        known = math.prod(n for n in shape if n and n > 0)
-        shape[shape.index(-1)] = math.prod(operation.input.shape[1:]) // known
-    operation.newshape = tuple(-1 if n is None else n for n in shape)
+def _put_out(outputs: Any) -> list:
+    """What a layer puts out, in order, without what is None."""
+    return [one for one in keras.tree.flatten(outputs) if one is not None]
 
 
 def _spec(x: keras.KerasTensor) -> tuple:
     return tuple(x.shape), x.dtype
 
 
-def _same(layer: keras.Layer, model: keras.Model) -> bool:
-    """Whether layer and model compute the same of random numbers."""
+def _same(layer: keras.Layer, trace: Trace) -> bool:
+    """Whether layer and trace compute the same of random numbers."""
     rng = np.random.default_rng(0)
-    numbers = [_drawn(x, rng) for x in model.inputs]
+    numbers = [drawn(x, rng) for x in trace.model.inputs]
     args, kwargs = _Call(layer._inbound_nodes[0].arguments).filled(numbers)
-    ones = keras.tree.flatten(layer(*args, **kwargs))
-    others = keras.tree.flatten(model(numbers))
+    ones = _put_out(layer(*args, **kwargs))
+    others = trace.outputs(keras.tree.flatten(trace.model(numbers)))
     return len(ones) == len(others) and all(
         one.dtype == other.dtype and _close(np.asarray(one), np.asarray(other))
         for one, other in zip(ones, others, strict=True)
@@ -275,12 +293,5 @@ def _close(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two outputs are equal but for rounding."""
     if one.shape != other.shape:
         return False
-    return bool(np.allclose(one, other, rtol=0, atol=_CLOSE * np.abs(one).max()))
-
-
-def _drawn(x: keras.KerasTensor, rng: np.random.Generator) -> Any:
-    """Random numbers of the shape and kind of a tensor; whole ones are 0 or 1."""
-    shape = [_EXAMPLES, *(n or _UNKNOWN for n in x.shape[1:])]
-    if keras.backend.is_float_dtype(x.dtype):
-        return keras.ops.cast(rng.normal(size=shape), x.dtype)
-    return keras.ops.cast(rng.integers(0, 2, shape), x.dtype)
+    largest = np.abs(one).max(initial=0)
+    return bool(np.allclose(one, other, rtol=0, atol=_CLOSE * largest))

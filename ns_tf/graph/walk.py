@@ -151,9 +151,20 @@ class _Walk:
             self.kernels[name] = effect.kernel
         self.kernels.update(effect.within)
         self._hold_frozen(operation, effect)
-        kind, crossing, scales = effect.kind, effect.crossing, effect.scales
-        gates = effect.output if kind == STATISTICS else effect.gates
-        self.calls.append(Call(name, kind, tensors, output, crossing, scales, gates))
+        gates = effect.gates
+        if effect.kind == STATISTICS and gates is None:
+            gates = effect.output
+        call = Call(
+            name,
+            effect.kind,
+            tensors,
+            output,
+            crossing=effect.crossing,
+            reads=effect.reads,
+            scales=effect.scales,
+            gates=gates,
+        )
+        self.calls.append(call)
         known = dict(enumerate(effect.others, start=1))
         for other in others:
             unknown = np.full(self._shape(other, operation)[-1] or 0, NONE)

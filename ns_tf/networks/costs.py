@@ -94,9 +94,8 @@ class CostPolynomial(PricedCost):
             InputError: too few widths, widths that are not whole numbers, or a cost
                 that 64 bits cannot hold.
         """
-        widths = np.asarray(widths)
-        if not widths.size:  # Of no widths NumPy makes floats.
-            widths = widths.astype(np.int64)
+        # Of no widths NumPy makes floats.
+        widths = np.asarray(widths, None if np.size(widths) else np.int64)
         if widths.ndim == 0 or widths.dtype.kind not in "iu":
             raise InputError(
                 f"A cost needs whole widths [..., layers]; got {widths.dtype} "
@@ -264,9 +263,9 @@ class CostPolynomial(PricedCost):
 class Increments:
     """What one cost grows by when one layer grows, for each layer.
 
-    A solver that adds filters one by one asks it at every step. Of terms that always
-    count, c w_l w_r, they are a matrix times the widths. A term of three widths, or one
-    that counts where two differ, is computed before and after, for each of its layers.
+    A solver asks it at every step. Of terms that always count, c w_l w_r, they are a
+    matrix times the widths. A term of three widths, or one that counts where two
+    differ, is computed before and after, for each of its layers.
     """
 
     matrix: np.ndarray  # [layers, layers + 1]: c of w_l w_r in (l, r) and in (r, l).

@@ -45,6 +45,19 @@ def test_closed_channels_do_not_count(norms):
     np.testing.assert_allclose(found[..., KEEP], thin(x[..., KEEP]), atol=1e-12)
 
 
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_a_mean_is_one_of_open_channels(keepdims, rng, float64):
+    image = keras.Input((4, 12))
+    made = keras.ops.mean(image, axis=-1, keepdims=keepdims)
+    open_ = opened(made._keras_history.operation)
+    x = rng.normal(size=(5, 4, 12))
+    gates = np.repeat(KEEP[None].astype(float), 5, axis=0)
+    expected = x[..., KEEP].mean(-1, keepdims=keepdims)
+    np.testing.assert_allclose(open_(x, gates), expected, atol=1e-12)
+    again = type(open_).from_config(open_.get_config())
+    np.testing.assert_array_equal(again(x, gates), open_(x, gates))
+
+
 def test_every_image_has_gates_of_its_own(norms):
     whole, _, open_, x = norms
     gates = np.ones((5, 12))

@@ -7,6 +7,7 @@ from blocks import (
     Block,
     Causal,
     Counted,
+    Decoding,
     Gated,
     Noted,
     Phased,
@@ -125,6 +126,22 @@ def test_a_block_that_asks_for_the_number_of_examples_takes_any(tmp_path):
     copy.save(tmp_path / "copy.keras")
     again = keras.models.load_model(tmp_path / "copy.keras")
     np.testing.assert_array_equal(again(numbers), copy(numbers))
+
+
+def test_what_is_no_tensor_may_be_put_out_beside_those():
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    block = Decoding(name="block")
+    x = layers.Embedding(7, 11, name="words")(tokens)
+    x, *_ = keras.tree.flatten(block(x))
+    x = layers.Dense(3)(layers.GlobalAveragePooling1D()(x))
+    model = drawn(keras.Model(tokens, x))
+    assert [one is None for one in traced(block).constants] == [True, False]
+    assert type(block.attention).__name__ == "Cached"
+    copy = flat(model, blocks=True)
+    numbers = np.random.default_rng(0).integers(0, 7, (4, 5))
+    np.testing.assert_allclose(copy(numbers), model(numbers), rtol=1e-5)
+    free = [g.makers[0] for g in channel_graph(copy).groups if not g.frozen]
+    assert free == ["words", "query", "attention_output", "wide"]
 
 
 @pytest.mark.parametrize(

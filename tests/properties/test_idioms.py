@@ -471,6 +471,63 @@ def attention_over_images(x):
     return pooled(layers.MultiHeadAttention(3, 2, name="attention", dropout=0.0)(x, x))
 
 
+def attention_by_matmul(x):
+    """Heads of dense layers' channels: all heads lose the same places."""
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+
+    def heads(name, size=3):
+        y = ops.reshape(layers.Dense(2 * size, name=name)(x), (-1, 8, 2, size))
+        return ops.transpose(y, (0, 2, 1, 3))
+
+    scores = heads("query") @ ops.transpose(heads("key"), (0, 1, 3, 2)) * 0.5
+    y = ops.softmax(scores, axis=-1) @ heads("value", 5)
+    y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, 8, 10))
+    return layers.Flatten()(x + layers.Dense(4, name="b")(y))
+
+
+def attention_by_einsum(x):
+    """Heads are an axis of their own, and stay."""
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+
+    def heads(name, size=3):
+        shape = (None, 2, size)
+        dense = layers.EinsumDense("btc,chd->bthd", shape, bias_axes="hd", name=name)
+        return dense(x)
+
+    scores = ops.einsum("bthd,bshd->bhts", heads("query"), heads("key"))
+    y = ops.einsum("bhts,bshd->bthd", ops.softmax(scores), heads("value", 5))
+    y = layers.EinsumDense("bthd,hdc->btc", (None, 4), bias_axes="c", name="b")(y)
+    return layers.Flatten()(layers.LayerNormalization()(x + y))
+
+
+def attention_by_operation(x):
+    x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
+    names = ("query", "key", "value")
+    parts = [
+        ops.reshape(layers.Dense(6, name=name)(x), (-1, 8, 2, 3)) for name in names
+    ]
+    y = ops.dot_product_attention(*parts, scale=0.5)
+    return layers.Flatten()(layers.Dense(4, name="b")(ops.reshape(y, (-1, 8, 6))))
+
+
+def norm_by_operations(x):
+    """Means over channels are those of the channels that there are; sums lose some."""
+    x = layers.Dense(5, name="a")(layers.Reshape((8, 9))(x))
+    x = x - ops.mean(x, axis=-1, keepdims=True)
+    x = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + 0.1)
+    y = layers.Dense(4, name="b")(x)
+    return layers.Flatten()(y * ops.sigmoid(ops.sum(x, axis=-1, keepdims=True)))
+
+
+def products_that_stay(x):
+    """Channels meet pixels; a scale that follows from the number of channels."""
+    x = layers.Dense(8, name="a")(layers.Reshape((8, 9))(x))
+    y = x @ layers.Dense(5, name="b")(x)
+    q, k, v = (ops.reshape(layers.Dense(6, name=n)(y), (-1, 8, 2, 3)) for n in "qkv")
+    y = ops.reshape(ops.dot_product_attention(q, k, v), (-1, 8, 6))
+    return layers.Flatten()(layers.Dense(4, name="c")(y))
+
+
 ODD = {  # Layer behind a -> layers that may lose channels.
     "layer norm": (layers.LayerNormalization, "a b"),
     "group norm": (lambda: layers.GroupNormalization(2), "a b"),
@@ -521,7 +578,12 @@ FREE = {
     **{attention_over_images: f"a {HEADS} attention"},
     attention_of_many_ways: f"a {HEADS} attention grouped grouped/heads"
     " grouped/head_dim told told/key_dim told/value_dim",
-    **{every_step: "a b"},
+    **{every_step: "a b", products_that_stay: "c"},
+    **{norm_by_operations: "a b"},
+    **dict.fromkeys(
+        [attention_by_matmul, attention_by_einsum, attention_by_operation],
+        "a query key value b",
+    ),
 }
 TABLE = {network.__name__: (network, free) for network, free in FREE.items()} | {
     name: (behind_an_odd_layer(make), free) for name, (make, free) in ODD.items()
@@ -570,7 +632,8 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
 
 KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]
 KINDS += [sliced_along_channels, sliced_by_operation, cross_stage, ghost]
-KINDS += [shuffled_halves, of_one_cell]
+KINDS += [shuffled_halves, of_one_cell, attention_by_matmul, norm_by_operations]
+KINDS += [attention_by_operation]
 
 
 @pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)

@@ -58,9 +58,10 @@ def main(place: RunConfig, asked: ExampleConfig) -> None:
 
     text = pathlib.Path(asked.flags).read_text()
     configs = {kind: from_flagfile(kind, text) for kind in SEARCH_CONFIGS}
+    own = {"data_dir": asked.data_dir, "threads": asked.threads}
     for kind, config in configs.items():
-        if hasattr(config, "data_dir"):
-            configs[kind] = dataclasses.replace(config, data_dir=asked.data_dir)
+        there = {name: value for name, value in own.items() if hasattr(config, name)}
+        configs[kind] = dataclasses.replace(config, **there)
     with cli.watching() as watch:
         SearchRun(configs).run(place.run_dir, watch)
     rows = [row(place.run_dir, method, asked) for method in asked.methods]

@@ -33,6 +33,7 @@ from ns_tf.graph.rules import (  # noqa: F401  Each registers its rules.
     hub,
     joins,
     norms,
+    products,
     recurrent,
     shapes,
 )

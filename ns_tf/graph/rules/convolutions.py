@@ -1,5 +1,7 @@
 """Layers that make channels of channels by a kernel, and depthwise ones."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
@@ -133,28 +135,39 @@ def _embedding(walk, layer, inputs, shapes):
 
 @rule("EinsumDense")
 def _einsum(walk, layer, inputs, shapes):
-    """As a dense layer, where the last axis of the input becomes the output's."""
+    """As a dense layer, where the last axis of the input becomes the output's.
+
+    There may be further axes, as of an attention's heads; they keep their lengths.
+    """
     terms = layer.equation.replace(" ", "").replace("->", ",").split(",")
     read, kernel, made = terms
-    if set(kernel) != {read[-1], made[-1]} or read[-1] in made or made[-1] in read:
+    ends = {read[-1], made[-1]}
+    if not ends <= set(kernel) or read[-1] in made or made[-1] in read:
         return None
     size = layer.kernel.shape[kernel.index(made[-1])]
     if size != walk.output_shape()[-1]:
         return None
     output = walk.make(layer.name, size)
     channels = {read[-1]: inputs[0], made[-1]: output}
-    axes = {"kernel": tuple(channels[name] for name in kernel)}
+    axes = {"kernel": tuple(channels.get(name) for name in kernel)}
     if layer.bias is not None:
-        if len(layer.bias.shape) != 1:
-            return None
-        axes["bias"] = (output,)
+        axes["bias"] = _bias_axes(layer, made, channels)
     _hold_mixed(walk, layer, output)
     shape = (*layer.partial_output_shape[:-1], output)
-    first = kernel[0] == made[-1]
+    places = (kernel.index(end) - len(kernel) for end in (read[-1], made[-1]))
     return Effect(
         MAKE,
         output,
         axes,
         settings={"output_shape": shape},
-        kernel=Kernel("kernel", *((-1, -2) if first else (-2, -1))),
+        kernel=Kernel("kernel", *places),
     )
+
+
+def _bias_axes(
+    layer: keras.layers.EinsumDense, made: str, channels: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray | None, ...]:
+    """The axes of a bias, which goes along some last axes of the output."""
+    last = made[-len(layer.bias.shape) :]
+    along = zip(last, layer.bias.shape, strict=True)
+    return tuple(channels.get(name) if size > 1 else None for name, size in along)

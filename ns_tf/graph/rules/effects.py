@@ -91,6 +91,8 @@ class Effect:
             axis that no channels index. A weight that is not named keeps its size.
         crossing: Places of inputs of a join whose channels are in another group than
             the output's (see `Walk.same_group`).
+        reads: Places of inputs of a join whose channels act on others here, as those
+            that a product sums over. One gate before them has to be enough.
         scales: Of a call of the kind `THROUGH`: whether a positive factor before it is
             the same factor behind it, as for a ReLU or a pooling. A batch norm before
             it may then be the gate of what leaves behind it.
@@ -118,6 +120,7 @@ class Effect:
     output: np.ndarray
     axes: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     crossing: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
     scales: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     arguments: Mapping[int | str, Any] = dataclasses.field(default_factory=dict)
@@ -231,7 +234,7 @@ def _rule_of(operation: keras.Operation) -> Rule | None:
     # A class of the user's may have the name of one of Keras's.
     if package == _PACKAGE:
         library = "keras_hub" if module == "hub" else "keras"
-        if type(operation).__module__.partition(".")[0] != library:
+        if type(operation).__module__.partition(".")[0] not in (library, "ns_tf"):
             return None
     return known
 

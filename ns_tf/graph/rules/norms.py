@@ -65,6 +65,18 @@ def _parametric(walk, layer, inputs, shapes):
     return Effect(THROUGH, inputs[0], axes=axes, scales=True)
 
 
+@rule("OwnWeight")
+def _own_weight(walk, layer, inputs, shapes):
+    """A weight of a block's own; one that meets no channels keeps its shape."""
+    *others, last = layer.shape
+    if not layer.follows or last != len(inputs[0]):
+        return Effect(CHANNELWISE, np.full(last, -1))
+    (name,) = names(layer).values()
+    axes = {name: (*(None for _ in others), inputs[0])}
+    settings = {"shape": (*others, inputs[0])}
+    return Effect(CHANNELWISE, inputs[0], axes, settings=settings)
+
+
 @rule("LayerScale")
 def _layer_scale(walk, layer, inputs, shapes):
     """That of `keras.applications`' ConvNeXt: gamma times x."""

@@ -18,6 +18,7 @@ from ns_tf.graph.rules.effects import (
     Kernel,
     Walk,
     apply,
+    opaque,
     rule,
 )
 from ns_tf.graph.weights import names
@@ -35,6 +36,9 @@ _TWINS = (keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM)
 @rule("SimpleRNN", "GRU", "LSTM", "RNN")
 def _recurrent(walk, layer, inputs, shapes):
     """The kernel reads the input at every step, the recurrent kernel the units."""
+    if isinstance(layer.cell, keras.layers.StackedRNNCells):
+        reason = f"{layer.name!r} has several cells"
+        return opaque(walk, reason, inputs, walk.output_shape()[-1])
     if type(layer.cell) not in _BLOCKS:
         return None
     output = walk.make(layer.name, layer.cell.units)

@@ -6,7 +6,15 @@ import numpy as np
 
 from ns_tf.graph.calls import Place
 from ns_tf.graph.rules.convolutions import alike
-from ns_tf.graph.rules.effects import CHANNELWISE, THROUGH, Effect, folded, rule
+from ns_tf.graph.rules.effects import (
+    CHANNELWISE,
+    JOIN,
+    STATISTICS,
+    THROUGH,
+    Effect,
+    folded,
+    rule,
+)
 
 
 @rule("Flatten")
@@ -111,11 +119,25 @@ def _axes(axis, rank: int) -> set[int]:
 
 @rule(*"Mean Sum Max Min Amax Amin".split())
 def _reduce(walk, layer, inputs, shapes):
-    """Over pixels; over channels or examples it cannot be followed."""
+    """Over pixels; over channels a sum or a mean; over examples none is followed."""
     rank = len(shapes[0])
-    if _axes(layer.axis, rank) & {0, rank - 1}:
+    axes = _axes(layer.axis, rank)
+    if axes == {rank - 1} and rank > 1:
+        return _over_channels(walk, layer, inputs[0])
+    if axes & {0, rank - 1}:
         return None
     return Effect(THROUGH, inputs[0], scales=True)
+
+
+def _over_channels(walk, layer, channels: np.ndarray) -> Effect | None:
+    """Zeros add nothing to a sum; a mean is over the channels that there are."""
+    shape = walk.output_shape()
+    output = np.full((shape[-1] or 0) if len(shape) > 1 else 0, -1)
+    if type(layer).__name__ == "Sum":
+        return Effect(JOIN, output, reads=(0,))
+    if type(layer).__name__ == "Mean" and (channels >= 0).all():
+        return Effect(STATISTICS, output, gates=channels)
+    return None
 
 
 @rule(*"Flip Roll Repeat".split())

@@ -32,9 +32,10 @@ def check(network: ScoredNetwork) -> None:
         read[reader.reads[reader.reads != NONE]] = True
     for call in graph.calls:
         kernel = graph.kernels.get(call.name)
-        if call.kind != MAKE or (kernel and kernel.window):
+        if kernel and kernel.window:
             continue
-        reads = [graph.channels[tensor] for tensor in call.inputs]
+        places = range(len(call.inputs)) if call.kind == MAKE else call.reads
+        reads = [graph.channels[call.inputs[place]] for place in places]
         if call.gates is not None:  # Of what is within the layer.
             reads.append(call.gates)
         for channels in reads:

@@ -148,6 +148,22 @@ def test_an_embedding_makes_channels_of_tokens():
     assert graph.kernels["words"] == Kernel("embeddings", reads=None)
 
 
-def test_an_einsum_of_more_axes_is_not_followed():
-    layer = layers.EinsumDense("abcd,def->abcef", (None, None, 2, 5), name="odd")
-    assert found(layer, flat=True)[0] == UNKNOWN
+def test_further_axes_of_an_einsum_keep_their_lengths():
+    image = keras.Input((6, 7, 3), name="image")
+    heads = layers.EinsumDense(
+        "abcd,def->abcef", (None, None, 2, 5), bias_axes="ef", name="heads"
+    )
+    flat = layers.EinsumDense("abcef,efd->abcd", (None, None, 7), name="flat")
+    x = layers.GlobalAveragePooling2D()(flat(heads(image)))
+    graph = channel_graph(keras.Model(image, layers.Dense(2)(x)))
+    assert [group.size for group in graph.groups] == [5, 7, 2]
+    size, made = (group.channels for group in graph.groups[:2])
+    axes = (*graph.axes["heads", "bias"], *graph.axes["flat", "kernel"])
+    assert [None if a is None else a.tolist() for a in axes] == [
+        None, size.tolist(), None, size.tolist(), made.tolist(),
+    ]  # fmt: skip
+
+
+def test_an_einsum_that_moves_the_channels_is_not_followed():
+    layer = layers.EinsumDense("abcd,be->aecd", (5, None, 11), name="odd")
+    assert found(layer)[0] == UNKNOWN

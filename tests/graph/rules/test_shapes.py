@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ns_tf.graph.channels import NONE
+from ns_tf.graph.rules import JOIN, STATISTICS
 from ns_tf.graph.walk import channel_graph
 
 layers, ops = keras.layers, keras.ops
@@ -63,7 +64,7 @@ MOVED = {
 KEPT = {
     "mixed": layers.Reshape((6, SIZE, 4)),
     "into the batch": lambda x: ops.reshape(x, (-1, 6, SIZE)),
-    "mean of channels": lambda x: ops.mean(x, axis=-1, keepdims=True),
+    "largest of channels": lambda x: ops.max(x, axis=-1, keepdims=True),
     "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
     "padded channels": lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))),
     "channels in uneven steps": lambda x: x[..., ::5],
@@ -125,3 +126,17 @@ def test_pixel_shuffle_by_one_operation():
     np.testing.assert_array_equal(found, np.arange(3))
     _, again = followed(lambda x: ops.space_to_depth(x, 2))
     np.testing.assert_array_equal(again, np.tile(np.arange(SIZE), 4))
+
+
+@pytest.mark.parametrize("function, kind", [(ops.sum, JOIN), (ops.mean, STATISTICS)])
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_sums_and_means_over_channels_have_none(function, kind, keepdims):
+    image = keras.Input((4, 6, 3), name="image")
+    x = layers.Conv2D(SIZE, 1, name="a")(image)
+    y = function(x, axis=-1, keepdims=keepdims)
+    graph = channel_graph(keras.Model(image, layers.Flatten()(y)))
+    (call,) = (c for c in graph.calls if c.kind == kind)
+    assert graph.groups[0].frozen is None
+    assert (graph.channels[call.output] == NONE).all()
+    assert call.reads == ((0,) if kind == JOIN else ())
+    assert call.gates is None if kind == JOIN else len(call.gates) == SIZE

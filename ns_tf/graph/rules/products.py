@@ -1,0 +1,134 @@
+"""Products of two tensors that sum over an axis, as attention is written by hand.
+
+An axis that is summed is one of channels (queries times keys), or of tokens (weights
+times values). Channels of both tensors that are summed are tied in pairs: a pair adds
+nothing once one of them is zero, so the gate of one is enough. Channels that are not
+summed pass, if they are last again.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ns_tf.graph.calls import Place
+from ns_tf.graph.rules.effects import JOIN, Effect, Walk, folded, rule
+
+
+@dataclasses.dataclass(frozen=True)
+class _Factor:
+    """One of the tensors that are multiplied.
+
+    Attributes:
+        axes: A letter for each of its last axes, as of `einsum`.
+        letter: Of the axis of its channels.
+        channels: [channels] along that axis.
+    """
+
+    axes: str
+    letter: str
+    channels: np.ndarray
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether there are any, rather than pixels or tokens."""
+        return bool((self.channels >= 0).any())
+
+
+@rule("Matmul")
+@folded
+def _matmul(walk, layer, inputs, shapes):
+    """Rows times columns; the last axis of the second may have been transposed."""
+    if len(inputs) != 2 or min(map(len, shapes)) < 2:
+        return None
+    return _product(walk, inputs, ("ik", "kj"), "ij")
+
+
+@rule("Einsum")
+@folded
+def _einsum(walk, layer, inputs, shapes):
+    """Of two tensors all of whose axes have letters."""
+    read, _, made = layer.subscripts.replace(" ", "").partition("->")
+    axes = read.split(",")
+    if len(inputs) != 2 or len(axes) != 2 or not made.isalpha():
+        return None
+    if any(len(set(one)) < len(one) or not one.isalpha() for one in axes):
+        return None
+    return _product(walk, inputs, axes, made)
+
+
+@rule("DotProductAttention")
+def _dot_product_attention(walk, layer, inputs, shapes):
+    """Queries times keys, softmax, times values; a mask or a bias has no channels.
+
+    Keras takes the output to be as wide as the query, so values keep to queries.
+    """
+    args, kwargs = walk.arguments()
+    names = ("query", "key", "value", "bias", "mask", "scale")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    places = [given.get(name) for name in names[:3]]
+    if not all(isinstance(one, Place) for one in places):
+        return None
+    query, key, value = (one.number for one in places)
+    if len(inputs[query]) != len(inputs[value]):
+        return None
+    if given.get("scale") is None:
+        reason = f"{layer.name!r} divides by the root of their number"
+        walk.freeze(inputs[query], reason)
+    for place in (key, value):
+        walk.tie(inputs[query], inputs[place])
+    for place in {*range(len(inputs))} - {query, key, value}:
+        walk.freeze(inputs[place], f"{layer.name!r} reads it as a mask or a bias")
+    return Effect(JOIN, inputs[value], reads=(query,))
+
+
+def _product(
+    walk: Walk, inputs: Sequence[np.ndarray], axes: Sequence[str], made: str
+) -> Effect | None:
+    """The effect of a product of two tensors.
+
+    Args:
+        walk: Takes ties.
+        inputs: Channel numbers of both, along the last axis or along several.
+        axes: Letters of the last axes of both.
+        made: Letters of the last axes of the output; what is in none is summed.
+
+    Returns:
+        None if channels would be along another axis than the last.
+    """
+    pairs = zip(inputs, axes, strict=True)
+    factors = [_factor(channels, letters) for channels, letters in pairs]
+    if None in factors:
+        return None
+    output = np.full(walk.output_shape()[-1] or 0, -1)
+    reads = []
+    for place, (one, other) in enumerate(zip(factors, factors[::-1], strict=True)):
+        if not one.has_channels:
+            continue
+        if one.letter in other.axes:
+            if one.letter != other.letter:
+                return None
+            walk.tie(one.channels, other.channels)
+        if one.letter == made[-1]:
+            output = one.channels
+        elif one.letter in made:
+            return None
+        elif one.letter == axes[place][-1]:
+            reads.append(place)
+    summed = any(f.has_channels and f.letter not in made for f in factors)
+    if summed and not reads:
+        return None  # Gates are along the last axis.
+    return Effect(JOIN, output, reads=tuple(reads[:1]))
+
+
+def _factor(channels: np.ndarray, axes: str) -> _Factor | None:
+    """A tensor of channels along one of its axes; None if they are along several."""
+    if channels.ndim == 1:
+        return _Factor(axes, axes[-1], channels)
+    for axis in range(channels.ndim):
+        along = np.moveaxis(channels, axis, 0).reshape(channels.shape[axis], -1)
+        if (along == along[:, :1]).all():
+            place = axis - channels.ndim
+            if -place <= len(axes):
+                return _Factor(axes, axes[place], along[:, 0])
+    return None
