@@ -94,8 +94,7 @@ class CostPolynomial(PricedCost):
             InputError: too few widths, widths that are not whole numbers, or a cost
                 that 64 bits cannot hold.
         """
-        # Of no widths NumPy makes floats.
-        widths = np.asarray(widths, None if np.size(widths) else np.int64)
+        widths = np.asarray(widths, None if np.size(widths) else int)  # [] is floats.
         if widths.ndim == 0 or widths.dtype.kind not in "iu":
             raise InputError(
                 f"A cost needs whole widths [..., layers]; got {widths.dtype} "
