@@ -210,7 +210,7 @@ class Search(Searched):
         with Comparison(run_dir, settings, *chosen, problem=problem) as work:
             cells = work.prepare(watch)
             crew.run(work, watch)
-            text = outcomes.write(work, cells, watch)
+            text = work.workers.told(lambda: outcomes.write(work, cells, watch))
         return Outcome(text, run_dir)
 
     def report(

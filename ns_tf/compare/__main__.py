@@ -5,7 +5,8 @@ python -m ns_tf.compare --flagfile=flags/compare_digits.flags --run_dir=runs/com
 Every cell is kept as it ends, and the tables show the cells that are done. The same
 command continues after a kill; with more methods, budgets or seeds it adds their cells.
 --workers=N trains N cells at a time. On several machines with one file system, start
-the same command on each with keras-tuner's environment variables (docs/comparing.md).
+the same command on each: with keras-tuner's environment variables they share the cells
+out, with --workers_at they train every cell together (docs/comparing.md).
 Every epoch is tested, whatever --test_every_epoch says: tables show the best one too.
 """
 
@@ -55,14 +56,14 @@ def main(
         return Comparison(run.run_dir, task, compare, solver, train, execution)
 
     def lead(work: Comparison, watch) -> str:
-        cells = work.prepare(watch)
+        cells, workers = work.prepare(watch), work.workers
         print(
             f"{work.problem.architecture.name} on {work.problem.dataset.name}: "
             f"{len(cells)} cells, {sum(map(work.done, cells.values()))} done before, "
             f"on {cli.devices()}",
             flush=True,
         )
-        outcome.so_far(work, cells)  # Fails early on damaged results.
+        workers.led(lambda: outcome.so_far(work, cells))  # Fails early if damaged.
         run_crew(
             work,
             watch,
@@ -71,7 +72,7 @@ def main(
             configs=[run, *work.configs],
             on_progress=lambda: outcome.so_far(work, cells),
         )
-        print(outcome.write(work, cells, watch))
+        print(workers.told(lambda: outcome.write(work, cells, watch)))
         return f"Tables, figures and trained networks: {work.folder}"
 
     closing = command.run(make, lead)

@@ -1,5 +1,9 @@
-"""A comparison in a folder: its cells are listed, trained by one recipe, and kept."""
+"""A comparison in a folder: its cells are listed, trained by one recipe, and kept.
 
+Where several workers do every cell together, the chief lists the cells and writes.
+"""
+
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +19,10 @@ from ns_tf.compare.figures import Figures
 from ns_tf.compare.jobs import Jobs
 from ns_tf.compare.proposals import parse_budget
 from ns_tf.crew import trials
+from ns_tf.crew.work import execution_of
 from ns_tf.descend.work import SearchRun
 from ns_tf.engine.config import ExecutionConfig
-from ns_tf.engine.execution import Execution
+from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.networks import python_models
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, Setting
@@ -27,15 +32,11 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, PRUNED, RESULT, RunFolder, open_run
+from ns_tf.run.folder import CELLS, PRUNED, RESULT, RunFolder
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.results import (
-    has_ended,
-    read_failure,
-    read_result,
-    write_failure,
-)
+from ns_tf.train.job import failure_kept
+from ns_tf.train.results import has_ended, read_failure, read_result
 
 
 class Comparison:
@@ -75,7 +76,9 @@ class Comparison:
         self.configs = (task, compare, solver, recipe, execution)
         self.compare, self.solver, self.recipe = compare, solver, recipe
         self.execution_config = execution
-        self.execution = Execution.of(execution)  # Before TensorFlow starts.
+        # Before TensorFlow starts.
+        self.execution = execution_of(execution, compare.workers)
+        self.workers = self.execution.workers
         self.entries = [Entry.parse(text) for text in compare.methods]
         for text in compare.budgets:
             parse_budget(text)
@@ -100,14 +103,13 @@ class Comparison:
         )
         named = solver.device  # Milliseconds are by its tables, in place of measuring.
         self.device = device_for(self.jobs.plain, named) if named else None
-        self._run: RunFolder | None = None
+        self._held = contextlib.ExitStack()  # The folder, while cells are done.
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        if self._run is not None:
-            self._run.close()
+        return self._held.__exit__(*exception)
 
     def prepare(self, watch: Watch | None = None) -> dict[str, Cell]:
         """Does the searches by flagfile that are not finished, and lists the cells.
@@ -122,22 +124,32 @@ class Comparison:
 
         Raises:
             InputError: another process holds the folder, it belongs to another
-                comparison, or a cell cannot be trained; nothing was written.
-            RunError: a search failed.
+                comparison, or a cell cannot be trained; nothing was written. Or a
+                worker was started otherwise.
+            RunError: a search failed, or a worker was lost.
             Interrupted: a signal asked to stop.
         """
-        searches = self.sources.pending()
-        plan = self._plan(searches)
-        self._run = open_run(self.folder, self.configs, "comparison")
-        self._check_results(plan.asked)
-        self._run.keep_flags()  # Methods, budgets and seeds may have changed.
-        python_models.save(self.problem.architecture, self.folder)
+        workers, searches = self.workers, self.sources.pending()
+        self._held.enter_context(workers.attended())
+        check_alike(workers, self.configs, self.problem.dataset)
+        plan = workers.led(lambda: self._plan(searches))
+        run = run_folder(workers, self.folder, self.configs, "comparison")
+        run = self._held.enter_context(run)
+        workers.led(lambda: self._begin(run, plan))
         for source, search in searches.items():
             search.run(self.sources.folder_of(source), watch)
-        if searches:
-            plan = self._plan({})
+        workers.led(lambda: self._list(self._plan({}) if searches else plan))
+        return cells.read(self.folder)
+
+    def _begin(self, run: RunFolder, plan: CellList) -> None:
+        """Checks what was done before, and keeps what is compared."""
+        self._check_results(plan.asked)
+        run.keep_flags()  # Methods, budgets and seeds may have changed.
+        python_models.save(self.problem.architecture, self.folder)
+
+    def _list(self, plan: CellList) -> None:
+        """Writes the list of cells."""
         files.write_json(self.folder / CELLS, plan.to_json())
-        return plan.asked
 
     def listed(self) -> bool:
         """Whether cells.json is of these methods, budgets and seeds."""
@@ -182,15 +194,14 @@ class Comparison:
 
         Raises:
             InputError: the folder of the cell is damaged or in use.
+            RunError: a worker was lost.
             Interrupted: a signal asked to stop.
         """
-        if self.done(cell):
+        if self.workers.of_chief(self.done(cell)):
             return
-        try:
-            self._check_needed(cell)
+        with failure_kept(self.jobs.folder_of(cell), self.workers):
+            self.workers.led(lambda: self._check_needed(cell))
             self.jobs.of(cell).run(watch)
-        except RunError as error:
-            write_failure(self.jobs.folder_of(cell), error)
 
     def _check_needed(self, cell: Cell) -> None:
         """Refuses a cell that needs another one which failed.

@@ -6,7 +6,7 @@ from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.data.config import LARGEST_SIDE, MOST_CLASSES
-from ns_tf.run.checks import above_zero, at_least
+from ns_tf.run.checks import above_zero, at_least, check_image_shape
 from ns_tf.run.option import option
 
 
@@ -56,7 +56,8 @@ class _Condense:
             )
         at_least(self, 1, "classes")
         at_least(self, 0, "seed")
-        above_zero(self, "front")
+        above_zero(self, "front", *self.targets)
+        check_image_shape(self)
 
     @property
     def targets(self) -> dict[str, float]:

@@ -48,6 +48,12 @@ class InOrder(keras_tuner.Oracle):
         self.waiting = list(after)
         self.verbose = 0
 
+    def save(self) -> None:
+        """Does nothing: what is done is seen on disk."""
+
+    def _save_trial(self, trial: Any) -> None:
+        """Does nothing, as `save`."""
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The first name that waits for nothing more, as keras-tuner has it.
 

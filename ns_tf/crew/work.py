@@ -1,10 +1,14 @@
 """Does a set of pieces of work: in this process, in several, or on several machines.
 
+Either several processes share the pieces out, or several workers
+(`ns_tf.engine.workers`) do every piece together.
+
 `ns_tf.crew.trials` has the parts, made of keras-tuner's oracles. Pieces are the cells
 of a comparison or the trials of a tuning.
 """
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +16,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
 
+from ns_tf.base import InputError
 from ns_tf.crew import trials
 from ns_tf.crew.processes import Crew
 from ns_tf.crew.trials import PAUSE, Chief, Worker
-from ns_tf.engine.execution import forget_kernels
+from ns_tf.engine.cluster import cluster_of
+from ns_tf.engine.config import ExecutionConfig
+from ns_tf.engine.execution import Execution, forget_kernels
+from ns_tf.engine.workers import Workers
 from ns_tf.run import files
 from ns_tf.run.flagfile import as_flagfile
 from ns_tf.run.folder import WORKER_FLAGS, WORKERS
@@ -32,6 +41,7 @@ class Work(Protocol):
     label: str  # The work's name in the progress bar.
     unit: str  # Its pieces there, in the plural.
     folder: Path
+    workers: Workers  # Who do every piece together; one, unless a cluster does.
 
     def listed(self) -> bool:
         """Whether the pieces are listed on disk, so that workers may ask for them."""
@@ -54,6 +64,34 @@ class Work(Protocol):
         """
 
 
+def execution_of(config: ExecutionConfig, count: int) -> Execution:
+    """The execution of pieces of work; to be made before TensorFlow starts.
+
+    Args:
+        config: Devices, precision, workers.
+        count: Processes on this machine that share the pieces out.
+
+    Raises:
+        InputError: as of `Execution.of`; or pieces are both shared out and done
+            together.
+        RunError: workers did not come.
+    """
+    cluster = cluster_of(config)
+    if cluster and count > 1:
+        raise InputError(
+            f"--workers={count} does one piece a process, and the "
+            f"{len(cluster.addresses)} workers of --workers_at or TF_CONFIG do every "
+            "piece together. Give one of them."
+        )
+    if cluster and trials.role() != "alone":
+        raise InputError(
+            "KERASTUNER_TUNER_ID is of a process that does pieces of its own, and the "
+            f"{len(cluster.addresses)} workers of --workers_at or TF_CONFIG do every "
+            "piece together. Unset the variables, or name no workers."
+        )
+    return Execution.of(config, several=True)
+
+
 def run(
     work: Work,
     watch: Watch,
@@ -65,7 +103,8 @@ def run(
 ) -> None:
     """Does the pieces that are not done, in the role that the environment gives.
 
-    A worker asks the chief's oracle. The chief deals out pieces and ends when all are
+    Several workers do every piece together. Else a worker of keras-tuner's asks the
+    chief's oracle. The chief deals out pieces and ends when all are
     done. Without keras-tuner's environment variables this process does all pieces, or
     `count` processes on this machine share them.
 
@@ -81,6 +120,9 @@ def run(
         RunError: a worker failed.
         Interrupted: a signal asked to stop.
     """
+    if work.workers.count > 1:
+        _do_together(work, watch, on_progress)
+        return
     role = trials.role()
     # A worker may be there first: the chief searches before it lists the pieces.
     while role == "worker" and not work.listed():
@@ -128,6 +170,53 @@ def _work_off(
             over=lambda: work.oracle() is None,
             stop=watch.stop,
         ).run()
+
+
+def _do_together(work: Work, watch: Watch, on_progress: Callable) -> None:
+    """Does piece after piece, each by all workers; the chief says which is next."""
+    workers = work.workers
+    stop = workers.stop(watch.stop)
+    oracle = workers.led(work.oracle)
+    shown = watch if workers.chief else watch.quiet()
+    tell = on_progress if workers.chief else lambda: None
+    with _counted(work, shown, tell) as count:
+        while state := workers.told(lambda: _drawn(oracle)):
+            trial = Trial.from_state(json.loads(state))
+            score = work.do(trial, watch)
+            forget_kernels()
+            _end(workers, oracle, trial.trial_id, score)
+            workers.led(count)
+            stop.ask()
+            stop.leave()
+
+
+def _drawn(oracle: keras_tuner.Oracle | None) -> str:
+    """The state of the next trial, as JSON; empty if none is left."""
+    if oracle is None:
+        return ""
+    trial = oracle.create_trial(trials.tuner_id())
+    # Who asks alone never waits for trials of others: it is running, or none is left.
+    return json.dumps(trial.get_state()) if trial.status == TrialStatus.RUNNING else ""
+
+
+def _end(
+    workers: Workers, oracle: keras_tuner.Oracle | None, name: str, score: float
+) -> None:
+    """Has the chief tell the oracle what came of a trial.
+
+    Args:
+        workers: Of the work.
+        oracle: Of the chief.
+        name: Of the trial.
+        score: That the oracle minimises.
+    """
+
+    def end() -> None:
+        trial = oracle.update_trial(name, {oracle.objective.name: score})
+        trial.status = TrialStatus.COMPLETED
+        oracle.end_trial(trial)
+
+    workers.led(end)
 
 
 def _serve(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import NAMELESS, SPLITS, TOKENS, Dataset, Split
-from ns_tf.data.holdout import check_fraction, complete, pixel_statistics
+from ns_tf.data.holdout import complete, pixel_statistics
 from ns_tf.data.images import resize
 from ns_tf.data.inputs import check_inputs, kind_of
 from ns_tf.data.labels import are_classes, check_targets
@@ -22,7 +22,7 @@ from ns_tf.data.labels import class_names as names_of
 from ns_tf.data.structure import arrays_in, count_in, names_in, reordered
 from ns_tf.data.weights import ClassWeight, alike, weights_in
 from ns_tf.parts import Parts, brackets, each, first, parts
-from ns_tf.run.checks import check_whole
+from ns_tf.run.checks import check_fraction, check_whole
 
 Pair = tuple[np.ndarray, np.ndarray]  # Inputs [n, ...], targets [n, ...].
 # Inputs, targets, perhaps weights; each may be several arrays.

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from ns_tf.run.checks import at_least_if_set, check_fraction
 from ns_tf.run.option import option
 
 MOST_CLASSES = 100_000  # That a network has outputs for.
@@ -23,12 +24,30 @@ def train_images(**about: Any) -> Any:
     )
 
 
+def check_numbers(config: Any) -> None:
+    """Refuses numbers of a data set that none can have, whether they are used or not.
+
+    Args:
+        config: A config dataclass with these fields of `DataConfig`.
+
+    Raises:
+        InputError: names the flag.
+    """
+    at_least_if_set(config, 1, "image_size", "train_images")
+    at_least_if_set(config, 0, "split_seed")
+    if config.validation_fraction is not None:
+        check_fraction(config.validation_fraction)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """The data set: which, where it lies, its image size, what is held out.
 
     >>> DataConfig().dataset, DataConfig().validation_fraction
     ('digits', 0.1)
+
+    Raises:
+        InputError: a number is out of range; names the flag.
     """
 
     dataset: str = option(
@@ -48,6 +67,7 @@ class DataConfig:
         None,
         "Where TFDS data sets are prepared; TFDS's own place if empty.",
         identity=False,
+        own=True,
     )
     image_size: int | None = option(
         None,
@@ -60,3 +80,6 @@ class DataConfig:
     )
     split_seed: int = option(0, "Chooses which images these are.")
     train_images: int | None = train_images()
+
+    def __post_init__(self):
+        check_numbers(self)

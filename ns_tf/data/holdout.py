@@ -22,20 +22,6 @@ _HOLD_OUT = (0x5EED, 0xDA7A)
 _FEWER = (0x5EED, 0xFE3)  # And these, the draw of a subset.
 
 
-def check_fraction(fraction: float) -> None:
-    """Passes a share of images that is above 0 and below 1.
-
-    Raises:
-        InputError: for anything else.
-    """
-    number = isinstance(fraction, (int, float, np.number))
-    if not number or not 0 < fraction < 1:
-        raise InputError(
-            "--validation_fraction is a number between 0 and 1, without them; got "
-            f"{fraction!r}."
-        )
-
-
 def complete(
     train: Split,
     validation: Split | None,

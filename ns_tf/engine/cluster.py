@@ -7,12 +7,11 @@ process in it. The first one is the chief. Nothing here needs TensorFlow.
 import dataclasses
 import json
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ns_tf.base import InputError
-from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.config import ExecutionConfig
 
 VARIABLE = "TF_CONFIG"
 SEVERAL = "multi_worker"  # The strategy of several workers.
@@ -29,46 +28,33 @@ class Cluster:
     Args:
         addresses: Of the workers, as host:port, at least one; the chief's is the first.
         index: The place of this process among them, from 0.
+        seconds: That it waits for the others at the start; says not who they are.
     """
 
     addresses: tuple[str, ...]
     index: int
+    seconds: float = dataclasses.field(default=300.0, compare=False, repr=False)
 
-    def check_port(self) -> None:
-        """Refuses an own address that no server can be started at.
+    @staticmethod
+    def parts(address: str) -> tuple[str, str]:
+        """Host and port of an address; the port is empty if there is none.
 
-        Raises:
-            InputError: the port is taken, or reserved; or a host has no address.
+        >>> Cluster.parts("[::1]:2222")
+        ('::1', '2222')
         """
-        for address in self.addresses:
-            host, port = _parts(address)
-            try:
-                socket.getaddrinfo(host, port)
-            except OSError as error:
-                raise InputError(
-                    f"The worker {address} cannot be found: {error.strerror}. Give "
-                    "hosts that this machine knows."
-                ) from error
-        own = self.addresses[self.index]
-        try:
-            socket.create_server(("", int(_parts(own)[1]))).close()
-        except OSError as error:
-            raise InputError(
-                f"Worker {self.index} cannot listen at {own}: "
-                f"{os.strerror(error.errno)}. End the process that does, or give "
-                "another port to all workers."
-            ) from error
+        host, _, port = address.rpartition(":")
+        return host.strip("[]"), port
 
 
 def cluster_of(
-    config: RuntimeConfig, environment: Mapping[str, str] | None = None
+    config: ExecutionConfig, environment: Mapping[str, str] | None = None
 ) -> Cluster | None:
     """The cluster that a run is to be computed by; None if this process does it alone.
 
-    >>> config = RuntimeConfig(workers_at=("one:2222", "two:2222"), worker=1)
+    >>> config = ExecutionConfig(workers_at=("one:2222", "two:2222"), worker=1)
     >>> cluster_of(config, {})
     Cluster(addresses=('one:2222', 'two:2222'), index=1)
-    >>> cluster_of(RuntimeConfig(), {}) is None
+    >>> cluster_of(ExecutionConfig(), {}) is None
     True
 
     Args:
@@ -88,6 +74,8 @@ def cluster_of(
             f"{_text(told)}). Give one of them."
         )
     found = given or told
+    if found:
+        found = dataclasses.replace(found, seconds=config.workers_seconds)
     if config.strategy == "auto":
         # Some schedulers set TF_CONFIG for a single process as well.
         alone = found is None or (given is None and len(found.addresses) == 1)
@@ -118,7 +106,7 @@ def _several(found: Cluster) -> Cluster:
     return found
 
 
-def _of_flags(config: RuntimeConfig) -> Cluster | None:
+def _of_flags(config: ExecutionConfig) -> Cluster | None:
     """The cluster of `--workers_at` and `--worker`; None if neither is given."""
     if not config.workers_at and config.worker is None:
         return None
@@ -186,7 +174,7 @@ def _checked(
         index: From 0.
     """
     for address in addresses:
-        host, port = _parts(address)
+        host, port = Cluster.parts(address)
         if not (host and port.isdecimal() and 0 < int(port) < 65536):
             raise InputError(
                 f"{source}: {address!r} is no address; expected host:port, as "
@@ -203,12 +191,6 @@ def _checked(
             f"expected a number from 0 to {len(addresses) - 1}."
         )
     return Cluster(tuple(addresses), index)
-
-
-def _parts(address: str) -> tuple[str, str]:
-    """Host and port of an address; the port is empty if there is none."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
 
 
 def _text(cluster: Cluster) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ns_tf.run.checks import at_least, within
+from ns_tf.run.checks import above_zero, at_least, at_least_if_set, within
 from ns_tf.run.option import option
 
 LARGEST_COUNT = 1024  # Of threads or processes; more are a typing error.
@@ -44,16 +44,42 @@ class ExecutionConfig:
         "CPU threads of an operation; 0 for all cores. Results are the same bits only "
         "at the same number.",
         identity=False,
+        own=True,
         most=LARGEST_COUNT,
     )
     checkpoint_seconds: float = option(
         60.0,
         "Seconds between two checkpoints: what a killed run can lose.",
         identity=False,
+        own=True,
+    )
+
+    workers_at: tuple[str, ...] = option(
+        (),
+        "Addresses of all processes that compute this run together, as host:port,"
+        "host:port; the first is the chief, which alone writes. The run folder is on a "
+        "file system that all of them share. TF_CONFIG says the same.",
+        identity=False,
+        own=True,
+    )
+    worker: int | None = option(
+        None,
+        "The place of this process in --workers_at, from 0.",
+        identity=False,
+        own=True,
+    )
+    workers_seconds: float = option(
+        300.0,
+        "Seconds that a worker waits for the others at the start; then it names those "
+        "that are missing, and ends.",
+        identity=False,
+        own=True,
     )
 
     def __post_init__(self):
         at_least(self, 0, "threads", "checkpoint_seconds")
+        at_least_if_set(self, 0, "worker")
+        above_zero(self, "workers_seconds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,18 +95,6 @@ class RuntimeConfig(ExecutionConfig):
 
     seed: int = option(
         0, "Of weights, order of images and augmentation.", most=LARGEST_SEED
-    )
-    workers_at: tuple[str, ...] = option(
-        (),
-        "Addresses of all processes that compute this run together, as host:port,"
-        "host:port; the first is the chief, which alone writes. The run folder is on a "
-        "file system that all of them share. TF_CONFIG says the same.",
-        identity=False,
-    )
-    worker: int | None = option(
-        None,
-        "The place of this process in --workers_at, from 0.",
-        identity=False,
     )
 
     def __post_init__(self):

@@ -21,6 +21,7 @@ from ns_tf.data.shares import even
 from ns_tf.engine import layer_ops
 from ns_tf.engine.cluster import SEVERAL, Cluster, cluster_of
 from ns_tf.engine.config import ExecutionConfig
+from ns_tf.engine.meeting import meet
 from ns_tf.engine.precision import LossScale, converted, with_policy
 from ns_tf.engine.workers import Workers, connect
 from ns_tf.networks.structure import shapes_only
@@ -71,8 +72,9 @@ def connected(cluster: Cluster) -> tf.distribute.Strategy:
 
     Raises:
         InputError: the own address cannot be listened at, or TensorFlow has started.
+        RunError: workers did not come.
     """
-    cluster.check_port()
+    meet(cluster)
     return connect(cluster)
 
 
@@ -141,20 +143,20 @@ class Execution:
         """The execution that the settings ask for; sets threads and memory too.
 
         Args:
-            config: The settings; a `RuntimeConfig`, if several workers may compute it.
+            config: The settings.
             several: Whether they may: whether the chief alone writes what is done.
 
         Raises:
             InputError: TensorFlow has started with other threads, or the workers are
                 none.
+            RunError: workers did not come.
         """
         set_threads(config.threads)
         grow_memory()
         cluster = cluster_of(config) if several else None
-        named = getattr(config, "workers_at", ()) or config.strategy == SEVERAL
-        if named and not several:
+        if (config.workers_at or config.strategy == SEVERAL) and not several:
             raise InputError(
-                "Several workers compute one search, training or pruning in a run "
+                "Several workers compute searches, trainings and prunings in a run "
                 f"folder; not this. Leave --strategy={SEVERAL} and --workers_at away."
             )
         way = connected(cluster) if cluster else strategy(config.strategy)

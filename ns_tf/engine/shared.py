@@ -19,7 +19,7 @@ from ns_tf.data.dataset import Dataset
 from ns_tf.data.digest import digest
 from ns_tf.engine.workers import Workers
 from ns_tf.run.files import TEMPORARY
-from ns_tf.run.flagfile import as_flagfile, comparison
+from ns_tf.run.flagfile import as_flagfile, differences, own
 from ns_tf.run.folder import RunFolder, open_run
 
 _PACKAGES = ("ns_tf", "tensorflow", "keras", "numpy")  # Whose versions decide results.
@@ -83,16 +83,16 @@ def check_alike(workers: Workers, configs: Sequence[Any], dataset: Dataset) -> N
         return
     with workers.attended():
         flags = workers.texts(as_flagfile(configs))
-        different = comparison(*(type(config) for config in configs))
-        for index, own in enumerate(flags):
-            changed = "; ".join(different(flags[0], own)[:3])
+        ignored = own(*(type(config) for config in configs))
+        for index, text in enumerate(flags):
+            changed = "; ".join(differences(flags[0], text, ignored)[:3])
             if changed:
                 raise _different(index, "flags", changed)
         for name, fact in _facts(dataset).items():
             told = workers.texts(fact)
-            for index, own in enumerate(told):
-                if own != told[0]:
-                    raise _different(index, name, f"{told[0]} -> {own}")
+            for index, text in enumerate(told):
+                if text != told[0]:
+                    raise _different(index, name, f"{told[0]} -> {text}")
 
 
 def _facts(dataset: Dataset) -> Mapping[str, str]:

@@ -29,10 +29,12 @@ _PACE = 1.0  # Seconds between two votes on stopping.
 _RARELY = 1000  # Most steps between two of them.
 
 
-def connect(cluster: Cluster) -> tf.distribute.Strategy:
-    """The strategy of a cluster; waits until all of its workers are there.
+class WorkerError(RunError):
+    """The workers cannot go on together: no fault of what they compute."""
 
-    While it waits, Ctrl-C and SIGTERM end the process at once.
+
+def connect(cluster: Cluster) -> tf.distribute.Strategy:
+    """The strategy of a cluster, whose workers have met (`ns_tf.engine.meeting`).
 
     Args:
         cluster: Whose own address is free.
@@ -126,7 +128,7 @@ class Workers:
         """The texts of all workers, in order."""
         own = np.frombuffer(text.encode(), np.uint8)
         sizes = self.gathered(len(own)).astype(int)
-        padded = np.zeros(sizes.max())
+        padded = np.zeros(max(1, sizes.max()))
         padded[: len(own)] = own
         rows = self.gathered(padded).astype(np.uint8)
         pairs = zip(rows, sizes, strict=True)
@@ -164,6 +166,11 @@ class Workers:
         _raise_packed(told)
         return None
 
+    def told(self, act: Callable[[], str]) -> str:
+        """The text that the chief alone makes, as `led`; told to all."""
+        text = self.led(act) or ""
+        return text if self.count == 1 else self.texts(text)[0]
+
     def share(self, model: keras.Model) -> None:
         """Gives all workers the chief's weights.
 
@@ -171,7 +178,7 @@ class Workers:
             model: One of the same shapes in every worker.
 
         Raises:
-            RunError: a worker made another network.
+            WorkerError: a worker made another network.
         """
         if self.count == 1:
             return
@@ -180,7 +187,7 @@ class Workers:
         sizes = self.gathered(len(flat))
         other = np.flatnonzero(sizes != sizes[0])
         if len(other):
-            raise RunError(
+            raise WorkerError(
                 f"Worker {other[0]} made a network of {sizes[other[0]]:.0f} weights, "
                 f"and the chief one of {sizes[0]:.0f}. Run all workers on machines of "
                 "one kind."
@@ -194,15 +201,15 @@ class Workers:
         """A block in which losing a worker becomes one line.
 
         Raises:
-            RunError: a worker ended, or does not answer any more.
+            WorkerError: a worker ended, or does not answer any more.
         """
         try:
             yield
         except Exception as error:  # Whatever was done took it for its own failure.
-            lost = None if self.count == 1 else _lost(error)
+            lost = None if self.count == 1 else _lost(error, self.index)
             if lost is None:
                 raise
-            raise RunError(
+            raise WorkerError(
                 f"{lost} ended, or does not answer. Start the same command on all "
                 "workers again: they go on from the checkpoint."
             ) from error
@@ -266,29 +273,37 @@ def _raise_packed(numbers: np.ndarray) -> None:
     raise kind(int(text)) if kind is Interrupted else kind(text)
 
 
-def _lost(error: BaseException | None) -> str | None:
+def _lost(error: BaseException | None, own: int) -> str | None:
     """Which worker was lost, in words; None if no error in the chain says so.
 
     >>> text = "Collective ops is aborted: /job:worker/replica:0/task:1 while calling"
-    >>> _lost(tf.errors.UnavailableError(None, None, text))
+    >>> _lost(tf.errors.UnavailableError(None, None, text), own=0)
     'Worker 1'
+
+    Args:
+        error: The last of the chain.
+        own: The place of this worker, which is none of them.
     """
     while error is not None:
         if isinstance(error, tf.errors.OpError) and "ollective" in str(error):
-            return _named(str(error))
+            return _named(str(error), own)
         error = error.__cause__ or error.__context__
     return None
 
 
-def _named(message: str) -> str:
+def _named(message: str, own: int) -> str:
     """The worker that a message of TensorFlow's is about.
 
-    >>> _named("Failed to send RPC to coordination service.")
+    >>> _named("Failed to send RPC to coordination service.", own=1)
     'The chief or the connection to it'
+    >>> _named("Collective ops is aborted by /job:worker/task:1", own=1)
+    'Another worker'
     """
     task = r"/job:worker/(?:replica:0/)?task:(\d+)"
     unhealthy = re.search(rf"heartbeats?\)?:?\s*{task}", message)
     named = unhealthy or re.search(task, message)
     if "coordination service" in message and not unhealthy:
         return "The chief or the connection to it"
-    return f"Worker {named[1]}" if named else "A worker"
+    if named is None or int(named[1]) == own:  # Of whom the message is.
+        return "Another worker"
+    return f"Worker {named[1]}"

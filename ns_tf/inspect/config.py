@@ -4,7 +4,7 @@ import dataclasses
 
 from ns_tf.base import InputError
 from ns_tf.data.config import LARGEST_SIDE, MOST_CLASSES
-from ns_tf.run.checks import at_least
+from ns_tf.run.checks import at_least, check_image_shape
 from ns_tf.run.option import option
 
 
@@ -44,8 +44,4 @@ class InspectConfig:
                 "architecture as vgg11."
             )
         at_least(self, 1, "classes")
-        if len(self.input_shape) != 3 or min(self.input_shape) < 1:
-            raise InputError(
-                "--input_shape is height, width and channels, as 32,32,3; got "
-                f"{','.join(map(str, self.input_shape))}."
-            )
+        check_image_shape(self)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from ns_tf.base import InputError
-from ns_tf.run.checks import above_zero, at_least
+from ns_tf.run.checks import above_zero, at_least, check_image_shape
 from ns_tf.run.option import option
 
 
@@ -69,3 +69,4 @@ class MeasureConfig:
         at_least(self, 2, "points")
         at_least(self, 0, "networks")
         above_zero(self, "up_to")
+        check_image_shape(self)

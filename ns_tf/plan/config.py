@@ -15,7 +15,13 @@ from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan import methods
 from ns_tf.plan.targets import default_method
-from ns_tf.run.checks import LARGEST_RATIO, above_zero, at_least, within
+from ns_tf.run.checks import (
+    LARGEST_RATIO,
+    above_zero,
+    at_least,
+    at_least_if_set,
+    within,
+)
 from ns_tf.run.option import option
 from ns_tf.scaling.config import Wishes
 
@@ -47,13 +53,13 @@ class SolverConfig(Wishes, _Solver):
     """How budgets are met and latency is measured, and what widths may be.
 
     Raises:
-        InputError: a batch, a warm-up or repeats that cannot be, or a wish of another
-            form.
+        InputError: a number is out of range, or a wish of another form; names the flag.
     """
 
     def __post_init__(self):
         super().__post_init__()
-        at_least(self, 1, "latency_batch", "latency_repeats")
+        at_least(self, 1, "round_to", "min_width", "latency_batch", "latency_repeats")
+        at_least_if_set(self, 1, "max_width")
         at_least(self, 0, "latency_warmup")
         if self.device_here and not self.device:
             raise InputError("--device_here goes with --device, whose runtime it uses.")
@@ -79,6 +85,7 @@ class _Budgets(SolverConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        above_zero(self, *self.targets)
         if self.ratio is not None:
             above_zero(self, "ratio")
             within(self, 0, LARGEST_RATIO, "ratio")
@@ -212,6 +219,7 @@ class MethodConfig:
     )
 
     def __post_init__(self):
+        at_least_if_set(self, 1, "iteration")
         if self.price_exponent not in (None, math.inf):
             above_zero(self, "price_exponent")
 

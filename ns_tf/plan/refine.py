@@ -29,8 +29,8 @@ from ns_tf.run import files, flagfile
 from ns_tf.run.folder import REFINE, REFINEMENT
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import Job, network_config
-from ns_tf.train.results import has_ended, read_failure, score_in, write_failure
+from ns_tf.train.job import Job, failure_kept, network_config
+from ns_tf.train.results import has_ended, read_failure, score_in
 
 _KEPT = 3  # One of so many candidates stays, and trains so many times as long.
 
@@ -248,10 +248,8 @@ class Refining:
         """The validation score of a training; None if it failed."""
         job = self._job(candidate, self._rounds[place], seed)
         if not has_ended(job.folder):
-            try:
+            with failure_kept(job.folder):
                 job.run(watch)
-            except RunError as error:
-                write_failure(job.folder, error)
             forget_kernels()
         if read_failure(job.folder) is not None:
             return None

@@ -24,6 +24,9 @@ from ns_tf.problem.resolve import resolve, settings_in
 from ns_tf.run import flags
 from ns_tf.run.folder import DESCENT, MODEL, SEARCHES
 
+# Settings of execution that searches by flagfile take from the command.
+_WAYS = ("threads", "checkpoint_seconds", "workers_at", "worker", "workers_seconds")
+
 
 class Sources:
     """The searches that the methods of a comparison read.
@@ -35,7 +38,7 @@ class Sources:
         folder: The comparison's; searches by flagfile are kept there.
         default: `--search`: the search of methods that name none.
         entries: The methods.
-        execution: Threads and checkpoints of searches by flagfile.
+        execution: Threads, checkpoints and workers of searches by flagfile.
         data_dir: Data folder of searches whose flagfile names none.
 
     Raises:
@@ -166,7 +169,7 @@ def settings(
 
     Args:
         flagfile: Its path.
-        execution: Whose threads and checkpoints it uses.
+        execution: Whose threads, checkpoints and workers it uses.
         data_dir: Where it finds its data, if the flagfile names no folder.
 
     Raises:
@@ -175,11 +178,8 @@ def settings(
     chosen = flags.read_file(flagfile, *SEARCH_CONFIGS)
     data, runtime = chosen[DataConfig], chosen[RuntimeConfig]
     chosen[DataConfig] = dataclasses.replace(data, data_dir=data.data_dir or data_dir)
-    chosen[RuntimeConfig] = dataclasses.replace(
-        runtime,
-        threads=execution.threads,
-        checkpoint_seconds=execution.checkpoint_seconds,
-    )
+    ways = {name: getattr(execution, name) for name in _WAYS}
+    chosen[RuntimeConfig] = dataclasses.replace(runtime, **ways)
     return chosen
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from ns_tf.base import InputError
-from ns_tf.data.config import LARGEST_SIDE, train_images
+from ns_tf.data.config import LARGEST_SIDE, check_numbers, train_images
 from ns_tf.run.config import FOLDER_NAME
 from ns_tf.run.option import option
 
@@ -14,6 +14,9 @@ class ProblemConfig:
     """The network and its data; what is empty is taken from the search or training.
 
     `ns_tf.problem.resolve.resolve` fills it in from the flags of a run folder.
+
+    Raises:
+        InputError: a number is out of range; names the flag.
     """
 
     architecture: str | None = option(
@@ -22,7 +25,7 @@ class ProblemConfig:
     dataset: str | None = option(None, "As ns_tf.descend takes it.", inherited=True)
     task: str | None = option(None, "As ns_tf.descend takes it.", inherited=True)
     data_dir: str | None = option(
-        None, "Where TFDS data sets are prepared.", identity=False
+        None, "Where TFDS data sets are prepared.", identity=False, own=True
     )
     image_size: int | None = option(
         None,
@@ -47,13 +50,17 @@ class ProblemConfig:
     )
     train_images: int | None = train_images(inherited=True)
 
+    def __post_init__(self):
+        check_numbers(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig(ProblemConfig):
     """A network to be trained: its data, and widths in place of a budget's.
 
     Raises:
-        InputError: the name is none that a folder can have.
+        InputError: the name is none that a folder can have, or a number is out of
+            range.
     """
 
     widths: tuple[int, ...] = option(
@@ -67,6 +74,7 @@ class NetworkConfig(ProblemConfig):
     )
 
     def __post_init__(self):
+        super().__post_init__()
         if self.name is not None and not re.fullmatch(FOLDER_NAME, self.name):
             raise InputError(
                 "--name is a folder's name of letters, digits, '.', '_', '+' and '-', "

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ns_tf.base import InputError
-from ns_tf.data.config import LARGEST_SIDE, DataConfig, train_images
+from ns_tf.data.config import LARGEST_SIDE, DataConfig, check_numbers, train_images
 from ns_tf.prune import criteria, method
 from ns_tf.prune.method import BLOCK, CHANNEL
 from ns_tf.prune.rounds import REOPEN, STAY
 from ns_tf.prune.strength import AUTO, strength_text
-from ns_tf.run.checks import above_zero, at_least, within
+from ns_tf.run.checks import above_zero, at_least, at_least_if_set, within
 from ns_tf.run.option import option
 from ns_tf.train.config import TrainConfig, augmentation
 
@@ -151,7 +151,7 @@ class SourceConfig:
     )
     task: str | None = option(None, "What targets mean, as ns_tf.descend takes it.")
     data_dir: str | None = option(
-        None, "Where TFDS data sets are prepared.", identity=False
+        None, "Where TFDS data sets are prepared.", identity=False, own=True
     )
     image_size: int | None = option(
         None,
@@ -169,6 +169,9 @@ class SourceConfig:
         "(0 to 1), given (as they are); the one of least loss if empty.",
         choices=("normalised", "unit", "given"),
     )
+
+    def __post_init__(self):
+        check_numbers(self)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -265,10 +268,8 @@ class CutConfig:
         above_zero(self, "gate_rate")
         # The same text from the command line and from Python.
         object.__setattr__(self, "strength", strength_text(self.strength))
-        optional = {"proxy_images": 1, "rounds": 1, "weigh": 0, "gate_epochs": 1}
-        for name, least in optional.items():
-            if getattr(self, name) is not None:
-                at_least(self, least, name)
+        at_least_if_set(self, 1, "proxy_images", "rounds", "gate_epochs")
+        at_least_if_set(self, 0, "weigh")
         if self.closed not in (None, STAY, REOPEN):
             raise InputError(f"--closed is {STAY} or {REOPEN}; got {self.closed!r}.")
 

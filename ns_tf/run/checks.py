@@ -45,6 +45,20 @@ def at_least(config: Any, least: float, *names: str) -> None:
             )
 
 
+def at_least_if_set(config: Any, least: float, *names: str) -> None:
+    """As `at_least`; fields that are None, which are not set, pass.
+
+    Args:
+        config: A config dataclass.
+        least: The least value allowed.
+        *names: Of the fields.
+
+    Raises:
+        InputError: for the first field that is not; names its flag.
+    """
+    at_least(config, least, *(n for n in names if getattr(config, n) is not None))
+
+
 def above_zero(config: Any, *names: str) -> None:
     """Checks that fields are finite numbers above 0.
 
@@ -77,6 +91,41 @@ def within(config: Any, low: float, high: float, *names: str) -> None:
         value = getattr(config, name)
         if not low <= value <= high:
             raise InputError(f"--{name} lies between {low} and {high}; got {value}.")
+
+
+def check_fraction(fraction: Any) -> None:
+    """Passes a share of images that is above 0 and below 1.
+
+    >>> check_fraction(0.25)
+
+    Args:
+        fraction: Of `--validation_fraction`.
+
+    Raises:
+        InputError: for anything else.
+    """
+    number = isinstance(fraction, (int, float, np.number))
+    if not number or not 0 < fraction < 1:
+        raise InputError(
+            "--validation_fraction is a number between 0 and 1, without them; got "
+            f"{fraction!r}."
+        )
+
+
+def check_image_shape(config: Any) -> None:
+    """Passes an `input_shape` of three whole numbers of at least 1.
+
+    Args:
+        config: A config dataclass with the field.
+
+    Raises:
+        InputError: it is another.
+    """
+    if len(config.input_shape) != 3 or min(config.input_shape) < 1:
+        raise InputError(
+            "--input_shape is height, width and channels, as 32,32,3; got "
+            f"{','.join(map(str, config.input_shape))}."
+        )
 
 
 def check_whole(what: str, value: object, *, at_least: int) -> None:

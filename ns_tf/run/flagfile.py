@@ -22,8 +22,7 @@ def changeable(*config_classes: type) -> set[str]:
     Args:
         *config_classes: Dataclasses of options.
     """
-    fields = [field for one in config_classes for field, _ in options(one)]
-    return {f.name for f in fields if not f.metadata["option"]["identity"]}
+    return _names("identity", False, config_classes)
 
 
 def inherited(*config_classes: type) -> set[str]:
@@ -32,8 +31,22 @@ def inherited(*config_classes: type) -> set[str]:
     Args:
         *config_classes: Dataclasses of options.
     """
+    return _names("inherited", True, config_classes)
+
+
+def own(*config_classes: type) -> set[str]:
+    """Names of the options of which every worker may have a value (`own=True`).
+
+    Args:
+        *config_classes: Dataclasses of options.
+    """
+    return _names("own", True, config_classes)
+
+
+def _names(about: str, value: bool, config_classes: Iterable[type]) -> set[str]:
+    """Names of the options of which `ns_tf.run.option.option` was told this."""
     fields = [field for one in config_classes for field, _ in options(one)]
-    return {f.name for f in fields if f.metadata["option"]["inherited"]}
+    return {f.name for f in fields if f.metadata["option"][about] is value}
 
 
 def as_flagfile(configs: Iterable[Any]) -> str:

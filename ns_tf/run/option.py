@@ -31,6 +31,7 @@ def option(
     identity: bool = True,
     choices: Sequence[str] | None = None,
     inherited: bool = False,
+    own: bool = False,
     most: int = LARGEST_WHOLE,
 ) -> Any:
     """A dataclass field that becomes a flag (`ns_tf.run.flags.define`).
@@ -50,9 +51,12 @@ def option(
         choices: The only values that the flag takes, of a tuple the only items.
         inherited: True if "not set" in an older run meant the value of its search, so
             that the run may be continued with that value written out.
+        own: True if workers that compute one run together may each have another value,
+            as the number of threads.
         most: Of whole numbers, the largest one, and with a minus the least one.
     """
-    about = {"help": help, "identity": identity, "inherited": inherited, "most": most}
+    about = {"help": help, "identity": identity, "inherited": inherited, "own": own}
+    about["most"] = most
     about["choices"] = None if choices is None else tuple(choices)
     return dataclasses.field(default=default, metadata={"option": about})
 

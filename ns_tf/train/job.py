@@ -4,21 +4,23 @@
 `result.json` come at the end, the result last. A folder with a result is done.
 """
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from ns_tf.base import InputError, Widths
+from ns_tf.base import InputError, RunError, Widths
 from ns_tf.budgets import exact_costs
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.data.dataset import augmented
 from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.shared import check_alike, run_folder
+from ns_tf.engine.workers import ALONE, WorkerError, Workers
 from ns_tf.networks import python_models
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
@@ -242,6 +244,26 @@ class Job:
             f"best_test_{score}": training.best_test_score(history),
             "seconds": round(seconds, 3),
         }
+
+
+@contextlib.contextmanager
+def failure_kept(folder: Path, workers: Workers = ALONE) -> Iterator[None]:
+    """A block of a training that, if it fails, is written as `write_failure` does.
+
+    Args:
+        folder: Of the training.
+        workers: Who train together; the chief writes.
+
+    Raises:
+        WorkerError: a worker was lost. So the training goes on another time.
+    """
+    try:
+        yield
+    except WorkerError:
+        raise
+    except RunError as error:
+        reason = str(error)
+        workers.led(lambda: write_failure(folder, reason))
 
 
 def write_history(folder: Path, history: Sequence[Epoch], score: str) -> None:

@@ -7,7 +7,8 @@ python -m ns_tf.tune --run_dir=runs/tune_search --tune=search --ratio=0.25 \\
 
 Every trial's network is on the law of the search and fits its budget. The same command
 goes on after a kill, and with more --max_trials it adds trials. --workers=N works on N
-trials at a time; on several machines, see docs/tuning.md.
+trials at a time, --workers_at has several machines do every trial together; see
+docs/tuning.md.
 """
 
 from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
@@ -61,9 +62,8 @@ def main(
             configs=[run, *work.configs],
             on_progress=lambda: leaderboard.write(work),
         )
-        rows, text = leaderboard.write(work)
-        print(text)
-        return rows
+        print(work.workers.told(lambda: leaderboard.write(work)[1]))
+        return leaderboard.places(work)
 
     rows = command.run(make, lead)
     if rows is None:  # A worker.

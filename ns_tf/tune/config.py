@@ -4,7 +4,7 @@ import dataclasses
 
 from ns_tf.base import InputError
 from ns_tf.engine.config import LARGEST_COUNT
-from ns_tf.run.checks import at_least
+from ns_tf.run.checks import at_least, at_least_if_set
 from ns_tf.run.option import option
 
 
@@ -67,16 +67,10 @@ class TuneConfig:
 
     def __post_init__(self):
         at_least(self, 1, "max_trials", "workers")
-        if self.hyperband_factor is not None:
-            at_least(self, 2, "hyperband_factor")
-            if self.tuner != "hyperband":
-                raise InputError("--hyperband_factor goes with --tuner=hyperband.")
-        for name in ("random_trials", "max_search_steps"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise InputError(
-                    f"--{name} is a whole number of at least 1; got "
-                    f"{getattr(self, name)}."
-                )
+        at_least_if_set(self, 2, "hyperband_factor")
+        if self.hyperband_factor is not None and self.tuner != "hyperband":
+            raise InputError("--hyperband_factor goes with --tuner=hyperband.")
+        at_least_if_set(self, 1, "random_trials", "max_search_steps")
         if self.random_trials is not None and self.tuner != "bayesian":
             raise InputError("--random_trials goes with --tuner=bayesian.")
         if self.tune == "network" and self.max_search_steps is not None:

@@ -65,14 +65,8 @@ def write(work: Tuning) -> tuple[list[Place], str]:
     Raises:
         InputError: no trial is done.
     """
-    axis, caption = _AXES[work.tune.tune]
-    rows = [_row(work, name) for name in work.done()]
-    if not rows:
-        raise InputError(f"No trial of {work.folder} is done.")
-    front = set(pareto([_point(row, axis) for row in rows]))
-    rows = [dataclasses.replace(row, front=i in front) for i, row in enumerate(rows)]
-    rows.sort(key=lambda row: (row.failure is not None, -(row.validation_score or 0.0)))
-    score = work.problem.task.score
+    (axis, caption), score = _AXES[work.tune.tune], work.problem.task.score
+    rows = places(work)
     names = list(work.mode.space.members)
     text = _markdown(work, rows, names)
     files.write_text(work.folder / TABLE, text)
@@ -99,6 +93,25 @@ def write(work: Tuning) -> tuple[list[Place], str]:
             scale=score.scale,
         )
     return rows, text
+
+
+def places(work: Tuning) -> list[Place]:
+    """The rows of the trials that have ended, the best first and failures last.
+
+    Args:
+        work: The tuning.
+
+    Raises:
+        InputError: no trial is done, or a result is damaged.
+    """
+    axis, _ = _AXES[work.tune.tune]
+    rows = [_row(work, name) for name in work.done()]
+    if not rows:
+        raise InputError(f"No trial of {work.folder} is done.")
+    front = set(pareto([_point(row, axis) for row in rows]))
+    rows = [dataclasses.replace(row, front=i in front) for i, row in enumerate(rows)]
+    rows.sort(key=lambda row: (row.failure is not None, -(row.validation_score or 0.0)))
+    return rows
 
 
 def pareto(points: Sequence[tuple[float, float] | None]) -> list[int]:

@@ -1,6 +1,7 @@
 """Tuning the budget and the recipe of networks along the law of one search."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from ns_tf.base import InputError, RunError, Widths
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.descend.record import new_search
 from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.workers import ALONE, Workers
 from ns_tf.plan import plan
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.plan.methods import Entry
@@ -34,6 +36,7 @@ class TunedNetworks:
         budget: Budgets and grid that hold for all networks.
         train: The recipe, where the hyperparameters say nothing.
         runtime: Devices and threads of a search by flagfile.
+        workers: Who do every trial together.
 
     Attributes:
         space: The hyperparameters.
@@ -52,8 +55,10 @@ class TunedNetworks:
         budget: BudgetConfig,
         train: TrainConfig,
         runtime: RuntimeConfig,
+        *,
+        workers: Workers = ALONE,
     ):
-        self._train = train
+        self._train, self._workers = train, workers
         self._members = tune_space.parse(tune.space) or _default(budget)
         self.space = Space(self._members, hypermodel.kinds())
         self._entry = Entry.parse("neuralscale")
@@ -122,10 +127,16 @@ class TunedNetworks:
             RunError: no network meets a measured budget.
         """
         del folder, watch  # A tuned search uses them.
+        # A budget that is measured is met by the chief alone.
+        return json.loads(self._workers.told(lambda: self._found(values)))
+
+    def _found(self, values: dict[str, Any]) -> str:
+        """What `find` returns, as JSON."""
         try:
-            return {"widths": list(self._hypermodel().plan_of(values).widths)}
+            widths = self._hypermodel().plan_of(values).widths
         except InputError as error:  # Exact budgets were checked before.
             raise RunError(str(error)) from error
+        return json.dumps({"widths": list(map(int, widths))})
 
     def _hypermodel(self) -> ScaledHyperModel:
         """Networks on the law; made when it is first used, after the search."""

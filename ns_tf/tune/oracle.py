@@ -206,6 +206,18 @@ def count(oracle: keras_tuner.Oracle) -> int:
     return len(oracle.trials)
 
 
+def objective(score: float) -> float:
+    """What a tuner minimises: 1 - score, and between 1 and 2 for scores below 0.
+
+    >>> objective(0.75), objective(0.0), objective(-1.0)
+    (0.25, 1.0, 1.5)
+
+    Args:
+        score: Of which more is better; below 0 as R² and negative errors may be.
+    """
+    return 1 - score if score >= 0 else 1 - score / (1 - score)
+
+
 def _random(config: TuneConfig, epochs: int) -> dict[str, Any]:
     """Options of keras-tuner's random search."""
     return {"max_trials": config.max_trials}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ns_tf.descend.descent import check
 from ns_tf.descend.record import new_search
 from ns_tf.descend.work import SearchRun
 from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.workers import ALONE, Workers
 from ns_tf.plan import sources
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.plan.plan import Searched, keywords
@@ -54,6 +56,7 @@ class TunedSearches:
         budget: What the network that is trained may cost.
         train: The recipe of trainings.
         runtime: Devices and threads.
+        workers: Who do every trial together.
 
     Attributes:
         space: The hyperparameters.
@@ -72,6 +75,8 @@ class TunedSearches:
         budget: BudgetConfig,
         train: TrainConfig,
         runtime: RuntimeConfig,
+        *,
+        workers: Workers = ALONE,
     ):
         if tune.search is None or not is_flagfile(tune.search):
             raise InputError(
@@ -83,7 +88,7 @@ class TunedSearches:
                 "With --tune=search architecture and data set are those of the "
                 f"flagfile {tune.search}; leave them out, or change it."
             )
-        self._train = train
+        self._train, self._workers = train, workers
         self.space = Space(
             space.parse(tune.space) or SPACE, space.scalar_options(PruneConfig)
         )
@@ -191,11 +196,21 @@ class TunedSearches:
             if len(record.states) < iteration:  # The widths no longer moved.
                 break
             used, done = used + steps, iteration
+        # A budget that is measured is met by the chief alone.
+        widths = self._workers.told(lambda: self._planned(search, done))
+        return {"widths": json.loads(widths), "search_steps": used}
+
+    def _planned(self, search: Searched, iteration: int) -> str:
+        """The widths for the budget by an iteration of a search, as JSON.
+
+        Raises:
+            RunError: the law meets no such budget.
+        """
         try:
-            plan = search.plan(iteration=done, **self._budget)
+            plan = search.plan(iteration=iteration, **self._budget)
         except InputError as error:  # The law reaches no such network.
             raise RunError(str(error)) from error
-        return {"widths": list(plan.widths), "search_steps": used}
+        return json.dumps(list(map(int, plan.widths)))
 
     def _check(self) -> None:
         """Passes a space whose values are trials that can be done.

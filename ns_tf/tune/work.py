@@ -1,10 +1,13 @@
 """A tuning: trials that a tuner draws, each planned, trained and kept as it ends.
 
 A trial leaves `trials/NAME/trial.json` (its values and its network) and `train/NAME/`
-(its training, as `python -m ns_tf.train` would keep it).
+(its training, as `python -m ns_tf.train` would keep it). Where several workers do every
+trial together, the chief draws the trials and writes.
 """
 
+import contextlib
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from ns_tf.base import InputError, RunError
+from ns_tf.crew.work import execution_of
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.networks import python_models
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
@@ -27,17 +31,15 @@ from ns_tf.run.folder import (
     TRIALS,
     TRIALS_FOLDER,
     RunFolder,
-    open_run,
 )
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import Job, network_config
+from ns_tf.train.job import Job, failure_kept, network_config
 from ns_tf.train.results import (
     has_ended,
     read_failure,
     read_result,
     score_in,
-    write_failure,
 )
 from ns_tf.tune import oracle as oracles
 from ns_tf.tune.config import TuneConfig
@@ -93,8 +95,11 @@ class Tuning:
         self.folder = Path(run_dir)
         self.configs = (task, tune, budget, recipe, runtime)
         self.tune, self.recipe, self.runtime = tune, recipe, runtime
-        self.execution = Execution.of(runtime)  # Before TensorFlow starts.
-        self.mode = _MODES[tune.tune](self.folder, task, tune, budget, recipe, runtime)
+        # Before TensorFlow starts.
+        self.execution = execution_of(runtime, tune.workers)
+        self.workers = self.execution.workers
+        settings = (self.folder, task, tune, budget, recipe, runtime)
+        self.mode = _MODES[tune.tune](*settings, workers=self.workers)
         self.problem = self.mode.problem
         if tune.tuner == "hyperband" and "epochs" in self.mode.space.members:
             raise InputError(
@@ -102,14 +107,13 @@ class Tuning:
                 "leave epochs out of --space."
             )
         self.execution.check(self.problem.build)
-        self._run: RunFolder | None = None
+        self._held = contextlib.ExitStack()  # The folder, while trials are done.
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        if self._run is not None:
-            self._run.close()
+        return self._held.__exit__(*exception)
 
     def prepare(self, watch: Watch | None = None) -> None:
         """Does the search of a flagfile, and opens the list of trials.
@@ -121,14 +125,27 @@ class Tuning:
 
         Raises:
             InputError: the folder belongs to another run, or the search is another one
-                than when this tuning began.
+                than when this tuning began; or a worker was started otherwise.
+            RunError: a search failed, or a worker was lost.
         """
-        self._run = open_run(self.folder, self.configs, "tuning")
+        workers = self.workers
+        self._held.enter_context(workers.attended())
+        check_alike(workers, self.configs, self.problem.dataset)
+        run = run_folder(workers, self.folder, self.configs, "tuning")
+        run = self._held.enter_context(run)
+        workers.led(self._begin)
+        self.mode.prepare(watch or Watch())
+        workers.led(lambda: self._open(run))
+
+    def _begin(self) -> None:
+        """Checks what was done before, and keeps the network."""
         self._check_kept()
         python_models.save(self.problem.architecture, self.folder)
-        self.mode.prepare(watch or Watch())
+
+    def _open(self, run: RunFolder) -> None:
+        """Opens the list of trials."""
         self._keep_source()
-        self._run.keep_flags()  # The number of trials may have changed.
+        run.keep_flags()  # The number of trials may have changed.
         self._oracle().save()
 
     def listed(self) -> bool:
@@ -190,19 +207,20 @@ class Tuning:
             What the oracle minimises, `objective` of the validation score: in
             classification the share of validation images that are missed. `WORST` if
             the trial failed.
+
+        Raises:
+            RunError: a worker was lost.
         """
         name = _name(trial.trial_id)
         folder = self.training(name)
-        if not has_ended(folder):
-            try:
+        if not self.workers.of_chief(has_ended(folder)):
+            with failure_kept(folder, self.workers):
                 self._job(trial, name, watch or Watch()).run(watch)
-            except RunError as error:
-                write_failure(folder, error)
         if read_failure(folder) is not None:
             return WORST
         result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
-            return objective(score_in(result, "validation"))
+            return oracles.objective(score_in(result, "validation"))
 
     def _check_kept(self) -> None:
         """Refuses damaged files of earlier trials, before anything is written.
@@ -270,13 +288,10 @@ class Tuning:
             RunError: there is no network for its values, or its parent failed.
         """
         folder = self.folder / TRIALS_FOLDER / name
-        record = self.read(name) if (folder / TRIAL).exists() else {}
+        record = json.loads(self.workers.told(lambda: self._begun(trial, name)))
         if "found" in record:
             return record
         drawn = trial.hyperparameters.values
-        record = {"version": 1, "values": self.mode.space.tidy(drawn)}
-        folder.mkdir(parents=True, exist_ok=True)
-        files.write_json(folder / TRIAL, record)
         if PARENT in drawn:
             parent = self.read(_name(drawn[PARENT]))
             if "found" not in parent:
@@ -285,8 +300,19 @@ class Tuning:
         else:
             network = self.mode.find(record["values"], folder, watch)
         record["found"] = network
-        files.write_json(folder / TRIAL, record)
+        self.workers.led(lambda: files.write_json(folder / TRIAL, record))
         return record
+
+    def _begun(self, trial: Trial, name: str) -> str:
+        """What is kept of a trial, as JSON; of a new one its values are written."""
+        path = self.folder / TRIALS_FOLDER / name / TRIAL
+        record = self.read(name) if path.exists() else {}
+        if "found" not in record:
+            drawn = trial.hyperparameters.values
+            record = {"version": 1, "values": self.mode.space.tidy(drawn)}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(path, record)
+        return json.dumps(record)
 
     def _oracle(self, path: bool = True) -> keras_tuner.Oracle:
         """The oracle in the state of its file, or a new one that keeps nothing."""
@@ -316,15 +342,3 @@ def _name(trial_id: str) -> str:
     ('trial_0007', 'trial_0012')
     """
     return f"trial_{int(trial_id):04d}"
-
-
-def objective(score: float) -> float:
-    """What a tuner minimises: 1 - score, and between 1 and 2 for scores below 0.
-
-    >>> objective(0.75), objective(0.0), objective(-1.0)
-    (0.25, 1.0, 1.5)
-
-    Args:
-        score: Of which more is better; below 0 as R² and negative errors may be.
-    """
-    return 1 - score if score >= 0 else 1 - score / (1 - score)

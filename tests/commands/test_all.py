@@ -4,15 +4,18 @@ Commands run inside this process, which pays for TensorFlow once; what needs a p
 of its own (`--help`, what is imported) gets one.
 """
 
+import math
 import re
 import subprocess
 import sys
 
 import pytest
-from verbs import FLAGFILES, ROOT, refused
+from verbs import FLAGFILES, ROOT, configs_of, refused
 
+from ns_tf.base import InputError
 from ns_tf.networks import architectures
 from ns_tf.run import flags
+from ns_tf.run.option import options
 
 VERBS = (
     *("descend", "plan", "train", "prune", "slim"),
@@ -40,6 +43,32 @@ def test_help_names_every_flag_and_does_not_import_tensorflow(verb, flags_of):
         names = [name for config in configs for name in config.__dataclass_fields__]
     for name in ["run_dir", "flagfile", "debug", *names]:
         assert re.search(rf"^  --(\[no\])?{name}\b", done.stdout, re.MULTILINE), name
+
+
+def settings_classes():
+    """Every class of settings that a command has as flags."""
+    verbs = [path.parent.name for path in (ROOT / "ns_tf").glob("*/__main__.py")]
+    found = {config for verb in verbs for config in configs_of(verb)}
+    return sorted(found, key=lambda config: config.__name__)
+
+
+@pytest.mark.parametrize("config", settings_classes(), ids=lambda c: c.__name__)
+def test_numbers_that_no_use_can_take_are_refused_though_nothing_uses_them(config):
+    asked = {}
+    if "input_shape" in config.__dataclass_fields__:  # They ask for a model.
+        asked = {"model": "vgg11", "out": "small.keras"}
+    asked = {n: v for n, v in asked.items() if n in config.__dataclass_fields__}
+    for field, kind in options(config):
+        # Widths are used wherever they are given.
+        if kind.item in (int, float) and field.name != "widths":
+            for value in (-7, math.nan)[: 1 if kind.item is int else 2]:
+                given = {field.name: (value,) if kind.many else value}
+                with pytest.raises(InputError, match=f"--{field.name}"):
+                    config(**asked, **given)
+
+
+def test_a_plan_refuses_data_that_no_training_could_have(command):
+    refused(command("plan", "--run_dir=x", "--train_images=-7"), "--train_images is a")
 
 
 def _header(path):

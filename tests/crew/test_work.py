@@ -4,10 +4,14 @@ import sys
 import types
 
 import pytest
+from crowd import in_threads
 
-from ns_tf.base import RunError
+from ns_tf.base import InputError, RunError
 from ns_tf.crew import trials, work
 from ns_tf.crew.trials import InOrder
+from ns_tf.engine import workers
+from ns_tf.engine.config import ExecutionConfig
+from ns_tf.engine.workers import ALONE
 from ns_tf.run.stop import Interrupted, Stop
 from ns_tf.run.watch import Watch
 
@@ -17,7 +21,8 @@ class Pieces:
 
     label, unit = "pieces", "pieces"
 
-    def __init__(self, folder, after, done=()):
+    def __init__(self, folder, after, done=(), workers=ALONE):
+        self.workers = workers
         self.folder, self.after = folder, after
         self.ended = list(done)
         self.ready = iter([True])
@@ -117,6 +122,70 @@ def test_a_request_to_stop_is_asked_before_every_piece(tmp_path):
     with pytest.raises(Interrupted):
         work.run(pieces, watch, on_progress=stop_now)
     assert pieces.ended == ["a"]
+
+
+# Several workers, which do every piece together.
+
+
+def together(tmp_path, after, do=lambda pieces, name: None):
+    """What two workers do: the names by worker, or the error; what was told of them."""
+    told = []
+
+    def act(worker):
+        class Together(Pieces):
+            def do(self, trial, watch):
+                do(self, trial.hyperparameters.get(trials.NAME))
+                return super().do(trial, watch)
+
+        pieces = Together(tmp_path, after, workers=worker)
+        meter = Recorder()
+        stop = Stop()
+        pieces.stop = stop
+        work.run(
+            pieces,
+            Watch(meter, stop),
+            on_progress=lambda: told.append((worker.index, len(pieces.ended))),
+        )
+        return pieces.ended, len(meter.bars)
+
+    return in_threads(2, act), told
+
+
+def test_all_workers_do_the_same_pieces_and_the_chief_tells_of_them(tmp_path):
+    after = {"a": ("b",), "b": (), "c": ()}
+    (chief, other), told = together(tmp_path, after)
+    assert chief == (["b", "a", "c"], 1) and other == (["b", "a", "c"], 0)
+    assert told == [(0, 1), (0, 2), (0, 3)]
+    assert not list(tmp_path.iterdir())
+    ended, told = together(tmp_path, {})
+    assert ended == [([], 1), ([], 0)] and told == []
+
+
+def test_what_a_piece_raises_in_all_workers_ends_all(tmp_path):
+    ended, told = together(tmp_path, {"a": (), "bad": (), "z": ()})
+    assert [str(error) for error in ended] == ["it is bad"] * 2 and told == [(0, 1)]
+
+
+def test_a_signal_to_one_worker_ends_all_after_the_same_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_PACE", 0)  # They vote after every piece.
+
+    def do(pieces, name):
+        if name == "b" and pieces.workers.index == 1:
+            pieces.stop.signum = 15
+
+    ended, told = together(tmp_path, {"a": (), "b": (), "c": ()}, do)
+    assert all(isinstance(error, Interrupted) for error in ended)
+    assert told == [(0, 1), (0, 2)]
+
+
+def test_pieces_are_shared_out_or_done_together_not_both(monkeypatch):
+    at = {"workers_at": ("one:2222", "two:2222"), "worker": 0}
+    with pytest.raises(InputError, match="--workers=3 does one piece a process, and"):
+        work.execution_of(ExecutionConfig(**at), 3)
+    monkeypatch.setattr(trials, "role", lambda: "worker")
+    with pytest.raises(InputError, match="KERASTUNER_TUNER_ID is of a process"):
+        work.execution_of(ExecutionConfig(**at), 1)
+    assert work.execution_of(ExecutionConfig(), 3).workers == ALONE
 
 
 # Several processes.

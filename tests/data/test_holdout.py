@@ -14,7 +14,6 @@ from ns_tf.data import holdout
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.dataset import Split
 from ns_tf.data.holdout import (
-    check_fraction,
     check_memory,
     complete,
     pixel_statistics,
@@ -93,17 +92,6 @@ def test_at_least_one_image_remains_to_train_on(size, given):
     other = train if given else None
     with pytest.raises(InputError, match=f"{2 - given} x 1 of {size} images leaves"):
         complete(train, other, None, fraction=0.01, seed=0)
-
-
-@pytest.mark.parametrize("fraction", [1e-9, 0.5, np.float32(0.1), 0.999])
-def test_shares_between_0_and_1_pass(fraction):
-    assert check_fraction(fraction) is None
-
-
-@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan"), "0.1", None, [0.1]])
-def test_other_shares_are_refused(fraction):
-    with pytest.raises(InputError, match="--validation_fraction is a number between"):
-        check_fraction(fraction)
 
 
 def test_some_of_a_split_stay_in_its_order(rng):

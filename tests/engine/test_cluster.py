@@ -1,10 +1,8 @@
 """Which processes compute one run together."""
 
 import json
-import socket
 
 import pytest
-from crowd import free_ports
 
 from ns_tf.base import InputError
 from ns_tf.engine.cluster import Cluster, cluster_of
@@ -54,8 +52,7 @@ def test_flags_that_name_no_cluster_are_refused():
     assert "--workers_at and --worker go together" in refused(workers_at=AT)
     assert "--workers_at and --worker go together" in refused(worker=1)
     assert "got one:2222 alone" in refused(workers_at=AT[:1], worker=0)
-    for index in (-1, 3):
-        assert "expected a number from 0 to 2" in refused(workers_at=AT, worker=index)
+    assert "expected a number from 0 to 2" in refused(workers_at=AT, worker=3)
     for address in ("one", "one:", ":2222", "one:two", "one:0", "one:65536"):
         line = refused(workers_at=(address, "two:2223"), worker=0)
         assert f"{address!r} is no address; expected host:port" in line
@@ -89,11 +86,11 @@ def test_flags_and_tf_config_may_not_differ():
     assert "name different workers" in line
 
 
-def test_a_port_that_is_taken_and_a_host_that_nobody_knows_are_refused():
-    own, other = (f"127.0.0.1:{port}" for port in free_ports(2))
-    Cluster((own, other), 0).check_port()
-    with socket.create_server(("", int(own.rpartition(":")[2]))):
-        with pytest.raises(InputError, match=f"cannot listen at {own}: Address"):
-            Cluster((own, other), 0).check_port()
-    with pytest.raises(InputError, match="no.such.host.invalid:2222 cannot be found"):
-        Cluster((own, "no.such.host.invalid:2222"), 0).check_port()
+def test_how_long_workers_wait_says_not_who_they_are():
+    config = RuntimeConfig(workers_at=AT, worker=0, workers_seconds=7.0)
+    for found in (
+        cluster_of(config, {}),
+        cluster_of(RuntimeConfig(workers_seconds=7.0), told({"worker": list(AT)})),
+    ):
+        assert found.seconds == 7.0
+        assert found == Cluster(AT, 0, 300.0) and hash(found) == hash(Cluster(AT, 0))

@@ -151,7 +151,7 @@ def test_whole_trainings_are_not_dealt_out_to_the_workers_of_one():
         RuntimeConfig(strategy="multi_worker"),
         RuntimeConfig(**asked),
     ):
-        with pytest.raises(InputError, match="compute one search, training or pruning"):
+        with pytest.raises(InputError, match="compute searches, trainings and prun"):
             Execution.of(config)
     with pytest.raises(InputError, match="needs workers"):
         Execution.of(RuntimeConfig(strategy="multi_worker"), several=True)

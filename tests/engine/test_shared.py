@@ -79,6 +79,9 @@ def test_other_flags_data_and_versions_are_refused_by_name(dataset, monkeypatch)
     lines = told(dataset, lambda index: (RuntimeConfig(seed=index),))
     assert len(set(lines)) == 1
     assert lines[0].startswith("Worker 1 has other flags than the chief (--seed: 0 ->")
+    # It changes no result when a run goes on, and yet has to be the same everywhere.
+    lines = told(dataset, lambda index: (RuntimeConfig(jit_compile=index == 2),))
+    assert "other flags than the chief (--jit_compile: false -> true)" in lines[0]
     mirrored = dataclasses.replace(dataset, flip=not dataset.flip)
     lines = told(dataset, data=lambda index: (dataset, dataset, mirrored)[index])
     assert len(set(lines)) == 1 and lines[0].startswith("Worker 2 has other data than")

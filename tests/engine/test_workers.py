@@ -12,7 +12,7 @@ from places import ROOT
 from ns_tf.base import InputError, RunError
 from ns_tf.engine import workers as module
 from ns_tf.engine.execution import Execution, strategy
-from ns_tf.engine.workers import ALONE, Workers
+from ns_tf.engine.workers import ALONE, WorkerError, Workers
 from ns_tf.run.stop import Interrupted, Stop
 
 # In threads: what goes between them.
@@ -48,6 +48,18 @@ def test_the_chief_acts_alone_and_all_know_what_came_of_it():
         None,
     ]
     assert done == [0]
+
+
+@pytest.mark.parametrize("text", ["", "zwölf"])
+def test_a_text_that_the_chief_makes_is_told_to_all(text):
+    made = []
+
+    def make():
+        made.append(text)
+        return text
+
+    assert in_threads(3, lambda workers: workers.told(make)) == [text] * 3
+    assert ALONE.told(make) == text and len(made) == 2
 
 
 @pytest.mark.parametrize(
@@ -87,7 +99,7 @@ def test_another_network_than_the_chiefs_is_refused():
         workers.share(keras.Sequential(layers))
 
     for error in in_threads(2, act):
-        assert isinstance(error, RunError)
+        assert isinstance(error, WorkerError)
         assert str(error).startswith("Worker 1 made a network of 28 weights, and the")
 
 
@@ -127,10 +139,12 @@ def test_quick_steps_vote_rarely(monkeypatch):
 def test_a_lost_worker_is_named_in_one_line():
     told = "Collective ops is aborted by: {} /job:worker/replica:0/task:1 ..."
     for text in ("while calling", "unhealthy (stopped sending heartbeats):\n"):
-        with pytest.raises(RunError, match="^Worker 1 ended, or does not answer"):
-            with Workers(count=2).attended():
-                raise tf.errors.UnavailableError(None, None, told.format(text))
-    with pytest.raises(RunError, match="^Worker 1 ended"), Workers(count=2).attended():
+        for index, name in ((0, "Worker 1"), (1, "Another worker")):
+            with pytest.raises(WorkerError, match=f"^{name} ended, or does not answer"):
+                with Workers(index=index, count=2).attended():
+                    raise tf.errors.UnavailableError(None, None, told.format(text))
+    chief = Workers(count=2)
+    with pytest.raises(WorkerError, match="^Worker 1 ended"), chief.attended():
         try:
             raise tf.errors.UnavailableError(None, None, told)
         except tf.errors.OpError as error:  # As what builds a network does.

@@ -116,6 +116,16 @@ def test_a_flagfiles_threads_and_checkpoints_are_the_comparisons(flagfile):
     assert chosen[SearchConfig].iterations == 3
 
 
+def test_a_flagfiles_search_is_done_by_the_workers_of_the_comparison(tmp_path):
+    (tmp_path / "x.flags").write_text("--workers_at=c:1,d:1\n--worker=1\n")
+    at = {"workers_at": ("a:1", "b:1"), "worker": 0, "workers_seconds": 7.0}
+    for given in ({}, at):
+        execution = ExecutionConfig(**given)
+        runtime = settings(str(tmp_path / "x.flags"), execution, None)[RuntimeConfig]
+        found = runtime.workers_at, runtime.worker, runtime.workers_seconds
+        assert found == tuple(given.values() or ((), None, 300.0))
+
+
 def test_a_flagfiles_own_data_folder_counts(tmp_path):
     (tmp_path / "x.flags").write_text("--dataset=digits\n--data_dir=mine\n")
     chosen = settings(str(tmp_path / "x.flags"), ExecutionConfig(), "data")

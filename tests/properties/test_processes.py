@@ -1,5 +1,6 @@
 """Two worker processes of a command: killed, stopped, halted, started otherwise."""
 
+import json
 import random
 import re
 import signal
@@ -15,8 +16,35 @@ SEARCH = """
     --weights=fresh --pretrain_epochs=1 --pretrain_rate=0.05 --search_batch=47
     --filters_per_event=4 --steps_per_event=9 --iterations=2
 """.split()
-TRAINING = "--method=uniform --ratio=1 --epochs=9 --batch=47".split()
-KILLS = 10  # Of the search, and of the training.
+FLAGS = {
+    "descend": SEARCH,
+    "train": "--method=uniform --ratio=1 --epochs=9 --batch=47".split(),
+    "compare": """
+        --methods=uniform,pruned:magnitude --budgets=ratio=0.5 --seeds=0,1 --epochs=3
+        --batch=47 --finetune_epochs=3 --latency_warmup=1 --latency_repeats=3
+    """.split(),
+    "tune": """
+        --space=ratio=0.5..1,rate=0.01..0.1 --tuner=bayesian --random_trials=2
+        --max_trials=4 --epochs=3 --batch=47
+    """.split(),
+}
+# How often workers of each are killed.
+KILLS = {"descend": 10, "train": 10, "compare": 6, "tune": 6}
+# What differs between two runs: what was measured, and checksums of it.
+TIMES = {"seconds", "sha256", "stage_seconds"}
+TIMED = "latency.json comparison.json table.csv tuning.json trials.json".split()
+# One process of as many replicas.
+REPLICAS = """
+import runpy, sys
+import tensorflow as tf
+one = tf.config.LogicalDeviceConfiguration()
+device = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(device, [one, one])
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+PROGRESS = re.compile(r"\d+/\d+ \w+ \(\d+%\)")
 
 pytestmark = pytest.mark.slow
 
@@ -40,13 +68,17 @@ def places(tmp_path_factory):
 
 def command(places, name, run_dir):
     """A command on these data, and its flags."""
-    flags = SEARCH if name == "descend" else TRAINING
-    return [
-        *("-m", f"ns_tf.{name}", f"--run_dir={run_dir}", "--checkpoint_seconds=0.2"),
+    problem = [
         f"--architecture=keras:{places / 'small.keras'}",
         f"--dataset=arrays:{places / 'small.npz'}",
-        *flags,
     ]
+    flags = [*problem, *FLAGS[name]]
+    if name == "tune":
+        flagfile = places / "search.flags"
+        flagfile.write_text("\n".join([*problem, *SEARCH[:-1], "--iterations=1"]))
+        flags = [f"--search={flagfile}", *FLAGS[name]]
+    run = f"--run_dir={run_dir}"
+    return ["-m", f"ns_tf.{name}", run, "--checkpoint_seconds=0.2", *flags]
 
 
 def both(arguments, at=None, extra=((), ())):
@@ -69,14 +101,24 @@ def ended(processes, seconds=60):
 
 
 def contents(folder):
-    """Path -> text of all results of a run, without its seconds and their checksum."""
+    """Path -> all results of a run, without what was measured in it."""
     kept = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix in (".json", ".csv") and ".writing" not in path.name:
-            text = re.sub(r'("seconds": )[\d.]+', r"\g<1>0", path.read_text())
-            text = re.sub(r'("sha256": )"\w+"', r"\g<1>0", text)
-            kept[str(path.relative_to(folder))] = text
+        name = str(path.relative_to(folder))
+        if path.name in TIMED or ".writing" in path.name:
+            continue
+        if path.suffix == ".json":
+            kept[name] = untimed(json.loads(path.read_text()))
+        elif path.suffix == ".csv":
+            kept[name] = path.read_text()
     return kept
+
+
+def untimed(value):
+    """A value of JSON without the keys of what was measured."""
+    if isinstance(value, dict):
+        return {k: untimed(v) for k, v in value.items() if k not in TIMES}
+    return list(map(untimed, value)) if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +160,7 @@ def until_written(processes, folder, times):
     return True
 
 
-@pytest.mark.parametrize("name", ["descend", "train"])
+@pytest.mark.parametrize("name", KILLS)
 def test_workers_killed_at_random_come_to_the_same_result(
     places, undisturbed, tmp_path, name
 ):
@@ -126,7 +168,7 @@ def test_workers_killed_at_random_come_to_the_same_result(
     rng, kills = random.Random(name), 0
     while True:
         processes = both(command(places, name, tmp_path / "run"), at)
-        most = 6 if kills < KILLS else 10**6
+        most = 6 if kills < KILLS[name] else 10**6
         if until_written(processes, tmp_path / "run", rng.randint(1, most)):
             time.sleep(rng.uniform(0, 0.3))
             victim = rng.randrange(2)
@@ -136,17 +178,32 @@ def test_workers_killed_at_random_come_to_the_same_result(
             assert other[0] in (0, 1), other  # 0: it had done all when it was lost.
             if other[0]:
                 assert re.search("ended, or does not answer", other[1][-1]), other
-                noise = [line for line in other[1] if "steps (" not in line]
-                assert len(noise) == 1, other
+                told = [line for line in other[1] if not PROGRESS.search(line)]
+                assert len(told) == 1, other
         else:
             ends = ended(processes)
             if [status for status, _ in ends] == [0, 0]:
                 break
             assert kills, ends
-    assert kills >= KILLS
+    assert kills >= KILLS[name]
     assert contents(tmp_path / "run") == expected
-    assert not list((tmp_path / "run").rglob("*.npz"))
+    left = [path.parent.name for path in (tmp_path / "run").rglob("*.npz")]
+    assert set(left) <= {"scores"}  # No checkpoints.
     assert not list((tmp_path / "run").rglob("*.writing"))
+
+
+@pytest.mark.parametrize("name", ["compare", "tune"])
+def test_workers_come_to_what_one_process_of_two_replicas_does(
+    places, undisturbed, tmp_path, name
+):
+    arguments = command(places, name, tmp_path / "run")
+    if name == "tune":  # Its search is done by the flags of its own file.
+        with open(places / "search.flags", "a") as file:
+            file.write("\n--strategy=mirrored")
+    arguments = ["-c", REPLICAS, *arguments[1:], "--strategy=mirrored"]
+    ((status, lines),) = ended([started(arguments)], 300)
+    assert status == 0, lines
+    assert contents(tmp_path / "run") == undisturbed(name)
 
 
 @pytest.mark.parametrize("halted", [0, 1])
@@ -187,3 +244,20 @@ def test_workers_that_were_started_otherwise_are_refused(places, tmp_path):
         for status, lines in ended(both(arguments, extra=((), extra)), 120):
             assert status == 2 and line in lines[-1], lines
         assert not list(tmp_path.rglob("result.json"))
+    # It changes no cell when a comparison goes on, but it would other ones now.
+    arguments = command(places, "compare", tmp_path / "comparison")
+    for status, lines in ended(both(arguments, extra=((), ["--seeds=0,2"])), 120):
+        assert status == 2 and "(--seeds: 0,1 -> 0,2)" in lines[-1], lines
+    assert not (tmp_path / "comparison").exists()
+
+
+def test_a_worker_whose_peers_do_not_come_ends_by_one_line(places, tmp_path):
+    arguments = command(places, "compare", tmp_path / "run")
+    at = addresses(2)
+    for index in range(2):
+        place = [f"--workers_at={','.join(at)}", f"--worker={index}"]
+        process = started([*arguments, *place, "--workers_seconds=1"])
+        ((status, lines),) = ended([process])
+        missing = f"within 1 s: worker {1 - index} ({at[1 - index]}). Start the same"
+        assert status == 1 and len(lines) == 1 and missing in lines[0]
+    assert not (tmp_path / "run").exists()

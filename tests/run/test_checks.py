@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ns_tf.base import InputError
-from ns_tf.run.checks import above_zero, at_least, check_whole, within
+from ns_tf.run.checks import (
+    above_zero,
+    at_least,
+    at_least_if_set,
+    check_fraction,
+    check_whole,
+    within,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +48,12 @@ def test_at_least_passes_finite_numbers_from_the_least_on(value, least):
     assert passes(at_least, Config(steps=value), least, "steps") == (
         sound and isinstance(value, int)
     )
+
+
+@given(value=numbers | st.none())
+def test_what_is_not_set_passes(value):
+    expected = value is None or passes(at_least, Config(rate=value), 2, "rate")
+    assert passes(at_least_if_set, Config(rate=value), 2, "rate") == expected
 
 
 @given(value=numbers)
@@ -98,3 +111,14 @@ def test_the_first_flag_that_fails_is_named_with_its_value(check, told):
     with pytest.raises(InputError) as caught:
         check(Config())
     assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("fraction", [1e-9, 0.5, np.float32(0.1), 0.999])
+def test_shares_between_0_and_1_pass(fraction):
+    assert check_fraction(fraction) is None
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan"), "0.1", None, [0.1]])
+def test_other_shares_are_refused(fraction):
+    with pytest.raises(InputError, match="--validation_fraction is a number between"):
+        check_fraction(fraction)

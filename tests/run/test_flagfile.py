@@ -120,6 +120,7 @@ def test_older_runs_may_leave_unset_what_their_search_said():
     config_class = one_option(str | None, None, inherited=True)
     compare = flagfile.comparison(config_class)
     assert flagfile.inherited(config_class, Other) == {"x"}
+    assert flagfile.own(one_option(int, 1, own=True), Other) == {"x"}
     unset, one, other = (as_flagfile([config_class(x)]) for x in (None, "a", "b"))
     assert compare(unset, one) == compare("", one) == []
     assert compare(one, other) == ["--x: a -> b"]

@@ -144,6 +144,7 @@ def test_an_option_is_a_field_that_knows_its_help():
     about = options(Other)[1][0].metadata["option"]
     assert (about["help"], about["identity"]) == ("Threads.", False)
     assert about["choices"] is None and not about["inherited"]
+    assert not about["own"]
     assert Other(threads=3) == dataclasses.replace(Other(), threads=3)
     assert option(5, "Help.").default == 5
 

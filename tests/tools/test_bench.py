@@ -199,7 +199,11 @@ WAYS = ["| ns_tf |", "| masked |", "| never |", "| naive |", "plain model"]
             ["not padded "],
         ),
         ("data", ["--image_size=32", "--ratios=0.1"], ["pipeline alone", "x0.1 fed"]),
-        ("workers", ["--steps=1", "--rounds=1"], ["2 workers take", "the model says"]),
+        (
+            "workers",
+            ["--workers=2", "--steps=1", "--rounds=1"],
+            ["2 workers take", "the model says"],
+        ),
     ],
 )
 def test_the_benchmarks_run(tool, arguments, texts, tmp_path):
@@ -247,6 +251,7 @@ def check_rows(rows):
         ("data", "--dataset=digts", "Did you mean 'digits'?"),
         ("scaling_model", "--seconds=1", "Give two --batches and the --seconds"),
         ("workers", "--batch=1", "--batch"),
+        ("workers", "--workers=1", "--workers are from 2 to"),
     ],
 )
 def test_wrong_flags_are_refused_before_any_worker_starts(

@@ -6,11 +6,13 @@ import json
 import keras
 import numpy as np
 import pytest
+from crowd import in_threads
 from small import Ended, KilledAt, Recorder, chain, problem, replaced
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, RunError
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
+from ns_tf.engine.workers import WorkerError
 from ns_tf.networks.structure import count_params
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
 from ns_tf.run import files
@@ -29,6 +31,7 @@ from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import (
     ELSEWHERE,
     Job,
+    failure_kept,
     network_config,
     network_costs,
     read_history,
@@ -223,3 +226,18 @@ def test_flags_name_the_problems_own_architecture():
     settings = ProblemConfig("other", "digits", image_size=8)
     config = network_config(settings, problem(chain, WIDTHS_OF_IT), [3, 5])
     assert config == NetworkConfig("chain", "digits", image_size=8, widths=(3, 5))
+
+
+def test_a_failure_in_a_block_is_kept_by_the_chief_and_a_lost_worker_is_none(tmp_path):
+    def act(workers):
+        with failure_kept(tmp_path / "nan", workers):
+            raise RunError(f"the loss is nan in {workers.index}")
+        with failure_kept(tmp_path / "lost", workers):
+            raise WorkerError("Worker 1 ended")
+
+    assert all(isinstance(error, WorkerError) for error in in_threads(2, act))
+    assert read_failure(tmp_path / "nan") == "the loss is nan in 0"
+    assert not (tmp_path / "lost").exists()
+    with failure_kept(tmp_path / "alone"):
+        raise RunError("alone")
+    assert read_failure(tmp_path / "alone") == "alone"

@@ -113,8 +113,25 @@ def reduced(size: float, workers: int, bandwidth: float, latency: float) -> floa
     >>> reduced(1e9, 2, bandwidth=1e9, latency=0.25), reduced(1e9, 1, 1e9, 0.25)
     (1.5, 0.0)
     """
-    moved = 2 * (workers - 1) / workers * size / bandwidth
-    return moved + 2 * math.ceil(math.log2(workers)) * latency
+    return moved(size, workers) / bandwidth + hops(workers) * latency
+
+
+def moved(size: float, workers: int) -> float:
+    """Bytes through every link of a ring that sums so many.
+
+    >>> moved(100.0, 4)
+    150.0
+    """
+    return 2 * (workers - 1) / workers * size
+
+
+def hops(workers: int) -> int:
+    """Latencies of a message that is summed along a tree, and told.
+
+    >>> hops(1), hops(2), hops(5)
+    (0, 2, 6)
+    """
+    return 2 * math.ceil(math.log2(workers))
 
 
 def step_of(config: ScalingConfig, workers: int) -> Step:

@@ -29,7 +29,8 @@ def begin(
     config = RuntimeConfig(
         workers_at=tuple(at), worker=index if at else None, threads=threads
     )
-    execution, found = Execution.of(config), architectures.get(architecture)
+    execution = Execution.of(config, several=True)
+    found = architectures.get(architecture)
     start = time.perf_counter()
     model = execution.build(
         lambda: found.build(found.widths, input_shape=(32, 32, 3), classes=10)

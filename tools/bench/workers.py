@@ -1,10 +1,11 @@
-"""Two workers of one thread against one process of two threads, and the model's word.
+"""Workers of one thread against one process of two threads, and the model's word.
 
 python tools/bench/workers.py --architecture=vgg11 --batch=64 --steps=10 --rounds=7
 
 The ways take turns on this machine; medians count. What a step of one thread takes at
-two batch sizes, and what a sum over two workers takes, are what `scaling_model.py`
-predicts the step of two workers from.
+two batch sizes, and what a sum over the workers takes, are what `scaling_model.py`
+predicts the step of so many workers from. It knows nothing of the machine's cores, and
+workers wait for each other where there are too few.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import numpy as np
 import scaling_model
 
 from ns_tf import cli
+from ns_tf.base import InputError
 from ns_tf.run.checks import at_least
 from ns_tf.run.option import option
 
@@ -28,13 +30,18 @@ class WorkersBenchConfig:
     """What is measured."""
 
     architecture: str = option("vgg11", "As ns_tf.descend takes it.")
-    batch: int = option(64, "Images a step, over all workers; an even number.")
+    workers: tuple[int, ...] = option((2, 4), "How many workers, a race of each.")
+    batch: int = option(64, "Images a step, over all workers.")
     steps: int = option(10, "Steps a measurement.")
     rounds: int = option(7, "Measurements; their median counts.")
 
     def __post_init__(self):
         at_least(self, 2, "batch")
         at_least(self, 1, "steps", "rounds")
+        if not all(2 <= count <= self.batch for count in self.workers):
+            raise InputError(
+                f"--workers are from 2 to --batch={self.batch}; got {self.workers}."
+            )
 
 
 class Way:
@@ -90,10 +97,13 @@ def main(config: WorkersBenchConfig) -> None:
         "1 process, 1 thread": (1, 1, config.batch),
         "1 process, 1 thread, half": (1, 1, config.batch // 2),
         "1 process, 2 threads": (1, 2, config.batch),
-        "2 workers, 1 thread": (2, 1, config.batch),
     }
+    several = {f"{n} workers, 1 thread": (n, 1, config.batch) for n in config.workers}
     with contextlib.ExitStack() as stack:
-        ways = {name: Way(stack, config, *kind) for name, kind in kinds.items()}
+        ways = {
+            name: Way(stack, config, *kind)
+            for name, kind in {**kinds, **several}.items()
+        }
         for _ in range(config.rounds):
             for way in ways.values():
                 way.seconds.append(way.ask("steps", count=config.steps)["seconds"])
@@ -101,21 +111,24 @@ def main(config: WorkersBenchConfig) -> None:
             low, high = np.percentile(way.seconds, [25, 75])
             print(f"{name:<28}{1000 * way.step:8.1f} ms ({1000 * low:.1f}-", end="")
             print(f"{1000 * high:.1f})")
-        whole, half, threads, workers = ways.values()
-        ratio = np.median(np.divide(workers.seconds, threads.seconds))
-        print(f"2 workers take {ratio:.2f} times as long as 2 threads")
-        _predict(config, whole, half, workers)
+        whole, half, threads, *crews = ways.values()
+        for crew in crews:
+            ratio = np.median(np.divide(crew.seconds, threads.seconds))
+            count = len(crew.processes)
+            print(f"{count} workers take {ratio:.2f} times as long as 2 threads")
+            _predict(config, whole, half, crew)
 
 
 def _predict(config: WorkersBenchConfig, whole: Way, half: Way, workers: Way) -> None:
-    """Prints what the model says of two workers, from what one process measured."""
-    facts = workers.facts
+    """Prints what the model says of the workers, from what one process measured."""
+    facts, count = workers.facts, len(workers.processes)
     small, large = (
         workers.ask("summed", size=size, count=20)["seconds"]
         for size in (SMALL, facts["parameters"])
     )
     size = scaling_model.FLOAT * facts["parameters"]
-    bandwidth = size / max(large - small, 1e-9) / 1e9
+    hops, moved = scaling_model.hops(count), scaling_model.moved(size, count)
+    bandwidth = moved / max(large - small, 1e-9) / 1e9
     model = scaling_model.ScalingConfig(
         batches=(config.batch // 2, config.batch),
         seconds=(half.step, whole.step),
@@ -124,11 +137,11 @@ def _predict(config: WorkersBenchConfig, whole: Way, half: Way, workers: Way) ->
         norms=facts["norms"],
         variables=facts["variables"],
         bandwidth=bandwidth,
-        latency=small / 2 * 1e6,
+        latency=small / hops * 1e6,
     )
-    step = scaling_model.step_of(model, 2)
+    step = scaling_model.step_of(model, count)
     print(
-        f"a sum over 2 workers: {1000 * small:.2f} ms, of {size / 1e6:.1f} MB "
+        f"a sum over {count} workers: {1000 * small:.2f} ms, of {size / 1e6:.1f} MB "
         f"{1000 * large:.1f} ms ({bandwidth:.2f} GB/s); a rebuild "
         f"{facts['rebuild']:.1f} s, in one process {whole.facts['rebuild']:.1f} s"
     )

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset
-from ns_tf.data.holdout import check_fraction, with_fewer
+from ns_tf.data.holdout import with_fewer
 from ns_tf.registry import Registry
-from ns_tf.run.checks import check_whole
+from ns_tf.run.checks import check_fraction, check_whole
 from ns_tf.run.paths import as_path
 
 SOURCES = Registry("data set", __name__)  # Loaders by the name of their family.
