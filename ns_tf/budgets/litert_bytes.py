@@ -88,9 +88,10 @@ def _deployed(structure: "Structure", model: "keras.Model") -> "keras.Model":
 def _fill(model: "keras.Model") -> None:
     """Gives all weights different values: the converter keeps equal ones once.
 
-    Kernels average what they read. So activations stay of one size however deep the
-    network is, and no bias is so small beside them that it becomes 0 in int8: the
-    converter leaves such biases out, and the file of a trained network would be larger.
+    Kernels average what they read, or are smaller. So activations stay of one size
+    however deep the network is, and no bias is so small beside them that it becomes 0
+    in int8: the converter leaves such biases out, and the file of a trained network
+    would be larger.
     """
     rng = np.random.default_rng(0)
     for weight in model.weights:

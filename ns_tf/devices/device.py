@@ -17,7 +17,7 @@ from ns_tf.networks.costs import CostPolynomial
 from ns_tf.parts import Parts, shape_from, shape_text
 from ns_tf.run import files
 
-VERSION = 1
+VERSION = 2
 BUDGET = "latency_ms"  # The budget that a device file answers.
 _REMEDY = "Measure again: python -m ns_tf.measure."
 _SLOW = 1.1  # A share by which times are longer that is worth a warning.
@@ -274,12 +274,25 @@ def read_device(device: "str | Path | Device") -> Device:
             tuple(uses_of(data["uses"], len(tables), len(network.names))),
             offset,
             int(data["step"]),
-            tuple(
-                Whole(tuple(one["widths"]), float(one["ms"]), float(one["by_table"]))
-                for one in data["whole"]
-            ),
+            tuple(_whole(one, len(network.names)) for one in data["whole"]),
             path,
         )
+
+
+def _whole(data: Mapping[str, Any], widths: int) -> Whole:
+    """A whole network of a file.
+
+    Args:
+        data: Its entry.
+        widths: How many widths the network has.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    times = float(data["ms"]), float(data["by_table"])
+    if len(data["widths"]) != widths or not all(0 < ms < np.inf for ms in times):
+        raise ValueError("a whole network has other widths, or no time")
+    return Whole(tuple(int(width) for width in data["widths"]), *times)
 
 
 def _short(values: Sequence[Any]) -> str:

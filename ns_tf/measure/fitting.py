@@ -100,8 +100,9 @@ def device_of(
     """
     passes = list(zip(*(one.smooth for one in times), strict=True))
     less, offset, factors = 0.0, empty, np.eye(1, len(passes))[0]
-    if len(whole) > 1:
-        fit = _best_fit(survey, passes, whole[: len(survey.whole)])
+    known = whole[: len(survey.whole)]
+    if len(known) > 1:
+        fit = _best_fit(survey, passes, known)
         less, offset, factors = fit.less, fit.offset, fit.factors
     tables = [
         _table(
@@ -109,7 +110,9 @@ def device_of(
         )
         for shape, *one in zip(survey.shapes, *passes, strict=True)
     ]
-    by_table = TableCost(tables, survey.uses, offset=offset)(_array(survey.networks))
+    by_table = TableCost(tables, survey.uses, offset=offset)(
+        _array(survey, survey.networks)
+    )
     return Device(
         network=survey.network,
         **dataclasses.asdict(setup),
@@ -141,7 +144,7 @@ def _best_fit(
         passes: [passes][shapes] times [r, m].
         whole: [networks] in ms.
     """
-    widths, fits = _array(survey.whole), []
+    widths, fits = _array(survey, survey.whole), []
     most = float(np.median([ms.min() for ms in passes[0]]))
     for less in np.linspace(0, most, _TRIED):
         sums = np.array([_sums(survey, ms, less, widths) for ms in passes])
@@ -173,9 +176,9 @@ def without(ms: np.ndarray, less: float) -> np.ndarray:
     return np.maximum(ms - less, 0.0)
 
 
-def _array(widths: Sequence[Widths]) -> np.ndarray:
-    """Lists of widths as one array [networks, layers]."""
-    return np.array(widths, int).reshape(len(widths), -1)
+def _array(survey: Survey, widths: Sequence[Widths]) -> np.ndarray:
+    """Lists of widths of a survey's network as one array [networks, layers]."""
+    return np.array(widths, int).reshape(-1, len(survey.network.names))
 
 
 def fitted(sums: np.ndarray, whole: Sequence[float]) -> list[float]:

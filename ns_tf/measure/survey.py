@@ -218,9 +218,10 @@ def _networks(largest: np.ndarray, detail: Detail) -> tuple[Widths, ...]:
 
 
 def _between(whole: Sequence[Widths], step: int) -> tuple[Widths, ...]:
-    """Networks of nearly the widths of others, none of them a multiple of the step."""
+    """Networks of nearly the widths of others, those above the step no multiples."""
     shift = np.arange(len(whole[0]) if whole else 0) % max(step - 1, 1) + 1
     down = [np.where(np.array(one) > step, one - shift, one) for one in whole]
+    down = [np.where((one > step) & (one % step == 0), one - 1, one) for one in down]
     moved = [tuple(int(width) for width in widths) for widths in down]
     pairs = zip(whole, moved, strict=True)
     return tuple(after for before, after in pairs if step > 1 and before != after)

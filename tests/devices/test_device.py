@@ -66,6 +66,9 @@ def test_its_own_network_is_known_and_others_are_refused(device):
     "path, value, told",
     [
         (("version",), 9, "version 9"),
+        (("step",), 0, "step is 0"),
+        (("whole", 0, "by_table"), 0, "no time"),
+        (("whole", 0, "widths"), [5], "other widths"),
         (("offset_ms",), -1, "offset_ms is -1"),
         (("tables", 1, "ms", 0, 0), None, "have holes"),
         (("tables", 1, "ms", 0, 0), -1, "negative"),

@@ -1,5 +1,7 @@
 """From times to tables: noise is smoothed or refused, sums are fitted to wholes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from conftest import HANDMADE
@@ -84,6 +86,14 @@ def test_a_runtime_that_is_slow_between_the_multiples_is_said(survey):
         assert ("30 % longer" in str(device)) == said
         assert bool(device.warning_at(survey.between[0])) == said
         assert not device.warning_at(survey.whole[0])
+
+
+def test_one_whole_network_is_too_few_to_fit(survey):
+    one = dataclasses.replace(
+        survey, whole=survey.whole[:1], between=survey.between[:1]
+    )
+    device = device_of(one, times_of(one), [99.0, 99.0], 0.25, SETUP)
+    assert device.offset == 0.25 and len(device.whole) == 2
 
 
 def test_small_noise_is_smoothed_and_large_noise_is_seen(survey):

@@ -65,9 +65,7 @@ def run(file: bytes, inputs: np.ndarray | tuple = ()) -> Ran:
         RuntimeError: the interpreter does not take the file.
     """
     with tempfile.TemporaryDirectory() as folder:
-        network, given, found = (
-            Path(folder) / name for name in ("n", "i.npy", "o.npy")
-        )
+        network, given, found = (Path(folder) / name for name in NAMES)
         network.write_bytes(file)
         np.save(given, np.asarray(inputs))
         command = [sys.executable, "-c", RUN, network, str(ROOM), given, found]
