@@ -179,8 +179,9 @@ def test_the_table_of_latencies_has_errors_ranks_and_plans(script):
     *_, line, total = bench.told([row]).splitlines()
     assert "| 282 | 1.5 | 4 | 1.000 | 3.5 % |" in line
     assert "-1.0 % (+1.0 %)" in line and "All 4: median error 3.5 %" in total
-    widths = bench.drawn(np.array([64, 7]), 9)
+    widths = bench.drawn(np.array([64, 7]), 9, 8)
     assert widths.shape == (9, 2) and (widths >= 1).all() and (widths <= [64, 7]).all()
+    assert (widths[:, 0] % 8 == 0).all()
 
 
 WAYS = ["| ns_tf |", "| masked |", "| never |", "| naive |", "plain model"]
