@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ns_tf.base import Cost, InputError
+from ns_tf.base import Cost
 from ns_tf.budgets import Measure, budget
-from ns_tf.budgets.litert_bytes import sizes_of
-from ns_tf.budgets.macs import EPITOME, KERNELS
+from ns_tf.budgets.litert_bytes import check_plain, sizes_of
+from ns_tf.budgets.macs import KERNELS
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.parts import Parts
 
@@ -39,7 +39,7 @@ def weight_bytes_int8(structure: "Structure") -> CostPolynomial:
     """
     from ns_tf.networks.weight_sizes import axis_length  # Late: it needs Keras.
 
-    _check_plain(structure)
+    check_plain(structure)
 
     graph, layers = structure.reference, len(structure.names)
     kernels = [weight for weight in structure.weights if weight.name in KERNELS]
@@ -80,8 +80,6 @@ def flash(structure: "Structure", measure_as: Measure) -> Cost:
     """
     from ns_tf.networks.deployed import BYTE, litert_int8  # Late: it needs Keras.
 
-    _check_plain(structure)
-
     def write(model: "keras.Model", names: Sequence[str]) -> bytes:
         rng = np.random.default_rng(0)
         tokens = [tensor.dtype.startswith("int") for tensor in model.inputs]
@@ -93,16 +91,3 @@ def flash(structure: "Structure", measure_as: Measure) -> Cost:
         return litert_int8(model, examples, byte_ends=not any(tokens), names=names)
 
     return sizes_of(structure, write)
-
-
-def _check_plain(structure: "Structure") -> None:
-    """Refuses networks of epitomes, of which a file has the kernels.
-
-    Raises:
-        InputError: says what to give.
-    """
-    if any(weight.name == EPITOME for weight in structure.weights):
-        raise InputError(
-            "A LiteRT file in int8 has the kernels that epitomes make, not the "
-            "epitomes: give ns_tf.as_plain(model) where flash is a budget."
-        )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ns_tf.base import Cost
+from ns_tf.base import Cost, InputError
 from ns_tf.budgets import Measure, budget
+from ns_tf.networks.costs import EPITOME
 from ns_tf.parts import Parts, each
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def litert_bytes(structure: "Structure", measure_as: Measure) -> Cost:
     Args:
         structure: Of the architecture.
         measure_as: Not used: a size needs no repetition.
+
+    Raises:
+        InputError: the network has epitomes.
     """
     from ns_tf.networks.deployed import litert  # Late: it needs Keras.
 
@@ -48,7 +52,11 @@ def sizes_of(
         structure: Of the architecture.
         write: A deployed model, and the names of its outputs if it has several -> the
             file.
+
+    Raises:
+        InputError: the network has epitomes.
     """
+    check_plain(structure)
 
     def cost(widths: np.ndarray) -> int:
         from ns_tf.graph.compilation import output_names  # Late: it needs Keras.
@@ -59,6 +67,22 @@ def sizes_of(
         return len(write(_deployed(structure, model), names))
 
     return Cost(cost, measured=True)
+
+
+def check_plain(structure: "Structure") -> None:
+    """Refuses networks of epitomes: a file has the larger kernels that they make.
+
+    Args:
+        structure: Of the architecture.
+
+    Raises:
+        InputError: says what to give.
+    """
+    if any(weight.name == EPITOME for weight in structure.weights):
+        raise InputError(
+            "A LiteRT file has the kernels that epitomes make, not the epitomes: give "
+            "ns_tf.as_plain(model) where the size of the file is a budget."
+        )
 
 
 def _deployed(structure: "Structure", model: "keras.Model") -> "keras.Model":

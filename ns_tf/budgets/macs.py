@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING
 
 from ns_tf.budgets import budget
-from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.costs import EPITOME, CostPolynomial
 
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
-EPITOME = "epitome"  # As `ns_tf.networks.layers` names it.
-# Others as Keras names them.
+# As Keras names them, and that of the layers in `ns_tf.networks.layers`.
 KERNELS = (
     *("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel"),
     EPITOME,

@@ -54,9 +54,9 @@ class Axis:
     def text(self, costs: Costs) -> str:
         """The cell of a row.
 
-        >>> get("params").text({"params": 1234}), get("params").text({"params": None})
+        >>> AXES[0].text({"params": 1234}), AXES[0].text({"params": None})
         ('1,234', '-')
-        >>> get("latency_ms").text({"latency_ms": 1.234, "latency_p95_ms": 2.0})
+        >>> AXES[2].text({"latency_ms": 1.234, "latency_p95_ms": 2.0})
         '1.23 (2.00)'
         """
         texts = [
@@ -108,15 +108,6 @@ AXES = (
         wanted=lambda work: work.compare.exports_flash,
     ),
 )
-
-
-def get(name: str) -> Axis:
-    """The axis of that name.
-
-    Raises:
-        KeyError: there is none.
-    """
-    return {axis.name: axis for axis in AXES}[name]
 
 
 class Row(Protocol):

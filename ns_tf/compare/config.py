@@ -98,6 +98,8 @@ class CompareConfig:
         True
         """
         names = {
-            part.partition("=")[0] for text in self.budgets for part in text.split("+")
+            part.partition("=")[0].strip()
+            for text in self.budgets
+            for part in text.split("+")
         }
         return self.measure_flash or "flash" in names

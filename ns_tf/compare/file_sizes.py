@@ -1,6 +1,6 @@
 """How large the int8 files of a comparison's networks are, by exporting each once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,20 +25,23 @@ def measured(
 ) -> dict[str, int | str]:
     """By network: bytes of its int8 file, or why it has none; each written once.
 
+    Sizes are kept. Reasons are not: another version may write such a file.
+
     Args:
         work: The comparison.
         cells: No trunks.
         watch: Shows how many files are written.
     """
     known = [cell for cell in cells if work.jobs.widths(cell) is not None]
-    sizes = kept(work)
+    sizes: dict[str, int | str] = {**kept(work)}
     missing = {
         name: cell for cell in known if (name := network_of(work, cell)) not in sizes
     }
     with watch.bar(len(missing), label="flash", unit="files") as bar:
         for name, cell in missing.items():
             sizes[name] = _size(work, cell)
-            files.write_json(work.folder / FLASH, {"version": 1, "bytes": sizes})
+            numbers = _numbers(sizes)
+            files.write_json(work.folder / FLASH, {"version": 1, "bytes": numbers})
             bar.update(1)
     return sizes
 
@@ -53,8 +56,8 @@ def _size(work: "Comparison", cell: Cell) -> int | str:
         return str(error)
 
 
-def kept(work: "Comparison") -> dict[str, int | str]:
-    """What `measured` wrote before.
+def kept(work: "Comparison") -> dict[str, int]:
+    """By network: the bytes that `measured` wrote before.
 
     Raises:
         InputError: the list is damaged.
@@ -64,4 +67,9 @@ def kept(work: "Comparison") -> dict[str, int | str]:
         return {}
     with files.readable(path, _WHAT, _REMEDY):
         data = files.read_json(path, what=_WHAT, version=1, remedy=_REMEDY)
-        return dict(data["bytes"])
+        return _numbers(data["bytes"])
+
+
+def _numbers(sizes: Mapping[str, int | str]) -> dict[str, int]:
+    """The sizes without the reasons, which older lists have as well."""
+    return {name: size for name, size in sizes.items() if isinstance(size, int)}

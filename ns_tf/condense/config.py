@@ -4,14 +4,17 @@ import dataclasses
 
 from ns_tf import budgets
 from ns_tf.base import InputError
-from ns_tf.budgets import BUDGETS
 from ns_tf.data.config import LARGEST_SIDE, MOST_CLASSES
-from ns_tf.run.checks import above_zero, at_least, check_image_shape
+from ns_tf.engine.config import LARGEST_SEED
+from ns_tf.run.checks import above_zero, at_least, check_image_shape, within
 from ns_tf.run.option import option
+
+# The budgets that epitomes reduce; multiply-adds by wrapped sampling alone.
+REDUCED = ("params", "macs", "weight_bytes")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Condense:
+class CondenseConfig:
     """Which network, which of its kernels become epitomes, and where it goes.
 
     Raises:
@@ -46,7 +49,10 @@ class _Condense:
         1.0, "Factor of the ratio in layers before images are halved twice."
     )
     out: str = option("", "The .keras file that is written.")
-    seed: int = option(0, "Of the fresh weights.")
+    seed: int = option(0, "Of the fresh weights.", most=LARGEST_SEED)
+    params: float | None = option(None, budgets.get("params").help)
+    macs: float | None = option(None, budgets.get("macs").help)
+    weight_bytes: float | None = option(None, budgets.get("weight_bytes").help)
 
     def __post_init__(self):
         if not self.model or not self.out.endswith(".keras"):
@@ -56,29 +62,12 @@ class _Condense:
             )
         at_least(self, 1, "classes")
         at_least(self, 0, "seed")
+        within(self, 0, LARGEST_SEED, "seed")
         above_zero(self, "front", *self.targets)
         check_image_shape(self)
 
     @property
     def targets(self) -> dict[str, float]:
         """The budgets that are set, by name."""
-        values = {name: getattr(self, name) for name in exact_budgets()}
+        values = {name: getattr(self, name) for name in REDUCED}
         return {name: value for name, value in values.items() if value is not None}
-
-
-def exact_budgets() -> list[str]:
-    """Names of the budgets that are counted, not measured."""
-    return [name for name in BUDGETS.names() if not budgets.get(name).measured]
-
-
-# With a field for every exact budget, which commands have as flags.
-CondenseConfig = dataclasses.make_dataclass(
-    "CondenseConfig",
-    [
-        (name, float | None, option(None, budgets.get(name).help))
-        for name in exact_budgets()
-    ],
-    bases=(_Condense,),
-    frozen=True,
-    namespace={"__doc__": _Condense.__doc__, "__module__": __name__},
-)

@@ -1,6 +1,7 @@
 """A network with epitomes in place of kernels, within budgets."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ns_tf import budgets
 from ns_tf.base import InputError
+from ns_tf.condense.config import REDUCED
 from ns_tf.condense.layers import REPLACED, chosen, front_layers
 from ns_tf.condense.sizes import LEAST_SHARE, settings_of
 from ns_tf.graph import weights
@@ -20,10 +22,11 @@ from ns_tf.networks.from_model import from_model
 from ns_tf.networks.layers.sampling import LEARNED, SAMPLINGS, WRAPPED
 from ns_tf.networks.structure import Structure, as_it_is, shapes_only
 from ns_tf.prune.targets import budgets_of
+from ns_tf.registry import unknown
 from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.grid import text
 
-_HALVINGS = 14  # Of the range of shares, until it is narrower than 1 / 16,000.
+_HALVINGS = 14  # Of a range of ratios of length 1: until less than 1 / 16,000.
 Settings = Mapping[str, Mapping[str, Any]]  # Layer -> arguments of its epitome's layer.
 
 
@@ -97,9 +100,9 @@ def epitomise(
             A layer whose epitome would be no smaller stays as it is.
         front: Factor of the ratio in layers that put out more than a quarter of the
             image's height. Variants "-A" of the paper have a larger ratio there.
-        **targets: Exact budgets by name, `params`, `weight_bytes`, of wrapped sampling
-            also `macs`. Up to 1 they are shares of the model's own cost. With several,
-            all hold.
+        **targets: Budgets by name: `params`, `weight_bytes`, of wrapped sampling also
+            `macs`. Up to 1 they are shares of the model's own cost. With several, all
+            hold.
 
     Returns:
         A new flat model, never over a budget.
@@ -187,19 +190,14 @@ def _targets(
     """The budgets in their own units.
 
     Raises:
-        InputError: one that is not exact, or that this sampling does not reduce; or as
+        InputError: none, or one that epitomes or this sampling do not reduce; or as
             `budgets_of`.
     """
-    measured = [
-        name
-        for name in targets
-        if name in budgets.BUDGETS.names() and budgets.get(name).measured
-    ]
-    if measured or "ratio" in targets:
-        raise InputError(
-            "Epitomes are sized by exact budgets, as params=0.5; got "
-            f"{', '.join(measured) or 'ratio'}."
-        )
+    if not targets:
+        raise InputError(f"Give a budget, as params=0.5: {', '.join(REDUCED)}.")
+    for name in targets:
+        if name not in REDUCED:
+            raise unknown("budget of epitomes", name, REDUCED)
     found = budgets_of(targets, structure, structure.architecture.widths)
     if sampling != WRAPPED and found.targets.get("macs", np.inf) < found.own.get(
         "macs", 0
@@ -225,7 +223,9 @@ def _largest(
     def within(settings: Settings) -> bool:
         return _within(case.costs(list(targets), settings), targets)
 
-    low, high = LEAST_SHARE / max(case.factors.values()), 1.0
+    factors = case.factors.values()
+    # At the high end the layer of the least factor has its whole kernel.
+    low, high = LEAST_SHARE / max(factors), max(1.0, 1 / min(factors))
     best = case.settings(low)
     if not within(best):
         least = case.costs(list(targets), best)
@@ -235,7 +235,8 @@ def _largest(
             f"No epitomes of {len(case.kernels)} layers meet {asked}; the smallest "
             f"leave {told}. Ask for more, or name more layers by where."
         )
-    for _ in range(_HALVINGS):
+    longer = math.frexp(high)[1] - 1  # In powers of two.
+    for _ in range(_HALVINGS + longer):
         middle = (low + high) / 2
         settings = case.settings(middle)
         if settings == best or within(settings):

@@ -6,15 +6,13 @@ import os
 import keras
 
 from ns_tf.base import InputError
-from ns_tf.condense.config import CondenseConfig
+from ns_tf.condense.config import REDUCED, CondenseConfig
 from ns_tf.condense.epitomes import costs_of, counted, epitomise
 from ns_tf.networks import architectures, from_model
 from ns_tf.networks.layers import EpitomeLayer
 from ns_tf.networks.python_models import save_model
 from ns_tf.render import tables
 from ns_tf.run.paths import as_path, check_output
-
-_TOLD = ("params", "macs", "weight_bytes")  # Costs that are printed.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,9 +34,9 @@ class Condensed:
             [one.name, _text(one.how.kernel), _text(one.how.epitome)] for one in found
         ]
         whole, small = (
-            costs_of(counted(model), _TOLD) for model in (self.whole, self.small)
+            costs_of(counted(model), REDUCED) for model in (self.whole, self.small)
         )
-        costs = [[name, f"{whole[name]:,}", f"{small[name]:,}"] for name in _TOLD]
+        costs = [[name, f"{whole[name]:,}", f"{small[name]:,}"] for name in REDUCED]
         return "\n\n".join(
             [
                 tables.plain(["layer", "kernel", "epitome"], layers, align="<"),

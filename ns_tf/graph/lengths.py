@@ -10,9 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-_EXAMPLES = 2
+_EXAMPLES = 2  # The least at which what mixes examples differs from what does not.
 _UNKNOWN = 3  # Along an axis whose length is not known, where numbers are needed.
-_LARGEST = 2**18  # Entries of a constant, as a mask, that a configuration holds.
+# Entries of a constant: a mask of 512 x 512 tokens. Configurations hold constants as
+# text, which is some megabytes for so many numbers.
+_LARGEST = 2**18
 
 
 def with_lengths(model: keras.Model) -> keras.Model:

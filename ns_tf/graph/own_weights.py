@@ -62,7 +62,12 @@ class OwnWeight(keras.layers.Layer):
         )
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """The weight."""
+        """The weight, as it is stored, without an axis of examples.
+
+        Args:
+            x: [batch, ..., channels], of any unit: its values are not read. Where the
+                weight follows channels, they are those of its last axis.
+        """
         return keras.ops.convert_to_tensor(self.weight)
 
     def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:

@@ -2,8 +2,7 @@
 
 A weight has at most three axes that widths set: most have two, those of an attention's
 dense layers heads and the size of a head beside the channels. So parameters, bytes and
-multiply-adds are polynomials of degree three. They are summed in whole numbers: no cost
-is rounded.
+multiply-adds are polynomials of degree three, summed in whole numbers: none is rounded.
 """
 
 import dataclasses
@@ -19,6 +18,7 @@ from ns_tf.networks.priced_cost import PricedCost
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+EPITOME = "epitome"  # A weight that a kernel is made of (`ns_tf.networks.layers`).
 ALWAYS = (-1, -1)  # `differ` of a term that counts whatever the widths are.
 _LARGEST = 2**63 - 1  # Of int64.
 

@@ -1,8 +1,10 @@
 """The part of the report that plans in the browser: its controls, curves and data.
 
-`assets/what_if.js` has the solver of `ns_tf.scaling.solve` once more, for exact costs,
-and `assets/priced.js` that of `ns_tf.scaling.priced`. They read the curves, the price
-laws, the cost polynomials and the tables of a device that the page carries as JSON.
+`assets/` has code of the package once more, as JavaScript. `costs.js` has the costs of
+`ns_tf.networks.costs` and `ns_tf.devices.cost`; `what_if.js`, `interior.js` and
+`priced.js` the solvers of `ns_tf.scaling.solve`, `ns_tf.scaling.interior` and
+`ns_tf.scaling.priced`. They read the curves, the price laws, the cost polynomials and
+the tables of a device that the page carries as JSON.
 """
 
 import html

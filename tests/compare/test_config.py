@@ -36,6 +36,11 @@ def test_the_largest_seed_and_the_default_methods_can_be():
     assert set(names) <= set(METHODS.names())
 
 
+def test_a_flash_budget_is_one_with_spaces_too():
+    assert CompareConfig(budgets=("macs=5e7+ flash =60000",)).exports_flash
+    assert not CompareConfig(budgets=("macs=5e7+params=1e5",)).exports_flash
+
+
 def test_the_help_of_methods_names_every_method():
     (field,) = [f for f in dataclasses.fields(CompareConfig) if f.name == "methods"]
     assert all(name in field.metadata["option"]["help"] for name in METHODS.names())

@@ -54,7 +54,7 @@ def test_the_table_has_the_size_where_it_is_asked_for(compared):
     assert "| flash, bytes |" not in outcome.write(work, listed)
 
 
-def test_a_network_that_cannot_be_exported_has_the_reason_also_later(
+def test_a_network_that_cannot_be_exported_has_a_reason_that_is_not_kept(
     compared, monkeypatch
 ):
     work, listed, written = compared
@@ -69,11 +69,14 @@ def test_a_network_that_cannot_be_exported_has_the_reason_also_later(
     member = dataclasses.replace(member, cost=refuse)
     monkeypatch.setattr(file_sizes.budgets, "get", lambda name: member)
     (found,) = file_sizes.measured(work, list(listed.values()), Watch()).values()
-    assert "refuses" in found and list(file_sizes.kept(work).values()) == [found]
+    assert "refuses" in found and file_sizes.kept(work) == {}
 
 
-def test_a_damaged_list_of_sizes_is_one_line(compared):
+def test_a_list_with_reasons_is_read_and_a_damaged_one_is_one_line(compared):
     work, _, _ = compared
-    files.write_json(work.folder / "flash.json", {"version": 1})
+    path = work.folder / "flash.json"
+    files.write_json(path, {"version": 1, "bytes": {"a 3": 1013, "a 5": "Older."}})
+    assert file_sizes.kept(work) == {"a 3": 1013}
+    files.write_json(path, {"version": 1})
     with pytest.raises(InputError, match="list of file sizes .*flash.json is damaged"):
         file_sizes.kept(work)

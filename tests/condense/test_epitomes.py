@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from trained import digits
 
+from ns_tf import budgets
 from ns_tf.base import InputError
+from ns_tf.budgets import Measure
 from ns_tf.condense.epitomes import costs_of, counted, epitomise
 from ns_tf.graph import weights
 from ns_tf.networks.layers import EpitomeLayer
@@ -105,6 +107,28 @@ def test_layers_in_front_have_more_of_their_kernels():
     assert min(lost.values()) >= 0 and max(lost.values()) > 0
 
 
+def test_a_factor_that_all_layers_have_changes_nothing():
+    """The ratio goes on until the layer of the least factor is whole."""
+    options = {"params": 0.95, "where": "b"}
+    small, front = made(**options), made(**options, front=0.5)
+    assert share(epitomes(front)["b"]) > 0.6
+    assert epitomes(front)["b"].epitome == epitomes(small)["b"].epitome
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("weight_bytes_int8", ()),
+        *((name, (Measure(),)) for name in ("flash", "litert_bytes")),
+    ],
+)
+def test_files_have_kernels_so_their_sizes_are_refused(name, options):
+    structure = counted(made(params=0.5))
+    with pytest.raises(InputError, match="give ns_tf.as_plain") as error:
+        budgets.get(name).cost(structure, *options)
+    assert "\n" not in str(error.value)
+
+
 def test_named_layers_alone():
     assert set(epitomes(made(params=0.8, where="d"))) == {"d"}
     assert set(epitomes(made(params=0.8, where=("d", "h*")))) == {"d", "hidden"}
@@ -125,12 +149,12 @@ def test_a_network_of_epitomes_can_have_more_of_them():
         ({"params": 0.01}, "No epitomes of 4 layers meet params=.*leave params="),
         ({"params": 10**9}, "more than the trained network has"),
         ({"macs": 0.5}, "give sampling='wrapped'"),
-        ({"latency_ms": 1}, "exact budgets, as params=0.5; got latency_ms"),
-        ({"ratio": 0.5}, "exact budgets"),
+        ({"latency_ms": 1}, "Unknown budget of epitomes 'latency_ms'"),
+        ({"peak_ram": 0.5}, "Known: macs, params, weight_bytes"),
+        ({"ratio": 0.5}, "Unknown budget of epitomes 'ratio'"),
         ({"parms": 0.5}, "Did you mean 'params'"),
         ({"params": 0.5, "sampling": "tiled"}, "sampling is one of"),
         ({"params": 0.5, "front": 0}, "positive factor"),
-        ({"weight_bytes_int8": 0.5}, "as_plain"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options, told):

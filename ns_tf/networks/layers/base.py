@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ns_tf.base import InputError
+from ns_tf.networks.costs import EPITOME
 from ns_tf.networks.layers.sampling import (
     LEARNED,
     WRAPPED,
@@ -92,7 +93,7 @@ class EpitomeLayer(keras.layers.Layer):
             shape=self.how.epitome,
             initializer=keras.initializers.RandomNormal(stddev=deviation),
             autocast=False,
-            name="epitome",
+            name=EPITOME,
         )
         if self.how.starts:
             first = self.how.first_starts()

@@ -2,6 +2,7 @@
 
 import keras
 
+from ns_tf.base import InputError
 from ns_tf.graph.calls import uncompiled
 from ns_tf.graph.compilation import carried
 from ns_tf.graph.flat import flat
@@ -11,13 +12,13 @@ from ns_tf.graph.weights import values as values_of
 from ns_tf.networks.layers.base import EpitomeLayer
 
 
-def has_epitomes(model: keras.Model) -> bool:
-    """Whether a layer of a model, or of a model within, is made of an epitome.
+def has_epitomes(layer: keras.Layer) -> bool:
+    """Whether a layer or model, or a layer within it, is made of an epitome.
 
     Args:
-        model: Functional, or one of which that can be made.
+        layer: Any layer or model.
     """
-    return any(isinstance(one, EpitomeLayer) for one in model._flatten_layers())
+    return any(isinstance(one, EpitomeLayer) for one in layer._flatten_layers())
 
 
 def as_plain(model: keras.Model) -> keras.Model:
@@ -25,6 +26,8 @@ def as_plain(model: keras.Model) -> keras.Model:
 
     It answers the same, and needs nothing of ns_tf to be loaded. Its layers have
     kernels of full size: it is as large as the network that the epitomes replaced.
+    Layers that are made of layers are seen through (`ns_tf.graph.flat.flat`); a weight
+    of such a layer's own becomes an `OwnWeight`, which is of ns_tf.
 
     Args:
         model: Functional or sequential; not changed.
@@ -33,11 +36,12 @@ def as_plain(model: keras.Model) -> keras.Model:
         A new flat model; the model itself if it has no epitome.
 
     Raises:
-        InputError: a layer cannot be made again from its configuration.
+        InputError: a layer cannot be made again from its configuration, or has epitomes
+            within and cannot be seen through.
     """
     if not has_epitomes(model):
         return model
-    whole = flat(model)
+    whole = flat(model, blocks=True)
 
     def made(layer: keras.Operation) -> keras.Operation:
         if isinstance(layer, EpitomeLayer):
@@ -45,6 +49,12 @@ def as_plain(model: keras.Model) -> keras.Model:
         return copied(layer) if isinstance(layer, keras.layers.Layer) else layer
 
     plain = keras.models.clone_model(uncompiled(whole), clone_function=made)
+    left = [one.name for one in plain.layers if has_epitomes(one)]
+    if left:
+        raise InputError(
+            f"{left[0]!r} has epitomes within and cannot be seen through, so their "
+            "kernels cannot be made: call its layers in the model itself."
+        )
     arrays = values_of(whole)
     for layer in whole.layers:
         if isinstance(layer, EpitomeLayer):

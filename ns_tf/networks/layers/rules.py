@@ -5,6 +5,7 @@ import numpy as np
 from ns_tf.graph import activations
 from ns_tf.graph.rules import MAKE, Effect, Kernel, Walk, rule
 from ns_tf.graph.rules.convolutions import alike
+from ns_tf.networks.costs import EPITOME
 from ns_tf.networks.layers.base import EpitomeLayer
 from ns_tf.networks.layers.sampling import FIXED, LEARNED, WRAPPED
 
@@ -32,7 +33,7 @@ def _epitome(
         return Effect(MAKE, output, {"bias": (output,)})
     made, read = layer.how.blocks
     ends = alike(walk, inputs[0], read), alike(walk, output, made)
-    axes = {"epitome": (*(None for _ in layer.window), *ends), "bias": (output,)}
+    axes = {EPITOME: (*(None for _ in layer.window), *ends), "bias": (output,)}
     name = "filters" if layer.window else "units"
     settings = {name: output, "epitome": (*layer.window, *ends)}
-    return Effect(MAKE, output, axes, settings=settings, kernel=Kernel("epitome"))
+    return Effect(MAKE, output, axes, settings=settings, kernel=Kernel(EPITOME))

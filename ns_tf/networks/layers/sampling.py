@@ -20,6 +20,7 @@ import numpy as np
 from keras import ops
 
 from ns_tf.base import InputError
+from ns_tf.run.checks import check_whole
 
 WRAPPED, LEARNED, FIXED = "wrapped", "learned", "fixed"
 SAMPLINGS = (WRAPPED, LEARNED, FIXED)
@@ -239,11 +240,10 @@ def folded(x: Tensor, channels: int) -> Tensor:
     >>> ops.convert_to_numpy(folded(np.array([[1.0, 2, 10, 20, 100]]), 2)).tolist()
     [[111.0, 22.0]]
     """
-    size = x.shape[-1]
-    blocks = math.ceil(size / channels)
+    blocks = math.ceil(x.shape[-1] / channels)
     if blocks == 1:
         return x
-    lacking = blocks * channels - size
+    lacking = -x.shape[-1] % channels
     if lacking:
         x = ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, lacking)])
     return sum(ops.split(x, blocks, axis=-1))
@@ -276,8 +276,7 @@ def sampling_of(
         kind: "wrapped", "learned" or "fixed".
         kernel: Its shape, [window..., channels read, channels made].
         epitome: Shape of what is stored, of wrapped and learned sampling.
-        stride: Of fixed sampling: entries between the beginnings of two filters; 1 if
-            None.
+        stride: Of fixed sampling: entries from one filter to the next; 1 if None.
         repeat: Of fixed sampling: how many channels share an entry; 1 if None.
 
     Raises:
@@ -292,7 +291,8 @@ def sampling_of(
                 "Fixed sampling has an epitome that follows from stride and repeat; "
                 f"got epitome={tuple(epitome)}. Leave it out."
             )
-        return _fixed_sampling(kernel, stride or 1, repeat or 1)
+        stride, repeat = (1 if one is None else one for one in (stride, repeat))
+        return _fixed_sampling(kernel, stride, repeat)
     if stride is not None or repeat is not None:
         raise InputError("stride and repeat are of sampling='fixed' alone.")
     _check_epitome(kind, kernel, epitome)
@@ -305,19 +305,20 @@ def _fixed_sampling(kernel: Shape, stride: int, repeat: int) -> Sampling:
     Raises:
         InputError: the numbers do not fit the kernel.
     """
+    check_whole("stride", stride, at_least=1)
+    check_whole("repeat", repeat, at_least=1)
     *window, read, filters = kernel
     if read % repeat:
         raise InputError(
             f"repeat divides the channels that are read; got repeat={repeat} of {read}."
         )
     first, *others = (*window, read // repeat)
-    if not 1 <= stride <= first:
+    if stride > first:
         raise InputError(
             f"stride is from 1 to the {first} entries of a filter; got {stride}. A "
             "larger one would leave entries out."
         )
-    length = first + (filters - 1) * stride
-    return Sampling(FIXED, kernel, (length, *others), stride)
+    return Sampling(FIXED, kernel, (first + (filters - 1) * stride, *others), stride)
 
 
 def _check_epitome(kind: str, kernel: Shape, epitome: Sequence[int] | None) -> None:

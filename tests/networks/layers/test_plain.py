@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from graphs import around
 
+from ns_tf.base import InputError
 from ns_tf.networks.layers import EpitomeConv2D, EpitomeDense
 from ns_tf.networks.layers.plain import as_plain, has_epitomes
 
@@ -41,6 +42,39 @@ def test_it_answers_the_same_without_a_layer_of_ns_tf(model, rng):
     assert np.allclose(plain(x), model(x), atol=1e-5)
     assert plain.loss == "mse" and not plain.get_layer("a").trainable
     assert plain.get_layer("within").kernel.shape == (3, 3, 5, 11)
+
+
+@keras.saving.register_keras_serializable("test_plain")
+class Block(layers.Layer):
+    """A block of somebody's, with an epitome within."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = EpitomeDense(7, epitome=(5, 3), name="dense")
+
+    def build(self, shape):
+        self.dense.build(shape)
+
+    def call(self, x):
+        return self.dense(keras.ops.relu(x))
+
+
+@keras.saving.register_keras_serializable("test_plain")
+class Masked(Block):
+    """A block that takes masks, which is not seen through."""
+
+    def call(self, x, mask=None):
+        return super().call(x)
+
+
+def test_epitomes_in_blocks_become_kernels_or_are_refused(rng):
+    model = around(Block(name="block"))
+    plain = as_plain(model)
+    x = rng.normal(size=(3, *model.input_shape[1:]))
+    assert not has_epitomes(plain)
+    assert np.allclose(plain(x), model(x), atol=1e-5)
+    with pytest.raises(InputError, match="'masked' has epitomes within"):
+        as_plain(around(Masked(name="masked")))
 
 
 def test_a_model_without_epitomes_is_itself():

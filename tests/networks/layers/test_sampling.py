@@ -199,6 +199,9 @@ def test_a_step_of_sgd_moves_theta_as_at_ten_times_the_rate(rng):
         ("fixed", {"epitome": (3, 3, 5, 7)}, "Leave it out"),
         ("fixed", {"repeat": 4}, "repeat divides"),
         ("fixed", {"stride": 4}, "from 1 to the 3 entries"),
+        ("fixed", {"stride": 0}, "stride is a whole number of at least 1; got 0"),
+        ("fixed", {"repeat": 0}, "repeat is a whole number of at least 1; got 0"),
+        ("fixed", {"repeat": -2}, "repeat is a whole number of at least 1; got -2"),
     ],
 )
 def test_what_is_no_sampling_is_refused(kind, options, told):
