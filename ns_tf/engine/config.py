@@ -7,6 +7,7 @@ from ns_tf.run.option import option
 
 LARGEST_COUNT = 1024  # Of threads or processes; more are a typing error.
 LARGEST_SEED = 2**32 - 1  # The largest that `np.random.seed` takes.
+LONGEST_WAIT = 1_000_000  # Seconds; system calls refuse much longer ones.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,8 @@ class ExecutionConfig:
         (),
         "Addresses of all processes that compute this run together, as host:port,"
         "host:port; the first is the chief, which alone writes. The run folder is on a "
-        "file system that all of them share. TF_CONFIG says the same.",
+        "file system that all of them share. TF_CONFIG may name them instead. For "
+        "searches, trainings, prunings, comparisons and tunings.",
         identity=False,
         own=True,
     )
@@ -80,6 +82,7 @@ class ExecutionConfig:
         at_least(self, 0, "threads", "checkpoint_seconds")
         at_least_if_set(self, 0, "worker")
         above_zero(self, "workers_seconds")
+        within(self, 0, LONGEST_WAIT, "workers_seconds")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ns_tf.run.flagfile import own
         ({"seed": True}, "--seed is a whole number"),
         ({"worker": -1}, "--worker is a whole number of at least 0; got -1"),
         ({"workers_seconds": 0.0}, "--workers_seconds is a number above 0"),
+        ({"workers_seconds": 1e12}, "--workers_seconds lies between 0 and 1000000"),
     ],
     ids=str,
 )
