@@ -197,7 +197,7 @@ class Comparison:
             RunError: a worker was lost.
             Interrupted: a signal asked to stop.
         """
-        if self.workers.of_chief(self.done(cell)):
+        if self.workers.agree(lambda: self.done(cell)):
             return
         with failure_kept(self.jobs.folder_of(cell), self.workers):
             self.workers.led(lambda: self._check_needed(cell))

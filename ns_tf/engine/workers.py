@@ -23,7 +23,6 @@ from ns_tf.run.stop import Interrupted, Stop, by_default
 
 Result = TypeVar("Result")
 
-_ERRORS = (InputError, RunError, Interrupted)  # Of the chief that all are told.
 _TEXT = 1000  # Bytes of an error that all are told.
 _PACE = 1.0  # Seconds between two votes on stopping.
 _RARELY = 1000  # Most steps between two of them.
@@ -31,6 +30,10 @@ _RARELY = 1000  # Most steps between two of them.
 
 class WorkerError(RunError):
     """The workers cannot go on together: no fault of what they compute."""
+
+
+# Of the chief that all are told; the first that fits.
+_ERRORS = (WorkerError, InputError, RunError, Interrupted)
 
 
 def connect(cluster: Cluster) -> tf.distribute.Strategy:
@@ -149,13 +152,14 @@ class Workers:
 
         Raises:
             InputError, RunError, Interrupted: what `act` raises, in all workers.
+            OSError: what `act` raises, in the chief; a WorkerError in the others.
         """
         if self.count == 1:
             return act()
         if self.chief:
             try:
                 result = act()
-            except _ERRORS as error:
+            except (*_ERRORS, OSError) as error:
                 with contextlib.suppress(tf.errors.OpError):  # Others may have left.
                     self.total(_packed(error))
                 raise
@@ -170,6 +174,10 @@ class Workers:
         """The text that the chief alone makes, as `led`; told to all."""
         text = self.led(act) or ""
         return text if self.count == 1 else self.texts(text)[0]
+
+    def agree(self, ask: Callable[[], bool]) -> bool:
+        """Whether the chief alone finds that something is so, as `led`; told to all."""
+        return bool(self.of_chief(bool(self.led(ask))))
 
     def share(self, model: keras.Model) -> None:
         """Gives all workers the chief's weights.
@@ -256,6 +264,8 @@ def _packed(error: BaseException | None) -> np.ndarray:
     """An error as numbers of a fixed size; zeros if there is none."""
     numbers = np.zeros(2 + _TEXT)
     if error is not None:
+        if isinstance(error, OSError):  # As of a full disk.
+            error = WorkerError(f"The chief failed: {error}")
         kind = next(k for k in _ERRORS if isinstance(error, k))
         text = str(error).encode()[:_TEXT]
         numbers[0] = 1 + _ERRORS.index(kind)

@@ -92,7 +92,7 @@ class PruneJob:
                 self.folder / PRUNED, what="pruned network", version=1
             )
         # As the chief sees it, who may write it soon.
-        if not workers.of_chief((self.folder / RESULT).exists()):
+        if not workers.agree((self.folder / RESULT).exists):
             self._tune(told, watch)
         workers.led(self._tell)
         return told_in(self.folder)

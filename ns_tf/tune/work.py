@@ -213,7 +213,7 @@ class Tuning:
         """
         name = _name(trial.trial_id)
         folder = self.training(name)
-        if not self.workers.of_chief(has_ended(folder)):
+        if not self.workers.agree(lambda: has_ended(folder)):
             with failure_kept(folder, self.workers):
                 self._job(trial, name, watch or Watch()).run(watch)
         if read_failure(folder) is not None:

@@ -1,14 +1,18 @@
 """A comparison in a folder: what it lists, deals out, trains, and refuses."""
 
 import json
+import types
 
 import pytest
+from crowd import in_threads
 from toys import params, toy_comparison, trained
 from verbs import contents
 
 from ns_tf.base import InputError, RunError
 from ns_tf.compare import cells, outcome
 from ns_tf.compare.cells import TRUNK
+from ns_tf.compare.work import Comparison
+from ns_tf.engine.workers import WorkerError
 from ns_tf.run.folder import InUse
 from ns_tf.train.job import Job
 from ns_tf.train.results import read_failure
@@ -88,6 +92,17 @@ def test_a_training_that_fails_is_a_result_and_its_trunks_failure_too(
     assert "loss is nan" in failures["uniform_params2003_seed3"]
     assert failures["li_l1_params2003_seed5"].startswith("trunk_seed5, which it starts")
     assert len(begun) == 4, "two of uniform, two trunks"
+
+
+def test_a_disk_that_fails_the_chief_before_a_cell_ends_all_workers():
+    def act(workers):
+        work = types.SimpleNamespace(workers=workers, done=lambda cell: 1 / 0)
+        if workers.chief:
+            work.done = lambda cell: open("/nowhere/result.json")
+        Comparison.train_cell(work, None)
+
+    chief, other = in_threads(2, act)
+    assert isinstance(chief, OSError) and isinstance(other, WorkerError)
 
 
 def test_what_waits_for_widths_that_never_come_fails_with_what_it_waits_for(

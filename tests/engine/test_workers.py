@@ -1,6 +1,7 @@
 """What several workers of a run tell each other, and what they compute together."""
 
 import signal
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -75,6 +76,26 @@ def test_all_raise_what_the_chief_raises(error):
         assert type(raised) is type(error)
         assert str(error).startswith(str(raised)) and str(raised)
     assert getattr(raised, "signum", signal.SIGTERM) == signal.SIGTERM
+
+
+def test_a_disk_that_fails_the_chief_ends_all():
+    def act(workers):
+        return workers.led(lambda: Path("/nowhere/file").read_bytes())
+
+    chief, other = in_threads(2, act)
+    assert isinstance(chief, FileNotFoundError)
+    assert isinstance(other, WorkerError), "and it is no failure of a training"
+    assert str(other).startswith("The chief failed: ") and "/nowhere/file" in str(other)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_all_agree_with_what_the_chief_finds(found):
+    asked = []
+
+    def act(workers):
+        return workers.agree(lambda: asked.append(workers.index) or found)
+
+    assert in_threads(3, act) == [found] * 3 and asked == [0]
 
 
 def test_all_get_the_chiefs_weights(rng):

@@ -5,12 +5,15 @@ import types
 
 import pytest
 import tunings
+from crowd import in_threads
 
 from ns_tf import load
 from ns_tf.base import InputError, RunError
 from ns_tf.crew import work as crew
+from ns_tf.engine.workers import WorkerError
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job
+from ns_tf.tune import work as tune_work
 from ns_tf.tune.work import PARENT, WORST, Tuning
 
 
@@ -84,6 +87,19 @@ def test_a_trial_that_fails_is_the_worst_and_not_tried_again(
     work = tuning(tmp_path, source)
     assert work.do(trial(0, **VALUES)) == work.do(trial(0, **VALUES)) == WORST
     assert len(tries) == 1 and work.done() == ["trial_0000"]
+
+
+def test_a_disk_that_fails_the_chief_before_a_trial_ends_all_workers(monkeypatch):
+    monkeypatch.setattr(tune_work, "has_ended", lambda folder: open(folder))
+
+    def act(workers):
+        work = types.SimpleNamespace(
+            workers=workers, training=lambda name: "/nowhere/x"
+        )
+        Tuning.do(work, trial(0))
+
+    chief, other = in_threads(2, act)
+    assert isinstance(chief, OSError) and isinstance(other, WorkerError)
 
 
 def test_a_network_is_found_once_though_the_training_is_stopped(
