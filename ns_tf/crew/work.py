@@ -170,6 +170,7 @@ def _work_off(
             over=lambda: work.oracle() is None,
             stop=watch.stop,
         ).run()
+        count()  # What other workers did.
 
 
 def _do_together(work: Work, watch: Watch, on_progress: Callable) -> None:
@@ -178,8 +179,7 @@ def _do_together(work: Work, watch: Watch, on_progress: Callable) -> None:
     stop = workers.stop(watch.stop)
     oracle = workers.led(work.oracle)
     shown = watch if workers.chief else watch.quiet()
-    tell = on_progress if workers.chief else lambda: None
-    with _counted(work, shown, tell) as count:
+    with _counted(work, shown, on_progress) as count:
         while state := workers.told(lambda: _drawn(oracle)):
             trial = Trial.from_state(json.loads(state))
             score = work.do(trial, watch)
@@ -233,19 +233,23 @@ def _serve(
             if watch.stop.requested:
                 break
             time.sleep(PAUSE)
+        count()
     chief.close()
     watch.stop.leave()
 
 
 def _work_together(work: Work, crew: Crew, watch: Watch, on_progress: Callable) -> None:
     """Waits for the processes of a crew, and shows what each of them does."""
-    with _counted(work, watch, on_progress) as count, crew:
-        # The stop is read first: a signal to the whole group ends workers as well, and
-        # they have not failed.
-        while not watch.stop.requested and crew.working:
-            lines = {name: crew.last_line(name) for name in crew.names}
-            count(**{name: f"[{_brief(text)}]" for name, text in lines.items() if text})
-            time.sleep(PAUSE)
+    with _counted(work, watch, on_progress) as count:
+        with crew:
+            # The stop is read first: a signal to the whole group ends workers as well,
+            # and they have not failed.
+            while not watch.stop.requested and crew.working:
+                lines = {name: crew.last_line(name) for name in crew.names}
+                shown = {n: f"[{_brief(text)}]" for n, text in lines.items() if text}
+                count(**shown)
+                time.sleep(PAUSE)
+        count()
     watch.stop.leave()
 
 
@@ -256,9 +260,10 @@ def _counted(
     """A bar of the pieces that are done, and a function that brings it up to date.
 
     The function takes values to show beside the count, and calls `on_progress` when
-    pieces have ended since its last call.
+    pieces have ended since its last call. It reads and writes: where workers do pieces
+    together, the chief alone calls it.
     """
-    before, total = work.counts()
+    before, total = work.workers.led(work.counts) or (0, None)
     with watch.bar(total, label=work.label, unit=work.unit, initial=before) as bar:
 
         def count(**values: str) -> None:
@@ -270,7 +275,6 @@ def _counted(
             before = done
 
         yield count
-        count()
 
 
 def _brief(line: str) -> str:

@@ -161,6 +161,26 @@ def test_all_workers_do_the_same_pieces_and_the_chief_tells_of_them(tmp_path):
     assert ended == [([], 1), ([], 0)] and told == []
 
 
+def test_what_the_chief_reads_and_writes_between_pieces_may_fail(tmp_path):
+    for failing in range(1, 5):  # The first to the last time that pieces are counted.
+        looks = iter(range(1, 99))
+
+        def act(worker, looks=looks, failing=failing):
+            class Damaged(Pieces):
+                def counts(self):
+                    assert worker.chief
+                    if next(looks) == failing:
+                        raise InputError("it is damaged")
+                    return super().counts()
+
+            after = {"a": (), "b": (), "c": ()}
+            work.run(Damaged(tmp_path, after, workers=worker), Watch())
+
+        ended = in_threads(2, act)
+        assert [str(error) for error in ended] == ["it is damaged"] * 2, failing
+        assert next(looks) == failing + 1
+
+
 def test_what_a_piece_raises_in_all_workers_ends_all(tmp_path):
     ended, told = together(tmp_path, {"a": (), "bad": (), "z": ()})
     assert [str(error) for error in ended] == ["it is bad"] * 2 and told == [(0, 1)]
