@@ -130,7 +130,7 @@ def _receive(
         InputError: the worker was given other addresses; it and those here are told.
     """
     index, digest = _introduced(one)
-    if index and digest != _digest(cluster):
+    if index > 0 and digest != _digest(cluster):
         _tell([one, *here.values()], _OTHER, [index])
         raise _differing(index)
     if not 0 < index < len(cluster.addresses):
