@@ -1,8 +1,8 @@
 """Whole blocks: which stay under the budgets, and what the network is without them."""
 
+import copy
 import dataclasses
 import functools
-import itertools
 
 import keras
 import numpy as np
@@ -57,6 +57,19 @@ def pruner(trunk, keep=(), grid=None, **asked):
     return BlockPruner(model, problem, config, budgets, grid=grid)
 
 
+@pytest.fixture(scope="module")
+def made(trunk):
+    """A pruner that knows what it has read of its networks; not changed."""
+    return pruner(trunk, params=0.6)
+
+
+def asking(made, targets, **others):
+    """The pruner under other budgets."""
+    other = copy.copy(made)
+    other.budgets = dataclasses.replace(made.budgets, targets=targets, **others)
+    return other
+
+
 def without(keep):
     """Parameters of the network of some of the blocks, by hand."""
     own = [1 * 9 * 6 + 6 + 6 * 10 + 10]
@@ -66,8 +79,7 @@ def without(keep):
     return sum(own)
 
 
-def test_costs_are_those_of_the_network_without_the_blocks(trunk):
-    made = pruner(trunk, params=0.6)
+def test_costs_are_those_of_the_network_without_the_blocks(made):
     assert made.names == ("add1", "add2", "add3") and made.widths == (1, 1, 1)
     for keep in ((1, 1, 1), (0, 1, 1), (1, 0, 0), (0, 0, 0)):
         expected = without(keep)
@@ -85,16 +97,17 @@ def test_costs_are_those_of_the_network_without_the_blocks(trunk):
     assert pressure.widths(np.zeros(3, bool)).tolist() == [0, 0, 0]
 
 
-def test_the_lowest_go_until_the_budgets_are_met_and_what_fits_comes_back(trunk):
+def test_the_lowest_go_until_the_budgets_are_met_and_what_fits_comes_back(made):
     """1 and 2 do not save enough, so 3 goes as well; then there is room for 2."""
     budget = without((0, 1, 0)) + 1
-    made = pruner(trunk, params=float(budget))
-    found = made.solve(np.array([0.1, 0.2, 0.3]))
+    found = asking(made, {"params": budget}).solve(np.array([0.1, 0.2, 0.3]))
     assert found.widths == (0, 1, 0) and found.costs["params"] == without((0, 1, 0))
     assert found.targets == {"params": budget}
-    whole = pruner(trunk, params=1.0).solve(np.array([0.1, 0.2, 0.3]))
+    whole = asking(made, {"params": without((1, 1, 1))}).solve(
+        np.array([0.1, 0.2, 0.3])
+    )
     assert whole.widths == (1, 1, 1)
-    equal = pruner(trunk, params=float(without((1, 1, 1)) - 1)).solve(np.zeros(3))
+    equal = asking(made, {"params": without((1, 1, 1)) - 1}).solve(np.zeros(3))
     assert equal.widths == (0, 1, 1), "equal scores go in the order of the blocks"
 
 
@@ -125,7 +138,7 @@ def test_what_is_measured_chooses_and_is_told(trunk):
     targets = {"latency_ms": 2.25}
     costs = {**made.budgets.costs, "latency_ms": cost}
     made.budgets = dataclasses.replace(made.budgets, targets=targets, costs=costs)
-    for keep in itertools.product((0, 1), repeat=3):
+    for keep in ((0, 0, 1), (0, 1, 1), (1, 1, 1)):
         structure, known = made._costs(keep)
         made._priced[keep] = structure, {**known, "latency_ms": slower}
     found = made.solve(np.array([0.1, 0.2, 0.3]))
@@ -165,13 +178,10 @@ def test_the_network_that_is_left_may_have_no_free_width():
     assert widths == () and count_params(problem.build(widths)) == 60 + 70
 
 
-def test_times_of_other_networks_are_refused(trunk):
-    made = pruner(trunk, params=0.5)
-    made.budgets = dataclasses.replace(
-        made.budgets, targets={"latency_ms": 1.0}, measure=Measure(device="phone.json")
-    )
+def test_times_of_other_networks_are_refused(made):
+    by_device = {"measure": Measure(device="phone.json")}
     with pytest.raises(InputError, match="leave --device away"):
-        made.check()
+        asking(made, {"latency_ms": 1.0}, **by_device).check()
 
 
 def test_networks_without_shortcuts_and_blocks_that_are_kept(trunk):
