@@ -44,13 +44,19 @@ class Block:
 def blocks(model: keras.Model, graph: ChannelGraph) -> tuple[Block, ...]:
     """The blocks of a network, in the order in which they are computed.
 
-    A branch whose last layer cannot take a factor, as an attention, is left out.
+    A branch whose last layer cannot take a factor, as an attention, is left out. So is
+    one that holds another block: no two blocks have a layer in common.
 
     Args:
         model: The network.
         graph: Its channel graph.
     """
-    return tuple(_Finder(model, graph).blocks())
+    found = tuple(_Finder(model, graph).blocks())
+    return tuple(
+        block
+        for block in found
+        if not any(set(other.layers) < set(block.layers) for other in found)
+    )
 
 
 class _Finder:

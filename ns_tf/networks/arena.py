@@ -9,6 +9,7 @@ the latter, a polynomial of the widths for each operation.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,8 @@ class PeakMemory(PricedCost):
             raise InputError(
                 f"This cost has {self.layers} widths; got {list(widths.shape)}."
             )
-        rows = widths.reshape(-1, self.layers).astype(np.int64)
+        count = math.prod(widths.shape[:-1])  # A network without widths is one, too.
+        rows = widths.reshape(count, self.layers).astype(np.int64)
         found = [self._of(row) for row in rows]
         return np.array(found, np.int64).reshape(widths.shape[:-1])
 

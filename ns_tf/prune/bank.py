@@ -116,6 +116,7 @@ class Bank(LearnedGates):
         if factor <= 0:
             return
         self.raw[channels] /= factor
+        self.slot = self.formulas.rescaled(self.slot, channels, factor)
         if readers:
             gates = np.ones(len(self.raw))
             gates[channels] = factor

@@ -6,13 +6,14 @@ A "width" is 1 where a block is there, and 0 where it is not.
 import bisect
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from ns_tf.base import Cost, InputError, Scaling, Widths
+from ns_tf.devices.device import BUDGET
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.graph.blocks import Block, BlockNetwork, blocks, without
@@ -54,6 +55,9 @@ class BlockPruner(Pruner):
             )
         self.prunable = Prunable(tuple(np.arange(self.size)[:, None]), ())
         self.widths: Widths = (1,) * self.size
+        # By which blocks are there, as far as they were read: structures, their costs.
+        self._priced: dict[Widths, tuple[Structure, Mapping[str, Cost]]] = {}
+        self._found: dict[tuple[str, Widths], float] = {}
         costs = {
             name: Cost(functools.partial(self._cost, name), measured=cost.measured)
             for name, cost in self.budgets.costs.items()
@@ -86,23 +90,29 @@ class BlockPruner(Pruner):
 
     # Costs.
 
-    @functools.cached_property
-    def _structures(self) -> dict[Widths, Structure]:
-        """Structures by which blocks are there, as far as they were read."""
-        return {(1,) * self.size: self.problem.structure}
-
-    def _structure(self, widths: Widths) -> Structure:
-        """The structure of the network of some of the blocks, read off its graph."""
-        if widths not in self._structures:
-            thin = self._thin(np.array(widths, bool))
-            self._structures[widths] = as_it_is(from_model(thin))
-        return self._structures[widths]
+    def _costs(self, widths: Widths) -> tuple[Structure, Mapping[str, Cost]]:
+        """(structure, its costs) of the network of some blocks, read off its graph."""
+        if widths not in self._priced:
+            structure = self.problem.structure
+            if not all(widths):
+                thin = self._thin(np.array(widths, bool))
+                structure = as_it_is(from_model(thin, fixed=True))
+            costs = costs_of(self.budgets.costs, structure, self.budgets.measure)
+            self._priced[widths] = structure, costs
+        return self._priced[widths]
 
     def _cost(self, name: str, widths: np.ndarray) -> float:
-        """What the network of some of the blocks costs, [n] -> a number."""
-        structure = self._structure(tuple(int(w) for w in widths))
-        costs = costs_of([name], structure, self.budgets.measure)
-        return costs[name](np.array(structure.architecture.widths))
+        """What the network of some of the blocks costs, [n] -> a number.
+
+        It is measured once: what chooses the blocks is what is told of them.
+        """
+        blocks_left = tuple(int(width) for width in widths)
+        key = name, blocks_left
+        if key not in self._found:
+            structure, costs = self._costs(blocks_left)
+            own = np.array(structure.architecture.widths, np.int64)
+            self._found[key] = float(costs[name](own))
+        return self._found[key]
 
     def pressure(self, priced: bool) -> Pressure:
         """As of `Pruner`; a block costs what the whole network saves without it."""
@@ -110,7 +120,7 @@ class BlockPruner(Pruner):
         one_less = whole - np.eye(self.size)
         costs = {}
         for name in self.allotment.limits:
-            own = float(self._cost(name, whole))
+            own = self._cost(name, whole)
             saved = np.array([own - self._cost(name, row) for row in one_less])
             costs[name] = functools.partial(_left, own, saved)
         limits = self.allotment.limits
@@ -126,15 +136,15 @@ class BlockPruner(Pruner):
         """Refuses what cannot be done, before anything is computed or written.
 
         Raises:
-            InputError: an option that is of channels, or the network without any of the
-                blocks is over an exact budget.
+            InputError: an option that is of channels, a device file, or the network
+                without any of the blocks is over an exact budget.
         """
         self._check_options()
         self.scorer.check()
         none = (0,) * self.size
         for name, cost in self.budgets.exact.items():
             target = self.budgets.targets.get(name, np.inf)
-            least = float(cost(np.array(none)))
+            least = cost(np.array(none))
             if least > target:
                 raise InputError(
                     f"{name}={text(target)} is not reached: without any of its "
@@ -143,11 +153,18 @@ class BlockPruner(Pruner):
                 )
 
     def _check_options(self) -> None:
-        """Refuses options that are of channels.
+        """Refuses options that are of channels, and device files.
 
         Raises:
             InputError: names the option.
         """
+        measure = self.budgets.measure
+        if BUDGET in self.budgets.targets and measure and measure.device:
+            raise InputError(
+                f"--device has the times of one network at other widths, and "
+                f"--level=block makes others: leave --device away, and {BUDGET} is "
+                "measured here."
+            )
         others = {one.name for one in self.repairs} - _REPAIRS
         grid = self.grid
         refused = {
@@ -236,8 +253,8 @@ class BlockPruner(Pruner):
             widths: [n].
         """
         costs, targets = self.budgets.costs, self.budgets.targets
-        found = {name: float(costs[name](np.array(widths))) for name in targets}
-        tau = float(costs["params"](np.array(widths)))
+        found = {name: costs[name](np.array(widths)) for name in targets}
+        tau = costs["params"](np.array(widths))
         return Scaling(tuple(widths), tau, found, dict(targets))
 
     def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
@@ -269,7 +286,7 @@ class BlockPruner(Pruner):
         whole = self.problem
         if keep.all():
             return whole, whole.architecture.widths
-        found = from_model(self._thin(keep), whole.architecture.name)
+        found = from_model(self._thin(keep), whole.architecture.name, fixed=True)
         structure = analyse(found, whole.structure.input_shape, whole.structure.classes)
         problem = Problem(structure, whole.dataset, whole.task)
         return problem, found.widths
@@ -302,7 +319,7 @@ class _Blocks(ScoredNetwork):
         return BlockNetwork(self.model, self.graph, self.found)
 
 
-def _left(own: float, saved: np.ndarray, widths: np.ndarray) -> Any:
+def _left(own: float, saved: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """What is left of a cost without some blocks.
 
     >>> _left(100.0, np.array([10.0, 30.0]), np.array([[1, 1], [1, 0]])).tolist()

@@ -43,7 +43,8 @@ class ByCriterion:
         config = pruner.config
         return (
             *(pruner.rounds, pruner.closed, sorted(pruner.budgets.targets.items())),
-            *(config.allocation, config.weigh, config.search, pruner.grid),
+            *(config.allocation, config.weigh, pruner.allotment.law_numbers),
+            pruner.grid,
         )
 
     def checkpoints(self, checkpoint: str) -> list[str]:

@@ -12,6 +12,7 @@ from ns_tf.data.dataset import Dataset
 from ns_tf.data.holdout import take
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph.gates import edges
 from ns_tf.prune import criteria, signals
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.config import FinetuneConfig
@@ -104,14 +105,30 @@ class ByGating:
                 f"{self.gating.name} learns the one output that a network had; "
                 f"{self.pruner.model.name!r} has {outputs}. Use another method."
             )
-        allocation = self.pruner.allocation
-        if self._generated and allocation.evaluates:
+        if self._generated:
+            self._check_generated()
+        steps_per_epoch(self.data[0], self.settings.batch)
+
+    def _check_generated(self) -> None:
+        """Refuses what generators cannot be made for.
+
+        Raises:
+            InputError: an allocation that runs the network, or maps of any size.
+        """
+        pruner, name = self.pruner, self.gating.name
+        if pruner.allocation.evaluates:
             raise InputError(
-                f"{self.gating.name} asks before it learns how many channels stay in a "
-                f"layer; {allocation.name} runs the network to find out. Give "
+                f"{name} asks before it learns how many channels stay in a layer; "
+                f"{pruner.allocation.name} runs the network to find out. Give "
                 "--allocation=uniform."
             )
-        steps_per_epoch(self.data[0], self.settings.batch)
+        read = edges(pruner.graph).values()
+        if any(None in pruner.graph.shapes[tensor][1:] for tensor in read):
+            raise InputError(
+                f"{name} reads whole maps of the layers, of one size; "
+                f"{pruner.model.name!r} takes inputs of any size. Give its keras.Input "
+                "the size of the data, or use another method."
+            )
 
     @property
     def depends(self) -> tuple:
@@ -121,7 +138,8 @@ class ByGating:
         own += (config.level,) * (config.level != CHANNEL)
         auto = self.strength is None
         if self._generated:
-            own = (*own, pruner.allocation.name, config.weigh, config.search)
+            law = pruner.allotment.law_numbers
+            own = (*own, pruner.allocation.name, config.weigh, law)
         elif not (auto or self.gating.units or self.formulas.priced):
             return own
         return (*own, sorted(pruner.budgets.targets.items()), pruner.grid)

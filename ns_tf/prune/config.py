@@ -209,7 +209,7 @@ class CutConfig:
     level: str = option(
         CHANNEL,
         "What goes: channels, or whole blocks (depth) of networks with shortcuts, by "
-        "sss or gal.",
+        "gatings that can.",
         choices=(CHANNEL, BLOCK),
     )
     allocation: str | None = option(
@@ -262,7 +262,7 @@ class CutConfig:
         if self.level not in levels:
             raise InputError(
                 f"--level={self.level}: {self.method} removes {' or '.join(levels)}s. "
-                "Whole blocks are removed by sss or gal."
+                f"Methods that can: {', '.join(method.names(self.level))}."
             )
         at_least(self, 1, "proxy_batch", "gate_batch")
         above_zero(self, "gate_rate")

@@ -102,9 +102,18 @@ def get(name: str) -> Any:
     return found[0]
 
 
-def names() -> list[str]:
-    """The names of all criteria and gatings, sorted."""
-    return sorted(name for one in _registries() for name in one.names())
+def names(level: str | None = None) -> list[str]:
+    """The names of all criteria and gatings, sorted.
+
+    Args:
+        level: Of those alone that remove this. Of all, if None.
+    """
+    return sorted(
+        name
+        for one in _registries()
+        for name in one.names()
+        if level is None or level in one.get(name).levels
+    )
 
 
 def _registries() -> tuple:

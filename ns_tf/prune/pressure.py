@@ -205,7 +205,8 @@ def gate_rates(
         curvature: [n]: H.
         unit: Of strengths; 0 stops all gates.
         steps: Of the training.
-        pace: Of a gating whose steps add up, by how much slower its steps are.
+        pace: Factor of the rate: 1 for plain gradient steps, less where momentum adds
+            steps up (`BankGates.pace`).
     """
     if unit <= 0:
         return np.zeros_like(curvature)

@@ -86,7 +86,9 @@ class ChannelSites:
         """(channels, kernels without a norm behind them) of layers that can shrink."""
         return list(_pins(self.graph, self.folds))
 
-    def scale(self, network: keras.Model, keys: tuple[Key, ...], gates: np.ndarray):
+    def scale(
+        self, network: keras.Model, keys: tuple[Key, ...], gates: np.ndarray
+    ) -> None:
         """Multiplies kernels by the gates of what they read.
 
         Args:

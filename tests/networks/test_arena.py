@@ -118,6 +118,14 @@ def test_damaged_json_is_refused_in_a_line(damage):
         cost_from_json(data)
 
 
+def test_a_network_without_widths_has_one_number():
+    steps = (Step("a", CONV, (0,), 1),)
+    fixed = Schedule((Buffer(30, ((1, -1),)), Buffer(7, ((1, -1),))), steps, 1)
+    cost = PeakMemory("bytes", fixed, 0)
+    assert cost(np.zeros(0, int)) == 32 + 16
+    assert cost(np.zeros((3, 0), int)).tolist() == [48] * 3
+
+
 def test_other_widths_than_the_network_has_are_refused():
     with pytest.raises(InputError, match="2 widths; got"):
         PeakMemory("bytes", chain(), 2)(np.array([3, 5, 7]))

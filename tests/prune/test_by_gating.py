@@ -1,10 +1,11 @@
 """A gating on a network: what it refuses, units, what its scores depend on."""
 
+import keras
 import numpy as np
 import pytest
 from trained import learned, noise_images, pruner
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, ScalingLaw
 from ns_tf.prune import criteria, signals
 
 
@@ -56,3 +57,28 @@ def test_scores_say_what_they_depend_on():
     others = ({"macs": 0.4}, {"strength": 1}, {"gate_epochs": 1}, {"gate_rate": 0.1})
     for other in others:
         assert depends(**other) != plain
+
+
+@pytest.mark.parametrize(
+    "asked", [{"method": "autopruner"}, {"method": "gdp", "rounds": 2}]
+)
+def test_scores_depend_on_what_a_law_says_and_not_on_where_it_lies(asked):
+    model, problem = learned()
+
+    def depends(beta, search):
+        law = ScalingLaw(np.ones(3), np.array([0.3, 0.4, beta]))
+        asked_for = {"allocation": "law", "macs": 0.5, "search": search, **asked}
+        return pruner(model, problem.dataset, law=law, **asked_for).scorer.depends
+
+    assert depends(0.5, "runs/a") == depends(0.5, "runs/b") != depends(0.6, "runs/a")
+
+
+def test_generators_for_maps_of_any_size_are_refused():
+    image = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(5, 3, name="a")(image)
+    x = keras.layers.Conv2D(7, 3, name="b")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(10)(x), name="open")
+    made = pruner(model, learned()[1].dataset, method="autopruner", macs=0.5)
+    with pytest.raises(InputError, match="'open' takes inputs of any size"):
+        made.check()

@@ -13,6 +13,11 @@ def test_names_are_those_of_criteria_and_gatings():
         assert method.get(name).name == name
 
 
+def test_names_may_be_of_one_level():
+    assert {"sss", "gal"} <= set(method.names(method.BLOCK)) < set(method.names())
+    assert all("block" in method.get(n).levels for n in method.names(method.BLOCK))
+
+
 def test_an_unknown_name_suggests_the_nearest_of_both():
     for name, near in (("slimmin", "slimming"), ("taylor_fx", "taylor_f")):
         with pytest.raises(InputError, match=f"Unknown method.*Did you mean '{near}"):

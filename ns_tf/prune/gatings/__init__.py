@@ -2,7 +2,7 @@
 
 A gating trains the network for a few epochs while a pull on its gates says what
 channels cost. It ends as a criterion does, in one score a channel, and with the weights
-that the network came to. There are two kinds.
+that the network came to. There are three kinds.
 
 The gammas of batch norms are the gates, and SGD moves them with all weights::
 
@@ -21,7 +21,13 @@ channel leaves (`ns_tf.graph.gated`), with a raw value that the gating moves its
             return raw, slot
 
 Or a generator makes the gates of a layer of what the layer computes, and SGD trains it
-(`GeneratedGates`).
+(`ns_tf.graph.generated`)::
+
+    @gating("autopruner", help="...", scope="layer", allocation="uniform")
+    class Autopruner(GeneratedGates):
+        def code(self, made, sharpness):
+            return ops.sigmoid(sharpness * made)
+        ...  # sharpness, sharpened, penalty, weight
 
 The trainer (`ns_tf.prune.learning`) has the rest: strength, prices, rates, checkpoints.
 Files here import neither Keras nor TensorFlow at their top, as `--help` reads them.
@@ -44,7 +50,7 @@ GATINGS = Registry("gating", __name__)
 
 
 class Gates:
-    """What the formulas of both kinds say of themselves.
+    """What the formulas of all three kinds say of themselves.
 
     Attributes:
         priced: Whether channels of different layers have different prices.
@@ -168,6 +174,19 @@ class BankGates(Gates):
             now: Gradient, pull, rate.
         """
         raise NotImplementedError
+
+    def rescaled(
+        self, slot: np.ndarray, channels: np.ndarray, factor: float
+    ) -> np.ndarray:
+        """The slot after raw values were divided by a factor, where they are pinned.
+
+        Args:
+            slot: As the last step left it; not changed.
+            channels: Numbers of those that were divided.
+            factor: Above 0.
+        """
+        del channels, factor
+        return slot
 
     def score(self, raw: np.ndarray) -> np.ndarray:
         """[n]: the higher, the longer a channel is kept."""

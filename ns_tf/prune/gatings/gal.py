@@ -40,9 +40,10 @@ class Gal(BankGates):
 
     Departures: masks begin at 1, not at random, and move in every step, not in one of
     200. The penalty is in the proximal step alone, not in the gradient as well. A
-    layer's masks are divided by the largest of them. Student and discriminator move in
-    the same step. Momentum restarts a mask at a time (O'Donoghue and Candes, 2015), not
-    where the rate drops. A class that sets `adversary = False` has MSE alone.
+    layer's masks, and y - x, are divided by the largest of them. Student and
+    discriminator move in the same step. Momentum restarts a mask at a time (O'Donoghue
+    and Candes, 2015), not where the rate drops. A class that sets `adversary = False`
+    has MSE alone.
     """
 
     pinned = True
@@ -72,3 +73,11 @@ class Gal(BankGates):
         later = (1 + np.sqrt(1 + 4 * t**2)) / 2
         y = np.maximum(0.0, x + (t - 1) / later * (x - before))
         return y, np.stack([y - x, later])
+
+    def rescaled(
+        self, slot: np.ndarray, channels: np.ndarray, factor: float
+    ) -> np.ndarray:
+        """The slot of masks that were divided: y - x is, and t is not."""
+        slot = slot.copy()
+        slot[0, channels] /= factor
+        return slot

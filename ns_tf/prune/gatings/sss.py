@@ -27,6 +27,10 @@ class Sss(BankGates):
     >>> again, _ = Sss().step(scale, v, now)
     >>> scale.round(6).tolist(), again.round(6).tolist()
     ([0.867], [0.6773])
+
+    Departure: the scales of a layer are divided by the largest of them, and v is not.
+    Divided too, it would grow faster than m lets it decay where all scales of a layer
+    fall together by more than a tenth a step.
     """
 
     momentum = 0.9

@@ -44,6 +44,25 @@ def test_a_curvature_above_the_pull_holds_a_mask_without_swinging():
     assert raw == pytest.approx(0.75, abs=1e-6) and min(seen) > 0.7
 
 
+def test_masks_that_are_divided_go_on_as_they_would_have(rng):
+    """Masks of m / c have slopes of c g, so their rates are those of m by c²."""
+    factor, size = 0.37, 5
+    raw, slot = rng.uniform(0.5, 1.5, size), GAL.slot(np.ones(size), 16)
+    gradient, pull = rng.normal(size=size), rng.uniform(size=size)
+    rate = np.full(size, 0.02)
+    own = Now(gradient, pull, rate, raw, 0.0)
+    other = Now(factor * gradient, factor * pull, rate / factor**2, raw, 0.0)
+    raw, slot = GAL.step(raw, slot, own)
+    divided = raw / factor, GAL.rescaled(slot, np.arange(size), factor)
+    for _ in range(3):
+        raw, slot = GAL.step(raw, slot, own)
+        divided = GAL.step(*divided, other)
+    np.testing.assert_allclose(divided[0], raw / factor)
+    some = GAL.rescaled(slot, np.array([1, 3]), factor)
+    np.testing.assert_array_equal(some[:, [0, 2, 4]], slot[:, [0, 2, 4]])
+    np.testing.assert_allclose(some[0, [1, 3]], slot[0, [1, 3]] / factor)
+
+
 def learning(labels=None, strength="auto", adversary=True, epochs=1):
     """The training of masks on the digits, of these labels."""
     model, problem = learned()
