@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.problem.score import Score
+from ns_tf.render import plots
 
 if TYPE_CHECKING:
     from ns_tf.compare.figures import Network
@@ -45,6 +47,32 @@ class Axis:
     def caption(self) -> str:
         """What pictures have beside the axis: label and unit."""
         return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    def draw(
+        self,
+        rows: Sequence[plots.ComparedRow],
+        path: plots.Target,
+        score: Score,
+        *,
+        format: str = "png",
+    ) -> None:
+        """Draws scores over this cost.
+
+        Args:
+            rows: Of a comparison.
+            path: Of the picture, or an open file.
+            score: Of the task.
+            format: Of the picture.
+        """
+        plots.comparison(
+            rows,
+            self.name,
+            path,
+            caption=self.caption,
+            label=score.label,
+            scale=score.scale,
+            format=format,
+        )
 
     def mean(self, figures: Sequence[float]) -> float | int:
         """The mean of the figures of a row's networks; whole where they are counted."""

@@ -17,7 +17,6 @@ from ns_tf.compare.csv_table import csv_rows
 from ns_tf.compare.figures import Figures
 from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
-from ns_tf.render import plots
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS, COMPARISON, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
@@ -55,14 +54,7 @@ def write(
     score = work.problem.task.score
     for axis in axes.complete(rows):
         with files.replacing(_picture(work, axis)) as file:
-            plots.comparison(
-                rows,
-                axis.name,
-                file,
-                caption=axis.caption,
-                label=score.label,
-                scale=score.scale,
-            )
+            axis.draw(rows, file, score)
     return text
 
 

@@ -174,15 +174,7 @@ def comparison_section(comparison: Mapping[str, Any]) -> str:
         body += f"<p>{html.escape(reason)}</p>"
     for axis in axes.complete(rows):
         body += picture(
-            lambda file, axis=axis: plots.comparison(
-                rows,
-                axis.name,
-                file,
-                caption=axis.caption,
-                label=score.label,
-                scale=score.scale,
-                format="svg",
-            ),
+            lambda file, axis=axis: axis.draw(rows, file, score, format="svg"),
             f"{score.name.capitalize()} over {axis.name}",
         )
     sentences = verdicts.sentences(pairs, comparison["gaps"])
