@@ -33,7 +33,8 @@ def write(
         run_dir: The run folder of a search or of a comparison.
         comparison_dir: The run folder of a comparison, if it is another one.
         path: Of the page.
-        device: A device file, by whose tables the page plans for milliseconds.
+        device: A device file, by whose tables the page tells milliseconds and plans for
+            them.
 
     Raises:
         InputError: no folder of either kind, a damaged one, a device file of another
@@ -60,7 +61,8 @@ def page(
     Args:
         run_dir: The run folder of a search or of a comparison.
         comparison_dir: The run folder of a comparison, if it is another one.
-        device: A device file, by whose tables the page plans for milliseconds.
+        device: A device file, by whose tables the page tells milliseconds and plans for
+            them.
 
     Raises:
         InputError: no folder of either kind, a damaged one, or a device file that is of
@@ -90,7 +92,8 @@ def page(
         measured = None if device is None else device_for(first, device)
         sections.append(controls(first, curves, others, measured))
         for name, search in searches.items():
-            sections += search_sections(name, search)
+            own = measured if name in offered else None
+            sections += search_sections(name, search, own)
         code = script(first, curves, measured)
     if comparison is not None:
         with files.readable(compared / COMPARISON, "comparison", _REMEDY):

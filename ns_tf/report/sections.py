@@ -3,9 +3,9 @@
 import dataclasses
 import html
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ns_tf.base import DescentState, InputError
+from ns_tf.base import DescentState, InputError, Widths
 from ns_tf.compare import axes, stages, verdicts
 from ns_tf.compare.verdicts import TEST, Difference, Line
 from ns_tf.descend.pictures import draw_scores, slopes_of
@@ -17,26 +17,32 @@ from ns_tf.render import plots
 from ns_tf.render.html import picture, section, table
 from ns_tf.scaling.law import uncertain
 
+if TYPE_CHECKING:
+    from ns_tf.devices.device import Device
+
 RATIOS = (0.25, 0.5, 0.75, 1.0, 2.0)  # The paper's r.
 Value = TypeVar("Value")
 
 
-def search_sections(name: str, search: SearchRecord) -> list[str]:
+def search_sections(
+    name: str, search: SearchRecord, device: "Device | None" = None
+) -> list[str]:
     """The sections of one search as HTML: budgets, widths, laws from the last on.
 
     Args:
         name: Stands before every title; empty where there is one search only.
         search: With at least one iteration.
+        device: Of the same network, whose milliseconds are told; none if None.
     """
     head = f"{name}: " if name else ""
     return [
-        _budgets(head, search),
+        _budgets(head, search, device),
         _iterations(head, search),
         *(_laws(head, search, state) for state in reversed(search.states)),
     ]
 
 
-def _budgets(head: str, search: SearchRecord) -> str:
+def _budgets(head: str, search: SearchRecord, device: "Device | None") -> str:
     """The plans of every method with a curve at the paper's budgets.
 
     A plan that cannot be has the reason in place of numbers.
@@ -44,6 +50,7 @@ def _budgets(head: str, search: SearchRecord) -> str:
     Args:
         head: Stands before the title.
         search: With at least one iteration.
+        device: As of `search_sections`.
     """
     rows, members = [], methods.with_curve()
     for ratio in RATIOS:
@@ -60,12 +67,29 @@ def _budgets(head: str, search: SearchRecord) -> str:
                     method,
                     f"{plan.params:,}",
                     f"{plan.costs['macs']:,.0f}",
+                    *([_ms(device, plan.widths)] if device else []),
                     far + (" (far)" if plan.warning else ""),
                     ", ".join(map(str, plan.widths)),
                 ]
             )
-    header = ("budget", "method", "parameters", "MACs", "extrapolated, times", "widths")
-    return section(f"{head}Budgets of the paper", table(header, rows))
+    costs = ("parameters", "MACs", *(["ms"] if device else []))
+    header = ("budget", "method", *costs, "extrapolated, times", "widths")
+    about = _about_device(device) if device else ""
+    return section(f"{head}Budgets of the paper", table(header, rows) + about)
+
+
+def _ms(device: "Device", widths: Widths) -> str:
+    """Milliseconds of a network by the tables of a device, as far as they reach."""
+    limits = device.limits()
+    beyond = any(width > most for width, most in zip(widths, limits, strict=True))
+    return "beyond its tables" if beyond else f"{device.ms(widths):.4g}"
+
+
+def _about_device(device: "Device") -> str:
+    """Whose milliseconds the column has, and where the runtime is slower."""
+    about = f"Milliseconds are by the tables of a device: {device.about}."
+    warning = f" There, {device.warning}." if device.warning else ""
+    return f"<p>{html.escape(about + warning)}</p>"
 
 
 def _iterations(head: str, search: SearchRecord) -> str:

@@ -1,12 +1,14 @@
 """The part of the report that plans in the browser: its controls, curves and data.
 
 `assets/` has code of the package once more, as JavaScript. `costs.js` has the costs of
-`ns_tf.networks.costs` and `ns_tf.devices.cost`; `what_if.js`, `interior.js` and
-`priced.js` the solvers of `ns_tf.scaling.solve`, `ns_tf.scaling.interior` and
-`ns_tf.scaling.priced`. They read the curves, the price laws, the cost polynomials and
+`ns_tf.networks.costs` and `ns_tf.devices.cost`, `arena.js` those of
+`ns_tf.networks.arena`; `what_if.js`, `growth.js`, `interior.js` and `priced.js` the
+solvers of `ns_tf.scaling.solve`, `growth`, `interior` and `priced`. They read the
+curves, the price laws, the cost polynomials, the operations of a network's files and
 the tables of a device that the page carries as JSON.
 """
 
+import collections
 import html
 import json
 from collections.abc import Iterable, Mapping
@@ -17,7 +19,9 @@ from ns_tf.base import InputError, PriceLaw
 from ns_tf.budgets import get
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device
+from ns_tf.networks.arena import ExactCost
 from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.plan import methods
 from ns_tf.plan.targets import with_ratio
 from ns_tf.plan.width_plan import FAR
@@ -25,7 +29,14 @@ from ns_tf.render.html import option
 
 ASSETS = Path(__file__).parent / "assets"
 # The last one starts the page.
-_SCRIPTS = ("costs.js", "interior.js", "priced.js", "what_if.js")
+_SCRIPTS = (
+    "costs.js",
+    "arena.js",
+    "growth.js",
+    "interior.js",
+    "priced.js",
+    "what_if.js",
+)
 _START = 0.25  # The paper's r of the budget that the page begins with.
 
 
@@ -96,14 +107,34 @@ def _price(price: PriceLaw) -> dict[str, Any]:
     return {"kind": "price", **law, **own}
 
 
-def polynomials(search: SearchRecord) -> dict[str, CostPolynomial]:
-    """The costs that the page can count, by budget.
+def _units(search: SearchRecord) -> dict[str, str]:
+    """Units by budget; where several budgets have one, with their names.
 
     Args:
         search: Whose network the widths are of.
     """
-    costs = search.costs.items()
-    return {name: cost for name, cost in costs if isinstance(cost, CostPolynomial)}
+    units = {name: cost.unit for name, cost in search.costs.items()}
+    count = collections.Counter(units.values())
+    return {
+        name: unit if count[unit] == 1 else f"{unit} ({name})"
+        for name, unit in units.items()
+    }
+
+
+def _counted(cost: ExactCost) -> dict[str, Any]:
+    """A cost as the page counts it: `assets/costs.js`."""
+    if isinstance(cost, CostPolynomial):
+        return cost.to_json()
+    return {**cost.to_json(), **_posynomials(cost)}
+
+
+def _posynomials(cost: PricedCost) -> dict[str, Any]:
+    """The posynomials near a cost and below it; None in place of the same ones."""
+    near, floors = (
+        [posynomial.to_json() for posynomial in some]
+        for some in (cost.near, cost.floors)
+    )
+    return {"near": near, "floors": None if cost.floors == cost.near else floors}
 
 
 def _tables(device: Device) -> dict[str, Any]:
@@ -119,8 +150,7 @@ def _tables(device: Device) -> dict[str, Any]:
         "offset": cost.offset,
         "tables": tables,
         "uses": [use.to_json() for use in cost.uses],
-        "near": [posynomial.to_json() for posynomial in cost.near],
-        "floors": [posynomial.to_json() for posynomial in cost.floors],
+        **_posynomials(cost),
         "largest": device.limits(),
     }
 
@@ -135,7 +165,11 @@ def script(
         curves: From `curves_of`.
         device: That says milliseconds, of the same network; none if None.
     """
-    costs = {name: cost.to_json() for name, cost in polynomials(search).items()}
+    units = _units(search)
+    costs = {
+        name: {**_counted(cost), "unit": units[name]}
+        for name, cost in search.costs.items()
+    }
     if device is not None:
         costs[BUDGET] = _tables(device)
     data = {
@@ -167,7 +201,7 @@ def controls(
         others: Searches of other networks, which the section cannot offer.
         device: That says milliseconds; none if None.
     """
-    units = {name: cost.unit for name, cost in polynomials(search).items()}
+    units = _units(search)
     if device is not None:
         units[BUDGET] = f"{get(BUDGET).unit} by device"
     names = sorted(units, key=lambda name: name != "params")
@@ -200,7 +234,7 @@ def controls(
 <th></th></tr></thead><tbody>{_layers(search)}</tbody></table></div>
 <p>--widths=<code id="list"></code></p>
 </div>
-{_by_device(device)}{_wished(search)}{_not_counted(search)}{_not_offered(others)}
+{_by_device(device)}{_wished(search)}{_not_offered(others)}
 </section>"""
 
 
@@ -245,17 +279,6 @@ def _wished(search: SearchRecord) -> str:
     return (
         "<p>The search had wishes that are not in these widths: "
         f"{html.escape(' '.join(search.wishes.asked))}. ns_tf.plan keeps them.</p>"
-    )
-
-
-def _not_counted(search: SearchRecord) -> str:
-    """A sentence on the budgets that the page cannot count; empty if there are none."""
-    others = [name for name in search.costs if name not in polynomials(search)]
-    if not others:
-        return ""
-    return (
-        f"<p>Not counted here: {html.escape(', '.join(others))}. ns_tf.plan takes them "
-        "as budgets.</p>"
     )
 
 

@@ -22,6 +22,7 @@ from ns_tf.networks.structure import analyse
 from ns_tf.plan.plan import make_plan
 from ns_tf.report import page as report_page
 
+MEMORY = ("peak_ram", "peak_ram_float32")
 # Moves the controls as a hand would, and writes down what the page then shows.
 HAND = """
 const at = (id) => document.getElementById(id);
@@ -40,6 +41,7 @@ return asked.map((moves) => {
     list: text("list"),
     params: text("cost_params"),
     macs: text("cost_macs"),
+    ram: text("cost_peak_ram"),
     ms: at("cost_latency_ms") && text("cost_latency_ms"),
     extrapolation: text("extrapolation"),
     warning: text("warning"),
@@ -102,7 +104,7 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
     names += ["priced@1", "priced@2"]
     asked = []
     for _ in range(count):
-        some = rng.permutation(["params", "macs", "latency_ms"])
+        some = rng.permutation(["params", "macs", "latency_ms", *MEMORY])
         budget, second = map(str, some[:2])
         near = np.array(search.default_widths) * np.exp(rng.uniform(-1.5, 1))
         costs = {**search.costs, "latency_ms": device.cost}
@@ -123,7 +125,7 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
             }
         )
     page = report_page.page(folder, device=device.write(tmp_path / "device.json").path)
-    timed = 0
+    timed = filled = 0
     for one in browse(page, asked, tmp_path):
         given = one["asked"]
         try:
@@ -146,9 +148,11 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
                 plan.scaling.costs["latency_ms"], rel=1e-5
             )
             timed += 1
+        assert one["ram"] == f"{int(search.costs['peak_ram'](plan.widths)):,}"
+        filled += bool(set(MEMORY) & plan.scaling.costs.keys())
         beyond = max(plan.widths) > largest
         assert (one["ms"] == "beyond its tables") == beyond
-    assert timed > count / 4
+    assert timed > count / 5 and filled > count / 5
 
 
 def plan_of(search, given, device):
@@ -174,6 +178,7 @@ def lines_of(plan, search):
     """What the page says of a plan at a price."""
     pricing = plan.pricing
     units = {name: budgets.get(name).unit for name in pricing.shares}
+    units |= {name: f"bytes of RAM ({name})" for name in MEMORY if name in units}
     about = next(pricing.lines()).removeprefix("priced: ")
     lines = [f"{about[0].upper()}{about[1:]}."]
     if pricing.floored and pricing.fall:

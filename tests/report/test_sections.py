@@ -5,11 +5,13 @@ import html
 import re
 
 import pytest
+from laws import toy_device, toy_ms
 from toys import DEFAULT, NAMES, scored, toy_search
 
 from ns_tf.base import InputError
 from ns_tf.compare import stages
 from ns_tf.compare.verdicts import Difference, Line
+from ns_tf.devices.device import Whole
 from ns_tf.plan import methods
 from ns_tf.plan.plan import make_plan
 from ns_tf.prune.pruner import STAGES
@@ -68,8 +70,27 @@ def test_a_budget_that_a_method_cannot_meet_has_the_reason_in_its_row(monkeypatc
         raise InputError(f"No <plan> at {ratio:g}.")
 
     monkeypatch.setattr(sections, "make_plan", refuse)
-    rows = cells_of(sections._budgets("", SEARCH))
+    rows = cells_of(sections._budgets("", SEARCH, None))
     assert rows[0][2] == "No <plan> at 0.25." and len(rows[0]) == 3
+
+
+def test_a_device_file_adds_its_milliseconds_as_far_as_its_tables_reach():
+    slower = Whole((9, 9, 9), ms=3.0, by_table=2.0)  # At no multiple of the step.
+    device = toy_device(SEARCH, largest=26, whole=(slower,), step=8)
+    text = search_sections("", SEARCH, device)[0]
+    assert "MACs</th><th>ms</th>" in text and device.about in text
+    assert "takes 50 % longer than the tables say" in text and "--round_to=" in text
+    rows = [row for row in cells_of(text) if len(row) > 3]
+    beyond = 0
+    for row in rows:
+        widths = [int(width) for width in row[6].split(", ")]
+        if max(widths) > 26:
+            assert row[4] == "beyond its tables"
+            beyond += 1
+        else:
+            assert row[4] == f"{toy_ms(widths):.4g}"
+    assert 0 < beyond < len(rows)
+    assert "ms</th>" not in search_sections("", SEARCH)[0]
 
 
 def test_widths_are_the_default_ones_those_of_every_iteration_and_the_next():

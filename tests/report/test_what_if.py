@@ -16,12 +16,15 @@ from ns_tf.base import Cost, InputError, PriceLaw, ScalingLaw
 from ns_tf.descend.record import read_search
 from ns_tf.devices.cost import Form, TableCost, Use
 from ns_tf.devices.tables import Table, monomials, monotone, posynomial
+from ns_tf.networks.arena import PeakMemory
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
+from ns_tf.networks.schedule import CONV, NORM, PAD, RELU, SUM, Buffer, Schedule, Step
 from ns_tf.plan import methods
 from ns_tf.plan.width_plan import FAR
 from ns_tf.report import what_if
 from ns_tf.report.what_if import controls, curves_of, script
 from ns_tf.scaling.config import Wishes
+from ns_tf.scaling.growth import ScalingInTurns
 from ns_tf.scaling.priced import at_price
 
 SEARCH = toy_search(3)
@@ -107,9 +110,21 @@ def test_the_page_carries_costs_and_curves_and_begins_at_a_quarter():
     assert list(data["curves"]) == list(curves_of({"": SEARCH}))
 
 
+def test_budgets_of_one_unit_are_told_apart():
+    costs = {"a": Network(np.random.default_rng(3), 4).cost, **SEARCH.costs}
+    costs["b"] = costs["a"]
+    search = dataclasses.replace(SEARCH, costs=costs)
+    data = data_of(script(search, {}))
+    units = {name: cost["unit"] for name, cost in data["costs"].items()}
+    others = {name: cost.unit for name, cost in SEARCH.costs.items()}
+    assert units == {"a": "bytes (a)", "b": "bytes (b)", **others}
+    text = controls(search, ["uniform"], [])
+    assert "bytes (a)</option>" in text and "<dt>bytes (b)</dt>" in text
+
+
 def test_no_text_in_the_data_can_end_its_element():
     text = script(SEARCH, {"</script><b>": {"kind": "law"}})
-    assert text.count("</script>") == 5 and "</script><b>" in data_of(text)["curves"]
+    assert text.count("</script>") == 7 and "</script><b>" in data_of(text)["curves"]
 
 
 def test_the_controls_offer_curves_and_budgets_parameters_first():
@@ -230,10 +245,61 @@ def device_cases(rng, count):
         yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, largest
 
 
+class Network:
+    """Operations that no network has: borders, norms and ReLUs before or behind some,
+    scratch, and blocks of which a projection is missing where two widths are equal."""
+
+    def __init__(self, rng, layers):
+        self.rng, self.layers = rng, layers
+        self.buffers, self.steps = [Buffer(1, ((97, layers),))], []
+        x = 0
+        for layer in range(layers):
+            x = self.block(x, layer)
+        self.cost = PeakMemory("bytes", Schedule(self.buffers, self.steps, x), layers)
+
+    def block(self, x, layer):
+        entries, y = int(self.rng.choice(PRIMES[:40])), x
+        own, kinds = ((entries, layer),), [NORM, RELU]
+        if self.rng.random() < 0.3:
+            y = self.step(PAD, [y], self.buffers[y].terms)
+        scratch = (self.buffer(own),) if self.rng.random() < 0.2 else ()
+        y = self.step(CONV, [y], own, scratch=scratch)
+        for kind in self.rng.permutation(kinds)[: self.rng.integers(0, 3)].tolist():
+            y = self.step(kind, [y], own)
+        if layer and self.rng.random() < 0.5:
+            how = {"differ": (layer - 1, layer), "instead": x}
+            y = self.step(SUM, [y, self.step(CONV, [x], own, **how)], own)
+        return y
+
+    def buffer(self, terms):
+        self.buffers.append(Buffer(int(self.rng.choice([1, 4])), terms))
+        return len(self.buffers) - 1
+
+    def step(self, kind, reads, terms, **how):
+        makes, name = self.buffer(terms), f"{self.rng.integers(99)}/{len(self.steps)}"
+        self.steps.append(Step(name, kind, tuple(reads), makes, **how))
+        return makes
+
+
+def memory_cases(rng, count):
+    """As `priced_cases`, of bytes of RAM."""
+    for _ in range(count):
+        layers = int(rng.integers(2, 9))
+        law = ScalingLaw(rng.uniform(0.1, 2, layers), rng.uniform(0.2, 0.9, layers))
+        other = CostPolynomial.collect(
+            "MACs", [(7, i, i + 1, ALWAYS) for i in range(layers)]
+        )
+        costs = [Network(rng, layers).cost, other][: rng.choice([1, 2])]
+        near = rng.integers(20, 80, layers)
+        targets = [float(c(near) * rng.uniform(0.8, 1.2)) for c in costs]
+        grid = int(rng.choice([1, 1, 2, 8])), int(rng.choice([1, 1, 3]))
+        yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, None
+
+
 def told(cost, largest):
     """A cost as the page has it."""
-    if isinstance(cost, CostPolynomial):
-        return cost.to_json()
+    if largest is None or isinstance(cost, CostPolynomial):
+        return what_if._counted(cost)
     device = types.SimpleNamespace(cost=cost, limits=lambda: largest)
     return json.loads(json.dumps(what_if._tables(device)))
 
@@ -244,6 +310,7 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
     page += f"{script(SEARCH, curves_of({'': SEARCH}))}</body>"
     cases = [(*case, None) for case in priced_cases(rng)]
     cases += device_cases(rng, 40)
+    cases += memory_cases(rng, 40)
     asked = [
         {
             "law": {
@@ -258,7 +325,7 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
         }
         for law, costs, targets, p, step, least, largest in cases
     ]
-    seen = {"floored": 0, "both bind": 0, "tables": 0}
+    seen = {"floored": 0, "both bind": 0, "tables": 0, "memory": 0, "in turns": 0}
     for case, found in zip(cases, seen_in(page, SOLVE, asked, tmp_path), strict=True):
         law, costs, targets, exponent, step, least, largest = case
         try:
@@ -275,6 +342,8 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
             continue
         assert tuple(found["widths"]) == plan.widths, case
         seen["tables"] += largest is not None
+        seen["memory"] += isinstance(costs[0], PeakMemory)
+        seen["in turns"] += isinstance(plan, ScalingInTurns)
         if exponent >= 1e6:  # Along the law.
             assert found["taus"] == [pytest.approx(plan.tau)]
             continue
@@ -291,7 +360,7 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
         seen["floored"] += pricing.floored
         seen["both bind"] += sum(share > 0 for share in shares) == 2
     assert len(cases) > 90 and seen["floored"] > 20 and seen["both bind"] > 3
-    assert seen["tables"] > 25
+    assert seen["tables"] > 25 and seen["memory"] > 25 and seen["in turns"] > 5
 
 
 def test_the_page_says_that_the_wishes_of_the_search_are_not_in_it():

@@ -1,25 +1,32 @@
 "use strict";
 // What networks cost, as ns_tf.networks.costs and ns_tf.devices.cost count it: polynomials,
-// and the tables of a device.
+// and the tables of a device. The arena of an interpreter is in arena.js.
 //
 // A cost has `of`, whole widths -> the cost; `near` and `floors`, the posynomials near it
 // and never above it, which count `perUnit` that make one of it; whether it is `exact`, its
-// own posynomial; and `largest`, the widths that its tables reach, if it has any.
+// own posynomial; whether it is the largest of several sums, under which layers grow
+// `inTurns`; and `largest`, the widths that its tables reach, if it has any.
 
 // The cost that the page's data, or a test, describes.
 function costOf(data) {
-  if (!data.tables) {
-    const polynomial = { third: data.left.map(() => -1), ...data };
+  const { unit, perUnit = 1, largest } = data;
+  if (!data.near) {
+    const polynomial = plain(data);
     const near = [polynomial];
     const always = polynomial.differ.every(([first]) => first < 0);
     const floors = always ? near : [bare(polynomial)];
-    const of = costFunction(polynomial);
-    return { unit: data.unit, of, near, floors, perUnit: 1, exact: true };
+    return { unit, of: costFunction(polynomial), near, floors, perUnit, exact: true };
   }
-  const plain = (polynomial) => ({ third: polynomial.left.map(() => -1), ...polynomial });
-  const [near, floors] = [data.near, data.floors].map((some) => some.map(plain));
-  const { unit, perUnit, largest } = data;
-  return { unit, of: tableFunction(data), near, floors, perUnit, exact: false, largest };
+  const near = data.near.map(plain);
+  const floors = data.floors ? data.floors.map(plain) : near;
+  const inTurns = Boolean(data.steps);
+  const of = inTurns ? arenaFunction(data) : tableFunction(data);
+  return { unit, of, near, floors, perUnit, exact: false, inTurns, largest };
+}
+
+// A polynomial with a third factor in every term.
+function plain(polynomial) {
+  return { third: polynomial.left.map(() => -1), ...polynomial };
 }
 
 // A polynomial as a function of whole widths.

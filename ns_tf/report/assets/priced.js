@@ -429,16 +429,18 @@ function filled(value, budgets, grid, found) {
 // does not fit an exact budget.
 function gainFunction(value, budgets, { step, high }, { which, best }) {
   const shares = best.shares.slice();
+  // Of the instants of peak RAM, dozens, few take a share.
   const priced = budgets.flatMap(({ cost, target }) =>
-    cost[which].map((_, place) => {
+    cost[which].flatMap((_, place) => {
       const share = shares.shift();
+      if (!cost.exact && !share) return [];
       const more = costsOfMore(cost.exact ? cost.near[place] : cost[which][place], high);
       const factor = share / (target * cost.perUnit);
-      return { cost, target, more, factor };
+      return [{ cost, target, more, factor }];
     })
   );
   return (widths) => {
-    const room = priced.map(({ cost, target }) => target - cost.of(widths));
+    const room = priced.map(({ cost, target }) => cost.exact && target - cost.of(widths));
     return widths.map((width, l) => {
       if (width + step > high[l]) return -Infinity;
       const more = priced.map((one) => one.more[l](widths, step));

@@ -1,9 +1,9 @@
 "use strict";
 // The widths for budgets along a curve, as ns_tf.scaling.at_cost finds them: the same
-// bracket, the same bisection, the same order of filters that are added; and the page's
-// controls. Widths at a price are found by priced.js.
+// bracket, the same bisection, the same order of filters that are added (growth.js); and
+// the page's controls. Widths at a price are found by priced.js.
 
-const REACH = 690, STRIDE = 0.5, HALVINGS = 40, LARGEST_WIDTH = 65536;
+const LARGEST_WIDTH = 65536;
 
 // tau -> widths, not yet whole: a power law, or one number times given widths.
 function curveFunction(curve) {
@@ -52,16 +52,19 @@ function nearestOn({ step, low, high }, widths) {
   );
 }
 
-// The widths of largest tau at which every budget holds, then grown one step of the grid
-// at a time.
+// The widths of largest tau at which every budget holds, then grown: one step of the grid
+// at a time, or in turns where a budget is the largest of several sums.
 function atCost(curve, budgets, grid) {
   const along = curveFunction(curve);
   const widthsAt = (x) => nearestOn(grid, along(Math.exp(x)));
   const fits = (widths) => budgets.every(({ cost, target }) => cost.of(widths) <= target);
   const start = Math.log(curve.scale);
   const x = crossing((at) => fits(widthsAt(at)), start, widthsAt, grid.high);
-  const widths = topUp(widthsAt(x), along(Math.exp(x)), fits, grid);
-  return { widths, taus: [Math.exp(x)] };
+  const turns = budgets.some(({ cost }) => cost.inTurns);
+  const widths = turns
+    ? inTurns(widthsAt(x), (at) => along(Math.exp(at)), x, fits, grid)
+    : topUp(widthsAt(x), along(Math.exp(x)), fits, grid);
+  return { widths, taus: [Math.exp(x)], turns };
 }
 
 // Where the curve grows past the budget: it fits here, not just above.
@@ -88,24 +91,6 @@ function crossing(fits, start, widthsAt, largest) {
     else high = middle;
   }
   return low;
-}
-
-// Of the layers that may grow, the one that stays the furthest below the law does.
-function topUp(widths, wanted, fits, { step, high }) {
-  for (;;) {
-    let best = -1, gain = -Infinity;
-    for (let i = 0; i < widths.length; i++) {
-      if (widths[i] + step > high[i]) continue;
-      const grown = widths.slice();
-      grown[i] += step;
-      if (fits(grown) && wanted[i] / grown[i] > gain) {
-        gain = wanted[i] / grown[i];
-        best = i;
-      }
-    }
-    if (best < 0) return widths;
-    widths[best] += step;
-  }
 }
 
 function group(number) {
@@ -220,7 +205,9 @@ function startPage(data) {
     const p = optional(exponent);
     const found = widthsFor(curve, asked, { ...options, exponent: p, sizeOf });
     const units = asked.map(({ cost }) => cost.unit);
-    return { ...found, lines: found.pricing ? pricingLines(found.pricing, units) : [] };
+    // No tau has widths that grew in turns; their parameters count too.
+    const taus = found.turns ? [...found.taus, sizeOf(found.widths)] : found.taus;
+    return { ...found, taus, lines: found.pricing ? pricingLines(found.pricing, units) : [] };
   };
 
   const show = () => {
