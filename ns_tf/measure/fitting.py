@@ -86,10 +86,10 @@ def device_of(
 ) -> Device:
     """The device of measured times.
 
-    Times are made monotone. A network takes an offset and, of each kind of pass, so
-    many times its layers; both are fitted to the whole networks, in which layers find
-    their weights in the caches or do not. So is how much less a layer takes there than
-    in a pass of its own.
+    Times are made monotone. A network takes an offset; of each kind of pass so many
+    times its layers; and so much for each of its weights, which layers that are timed
+    alone find in the caches. All are fitted to the whole networks. So is how much less
+    a layer takes there than in a pass of its own.
 
     Args:
         survey: What was measured.
@@ -99,18 +99,15 @@ def device_of(
         setup: Runtime and machine.
     """
     passes = list(zip(*(one.smooth for one in times), strict=True))
-    less, offset, factors = 0.0, empty, np.eye(1, len(passes))[0]
+    fit = _Fit(0.0, empty, (1.0,) + (0.0,) * (len(passes) - 1))
     known = whole[: len(survey.whole)]
     if len(known) > 1:
         fit = _best_fit(survey, passes, known)
-        less, offset, factors = fit.less, fit.offset, fit.factors
     tables = [
-        _table(
-            shape, sum(f * without(t, less) for f, t in zip(factors, one, strict=True))
-        )
+        _table(shape, fit.of(shape, one))
         for shape, *one in zip(survey.shapes, *passes, strict=True)
     ]
-    by_table = TableCost(tables, survey.uses, offset=offset)(
+    by_table = TableCost(tables, survey.uses, offset=fit.offset)(
         _array(survey, survey.networks)
     )
     return Device(
@@ -118,7 +115,7 @@ def device_of(
         **dataclasses.asdict(setup),
         tables=tuple(tables),
         uses=survey.uses,
-        offset=offset,
+        offset=fit.offset,
         step=survey.step,
         whole=tuple(map(Whole, survey.networks, whole, by_table.tolist())),
     )
@@ -126,12 +123,25 @@ def device_of(
 
 @dataclasses.dataclass(frozen=True)
 class _Fit:
-    """Whole networks as sums of layers: less of each, offset, factors of the passes."""
+    """Whole networks as sums of layers."""
 
-    less: float
-    offset: float
-    factors: Sequence[float]
-    error: float  # Mean square of the relative errors.
+    less: float  # ms that every layer takes less than alone.
+    offset: float  # ms of the network beside its layers.
+    factors: Sequence[float]  # Of the passes.
+    fetch: float = 0.0  # ms that a million weights take beside that.
+    error: float = 0.0  # Mean square of the relative errors.
+
+    def of(self, shape: Shape, passes: Sequence[np.ndarray]) -> np.ndarray:
+        """Milliseconds of a layer shape in a network, [r, m].
+
+        Args:
+            shape: The layer shape.
+            passes: [passes] times [r, m] of it alone.
+        """
+        ms = self.fetch * shape.weights if self.fetch else 0.0
+        for factor, one in zip(self.factors, passes, strict=True):
+            ms = ms + factor * without(one, self.less)
+        return ms
 
 
 def _best_fit(
@@ -145,12 +155,14 @@ def _best_fit(
         whole: [networks] in ms.
     """
     widths, fits = _array(survey, survey.whole), []
+    weights = _sums(survey, [shape.weights for shape in survey.shapes], 0.0, widths)
     most = float(np.median([ms.min() for ms in passes[0]]))
     for less in np.linspace(0, most, _TRIED):
-        sums = np.array([_sums(survey, ms, less, widths) for ms in passes])
-        offset, *factors = fitted(sums, whole)
-        error = (offset + factors @ sums) / np.array(whole) - 1
-        fits.append(_Fit(float(less), offset, factors, float(np.mean(error**2))))
+        sums = [*(_sums(survey, ms, less, widths) for ms in passes), weights]
+        offset, *factors, fetch = found = fitted(np.array(sums), whole)
+        error = found @ np.array([np.ones(len(widths)), *sums]) / np.array(whole) - 1
+        square = float(np.mean(error**2))
+        fits.append(_Fit(float(less), offset, factors, fetch, square))
     least = min(fit.error for fit in fits)
     return next(fit for fit in fits if fit.error <= 1.01 * least + _EXACT)
 
@@ -190,7 +202,7 @@ def fitted(sums: np.ndarray, whole: Sequence[float]) -> list[float]:
     [0.5, 2.0]
 
     Args:
-        sums: [passes, networks] of their layers, in ms.
+        sums: [sums, networks] over their layers.
         whole: [networks], in ms.
     """
     from scipy.optimize import nnls

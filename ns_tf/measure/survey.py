@@ -1,6 +1,7 @@
 """What is measured of a network: its layer shapes, at which channels, which wholes."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -13,6 +14,7 @@ from ns_tf.base import Widths
 from ns_tf.budgets import exact_costs
 from ns_tf.devices.cost import Form, Use
 from ns_tf.devices.device import Network
+from ns_tf.devices.tables import Table
 from ns_tf.measure.units import Unit, units_of
 from ns_tf.networks.structure import Structure
 
@@ -42,6 +44,22 @@ class Shape:
     def points(self) -> list[tuple[int, int]]:
         """(reads, makes) of every entry of the table, row by row."""
         return [(int(r), int(m)) for r in self.reads for m in self.makes]
+
+    @functools.cached_property
+    def weights(self) -> np.ndarray:
+        """[r, m]: millions of weights at every entry of the table.
+
+        Their number is bilinear in what is read and made, so the corners tell it. Of a
+        unit with one axis, which may read as many as it makes, it is counted everywhere.
+        """
+        reads, makes = self.reads, self.makes
+        if min(len(reads), len(makes)) > 1:
+            reads, makes = reads[[0, -1]], makes[[0, -1]]
+        known = [
+            [self.unit.weights(int(r), int(m)) / 1e6 for m in makes] for r in reads
+        ]
+        table = Table("", reads, makes, np.array(known), np.zeros(4))
+        return table.at(self.reads[:, None], self.makes[None])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -74,6 +75,15 @@ class Unit:
                 input_tensors=keras.tree.pack_sequence_as(self.model.input, tensors),
                 clone_function=lambda one: resized(one, self.graph, lengths),
             )
+
+    def weights(self, reads: int, makes: int) -> int:
+        """How many weights the unit has at other numbers of channels.
+
+        Raises:
+            InputError: Keras cannot make it again.
+        """
+        model = shapes_only(self.built, reads, makes)
+        return sum(math.prod(weight.shape) for weight in model.weights)
 
     @functools.cached_property
     def key(self) -> str:

@@ -73,6 +73,23 @@ def test_what_a_layer_takes_less_in_a_network_is_found(survey):
         assert device.ms(widths) == pytest.approx(ms, rel=0.02)
 
 
+def test_what_weights_take_that_are_in_no_cache_is_found(survey):
+    """As many as the network has, in millions, at 7 ms each."""
+    times = times_of(survey)
+    plain = device_of(survey, times, [], 0.0, SETUP)
+    count = [
+        sum(int(np.prod(w.shape)) for w in survey.structure.build(list(widths)).weights)
+        for widths in survey.networks
+    ]
+    truth = [
+        0.3 * plain.ms(widths) + 7 * n / 1e6
+        for widths, n in zip(survey.networks, count, strict=True)
+    ]
+    device = device_of(survey, times, truth, 0.0, SETUP)
+    for widths, ms in zip(survey.networks, truth, strict=True):
+        assert device.ms(widths) == pytest.approx(ms, rel=1e-4)
+
+
 def test_a_runtime_that_is_slow_between_the_multiples_is_said(survey):
     times = times_of(survey)
     plain = device_of(survey, times, [], 0.0, SETUP)

@@ -1,5 +1,7 @@
 """What is measured: axes that reach what plans may have, in few entries."""
 
+import math
+
 import numpy as np
 import pytest
 from conftest import HANDMADE
@@ -34,7 +36,10 @@ def test_tables_reach_every_network_and_their_points_can_be_built(name, rng):
     models = sum(len(shape.points) for shape in survey.shapes)
     assert survey.count == models + len(survey.networks)
     for shape in survey.shapes:
-        shape.unit.built(*shape.points[len(shape.points) // 2])
+        place = len(shape.points) // 2
+        model = shape.unit.built(*shape.points[place])
+        count = sum(math.prod(weight.shape) for weight in model.weights)
+        assert shape.weights.ravel()[place] * 1e6 == pytest.approx(count)
 
 
 @given(
