@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _LEAST = 1e-4  # ms; no time is compared more closely than this.
+_SMALL = 0.3  # Of a table's largest time; smaller ones count by absolute errors.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,8 +135,10 @@ def monomials(reads: np.ndarray, makes: np.ndarray) -> np.ndarray:
 def posynomial(reads: np.ndarray, makes: np.ndarray, ms: np.ndarray) -> np.ndarray:
     """The coefficients [4] of `monomials`, at least 0, that are nearest to times.
 
-    Non-negative least squares of the relative errors. A monomial that an axis of one
-    entry makes equal to another is left out.
+    Non-negative least squares of the relative errors, and of the absolute ones of times
+    that are small in the table. Those are noise, or 0, and a posynomial that has to come
+    close to 0 is far too low elsewhere. A monomial that an axis of one entry makes equal
+    to another is left out.
 
     >>> axis = np.array([1.0, 8.0, 16.0])
     >>> ms = monomials(axis, axis) @ np.array([0.5, 0.0, 0.25, 0.125])
@@ -146,7 +149,7 @@ def posynomial(reads: np.ndarray, makes: np.ndarray, ms: np.ndarray) -> np.ndarr
 
     terms = monomials(reads, makes).reshape(-1, 4)
     used = [True, len(reads) > 1, len(makes) > 1, min(len(reads), len(makes)) > 1]
-    scale = np.maximum(ms.ravel(), max(_LEAST, 1e-3 * float(ms.max(initial=0))))
+    scale = np.maximum(ms.ravel(), max(_LEAST, _SMALL * float(ms.max(initial=0))))
     price = np.zeros(4)
     price[used] = nnls(terms[:, used] / scale[:, None], ms.ravel() / scale)[0]
     return price

@@ -13,7 +13,7 @@ from ns_tf.scaling.prices import Optimum, optimum
 from ns_tf.scaling.worth import Value, value_of
 
 _LARGEST = 700.0  # ln of a number that is finite in every program.
-_AIMS = 4  # How often a goal is translated for posynomials, at most.
+_AIMS = 8  # How often a goal is translated for posynomials, at most.
 _SAME = 1e-3  # Aims that differ by less are one.
 
 
@@ -54,12 +54,14 @@ class Program:
             goals: By budget: the largest cost allowed.
         """
         try:
-            found = self._found("near", goals)
+            tried = self._found("near", goals)
         except InputError:  # The smallest widths have no projections: they are equal.
-            found = self._found("floors", goals)
-        widths = self._filled(goals, found)
+            tried = self._found("floors", goals)
+        filled = [(self._filled(goals, found), found) for found in tried]
+        losses = [float(self.value.log_loss(widths)) for widths, _ in filled]
+        widths, found = filled[int(np.argmin(losses))]
         least = self._log_least(goals, found)
-        more = min(float(self.value.log_loss(widths) - least), _LARGEST)
+        more = min(min(losses) - least, _LARGEST)
         shares = dict.fromkeys(goals, 0.0)
         for (name, _), share in found.best.shares.items():
             shares[name] += share
@@ -78,21 +80,27 @@ class Program:
             self.value, costs, targets, low=self.grid.low, high=self.grid.high
         )
 
-    def _found(self, which: str, goals: Mapping[str, float]) -> "_Found":
+    def _found(self, which: str, goals: Mapping[str, float]) -> list["_Found"]:
         """The optimum by "near" or "floors" at which the costs themselves are goals.
 
         A goal is multiplied by what posynomials and the cost differ by at the optimum,
-        until that stays the same.
+        until that stays the same. Where it goes up and down, as by a cost that is much
+        steeper than its posynomial, every turn halves the steps. All optima are given
+        then if it does not end.
         """
-        first = best = self._optimum(which, goals)
-        aims = dict(goals)
+        tried = [self._optimum(which, goals)]
+        aims, steps = dict(goals), dict.fromkeys(goals, 0.0)
+        part = dict.fromkeys(goals, 1.0)
         for _ in range(_AIMS):
-            widths = self.grid.nearest(best.widths)
-            aims, before = self._aims(which, widths, goals), aims
-            if all(abs(aims[n] - before[n]) <= _SAME * before[n] for n in aims):
-                break
-            best = self._optimum(which, aims)
-        return _Found(which, first, best)
+            wanted = self._aims(which, self.grid.nearest(tried[-1].widths), goals)
+            for name, before in steps.items():
+                steps[name] = np.log(wanted[name] / aims[name])
+                part[name] /= 2 if steps[name] * before < 0 else 1
+            if all(abs(step) <= _SAME for step in steps.values()):
+                return [_Found(which, tried[0], tried[-1])]
+            aims = {n: aim * np.exp(part[n] * steps[n]) for n, aim in aims.items()}
+            tried.append(self._optimum(which, aims))
+        return [_Found(which, tried[0], best) for best in tried]
 
     def _aims(
         self, which: str, widths: np.ndarray, goals: Mapping[str, float]

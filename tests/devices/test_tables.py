@@ -62,6 +62,13 @@ def test_a_posynomial_is_found_again_and_none_is_negative(rng):
     assert single[1] == single[3] == 0 and (single[[0, 2]] > 0).all()
 
 
+def test_times_near_zero_do_not_pull_a_posynomial_down():
+    axis = np.array([1.0, 8, 24, 64])
+    ms = np.maximum(monomials(axis, axis) @ np.array([0, 0, 0, 2e-3]) - 0.4, 0)
+    near = monomials(axis, axis) @ posynomial(axis, axis, ms)
+    assert np.abs(near - ms).max() < 0.15 * ms.max()
+
+
 @given(grids, st.integers(1, 40), st.integers(1, 24))
 def test_no_time_is_below_the_slack_of_the_posynomial(ms, reads, makes):
     made = table(ms)

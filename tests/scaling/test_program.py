@@ -1,5 +1,6 @@
 """Plans at a price by tables and by peak RAM: never over, nothing can grow."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -63,6 +64,21 @@ def test_nothing_is_worth_more_than_the_bound_says(rng):
     loss = np.exp(float(value.log_loss(np.array(plan.widths))))
     assert loss / losses.min() - 1 <= plan.pricing.gap + 1e-9
     assert loss / losses.min() < 1.1
+
+
+def test_a_cost_much_steeper_than_its_posynomial_is_met_well():
+    toy = toy_device(SEARCH)
+    flat = np.array([1.0, 1e-3, 1e-3, 0])  # Says that widths hardly matter.
+    tables = [dataclasses.replace(one, price=flat) for one in toy.tables]
+    cost = dataclasses.replace(toy, tables=tuple(tables)).cost
+    goal = float(cost(np.array([9, 11, 7])))
+    plan = at_price(
+        PriceLaw(LAW, 2.0), {"t": Cost(cost)}, {"t": goal}, max_width=[24, 24, 24]
+    )
+    every = np.array(list(itertools.product(range(1, 25), repeat=3)))
+    value = value_of(LAW, 2.0)
+    least = min(float(value.log_loss(w)) for w in every[cost(every) <= goal])
+    assert float(value.log_loss(np.array(plan.widths))) < least + np.log(1.2)
 
 
 def test_a_table_and_a_polynomial_both_hold():

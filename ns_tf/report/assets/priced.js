@@ -21,7 +21,7 @@ const RESIDUAL = 1e-12; // Of the conditions, in logarithms.
 const OVER = 1e-9; // What a budget may be over, in ln of the cost, to count as met.
 const NEWTON_STEPS = 60, LONGEST_STEP = 2, LARGEST_MULTIPLIER = 600; // In logarithms.
 const FEW = 4; // Budgets of which all choices are tried.
-const AIMS = 4, SAME_AIM = 1e-3; // How often a goal is translated, and when it stays.
+const AIMS = 8, SAME_AIM = 1e-3; // How often a goal is translated, and when it stays.
 const TINY = 1e-300;
 
 // The smallest widths are over a budget.
@@ -51,8 +51,11 @@ function withExponent(law, budgets, grid, { exponent, source, fall }) {
     return atCost({ ...law, kind: "law", scale }, budgets, grid);
   }
   const value = valueOf(law, exponent);
-  const found = foundOf(value, budgets, grid);
-  const widths = filled(value, budgets, grid, found);
+  const { found, widths } = foundOf(value, budgets, grid)
+    .map((found) => ({ found, widths: filled(value, budgets, grid, found) }))
+    .reduce((best, one) =>
+      logLoss(value, one.widths) < logLoss(value, best.widths) ? one : best
+    );
   const least = logLeast(value, budgets, grid, found);
   const gap = Math.expm1(Math.min(logLoss(value, widths) - least, LARGEST));
   const { alpha, beta } = value.law;
@@ -173,7 +176,7 @@ function optimum(value, budgets, grid, which, aims) {
   return { widths, shares, logLoss: logLoss(value, widths) };
 }
 
-// The optimum as if all projections existed, or none where all are too dear: the smallest
+// The optima as if all projections existed, or none where all are too dear: the smallest
 // widths have none, because they are equal.
 function foundOf(value, budgets, grid) {
   try {
@@ -186,19 +189,26 @@ function foundOf(value, budgets, grid) {
 
 // The optimum where posynomials are the goals, `first`, and where the costs themselves
 // are, `best`: a goal is multiplied by what the two differ by at the optimum, until that
-// stays the same.
+// stays the same. Where it goes up and down every turn halves the steps, and all optima
+// are given if it does not end.
 function foundBy(which, value, budgets, grid) {
   let aims = budgets.map(({ target }) => target);
-  const first = optimum(value, budgets, grid, which, aims);
-  let best = first;
+  const tried = [optimum(value, budgets, grid, which, aims)];
+  const steps = aims.map(() => 0), part = aims.map(() => 1);
   for (let i = 0; i < AIMS; i++) {
-    const before = aims, widths = nearestOn(grid, best.widths);
-    aims = budgets.map((budget) => aimOf(budget, which, widths, grid.low));
-    const same = (aim, k) => Math.abs(aim - before[k]) <= SAME_AIM * before[k];
-    if (aims.every(same)) break;
-    best = optimum(value, budgets, grid, which, aims);
+    const widths = nearestOn(grid, tried.at(-1).widths);
+    budgets.forEach((budget, k) => {
+      const step = Math.log(aimOf(budget, which, widths, grid.low) / aims[k]);
+      if (step * steps[k] < 0) part[k] /= 2;
+      steps[k] = step;
+    });
+    if (steps.every((step) => Math.abs(step) <= SAME_AIM)) {
+      return [{ which, first: tried[0], best: tried.at(-1) }];
+    }
+    aims = aims.map((aim, k) => aim * Math.exp(part[k] * steps[k]));
+    tried.push(optimum(value, budgets, grid, which, aims));
   }
-  return { which, first, best };
+  return tried.map((best) => ({ which, first: tried[0], best }));
 }
 
 // The goal of a budget's posynomials, by what they and the cost are at whole widths; not
