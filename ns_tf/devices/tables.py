@@ -136,9 +136,9 @@ def posynomial(reads: np.ndarray, makes: np.ndarray, ms: np.ndarray) -> np.ndarr
     """The coefficients [4] of `monomials`, at least 0, that are nearest to times.
 
     Non-negative least squares of the relative errors, and of the absolute ones of times
-    that are small in the table. Those are noise, or 0, and a posynomial that has to come
-    close to 0 is far too low elsewhere. A monomial that an axis of one entry makes equal
-    to another is left out.
+    that are small in the table. Those are noise, or 0, and a posynomial that has to
+    come close to 0 is far too low elsewhere. A monomial that an axis of one entry makes
+    equal to another is left out.
 
     >>> axis = np.array([1.0, 8.0, 16.0])
     >>> ms = monomials(axis, axis) @ np.array([0.5, 0.0, 0.25, 0.125])

@@ -50,7 +50,8 @@ class Shape:
         """[r, m]: millions of weights at every entry of the table.
 
         Their number is bilinear in what is read and made, so the corners tell it. Of a
-        unit with one axis, which may read as many as it makes, it is counted everywhere.
+        unit with one axis, which may read as many as it makes, it is counted at every
+        entry.
         """
         reads, makes = self.reads, self.makes
         if min(len(reads), len(makes)) > 1:

@@ -10,7 +10,11 @@ import keras
 import numpy as np
 import pytest
 import toolbox
+from laws import toy_device
 from places import ROOT
+from toys import toy_search
+
+from ns_tf.base import InputError
 
 BENCH = toolbox.TOOLS / "bench"
 
@@ -182,6 +186,32 @@ def test_the_table_of_latencies_has_errors_ranks_and_plans(script):
     widths = bench.drawn(np.array([64, 7]), 9, 8)
     assert widths.shape == (9, 2) and (widths >= 1).all() and (widths <= [64, 7]).all()
     assert (widths[:, 0] % 8 == 0).all()
+
+
+def test_networks_of_a_method_take_as_long_as_uniform_ones(script, monkeypatch):
+    bench, search = script("equal_latency"), toy_search()
+    device = toy_device(search)
+
+    def together(structure, device, widths):  # Networks are steeper than tables.
+        return [device.ms(one) ** 1.5 for one in widths]
+
+    monkeypatch.setattr(bench, "together", together)
+    monkeypatch.setattr(bench.network, "of_search", lambda *given: (None, None))
+    one, other = bench.as_long(search, device, "priced", (9, 11, 7))
+    assert one["widths"] == [9, 11, 7] and other["method"] == "priced"
+    assert 0.97 <= other["ms"] / one["ms"] <= 1
+    monkeypatch.setattr(bench, "together", lambda *given: [1.0, 1.02])
+    with pytest.raises(InputError, match="quiet machine"):
+        bench.as_long(search, device, "priced", (9, 11, 7))
+    costs = {"params": 12_345, "macs": 678}
+    scores = ([0.5, 0.52], [0.55, 0.56])
+    told = bench.told(
+        [
+            {**row, "costs": costs, "accuracy": some}
+            for row, some in zip((one, other), scores, strict=True)
+        ]
+    )
+    assert "12,345 |  678 |" in told and "priced - uniform: +4.50 points" in told
 
 
 WAYS = ["| ns_tf |", "| masked |", "| never |", "| naive |", "plain model"]
