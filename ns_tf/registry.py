@@ -10,6 +10,7 @@ import difflib
 import fnmatch
 import importlib
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -79,6 +80,18 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     """A question about the nearest name; empty if none is near."""
     close = isinstance(name, str) and difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def parts_of(text: str) -> list[str]:
+    """The names, perhaps with arguments, of "one+other(argument=value)".
+
+    >>> parts_of("distil(temperature=1e+1)+refine")
+    ['distil(temperature=1e+1)', 'refine']
+
+    Args:
+        text: Names with "+" between them.
+    """
+    return re.split(r"\+(?![^(]*\))", text)
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:

@@ -172,7 +172,7 @@ class Trained:
         watch = Watch(progress or Quiet(), stop or Stop())
         if run_dir is None:
             pruner.check()
-            pruner.recipe(settings.tuning)
+            pruner.recipes(settings.tuning)
             made = settings.made.watched(watch)
             found, folder = prune_trained(pruner, settings.tuning, made), None
             history = found.tuned.history if found.tuned else ()

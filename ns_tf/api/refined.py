@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ns_tf.engine.execution import Execution
+from ns_tf.plan import refine as trainings
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Family
 from ns_tf.plan.plan import with_device
-from ns_tf.plan.refine import Refining, check
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.run.option import made
 from ns_tf.run.watch import Watch
@@ -41,16 +41,14 @@ def refined(
     rest = dict(options)
     fields = {field.name for field in dataclasses.fields(RefineConfig)}
     config = made(RefineConfig, {name: rest.pop(name) for name in fields & rest.keys()})
-    check(config, rest.pop("method", None), rest.pop("price_exponent", None))
+    trainings.check(config, rest.pop("method", None), rest.pop("price_exponent", None))
     Execution.of(config)  # Before TensorFlow starts.
     how = {name: rest.pop(name) for name in _HOW & rest.keys()}
     how["measure"] = with_device(how.get("measure"), rest.pop("device", None))
     names = {field.name for field in dataclasses.fields(Wishes)}
     how["wishes"] = Wishes(**{name: rest.pop(name) for name in names & rest.keys()})
     family = Family.of(search.record, rest, builder=search.architecture, **how)
-    problem, settings = search.problem_for(data)
-    candidates = family.candidates(config.refine)
+    found = search.problem_for(data)
     with contextlib.ExitStack() as stack:
         folder = search.run_dir or stack.enter_context(tempfile.TemporaryDirectory())
-        work = Refining(folder, problem, settings, candidates, config)
-        return family.plan(*work.run(watch))
+        return trainings.refined(family, *found, folder, config, watch)

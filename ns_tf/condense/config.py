@@ -4,9 +4,9 @@ import dataclasses
 
 from ns_tf import budgets
 from ns_tf.base import InputError
-from ns_tf.data.config import LARGEST_SIDE, MOST_CLASSES
+from ns_tf.data.config import check_shape, classes, input_shape
 from ns_tf.engine.config import LARGEST_SEED
-from ns_tf.run.checks import above_zero, at_least, check_image_shape, within
+from ns_tf.run.checks import above_zero, at_least, within
 from ns_tf.run.option import option
 
 # The budgets that epitomes reduce; multiply-adds by wrapped sampling alone.
@@ -24,14 +24,8 @@ class CondenseConfig:
     model: str = option(
         "", "A .keras file, or an architecture as vgg11 or name(option=value)."
     )
-    input_shape: tuple[int, ...] = option(
-        (32, 32, 3),
-        "Height, width and channels of an image, for an architecture.",
-        most=LARGEST_SIDE,
-    )
-    classes: int = option(
-        10, "Number of classes, for an architecture.", most=MOST_CLASSES
-    )
+    input_shape: tuple[int, ...] = input_shape()
+    classes: int = classes()
     widths: tuple[int, ...] = option(
         (), "Filters of every layer of an architecture; its own if empty."
     )
@@ -60,11 +54,10 @@ class CondenseConfig:
                 "Say what is made smaller and where it goes: --model=mine.keras, or an "
                 "architecture as vgg11, and --out=small.keras."
             )
-        at_least(self, 1, "classes")
         at_least(self, 0, "seed")
         within(self, 0, LARGEST_SEED, "seed")
         above_zero(self, "front", *self.targets)
-        check_image_shape(self)
+        check_shape(self)
 
     @property
     def targets(self) -> dict[str, float]:

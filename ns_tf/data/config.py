@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any
 
-from ns_tf.run.checks import at_least_if_set, check_fraction
+from ns_tf.base import InputError
+from ns_tf.run.checks import at_least, at_least_if_set, check_fraction
 from ns_tf.run.option import option
 
 MOST_CLASSES = 100_000  # That a network has outputs for.
@@ -22,6 +23,37 @@ def train_images(**about: Any) -> Any:
         "--split_seed chooses them, and a larger number only adds to them.",
         **about,
     )
+
+
+def input_shape() -> Any:
+    """The option of what takes an architecture by its name: the images it is for."""
+    return option(
+        (32, 32, 3),
+        "Height, width and channels of an image, for an architecture.",
+        most=LARGEST_SIDE,
+    )
+
+
+def classes() -> Any:
+    """The option of what takes an architecture by its name: how many classes it has."""
+    return option(10, "Number of classes, for an architecture.", most=MOST_CLASSES)
+
+
+def check_shape(config: Any) -> None:
+    """Refuses images and classes that no architecture can be for.
+
+    Args:
+        config: A config dataclass with the options `input_shape` and `classes`.
+
+    Raises:
+        InputError: names the flag.
+    """
+    at_least(config, 1, "classes")
+    if len(config.input_shape) != 3 or min(config.input_shape) < 1:
+        raise InputError(
+            "--input_shape is height, width and channels, as 32,32,3; got "
+            f"{','.join(map(str, config.input_shape))}."
+        )
 
 
 def check_numbers(config: Any) -> None:

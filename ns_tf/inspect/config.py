@@ -3,8 +3,7 @@
 import dataclasses
 
 from ns_tf.base import InputError
-from ns_tf.data.config import LARGEST_SIDE, MOST_CLASSES
-from ns_tf.run.checks import at_least, check_image_shape
+from ns_tf.data.config import check_shape, classes, input_shape
 from ns_tf.run.option import option
 
 
@@ -21,14 +20,8 @@ class InspectConfig:
         "A .keras file, the run folder of a search or a training, or an architecture "
         "as vgg11 or name(option=value).",
     )
-    input_shape: tuple[int, ...] = option(
-        (32, 32, 3),
-        "Height, width and channels of an image, for an architecture.",
-        most=LARGEST_SIDE,
-    )
-    classes: int = option(
-        10, "Number of classes, for an architecture.", most=MOST_CLASSES
-    )
+    input_shape: tuple[int, ...] = input_shape()
+    classes: int = classes()
     output: str = option(
         "table", "table for people, json for programs.", choices=("table", "json")
     )
@@ -43,5 +36,4 @@ class InspectConfig:
                 "Say what is inspected: --model=FILE.keras, a run folder, or an "
                 "architecture as vgg11."
             )
-        at_least(self, 1, "classes")
-        check_image_shape(self)
+        check_shape(self)

@@ -3,7 +3,8 @@
 import dataclasses
 
 from ns_tf.base import InputError
-from ns_tf.run.checks import above_zero, at_least, check_image_shape
+from ns_tf.data.config import check_shape, classes, input_shape
+from ns_tf.run.checks import above_zero, at_least
 from ns_tf.run.option import option
 
 
@@ -19,10 +20,8 @@ class MeasureConfig:
     model: str | None = option(
         None, "A .keras file or an architecture as vgg11, in place of --run_dir."
     )
-    input_shape: tuple[int, ...] = option(
-        (32, 32, 3), "Height, width and channels of an image, for an architecture."
-    )
-    classes: int = option(10, "Number of classes, for an architecture.")
+    input_shape: tuple[int, ...] = input_shape()
+    classes: int = classes()
     runtime: str = option("litert", "What runs the layers: tf, litert or onnx.")
     threads: int = option(1, "CPU threads of an operation.")
     batch: int = option(1, "Examples in one pass.")
@@ -65,8 +64,8 @@ class MeasureConfig:
                 "--write_models comes first, --import when the times are filled in; "
                 "give one of them."
             )
-        at_least(self, 1, "threads", "batch", "step", "rounds", "classes")
+        at_least(self, 1, "threads", "batch", "step", "rounds")
         at_least(self, 2, "points")
         at_least(self, 0, "networks")
         above_zero(self, "up_to")
-        check_image_shape(self)
+        check_shape(self)

@@ -115,15 +115,9 @@ def _refined(
         builder=builder,
         **solver_options(budget),
     )
-    work = trainings.Refining(
-        run.run_dir,
-        problem_of(settings, builder),
-        settings,
-        family.candidates(refine.refine),
-        refine,
-    )
+    found = problem_of(settings, builder), settings
     with cli.watching() as watch:
-        return family.plan(*work.run(watch))
+        return trainings.refined(family, *found, run.run_dir, refine, watch)
 
 
 if __name__ == "__main__":

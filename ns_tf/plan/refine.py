@@ -20,7 +20,8 @@ from ns_tf.base import InputError, RunError, Widths
 from ns_tf.engine.execution import Execution, forget_kernels
 from ns_tf.engine.runtime import Runtime
 from ns_tf.plan.config import RefineConfig
-from ns_tf.plan.family import Candidate
+from ns_tf.plan.family import Candidate, Family
+from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.score import Score
@@ -133,6 +134,32 @@ def check(config: RefineConfig, method: str | None, exponent: float | None) -> N
         )
 
 
+def refined(
+    family: Family,
+    problem: Problem,
+    settings: ProblemConfig,
+    folder: str | Path,
+    config: RefineConfig,
+    watch: Watch,
+) -> WidthPlan:
+    """The plan that short trainings choose.
+
+    Args:
+        family: The candidates of a search for some budgets.
+        problem: Network and data.
+        settings: The settings that name them.
+        folder: As of `Refining`.
+        config: How many candidates, and how they are trained.
+        watch: Shows progress, lets it stop.
+
+    Raises:
+        InputError, RunError, Interrupted: as of `Refining`.
+    """
+    candidates = family.candidates(config.refine)
+    work = Refining(folder, problem, settings, candidates, config)
+    return family.plan(*work.run(watch))
+
+
 class Refining:
     """A choice that is to be made: checked first, then done, training by training.
 
@@ -149,7 +176,7 @@ class Refining:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         problem: Problem,
         settings: ProblemConfig,
         candidates: Sequence[Candidate],

@@ -1,12 +1,11 @@
 """How a trained network is pruned, in one text: `taylor_fo+uniform+distil`."""
 
 import dataclasses
-import re
 
 from ns_tf.base import InputError
 from ns_tf.prune import allocations, repairs
 from ns_tf.prune import method as methods
-from ns_tf.registry import parse_call, unknown
+from ns_tf.registry import parse_call, parts_of, unknown
 from ns_tf.train import recipes
 
 # By the field of `Choices`: the names that a text may add to a method.
@@ -15,6 +14,8 @@ _KINDS = {
     "repair": lambda: [*repairs.REPAIRS.names(), repairs.NONE],
     "recipe": recipes.RECIPES.names,
 }
+# Of these several may be chosen, which are done in their order.
+_SEVERAL = ("repair", "recipe")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Choices:
 
     @classmethod
     def parse(cls, text: str) -> "Choices":
-        """The choices of METHOD[+ALLOCATION][+REPAIR...][+RECIPE], in any order.
+        """The choices of METHOD[+ALLOCATION][+REPAIR...][+RECIPE...], in any order.
 
         >>> Choices.parse("thinet+distil").recipe
         'distil'
         >>> Choices.parse("taylor_fo+mean+uniform+statistics").repair
         'mean+statistics'
+        >>> Choices.parse("curl_kl+distil+refine").recipe
+        'distil+refine'
 
         Args:
             text: The method comes first. A recipe may have an argument:
@@ -42,19 +45,19 @@ class Choices:
         Raises:
             InputError: a name that there is not, or two of a kind that takes one.
         """
-        method, *others = re.split(r"\+(?![^(]*\))", text)
+        method, *others = parts_of(text)
         methods.get(method)
         chosen: dict[str, str] = {}
         for part in others:
             kind = _kind_of(part)
-            if kind in chosen and kind != "repair":
+            if kind in chosen and kind not in _SEVERAL:
                 raise InputError(
                     f"{text!r} has two names of one kind ({kind}): {chosen[kind]} and "
                     f"{part}. Leave one out."
                 )
             chosen[kind] = f"{chosen[kind]}+{part}" if kind in chosen else part
         repairs.parse(chosen.get("repair", repairs.NONE))
-        recipes.get(chosen.get("recipe", "plain"))
+        recipes.parse(chosen.get("recipe", "plain"))
         return cls(method, **chosen)
 
 

@@ -295,11 +295,13 @@ class FinetuneConfig:
         None,
         "How: plain, distil (from the whole network too), refine (from labels that it "
         "refines, and six images of each), scratch or scratch_b (from fresh weights); "
-        "the method's own if empty.",
+        "one after another as distil+refine; the method's own if empty.",
     )
     finetune_epochs: int = option(10, "Epochs after the cut; 0 trains nothing.")
     finetune_rate: float | None = option(
-        None, "Learning rate at the start; the recipe's if empty."
+        None,
+        "Learning rate at the start; the recipe's if empty. A recipe behind another "
+        "has its own.",
     )
     finetune_schedule: str = option(
         "cosine",

@@ -2,12 +2,13 @@
 
 `run.flags` says what is done. `pruned.json` comes with the cut: which channels are
 left, costs, accuracy by stage, seconds. The files of a training follow; `result.json`
-is the last. A kill at any moment repeats work and changes no result.
+is the last. Of several recipes all but the last train in `earlier/`. A kill at any
+moment repeats work and changes no result.
 """
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.results import told_in
 from ns_tf.prune.scoring import SCORING
+from ns_tf.prune.tuning import Tuning
 from ns_tf.run import files
-from ns_tf.run.folder import GATES, MODEL, PRUNED, RESULT
+from ns_tf.run.folder import EARLIER, GATES, MODEL, PRUNED, RESULT
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job, network_costs
 
@@ -66,7 +68,7 @@ class PruneJob:
             InputError: as `Pruner.check`, or there is no such recipe.
         """
         self.pruner.check()
-        self.pruner.recipe(self.tuning)
+        self.pruner.recipes(self.tuning)
 
     def run(self, watch: Watch | None = None) -> dict[str, Any]:
         """Scores, cuts and trains, or continues, or reads what was done.
@@ -179,30 +181,52 @@ class PruneJob:
         if not self.tuning.finetune_epochs or keep.all():
             workers.led(lambda: self._write_untrained(keep, told))
             return
-        work = self.pruner.tuning(widths, self.tuning)
-        if not work.fresh:
-            workers.led(lambda: self._left(keep))
+        *before, last = self.pruner.tunings(widths, self.tuning)
+        start = self._first(keep, fresh=(*before, last)[0].fresh)
+        for number, work in enumerate(before, 1):
+            folder = self.folder / EARLIER / f"{number}_{work.name}"
+            self._job(folder, keep, work, start).run(watch)
+            start = self._after(folder, keep)
+        self._job(self.folder, keep, last, start).run(watch)
 
+    def _first(self, keep: np.ndarray, *, fresh: bool) -> Callable[[], keras.Model]:
+        """Builds the network that the first training starts from.
+
+        Args:
+            keep: [n] bool.
+            fresh: Whether its weights are new.
+        """
         problem, own = self.pruner.left(keep)
+        workers = self.runtime.execution.workers
+        if fresh:
+            return lambda: problem.build(own)
+        workers.led(lambda: self._left(keep))
+        # Not repaired on other workers: all of them get the chief's weights.
+        return lambda: self._left(keep) if workers.chief else self.pruner.cut(keep)
+
+    def _after(self, folder: Path, keep: np.ndarray) -> Callable[[], keras.Model]:
+        """Builds the network that a training in a folder has come to."""
 
         def start() -> keras.Model:
-            if work.fresh:
-                return problem.build(own)
-            if workers.chief:
-                return self._left(keep)
-            # Not repaired: all workers get the chief's weights.
-            return self.pruner.cut(keep)
+            if not self.runtime.execution.workers.chief:
+                return self.pruner.cut(keep)  # All get the chief's weights.
+            return keras.saving.load_model(folder / MODEL, compile=False)
 
-        Job(
-            self.folder,
-            problem,
-            own,
+        return start
+
+    def _job(
+        self, folder: Path, keep: np.ndarray, work: Tuning, start: Callable
+    ) -> Job:
+        """One of the trainings, in a folder of its own."""
+        return Job(
+            folder,
+            *self.pruner.left(keep),
             dataclasses.replace(work.settings, test_every_epoch=self.test_every_epoch),
             self.runtime,
             flags=self.flags,
             start=start,
             objective=work.objective,
-        ).run(watch)
+        )
 
     def _left(self, keep: np.ndarray) -> keras.Model:
         """What is left, repaired; cut again by a process that continues."""

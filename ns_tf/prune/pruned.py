@@ -15,6 +15,7 @@ from ns_tf.base import Scaling
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.tuning import tuned
 from ns_tf.train import training
 from ns_tf.train.training import TrainResult
 
@@ -31,7 +32,7 @@ class Pruned:
         own: By budget: what the whole network costs, where that is known.
         accuracies: Scores of the validation images, by stage of `results.STAGES`.
         seconds: By step: "score", "solve", "cut", "tune".
-        tuned: The training after the cut; None if there was none.
+        tuned: The training after the cut, the last of several; None if there was none.
         test_score: Of the test images, by `model`.
     """
 
@@ -68,23 +69,13 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
         keep = pruner.channels(scores, scaling.widths)
     with clock.of("cut"):
         small, accuracies = pruner.cut_and_repair(keep)
-    tuned = None
+    found = None
     if tuning.finetune_epochs and not keep.all():
-        work, start = pruner.tuning(scaling.widths, tuning), small
+        works = pruner.tunings(scaling.widths, tuning)
         with clock.of("tune"):
-            problem, widths = pruner.left(keep)
-            if work.fresh:
-                start = problem.build(widths)
-            tuned = training.train(
-                problem,
-                lambda: start,
-                work.settings,
-                runtime,
-                label="tune",
-                objective=work.objective,
-            )
-        small = tuned.model
-        best = training.best_of(tuned.history)
+            found = tuned(*pruner.left(keep), works, small, runtime)
+        small = found.model
+        best = training.best_of(found.history)
         accuracies["tuned"] = best.validation_score
     return Pruned(
         pruner.problem.task.finished(small),
@@ -94,8 +85,8 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
         pruner.budgets.own,
         accuracies,
         clock.seconds,
-        tuned,
-        tuned.test_score if tuned else pruner.accuracy(small, "test"),
+        found,
+        found.test_score if found else pruner.accuracy(small, "test"),
     )
 
 

@@ -25,7 +25,7 @@ from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork
 from ns_tf.prune.sites import ChannelSites, Sites
 from ns_tf.prune.targets import Budgets
 from ns_tf.prune.trained import copied, cut, joined
-from ns_tf.prune.tuning import Tuning, recipe_of, tuning_of
+from ns_tf.prune.tuning import Tuning, recipes_of, tunings_of
 from ns_tf.scaling.grid import grid_of
 from ns_tf.train.recipes import Recipe
 
@@ -304,23 +304,23 @@ class Pruner:
         for member in self.repairs:
             member.apply(case)
 
-    def recipe(self, config: FinetuneConfig) -> Recipe:
-        """The recipe of the training after the cut.
+    def recipes(self, config: FinetuneConfig) -> tuple[Recipe, ...]:
+        """The recipes of the trainings after the cut.
 
         Args:
-            config: Names it, if it is not the method's own.
+            config: Names them, if they are not the method's own.
 
         Raises:
             InputError: there is no such recipe, or it does not fit the task.
         """
-        return recipe_of(config.recipe or self.method.recipe, self.problem.task)
+        return recipes_of(config.recipe or self.method.recipe, self.problem.task)
 
-    def tuning(self, widths: Widths, config: FinetuneConfig) -> Tuning:
-        """How the network that is left is trained.
+    def tunings(self, widths: Widths, config: FinetuneConfig) -> tuple[Tuning, ...]:
+        """How the network that is left is trained, one training after another.
 
         Args:
             widths: Of what is left, [layers].
-            config: The recipe, if it is not the method's own; epochs, rate.
+            config: The recipes, if they are not the method's own; epochs, rate.
 
         Raises:
             InputError: there is no such recipe.
@@ -328,7 +328,7 @@ class Pruner:
         macs = self.budgets.exact["macs"]
         times = float(macs(np.array(self.widths)) / macs(np.array(widths)))
         dataset = self.problem.dataset
-        return tuning_of(self.recipe(config), config, dataset, times, self.whole)
+        return tunings_of(self.recipes(config), config, dataset, times, self.whole)
 
     def accuracy(self, model: keras.Model, split: str) -> float:
         """The task's score of a network on a split.

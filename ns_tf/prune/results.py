@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ns_tf.run import files
-from ns_tf.run.folder import PRUNED, RESULT
+from ns_tf.run.folder import EARLIER, PRUNED, RESULT
 from ns_tf.train.results import read_result, score_in
 
 # After which a network is judged, in order.
@@ -29,5 +29,7 @@ def told_in(folder: Path) -> dict[str, Any]:
             scores["tuned"] = score_in(result, "validation")
             told["test"] = score_in(result, "test")
             if result["epochs"]:
-                seconds["tune"] = result["seconds"]
+                before = sorted(folder.glob(f"{EARLIER}/*/{RESULT}"))
+                trainings = [result, *(read_result(path.parent) for path in before)]
+                seconds["tune"] = sum(one["seconds"] for one in trainings)
     return {**told, "accuracies": scores, "seconds": seconds}

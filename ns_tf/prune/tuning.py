@@ -1,77 +1,144 @@
 """How what is left of a trained network is trained."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, Widths
 from ns_tf.data.dataset import Dataset
+from ns_tf.engine.runtime import Runtime
+from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.tasks.classification import Classification
 from ns_tf.prune.config import FinetuneConfig
-from ns_tf.train import recipes
+from ns_tf.train import recipes, training
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective, Recipe
+from ns_tf.train.training import TrainResult
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tuning:
-    """The training after a cut.
+    """A training after a cut.
 
     Args:
+        name: Of its recipe.
         fresh: Whether it starts from fresh weights.
         settings: Epochs, batch, rate.
         objective: What is minimised in place of the task's loss.
     """
 
+    name: str
     fresh: bool
     settings: TrainConfig
     objective: Objective | None
 
 
-def recipe_of(name: str, task: Task) -> Recipe:
-    """The recipe of a name.
+def recipes_of(text: str, task: Task) -> tuple[Recipe, ...]:
+    """The recipes of a text, in the order in which they are done.
 
     Args:
-        name: Perhaps with options.
+        text: Names with "+" between them, perhaps with options.
         task: What targets mean.
 
     Raises:
         InputError: there is no such recipe, or its loss is one of classes and the task
             is another.
     """
-    recipe = recipes.get(name)
-    if recipe.formula is not None and not isinstance(task, Classification):
-        raise InputError(
-            f"The recipe {recipe.name} learns one class an example, without "
-            f"weights; the task is {task.name}. Give --recipe=plain."
-        )
-    return recipe
+    found = recipes.parse(text)
+    for recipe in found:
+        if recipe.formula is not None and not isinstance(task, Classification):
+            raise InputError(
+                f"The recipe {recipe.name} learns one class an example, without "
+                f"weights; the task is {task.name}. Give --recipe=plain."
+            )
+    return found
 
 
-def tuning_of(
+def tunings_of(
+    found: Sequence[Recipe],
+    config: FinetuneConfig,
+    dataset: Dataset,
+    times: float,
+    whole: keras.Model,
+) -> tuple[Tuning, ...]:
+    """How a network is trained after a cut, one training after another.
+
+    Args:
+        found: By recipe: what is minimised, and from which weights on.
+        config: Epochs and rate of the first; the others have their own rates, and a
+            share of the epochs.
+        dataset: Whose training images are learned.
+        times: The whole network's multiply-adds over those of what is left.
+        whole: Teaches, if a recipe has a teacher.
+    """
+    first, *others = found
+    later = dataclasses.replace(config, finetune_rate=None)
+    return (
+        _tuning_of(first, config, dataset, times if first.equal_cost else 1.0, whole),
+        *(_tuning_of(one, later, dataset, one.next_share, whole) for one in others),
+    )
+
+
+def _tuning_of(
     recipe: Recipe,
     config: FinetuneConfig,
     dataset: Dataset,
     times: float,
     whole: keras.Model,
 ) -> Tuning:
-    """How a network is trained after a cut.
+    """The training of one recipe.
 
     Args:
         recipe: What is minimised, and from which weights on.
         config: Epochs, rate.
         dataset: Whose training images are learned.
-        times: The whole network's multiply-adds over those of what is left.
+        times: Factor on the epochs, where the recipe does not say how many.
         whole: Teaches, if the recipe has a teacher.
     """
     objective = None
     if recipe.formula is not None:
         teacher = whole if recipe.teacher else None
         objective = Objective(recipe, dataset.classes, teacher)
-    settings = config.settings(
-        len(dataset.train),
-        rate=recipe.rate,
-        times=times if recipe.equal_cost else 1.0,
-    )
-    return Tuning(recipe.fresh, settings, objective)
+    settings = config.settings(len(dataset.train), rate=recipe.rate, times=times)
+    if recipe.epochs is not None:
+        settings = dataclasses.replace(settings, epochs=recipe.epochs)
+    return Tuning(recipe.name, recipe.fresh, settings, objective)
+
+
+def tuned(
+    problem: Problem,
+    widths: Widths,
+    tunings: Sequence[Tuning],
+    small: keras.Model,
+    runtime: Runtime,
+) -> TrainResult:
+    """What is left, trained by one recipe after another.
+
+    Args:
+        problem: Of what is left.
+        widths: Of it, [layers].
+        tunings: In the order in which they are done.
+        small: What is left; trained in place, unless weights are fresh.
+        runtime: Seed, devices, progress.
+
+    Returns:
+        The last training, with the seconds of all.
+
+    Raises:
+        RunError: a loss is not finite.
+    """
+    seconds, network = 0.0, small
+    for work in tunings:
+        start = problem.build(widths) if work.fresh else network
+        found = training.train(
+            problem,
+            lambda start=start: start,
+            work.settings,
+            runtime,
+            label="tune" if len(tunings) == 1 else work.name,
+            objective=work.objective,
+        )
+        seconds, network = seconds + found.seconds, found.model
+    return dataclasses.replace(found, seconds=seconds)

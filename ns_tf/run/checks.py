@@ -112,22 +112,6 @@ def check_fraction(fraction: Any) -> None:
         )
 
 
-def check_image_shape(config: Any) -> None:
-    """Passes an `input_shape` of three whole numbers of at least 1.
-
-    Args:
-        config: A config dataclass with the field.
-
-    Raises:
-        InputError: it is another.
-    """
-    if len(config.input_shape) != 3 or min(config.input_shape) < 1:
-        raise InputError(
-            "--input_shape is height, width and channels, as 32,32,3; got "
-            f"{','.join(map(str, config.input_shape))}."
-        )
-
-
 def check_whole(what: str, value: object, *, at_least: int) -> None:
     """Checks that a value is a whole number of at least `at_least`, and no bool.
 

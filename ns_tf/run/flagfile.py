@@ -194,7 +194,7 @@ def expanded(arguments: Iterable[str], within: tuple[str, ...] = ()) -> Iterator
 
     Empty lines and those that begin with `#` or `//` are left out. What follows `--`
     stays as it is. In place of absl's own reading, which waits for FIFOs, and passes
-    over files that name each other.
+    over files that name each other. A pipe of the shell, `--flagfile=<(...)`, is read.
 
     Args:
         arguments: Without the command's name.
@@ -240,7 +240,7 @@ def _text_of(path: str) -> str:
         InputError: it cannot be read, or is other than its checksum says.
     """
     try:
-        return seal.content_of(paths.read_bytes(path), seal.LINES).decode()
+        return seal.content_of(paths.read_given(path), seal.LINES).decode()
     except InputError:
         raise
     except OSError as error:

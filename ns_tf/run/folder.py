@@ -43,6 +43,7 @@ CHECKPOINT = "checkpoint.npz"  # The training under way.
 # Of a trained network that is pruned (`ns_tf.prune`); what is left of it is a training.
 SCORED = "scores"  # Folder: scores of channels, by criterion.
 GATES = "gates.csv"  # Strength, and what was alive, while gates learned.
+EARLIER = "earlier"  # Folder: the trainings of all recipes but the last.
 PRUNED = "pruned.json"  # Which channels are left, and how good it was by stage.
 
 # Of a supernet (`ns_tf.slim`); the network of each share is a training.

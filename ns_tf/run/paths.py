@@ -1,12 +1,13 @@
 """Files of users: only regular ones are read, and nothing else is replaced.
 
-A FIFO would block for ever, a device never end, and a file that is renamed over a
-device takes its place for all programs of the machine.
+A FIFO with a name would block for ever, a device never end, and a file that is renamed
+over a device takes its place for all programs of the machine.
 """
 
 import contextlib
 import errno
 import os
+import re
 import reprlib
 import stat
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import BinaryIO
 
 from ns_tf.base import InputError
 
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_MOST_PIPED = 2**20  # Bytes; flags are a few thousand.
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFCHR: "a device",
@@ -76,6 +79,30 @@ def read_bytes(path: str | Path) -> bytes:
     """
     with opened(path) as file:
         return file.read()
+
+
+def read_given(path: str | Path) -> bytes:
+    """All of a regular file, or of a pipe that the shell has opened for this process.
+
+    Such a pipe, as of `<(...)`, has a writer, whose end ends it. It is read once.
+
+    Args:
+        path: The file, a link to it, or `/dev/fd/N`.
+
+    Raises:
+        InputError: it is something else, or more than `_MOST_PIPED` bytes come.
+        OSError: there is none, or it cannot be read.
+    """
+    given = _DESCRIPTOR.fullmatch(str(path))
+    if not given or not stat.S_ISFIFO(os.fstat(int(given[1])).st_mode):
+        return read_bytes(path)
+    with open(int(given[1]), "rb", closefd=False) as pipe:
+        content = pipe.read(_MOST_PIPED + 1)
+    if len(content) > _MOST_PIPED:
+        raise InputError(
+            f"{path} is a pipe of more than {_MOST_PIPED:,} bytes. Give a regular file."
+        )
+    return content
 
 
 def check_regular(path: str | Path) -> None:

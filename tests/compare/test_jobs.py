@@ -76,7 +76,8 @@ def test_the_recipe_is_every_cells_but_for_fine_tuning(finished, tmp_path):
     for cell in listed.values():
         job = jobs.of(cell)
         if cell.kind == FINETUNE:
-            tuning = job.pruner.tuning(jobs.widths(cell), job.tuning).settings
+            (tuning,) = job.pruner.tunings(jobs.widths(cell), job.tuning)
+            tuning = tuning.settings
             assert (tuning.epochs, tuning.rate) == (2, 0.007)
             assert (tuning.schedule, tuning.warmup_epochs) == ("constant", 0)
             assert (tuning.batch, tuning.momentum) == (7, 0.5) and job.test_every_epoch

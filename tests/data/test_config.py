@@ -3,10 +3,16 @@
 import dataclasses
 import inspect
 
+import pytest
+
+from ns_tf.base import InputError
+from ns_tf.condense.config import CondenseConfig
 from ns_tf.data import sources
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.config import DataConfig
 from ns_tf.data.sources import Request
+from ns_tf.inspect.config import InspectConfig
+from ns_tf.measure.config import MeasureConfig
 
 
 def defaults(function):
@@ -47,3 +53,18 @@ def test_where_a_set_lies_does_not_change_what_a_run_is():
     fields = {field.name: field for field in dataclasses.fields(DataConfig)}
     other = [n for n, f in fields.items() if not f.metadata["option"]["identity"]]
     assert other == ["data_dir"]
+
+
+@pytest.mark.parametrize("kind", [InspectConfig, CondenseConfig, MeasureConfig])
+def test_images_and_classes_of_an_architecture_are_the_same_everywhere(kind):
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    of = {name: fields[name].metadata["option"] for name in ("input_shape", "classes")}
+    assert [one["most"] for one in of.values()] == [16_384, 100_000]
+    given = {"model": "vgg11", **({"out": "a.keras"} if "out" in fields else {})}
+    for name, value, told in (
+        ("classes", 0, "--classes is a whole number of at least 1"),
+        ("input_shape", (32, 32), "as 32,32,3; got 32,32"),
+        ("input_shape", (32, 0, 3), "--input_shape"),
+    ):
+        with pytest.raises(InputError, match=told):
+            kind(**given, **{name: value})

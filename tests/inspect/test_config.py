@@ -11,8 +11,6 @@ from ns_tf.inspect.config import InspectConfig
     [
         ({}, "--model=FILE.keras"),
         ({"model": "vgg11", "classes": 0}, "--classes"),
-        ({"model": "vgg11", "input_shape": (32, 32)}, "got 32,32"),
-        ({"model": "vgg11", "input_shape": (32, 0, 3)}, "--input_shape"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, told):

@@ -233,4 +233,4 @@ def test_a_network_loses_blocks_and_is_trained_on(taught, monkeypatch):
     gone = ", ".join(np.array(made.names)[~found.keep])
     assert made.told(found.scaling.widths).endswith(f"without {gone}")
     fresh = dataclasses.replace(tuning, recipe="scratch")
-    assert made.tuning(found.scaling.widths, fresh).fresh
+    assert made.tunings(found.scaling.widths, fresh)[0].fresh

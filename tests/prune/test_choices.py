@@ -23,7 +23,7 @@ def test_every_method_goes_with_every_allocation_repair_and_recipe(name):
         assert Choices.parse(f"{name}+{recipe}").recipe == recipe
 
 
-def test_the_order_does_not_matter_but_that_of_repairs():
+def test_the_order_does_not_matter_but_that_of_repairs_and_of_recipes():
     parts = ("uniform", "scale", "distil")
     expected = Choices("random", "uniform", "scale", "distil")
     for order in itertools.permutations(parts):
@@ -33,6 +33,8 @@ def test_the_order_does_not_matter_but_that_of_repairs():
     argument = Choices.parse("random+distil(temperature=1e+1)+uniform")
     assert argument.recipe == "distil(temperature=1e+1)"
     assert argument.allocation == "uniform"
+    after = Choices.parse("random+scratch+uniform+refine(rate=1e-3)+distil")
+    assert after.recipe == "scratch+refine(rate=1e-3)+distil"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_the_order_does_not_matter_but_that_of_repairs():
         "taylor": "Unknown method 'taylor'.*Did you mean 'taylor_",
         "random+unifrom": "repair or recipe 'unifrom'.*'uniform'",
         "random+uniform+ranking": "two names of one kind .allocation.: uniform and",
-        "random+plain+distil": "two names of one kind .recipe.",
+        "random+plain+scratch": "'plain.scratch': scratch begins with fresh weights",
         "random+": "Expected a name",
         "random+distil(heat=3)": "distil has no 'heat'",
     }.items(),

@@ -84,6 +84,25 @@ def test_a_run_that_is_killed_in_any_stage_ends_as_one_that_is_not(
     assert not list(tmp_path.rglob("checkpoint.npz"))
 
 
+TWO = {**ASKED, "recipe": "distil+plain(rate=0.001)", "finetune_epochs": 1}
+
+
+def test_recipes_are_done_one_after_another_and_go_on_when_killed(mine, tmp_path):
+    """4 steps of scoring, 5 of the first training, 5 of the second."""
+    plain = mine.prune(**TWO)
+    with pytest.raises(Ended):
+        mine.prune(run_dir=tmp_path, progress=KilledAt(12), **TWO)
+    (begun,) = tmp_path.rglob("checkpoint.npz")
+    first = begun.parent / "earlier" / "1_distil" / "result.json"
+    seconds = json.loads(first.read_text())["seconds"]
+    kept = mine.prune(run_dir=tmp_path, **TWO)
+    assert kept.folder == begun.parent and kept.seconds["tune"] > seconds
+    assert [epoch.rate for epoch in kept.history] == [0.001]
+    for one, other in zip(kept.model.weights, plain.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert kept.accuracies == plain.accuracies and kept.score == plain.score
+
+
 def test_a_run_stops_when_it_is_asked(mine, tmp_path):
     with pytest.raises(Ended):
         mine.prune(run_dir=tmp_path, stop=StopAt(2), **ASKED)

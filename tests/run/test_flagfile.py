@@ -1,6 +1,7 @@
 """Flagfiles: read back bit by bit, and compared by what changes results."""
 
 import dataclasses
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -150,3 +151,12 @@ def test_a_flagfile_is_sorted_by_class_and_comments_out_what_is_not_set():
     assert "\n# --params=\n" in text
     assert "\n--latency=\n" in text  # Its default is a number, so this says something.
     assert text == as_flagfile([Every(latency=None), Other()])
+
+
+def test_flags_come_through_a_pipe_of_the_shell():
+    config = Every()
+    read, write = os.pipe()
+    with open(write, "w", encoding="utf-8") as file:
+        file.write(as_flagfile([config]))
+    assert repr(parsed(f"--flagfile=/dev/fd/{read}")) == repr(config)
+    os.close(read)

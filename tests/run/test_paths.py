@@ -52,6 +52,38 @@ def test_files_and_what_links_lead_to_are_read_and_replaced(tmp_path):
     paths.check_output(tmp_path / "new", "out")
 
 
+@pytest.fixture
+def piped():
+    """A function: what is written into a pipe -> the path of its other end."""
+    ends = []
+
+    def path_of(content):
+        read, write = os.pipe()
+        ends.append(read)
+        with open(write, "wb") as file:
+            file.write(content)
+        return f"/dev/fd/{read}"
+
+    yield path_of
+    for end in ends:
+        os.close(end)
+
+
+def test_a_pipe_of_the_shell_is_read_and_no_other(piped, others, tmp_path, monkeypatch):
+    assert paths.read_given(piped(b"--seed=7\n")) == b"--seed=7\n"
+    for kind in KINDS:
+        with pytest.raises(InputError, match="Give a regular file"):
+            paths.read_given(others[kind])
+    (tmp_path / "file").write_text("a")
+    with open(tmp_path / "file") as file:
+        assert paths.read_given(f"/dev/fd/{file.fileno()}") == b"a"
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        paths.read_given("/dev/fd/9876")
+    monkeypatch.setattr(paths, "_MOST_PIPED", 3)
+    with pytest.raises(InputError, match="is a pipe of more than 3 bytes"):
+        paths.read_given(piped(b"abcd"))
+
+
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         paths.read_bytes(tmp_path / "none")

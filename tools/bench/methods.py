@@ -180,22 +180,15 @@ def outcome(config: MethodsConfig, pruner, keep: np.ndarray, clock) -> Row:
 def _tuned(config: MethodsConfig, pruner, small, widths):
     """The training of what is left, or of fresh weights if the recipe says so."""
     from ns_tf.engine.runtime import Runtime
-    from ns_tf.train import training
+    from ns_tf.prune.tuning import tuned
 
     finetune = FinetuneConfig(
         recipe=config.recipe,
         finetune_epochs=config.epochs,
         finetune_rate=config.rate,
     )
-    work = pruner.tuning(widths, finetune)
-    start = pruner.problem.build(widths) if work.fresh else small
-    return training.train(
-        pruner.problem,
-        lambda: start,
-        work.settings,
-        Runtime(seed=config.seed),
-        objective=work.objective,
-    )
+    works = pruner.tunings(widths, finetune)
+    return tuned(pruner.problem, widths, works, small, Runtime(seed=config.seed))
 
 
 def line(row: Row) -> str:

@@ -8,7 +8,8 @@ images are mixed. The file of one with a loss of its own holds the formula::
         ...
         return losses  # [batch]
 
-A name may have arguments: `distil(temperature=4.0)`, `distil(mixup=0.0)`.
+A name may have arguments: `distil(temperature=4.0)`, `distil(mixup=0.0)`. Several are
+done one after another: `distil+refine`.
 """
 
 import dataclasses
@@ -22,7 +23,8 @@ import keras
 from ns_tf.base import InputError
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_softmax
-from ns_tf.registry import Registry, parse_call
+from ns_tf.registry import Registry, parse_call, parts_of
+from ns_tf.run.checks import check_whole
 
 RECIPES = Registry("recipe", __name__)
 
@@ -42,6 +44,10 @@ class Recipe:
     table_rate: float | None = None
     fresh: bool = False  # Whether training starts from fresh weights.
     rate: float = 0.01  # Learning rate at the start, unless another is given.
+    # Behind another recipe: the rate (its own if None), and a share of the epochs.
+    next_rate: float | None = None
+    next_share: float = 1.0
+    epochs: int | None = None  # In place of those that are asked for.
     # Whether a network of a share s of the multiply-adds has 1 / s times the epochs.
     equal_cost: bool = False
 
@@ -72,23 +78,53 @@ def recipe(name: str, *, help: str, **preset: Any) -> Callable[[Callable], Calla
     return add
 
 
-def get(text: str) -> Recipe:
+def parse(text: str) -> tuple[Recipe, ...]:
+    """The recipes that "one+other" names, in the order in which they are done.
+
+    Each goes on from the network of the best epoch of the one before.
+
+    >>> [(one.name, one.rate) for one in parse("distil+refine")]
+    [('distil', 0.01), ('refine', 0.0001)]
+
+    Args:
+        text: Names with "+" between them, each as of `get`.
+
+    Raises:
+        InputError: there is no such recipe, or one that begins with fresh weights comes
+            after another.
+    """
+    first, *others = parts_of(text)
+    behind = [get(other, behind=True) for other in others]
+    for one in behind:
+        if one.fresh:
+            raise InputError(
+                f"{text!r}: {one.name} begins with fresh weights, so what is trained "
+                f"before it is lost. Put {one.name} first, or leave it out."
+            )
+    return get(first), *behind
+
+
+def get(text: str, *, behind: bool = False) -> Recipe:
     """The recipe that a text names, its options set.
 
     >>> get("distil(mixup=0.0)").mixup, get("plain").formula is None
     (0.0, True)
 
     Args:
-        text: A name, or a name with arguments: options of the formula, or `rate` and
-            `mixup`; `table_rate` of a recipe with a table, whose rows are of images
-            that are not mixed.
+        text: A name, or a name with arguments: options of the formula, or `rate`,
+            `epochs` and `mixup`; `table_rate` of a recipe with a table, whose rows are
+            of images that are not mixed.
+        behind: Whether it follows another recipe.
 
     Raises:
         InputError: there is no such recipe, or it has no such option.
     """
     name, options = parse_call(text)
     member, function = RECIPES.get(name)
-    settable = ("mixup" if member.table_rate is None else "table_rate", "rate")
+    if behind and member.next_rate is not None:
+        member = dataclasses.replace(member, rate=member.next_rate)
+    own = "mixup" if member.table_rate is None else "table_rate"
+    settable = (own, "rate", "epochs")
     fields = {n: options.pop(n) for n in settable if n in options}
     known = [
         p.name
@@ -102,6 +138,8 @@ def get(text: str) -> Recipe:
     for value in (*fields.values(), *options.values()):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
             raise InputError(f"Options of a recipe are numbers from 0; got {value!r}.")
+    if "epochs" in fields:
+        check_whole(f"epochs of the recipe {name}", fields["epochs"], at_least=1)
     formula = functools.partial(function, **options) if options else member.formula
     return dataclasses.replace(member, formula=formula, **fields)
 

@@ -13,6 +13,8 @@ from ns_tf.train.recipes import recipe
     "refined with it; six varied images are made of each.",
     teacher=True,
     table_rate=1.0,
+    next_rate=1e-4,
+    next_share=16 / 200,
 )
 def refine(logits: Any, labels: Any, teacher_logits: Any, *, share: float = 0.7) -> Any:
     """share KL(student || table) + (1 - share) cross-entropy, [batch].
@@ -22,9 +24,9 @@ def refine(logits: Any, labels: Any, teacher_logits: Any, *, share: float = 0.7)
     `table_rate`. The KL has the opposite direction of that of `distil`. Images and
     table are described in `ns_tf.data.variants` and `ns_tf.train.label_table`.
 
-    Departure: the paper trains a network that `distil` has trained, at a rate of
-    0.0001. Here it starts from what the cut has left, so its rate is that of the other
-    recipes; `refine(rate=0.0001)` is the paper's.
+    The paper trains a network that `distil` has trained for 200 epochs, for 16 more
+    at a rate of 0.0001. `distil+refine` has that rate and that share of the epochs.
+    Alone, it starts from what the cut has left, so its rate is that of the others.
 
     The student's probabilities are 0.6 and 0.4, the table says 0.5 and 0.5:
 

@@ -19,9 +19,26 @@ def test_options_of_a_recipe_are_set_by_its_text():
     assert recipes.get("plain(rate=0.5)").rate == 0.5
 
 
+def test_behind_another_a_recipe_has_its_own_rate_and_share_of_the_epochs():
+    first, second = recipes.parse("distil(temperature=1e+1)+refine")
+    assert (first.name, first.rate, first.next_share) == ("distil", 0.01, 1)
+    assert (second.name, second.rate, second.next_share) == ("refine", 1e-4, 0.08)
+    (alone,) = recipes.parse("refine")
+    assert alone.rate == 0.01 and alone.epochs is None
+    given = recipes.parse("refine+plain+refine(rate=0.5, epochs=3)")
+    assert [one.rate for one in given] == [0.01, 0.01, 0.5] and given[2].epochs == 3
+
+
 @pytest.mark.parametrize(
     "text, told",
     [
+        ("plain+scratch_b", "Put scratch_b first, or leave it out"),
+        (
+            "distil(epochs=0)",
+            "epochs of the recipe distil is a whole number of at least",
+        ),
+        ("distil(epochs=1.5)", "is a whole number of at least 1; got 1.5"),
+        ("distil+", "Expected a name"),
         ("distill", "Did you mean 'distil'"),
         ("distil(heat=2)", "has no 'heat'; it has temperature, share, mixup, rate"),
         ("distil(share='a')", "numbers from 0; got 'a'"),
@@ -31,7 +48,7 @@ def test_options_of_a_recipe_are_set_by_its_text():
 )
 def test_what_is_no_recipe_is_refused(text, told):
     with pytest.raises(InputError, match=told):
-        recipes.get(text)
+        recipes.parse(text)
 
 
 def test_hard_labels_are_soft_ones_of_one_class(rng):

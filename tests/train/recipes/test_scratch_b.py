@@ -10,6 +10,6 @@ def test_a_quarter_of_the_multiply_adds_has_four_times_the_epochs():
     made = pruner(model, problem.dataset, method="random", macs=0.25)
     widths = made.solve(made.score()).widths
     config = FinetuneConfig(recipe="scratch_b", finetune_epochs=10)
-    work = made.tuning(widths, config)
+    (work,) = made.tunings(widths, config)
     assert 40 <= work.settings.epochs <= 44 and work.settings.rate == 0.1
     assert work.fresh and work.objective is None
