@@ -21,6 +21,7 @@ from ns_tf.prune import allocations
 from ns_tf.prune.allocations import Allocation, Case
 from ns_tf.prune.masked import MaskedNetwork, Worth
 from ns_tf.prune.method import Method
+from ns_tf.prune.refitted import RefittedNetwork
 from ns_tf.prune.removal import Prunable, down_to
 from ns_tf.prune.scoring import Proxy
 from ns_tf.prune.targets import Budgets
@@ -180,6 +181,7 @@ class Allotment:
             seed=self.seed,
             limits=lambda: self.limits,
             worth=functools.partial(self._worth, scores),
+            refitted=functools.partial(self._refitted, scores),
             run=lambda work, most: loop.run(work, most, runtime or Runtime(), **names),
         )
 
@@ -187,4 +189,15 @@ class Allotment:
         """`Case.worth`, for scores [n]."""
         task = self.problem.task
         network = MaskedNetwork(self.model, self.graph, task, self.proxy(images))
+        return lambda widths: network.worth(self.channels(scores, widths))
+
+    def _refitted(self, scores: np.ndarray, images: int) -> Callable[[Widths], Worth]:
+        """`Case.refitted`, for scores [n]."""
+        network = RefittedNetwork(
+            self.model,
+            self.graph,
+            self.problem.structure,
+            self.problem.task,
+            self.proxy(images),
+        )
         return lambda widths: network.worth(self.channels(scores, widths))

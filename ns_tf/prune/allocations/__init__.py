@@ -62,6 +62,8 @@ class Case:
             meet it.
         worth: Number of training images -> (widths -> how good the network is on them
             with the channels of highest score, before it is repaired).
+        refitted: The same of the network that is cut, with layers fitted to what they
+            read then (`ns_tf.prune.refitted`).
         run: (stepper, steps in all): does the steps; shows progress, and continues what
             was stopped or killed.
     """
@@ -82,6 +84,7 @@ class Case:
     seed: int
     limits: Callable[[], Mapping[str, float]]
     worth: Callable[[int], "Callable[[Widths], Worth]"]
+    refitted: "Callable[[int], Callable[[Widths], Worth]]"
     run: "Callable[[Stepper, int], None]"
 
     def widths_of(self, values: np.ndarray) -> np.ndarray:
@@ -126,7 +129,8 @@ def allocation(
 
     Returns:
         A decorator of functions of a `Case` to a `Curve`, which it returns as they are.
-        Keyword-only arguments are options: whole numbers from 1.
+        Keyword-only arguments are options: whole numbers from 1, or True and False
+        where that is the default.
 
     Raises:
         ValueError: the name is taken.
@@ -156,22 +160,31 @@ def get(text: str) -> Allocation:
     if not options:
         return member
     parameters = inspect.signature(member.curve).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    known = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     for option, value in options.items():
         if option not in known:
             raise InputError(
                 f"The allocation {name} has no {option!r}; it has "
                 f"{', '.join(known) or 'no options'}."
             )
-        _check(name, option, value)
+        _check(name, option, value, switch=isinstance(known[option], bool))
     curve = functools.partial(member.curve, **options)
     return dataclasses.replace(member, curve=curve)
 
 
-def _check(name: str, option: str, value: Any) -> None:
-    """Refuses the value of an option that is no whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(
-            f"{option} of the allocation {name} is a whole number from 1; got "
-            f"{value!r}."
-        )
+def _check(name: str, option: str, value: Any, *, switch: bool) -> None:
+    """Refuses the value of an option that is no whole number from 1, or no bool.
+
+    Args:
+        name: Of the allocation.
+        option: Its name.
+        value: As it was given.
+        switch: Whether the option is on or off.
+
+    Raises:
+        InputError: it is another; names the option.
+    """
+    number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not (isinstance(value, bool) if switch else number):
+        kind = "True or False" if switch else "a whole number from 1"
+        raise InputError(f"{option} of the allocation {name} is {kind}; got {value!r}.")

@@ -25,7 +25,12 @@ _VALUES = 10  # Numbers of a state.
 
 @allocation("amc", help="Shares of all layers by an agent that learns.", evaluates=True)
 def amc(
-    case: Case, *, random: int = 30, episodes: int = 120, images: int = 1000
+    case: Case,
+    *,
+    random: int = 30,
+    episodes: int = 120,
+    images: int = 1000,
+    refit: bool = False,
 ) -> Curve:
     """The best widths that an agent finds, times one number.
 
@@ -34,9 +39,9 @@ def amc(
     widths, untrained, is the reward of the episode.
 
     Source: He et al., AMC, 2018. Departures: actions are shares of a layer's own
-    filters, not of those that it reads; channels go by the criterion's scores, and
-    nothing is fitted in an episode, but batch norms take the statistics of the images;
-    the critic is not asked about shares that the budgets do not allow;
+    filters, not of those that it reads; channels go by the criterion's scores; unless
+    `refit`, nothing is fitted in an episode, but batch norms take the statistics of the
+    images; the critic is not asked about shares that the budgets do not allow;
     there are fewer episodes, and more updates after each.
 
     Args:
@@ -44,8 +49,10 @@ def amc(
         random: Episodes of random shares at the beginning.
         episodes: Episodes after them, in which the agent learns.
         images: Training images that the reward is read from.
+        refit: Whether the layers that read what is left are fitted in every episode, as
+            in the paper. An episode takes many times as long.
     """
-    worth = case.worth(images)
+    worth = (case.refitted if refit else case.worth)(images)
     # Layers that a user ties are one: the first of them speaks for all.
     numbers = case.grid.numbers(len(case.widths))
     first = np.unique(numbers, return_index=True)[1]

@@ -21,6 +21,7 @@ def test_options_are_whole_numbers_that_the_allocation_has():
         ("greedy(steps=4)", "greedy has no 'steps'; it has step, images"),
         ("amc(episodes=0)", "episodes of the allocation amc is a whole number from 1"),
         ("amc(random=True)", "random of the allocation amc is a whole number"),
+        ("amc(refit=1)", "refit of the allocation amc is True or False; got 1"),
     ):
         with pytest.raises(InputError, match=told):
             allocations.get(text)
