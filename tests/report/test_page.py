@@ -86,7 +86,7 @@ def browse(page, asked, tmp_path):
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        ("mobilenet_v2", 31),
+        ("mobilenet_v2", 23),
         *(
             pytest.param(name, 307, marks=pytest.mark.slow)
             for name in ("vgg11", "preact_resnet18", "mobilenet_v2")
@@ -102,9 +102,10 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
     device = noisy_device(search, rng, 0.1, largest)
     names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
     names += ["priced@1", "priced@2"]
-    asked = []
-    for _ in range(count):
-        some = rng.permutation(["params", "macs", "latency_ms", *MEMORY])
+    asked, every = [], 3 if count < 100 else 9  # Those of RAM take the page longer.
+    for place in range(count):
+        memory = MEMORY if place % every == 0 else ()
+        some = rng.permutation(["params", "macs", "latency_ms", *memory])
         budget, second = map(str, some[:2])
         near = np.array(search.default_widths) * np.exp(rng.uniform(-1.5, 1))
         costs = {**search.costs, "latency_ms": device.cost}
@@ -152,7 +153,7 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
         filled += bool(set(MEMORY) & plan.scaling.costs.keys())
         beyond = max(plan.widths) > largest
         assert (one["ms"] == "beyond its tables") == beyond
-    assert timed > count / 5 and filled > count / 5
+    assert timed > count / 5 and filled > count / every / 3
 
 
 def plan_of(search, given, device):

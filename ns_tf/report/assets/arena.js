@@ -19,40 +19,50 @@ function arenaFunction({ buffers, steps, output }) {
     const key = missing.join(" ");
     if (!known.has(key)) {
       const left = existing(named, new Set(missing.map(String)));
-      known.set(key, livesOf(ordered(folded(left, output)), output));
+      const lives = livesOf(ordered(folded(left, output)), output);
+      known.set(key, { lives, beside: besideOf(lives) });
     }
     return known.get(key);
   };
   const pairs = named.map(({ differ }) => differ).filter(([first]) => first >= 0);
   return (widths) => {
     const x = [...widths, 1];
-    const lives = livesAt(pairs.filter(([a, b]) => x[a] === x[b]));
+    const { lives, beside } = livesAt(pairs.filter(([a, b]) => x[a] === x[b]));
     const sizes = lives.map(({ place }) => {
       const [bytes, terms] = buffers[place];
       const size = bytes * sum(terms.map(([entries, width]) => entries * x[width]));
       return Math.ceil(size / ALIGNMENT) * ALIGNMENT;
     });
-    return arena(sizes, lives);
+    return arena(sizes, beside);
   };
+}
+
+// By buffer the places of those that are alive at the same time.
+function besideOf(lives) {
+  const places = [...lives.keys()];
+  return lives.map(({ first, last }) =>
+    places.filter((i) => lives[i].first <= last && first <= lives[i].last)
+  );
 }
 
 // Bytes that buffers take: larger ones come first, of equal ones the later, and each has
 // the lowest gap that it fits among the buffers that are alive with it.
-function arena(sizes, lives) {
+function arena(sizes, beside) {
   const order = [...sizes.keys()].sort((i, j) => sizes[j] - sizes[i] || j - i);
-  const placed = [];
+  const placed = []; // By buffer: where it begins and ends.
+  let most = 0;
   for (const i of order) {
-    const { first, last } = lives[i], size = sizes[i];
-    const beside = placed.filter((one) => one.first <= last && first <= one.last);
-    beside.sort((a, b) => a.begin - b.begin || a.end - b.end);
+    const others = beside[i].filter((j) => placed[j]).map((j) => placed[j]);
+    others.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
     let begin = 0;
-    for (const other of beside) {
-      if (other.begin - begin >= size) break;
-      begin = Math.max(begin, other.end);
+    for (const [from, to] of others) {
+      if (from - begin >= sizes[i]) break;
+      begin = Math.max(begin, to);
     }
-    placed.push({ first, last, begin, end: begin + size });
+    placed[i] = [begin, begin + sizes[i]];
+    most = Math.max(most, begin + sizes[i]);
   }
-  return Math.max(...placed.map(({ end }) => end));
+  return most;
 }
 
 // The operations that exist, reading what they read then. `missing` has the pairs of

@@ -438,27 +438,34 @@ function filled(value, budgets, grid, found) {
 // Whole widths -> by layer ln of what a step is worth for its price, -Infinity for one that
 // does not fit an exact budget.
 function gainFunction(value, budgets, { step, high }, { which, best }) {
-  const shares = best.shares.slice();
-  // Of the instants of peak RAM, dozens, few take a share.
-  const priced = budgets.flatMap(({ cost, target }) =>
-    cost[which].flatMap((_, place) => {
-      const share = shares.shift();
-      if (!cost.exact && !share) return [];
-      const more = costsOfMore(cost.exact ? cost.near[place] : cost[which][place], high);
-      const factor = share / (target * cost.perUnit);
-      return [{ cost, target, more, factor }];
-    })
-  );
+  const shares = best.shares.slice(), fixed = high.map(() => 0), moving = [];
+  for (const { cost, target } of budgets) {
+    for (const posynomial of cost.exact ? cost.near : cost[which]) {
+      const share = shares.shift(), factor = share / (target * cost.perUnit);
+      if (!share && !cost.exact) continue;
+      const more = costsOfMore(posynomial, high);
+      if (cost.exact || !isLinear(posynomial, high.length)) {
+        moving.push({ cost, target, more, factor });
+      } else {
+        more.forEach((of, l) => (fixed[l] += factor * of(high.map(() => 1), step)));
+      }
+    }
+  }
   return (widths) => {
-    const room = priced.map(({ cost, target }) => cost.exact && target - cost.of(widths));
+    const room = moving.map(({ cost, target }) => cost.exact && target - cost.of(widths));
     return widths.map((width, l) => {
       if (width + step > high[l]) return -Infinity;
-      const more = priced.map((one) => one.more[l](widths, step));
-      if (priced.some(({ cost }, k) => cost.exact && more[k] > room[k])) return -Infinity;
-      const price = sum(priced.map(({ factor }, k) => factor * more[k]));
+      const more = moving.map((one) => one.more[l](widths, step));
+      if (moving.some(({ cost }, k) => cost.exact && more[k] > room[k])) return -Infinity;
+      const price = moving.reduce((all, { factor }, k) => all + factor * more[k], fixed[l]);
       return worthOfMore(value, l, width, step) - Math.log(Math.max(price, TINY));
     });
   };
+}
+
+// Whether a step costs the same whatever the widths are, as in an instant of peak RAM.
+function isLinear({ right, third, differ }, layers) {
+  return right.every((r, t) => r === layers && third[t] < 0 && differ[t][0] < 0);
 }
 
 // By layer: what `step` more filters in it cost, by the terms that its width is in alone:
