@@ -1,7 +1,7 @@
 """The geometric program of a plan at a price, and its optimum in whole filters."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ns_tf.scaling.worth import Value, value_of
 _LARGEST = 700.0  # ln of a number that is finite in every program.
 _AIMS = 8  # How often a goal is translated for posynomials, at most.
 _SAME = 1e-3  # Aims that differ by less are one.
+_ALIKE = 0.1  # Optima whose ln of the loss differs by less are one.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,7 +58,8 @@ class Program:
             tried = self._found("near", goals)
         except InputError:  # The smallest widths have no projections: they are equal.
             tried = self._found("floors", goals)
-        filled = [(self._filled(goals, found), found) for found in tried]
+        starts = self._starts(goals, tried)
+        filled = [(self._grown(at, goals, found), found) for at, found in starts]
         losses = [float(self.value.log_loss(widths)) for widths, _ in filled]
         widths, found = filled[int(np.argmin(losses))]
         least = self._log_least(goals, found)
@@ -127,8 +129,21 @@ class Program:
         """Whether numbers meet every budget."""
         return all(of(widths) <= goals[name] for name, of in self.budgets.items())
 
-    def _filled(self, goals: Mapping[str, float], found: "_Found") -> np.ndarray:
-        """The optimum rounded down to the grid [numbers], grown while a step fits."""
+    def _starts(
+        self, goals: Mapping[str, float], tried: Sequence["_Found"]
+    ) -> list[tuple[np.ndarray, "_Found"]]:
+        """Numbers within the budgets that are to be grown, each with its optimum.
+
+        Of those that are alike there the best alone: to grow takes long where the arena
+        of an interpreter is asked at every step.
+        """
+        within = [(self._within(goals, found), found) for found in tried]
+        losses = np.array([self.value.log_loss(widths) for widths, _ in within])
+        others = np.flatnonzero(losses > losses.min() + _ALIKE)
+        return [within[place] for place in (int(losses.argmin()), *others)]
+
+    def _within(self, goals: Mapping[str, float], found: "_Found") -> np.ndarray:
+        """The optimum rounded down to the grid, within the budgets, [numbers]."""
         grid = self.grid
 
         def down(share: float) -> np.ndarray:
@@ -142,7 +157,7 @@ class Program:
         while not self._fits(widths, goals):
             share *= 0.98
             widths = down(share)
-        return self._grown(widths, goals, found)
+        return widths
 
     def _grown(
         self, widths: np.ndarray, goals: Mapping[str, float], found: "_Found"

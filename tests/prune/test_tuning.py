@@ -32,10 +32,10 @@ def test_recipes_behind_others_have_rates_and_epochs_of_their_own():
         tunings = tunings_of(recipes, config, problem.dataset, 2.0, model)
         return [(one.name, one.settings.epochs, one.settings.rate) for one in tunings]
 
-    assert found("distil+refine") == [("distil", 25, 0.5), ("refine", 2, 1e-4)]
+    assert found("distil+refine") == [("distil", 25, 0.5), ("refine", 2, 1e-3)]
     assert found("scratch_b+refine(epochs=7)+plain") == [
         ("scratch_b", 50, 0.5),
-        ("refine", 7, 1e-4),
+        ("refine", 7, 1e-3),
         ("plain", 25, 0.01),
     ]
     with pytest.raises(InputError, match="refine learns one class an example"):

@@ -22,6 +22,7 @@ const OVER = 1e-9; // What a budget may be over, in ln of the cost, to count as 
 const NEWTON_STEPS = 60, LONGEST_STEP = 2, LARGEST_MULTIPLIER = 600; // In logarithms.
 const FEW = 4; // Budgets of which all choices are tried.
 const AIMS = 8, SAME_AIM = 1e-3; // How often a goal is translated, and when it stays.
+const ALIKE = 0.1; // Optima whose ln of the loss differs by less are one.
 const TINY = 1e-300;
 
 // The smallest widths are over a budget.
@@ -51,8 +52,8 @@ function withExponent(law, budgets, grid, { exponent, source, fall }) {
     return atCost({ ...law, kind: "law", scale }, budgets, grid);
   }
   const value = valueOf(law, exponent);
-  const { found, widths } = foundOf(value, budgets, grid)
-    .map((found) => ({ found, widths: filled(value, budgets, grid, found) }))
+  const { found, widths } = startsOf(value, budgets, grid)
+    .map(({ found, start }) => ({ found, widths: filled(start, value, budgets, grid, found) }))
     .reduce((best, one) =>
       logLoss(value, one.widths) < logLoss(value, best.widths) ? one : best
     );
@@ -398,12 +399,25 @@ function linearSolve(matrix, right) {
   return right;
 }
 
-// The optimum rounded down to the grid, then grown one step of it at a time while any
-// fits: the layer whose step is worth most for its price, the first of equal ones. One
-// whose step does not fit stays as it is until no other can grow.
-function filled(value, budgets, grid, found) {
-  const { step, low, high } = grid;
-  const fits = (widths) => budgets.every(({ cost, target }) => cost.of(widths) <= target);
+// Whether whole widths meet every budget.
+function meets(budgets, widths) {
+  return budgets.every(({ cost, target }) => cost.of(widths) <= target);
+}
+
+// Whole widths within the budgets that are to be filled up, each with its optimum: of those
+// that are alike there the best alone.
+function startsOf(value, budgets, grid) {
+  const all = foundOf(value, budgets, grid).map((found) => {
+    const start = roundedDown(budgets, grid, found);
+    return { found, start, loss: logLoss(value, start) };
+  });
+  const least = Math.min(...all.map(({ loss }) => loss));
+  const best = all.find(({ loss }) => loss === least);
+  return [best, ...all.filter(({ loss }) => loss > least + ALIKE)];
+}
+
+// The optimum rounded down to the grid and within the budgets.
+function roundedDown(budgets, { step, low, high }, found) {
   const down = (share) =>
     found.best.widths.map((width, l) => {
       // An optimum at a whole number must not lose a filter to rounding.
@@ -413,19 +427,26 @@ function filled(value, budgets, grid, found) {
   // The optimum is over a budget by rounding where widths are held at the grid's low
   // end, or where the solver found the optimum of fewer budgets alone.
   let share = 1, widths = down(share);
-  while (!fits(widths)) {
+  while (!meets(budgets, widths)) {
     share *= 0.98;
     widths = down(share);
   }
+  return widths;
+}
+
+// Widths within the budgets, grown one step of the grid at a time while any fits: the layer
+// whose step is worth most for its price, the first of equal ones. One whose step does not
+// fit stays as it is until no other can grow.
+function filled(start, value, budgets, grid, found) {
   const gainOf = gainFunction(value, budgets, grid, found);
-  let stays = new Set(), grew = false;
+  let widths = start, stays = new Set(), grew = false;
   for (;;) {
     const gains = gainOf(widths).map((gain, l) => (stays.has(l) ? -Infinity : gain));
     const most = gains.indexOf(Math.max(...gains));
     if (gains[most] > -Infinity) {
       const grown = widths.slice();
-      grown[most] += step;
-      if (fits(grown)) [widths, grew] = [grown, true];
+      grown[most] += grid.step;
+      if (meets(budgets, grown)) [widths, grew] = [grown, true];
       else stays.add(most);
     } else if (stays.size && grew) {
       [stays, grew] = [new Set(), false];

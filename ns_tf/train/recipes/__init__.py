@@ -84,7 +84,7 @@ def parse(text: str) -> tuple[Recipe, ...]:
     Each goes on from the network of the best epoch of the one before.
 
     >>> [(one.name, one.rate) for one in parse("distil+refine")]
-    [('distil', 0.01), ('refine', 0.0001)]
+    [('distil', 0.01), ('refine', 0.001)]
 
     Args:
         text: Names with "+" between them, each as of `get`.

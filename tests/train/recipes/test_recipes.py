@@ -22,7 +22,7 @@ def test_options_of_a_recipe_are_set_by_its_text():
 def test_behind_another_a_recipe_has_its_own_rate_and_share_of_the_epochs():
     first, second = recipes.parse("distil(temperature=1e+1)+refine")
     assert (first.name, first.rate, first.next_share) == ("distil", 0.01, 1)
-    assert (second.name, second.rate, second.next_share) == ("refine", 1e-4, 0.08)
+    assert (second.name, second.rate, second.next_share) == ("refine", 1e-3, 0.08)
     (alone,) = recipes.parse("refine")
     assert alone.rate == 0.01 and alone.epochs is None
     given = recipes.parse("refine+plain+refine(rate=0.5, epochs=3)")
