@@ -125,8 +125,7 @@ def is_block(layer: keras.Operation) -> bool:
     """
     if not isinstance(layer, keras.layers.Layer) or isinstance(layer, keras.Model):
         return False
-    library = type(layer).__module__.partition(".")[0]
-    if library in ("keras", "ns_tf") or is_known(layer):
+    if type(layer).__module__.partition(".")[0] == "keras" or is_known(layer):
         return False
     return own(layer) is not None and not _takes_masks(layer)
 
