@@ -1,6 +1,7 @@
 """Layers that are made of layers, as users and KerasHub write them."""
 
 import keras
+import numpy as np
 
 layers, ops = keras.layers, keras.ops
 register = keras.saving.register_keras_serializable("ns_tf_tests")
@@ -170,6 +171,61 @@ class Decoding(layers.Layer):
         return x + self.narrow(self.wide(y)), ops.zeros(
             (0, 5)
         ) if cache is None else cache
+
+
+@register
+class Looked(layers.Layer):
+    """Adds what a table has for each place, and a branch times a number."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.table = layers.Embedding(7, 11, name="table")
+        self.dense = layers.Dense(11, name="dense")
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        self.table.build()
+        self.dense.build(shape)
+
+    def call(self, x):
+        x = x + self.table(ops.arange(ops.shape(x)[-2]))
+        return x + self.scale * self.dense(x)
+
+
+@register
+class Classed(layers.Layer):
+    """Puts a token of its own before those of every example, and adds places."""
+
+    def build(self, shape):
+        self.token = self.add_weight(shape=(1, 1, shape[-1]), name="token")
+        self.places = self.add_weight(shape=(1, shape[1] + 1, shape[-1]), name="places")
+
+    def call(self, x):
+        token = ops.repeat(self.token, ops.shape(x)[0], axis=0)
+        return ops.concatenate([token, x], axis=1) + self.places
+
+
+@register
+class Fused(layers.Layer):
+    """Weighs three tensors by a weight that is normalised, as BiFPN does."""
+
+    def build(self, shape):
+        self.gains = self.add_weight(shape=(3,), initializer="ones", name="gains")
+
+    def call(self, x):
+        gains = ops.relu(self.gains)
+        gains = gains / (ops.sum(gains) + 0.1)
+        return gains[0] * x + gains[1] * ops.tanh(x) + ops.sin(x) * gains[2]
+
+
+@register
+class Waves(layers.Layer):
+    """Adds sines; without weights."""
+
+    def call(self, x):
+        steps, channels = x.shape[-2:]
+        angles = np.arange(steps)[:, None] * (1.0 + np.arange(channels))
+        return x + ops.convert_to_tensor(np.sin(angles), x.dtype)
 
 
 @register

@@ -176,6 +176,10 @@ class Weighing(layers.Layer):
     def call(self, x):
         norm, weight = self.norm, self.factor(tf.ones_like(x))
         kind, rank = type(norm).__name__, len(x.shape)
+        if kind in ("Max", "Min"):
+            sign = 1 if kind == "Max" else -1
+            open_ = tf.where(weight > 0, sign * x, x.dtype.min)
+            return sign * tf.reduce_max(open_, -1, keepdims=norm.keepdims)
         if kind == "Mean":
             total = tf.reduce_sum(weight * x, -1, keepdims=norm.keepdims)
             return total / tf.reduce_sum(weight, -1, keepdims=norm.keepdims)
@@ -198,7 +202,7 @@ class Weighing(layers.Layer):
             return tf.reduce_sum(weight * y, axes, keepdims=True)
 
         count = total(tf.ones_like(x))
-        if kind == "UnitNormalization":
+        if kind in ("UnitNormalization", "Normalize"):
             return x / tf.sqrt(total(x**2))
         if kind != "RMSNormalization":
             x = x - total(x) / count
@@ -233,7 +237,9 @@ def rows_within(layer, graph) -> list[tuple]:
     """
     called = weights.names(layer)
     if not hasattr(layer, "_output_dense"):
-        read = [(w, 0) for w in layer.weights if w.name == "recurrent_kernel"]
+        read = [(w, -2) for w in layer.weights if w.name == "recurrent_kernel"]
+        cells = getattr(getattr(layer, "cell", None), "cells", [])
+        read += [(cell.kernel, -2) for cell in cells[1:]]
     else:
         last = layer._output_dense.kernel
         queries = [(weight, -1) for weight in layer._query_dense.weights]
@@ -279,7 +285,8 @@ def with_factors(model: keras.Model, graph) -> tuple[keras.Model, tf.Variable]:
             if not isinstance(x, keras.KerasTensor):
                 return x
             place = next(places)
-            if call.kind == MAKE or place in (*call.crossing, *call.reads):
+            makes = call.kind == MAKE and place not in call.joins
+            if makes or place in (*call.crossing, *call.reads):
                 return Factor(factors, graph.channels[call.inputs[place]])(x)
             return x
 

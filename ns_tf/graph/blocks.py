@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from ns_tf.graph import activations, weights
-from ns_tf.graph.calls import Tensor, functional, uncompiled
+from ns_tf.graph.calls import Tensor, functional
 from ns_tf.graph.channels import Call, ChannelGraph
 from ns_tf.graph.gated import GatedNetwork, Passing
 from ns_tf.graph.gates import Edge, Gates
@@ -160,11 +160,7 @@ def without(
         InputError: a layer cannot be made again from its configuration.
     """
     editor = _Dropping(graph, [block.edge for block in dropped])
-    return keras.models.clone_model(
-        uncompiled(functional(model)),
-        clone_function=editor.clone,
-        call_function=editor.call,
-    )
+    return editor.copied(model)
 
 
 class _Dropping(Editor):
@@ -232,7 +228,7 @@ class _Weighing(Passing):
     numbers: Mapping[str, int]
 
     def gate(
-        self, x: keras.KerasTensor, channels: np.ndarray, name: str
+        self, x: keras.KerasTensor, channels: np.ndarray, name: str, rows: int = 1
     ) -> keras.KerasTensor:
         """As of `Editor.gate`; all channels have the gate of the block."""
-        return super().gate(x, np.full(x.shape[-1], self.numbers[name]), name)
+        return super().gate(x, np.full(x.shape[-1], self.numbers[name]), name, rows)

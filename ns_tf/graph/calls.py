@@ -1,6 +1,7 @@
 """The calls of a functional model, from `get_config()` (the `.keras` format)."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -215,6 +216,18 @@ def arguments(node: dict[str, Any]) -> tuple[list, dict[str, Any]]:
         return {name: read(value[name]) for name in sorted(value)}
 
     return read(node["args"]), read(node["kwargs"])
+
+
+def entries(shape: Sequence[int | None]) -> float:
+    """Entries of an example; not a number if that is not known.
+
+    >>> entries((None, 2, 3)), entries((None, None, 3))
+    (6.0, nan)
+
+    Args:
+        shape: Of a tensor; its first axis is that of examples.
+    """
+    return float(math.prod(math.nan if n is None else n for n in shape[1:]))
 
 
 def tensors_in(layers: Any) -> list[Tensor]:

@@ -35,6 +35,7 @@ class Call:
         crossing: Places of inputs of a join whose channels are in another group than
             the output's.
         reads: Places of inputs of a join whose channels act on others in the call.
+        joins: Places of inputs of what makes channels that act on no others there.
         scales: Whether a positive factor before it is the same factor behind it.
         gates: [gates] channel numbers of the gates that its layer can take beside its
             inputs (`ns_tf.graph.within`); None if it takes none.
@@ -46,6 +47,7 @@ class Call:
     output: Tensor
     crossing: tuple[int, ...] = ()
     reads: tuple[int, ...] = ()
+    joins: tuple[int, ...] = ()
     scales: bool = False
     gates: np.ndarray | None = dataclasses.field(default=None, compare=False)
 
@@ -118,6 +120,8 @@ class ChannelGraph:
             (`ns_tf.graph.rules.Effect`).
         arguments: Operation -> the arguments of its call that follow channels.
         kernels: Maker -> the weight of its layer by which it makes its channels.
+        rows: Tensor -> how many entries of its first axis are one example's, where
+            that is more than one: the windows of an image that a reshape took there.
         scaled: (layer, weight) -> the channels by whose number the layer scales what
             the weight makes (`ns_tf.graph.rules.Effect`).
     """
@@ -132,6 +136,7 @@ class ChannelGraph:
     settings: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
     arguments: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
     kernels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    rows: Mapping[Tensor, int] = dataclasses.field(default_factory=dict)
     scaled: Mapping[tuple[str, str], np.ndarray] = dataclasses.field(
         default_factory=dict
     )

@@ -15,6 +15,7 @@ import keras
 from ns_tf.base import InputError, refusing
 from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.compilation import carried
+from ns_tf.graph.constants import as_weights
 from ns_tf.graph.layout import channels_last
 from ns_tf.graph.remake import copied
 from ns_tf.graph.shapes import listed
@@ -42,7 +43,8 @@ def flat(
         values: Whether the copy gets the values of the weights. False where a network
             is built without values.
         blocks: Whether layers that are made of layers are seen through as well
-            (`ns_tf.graph.traced.traced`).
+            (`ns_tf.graph.traced.traced`), and constants of a number for each channel
+            become weights (`ns_tf.graph.constants.as_weights`).
 
     Returns:
         The model as `ns_tf.graph.calls.functional` gives it if there is no model
@@ -61,6 +63,8 @@ def flat(
         except InputError:  # A block that stays a layer is made again as a whole.
             found = _flat(model, values, _Graphs(model, blocks=False))
     found = channels_last(found, values)
+    if blocks:
+        found = as_weights(found, values)
     return carried(given, found) if values else found
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ns_tf.graph import gates as places
 from ns_tf.graph import weights
-from ns_tf.graph.calls import Tensor, functional
+from ns_tf.graph.calls import Tensor, functional, input_names
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gates import Edge, Gates, Gating
 from ns_tf.graph.thin import Editor, policy_of
@@ -54,6 +54,7 @@ class GatedNetwork:
         dtype = keras.backend.result_type(model.outputs[0].dtype, "float32")
         row = keras.Input((self.size + 1,), dtype=dtype, name=GATES)
         editor = self.editor(row)
+        editor.note_inputs(model, images)
         # Keras copies a graph only between its inputs, so the gates are one of them.
         ready = keras.Model([_unwrapped(model.inputs), row], model.output)
         self.model = keras.models.clone_model(
@@ -65,7 +66,10 @@ class GatedNetwork:
         own = weights.values(self.model)  # A subclass's gates may have weights.
         weights.assign(self.model, {**own, **weights.values(model)})
         self.tensors: dict[Tensor, keras.KerasTensor] = {
-            name: tensor for tensor, names in editor.copies.values() for name in names
+            name: tensor
+            for tensor, names in editor.copies.values()
+            for name in names
+            if name[0] not in input_names(model)
         }
         self.gated: dict[Tensor, keras.KerasTensor] = editor.gated
 
@@ -122,23 +126,27 @@ class PassGates(Gating):
 
     Args:
         channels: [channels of the tensor] their places in the row.
+        rows: How many entries of the first axis are one example's.
         **options: Of `keras.layers.Layer`.
     """
 
-    def __init__(self, channels: list[int], **options: object):
+    def __init__(self, channels: list[int], rows: int = 1, **options: object):
         super().__init__(**options)
-        self.channels = list(channels)
+        self.channels, self.rows = list(channels), rows
 
     def call(self, x: keras.KerasTensor, gates: keras.KerasTensor) -> keras.KerasTensor:
-        """x [batch, ..., channels] times its gates of `gates` [batch, n + 1]."""
+        """x [batch * rows, ..., channels] times its gates of `gates` [batch, n + 1]."""
         own = keras.ops.take(gates, np.array(self.channels), axis=-1)
+        if self.rows > 1 and gates.shape[0] != 1:
+            own = keras.ops.repeat(own, self.rows, axis=0)
         middle = (1,) * (len(x.shape) - 2)
         own = keras.ops.reshape(own, (-1, *middle, len(self.channels)))
         return x * keras.ops.cast(own, x.dtype)
 
     def get_config(self) -> dict:
-        """The channels, beside what every layer has."""
-        return {**super().get_config(), "channels": self.channels}
+        """The channels and the rows, beside what every layer has."""
+        own = {"channels": self.channels, "rows": self.rows}
+        return {**super().get_config(), **own}
 
 
 class Passing(Editor):
@@ -157,9 +165,9 @@ class Passing(Editor):
         self.row = row
 
     def gate(
-        self, x: keras.KerasTensor, channels: np.ndarray, name: str
+        self, x: keras.KerasTensor, channels: np.ndarray, name: str, rows: int = 1
     ) -> keras.KerasTensor:
         """x behind the gates of its channels; NONE (-1) is the row's last entry."""
         places = channels % self.row.shape[-1]
-        layer = PassGates(places.tolist(), name=name, dtype=policy_of(x))
+        layer = PassGates(places.tolist(), rows, name=name, dtype=policy_of(x))
         return layer(x, self.row)

@@ -170,7 +170,9 @@ class _Finder:
         reads = call.kind in (MAKE, STATISTICS)
         some = (*call.crossing, *call.reads)
         places = range(len(call.inputs)) if reads else some
-        return [p for p in places if not self._fixed(call.inputs[p])]
+        return [
+            p for p in places if p not in call.joins and not self._fixed(call.inputs[p])
+        ]
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether no channel of the tensor can be removed."""

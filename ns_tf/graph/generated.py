@@ -59,7 +59,7 @@ class _Making(Passing):
     code: Callable[[Any, Any], Any]
 
     def gate(
-        self, x: keras.KerasTensor, channels: np.ndarray, name: str
+        self, x: keras.KerasTensor, channels: np.ndarray, name: str, rows: int = 1
     ) -> keras.KerasTensor:
         """As of `Editor.gate`; x behind gates that are made of it, or were before."""
         here = [group for group in self.groups if np.isin(group, channels).any()]
@@ -75,7 +75,7 @@ class _Making(Passing):
             self.row = made(x, self.row)
         done = {id(group) for group in here}
         self.groups = [group for group in self.groups if id(group) not in done]
-        return super().gate(x, channels, name)
+        return super().gate(x, channels, name, rows)
 
 
 class Generator(keras.layers.Layer):

@@ -79,6 +79,7 @@ def crossings(graph: ChannelGraph) -> dict[int, int]:
         int(target): int(source)
         for call in graph.calls
         for place in call.crossing
+        if graph.channels[call.inputs[place]].ndim == 1
         for source, target in zip(
             graph.channels[call.inputs[place]], graph.channels[call.output], strict=True
         )

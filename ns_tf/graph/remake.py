@@ -108,11 +108,19 @@ def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     >>> _merged({"a": 1, "within": {"units": 5, "b": 2}}, {"within": {"units": 3}})
     {'a': 1, 'within': {'units': 3, 'b': 2}}
     """
-    within = {
-        name: _merged(config[name], one) if isinstance(one, Mapping) else one
-        for name, one in changes.items()
-    }
-    return {**config, **within}
+    return {**config, **{n: _changed(config[n], one) for n, one in changes.items()}}
+
+
+def _changed(entry: Any, change: Any) -> Any:
+    """An entry of a configuration, changed: layers within keep what is not named."""
+    if isinstance(change, Mapping):
+        return _merged(entry, change)
+    layers = isinstance(change, (list, tuple)) and all(
+        isinstance(one, Mapping) for one in change
+    )
+    if layers:
+        return [_merged(a, b) for a, b in zip(entry, change, strict=True)]
+    return change
 
 
 def _unbuilt(config: Any) -> Any:

@@ -146,6 +146,58 @@ class OpenMean(keras.layers.Layer):
         return {**super().get_config(), "keepdims": self.keepdims}
 
 
+@keras.saving.register_keras_serializable("ns_tf")
+class OpenExtreme(OpenMean):
+    """The largest of open channels, or the smallest.
+
+    A channel that is closed has the least of all values, so it is not the largest.
+
+    Args:
+        keepdims: Whether the axis stays, of length 1.
+        smallest: Whether the smallest is taken.
+        **options: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, keepdims: bool = False, smallest: bool = False, **options):
+        super().__init__(keepdims, **options)
+        self.smallest = smallest
+
+    def call(self, x: keras.KerasTensor, gates: keras.KerasTensor):
+        """x [batch, ..., channels], gates [batch, channels]."""
+        sign = -1 if self.smallest else 1
+        least = ops.stop_gradient(ops.min(sign * x, axis=-1, keepdims=True))
+        weighed = least + _beside(x, gates) * (sign * x - least)
+        return sign * ops.max(weighed, axis=-1, keepdims=self.keepdims)
+
+    def get_config(self) -> dict:
+        """Which of the two, beside what a mean has."""
+        return {**super().get_config(), "smallest": self.smallest}
+
+
+@keras.saving.register_keras_serializable("ns_tf")
+class OpenNormalize(keras.layers.Layer):
+    """A division by the root of the sum of squares of open channels, as an operation.
+
+    Args:
+        epsilon: The least root.
+        **options: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, epsilon: float, **options):
+        super().__init__(autocast=False, **options)
+        self.epsilon = epsilon
+
+    def call(self, x: keras.KerasTensor, gates: keras.KerasTensor):
+        """x [batch, ..., channels], gates [batch, channels]."""
+        squares = _beside(x, gates) * ops.square(x)
+        factor = ops.rsqrt(ops.sum(squares, axis=-1, keepdims=True))
+        return x * ops.minimum(factor, 1 / self.epsilon)
+
+    def get_config(self) -> dict:
+        """The least root, beside what every layer has."""
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
 _OPEN = {
     keras.layers.LayerNormalization: OpenLayerNormalization,
     keras.layers.RMSNormalization: OpenRMSNormalization,
@@ -158,12 +210,18 @@ def opened(layer: keras.Layer) -> keras.Layer:
     """A layer of the same name and configuration that takes gates, not built.
 
     Args:
-        layer: A norm over channels: layer, group, RMS or unit normalization; or the
-            operation of a mean over them.
+        layer: A norm over channels: layer, group, RMS or unit normalization; or an
+            operation over them: a mean, the largest, the smallest, or their norm.
 
     >>> type(opened(keras.layers.UnitNormalization())).__name__
     'OpenUnitNormalization'
     """
-    if type(layer).__name__ == "Mean":
+    kind = type(layer).__name__
+    if kind == "Mean":
         return OpenMean(layer.keepdims, name=layer.name)
+    if kind in ("Max", "Amax", "Min", "Amin"):
+        return OpenExtreme(layer.keepdims, kind.endswith("in"), name=layer.name)
+    if kind == "Normalize":
+        least = layer.epsilon or keras.config.epsilon()
+        return OpenNormalize(least, name=layer.name)
     return _OPEN[type(layer)].from_config(layer.get_config())

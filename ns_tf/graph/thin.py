@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from ns_tf.graph.calls import functional, uncompiled
+from ns_tf.graph.calls import functional, input_names, uncompiled
 from ns_tf.graph.channels import Call, ChannelGraph, Tensor
 from ns_tf.graph.gates import WITHIN, Gate, Gates
 from ns_tf.graph.remake import recalled, resized
@@ -50,12 +50,7 @@ def rebuild(
     editor = Editor(graph, keep, gates)
     if not editor.changes:
         return model, {}
-    thin = keras.models.clone_model(
-        uncompiled(functional(model)),
-        clone_function=editor.clone,
-        call_function=editor.call,
-    )
-    return thin, editor.extra
+    return editor.copied(model), editor.extra
 
 
 class Editor:
@@ -81,6 +76,40 @@ class Editor:
             self.by_name.setdefault(call.name, []).append(call)
         self.extra: dict[Key, tuple] = {}
         self.changes = bool(gates.edges) or not keep.all()
+
+    def copied(self, model: keras.Model) -> keras.Model:
+        """A copy of the model, weights not set.
+
+        Args:
+            model: Functional or sequential; not changed.
+
+        Raises:
+            InputError: a layer cannot be made again from its configuration.
+        """
+        model = uncompiled(functional(model))
+        inputs = [
+            keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+            for tensor, name in zip(model.inputs, input_names(model), strict=True)
+        ]
+        self.note_inputs(model, inputs)
+        return keras.models.clone_model(
+            model,
+            input_tensors=keras.tree.pack_sequence_as(model.input, inputs),
+            clone_function=self.clone,
+            call_function=self.call,
+        )
+
+    def note_inputs(
+        self, model: keras.Model, inputs: Sequence[keras.KerasTensor]
+    ) -> None:
+        """Notes which inputs of the copy stand for which of the model.
+
+        Args:
+            model: Functional.
+            inputs: In the order of `model.inputs`.
+        """
+        for name, tensor in zip(input_names(model), inputs, strict=True):
+            self.copies[id(tensor)] = (tensor, {(name, 0, 0)})
 
     def clone(self, layer: keras.Operation) -> keras.Operation:
         """The layer at its new size; operations that are no layers are shared."""
@@ -130,8 +159,7 @@ class Editor:
         found = {}
         for number, call in enumerate(self.by_name[name]):
             pairs = zip(tensors, call.inputs, strict=True)
-            # Keras copies the model's inputs itself: they are not among the copies.
-            if all(t in self.copies.get(id(x), (x, {t}))[1] for x, t in pairs):
+            if all(t in self.copies[id(x)][1] for x, t in pairs):
                 found[number] = call
         assert found, f"no call of {name!r} reads what its copy reads"
         return found
@@ -143,7 +171,9 @@ class Editor:
         if gated and call.kind != STATISTICS:
             if tensor not in self.gated:
                 channels = self.graph.channels[tensor]
-                self.gated[tensor] = self.gate(x, channels, gate_name(tensor))
+                self.gated[tensor] = self.gate(
+                    x, channels, gate_name(tensor), self._rows(tensor)
+                )
             x = self.gated[tensor]
         if place in call.crossing:
             x = self._select(x, tensor, call, place)
@@ -154,10 +184,15 @@ class Editor:
         ones = keras.ops.ones_like(x[(slice(None), *(0,) * (len(x.shape) - 2))][:, :1])
         count = int(stays(call.gates, self.keep).sum())
         name = gate_name((call.name, number, "within"))
-        return self.gate(keras.ops.tile(ones, (1, count)), call.gates, name)
+        rows = self._rows(call.inputs[0])
+        return self.gate(keras.ops.tile(ones, (1, count)), call.gates, name, rows)
+
+    def _rows(self, tensor: Tensor) -> int:
+        """How many entries of the first axis of a tensor are one example's."""
+        return self.graph.rows.get(tensor, 1)
 
     def gate(
-        self, x: keras.KerasTensor, channels: np.ndarray, name: str
+        self, x: keras.KerasTensor, channels: np.ndarray, name: str, rows: int = 1
     ) -> keras.KerasTensor:
         """x behind its gate, which all edges of the tensor share.
 
@@ -165,6 +200,7 @@ class Editor:
             x: [..., channels], of the copy.
             channels: Their numbers, those that go included.
             name: Of the layer that gates it.
+            rows: How many entries of its first axis are one example's.
         """
         self.extra[name, "gate"] = (channels,)
         return Gate(name=name, dtype=policy_of(x))(x)

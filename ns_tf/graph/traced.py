@@ -16,10 +16,11 @@ import keras
 import numpy as np
 
 from ns_tf.graph.lengths import drawn, of_any_number, with_lengths
-from ns_tf.graph.own_weights import as_inputs, own, with_weights
+from ns_tf.graph.own_weights import Fixed, as_inputs, own, with_weights
 from ns_tf.graph.rules import is_known
 
 _BATCH = 13  # Of calls that ask how many examples there are.
+_ANCHOR = "_followed_from"  # Attribute of a layer while its call is followed.
 _CLOSE = 1e-4  # Of the largest output: calls are compared in float32 or better.
 
 
@@ -65,9 +66,9 @@ def traced(
             than its own calls say.
 
     Returns:
-        None for a layer without weights, or that has a mask or a rule; whose calls
-        differ; that adds losses; that computes something else in training than its
-        layers do; or whose `call` takes no symbolic tensors.
+        None for a layer that has a mask or a rule; whose calls differ; that adds
+        losses; that draws random numbers or computes something else in training than
+        its layers do; or whose `call` takes no symbolic tensors.
 
     >>> class Twice(keras.layers.Layer):
     ...     def __init__(self):
@@ -114,7 +115,7 @@ def tensors(args: tuple, kwargs: dict[str, Any]) -> list[keras.KerasTensor]:
 def is_block(layer: keras.Operation) -> bool:
     """Whether it is a layer of a class outside of Keras whose weights are all known.
 
-    They are those of layers within, or attributes.
+    They are those of layers within, or attributes; it may have none.
 
     Args:
         layer: A layer, model or operation.
@@ -126,7 +127,7 @@ def is_block(layer: keras.Operation) -> bool:
         return False
     if type(layer).__module__.partition(".")[0] == "keras" or is_known(layer):
         return False
-    return bool(layer.weights) and own(layer) is not None and not _takes_masks(layer)
+    return own(layer) is not None and not _takes_masks(layer)
 
 
 def _takes_masks(layer: keras.Layer) -> bool:
@@ -158,7 +159,7 @@ def _graph(
         return None
     inner = layer._flatten_layers(include_self=False)
     called = [(one, len(one._inbound_nodes)) for one in inner]
-    with _open_calls(layer):
+    with _open_calls(layer), _fed(layer):
         trace = first.trace(layer, given=given, examples=examples)
         if _has_phases(layer):
             other = first.trace(layer, training=True, given=given, examples=examples)
@@ -212,6 +213,48 @@ def _open(kind: type[keras.Layer]) -> type[keras.Layer]:
     return type(kind.__name__, (kind,), body)
 
 
+@contextlib.contextmanager
+def _fed(layer: keras.Layer) -> Iterator[None]:
+    """Lets layers of Keras's within a layer be called on numbers, while it is followed.
+
+    A table of positions is looked up at 0, 1, 2 and so on, whatever the input is. These
+    numbers become a layer, called on the layer's first input.
+    """
+    inner = [
+        one
+        for one in layer._flatten_layers(include_self=False)
+        if one.weights and type(one).__module__.partition(".")[0] == "keras"
+    ]
+    kinds = [type(one) for one in inner]
+    try:
+        for one, kind in zip(inner, kinds, strict=True):
+            object.__setattr__(one, "__class__", _feeding(kind, layer))
+        yield
+    finally:
+        for one, kind in zip(inner, kinds, strict=True):
+            object.__setattr__(one, "__class__", kind)
+
+
+def _feeding(kind: type[keras.Layer], outer: keras.Layer) -> type[keras.Layer]:
+    """A class of layers that may be called on one array of numbers."""
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        anchor = outer.__dict__.get(_ANCHOR)
+        if anchor is not None and len(args) == 1 and _is_known(args[0]):
+            array = np.asarray(args[0])
+            args = (Fixed(array, array.dtype.name)(anchor),)
+        return kind.__call__(layer, *args, **kwargs)
+
+    return type(kind.__name__, (kind,), {"__call__": call, "__module__": "keras"})
+
+
+def _is_known(value: Any) -> bool:
+    """Whether it is an array, or a tensor whose numbers are known."""
+    if isinstance(value, keras.KerasTensor):
+        return False
+    return isinstance(value, np.ndarray) or hasattr(value, "numpy")
+
+
 def _has_phases(layer: keras.Layer) -> bool:
     """Whether its call is told whether it is a training's."""
     return "training" in inspect.signature(layer.call).parameters
@@ -258,12 +301,16 @@ class _Call:
         args, kwargs = self.filled(inputs)
         if _has_phases(layer):
             kwargs["training"] = training
-        with as_inputs(layer) as weights:
-            made = _put_out(layer.call(*args, **kwargs))
+        layer.__dict__[_ANCHOR] = inputs[0]
+        try:
+            with as_inputs(layer) as weights:
+                made = _put_out(layer.call(*args, **kwargs))
+        finally:
+            del layer.__dict__[_ANCHOR]
         symbolic = tensors(tuple(made), {})
         constants = (None if isinstance(x, keras.KerasTensor) else x for x in made)
         model = keras.Model([*inputs, *weights], symbolic, name=layer.name)
-        model = with_weights(with_lengths(model), layer)
+        model = with_weights(with_lengths(model), layer, examples)
         return Trace(model, tuple(constants))
 
 

@@ -7,7 +7,7 @@ channels of the same makers become a group.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ import numpy as np
 from ns_tf.graph import rules
 from ns_tf.graph.calls import (
     arguments,
+    entries,
     functional,
     graph_config,
     nodes,
@@ -45,6 +46,7 @@ class _Walk:
         }
         self.output: Tensor = ()  # Of the call that is visited.
         self.shapes = {}
+        self.rows: dict[Tensor, int] = {}
         for _, inputs, _ in self.nodes:
             self.shapes.update(dict(inputs))
         for tensor, key in zip(model.outputs, self.outputs, strict=True):
@@ -94,7 +96,12 @@ class _Walk:
         pairs = {
             (self._maker(a), self._maker(b)) for a, b in zip(one, other, strict=True)
         }
-        return all(self._groups_of(a) & self._groups_of(b) for a, b in pairs)
+        # The same join of the reference may join what is no channel.
+        bare = NONE in self.reference_groups.get(self.output[0], ())
+        return all(
+            self._groups_of(a) & self._groups_of(b) or (bare and None in (a, b))
+            for a, b in pairs
+        )
 
     def _groups_of(self, maker: str | None) -> set[int]:
         """Groups of the reference that a maker makes; {NONE} for what is no channel."""
@@ -104,7 +111,7 @@ class _Walk:
         """Which input of the join `name` has the group of the join's output."""
         if self.reference_groups is None:
             return 0
-        target = self._groups_of(name)
+        target = self._groups_of(name) - {NONE}
         for place, channels in enumerate(inputs):
             makers = {self._maker(channel) for channel in channels}
             if all(self._groups_of(maker) & target for maker in makers):
@@ -134,16 +141,14 @@ class _Walk:
         arrays = [self.channels[tensor] for tensor in tensors]
         if getattr(operation, "weights", None):
             # A shared layer: one kernel reads what all its calls read.
-            earlier = self.first_read.setdefault(name, arrays)
-            for one, other in zip(earlier, arrays, strict=True):
-                if one is not other:
-                    self.tie(one, other)
+            self._tie_reads(name, arrays)
         shapes = [self.shapes[tensor] for tensor in tensors]
         self.output = output
         effect = rules.apply(
             self, operation, arrays, shapes, self._shape(output, operation)
         )
         self.channels[output] = effect.output
+        self._note_rows(operation, tensors, outputs)
         self.axes |= {(name, weight): axes for weight, axes in effect.axes.items()}
         self.scaled |= {(name, weight): own for weight, own in effect.scaled.items()}
         self._note_settings(name, effect)
@@ -161,6 +166,7 @@ class _Walk:
             output,
             crossing=effect.crossing,
             reads=effect.reads,
+            joins=effect.joins,
             scales=effect.scales,
             gates=gates,
         )
@@ -169,6 +175,34 @@ class _Walk:
         for other in others:
             unknown = np.full(self._shape(other, operation)[-1] or 0, NONE)
             self.channels[other] = known.get(other[2], unknown)
+
+    def _tie_reads(self, name: str, arrays: list[np.ndarray]) -> None:
+        """Ties what a call of a layer reads to what its first call read."""
+        earlier = self.first_read.setdefault(name, arrays)
+        pairs = list(zip(earlier, arrays, strict=False))
+        if len(earlier) != len(arrays) or any(len(a) != len(b) for a, b in pairs):
+            reason = f"calls of {name!r} read tensors of different shapes"
+            for channels in (*earlier, *arrays):
+                self.freeze(channels, reason)
+            return
+        for one, other in pairs:
+            if one is not other:
+                self.tie(one, other)
+
+    def _note_rows(
+        self,
+        operation: keras.Operation,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> None:
+        """Notes of how many rows an example is: a reshape may take axes into them."""
+        rows = max(self.rows.get(tensor, 1) for tensor in inputs)
+        if hasattr(operation, "newshape"):
+            before, after = (entries(self.shapes[t]) for t in (inputs[0], outputs[0]))
+            taken = rows * before / after
+            rows = round(taken) if taken >= 1 and taken % 1 == 0 else rows
+        if rows > 1:
+            self.rows |= dict.fromkeys(outputs, rows)
 
     def _note_settings(self, name: str, effect: rules.Effect) -> None:
         """Notes what of a configuration, and of a call, follows channels.
@@ -257,6 +291,7 @@ class _Walk:
             settings=within(self.settings),
             arguments=within(self.arguments_of),
             kernels=self.kernels | kernels,
+            rows=self.rows,
             scaled={key: relabel(channels) for key, channels in self.scaled.items()},
         )
 
@@ -296,7 +331,10 @@ def channel_graph(
 
 
 def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
-    """Layer or join -> places of the groups that it makes or puts out."""
+    """Layer or join -> places of the groups that it makes or puts out.
+
+    NONE is among those of a join that reads what is no channel.
+    """
     groups: dict[str, set[int]] = {}
     for number, group in enumerate(graph.groups):
         for maker in group.makers:
@@ -305,5 +343,8 @@ def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
         channels = graph.channels[call.output]
         if call.kind in (ADD, JOIN):
             owners = graph.owner[channels[channels != NONE]]
-            groups.setdefault(call.name, {int(owner) for owner in owners})
+            found = groups.setdefault(call.name, {int(owner) for owner in owners})
+            arrays = [graph.channels[tensor] for tensor in call.inputs]
+            if any(array.ndim > 1 or (array == NONE).any() for array in arrays):
+                found.add(NONE)
     return groups

@@ -1,145 +1,24 @@
 """Layers whose channels act on one another within them, with gates for these edges.
 
-The units of a recurrent layer read one another at every step; the heads of an attention
-are read by its last dense layer. No gate outside the layer is on these edges. So the
-layers here take gates [batch, channels] beside their inputs. With all gates 1 they
-compute what their layers compute; with gates of 0 and 1 what these do without the
-closed channels, at each output of a channel that is open.
+The units of a recurrent layer read one another at every step (`open_recurrent`); the
+heads of an attention are read by its last dense layer. No gate outside the layer is on
+these edges. So there are layers that take gates [batch, channels] beside their inputs.
+With all gates 1 they compute what their layers compute; with gates of 0 and 1 what
+these do without the closed channels, at each output of a channel that is open.
 
-* A unit j of a recurrent layer is multiplied by its gate where the recurrent kernel
-  reads it: g_j h_j. That is the same as row j of that kernel times g_j. What a unit
-  carries to its own next step (the cell of an LSTM, z h of a GRU) is no edge to others.
-* A head of an attention, and an entry of all heads' values, is multiplied by its gate
-  before the last dense layer reads it. That is the same as its rows of that layer's
-  kernel times the gate. An entry of all queries and keys is multiplied by its gate in
-  their product. An attention keeps the scale of that product, whatever it loses.
+A head of an attention, and an entry of all heads' values, is multiplied by its gate
+before the last dense layer reads it. That is the same as its rows of that layer's
+kernel times the gate. An entry of all queries and keys is multiplied by its gate in
+their product. An attention keeps the scale of that product, whatever it loses.
 """
 
 import functools
-from typing import Any
 
 import keras
 
-from ns_tf.graph import statistics
+from ns_tf.graph import open_recurrent, statistics
 
 ops = keras.ops
-
-
-class _OpenCell:
-    """A cell whose units read one another through gates: a state that never changes."""
-
-    def __init__(self, units: int, **options: Any):
-        super().__init__(units, **options)
-        sizes = self.state_size
-        self.state_size = [*([sizes] if isinstance(sizes, int) else sizes), units]
-
-    def call(self, inputs, states, training=False):
-        """(output, states) of a step; h and gates are the first and the last state."""
-        h, *others, gates = states
-        output, new = super().call(inputs, [h * gates, *others], training=training)
-        return output, [*new, gates]
-
-
-@keras.saving.register_keras_serializable("ns_tf")
-class OpenSimpleRNNCell(_OpenCell, keras.layers.SimpleRNNCell):
-    """The cell of a simple recurrent layer, its units read through gates."""
-
-
-@keras.saving.register_keras_serializable("ns_tf")
-class OpenLSTMCell(_OpenCell, keras.layers.LSTMCell):
-    """The cell of an LSTM, its units read through gates."""
-
-
-@keras.saving.register_keras_serializable("ns_tf")
-class OpenGRUCell(_OpenCell, keras.layers.GRUCell):
-    """The cell of a GRU, its units read through gates.
-
-    A unit's part in its own next state has no gate, so Keras's step cannot be called
-    with a state that is multiplied already.
-    """
-
-    def call(self, inputs, states, training=False):
-        """(output, states) of a step: h' = z h + (1 - z) tanh(x K + r (g h R))."""
-        h, gates = states
-        read = h * gates
-        inputs = _thrice(inputs, self.dropout and training and self.get_dropout_mask)
-        drop = self.recurrent_dropout and training and self.get_recurrent_dropout_mask
-        read_z, read_r, read_h = _thrice(read, drop)
-        x_z, x_r, x_h = self._projected(inputs)
-        inner_z, inner_r, inner_h = ops.split(self.recurrent_kernel, 3, axis=1)
-        bias_z = bias_r = bias_h = 0.0
-        if self.use_bias and self.reset_after:
-            bias_z, bias_r, bias_h = ops.split(self.bias[1], 3)
-        z = self.recurrent_activation(x_z + ops.matmul(read_z, inner_z) + bias_z)
-        r = self.recurrent_activation(x_r + ops.matmul(read_r, inner_r) + bias_r)
-        if self.reset_after:
-            inner = r * (ops.matmul(read_h, inner_h) + bias_h)
-        else:
-            inner = ops.matmul(r * read_h, inner_h)
-        h = z * h + (1 - z) * self.activation(x_h + inner)
-        return h, [h, gates]
-
-    def _projected(self, inputs: list) -> list:
-        """What the kernel makes of the inputs of update, reset and candidate."""
-        kernels = ops.split(self.kernel, 3, axis=1)
-        made = [ops.matmul(x, k) for x, k in zip(inputs, kernels, strict=True)]
-        if not self.use_bias:
-            return made
-        bias = ops.split(self.bias[0] if self.reset_after else self.bias, 3)
-        return [x + b for x, b in zip(made, bias, strict=True)]
-
-
-def _thrice(x, mask_of) -> list:
-    """x for each of three kernels, times what `mask_of` draws: one mask or three."""
-    if not mask_of:
-        return [x] * 3
-    masks = mask_of(x)
-    return [x * mask for mask in (masks if isinstance(masks, list) else [masks] * 3)]
-
-
-def _states(cell: keras.Layer, gates) -> list:
-    """The states that a cell starts with: zeros, and its gates [batch, units]."""
-    return [ops.zeros_like(gates)] * (len(cell.state_size) - 1) + [gates]
-
-
-class _Gated:
-    """A recurrent layer that is called with gates beside its sequences."""
-
-    def build(self, sequences_shape: tuple, gates_shape: tuple | None = None) -> None:
-        """As the layer without gates."""
-        super().build(sequences_shape)
-
-    def compute_output_shape(
-        self, sequences_shape: tuple, gates_shape: tuple | None = None
-    ) -> tuple:
-        """As that of the layer without gates."""
-        return super().compute_output_shape(sequences_shape)
-
-
-@keras.saving.register_keras_serializable("ns_tf")
-class OpenRecurrent(_Gated, keras.layers.RNN):
-    """A recurrent layer of an open cell."""
-
-    def call(self, sequences, gates, mask=None, training=False):
-        """sequences [batch, steps, channels], gates [batch, units]."""
-        states = _states(self.cell, gates)
-        return super().call(
-            sequences, initial_state=states, mask=mask, training=training
-        )
-
-
-@keras.saving.register_keras_serializable("ns_tf")
-class OpenBidirectional(_Gated, keras.layers.Bidirectional):
-    """Two recurrent layers of open cells."""
-
-    def call(self, sequences, gates, mask=None, training=None):
-        """sequences [batch, steps, channels], gates [batch, units of both sides]."""
-        cells = self.forward_layer.cell, self.backward_layer.cell
-        sides = ops.split(gates, [cells[0].units], axis=-1)
-        states = [s for side in zip(cells, sides, strict=True) for s in _states(*side)]
-        return super().call(
-            sequences, initial_state=states, mask=mask, training=training
-        )
 
 
 class _OpenHeads:
@@ -208,13 +87,6 @@ class OpenGroupQueryAttention(_OpenHeads, keras.layers.GroupQueryAttention):
         return [heads, entries, entries]
 
 
-_CELLS = {
-    keras.layers.SimpleRNNCell: OpenSimpleRNNCell,
-    keras.layers.LSTMCell: OpenLSTMCell,
-    keras.layers.GRUCell: OpenGRUCell,
-}
-
-
 @functools.singledispatch
 def opened(layer: keras.Layer, original: keras.Layer) -> keras.Layer:
     """A layer of the same name and configuration that takes gates, not built.
@@ -235,47 +107,17 @@ def opened(layer: keras.Layer, original: keras.Layer) -> keras.Layer:
 
 
 @opened.register(keras.layers.RNN)
-def _recurrent(layer: keras.layers.RNN, original: keras.Layer) -> OpenRecurrent:
+def _recurrent(layer: keras.layers.RNN, original: keras.Layer) -> keras.layers.RNN:
     del original
-    return _of_open_cell(layer, OpenRecurrent)
-
-
-def _of_open_cell(layer: keras.layers.RNN, kind: type) -> keras.layers.RNN:
-    """A layer of this kind with the open cell of a recurrent one."""
-    cell = layer.cell
-    options = cell.get_config()
-    if hasattr(cell, "implementation"):  # Keras leaves it out.
-        options["implementation"] = cell.implementation
-    return kind(
-        _CELLS[type(cell)].from_config(options),
-        return_sequences=layer.return_sequences,
-        go_backwards=layer.go_backwards,
-        unroll=layer.unroll,
-        zero_output_for_mask=layer.zero_output_for_mask,
-        activity_regularizer=layer.activity_regularizer,
-        name=layer.name,
-        dtype=layer.dtype_policy,
-        trainable=layer.trainable,
-    )
+    return open_recurrent.opened(layer)
 
 
 @opened.register(keras.layers.Bidirectional)
 def _bidirectional(
     layer: keras.layers.Bidirectional, original: keras.Layer
-) -> OpenBidirectional:
+) -> keras.layers.Bidirectional:
     del original
-    forward, backward = (
-        _of_open_cell(side, keras.layers.RNN)
-        for side in (layer.forward_layer, layer.backward_layer)
-    )
-    return OpenBidirectional(
-        forward,
-        merge_mode=layer.merge_mode,
-        backward_layer=backward,
-        name=layer.name,
-        dtype=layer.dtype_policy,
-        trainable=layer.trainable,
-    )
+    return open_recurrent.opened_sides(layer)
 
 
 @opened.register(keras.layers.MultiHeadAttention)

@@ -14,7 +14,7 @@ _ADVICE: tuple[tuple[str, str | None], ...] = (
         r"(puts out|keeps|starts from) (its )?states",
         "use what the layer puts out in place of its states: the last step, or all",
     ),
-    (r"has several cells$", "call an RNN layer for each cell, one behind the other"),
+    (r"starts from constants$", "start from zeros, or from what a layer puts out"),
     (r"by the root of their number$", "give dot_product_attention a scale"),
     (r"puts out its attention scores", "call it without return_attention_scores"),
     (r"at every step$", "reshape steps into the batch, and call the layer itself"),
@@ -33,13 +33,10 @@ _ADVICE: tuple[tuple[str, str | None], ...] = (
     ),
     (
         r"^(Functional|Sequential|Model) ",
-        "call the layers of that model in the outer one, as one functional model",
+        "call the layers of that model in the outer one, as one functional model; "
+        "within TimeDistributed, each in one of its own",
     ),
     (r"^Lambda ", "replace the Lambda by Keras's layers, or by a layer with a rule"),
-    (
-        r"^ConvLSTM",
-        "convolve every step by TimeDistributed, and put a GRU behind a pooling",
-    ),
     (r"^(Conv|SeparableConv|Depthwise)", f"use groups=1 and channels_last, or {_RULE}"),
     (
         r"^(Reshape|Permute|Transpose) ",

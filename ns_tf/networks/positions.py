@@ -32,7 +32,8 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
     all of them or the last. The key's and the value's of an attention are applied at
     every token that they read. An entry of an epitome is applied as often as it is in
     the kernel, on average over its entries. Models within the model and layers within
-    layers are followed. An axis of unknown length counts as one position.
+    layers are followed. An axis of unknown length counts as one position. Where a
+    reshape took windows into the axis of examples, those of all windows count.
 
     Args:
         model: Functional.
@@ -44,7 +45,9 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
         operation = operations[call.name]
         if getattr(operation, "weights", None):
             reads = [graph.shapes[tensor] for tensor in call.inputs]
-            found.update(_of(operation, reads, graph.shapes[call.output]))
+            rows = graph.rows.get(call.inputs[0], 1)
+            own = _of(operation, reads, graph.shapes[call.output])
+            found.update({weight: rows * count for weight, count in own.items()})
     return found
 
 

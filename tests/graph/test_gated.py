@@ -12,6 +12,7 @@ from ns_tf.graph.thin import rebuild
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import take
 
+layers = keras.layers
 HANDMADE = (
     *("chain", "no_norm", "norm_last", "concat", "flatten", "depthwise", "residual"),
     *("excite", "shared", "operators", "dense_block"),
@@ -162,3 +163,27 @@ def test_gates_are_read_from_their_places_of_a_row(rng):
     np.testing.assert_allclose(layer(x, row), expected, rtol=1e-6)
     copy = PassGates.from_config(layer.get_config())
     np.testing.assert_array_equal(copy(x, row), layer(x, row))
+
+
+def test_every_branch_of_a_siamese_network_has_its_own_input(float64, rng):
+    """A shared layer reads two inputs of the model."""
+    one, other = keras.Input((5,), name="one"), keras.Input((5,), name="other")
+    first, last = layers.Dense(7, name="first"), layers.Dense(3, name="last")
+    x = last(keras.ops.tanh(first(one))) - 2 * last(keras.ops.tanh(first(other)))
+    model = keras.Model([one, other], layers.Dense(2)(x))
+    graph = channel_graph(model)
+    gated, inputs = GatedNetwork(model, graph), tuple(rng.normal(size=(2, 4, 5)))
+    rows = gated.rows(4)
+    np.testing.assert_allclose(gated.model([inputs, rows]), model(inputs), atol=1e-12)
+    keep = some(graph, rng)
+    found = gated.model([inputs, gated.rows(4, keep)])
+    thin = cut(model, graph, keep)(inputs)
+    np.testing.assert_allclose(found, thin, atol=1e-12)
+
+
+def test_gates_of_an_example_are_those_of_all_of_its_rows(rng):
+    layer, x = PassGates([2, 0], rows=3), rng.normal(size=(6, 4, 2))
+    row = rng.normal(size=(2, 4))
+    expected = x * np.repeat(row[:, [2, 0]], 3, axis=0)[:, None]
+    np.testing.assert_allclose(layer(x, row), expected, rtol=1e-5)
+    np.testing.assert_allclose(layer(x, row[:1]), x * row[0, [2, 0]], rtol=1e-5)

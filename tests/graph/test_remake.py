@@ -30,6 +30,16 @@ def functional(layer):
     return keras.Model(image, sequential(layer)(image * 2))
 
 
+def test_of_several_layers_within_each_gets_its_size():
+    steps = keras.Input((5, 3))
+    cells = [layers.GRUCell(7), layers.LSTMCell(11)]
+    x = layers.RNN(cells, name="rnn")(steps)
+    model = keras.Model(steps, layers.Dense(2)(x))
+    made = resized(model.get_layer("rnn"), channel_graph(model), lambda c: len(c) - 2)
+    assert [cell.units for cell in made.cell.cells] == [5, 9]
+    assert [type(one) for one in made.cell.cells] == [type(one) for one in cells]
+
+
 @pytest.mark.parametrize("place", [lambda layer: layer, sequential, functional])
 def test_thinner_networks_keep_what_a_normalization_adapted_to(rng, place):
     pixels = rng.uniform(0, 255, (31, 8, 8, 3)).astype("float32")

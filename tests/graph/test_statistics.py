@@ -45,15 +45,27 @@ def test_closed_channels_do_not_count(norms):
     np.testing.assert_allclose(found[..., KEEP], thin(x[..., KEEP]), atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["mean", "max", "min"])
 @pytest.mark.parametrize("keepdims", [True, False])
-def test_a_mean_is_one_of_open_channels(keepdims, rng, float64):
+def test_a_mean_is_one_of_open_channels(name, keepdims, rng, float64):
     image = keras.Input((4, 12))
-    made = keras.ops.mean(image, axis=-1, keepdims=keepdims)
+    made = getattr(keras.ops, name)(image, axis=-1, keepdims=keepdims)
     open_ = opened(made._keras_history.operation)
     x = rng.normal(size=(5, 4, 12))
     gates = np.repeat(KEEP[None].astype(float), 5, axis=0)
-    expected = x[..., KEEP].mean(-1, keepdims=keepdims)
+    expected = getattr(np, name)(x[..., KEEP], -1, keepdims=keepdims)
     np.testing.assert_allclose(open_(x, gates), expected, atol=1e-12)
+    again = type(open_).from_config(open_.get_config())
+    np.testing.assert_array_equal(again(x, gates), open_(x, gates))
+
+
+def test_an_operation_normalises_open_channels(rng, float64):
+    made = keras.ops.normalize(keras.Input((4, 12)))
+    open_ = opened(made._keras_history.operation)
+    x, gates = rng.normal(size=(5, 4, 12)), np.repeat(KEEP[None] * 1.0, 5, axis=0)
+    found = np.array(open_(x, gates))[..., KEEP]
+    expected = keras.ops.normalize(x[..., KEEP])
+    np.testing.assert_allclose(found, expected, atol=1e-12)
     again = type(open_).from_config(open_.get_config())
     np.testing.assert_array_equal(again(x, gates), open_(x, gates))
 

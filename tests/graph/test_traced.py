@@ -6,14 +6,18 @@ import pytest
 from blocks import (
     Block,
     Causal,
+    Classed,
     Counted,
     Decoding,
+    Fused,
     Gated,
+    Looked,
     Noted,
     Phased,
     Positioned,
     Scaled,
     TwoFaced,
+    Waves,
 )
 
 from ns_tf.graph.flat import flat
@@ -162,6 +166,20 @@ def test_what_the_call_does_not_show_stays_a_layer(block):
     assert "block" in names(copy)
     reasons = {group.frozen for group in channel_graph(copy).groups}
     assert any("'block'" in (reason or "") for reason in reasons)
+
+
+@pytest.mark.parametrize("kind", [Looked, Waves, Classed, Fused])
+def test_tables_tokens_and_constants_are_followed(kind, rng):
+    """A table is looked up at numbers that no input decides."""
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    x = kind(name="block")(layers.Embedding(7, 11, name="words")(tokens))
+    x = layers.Dense(3)(layers.GlobalAveragePooling1D()(x))
+    model = drawn(keras.Model(tokens, x))
+    copy, examples = flat(model, blocks=True), rng.integers(0, 7, (4, 5))
+    assert "block" not in names(copy)
+    np.testing.assert_allclose(copy(examples), model(examples), rtol=1e-5)
+    graph = channel_graph(copy)
+    assert [g.name for g in graph.groups if not g.frozen] == ["words"]
 
 
 def test_layers_of_keras_and_models_are_no_blocks():

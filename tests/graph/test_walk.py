@@ -257,3 +257,24 @@ def test_tracing_leaves_the_model_as_it_is(handmade, rng):
     channel_graph(model)
     np.testing.assert_array_equal(model(images), before)
     assert model.get_config() == config
+
+
+def test_an_embedding_of_two_texts_is_one():
+    one, other = (keras.Input((n,), dtype="int32") for n in (5, 7))
+    words = layers.Embedding(11, 3, name="words")
+    texts = [layers.GlobalAveragePooling1D()(words(x)) for x in (one, other)]
+    x = layers.Concatenate()(texts)
+    graph = channel_graph(keras.Model([one, other], layers.Dense(2)(x)))
+    assert graph.groups[0].makers == ("words",) and graph.groups[0].frozen is None
+
+
+def test_a_join_with_what_is_no_channel_is_one_in_every_network_of_a_model():
+    """As a reference, the network itself says that nothing crosses there."""
+    image = keras.Input((4, 5, 3), name="image")
+    x = layers.Conv2D(3, 1, name="a")(image)
+    x = layers.Conv2D(7, 1, name="b")(layers.Add(name="add")([x, image]))
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(x))
+    reference = channel_graph(model)
+    graph = channel_graph(model, reference)
+    (call,) = (call for call in graph.calls if call.name == "add")
+    assert call.crossing == () and graph.groups[0].frozen

@@ -7,8 +7,6 @@ from ns_tf.graph.walk import channel_graph
 from ns_tf.inspect.advice import advice_for
 
 layers = keras.layers
-rows = layers.Reshape((16, 6))
-cells = layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)])
 
 
 def reasons(*steps):
@@ -30,11 +28,13 @@ def reasons(*steps):
         (layers.Lambda(lambda x: x), "replace the Lambda"),
         (layers.Conv2D(6, 1, trainable=False), "trainable=True"),
         (layers.Permute((3, 1, 2)), "channels on the last axis"),
-        (lambda x: cells(rows(x)), "an RNN layer for each cell"),
-        (lambda x: layers.ConvLSTM1D(2, 2)(x), "TimeDistributed"),
+        (
+            layers.TimeDistributed(keras.Sequential([layers.Dense(3)])),
+            "each in one of its own",
+        ),
         (lambda x: keras.ops.dot_product_attention(x, x, x), "a scale"),
     ],
-    ids="mixes unknown lambda frozen permuted cells convolved unscaled".split(),
+    ids="mixes unknown lambda frozen permuted steps unscaled".split(),
 )
 def test_the_advice_fits_what_keeps_a_layer(step, told):
     reason = reasons(step)

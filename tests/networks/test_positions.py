@@ -160,6 +160,13 @@ def test_an_attention_reads_its_own_tokens_and_the_others():
     assert counted(model) == query + key_and_value + output
 
 
+def test_windows_in_the_batch_count_all():
+    image = keras.Input((4, 6, 5))
+    x = layers.Dense(7)(keras.ops.reshape(image, (-1, 2, 3, 5)))
+    x = layers.Dense(3)(keras.ops.reshape(x, (-1, 24, 7)))
+    assert counted(keras.Model(image, x)) == 24 * (5 * 7 + 7 * 3)
+
+
 def test_channels_first_is_counted_by_pixels():
     layer = layers.Conv2D(4, 3, data_format="channels_first")
     assert counted(on((3, 8, 9), layer)) == 27 * 4 * (6 * 7)

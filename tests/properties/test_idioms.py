@@ -439,17 +439,99 @@ def of_one_cell(x):
     return layers.Dense(3, activation="relu", name="b")(x)
 
 
-def of_cells_that_stay(x):
+def of_several_cells(x):
     x = layers.Dense(4, name="a")(layers.Reshape((8, 9))(x))
-    x = layers.RNN([layers.GRUCell(5), layers.SimpleRNNCell(3)])(x)
+    cells = [layers.GRUCell(5), layers.LSTMCell(3), layers.SimpleRNNCell(4)]
+    x, *states = layers.RNN(cells, return_state=True, name="rnn")(x)
+    x = layers.Concatenate()([x, keras.tree.flatten(states)[1]])
     return layers.Dense(3, activation="relu", name="b")(x)
 
 
-def units_that_stay(x):
+def sequence_to_sequence(x):
     x = layers.Reshape((8, 9))(x)
-    y, *states = layers.LSTM(5, return_sequences=True, return_state=True)(x)
-    y = layers.LSTM(5, return_sequences=True)(y, initial_state=states)
+    y, *states = layers.LSTM(
+        5, return_sequences=True, return_state=True, name="encoder"
+    )(x)
+    y = layers.LSTM(5, return_sequences=True, name="decoder")(y, initial_state=states)
     return layers.GRU(4, activation="softmax")(layers.Dense(3, name="a")(y))
+
+
+def both_ways_with_states(x):
+    x = layers.Reshape((8, 9))(x)
+    side = layers.GRU(3, return_state=True, return_sequences=True)
+    one, other, *states = layers.Bidirectional(side, merge_mode=None, name="both")(x)
+    y = layers.Concatenate()(states)
+    return layers.GRU(6, name="decoder")(ops.maximum(one, other), initial_state=y)
+
+
+def images_in_a_row(x):
+    x = layers.Reshape((2, 2, 6, 3))(x)
+    x = layers.ConvLSTM2D(5, 2, padding="same", return_sequences=True, name="a")(x)
+    return layers.Flatten()(layers.ConvLSTM2D(4, 2, strides=2, name="b")(x))
+
+
+def attended_by_channels_and_pixels(x):
+    """CBAM: the means and the maxima of pixels, then those of channels."""
+    x, first, last = (
+        conv(x, 5, "a"),
+        layers.Dense(3, name="b"),
+        layers.Dense(5, name="d"),
+    )
+    y = last(first(ops.mean(x, (1, 2)))) + last(first(ops.max(x, (1, 2))))
+    x = x * layers.Reshape((1, 1, 5))(ops.sigmoid(y))
+    y = [ops.mean(x, -1, keepdims=True), ops.max(x, -1, keepdims=True)]
+    x = x * conv(layers.Concatenate()(y), 1, "mask", activation="sigmoid")
+    return pooled(conv(x - ops.min(x, -1, keepdims=True), 4, "c"))
+
+
+def selected(x):
+    """Branches weighed by a softmax over them, as in SKNet; halves as in GLU."""
+    one, other = conv(x, 5, "a"), conv(x, 5, "b", 1)
+    y = layers.Dense(3, activation="relu", name="c")(pooled(one + other))
+    y = [layers.Dense(5, name=name)(y) for name in ("e", "f")]
+    y = ops.softmax(ops.stack(y, axis=1), axis=1)
+    first, last = ops.unstack(y, axis=1)
+    x = one * first[:, None, None] + other * last[:, None, None]
+    return ops.glu(layers.Dense(8, name="d")(pooled(x)))
+
+
+def in_windows(x):
+    """Attention within windows, which a reshape takes into the batch, as in Swin."""
+    x = conv(x, 4, "a")
+    y = ops.reshape(ops.roll(x, (1, 1), (1, 2)), (-1, 2, 2, 2, 3, 4))
+    y = ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, 6, 4))
+    y = layers.LayerNormalization()(layers.Dense(4, name="b")(y))
+    y = y + layers.MultiHeadAttention(2, 3, name="attention")(y, y)
+    y = ops.reshape(layers.Dense(4, name="c")(y), (-1, 2, 2, 2, 3, 4))
+    y = ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, 4, 6, 4))
+    return pooled(x + y)
+
+
+def non_local(x):
+    x = conv(x, 5, "a")
+    one, other, last = (layers.Reshape((24, 3))(conv(x, 3, n, 1)) for n in "bcd")
+    y = layers.Softmax()(layers.Dot(axes=2)([one, other]))
+    y = layers.Reshape((4, 6, 3))(layers.Dot(axes=(2, 1))([y, last]))
+    return pooled(x + conv(y, 5, "e", 1))
+
+
+def attention_of_keras(x):
+    x = layers.Reshape((8, 9))(x)
+    query, value, key = (
+        layers.Dense(n, name=m)(x) for n, m in ((4, "q"), (5, "v"), (4, "k"))
+    )
+    x = layers.Attention(use_scale=True)([query, value, key])
+    return ops.normalize(layers.Dense(3, name="a")(ops.take(x, 2, axis=1)))
+
+
+def by_statistics_of_pixels(x):
+    """An instance norm by hand, a leaky function by `where`, channels beside zeros."""
+    x = conv(x, 4, "a")
+    mean = ops.mean(x, (1, 2), keepdims=True)
+    x = (x - mean) / ops.sqrt(ops.var(x, (1, 2), keepdims=True) + 0.1)
+    x = ops.where(x > 0, x, 0.1 * x)
+    x = layers.Concatenate()([x, ops.zeros_like(x)]) + conv(x, 8, "b")
+    return ops.std(conv(x, 5, "c"), axis=(1, 2))
 
 
 def attention_of_many_ways(x):
@@ -573,8 +655,14 @@ FREE = {
     **{transformer: f"a {HEADS} attention b c"},
     **{grouped_queries: "a b attention attention/heads attention/head_dim"},
     **{crossed: f"a b attention {HEADS}", both_ways: "a gru b simple"},
-    **{both_ways_joined: "lstm gru b", units_that_stay: "a"},
-    **{of_one_cell: "a lstm gru b", of_cells_that_stay: "b"},
+    **{both_ways_joined: "lstm gru b", sequence_to_sequence: "encoder decoder a"},
+    of_one_cell: "a lstm gru b",
+    of_several_cells: "a rnn rnn/cell_1 rnn/cell_2 b",
+    **{both_ways_with_states: "both decoder", images_in_a_row: "a b"},
+    attended_by_channels_and_pixels: "a b d c",
+    **{selected: "a b c d e f", non_local: "a b c d e"},
+    in_windows: f"a b c attention {HEADS}",
+    **{attention_of_keras: "q v k a", by_statistics_of_pixels: "a b c"},
     **{attention_over_images: f"a {HEADS} attention"},
     attention_of_many_ways: f"a {HEADS} attention grouped grouped/heads"
     " grouped/head_dim told told/key_dim told/value_dim",
@@ -633,7 +721,9 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
 KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]
 KINDS += [sliced_along_channels, sliced_by_operation, cross_stage, ghost]
 KINDS += [shuffled_halves, of_one_cell, attention_by_matmul, norm_by_operations]
-KINDS += [attention_by_operation]
+KINDS += [attention_by_operation, of_several_cells, sequence_to_sequence]
+KINDS += [both_ways_with_states, images_in_a_row, attended_by_channels_and_pixels]
+KINDS += [in_windows, attention_of_keras]
 
 
 @pytest.mark.parametrize("network", KINDS, ids=lambda one: one.__name__)

@@ -17,7 +17,7 @@ _SPATIAL = (
     *"RepeatVector Resizing StochasticDepth".split(),
     # Operations.
     *"Abs Absolute AdaptiveAveragePool AdaptiveMaxPool AveragePool Cast".split(),
-    *"LeakyRelu MaxPool Negative Relu Relu6 Resize StopGradient".split(),
+    *"LeakyRelu MaxPool Negative Relu Relu6 Resize StopGradient ZerosLike".split(),
 )
 def _scaling(walk, layer, inputs, shapes):
     """Each channel by itself, a zero stays zero, a factor stays a factor."""
@@ -41,6 +41,7 @@ def _curved(walk, layer, inputs, shapes):
     # Operations.
     *"Cos Cosh Exp Exp2 HardSigmoid Log Log2 LogSigmoid Reciprocal Rsqrt".split(),
     *"Sigmoid Softplus SparsePlus SparseSigmoid Sqrt Squareplus Threshold".split(),
+    *"LogicalNot OnesLike".split(),
 )
 def _lifting(walk, layer, inputs, shapes):
     """Each channel by itself; a zero becomes something else, or has no slope."""

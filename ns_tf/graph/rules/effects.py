@@ -93,6 +93,9 @@ class Effect:
             the output's (see `Walk.same_group`).
         reads: Places of inputs of a join whose channels act on others here, as those
             that a product sums over. One gate before them has to be enough.
+        joins: Places of inputs of a call of the kind `MAKE` whose channels become
+            those of the output and act on no others, as a state that a unit starts
+            from. They have to be tied.
         scales: Of a call of the kind `THROUGH`: whether a positive factor before it is
             the same factor behind it, as for a ReLU or a pooling. A batch norm before
             it may then be the gate of what leaves behind it.
@@ -121,6 +124,7 @@ class Effect:
     axes: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     crossing: tuple[int, ...] = ()
     reads: tuple[int, ...] = ()
+    joins: tuple[int, ...] = ()
     scales: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     arguments: Mapping[int | str, Any] = dataclasses.field(default_factory=dict)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ns_tf.graph.calls import Place
+from ns_tf.graph.rules.convolutions import alike
 from ns_tf.graph.rules.effects import (
     ADD,
     CHANNELWISE,
@@ -16,11 +17,27 @@ from ns_tf.graph.rules.effects import (
 _KEEPING_ZERO = "Add Subtract Multiply Average Maximum Minimum CustomScaleLayer".split()
 
 
-@rule(*_KEEPING_ZERO, *"Divide TrueDivide Power Hypot Fmax Fmin".split())
+_OTHERS = (
+    "Divide TrueDivide Power Hypot Fmax Fmin Equal NotEqual Greater GreaterEqual Less"
+    " LessEqual LogicalAnd LogicalOr"
+).split()
+
+
+@rule(*_KEEPING_ZERO, *_OTHERS)
 def _join(walk, layer, inputs, shapes):
     """Channel i of every input is one channel, unless groups differ (a crossing)."""
     if len(inputs) == 1:
         return _with_constant(walk, layer, inputs[0])
+    if not all(shapes):
+        return _with_numbers(layer, inputs, shapes)
+    kind = CHANNELWISE
+    if type(layer).__name__ in _KEEPING_ZERO:
+        kind = ADD if type(layer).__name__ == "Add" else JOIN
+    return _met(walk, layer, inputs, kind)
+
+
+def _met(walk, layer, inputs, kind: str):
+    """Channel i of every input is one channel; one of one channel is spread."""
     widest = max(inputs, key=len)
     if any(len(channels) not in (1, len(widest)) for channels in inputs):
         return None
@@ -28,9 +45,6 @@ def _join(walk, layer, inputs, shapes):
     if len(wide) < len(inputs):
         return _spread(walk, layer, inputs, wide)
     leader, crossing = _tied(walk, layer.name, inputs)
-    kind = CHANNELWISE
-    if type(layer).__name__ in _KEEPING_ZERO:
-        kind = ADD if type(layer).__name__ == "Add" else JOIN
     return Effect(kind, inputs[leader], crossing=crossing)
 
 
@@ -59,6 +73,15 @@ def _spread(walk, layer, inputs, wide):
     return Effect(JOIN if product else CHANNELWISE, wide[0])
 
 
+def _with_numbers(layer, inputs, shapes):
+    """A tensor and a number that is one of the network's, as a weight."""
+    *others, place = [place for place, shape in enumerate(shapes) if shape] or [0]
+    if others or not shapes[place]:
+        return None
+    product = type(layer).__name__ == "Multiply"
+    return Effect(THROUGH if product else CHANNELWISE, inputs[place])
+
+
 def _with_constant(walk, layer, channels: np.ndarray):
     """A number, or one a pixel. One a channel is no weight that could get shorter."""
     arguments, _ = walk.arguments()
@@ -66,7 +89,8 @@ def _with_constant(walk, layer, channels: np.ndarray):
         return None
     first = isinstance(arguments[0], Place)
     constant = np.asarray(arguments[first], float)
-    if (walk.output_shape()[-1] or 0) != len(channels):
+    *_, last = walk.output_shape() or (0,)
+    if (last or 0) != len(channels):
         return None
     kind = type(layer).__name__
     if constant.ndim and constant.shape[-1] > 1:
@@ -87,6 +111,47 @@ def _concatenate(walk, layer, inputs, shapes):
         return None
     leader, crossing = _tied(walk, layer.name, inputs)
     return Effect(JOIN, inputs[leader], crossing=crossing)
+
+
+@rule("Where")
+def _where(walk, layer, inputs, shapes):
+    """Of tensors and numbers, channel by channel."""
+    arguments, _ = walk.arguments()
+    constants = [one for one in arguments if not isinstance(one, Place)]
+    if any(np.ndim(one) for one in constants) or not all(shapes):
+        return None
+    return _met(walk, layer, inputs, CHANNELWISE)
+
+
+@rule("Stack")
+def _stack(walk, layer, inputs, shapes):
+    """Channels that meet along a new axis are one; it may be behind theirs."""
+    rank = len(shapes[0]) + 1
+    if layer.axis % rank == 0 or rank < 3:
+        return None
+    leader, crossing = _tied(walk, layer.name, inputs)
+    output = inputs[leader]
+    if layer.axis % rank == rank - 1:
+        output = np.repeat(output[:, None], len(inputs), axis=1)
+    return Effect(JOIN, output, crossing=crossing)
+
+
+@rule("Unstack")
+def _unstack(walk, layer, inputs, shapes):
+    """Pixels or tokens apart."""
+    rank = len(shapes[0])
+    if layer.axis % rank in (0, rank - 1):
+        return None
+    count = shapes[0][layer.axis]
+    return Effect(CHANNELWISE, inputs[0], others=(inputs[0],) * (count - 1))
+
+
+@rule("Glu")
+def _gated_halves(walk, layer, inputs, shapes):
+    """One half of the channels times the sigmoid of the other."""
+    if layer.axis not in (-1, len(shapes[0]) - 1):
+        return None
+    return Effect(THROUGH, alike(walk, inputs[0], 2))
 
 
 @rule("Split")

@@ -44,6 +44,18 @@ def _statistics(walk, layer, inputs, shapes):
     return Effect(STATISTICS, inputs[0], _by_channel(layer, inputs[0]))
 
 
+@rule("Normalize")
+def _normalize(walk, layer, inputs, shapes):
+    """The operation: by the root of the sum of squares over channels, or pixels."""
+    rank = len(shapes[0])
+    if _last(layer.axis, rank) and layer.order == 2 and (inputs[0] >= 0).all():
+        return Effect(STATISTICS, inputs[0])
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    if any(axis % rank in (0, rank - 1) for axis in axes):
+        return None
+    return Effect(CHANNELWISE, inputs[0])
+
+
 @rule("GroupNormalization")
 def _group_norm(walk, layer, inputs, shapes):
     """Statistics over blocks of channels, all of which lose the same places."""
@@ -68,13 +80,20 @@ def _parametric(walk, layer, inputs, shapes):
 @rule("OwnWeight")
 def _own_weight(walk, layer, inputs, shapes):
     """A weight of a block's own; one that meets no channels keeps its shape."""
-    *others, last = layer.shape
-    if not layer.follows or last != len(inputs[0]):
+    *others, last = layer.shape or (1,)  # A number.
+    if not layer.shape or not layer.follows or last != len(inputs[0]):
         return Effect(CHANNELWISE, np.full(last, -1))
     (name,) = names(layer).values()
     axes = {name: (*(None for _ in others), inputs[0])}
     settings = {"shape": (*others, inputs[0])}
     return Effect(CHANNELWISE, inputs[0], axes, settings=settings)
+
+
+@rule("Fixed")
+def _fixed(walk, layer, inputs, shapes):
+    """Numbers that are no channels, whatever it is called on."""
+    *_, last = np.shape(layer.values) or (1,)
+    return Effect(CHANNELWISE, np.full(last, -1))
 
 
 @rule("LayerScale")

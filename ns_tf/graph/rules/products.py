@@ -57,6 +57,43 @@ def _einsum(walk, layer, inputs, shapes):
     return _product(walk, inputs, axes, made)
 
 
+@rule("Dot")
+@folded
+def _dot(walk, layer, inputs, shapes):
+    """Keras's layer; without an axis that is left it puts out one number."""
+    axes = layer.axes if isinstance(layer.axes, (list, tuple)) else [layer.axes] * 2
+    letters = []
+    for axis, shape, some in zip(axes, shapes, ("abc", "xyz"), strict=True):
+        own = list(some[: len(shape) - 1])
+        if len(shape) > 4 or axis % len(shape) == 0:
+            return None
+        own[axis % len(shape) - 1] = "k"
+        letters.append("".join(own))
+    made = "".join(letters).replace("k", "")
+    summed = [one[-1] == "k" for one in letters]
+    if layer.normalize and any(
+        last and (channels >= 0).any()
+        for last, channels in zip(summed, inputs, strict=True)
+    ):
+        return None  # Divided by a norm over channels.
+    return _product(walk, inputs, letters, made or "o")
+
+
+@rule("Attention")
+def _attention(walk, layer, inputs, shapes):
+    """Queries times keys, softmax, times values."""
+    args, kwargs = walk.arguments()
+    given = args[0] if args else kwargs["inputs"]
+    places = [one.number for one in given]
+    for place in {*range(len(inputs))} - {*places}:
+        walk.freeze(inputs[place], f"{layer.name!r} reads it as a mask")
+    query, value, key = inputs[places[0]], inputs[places[1]], inputs[places[-1]]
+    if layer.score_mode != "dot":
+        return None
+    walk.tie(query, key)
+    return Effect(JOIN, value, reads=(places[0],))
+
+
 @rule("DotProductAttention")
 def _dot_product_attention(walk, layer, inputs, shapes):
     """Queries times keys, softmax, times values; a mask or a bias has no channels.

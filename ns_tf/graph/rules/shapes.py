@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ns_tf.graph.calls import Place
+from ns_tf.graph.calls import Place, entries
 from ns_tf.graph.rules.convolutions import alike
 from ns_tf.graph.rules.effects import (
     CHANNELWISE,
@@ -34,14 +34,25 @@ def _reshape(walk, layer, inputs, shapes):
     name = "target_shape" if hasattr(layer, "target_shape") else "newshape"
     *others, last = getattr(layer, name)
     after = walk.output_shape()
-    if name == "newshape" and _entries(shapes[0]) != _entries(after):
-        return None  # It may take in the batch.
-    output = _reshaped(walk, inputs[0], shapes[0], after)
+    if name == "newshape" and entries(shapes[0]) != entries(after):
+        output = _windows(inputs[0], shapes[0], after)
+    else:
+        output = _reshaped(walk, inputs[0], shapes[0], after)
     if output is None:
         return None
     size = last if last == -1 else output
     settings = {name: (*others, size)}
     return Effect(THROUGH, output, scales=True, settings=settings)
+
+
+def _windows(
+    channels: np.ndarray, before: Sequence, after: Sequence
+) -> np.ndarray | None:
+    """Channels of a reshape that takes axes into the examples', or out of there."""
+    ratio = entries(before) / entries(after)
+    whole = ratio % 1 == 0 or 1 / ratio % 1 == 0
+    kept = channels.ndim == 1 and len(after) > 1 and before[-1] == after[-1]
+    return channels if whole and kept else None
 
 
 def _reshaped(walk, channels: np.ndarray, before: Sequence, after: Sequence):
@@ -69,24 +80,30 @@ def _joined(channels: np.ndarray, shape: Sequence, size: int) -> np.ndarray | No
     return None
 
 
-def _entries(shape: Sequence) -> float:
-    """Entries of an example; not a number if that is not known."""
-    return float(np.prod([np.nan if n is None else n for n in shape[1:]]))
-
-
 def _product_of_last(shape: Sequence, size: int) -> bool:
     """Whether some of the last axes, not the batch's, have this many entries."""
     known = [n or 0 for n in shape[:0:-1]]
     return size in np.cumprod(known).tolist()
 
 
-@rule("Permute", "Transpose")
+def _order(layer, rank: int) -> tuple[int, ...]:
+    """The axes of the input in the order of the output's."""
+    places = np.arange(rank)
+    if type(layer).__name__ == "Swapaxes":
+        return tuple(np.swapaxes(np.empty(places), layer.axis1, layer.axis2).shape)
+    if type(layer).__name__ == "Moveaxis":
+        moved = np.moveaxis(np.empty(places), layer.source, layer.destination)
+        return tuple(moved.shape)
+    axes = (0, *layer.dims) if hasattr(layer, "dims") else layer.axes
+    return tuple(axes) if axes else tuple(places[::-1])
+
+
+@rule("Permute", "Transpose", "Swapaxes", "Moveaxis")
 @folded
 def _transpose(walk, layer, inputs, shapes):
     """Channels may be moved to other axes than the last, and back from there."""
     rank = len(shapes[0])
-    axes = (0, *layer.dims) if hasattr(layer, "dims") else layer.axes
-    order = tuple(axes) if axes else tuple(range(rank))[::-1]
+    order = _order(layer, rank)
     channels = inputs[0]
     if order[0] == 0 and order[-1] == rank - 1 and channels.ndim == 1:
         return Effect(THROUGH, channels, scales=True)
@@ -117,11 +134,17 @@ def _axes(axis, rank: int) -> set[int]:
     return {int(one) % rank for one in given}
 
 
-@rule(*"Mean Sum Max Min Amax Amin".split())
+_EXTREMES = "Max Min Amax Amin".split()
+
+
+@rule("Mean", "Sum", *_EXTREMES)
+@folded
 def _reduce(walk, layer, inputs, shapes):
-    """Over pixels; over channels a sum or a mean; over examples none is followed."""
+    """Over pixels or over channels; over examples none is followed."""
     rank = len(shapes[0])
     axes = _axes(layer.axis, rank)
+    if inputs[0].ndim > 1:
+        return _along_others(layer, inputs[0], axes, rank)
     if axes == {rank - 1} and rank > 1:
         return _over_channels(walk, layer, inputs[0])
     if axes & {0, rank - 1}:
@@ -129,13 +152,55 @@ def _reduce(walk, layer, inputs, shapes):
     return Effect(THROUGH, inputs[0], scales=True)
 
 
+def _along_others(layer, channels: np.ndarray, axes: set[int], rank: int):
+    """A reduction along axes that tell no channels apart, which are along another."""
+    if 0 in axes:
+        return None
+    first = rank - channels.ndim
+    for axis in sorted((axis - first for axis in axes if axis >= first), reverse=True):
+        one = np.take(channels, [0], axis=axis)
+        if (channels != one).any():
+            return None
+        channels = one if layer.keepdims else one.squeeze(axis)
+    return Effect(THROUGH, channels, scales=True) if channels.ndim else None
+
+
+@rule(*"Var Std Prod Logsumexp Median Cumsum Cumprod".split())
+def _over_pixels(walk, layer, inputs, shapes):
+    """Along axes of pixels."""
+    rank = len(shapes[0])
+    if layer.axis is None or _axes(layer.axis, rank) & {0, rank - 1}:
+        return None
+    return Effect(CHANNELWISE, inputs[0])
+
+
+@rule("Take")
+def _take(walk, layer, inputs, shapes):
+    """Some pixels or tokens, at places that are known."""
+    (x, *_), _ = walk.arguments()
+    rank = len(shapes[0])
+    known = len(inputs) == 1 and isinstance(x, Place) and layer.axis is not None
+    if not known or layer.axis % rank in (0, rank - 1):
+        return None
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule("Tile")
+def _tile(walk, layer, inputs, shapes):
+    """Pixels several times."""
+    *others, last = np.atleast_1d(layer.repeats).tolist()
+    if last != 1 or (len(others) == len(shapes[0]) - 1 and others[0] != 1):
+        return None
+    return Effect(THROUGH, inputs[0], scales=True) if others else None
+
+
 def _over_channels(walk, layer, channels: np.ndarray) -> Effect | None:
-    """Zeros add nothing to a sum; a mean is over the channels that there are."""
+    """Zeros add nothing to a sum; others are over the channels that there are."""
     shape = walk.output_shape()
     output = np.full((shape[-1] or 0) if len(shape) > 1 else 0, -1)
     if type(layer).__name__ == "Sum":
         return Effect(JOIN, output, reads=(0,))
-    if type(layer).__name__ == "Mean" and (channels >= 0).all():
+    if type(layer).__name__ != "Sum" and (channels >= 0).all():
         return Effect(STATISTICS, output, gates=channels)
     return None
 

@@ -35,7 +35,11 @@ def check(network: ScoredNetwork) -> None:
         if kernel and kernel.window:
             continue
         places = range(len(call.inputs)) if call.kind == MAKE else call.reads
-        reads = [graph.channels[call.inputs[place]] for place in places]
+        reads = [
+            graph.channels[call.inputs[place]]
+            for place in places
+            if place not in call.joins
+        ]
         if call.gates is not None:  # Of what is within the layer.
             reads.append(call.gates)
         for channels in reads:

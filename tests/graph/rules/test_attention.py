@@ -99,7 +99,7 @@ def test_what_a_mask_is_made_of_stays_and_removing_the_rest_is_exact(rng, float6
         lambda a, b: layer(a, a, attention_mask=keras.ops.greater(b, 0)), size=7
     )
     reasons = {group.name: group.frozen for group in graph.groups}
-    assert reasons["b"] == "Greater 'greater' cannot be followed"
+    assert reasons["b"] == "an attention reads it as attention_mask"
     assert reasons["a"] is reasons["odd/heads"] is None
     thinner = Thinner(stamp(model, rng), graph)
     keep, steps = thinner.subset(rng, 0.6), rng.normal(size=(2, 7, 3))

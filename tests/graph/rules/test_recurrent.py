@@ -56,20 +56,33 @@ def test_a_gru_whose_reset_is_after_the_product_has_two_biases():
 
 
 def given(words):
-    return layers.GRU(5, name="odd")(words, initial_state=layers.Dense(5)(words[:, 0]))
+    state = layers.Dense(5, name="state")(words[:, 0])
+    return layers.GRU(5, name="odd")(words, initial_state=state)
+
+
+def test_units_are_one_with_the_states_that_they_start_from():
+    graph, reasons = read_by(None, given)
+    (group,) = (group for group in graph.groups if "odd" in group.makers)
+    assert group.makers == ("state", "odd") and reasons["state"] is None
+    (call,) = (call for call in graph.calls if call.name == "odd")
+    assert call.joins == (1,)
+
+
+def from_constants(words):
+    return layers.GRU(5, name="odd")(words, initial_state=np.ones((1, 5), "float32"))
+
+
+def both_given(words):
+    states = [layers.Dense(5, name="state")(words[:, 0])] * 2
+    return layers.Bidirectional(layers.GRU(5), name="odd")(words, initial_state=states)
 
 
 @pytest.mark.parametrize(
     "layer, call, reason",
     [
-        (layers.LSTM(5, return_state=True, name="odd"), None, "puts out its states"),
-        (None, given, "starts from states that it is given"),
+        (None, from_constants, "starts from constants"),
+        (None, both_given, "starts from states that it is given"),
         (layers.GRU(5, activation="softmax", name="odd"), None, "mixes channels"),
-        (
-            layers.Bidirectional(layers.LSTM(5, return_state=True), name="odd"),
-            None,
-            "puts out its states",
-        ),
         (
             layers.Bidirectional(
                 layers.LSTM(5, recurrent_activation="softmax"), name="odd"
@@ -79,10 +92,37 @@ def given(words):
         ),
     ],
 )
-def test_units_whose_states_others_see_stay(layer, call, reason):
+def test_units_that_cannot_be_told_apart_stay(layer, call, reason):
     _, reasons = read_by(layer, call)
     assert reason in reasons["odd"] and reasons["words"] is None
-    assert reasons.get("dense", reason).endswith(reason)
+    assert reasons.get("state", reason).endswith(reason)
+
+
+def test_every_state_that_is_put_out_has_the_units():
+    graph, reasons = read_by(
+        layers.Bidirectional(
+            layers.LSTM(5, return_state=True), merge_mode=None, name="odd"
+        )
+    )
+    own = next(group for group in graph.groups if group.name == "odd")
+    assert own.frozen is None and own.size == 5
+
+
+def test_of_several_cells_each_reads_the_units_of_the_one_before():
+    cells = [layers.GRUCell(5), layers.LSTMCell(3)]
+    layer = layers.RNN(cells, return_state=True, name="odd")
+    graph, reasons = read_by(layer)
+    first, last = (
+        next(group.channels for group in graph.groups if group.name == name)
+        for name in ("odd/cell_1", "odd")
+    )
+    axes = [graph.axes["odd", name] for name in names(layer).values()]
+    np.testing.assert_array_equal(axes[3][0], first)
+    np.testing.assert_array_equal(axes[3][1], np.tile(last, 4))
+    sizes = {"cell": {"config": {"cells": [{"units": first}, {"units": last}]}}}
+    found = graph.settings["odd"]["cell"]["config"]["cells"]
+    for one, other in zip(found, sizes["cell"]["config"]["cells"], strict=True):
+        np.testing.assert_array_equal(one["config"]["units"], other["units"])
 
 
 def test_units_that_are_kept_between_batches_stay():
@@ -95,7 +135,6 @@ def test_units_that_are_kept_between_batches_stay():
 @pytest.mark.parametrize(
     "options",
     [
-        {"merge_mode": None},
         {"backward_layer": layers.GRU(5, go_backwards=True)},
         {"backward_layer": layers.LSTM(4, go_backwards=True), "merge_mode": "concat"},
     ],
@@ -108,8 +147,13 @@ def test_two_sides_that_are_no_twins_are_not_followed(options):
     assert reasons["words"] == "Bidirectional 'odd' cannot be followed"
 
 
-def test_a_layer_of_the_users_within_is_not_followed():
-    cell = layers.RNN(layers.LSTMCell(5))
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class OwnCell(layers.LSTMCell):
+    """A cell of the user's."""
+
+
+def test_a_cell_of_the_users_is_not_followed():
+    cell = layers.RNN(OwnCell(5))
     steps = keras.Input((7, 3), name="steps")
     x = layers.Dense(11, name="a")(steps)
     x = layers.Bidirectional(cell, name="odd")(x)

@@ -58,13 +58,29 @@ MOVED = {
     "pixels and channels": lambda x: x[:, 1:, 2, :5],
     "every third channel": lambda x: x[..., 1::3],
     "channels backwards": lambda x: x[..., ::-1],
+    "into the batch": lambda x: ops.reshape(x, (-1, 6, SIZE)),
+    "out of the batch": lambda x: ops.reshape(
+        ops.reshape(x, (-1, 6, SIZE)), (-1, 4, 2, 3, SIZE)
+    ),
+    "axes swapped": lambda x: ops.swapaxes(ops.swapaxes(x, 1, 3), -1, 1),
+    "an axis moved": lambda x: ops.moveaxis(x, -1, 1),
+    "a column": lambda x: ops.take(x, -1, axis=2),
+    "some columns": lambda x: ops.take(x, np.array([3, 1]), axis=2),
+    "pixels twice": lambda x: ops.tile(x, (1, 2, 1, 1)),
+    "largest of two": lambda x: ops.max(ops.stack([x, x], axis=-1), axis=-1),
+    "stacked": lambda x: ops.stack([x, x], axis=1),
+    "unstacked": lambda x: ops.unstack(x, axis=1)[2],
     "a window": lambda x: ops.slice(x, (0, 1, 0, 2), (-1, 2, 6, 5)),
     "a window to the end": lambda x: ops.slice(x, (0, 1, 0, 2), (-1, -1, 6, -1)),
 }
 KEPT = {
     "mixed": layers.Reshape((6, SIZE, 4)),
-    "into the batch": lambda x: ops.reshape(x, (-1, 6, SIZE)),
-    "largest of channels": lambda x: ops.max(x, axis=-1, keepdims=True),
+    "rows into the batch": lambda x: ops.reshape(x, (-1, 2 * SIZE)),
+    "largest of channels and pixels": lambda x: ops.max(x, axis=(-1, -2)),
+    "largest of cut channels": lambda x: ops.max(ops.transpose(x, (0, 3, 1, 2)), 1),
+    "taken channels": lambda x: ops.take(x, np.array([1, 3]), axis=-1),
+    "channels twice": lambda x: ops.tile(x, (1, 1, 1, 2)),
+    "sums of channels": lambda x: ops.cumsum(x, axis=-1),
     "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
     "padded channels": lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))),
     "channels in uneven steps": lambda x: x[..., ::5],
@@ -128,7 +144,26 @@ def test_pixel_shuffle_by_one_operation():
     np.testing.assert_array_equal(again, np.tile(np.arange(SIZE), 4))
 
 
-@pytest.mark.parametrize("function, kind", [(ops.sum, JOIN), (ops.mean, STATISTICS)])
+@pytest.mark.parametrize("function", [ops.var, ops.std, ops.prod, ops.logsumexp])
+def test_other_reductions_are_over_pixels(function):
+    channels, found = followed(lambda x: function(x, axis=(1, 2)))
+    np.testing.assert_array_equal(channels, found)
+    assert followed(lambda x: function(x, axis=(1, 3))) is None
+
+
+def test_rows_of_an_example_are_counted():
+    image = keras.Input((4, 6, 3), name="image")
+    x = ops.reshape(layers.Conv2D(SIZE, 1, name="a")(image), (-1, 2, 3, SIZE))
+    x = layers.Dense(SIZE, name="b")(x)
+    graph = channel_graph(keras.Model(image, ops.reshape(x, (-1, 4, 6, SIZE))))
+    rows = {tensor[0]: count for tensor, count in graph.rows.items()}
+    assert rows == {"reshape": 4, "b": 4} or set(rows.values()) == {4}
+
+
+@pytest.mark.parametrize(
+    "function, kind",
+    [(ops.sum, JOIN), (ops.mean, STATISTICS), (ops.max, STATISTICS)],
+)
 @pytest.mark.parametrize("keepdims", [True, False])
 def test_sums_and_means_over_channels_have_none(function, kind, keepdims):
     image = keras.Input((4, 6, 3), name="image")
