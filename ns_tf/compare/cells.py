@@ -18,6 +18,7 @@ from ns_tf.run.folder import CELLS
 VERSION = 1
 SCRATCH, FINETUNE, TRUNK = "scratch", "finetune", "trunk"
 SUPERNET, MEMBER = "supernet", "member"
+MORPHNET = "morphnet_gamma"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +32,12 @@ class Cell:
     architecture: str
     widths: Widths | None  # [layers]; None if they follow from the cell `trunk`.
     # SCRATCH, FINETUNE, or MEMBER of a supernet; of those that others start from:
-    # TRUNK, which is pruned, or SUPERNET.
+    # TRUNK, which is pruned, SUPERNET, or MORPHNET, which finds widths.
     kind: str
     trunk: str | None = None  # The cell that it starts from, or has its widths from.
     # How the trained network is pruned (`ns_tf.prune.choices.Choices`); of a cell that
-    # has the widths of another one, its method; of a supernet and its members, which
-    # supernet (`ns_tf.slim.config.KINDS`).
+    # has the widths of another one, its recipe; of a supernet and its members, which
+    # supernet (`ns_tf.slim.config.KINDS`); of MorphNet, how many rounds.
     start: str | None = None
     # Layer -> arguments of the layer of an epitome in its place; None if all kernels
     # are the network's own.
@@ -44,8 +45,8 @@ class Cell:
 
     @property
     def shown(self) -> bool:
-        """Whether it is in the tables: what others start from is at no budget."""
-        return self.kind not in (TRUNK, SUPERNET)
+        """Whether it is in the tables; what others start from is not."""
+        return self.kind not in (TRUNK, SUPERNET, MORPHNET)
 
     @property
     def network(self) -> str:

@@ -42,7 +42,7 @@ class CompareConfig:
         "from fresh weights: scratch[:LABEL], scratch_b[:LABEL]. Kernels from "
         "epitomes: epitome:learned, epitome:fixed, epitome:wrapped. Members of one "
         "network that is trained at all widths: supernet[:universal], "
-        "supernet:slimmable.",
+        "supernet:slimmable. Widths by MorphNet's penalty: morphnet_gamma[:ROUNDS].",
         identity=False,
     )
     budgets: tuple[str, ...] = option(

@@ -8,9 +8,16 @@ import keras
 
 from ns_tf.base import InputError, ScalingLaw, Widths
 from ns_tf.compare import supernets
-from ns_tf.compare.cells import FINETUNE, MEMBER, SUPERNET, TRUNK, Cell
+from ns_tf.compare.cells import (
+    FINETUNE,
+    MEMBER,
+    MORPHNET,
+    SUPERNET,
+    Cell,
+)
 from ns_tf.compare.condensed import condensed_problem
 from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.morphing import MorphJob
 from ns_tf.compare.proposals import targets_of
 from ns_tf.descend.record import SearchRecord, new_search, read_search
 from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
@@ -34,10 +41,18 @@ from ns_tf.run.folder import SUPERNET as SUPERNET_FILE
 from ns_tf.scaling.config import Wishes
 from ns_tf.slim.job import MemberJob, SupernetJob
 from ns_tf.train import recipes
-from ns_tf.train.config import TrainConfig
+from ns_tf.train.config import TrainConfig, longer
 from ns_tf.train.job import Job, network_config, network_costs
 
 LAW = "law"  # The allocation that reads a search.
+# By the kind of a cell: what makes its job.
+_MADE = {
+    SUPERNET: supernets.supernet_job,
+    MEMBER: supernets.member_job,
+    MORPHNET: MorphJob,
+}
+# By the kind of a cell that starts from another one: the file that it needs of it.
+_NEEDED = {FINETUNE: MODEL, MEMBER: SUPERNET_FILE, MORPHNET: MODEL}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +100,7 @@ class Jobs:
         """
         if cell.trunk is None:
             return None
-        name = {FINETUNE: MODEL, MEMBER: SUPERNET_FILE}.get(cell.kind, PRUNED)
+        name = _NEEDED.get(cell.kind, PRUNED)
         return self.trunk_of(cell) / name
 
     def widths(self, cell: Cell) -> Widths | None:
@@ -147,7 +162,7 @@ class Jobs:
         two widths of an identity come apart. So it is with members of supernets.
         """
         if cell.kind in (SUPERNET, MEMBER):
-            return self._as_trained
+            return self.as_trained
         if cell.widths is not None:
             return self._network(cell)
         if self.reads_search(cell) and not self.solver.keep:
@@ -155,7 +170,7 @@ class Jobs:
         told = None if cell.kind == FINETUNE else self._told(cell)
         if told and told["names"] == self.problem.structure.names:
             return self.problem
-        return self._as_trained
+        return self.as_trained
 
     def reads_search(self, cell: Cell) -> bool:
         """Whether a cell is pruned to widths by the law of a search."""
@@ -180,19 +195,20 @@ class Jobs:
             self._pruning(cell, self._fresh, network="").check()
         elif cell.kind == SUPERNET:
             supernets.check(self, cell)
+        elif cell.kind == MORPHNET:
+            MorphJob(self, cell).check()
         elif cell.kind != MEMBER and self.widths(cell) is not None:
             self._training(cell).check()
 
-    def of(self, cell: Cell) -> Job | PruneJob | SupernetJob | MemberJob:
+    def of(self, cell: Cell) -> Job | PruneJob | SupernetJob | MemberJob | MorphJob:
         """The training of a cell: the recipe, or what is made of its trunk.
 
         Raises:
             InputError: the trunk's network is missing or damaged.
         """
-        if cell.kind == SUPERNET:
-            return supernets.supernet_job(self, cell)
-        if cell.kind == MEMBER:
-            return supernets.member_job(self, cell)
+        made = _MADE.get(cell.kind)
+        if made is not None:
+            return made(self, cell)
         if cell.kind != FINETUNE:
             return self._training(cell)
         path = self.needed(cell)
@@ -200,13 +216,14 @@ class Jobs:
             trunk = keras.saving.load_model(path, compile=False)
         return self._pruning(cell, trunk, network=fingerprint(trunk))
 
-    def _training(self, cell: Cell) -> Job:
-        """The training of a cell from fresh weights.
+    def recipe_of(self, cell: Cell) -> TrainConfig:
+        """The recipe; cells that no table shows are not tested every epoch."""
+        return dataclasses.replace(self.recipe, test_every_epoch=cell.shown)
 
-        Only the trunk is not tested every epoch: no table shows it.
-        """
+    def _training(self, cell: Cell) -> Job:
+        """The training of a cell from fresh weights."""
         problem, widths = self.problem_of(cell), self.widths(cell)
-        recipe = dataclasses.replace(self.recipe, test_every_epoch=cell.kind != TRUNK)
+        recipe = self.recipe_of(cell)
         if cell.start is not None and recipes.get(cell.start).equal_cost:
             own = network_costs(self.problem.structure, self.plain.default_widths)
             recipe = longer(recipe, own["macs"] / self.costs(cell)["macs"])
@@ -297,7 +314,7 @@ class Jobs:
         return self.problem.build()
 
     @functools.cached_property
-    def _as_trained(self) -> Problem:
+    def as_trained(self) -> Problem:
         """The network of the default widths as a function of its own free widths."""
         name = self.problem.architecture.name
         own = from_model(self._fresh, name, keep=self.solver.keep)
@@ -322,22 +339,3 @@ class Jobs:
             structure = analyse(architectures.get(name), *shapes)
             self._others[name] = dataclasses.replace(self.problem, structure=structure)
         return self._others[name]
-
-
-def longer(recipe: TrainConfig, times: float) -> TrainConfig:
-    """A recipe of more epochs, its schedule stretched.
-
-    >>> long = longer(TrainConfig(epochs=10, rate_drops=(5, 8), warmup_epochs=1), 2.5)
-    >>> long.epochs, long.rate_drops, long.warmup_epochs
-    (25, (12, 20), 2)
-
-    Args:
-        recipe: Of the usual length.
-        times: Factor on the epochs.
-    """
-    return dataclasses.replace(
-        recipe,
-        epochs=max(1, round(times * recipe.epochs)),
-        rate_drops=tuple(max(1, round(times * drop)) for drop in recipe.rate_drops),
-        warmup_epochs=round(times * recipe.warmup_epochs),
-    )

@@ -3,6 +3,7 @@
 What earlier runs listed is kept, and a label stays what it was.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from ns_tf.base import InputError, Widths
 from ns_tf.compare.cells import (
     FINETUNE,
     MEMBER,
+    MORPHNET,
     SCRATCH,
     SUPERNET,
     TRUNK,
@@ -63,15 +65,17 @@ def make(
                 f"Two methods are called {name!r}; give one a name of its own, as "
                 f"mine={name}."
             )
-    cells, gaps = [], []
+    cells, gaps, plain = [], [], settings[0].plain
+    trunks: dict[str, Cell] = {}  # By name: what others start from.
     for text in budget_texts:
         found, reasons = proposals(settings, text, _kept(known.cells, text))
         gaps += [(name, text, reason) for name, reason in reasons.items()]
         for setting in settings:
             if label(setting) in found:
-                cells += _cells(setting, text, seeds, found, known.cells)
-    if cells:
-        cells = [*_trunks(settings[0].plain, cells), *cells]
+                own = _cells(setting, text, seeds, found, known.cells)
+                trunks |= _trunks(plain, found[label(setting)], own)
+                cells += own
+    cells = [*trunks.values(), *cells]
     # All cells of one seed come first: stopped early, the table compares all methods.
     order = {seed: place for place, seed in enumerate(seeds)}
     asked: dict[str, Cell] = {}
@@ -115,7 +119,6 @@ def _kept(known: Mapping[str, Cell], text: str) -> dict[str, Proposal]:
             cell.widths,
             pruning=cell.start if cell.kind == FINETUNE else None,
             epitomes=cell.epitomes,
-            supernet=cell.start if cell.kind == MEMBER else None,
         )
         for cell in known.values()
         if cell.budget == text and cell.widths is not None
@@ -183,8 +186,11 @@ def _start(
     """
     if proposal.pruning:
         return FINETUNE, proposal.pruning, (TRUNK,)
-    if proposal.supernet:
-        return MEMBER, proposal.supernet, (SUPERNET, proposal.supernet)
+    kind, which = proposal.trunk or (None, None)
+    if kind == SUPERNET:
+        return MEMBER, which, (kind, which)
+    if kind == MORPHNET:  # From scratch, as controls are: recipe "scratch".
+        return SCRATCH, SCRATCH, (kind, which, "widths", text)
     if proposal.like is not None:
         return SCRATCH, setting.entry.name, (proposal.like, text)
     return SCRATCH, None, None
@@ -227,27 +233,47 @@ def _how(cell: Cell) -> str:
     return f"{_KINDS[cell.kind]}, {cell.start}" if cell.start else _KINDS[cell.kind]
 
 
-def _trunks(plain: SearchRecord, cells: Iterable[Cell]) -> list[Cell]:
-    """What cells start from: the network of the default widths, or a supernet.
+def _trunks(
+    plain: SearchRecord, proposal: Proposal, cells: Iterable[Cell]
+) -> dict[str, Cell]:
+    """What the cells of a method start from, by name, in the order of work.
+
+    That is the trained network of the default widths, a supernet, or what finds widths
+    and starts from the trained network itself.
 
     Args:
         plain: Of the network that is compared.
-        cells: Of all methods; those that are pruned and members of supernets have one,
-            a seed.
+        proposal: The method's.
+        cells: Of it, one a seed.
     """
-    name, widths = plain.architecture, plain.default_widths
+    kind, which = proposal.trunk or (TRUNK, None)
     found = {}
-    for cell in cells:
-        if cell.kind == FINETUNE:
-            found[cell.trunk] = Cell(
-                cell.trunk, TRUNK, "", cell.seed, name, widths, TRUNK
+    for cell in cells if proposal.pruning or proposal.trunk else ():
+        whole = Cell(
+            name=cell.trunk,
+            method=kind,
+            budget="",
+            seed=cell.seed,
+            architecture=plain.architecture,
+            widths=plain.default_widths,
+            kind=kind,
+            start=which,
+        )
+        if kind == MORPHNET:
+            trunk = _folder_name(TRUNK, f"seed{cell.seed}")
+            found[trunk] = dataclasses.replace(
+                whole, name=trunk, method=TRUNK, kind=TRUNK, start=None
             )
-        elif cell.kind == MEMBER:
-            found[cell.trunk] = Cell(
-                *(cell.trunk, SUPERNET, "", cell.seed, name, widths, SUPERNET),
-                start=cell.start,
+            # No label has a colon and a blank.
+            whole = dataclasses.replace(
+                whole,
+                method=f"{kind}: widths",
+                budget=cell.budget,
+                widths=None,
+                trunk=trunk,
             )
-    return list(found.values())
+        found[cell.trunk] = whole
+    return found
 
 
 def _text(widths: Widths) -> str:

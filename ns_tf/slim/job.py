@@ -71,7 +71,8 @@ class SupernetJob:
         """
         runtime = self.runtime.watched(watch)
         work = self._work(runtime)
-        label = self.problem.architecture.name
+        folder = self.folder
+        label = folder.name if folder else self.problem.architecture.name
         loop.run(work, work.total, runtime, label=label, checkpoint=checkpoint)
         return work
 

@@ -13,6 +13,7 @@ from ns_tf.compare import listing
 from ns_tf.compare.cells import (
     FINETUNE,
     MEMBER,
+    MORPHNET,
     SCRATCH,
     SUPERNET,
     TRUNK,
@@ -106,6 +107,24 @@ def test_members_of_a_supernet_wait_for_the_one_of_their_seed():
     assert again.asked.items() <= plan.asked.items()
     with pytest.raises(InputError, match="a member .*, universal; now .*, slimmable"):
         listed("mine=supernet:slimmable", budgets=["macs=0.5"], known=kept_of(plan))
+
+
+def test_a_row_of_morphnet_waits_for_widths_and_these_for_the_trunk():
+    texts = ("morphnet_gamma:2", "pruned:random")
+    plan = listed(*texts, budgets=["macs=0.5", "macs=0.3"], seeds=(3, 5))
+    kinds = [cell.kind for cell in plan.asked.values()]
+    assert (kinds.count(TRUNK), kinds.count(MORPHNET)) == (2, 4)
+    names = list(plan.asked)
+    for cell in plan.asked.values():
+        if cell.trunk:
+            assert names.index(cell.trunk) < names.index(cell.name)
+        if cell.kind == MORPHNET:
+            assert (cell.start, cell.widths, cell.shown) == ("2", None, False)
+            assert cell.trunk == f"trunk_seed{cell.seed}"
+        if cell.method == texts[0]:
+            finder = plan.asked[cell.trunk]
+            assert (cell.kind, cell.start) == (SCRATCH, "scratch")
+            assert (finder.budget, finder.seed) == (cell.budget, cell.seed)
 
 
 def test_a_label_keeps_its_epitomes():

@@ -117,8 +117,8 @@ class Proposal:
     like: str | None = None
     # Layer -> arguments, plain values, of the layer of an epitome in its place.
     epitomes: Mapping[str, Mapping[str, Any]] | None = None
-    # The kind of supernet (`ns_tf.slim.config`) that it is a member of.
-    supernet: str | None = None
+    # What is trained before it, and which: ("supernet", "universal").
+    trunk: tuple[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

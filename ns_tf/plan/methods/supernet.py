@@ -1,6 +1,5 @@
 """Members of a supernet: one training for all budgets of a seed."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,7 +15,7 @@ from ns_tf.plan.methods import (
     proportional,
 )
 from ns_tf.plan.methods.pruned import smaller
-from ns_tf.plan.targets import solve
+from ns_tf.plan.targets import solve_joined
 from ns_tf.registry import unknown
 from ns_tf.scaling.curves import floor_ratio
 from ns_tf.slim.config import KINDS, SWITCHABLE, UNIVERSAL
@@ -64,7 +63,7 @@ def supernet(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     widths = fitting[0]
     if config.norms != SWITCHABLE:
         widths = _uniform(setting, record, within)
-    return Proposal(record.architecture, widths, supernet=kind)
+    return Proposal(record.architecture, widths, trunk=("supernet", kind))
 
 
 def _joined(setting: Setting) -> SearchRecord:
@@ -102,13 +101,5 @@ def _uniform(
     """
     solver, whole = setting.solver, record.default_widths
     most = np.minimum(whole, solver.max_width or max(whole))
-    return solve(
-        record,
-        proportional(record, whole),
-        targets,
-        round_to=solver.round_to,
-        min_width=solver.min_width,
-        max_width=[int(width) for width in most],
-        # Layers that are kept have no width here.
-        wishes=dataclasses.replace(solver.wishes, keep=()),
-    ).widths
+    curve, limits = proportional(record, whole), [int(width) for width in most]
+    return solve_joined(record, curve, targets, solver, max_width=limits).widths

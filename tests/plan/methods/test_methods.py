@@ -22,7 +22,13 @@ from ns_tf.scaling.curves import uniform_curve
 
 CUT = "conv_cut"  # Whose network is another one: tests/plan/methods/test_conv_cut.py.
 LATE = ("pruned", "scratch", "scratch_b")  # Whose widths follow from a training.
-OTHERS = (CUT, *LATE, "epitome", "supernet")  # Of networks that are no scaled ones.
+OTHERS = (
+    CUT,
+    *LATE,
+    "epitome",
+    "supernet",
+    "morphnet_gamma",
+)  # Of networks that are no scaled ones.
 CURVES = sorted(methods.with_curve())
 
 

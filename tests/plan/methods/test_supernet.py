@@ -19,7 +19,7 @@ def proposed(text, **targets):
 
 def test_a_universal_member_is_the_largest_of_uniform_widths():
     found = proposed("supernet", params=2003.0)
-    assert found.supernet == "universal"
+    assert found.trunk == ("supernet", "universal")
     assert found.widths == proposed("supernet:universal", params=2003.0).widths
     assert 0.95 * 2003 < params(found.widths) <= 2003
     uniform = methods.get("uniform").propose(toy_setting("uniform"), {"params": 2003.0})
