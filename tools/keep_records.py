@@ -87,7 +87,8 @@ def _omitted(source: Path) -> set[Path]:
     unfinished = {path for path in trainings if not has_ended(path)}
     for cell in cells.read_kept(source).cells.values():
         folder = source / CELLS_FOLDER / cell.name
-        if cell.kind == cells.FINETUNE and not has_ended(folder):
+        starts = cell.kind in (cells.FINETUNE, cells.MEMBER, cells.MORPHNET)
+        if starts and not has_ended(folder):
             unfinished.add(source / CELLS_FOLDER / cell.trunk)
     searches = (source, *source.glob(f"{SEARCHES}/*"))
     bulky = {folder / name for folder in searches for name in BULKY}

@@ -48,6 +48,7 @@ def main(
     """
     cli.quiet_tensorflow()
     from ns_tf.compare import outcome
+    from ns_tf.compare.cells import read_gaps
     from ns_tf.compare.work import Comparison
     from ns_tf.crew import command
     from ns_tf.crew.work import run as run_crew
@@ -63,6 +64,8 @@ def main(
             f"on {cli.devices()}",
             flush=True,
         )
+        for gap in read_gaps(work.folder):
+            print(f"Not there: {gap}.", flush=True)
         workers.led(lambda: outcome.so_far(work, cells))  # Fails early if damaged.
         run_crew(
             work,

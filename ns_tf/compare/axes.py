@@ -98,9 +98,18 @@ class Axis:
         return " ".join([first, *(f"({text})" for text in others)])
 
 
-def _counted(name: str, head: str, label: str, unit: str = "") -> Axis:
+def _counted(name: str, head: str, label: str) -> Axis:
     """The axis of an exact budget."""
-    return Axis(name, head, label, lambda network: (network.count(name),), unit)
+    return Axis(name, head, label, lambda network: (network.count(name),))
+
+
+def _of_file(name: str, head: str, label: str) -> Axis:
+    """The axis of an exact budget, in bytes, of what a file holds."""
+
+    def count(network: "Network") -> tuple[int]:
+        return (network.in_file.count(name),)
+
+    return Axis(name, head, label, count, "bytes")
 
 
 AXES = (
@@ -120,13 +129,13 @@ AXES = (
         "device_ms",
         "ms by device",
         "latency by the tables of the device",
-        lambda network: (network.device_ms(),),
+        lambda network: (network.in_file.device_ms(),),
         "ms",
         ".4g",
         wanted=lambda work: work.device is not None,
     ),
-    _counted("peak_ram", "RAM, bytes", "RAM of the activations in int8", "bytes"),
-    _counted("weight_bytes_int8", "int8 weights, bytes", "weights in int8", "bytes"),
+    _of_file("peak_ram", "RAM, bytes", "RAM of the activations in int8"),
+    _of_file("weight_bytes_int8", "int8 weights, bytes", "weights in int8"),
     Axis(
         "flash",
         "flash, bytes",

@@ -39,7 +39,10 @@ class CompareConfig:
         "file of widths or of a law. Pruned from a trained network: "
         "[LABEL=]pruned:METHOD, and after it in any order +ALLOCATION, +REPAIR, "
         "+RECIPE (pruned:taylor_fo+uniform+distil); li_l1. The widths of a pruned row "
-        "from fresh weights: scratch[:LABEL], scratch_b[:LABEL].",
+        "from fresh weights: scratch[:LABEL], scratch_b[:LABEL]. Kernels from "
+        "epitomes: epitome:learned, epitome:fixed, epitome:wrapped. Members of one "
+        "network that is trained at all widths: supernet[:universal], "
+        "supernet:slimmable. Widths by MorphNet's penalty: morphnet_gamma[:ROUNDS].",
         identity=False,
     )
     budgets: tuple[str, ...] = option(

@@ -30,6 +30,18 @@ class Network:
     latency: tuple[float | None, float | None] = (None, None)
     file: int | str | None = None  # Bytes of the int8 file, or why there are none.
     device: Device | None = None
+    # Of what a file of it holds, where that is another network (`Jobs.exported`).
+    exported: tuple[Structure, Widths] | None = None
+
+    @functools.cached_property
+    def in_file(self) -> "Network":
+        """The network that a file of it holds: this one, or one without epitomes."""
+        if self.exported is None:
+            return self
+        structure, widths = self.exported
+        return dataclasses.replace(
+            self, structure=structure, widths=widths, exported=None
+        )
 
     @functools.cached_property
     def _exact(self) -> dict[str, int]:
@@ -121,6 +133,7 @@ class Figures:
             tuple(self.times.get(name, (None, None))),
             self.files.get(name),
             self.work.device,
+            self.work.jobs.exported(cell),
         )
 
 

@@ -48,10 +48,14 @@ def measured(
 
 def _size(work: "Comparison", cell: Cell) -> int | str:
     """Bytes of the file of a cell's network, or why there is none."""
-    structure = work.jobs.problem_of(cell).structure
+    network = work.jobs.exported(cell)
+    structure, widths = network or (
+        work.jobs.problem_of(cell).structure,
+        work.jobs.widths(cell),
+    )
     cost = budgets.get("flash").cost(structure, Measure())
     try:
-        return int(cost(np.array(work.jobs.widths(cell))))
+        return int(cost(np.array(widths)))
     except InputError as error:
         return str(error)
 

@@ -7,8 +7,17 @@ from pathlib import Path
 import keras
 
 from ns_tf.base import InputError, ScalingLaw, Widths
-from ns_tf.compare.cells import FINETUNE, TRUNK, Cell
+from ns_tf.compare import supernets
+from ns_tf.compare.cells import (
+    FINETUNE,
+    MEMBER,
+    MORPHNET,
+    SUPERNET,
+    Cell,
+)
+from ns_tf.compare.condensed import condensed_problem
 from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.morphing import MorphJob
 from ns_tf.compare.proposals import targets_of
 from ns_tf.descend.record import SearchRecord, new_search, read_search
 from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
@@ -16,7 +25,7 @@ from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures
 from ns_tf.networks.from_model import from_model
-from ns_tf.networks.structure import analyse
+from ns_tf.networks.structure import Structure, analyse
 from ns_tf.plan.config import SolverConfig, budget_config
 from ns_tf.plan.methods.pruned import smaller
 from ns_tf.problem.config import ProblemConfig
@@ -28,12 +37,22 @@ from ns_tf.prune.settings import Configs
 from ns_tf.prune.source import TrainedNetwork, fingerprint, law_name
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS_FOLDER, MODEL, PRUNED, SCORED
+from ns_tf.run.folder import SUPERNET as SUPERNET_FILE
 from ns_tf.scaling.config import Wishes
+from ns_tf.slim.job import MemberJob, SupernetJob
 from ns_tf.train import recipes
-from ns_tf.train.config import TrainConfig
+from ns_tf.train.config import TrainConfig, longer
 from ns_tf.train.job import Job, network_config, network_costs
 
 LAW = "law"  # The allocation that reads a search.
+# By the kind of a cell: what makes its job.
+_MADE = {
+    SUPERNET: supernets.supernet_job,
+    MEMBER: supernets.member_job,
+    MORPHNET: MorphJob,
+}
+# By the kind of a cell that starts from another one: the file that it needs of it.
+_NEEDED = {FINETUNE: MODEL, MEMBER: SUPERNET_FILE, MORPHNET: MODEL}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,20 +95,24 @@ class Jobs:
         """The file of another cell that a cell cannot begin without.
 
         Args:
-            cell: A pruned one needs a trained network, and one that has the widths of a
-                pruned one needs these.
+            cell: A pruned one needs a trained network, a member its supernet, and one
+                that has the widths of a pruned one needs these.
         """
         if cell.trunk is None:
             return None
-        name = MODEL if cell.kind == FINETUNE else PRUNED
+        name = _NEEDED.get(cell.kind, PRUNED)
         return self.trunk_of(cell) / name
 
     def widths(self, cell: Cell) -> Widths | None:
-        """The widths of a cell's network; None before they follow from another cell.
+        """The free widths of a cell's network, as `problem_of` has them.
+
+        None before they follow from another cell.
 
         Raises:
             InputError: the file that they are in is damaged.
         """
+        if cell.epitomes is not None:
+            return self.problem_of(cell).architecture.widths
         if cell.widths is not None:
             return cell.widths
         told = self._told(cell)
@@ -121,21 +144,33 @@ class Jobs:
         """
         return self.problem_of(cell).build(self.widths(cell))
 
+    def exported(self, cell: Cell) -> tuple[Structure, Widths] | None:
+        """(structure, widths) of what a file of a cell's network holds.
+
+        In files epitomes are the kernels that they make, so it is the network without
+        them. None where it is the network itself.
+        """
+        if cell.epitomes is None:
+            return None
+        return self._named(cell.architecture).structure, cell.widths
+
     def problem_of(self, cell: Cell) -> Problem:
         """The network of a cell as a function of its widths, with data and task.
 
         Widths that are found by pruning are those of the trained network itself, whose
         identity shortcuts stay identities. The builder of an architecture may let the
-        two widths of an identity come apart.
+        two widths of an identity come apart. So it is with members of supernets.
         """
+        if cell.kind in (SUPERNET, MEMBER):
+            return self.as_trained
         if cell.widths is not None:
-            return self._named(cell.architecture)
+            return self._network(cell)
         if self.reads_search(cell) and not self.solver.keep:
             return self._named(cell.architecture)
         told = None if cell.kind == FINETUNE else self._told(cell)
         if told and told["names"] == self.problem.structure.names:
             return self.problem
-        return self._as_trained
+        return self.as_trained
 
     def reads_search(self, cell: Cell) -> bool:
         """Whether a cell is pruned to widths by the law of a search."""
@@ -158,15 +193,22 @@ class Jobs:
                     "beside the pruned one: --methods=pruned:taylor_fo,scratch."
                 )
             self._pruning(cell, self._fresh, network="").check()
-        elif self.widths(cell) is not None:
+        elif cell.kind == SUPERNET:
+            supernets.check(self, cell)
+        elif cell.kind == MORPHNET:
+            MorphJob(self, cell).check()
+        elif cell.kind != MEMBER and self.widths(cell) is not None:
             self._training(cell).check()
 
-    def of(self, cell: Cell) -> Job | PruneJob:
-        """The training of a cell: the recipe, or a pruning of its trunk.
+    def of(self, cell: Cell) -> Job | PruneJob | SupernetJob | MemberJob | MorphJob:
+        """The training of a cell: the recipe, or what is made of its trunk.
 
         Raises:
             InputError: the trunk's network is missing or damaged.
         """
+        made = _MADE.get(cell.kind)
+        if made is not None:
+            return made(self, cell)
         if cell.kind != FINETUNE:
             return self._training(cell)
         path = self.needed(cell)
@@ -174,17 +216,18 @@ class Jobs:
             trunk = keras.saving.load_model(path, compile=False)
         return self._pruning(cell, trunk, network=fingerprint(trunk))
 
-    def _training(self, cell: Cell) -> Job:
-        """The training of a cell from fresh weights.
+    def recipe_of(self, cell: Cell) -> TrainConfig:
+        """The recipe; cells that no table shows are not tested every epoch."""
+        return dataclasses.replace(self.recipe, test_every_epoch=cell.shown)
 
-        Only the trunk is not tested every epoch: no table shows it.
-        """
+    def _training(self, cell: Cell) -> Job:
+        """The training of a cell from fresh weights."""
         problem, widths = self.problem_of(cell), self.widths(cell)
-        recipe = dataclasses.replace(self.recipe, test_every_epoch=cell.kind != TRUNK)
+        recipe = self.recipe_of(cell)
         if cell.start is not None and recipes.get(cell.start).equal_cost:
             own = network_costs(self.problem.structure, self.plain.default_widths)
             recipe = longer(recipe, own["macs"] / self.costs(cell)["macs"])
-        runtime = self._runtime(cell)
+        runtime = self.runtime_of(cell)
         return Job(
             self.folder_of(cell),
             problem,
@@ -202,7 +245,7 @@ class Jobs:
             trunk: The trained network.
             network: Its fingerprint.
         """
-        choices, runtime = Choices.parse(cell.start), self._runtime(cell)
+        choices, runtime = Choices.parse(cell.start), self.runtime_of(cell)
         law = self._law(choices)
         cut = CutConfig(
             method=choices.method,
@@ -245,7 +288,7 @@ class Jobs:
             augmentation=self.recipe.augmentation,
         )
 
-    def _runtime(self, cell: Cell) -> RuntimeConfig:
+    def runtime_of(self, cell: Cell) -> RuntimeConfig:
         """Seed, devices and precision of a cell."""
         own = dataclasses.asdict(self.execution_config)
         return RuntimeConfig(seed=cell.seed, **own)
@@ -271,7 +314,7 @@ class Jobs:
         return self.problem.build()
 
     @functools.cached_property
-    def _as_trained(self) -> Problem:
+    def as_trained(self) -> Problem:
         """The network of the default widths as a function of its own free widths."""
         name = self.problem.architecture.name
         own = from_model(self._fresh, name, keep=self.solver.keep)
@@ -279,8 +322,15 @@ class Jobs:
 
     @functools.cached_property
     def _others(self) -> dict[str, Problem]:
-        """Problems by the name of their architecture."""
+        """Problems by the name of their network."""
         return {self.problem.architecture.name: self.problem}
+
+    def _network(self, cell: Cell) -> Problem:
+        """The problem of a cell's architecture, or of its network with epitomes."""
+        if cell.epitomes is not None and cell.network not in self._others:
+            own = condensed_problem(self._named(cell.architecture), cell)
+            self._others[cell.network] = own
+        return self._named(cell.network)
 
     def _named(self, name: str) -> Problem:
         """The problem of an architecture on this comparison's data."""
@@ -289,22 +339,3 @@ class Jobs:
             structure = analyse(architectures.get(name), *shapes)
             self._others[name] = dataclasses.replace(self.problem, structure=structure)
         return self._others[name]
-
-
-def longer(recipe: TrainConfig, times: float) -> TrainConfig:
-    """A recipe of more epochs, its schedule stretched.
-
-    >>> long = longer(TrainConfig(epochs=10, rate_drops=(5, 8), warmup_epochs=1), 2.5)
-    >>> long.epochs, long.rate_drops, long.warmup_epochs
-    (25, (12, 20), 2)
-
-    Args:
-        recipe: Of the usual length.
-        times: Factor on the epochs.
-    """
-    return dataclasses.replace(
-        recipe,
-        epochs=max(1, round(times * recipe.epochs)),
-        rate_drops=tuple(max(1, round(times * drop)) for drop in recipe.rate_drops),
-        warmup_epochs=round(times * recipe.warmup_epochs),
-    )

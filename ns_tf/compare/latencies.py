@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def network_of(work: "Comparison", cell: Cell) -> str:
-    """The key of a cell's network in latency.json: architecture and widths.
+    """The key of a cell's network in latency.json: its name and widths.
 
     Cells of several seeds or methods may share a network, which is measured once.
     """
     widths = work.jobs.widths(cell)
-    return f"{cell.architecture} {','.join(map(str, widths))}"
+    return f"{cell.network} {','.join(map(str, widths))}"
 
 
 def about(work: "Comparison") -> str:

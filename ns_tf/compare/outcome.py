@@ -12,13 +12,13 @@ from typing import Any
 
 from ns_tf.base import RunError
 from ns_tf.compare import axes, latencies, stages, verdicts
-from ns_tf.compare.cells import FINETUNE, TRUNK, Cell
+from ns_tf.compare.cells import FINETUNE, Cell, read_gaps
 from ns_tf.compare.csv_table import csv_rows
 from ns_tf.compare.figures import Figures
 from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
 from ns_tf.run import files
-from ns_tf.run.folder import CELLS, COMPARISON, PLOTS, RESULT, TABLE, TABLE_CSV
+from ns_tf.run.folder import COMPARISON, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import ELSEWHERE
 from ns_tf.train.results import read_failure, read_result, score_in
@@ -88,7 +88,7 @@ def _picture(work: Comparison, axis: axes.Axis) -> Path:
 
 def _without_trunks(listed: Iterable[Cell]) -> list[Cell]:
     """The cells that tables show: a trunk is at no budget."""
-    return [cell for cell in listed if cell.kind != TRUNK]
+    return [cell for cell in listed if cell.shown]
 
 
 def _write_tables(
@@ -218,7 +218,11 @@ def _network_facts(
     known = [cell for cell in group if work.jobs.widths(cell) is not None]
     networks = [figures.network(cell) for cell in known]
     costs, reasons = axes.costs_of(axes.wanted(work), networks)
-    widths = tuple(network.widths for network in networks)
+    # Where kernels are made of epitomes, the widths of the kernels.
+    widths = tuple(
+        cell.widths or network.widths
+        for cell, network in zip(known, networks, strict=True)
+    )
     facts = {
         "widths": widths[0] if widths else (),
         "costs": costs,
@@ -237,16 +241,13 @@ def _about(work: Comparison, *, pruned: bool) -> dict[str, Any]:
     Raises:
         InputError: the list of cells is damaged.
     """
-    path = work.folder / CELLS
-    with files.readable(path, "list of cells"):
-        gaps = files.read_json(path, what="list of cells")["gaps"]
     return {
         "title": f"{work.problem.architecture.name} on {work.problem.dataset.name}",
         "recipe": _recipe(work, pruned=pruned),
         "score": dataclasses.asdict(work.problem.task.score),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "latency": latencies.about(work),
-        "gaps": [f"{method} at {budget}: {reason}" for method, budget, reason in gaps],
+        "gaps": read_gaps(work.folder),
     }
 
 

@@ -17,6 +17,7 @@ from ns_tf.compare.cells import SCRATCH, Cell, CellList
 from ns_tf.compare.config import CompareConfig
 from ns_tf.compare.figures import Figures
 from ns_tf.compare.jobs import Jobs
+from ns_tf.compare.listing import make
 from ns_tf.compare.proposals import parse_budget
 from ns_tf.crew import trials
 from ns_tf.crew.work import execution_of
@@ -233,7 +234,7 @@ class Comparison:
             settings.append(Setting(entry, structure, plain, self.solver, search))
         known = cells.read_kept(self.folder)
         task = {**dataclasses.asdict(self.settings), "data_dir": None}
-        plan = cells.make(
+        plan = make(
             settings,
             self.compare.budgets,
             self.compare.seeds,
@@ -266,8 +267,7 @@ class Comparison:
             InputError: names what does not go.
         """
         distinct = {
-            (c.architecture, c.widths, c.kind, c.start, c.budget): c
-            for c in listed.values()
+            (c.network, c.widths, c.kind, c.start, c.budget): c for c in listed.values()
         }
         for cell in distinct.values():
             if not (searching and self.jobs.reads_search(cell)):

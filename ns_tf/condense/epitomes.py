@@ -54,21 +54,9 @@ class _Case:
         }
         return {name: one for name, one in found.items() if one is not None}
 
-    def built(self, settings: Settings) -> keras.Model:
-        """The network with epitomes, of fresh weights."""
-
-        def made(layer: keras.Operation) -> keras.Operation:
-            if not isinstance(layer, keras.layers.Layer):
-                return layer
-            if layer.name not in settings:
-                return copied(layer)
-            return replacement(layer, settings[layer.name])
-
-        return keras.models.clone_model(uncompiled(self.model), clone_function=made)
-
     def costs(self, names: Sequence[str], settings: Settings) -> dict[str, int]:
         """What the network with epitomes costs, by exact budget."""
-        structure = counted(shapes_only(self.built, settings))
+        structure = counted(shapes_only(condensed, self.model, settings))
         return costs_of(structure, names)
 
 
@@ -119,13 +107,50 @@ def epitomise(
     >>> model.count_params(), small.count_params(), small.get_layer("b").epitome
     (5418, 2626, (3, 3, 10, 20))
     """
+    whole = flat(model, blocks=True)
+    settings = settings_within(
+        whole, sampling=sampling, where=where, front=front, **targets
+    )
+    small = condensed(whole, settings)
+    arrays = weights.values(small) | {
+        key: array
+        for key, array in weights.values(whole).items()
+        if key[0] not in settings
+    }
+    weights.assign(small, arrays)
+    return carried(whole, small)
+
+
+def settings_within(
+    whole: keras.Model,
+    *,
+    sampling: str = LEARNED,
+    where: str | Sequence[str] = (),
+    front: float = 1.0,
+    **targets: float,
+) -> Settings:
+    """Which layers get epitomes, and how large ones, for a network within budgets.
+
+    Args:
+        whole: Flat.
+        sampling: As of `epitomise`, as all that follows.
+        where: Names of layers, or patterns.
+        front: Factor of the ratio in front layers.
+        **targets: Budgets by name.
+
+    Returns:
+        Layer -> arguments of its epitome's layer; no layer if the network is within
+        the budgets as it is.
+
+    Raises:
+        InputError: what was asked for cannot be done, in one line.
+    """
     if sampling not in SAMPLINGS:
         raise InputError(
             f"sampling is one of {', '.join(SAMPLINGS)}; got {sampling!r}."
         )
     if not is_positive(front):
         raise InputError(f"front is a positive factor; got {front!r}.")
-    whole = flat(model, blocks=True)
     structure = counted(whole)
     asked = _targets(structure, targets, sampling)
     names = where.split(",") if isinstance(where, str) else where
@@ -137,15 +162,25 @@ def epitomise(
         sampling,
         {layer.name: front if layer.name in early else 1.0 for layer in layers},
     )
-    settings = _largest(case, asked, costs_of(structure, asked))
-    small = case.built(settings)
-    arrays = weights.values(small) | {
-        key: array
-        for key, array in weights.values(whole).items()
-        if key[0] not in settings
-    }
-    weights.assign(small, arrays)
-    return carried(whole, small)
+    return _largest(case, asked, costs_of(structure, asked))
+
+
+def condensed(whole: keras.Model, settings: Settings) -> keras.Model:
+    """The network with epitomes, of fresh weights, not compiled.
+
+    Args:
+        whole: Flat; not changed.
+        settings: Layer -> arguments of its epitome's layer; others stay as they are.
+    """
+
+    def made(layer: keras.Operation) -> keras.Operation:
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        if layer.name not in settings:
+            return copied(layer)
+        return replacement(layer, settings[layer.name])
+
+    return keras.models.clone_model(uncompiled(whole), clone_function=made)
 
 
 def replacement(layer: keras.Layer, settings: Mapping[str, Any]) -> keras.Layer:

@@ -107,8 +107,8 @@ def kernels(
 ) -> Iterator[tuple[tuple, np.ndarray]]:
     """Kernels of the layers that make channels, with their axes.
 
-    Selection matrices are not among them: the graph does not know them. This is the one
-    place that knows where a layer's filters are: what is given has them last.
+    Selection matrices are not among them: the graph does not know them. What is given
+    has a layer's filters last.
 
     Args:
         model: The network, or a copy of other sizes with the same names.
@@ -118,13 +118,27 @@ def kernels(
         (channel numbers of each axis, None where none index it; the kernel). The last
         axis has the channels that the layer makes, wherever the layer has it.
     """
+    arrays = weights(model)
+    for key, place in making(model, graph):
+        axes = tuple(_moved_to_end(graph.axes[key], place))
+        yield axes, np.moveaxis(np.array(arrays[key]), place, -1)
+
+
+def making(model: keras.Model, graph: ChannelGraph) -> Iterator[tuple[Key, int]]:
+    """(kernel, its axis of filters) of the layers that make channels.
+
+    This is the one place that knows where a layer's filters are.
+
+    Args:
+        model: The network, or a copy of other sizes with the same names.
+        graph: The network's channel graph.
+    """
     made: dict[Key, dict[int, None]] = {}  # Parts of a layer share its kernel.
     for maker, kernel in graph.kernels.items():
         made.setdefault((layer_of(maker), kernel.name), {})[kernel.makes] = None
-    for key, variable in weights(model).items():
+    for key in weights(model):
         for place in made.get(key, ()):
-            axes = tuple(_moved_to_end(graph.axes[key], place))
-            yield axes, np.moveaxis(np.array(variable), place, -1)
+            yield key, place
 
 
 def _moved_to_end(items: Sequence, place: int) -> list:

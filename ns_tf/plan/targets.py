@@ -23,6 +23,7 @@ from ns_tf.scaling.solve import at_cost
 
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
+    from ns_tf.plan.config import SolverConfig
 
 
 def solve(
@@ -71,6 +72,36 @@ def solve(
         run = clock(_structure(search, builder), device)
         return solve_by_measuring(solved, BUDGET, run, targets)
     return solved(targets)
+
+
+def solve_joined(
+    search: SearchRecord,
+    along: Curve,
+    targets: Mapping[str, float],
+    solver: "SolverConfig",
+    *,
+    max_width: int | Sequence[int] | None = None,
+) -> Scaling:
+    """`solve` for a network that was made of a model, in which additions join channels.
+
+    Layers that are kept have no width there.
+
+    Args:
+        search: Of that network.
+        along: A curve tau -> widths.
+        targets: Exact budgets by name; all hold.
+        solver: What widths may be.
+        max_width: The largest width, or that of each layer; the solver's if None.
+    """
+    return solve(
+        search,
+        along,
+        targets,
+        round_to=solver.round_to,
+        min_width=solver.min_width,
+        max_width=max_width or solver.max_width,
+        wishes=dataclasses.replace(solver.wishes, keep=()),
+    )
 
 
 def _at_price(

@@ -13,12 +13,19 @@ from ns_tf.data.holdout import take
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.gates import edges
-from ns_tf.prune import criteria, signals
+from ns_tf.prune import criteria, filters, signals
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.config import FinetuneConfig
+from ns_tf.prune.filters import Filters
 from ns_tf.prune.gammas import Gammas
 from ns_tf.prune.gates import LearnedGates
-from ns_tf.prune.gatings import BankGates, Gating, GeneratedGates, NormGates
+from ns_tf.prune.gatings import (
+    BankGates,
+    Gating,
+    GeneratedGates,
+    KernelGates,
+    NormGates,
+)
 from ns_tf.prune.generated import Generated, Shares
 from ns_tf.prune.learning import Learning, held_batch
 from ns_tf.prune.method import CHANNEL, Scored
@@ -51,6 +58,11 @@ class ByGating:
         return isinstance(self.formulas, NormGates)
 
     @property
+    def _by_kernel(self) -> bool:
+        """Whether the gates are filters."""
+        return isinstance(self.formulas, KernelGates)
+
+    @property
     def _generated(self) -> bool:
         """Whether generators make the gates."""
         return isinstance(self.formulas, GeneratedGates)
@@ -58,7 +70,7 @@ class ByGating:
     @property
     def _taught(self) -> bool:
         """Whether the outputs of the network as it was are learned."""
-        return not (self._by_norm or self._generated) and self.formulas.taught
+        return isinstance(self.formulas, BankGates) and self.formulas.taught
 
     @functools.cached_property
     def data(self) -> tuple[Dataset, Dataset | None]:
@@ -97,6 +109,8 @@ class ByGating:
             )
         if self._by_norm:
             check_gammas(self.pruner.read())
+        elif self._by_kernel:
+            filters.check(self.pruner.read())
         else:
             self.pruner.sites.check()
         outputs = len(self.pruner.model.outputs)
@@ -215,8 +229,13 @@ class ByGating:
         return signals.get("example_gradients").scores(formula, reading)
 
     def scale(self) -> np.ndarray:
-        """[n]: by what a pull of strength 1 is multiplied: |gamma|, or 1."""
+        """[n]: by what a pull of strength 1 is multiplied: the size of a gate, or 1.
+
+        A gate of size |gamma|, or of a filter's size, is closed by as much.
+        """
         pruner = self.pruner
+        if self._by_kernel:
+            return filters.sizes(pruner.model, pruner.graph, self.formulas)
         if not self._by_norm:
             return np.ones(pruner.size)
         return largest(pruner.model, pruner.graph, np.abs)
@@ -225,10 +244,11 @@ class ByGating:
         """The gates, on a copy of the network."""
         pruner, execution = self.pruner, runtime.execution
         model, graph, formulas = pruner.model, pruner.graph, self.formulas
-        if self._by_norm:
+        if self._by_norm or self._by_kernel:
             structure = pruner.problem.structure
             network = execution.build(lambda: copied(model, structure))
-            return Gammas(network, graph, formulas, execution)
+            kind = Gammas if self._by_norm else Filters
+            return kind(network, graph, formulas, execution)
         if self._generated:
             shares = self._shares(curvature)
             network = execution.build(

@@ -103,3 +103,11 @@ the whole network; got 0.25,0.5.
             return tuple((place,) for place in places)
         ends = (places[:1], places[-1:])
         return *ends, *(places[1:-1],) * (self.members - 2)
+
+
+# Supernets of the papers, by name: Yu et al., ICLR 2019; Yu & Huang, ICCV 2019.
+SLIMMABLE, UNIVERSAL = "slimmable", "universal"
+KINDS = {
+    SLIMMABLE: SupernetConfig(),
+    UNIVERSAL: SupernetConfig(shares=(0.25, 1.0), norms=SHARED),
+}

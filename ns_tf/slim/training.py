@@ -1,5 +1,6 @@
 """Training a supernet: members in turn or all at once, judged by the mean of shares."""
 
+import dataclasses
 from collections.abc import Iterable
 
 import keras
@@ -21,7 +22,7 @@ from ns_tf.slim.step import SlicedStep
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective
-from ns_tf.train.training import Training
+from ns_tf.train.training import Epoch, Training, TrainResult, best_of
 
 _DRAW = 0x51  # Keeps the draw of members apart from that of epochs.
 # Cross-entropy with the whole network's probabilities, but for a constant.
@@ -178,17 +179,49 @@ class SupernetTraining(Training):
         Raises:
             InputError: no switch has norms for these widths.
         """
+        return self.task.finished(self._sliced(widths))
+
+    def judged(self, widths: Widths) -> TrainResult:
+        """The network of some widths, at the weights of the best epoch.
+
+        Args:
+            widths: As of `at`.
+
+        Returns:
+            The network; a history of that epoch alone, with scores of this network.
+
+        Raises:
+            InputError: as `at`.
+        """
+        self.take_best()
+        model = self._sliced(widths)
+        evaluate, found = self._evaluator(model), {}
+        for split in ("validation", "test"):
+            loss, counts = evaluate(self.dataset, split, self.config.batch)
+            found[split] = loss, self.task.score_of(counts)
+        return single(
+            self.task.finished(model),
+            best_of(self.history),
+            *(found["validation"], found["test"], self.clock.seconds),
+        )
+
+    def _sliced(self, widths: Widths) -> keras.Model:
+        """A new model of some widths, as it is trained.
+
+        Raises:
+            InputError: no switch has norms for these widths.
+        """
         network = self.network
         model = self.runtime.execution.build(lambda: network.structure.build(widths))
         if network.keep(widths).all():
             weights.assign(model, weights.values(self.model))
-            return self.task.finished(model)
+            return model
         member = network.member(widths, model)
         if not network.own_norms:
-            return self.task.finished(self.calibrated(member))
+            return self.calibrated(member)
         for key, variable in member.own.items():
             variable.assign(self._switch(widths).own[key])
-        return self.task.finished(member.fill())
+        return member.fill()
 
     def _switch(self, widths: Widths) -> Member:
         """The member whose norms are of these widths.
@@ -205,3 +238,26 @@ class SupernetTraining(Training):
             f"{', '.join(f'{share:g}' for share in shares)} alone; norms='shared' has "
             "any widths."
         )
+
+
+def single(
+    model: keras.Model,
+    best: Epoch,
+    validation: tuple[float, float],
+    test: tuple[float, float],
+    seconds: float,
+) -> TrainResult:
+    """One network of a supernet as the result of a training.
+
+    Args:
+        model: The network.
+        best: The epoch of the supernet whose weights it has.
+        validation: (loss, score) of this network on validation images.
+        test: (loss, score) of it on test images.
+        seconds: Of the supernet's training.
+    """
+    (loss, score), (test_loss, test_score) = validation, test
+    own = dataclasses.replace(
+        best, validation_loss=loss, validation_score=score, test_score=test_score
+    )
+    return TrainResult(model, (own,), best.epoch, test_score, test_loss, seconds)

@@ -16,9 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ns_tf.data.batches import steps_per_epoch
-from ns_tf.data.dataset import augmented
-from ns_tf.engine import loop
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
@@ -30,13 +27,13 @@ from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
 from ns_tf.run.folder import LOGS, SHARES, SUPERNET, TRAIN, is_new, open_run
 from ns_tf.run.watch import Watch
-from ns_tf.slim import training
 from ns_tf.slim.config import SupernetConfig
+from ns_tf.slim.job import SupernetJob
 from ns_tf.slim.results import ShareResult
-from ns_tf.slim.training import SupernetTraining
+from ns_tf.slim.training import SupernetTraining, single
 from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import Job, network_config, network_costs, write_history
-from ns_tf.train.training import Epoch, TrainResult, best_of
+from ns_tf.train.job import network_config, network_costs, write_history
+from ns_tf.train.training import Epoch, best_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,15 +78,13 @@ class SupernetRun:
         *,
         run_dir: str | Path | None = None,
     ):
-        self.runtime = Runtime.of(runtime)
-        self.problem, self.original = joined(problem), problem.architecture
-        self.settings, self.config, self.recipe = settings, config, recipe
+        self.original = problem.architecture
+        self.settings, self.config = settings, config
         self.flags = (settings, config, recipe, runtime)
         self.folder = None if run_dir is None else Path(run_dir)
-        training.check(self.problem, config, self.runtime)
-        augmented(self.problem.dataset, recipe.augmentation)
-        steps_per_epoch(self.problem.dataset, recipe.batch)
-        self.runtime.execution.check(self.problem.build)
+        self.job = SupernetJob(joined(problem), config, recipe, Runtime.of(runtime))
+        self.problem = self.job.problem
+        self.job.check()
         if self.folder:
             is_new(self.folder, self.flags, "supernet")
 
@@ -151,13 +146,9 @@ class SupernetRun:
 
     def _fitted(self, watch: Watch) -> Fitted:
         """Trains, and keeps the last state as its checkpoint, if there is a folder."""
-        runtime = self.runtime.watched(watch)
-        work = SupernetTraining(self.problem, self.config, self.recipe, runtime)
-        label = self.problem.architecture.name
-        loop.run(work, work.total, runtime, label=label, checkpoint=SUPERNET)
-        path = runtime.watch.checkpoint(SUPERNET).path
-        if path is not None and not (path.parent / SHARES).exists():
-            files.write_arrays(path, *work.state())
+        work = self.job.trained(watch, SUPERNET)
+        if self.folder and not (self.folder / SHARES).exists():
+            files.write_arrays(self.folder / SUPERNET, *work.state())
         result = work.result()
         rows = tuple(self._rows(work))
         return Fitted(work, result.history, rows, result.seconds)
@@ -177,24 +168,10 @@ class SupernetRun:
         # It has the supernet's weights: no training of this network gives it again.
         architecture = f"{named.architecture}@{name}"
         named = dataclasses.replace(named, architecture=architecture)
-        best = best_of(found.history)
-        loss, score = row.validation
-        own = dataclasses.replace(
-            best, validation_loss=loss, validation_score=score, test_score=None
-        )
-        model = found.training.at(row.widths)
-        Job(
-            self.folder / TRAIN / name,
-            self.problem,
-            row.widths,
-            self.recipe,
-            self.runtime,
-            flags=(named, *self.flags[1:]),
-        ).keep(
-            TrainResult(
-                model, (own,), best.epoch, row.test[1], row.test[0], found.seconds
-            )
-        )
+        job = self.job.job(self.folder / TRAIN / name, row.widths)
+        job = dataclasses.replace(job, flags=(named, *self.flags[1:]))
+        model, best = found.training.at(row.widths), best_of(found.history)
+        job.keep(single(model, best, row.validation, row.test, found.seconds))
 
 
 def joined(problem: Problem) -> Problem:

@@ -89,3 +89,22 @@ class TrainConfig:
             done = (step - warmup) / max(1, self.epochs * steps_per_epoch - warmup)
             return self.rate * (1 + math.cos(math.pi * done)) / 2
         return self.rate
+
+
+def longer(recipe: TrainConfig, times: float) -> TrainConfig:
+    """A recipe of more epochs, its schedule stretched.
+
+    >>> long = longer(TrainConfig(epochs=10, rate_drops=(5, 8), warmup_epochs=1), 2.5)
+    >>> long.epochs, long.rate_drops, long.warmup_epochs
+    (25, (12, 20), 2)
+
+    Args:
+        recipe: Of the usual length.
+        times: Factor on the epochs.
+    """
+    return dataclasses.replace(
+        recipe,
+        epochs=max(1, round(times * recipe.epochs)),
+        rate_drops=tuple(max(1, round(times * drop)) for drop in recipe.rate_drops),
+        warmup_epochs=round(times * recipe.warmup_epochs),
+    )

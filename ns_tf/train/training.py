@@ -263,14 +263,18 @@ class Training:
                 f"{loss}; use a lower learning rate (--rate)."
             )
 
+    def take_best(self) -> None:
+        """Sets the weights of the best epoch."""
+        weights.assign(self.model, self.best)
+        self.padded.assign(self.best)
+
     def result(self) -> TrainResult:
         """The network of the best epoch, tested.
 
         Raises:
             RunError: its test loss is not finite.
         """
-        weights.assign(self.model, self.best)
-        self.padded.assign(self.best)
+        self.take_best()
         loss, score = self._evaluated("test")
         self._check("test", loss)
         return TrainResult(

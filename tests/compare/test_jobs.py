@@ -12,13 +12,12 @@ from verbs import contents
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.compare.cells import FINETUNE, SCRATCH, TRUNK
-from ns_tf.compare.jobs import longer
 from ns_tf.compare.work import Comparison
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run.watch import Watch
-from ns_tf.train.config import TrainConfig
+from ns_tf.train.config import TrainConfig, longer
 
 METHODS = ("li_l1", "pruned:taylor_fg", "scratch:pruned:taylor_fg", "scratch_b")
 CELLS = {

@@ -64,8 +64,11 @@ def main(
     with Comparison(*settings) as work, cli.watching() as watch:
         listed = work.prepare(watch)
         for cell in listed.values():
-            if cell.kind != SCRATCH or cell.widths is None:
-                raise InputError(f"{cell.method} is pruned, or has the widths of such.")
+            if cell.kind != SCRATCH or cell.widths is None or cell.epitomes:
+                raise InputError(
+                    f"{cell.method} is no training of an architecture from scratch at "
+                    "widths that are known: do it with ns_tf.compare."
+                )
             if cell.architecture.startswith(("keras:", PREFIX)):
                 raise InputError(
                     f"{cell.architecture} is a file or a model, which does not travel; "

@@ -66,8 +66,7 @@ class Entry:
 
     name: str
     iteration: int | None = None  # Of the search; the last if None.
-    # A search's run folder or flagfile, a file of widths, or a choice.
-    source: str | None = None
+    source: str | None = None  # A run folder, a file, or a choice.
     label: str | None = None  # As tables call it.
 
     @classmethod
@@ -112,11 +111,14 @@ class Proposal:
     widths: Widths | None  # [layers]; None if they follow from a training.
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)  # Exact ones.
     tau: float = math.nan  # Position on the curve, in parameters.
-    # How the trained network of the default widths is pruned
-    # (`ns_tf.prune.choices.Choices`); None for a network trained from scratch.
+    # How the trained network is pruned (`ns_tf.prune.choices.Choices`).
     pruning: str | None = None
     # The row whose widths it has: a label, or "" for the first that is pruned.
     like: str | None = None
+    # Layer -> arguments, plain values, of the layer of an epitome in its place.
+    epitomes: Mapping[str, Mapping[str, Any]] | None = None
+    # What is trained before it, and which: ("supernet", "universal").
+    trunk: tuple[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Setting:
         """The record of the entry's search.
 
         Raises:
-            InputError: there is no search; names the flag.
+            InputError: there is no search.
         """
         if self.search is None:
             raise no_search(self.entry.name)
@@ -307,8 +309,7 @@ def get(name: str) -> Method:
 def no_search(name: str) -> InputError:
     """The error for a method that needs a search and has none."""
     return InputError(
-        f"The method {name} needs a search: give --search=RUN_DIR, or name one, as "
-        f"{name}:RUN_DIR."
+        f"The method {name} needs a search: give --search=RUN_DIR, or {name}:RUN_DIR."
     )
 
 

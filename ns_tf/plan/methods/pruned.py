@@ -46,10 +46,20 @@ def smaller(plain: SearchRecord, targets: Mapping[str, float]) -> dict[str, floa
     Raises:
         NotApplicable: every budget is larger than what the network costs.
     """
-    default = np.array(plain.default_widths)
-    own = {name: float(cost(default)) for name, cost in plain.costs.items()}
+    own = own_costs(plain)
     if all(target > own.get(name, np.inf) for name, target in targets.items()):
         raise NotApplicable(
-            "pruning only makes networks smaller, this budget is larger"
+            "it only makes the network of the default widths smaller, and this budget "
+            "is larger"
         )
     return {n: min(target, own.get(n, np.inf)) for n, target in targets.items()}
+
+
+def own_costs(plain: SearchRecord) -> dict[str, float]:
+    """What the network of the default widths costs, by exact budget.
+
+    Args:
+        plain: Of the network that is compared.
+    """
+    default = np.array(plain.default_widths)
+    return {name: float(cost(default)) for name, cost in plain.costs.items()}

@@ -2,7 +2,7 @@
 
 A gating trains the network for a few epochs while a pull on its gates says what
 channels cost. It ends as a criterion does, in one score a channel, and with the weights
-that the network came to. There are three kinds.
+that the network came to. There are four kinds.
 
 The gammas of batch norms are the gates, and SGD moves them with all weights::
 
@@ -10,6 +10,8 @@ The gammas of batch norms are the gates, and SGD moves them with all weights::
     class Slimming(NormGates):
         def pull(self, gamma, price):
             return ops.sign(gamma)
+
+Or the filters themselves are the gates (`KernelGates`): `size` says how large they are.
 
 Or there is a gate for each channel beside the weights, on every edge by which the
 channel leaves (`ns_tf.graph.gated`), with a raw value that the gating moves itself::
@@ -50,7 +52,7 @@ GATINGS = Registry("gating", __name__)
 
 
 class Gates:
-    """What the formulas of all three kinds say of themselves.
+    """What the formulas of all kinds say of themselves.
 
     Attributes:
         priced: Whether channels of different layers have different prices.
@@ -89,6 +91,41 @@ class NormGates(Gates):
             gamma: [n]: |gamma|, of several norms of a channel the largest.
         """
         return gamma > self.threshold
+
+
+class KernelGates(Gates):
+    """Gates that are the kernels of filters.
+
+    Attributes:
+        threshold: A channel is alive while the size of one of its filters is above it.
+    """
+
+    threshold = 0.01
+
+    def size(self, kernel: Any) -> Any:
+        """How large filters are, [filters]; it doubles where a filter doubles.
+
+        Args:
+            kernel: [entries, filters], an array or a tensor.
+        """
+        raise NotImplementedError
+
+    def pull(self, kernel: Any, price: Any) -> Any:
+        """What is added to dL/dkernel, times the strength, [entries, filters].
+
+        Args:
+            kernel: [entries, filters], a tensor.
+            price: [filters]: what a channel costs, 1 in the mean.
+        """
+        raise NotImplementedError
+
+    def alive(self, size: np.ndarray) -> np.ndarray:
+        """[n] bool: the channels that the gating would keep.
+
+        Args:
+            size: [n]: of several filters of a channel the largest.
+        """
+        return size > self.threshold
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -257,7 +294,7 @@ class Gating(Method):
     """A registered gating."""
 
     help: str  # A sentence.
-    formulas: NormGates | BankGates | GeneratedGates
+    formulas: NormGates | KernelGates | BankGates | GeneratedGates
     epochs: int = 3  # In which gates learn.
     # Whether strength 1 is what the budgets need. If not, a strength is the paper's.
     units: bool = True
@@ -278,8 +315,8 @@ def gating(name: str, *, help: str, **preset: Any) -> Callable[[type], type]:
         **preset: Further fields of `Gating`: epochs, units, repair, recipe.
 
     Returns:
-        A decorator of classes that derive from `NormGates`, `BankGates` or
-        `GeneratedGates` and are made without arguments. It returns them as they are.
+        A decorator of classes that derive from `NormGates`, `KernelGates`, `BankGates`
+        or `GeneratedGates` and are made without arguments. It returns them as they are.
 
     Raises:
         ValueError: the name is taken.

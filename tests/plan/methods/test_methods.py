@@ -22,11 +22,18 @@ from ns_tf.scaling.curves import uniform_curve
 
 CUT = "conv_cut"  # Whose network is another one: tests/plan/methods/test_conv_cut.py.
 LATE = ("pruned", "scratch", "scratch_b")  # Whose widths follow from a training.
+OTHERS = (
+    CUT,
+    *LATE,
+    "epitome",
+    "supernet",
+    "morphnet_gamma",
+)  # Of networks that are no scaled ones.
 CURVES = sorted(methods.with_curve())
 
 
 @pytest.mark.parametrize("network", registered())
-@pytest.mark.parametrize("name", [n for n in METHODS.names() if n not in (CUT, *LATE)])
+@pytest.mark.parametrize("name", [n for n in METHODS.names() if n not in OTHERS])
 @pytest.mark.parametrize("ratio", [0.29, 0.83])
 def test_a_method_keeps_to_the_budget_and_nothing_more_fits(
     name, ratio, network, tmp_path
@@ -117,7 +124,7 @@ def test_a_proposal_obeys_the_solver_and_counts_every_exact_cost():
 
 def test_methods_with_a_curve_are_those_that_do_not_propose():
     assert CURVES == ["divisible", "morphnet", "neuralscale", "priced", "uniform"]
-    others = {"conv_cut", "file", "li_l1", "random", *LATE}
+    others = {"file", "li_l1", "random", *OTHERS}
     assert set(METHODS.names()) - set(CURVES) == others
     assert all(methods.get(name).help.endswith(".") for name in METHODS.names())
 

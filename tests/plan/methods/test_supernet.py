@@ -1,0 +1,73 @@
+"""The row of supernets: which member a budget has."""
+
+import numpy as np
+import pytest
+from small import problem, residual
+from toys import DEFAULT, params, toy_setting
+
+from ns_tf.base import InputError
+from ns_tf.descend.record import new_search
+from ns_tf.plan import methods
+from ns_tf.plan.config import SolverConfig
+from ns_tf.plan.methods import Entry, NotApplicable, Setting
+from ns_tf.scaling.curves import floor_ratio
+
+
+def proposed(text, **targets):
+    return methods.get("supernet").propose(toy_setting(text), targets)
+
+
+def test_a_universal_member_is_the_largest_of_uniform_widths():
+    found = proposed("supernet", params=2003.0)
+    assert found.trunk == ("supernet", "universal")
+    assert found.widths == proposed("supernet:universal", params=2003.0).widths
+    assert 0.95 * 2003 < params(found.widths) <= 2003
+    uniform = methods.get("uniform").propose(toy_setting("uniform"), {"params": 2003.0})
+    assert found.widths == uniform.widths
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 1.0])
+def test_a_slimmable_member_is_the_largest_share_within_the_budget(share):
+    widths = floor_ratio(DEFAULT, share)
+    exact = float(params(widths))
+    assert proposed("supernet:slimmable", params=exact).widths == widths
+    if share > 0.25:
+        below = proposed("supernet:slimmable", params=exact - 1).widths
+        assert below == floor_ratio(DEFAULT, share - 0.25)
+
+
+def test_no_width_is_above_the_whole_networks():
+    setting = toy_setting("supernet", min_width=15)
+    own = float(params(DEFAULT))
+    found = methods.get("supernet").propose(setting, {"params": own})
+    assert (np.array(found.widths) <= DEFAULT).all() and params(found.widths) <= own
+
+
+@pytest.mark.parametrize(
+    "text, targets, told",
+    [
+        ("supernet", {"params": 200.0}, "smallest member .* params=[1-9]"),
+        ("supernet:slimmable", {"macs": 9.0}, "smallest member .* macs="),
+        ("supernet", {"latency_ms": 3.0}, "latency_ms is measured"),
+        ("supernet", {"params": 1e6}, "this budget is larger"),
+    ],
+)
+def test_a_budget_without_a_member_is_told(text, targets, told):
+    with pytest.raises(NotApplicable, match=told):
+        proposed(text, **targets)
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(InputError, match="Unknown supernet 'slimable'. Did you mean"):
+        proposed("supernet:slimable", params=2003.0)
+
+
+def test_additions_join_channels_and_kept_layers_have_no_width():
+    work = problem(residual, (7, 5, 7))
+    plain = new_search(work.structure, "colours", work.architecture.widths)
+    own = float(plain.costs["params"](np.array(plain.default_widths)))
+    for keep, layers in (((), 2), (("conv1",), 1)):
+        entry, solver = Entry.parse("supernet"), SolverConfig(keep=keep)
+        setting = Setting(entry, work.structure, plain, solver)
+        found = methods.get("supernet").propose(setting, {"params": 0.7 * own})
+        assert len(found.widths) == layers

@@ -1,0 +1,71 @@
+"""A supernet of a folder of its own, and members that come of it later."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from edits import values_of
+from supernets import ANY, RECIPE, work
+
+from ns_tf.base import InputError
+from ns_tf.engine.evaluate import evaluator
+from ns_tf.engine.runtime import Runtime
+from ns_tf.problem.config import NetworkConfig
+from ns_tf.run.folder import CHECKPOINT, SUPERNET
+from ns_tf.slim.job import MemberJob, SupernetJob
+
+FLAGS = (NetworkConfig(architecture="residual", dataset="coloured"), ANY, RECIPE)
+
+
+def made(folder):
+    return SupernetJob(work(), ANY, RECIPE, Runtime(seed=3), folder, FLAGS)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A supernet that is trained; to be read only."""
+    job = made(tmp_path_factory.mktemp("job") / "net")
+    job.check()
+    job.run()
+    return job
+
+
+def test_the_folder_is_a_training_of_the_whole_network(finished):
+    result = values_of(finished.folder / "result.json")
+    assert result["widths"] == [8, 7] and result["epochs"] == RECIPE.epochs
+    assert (finished.folder / SUPERNET).exists()
+    assert not (finished.folder / CHECKPOINT).exists()
+    before = (finished.folder / SUPERNET).stat().st_mtime_ns
+    assert made(finished.folder).run() == result
+    assert (finished.folder / SUPERNET).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("widths", [(3, 5), (8, 7)])
+def test_a_member_of_any_widths_is_judged_by_itself(finished, tmp_path, widths):
+    job = MemberJob(finished, tmp_path / "member", widths, FLAGS)
+    result = job.run()
+    assert job.run() == result
+    model = keras.saving.load_model(tmp_path / "member" / "model.keras", compile=False)
+    assert model.get_layer("conv1").filters == widths[1]
+    problem = finished.problem
+    evaluate = evaluator(model, problem.task.loss(model), problem.task.counter(model))
+    for split in ("validation", "test"):
+        _, counts = evaluate(problem.dataset, split, 16)
+        assert result[f"{split}_accuracy"] == problem.task.score_of(counts)
+    assert result["seconds"] == values_of(finished.folder / "result.json")["seconds"]
+
+
+def test_statistics_are_those_of_the_member(finished):
+    """Sliced from the whole network they would be other ones."""
+    whole, small = (finished.member(widths).model for widths in ((8, 7), (3, 5)))
+    mean = whole.get_layer("bn3").moving_mean.numpy()[:3]
+    assert not np.allclose(small.get_layer("bn3").moving_mean, mean)
+
+
+def test_a_supernet_that_is_not_there_has_no_members(tmp_path):
+    with pytest.raises(InputError, match="supernet"):
+        made(tmp_path).member((3, 5))
+    with pytest.raises(InputError, match="too large"):
+        recipe = dataclasses.replace(RECIPE, batch=1000)
+        dataclasses.replace(made(tmp_path), recipe=recipe).check()
