@@ -147,6 +147,10 @@ def test_the_guide_to_pruning(here, run, capfd):
     for name in ("again", "back", "slim", "agent"):
         small = names[name]
         assert small.costs["macs"] <= small.targets["macs"]
+    for name in ("sparse", "learned"):
+        small = names[name]
+        weights = [np.array(v) for v in small.model.trainable_variables]
+        assert sum(map(np.count_nonzero, weights)) == small.costs["nonzero"]
     one, other, export = commands(command[1])
     run(one)
     (scores,) = (here / "runs/small/scores").iterdir()

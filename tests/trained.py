@@ -14,9 +14,8 @@ from ns_tf.networks.from_model import from_model
 from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.scoring import Proxy, ScoredNetwork
-from ns_tf.prune.targets import budgets_of
+from ns_tf.prune.settings import LEVELS
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
 
@@ -46,21 +45,37 @@ def scored(
 
 
 def pruner(model: keras.Model, dataset: Dataset, grid=None, law=None, **asked):
-    """A `Pruner` of the model; `asked` are budgets, `keep`, fields of `CutConfig`."""
+    """The model's pruner; `asked` are budgets, `keep`, fields of `CutConfig`."""
     keep = asked.pop("keep", ())
     names = CutConfig.__dataclass_fields__
     options = {n: asked.pop(n) for n in list(asked) if n in names}
     config = CutConfig(**{"proxy_batch": 16, "proxy_images": 48, **options})
     problem = _problem(model, dataset, keep)
     widths = problem.architecture.widths
-    budgets = budgets_of(asked, problem.structure, widths)
-    return Pruner(model, problem, config, budgets, grid=grid, law=law)
+    kind = LEVELS[config.level]
+    asked |= {"nonzero": config.nonzero} if config.nonzero else {}
+    budgets = kind.budgets_for(asked, problem.structure, widths)
+    return kind(model, problem, config, budgets, grid=grid, law=law)
 
 
 @functools.lru_cache(maxsize=8)
 def _problem(model, dataset, keep) -> Problem:
     """The problem of a model, analysed once."""
     return Problem.of(from_model(model, keep=keep), dataset)
+
+
+def deep(blocks=3):
+    """Blocks of 5, 7 and 11 filters between additions to 6 channels."""
+    layers = keras.layers
+    image = keras.Input((8, 8, 1))
+    x = layers.Conv2D(6, 3, strides=2, padding="same", name="stem")(image)
+    for i, width in enumerate((5, 7, 11)[:blocks], 1):
+        y = layers.Conv2D(width, 3, padding="same", name=f"a{i}")(x)
+        y = layers.ReLU()(layers.BatchNormalization(name=f"norm{i}")(y))
+        y = layers.Conv2D(6, 3, padding="same", name=f"b{i}")(y)
+        x = layers.Add(name=f"add{i}")([x, y])
+    x = layers.GlobalAveragePooling2D(name="average")(layers.ReLU()(x))
+    return keras.Model(image, layers.Dense(10, name="logits")(x), name="deep")
 
 
 @functools.cache

@@ -138,7 +138,8 @@ class Trained:
                 larger numbers are costs in the budget's unit (`latency_ms` is always in
                 ms). Further `round_to`, `min_width`, `max_width`, `tie=[("a", "b")]`,
                 `widths_between={"c": (8, 64)}`, `multiple_of={"d*": 8}`, and fields of
-                `ns_tf.prune.config.CutConfig` and `FinetuneConfig` and of
+                `ns_tf.prune.config.CutConfig` (`level="block"`; `level="weight",
+                nonzero=0.1`) and `FinetuneConfig` and of
                 `ns_tf.engine.config.RuntimeConfig`: `allocation="uniform",
                 repair="none", finetune_epochs=3, seed=1`.
 
@@ -204,7 +205,7 @@ class Pruned(Trained):
     Printed, it says what it costs and how good it was after every step.
     """
 
-    widths: Widths = ()  # [layers]
+    widths: Widths = ()  # [layers]; of blocks 1 or 0, of weights what kernels keep.
     costs: Mapping[str, float] = dataclasses.field(default_factory=dict)  # By budget.
     targets: Mapping[str, float] = dataclasses.field(default_factory=dict)
     # Scores on validation images: "trained", "cut", "repaired", "tuned".

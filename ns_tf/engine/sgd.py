@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -31,6 +32,8 @@ class Sgd:
         momentum: m, from 0 to 1.
         weight_decay: d, of all variables, biases and batch norms too.
         undecayed: Variables among them that have none.
+        masks: For each variable its entries that move, bool; None for all. If empty,
+            all of all variables. An entry that does not move stays bit for bit.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Sgd:
         momentum: float,
         weight_decay: float,
         undecayed: Sequence = (),
+        masks: Sequence[np.ndarray | None] = (),
     ):
         self.variables = list(variables)
         # All of one name: TensorFlow caches eager kernels by name, and frees none.
@@ -50,6 +54,7 @@ class Sgd:
         self.momentum = momentum
         none = {id(variable) for variable in undecayed}
         self.decays = [0.0 if id(v) in none else weight_decay for v in self.variables]
+        self.masks = list(masks) or [None] * len(self.variables)
 
     def apply(self, gradients: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
         """Updates the variables by one step.
@@ -58,12 +63,15 @@ class Sgd:
             gradients: One for each variable, in order.
             rate: The learning rate, a scalar of the variables' type.
         """
-        rows = zip(self.variables, self.slots, self.decays, gradients, strict=True)
-        for variable, slot, decay, gradient in rows:
+        own = zip(self.variables, self.slots, self.decays, self.masks, strict=True)
+        for (variable, slot, decay, mask), gradient in zip(own, gradients, strict=True):
+            change = gradient + decay * variable.value
+            if mask is not None:
+                change = tf.where(mask, change, tf.zeros_like(change))
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.value.handle,
                 accum=slot.handle,
                 lr=rate,
-                grad=gradient + decay * variable.value,
+                grad=change,
                 momentum=self.momentum,
             )

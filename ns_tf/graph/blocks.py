@@ -217,12 +217,17 @@ class BlockNetwork(GatedNetwork):
 
     def editor(self, row: keras.KerasTensor) -> Passing:
         """What copies the network."""
-        editor = _Weighing(self.graph, self.edges, row)
-        editor.numbers = {gate_name(b.tensor): i for i, b in enumerate(self.blocks)}
+        editor = Weighing(self.graph, self.edges, row)
+        editor.numbers = self.numbers
         return editor
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Name of a gate -> number of its block."""
+        return {gate_name(b.tensor): i for i, b in enumerate(self.blocks)}
 
-class _Weighing(Passing):
+
+class Weighing(Passing):
     """Gates of which a block has one."""
 
     numbers: Mapping[str, int]

@@ -2,7 +2,8 @@
 
 It is a network with gates (`ns_tf.graph.gated`) in which a layer replaces the entries
 of a group of channels in the row of gates, where the group's first edge reads it. All
-edges of the group read what was made there.
+edges of the group read what was made there. Of whole blocks (`ns_tf.graph.blocks`) it
+replaces the one entry of a block, where the block is added.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.graph.blocks import Block, BlockNetwork, Weighing
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork, Passing
 
@@ -41,15 +43,52 @@ class GeneratedNetwork(GatedNetwork):
     ):
         self._groups, self._code = list(groups), code
         super().__init__(model, graph)
-        self.model = keras.Model(
-            self.model.input, (self.model.output, self._editor.row), name=model.name
-        )
+        self.model = _with_row(self.model, self._editor)
 
     def editor(self, row: keras.KerasTensor) -> "Passing":
         """What copies the network, its gates made on the way."""
         self._editor = _Making(self.graph, self.edges, row)
         self._editor.groups, self._editor.code = self._groups, self._code
         return self._editor
+
+
+class GeneratedBlocks(BlockNetwork):
+    """A copy of a network that makes the gates of its blocks.
+
+    Args:
+        model: Functional or sequential; not changed.
+        graph: Its channel graph.
+        found: Its blocks, n of them; a layer makes the gate of each.
+        code: As of `GeneratedNetwork`.
+
+    Attributes:
+        model: (inputs, row [1, n + 1]) -> (outputs, row), the entries of all blocks
+            replaced.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        graph: ChannelGraph,
+        found: Sequence[Block],
+        code: Callable[[Any, Any], Any],
+    ):
+        self._code = code
+        super().__init__(model, graph, found)
+        self.model = _with_row(self.model, self._editor)
+
+    def editor(self, row: keras.KerasTensor) -> "Passing":
+        """What copies the network, its gates made on the way."""
+        self._editor = _MakingBlocks(self.graph, self.edges, row)
+        self._editor.numbers = self.numbers
+        self._editor.groups = [np.array([block]) for block in range(self.size)]
+        self._editor.code = self._code
+        return self._editor
+
+
+def _with_row(model: keras.Model, editor: "_Making") -> keras.Model:
+    """The model with the row of gates that were made as its second output."""
+    return keras.Model(model.input, (model.output, editor.row), name=model.name)
 
 
 class _Making(Passing):
@@ -76,6 +115,10 @@ class _Making(Passing):
         done = {id(group) for group in here}
         self.groups = [group for group in self.groups if id(group) not in done]
         return super().gate(x, channels, name, rows)
+
+
+class _MakingBlocks(Weighing, _Making):
+    """Makes the gate of a block where the block is read."""
 
 
 class Generator(keras.layers.Layer):

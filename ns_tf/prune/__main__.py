@@ -4,6 +4,8 @@ python -m ns_tf.prune --run_dir=runs/small --model=mine.keras --dataset=cifar10 
     --macs=0.5
 python -m ns_tf.prune --run_dir=runs/small --model=runs/vgg11 --macs=0.5 \\
     --params=200000 --method=curl_kl --recipe=distil --finetune_epochs=10
+python -m ns_tf.prune --run_dir=runs/sparse --model=runs/vgg11 --level=weight \\
+    --method=autoprune --nonzero=0.1
 
 A budget above 0 and below 1 is a share of what the network costs itself; 1 is the
 network. Scores are kept: another budget in the same run folder needs no new ones. The

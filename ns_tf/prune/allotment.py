@@ -70,13 +70,6 @@ class Allotment:
         """Of the whole network, [layers]."""
         return tuple(len(own) for own in self.prunable.widths)
 
-    @property
-    def law_numbers(self) -> tuple[list[float], list[float]] | None:
-        """(alpha, beta) of the law, as digests of settings take them; None if none."""
-        if self.law is None:
-            return None
-        return np.asarray(self.law.alpha).tolist(), np.asarray(self.law.beta).tolist()
-
     def check(self) -> None:
         """Refuses what cannot be met, before anything is computed.
 

@@ -1,6 +1,6 @@
-"""Gates beside the weights, one a channel or a block."""
+"""Gates beside the weights: one a channel, a block or a weight."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -10,10 +10,11 @@ import tensorflow as tf
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
-from ns_tf.parts import first
 from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import BankGates, Now
 from ns_tf.prune.sites import Sites
+
+_MEMORY = 0.95  # Of the running means of squares.
 
 
 class Bank(LearnedGates):
@@ -22,12 +23,13 @@ class Bank(LearnedGates):
     Gates move on the host between two steps: they are few, and formulas stay NumPy.
 
     Args:
-        network: Takes (inputs, gates [batch, n + 1]), as `sites.network` makes it;
-            trained in place; built by the execution.
+        network: As `sites.network` makes it; trained in place; built by the execution.
         sites: Where the n gates are.
         formulas: How gates move.
         execution: Its strategy holds the gates.
         slot: What the formulas carry from step to step, at the beginning.
+        noise: Of units whose derivatives are noise next to nothing else. Pulls are in
+            units of it then.
     """
 
     def __init__(
@@ -37,11 +39,12 @@ class Bank(LearnedGates):
         formulas: BankGates,
         execution: Execution,
         slot: np.ndarray,
+        noise: "Noise | None" = None,
     ):
         self.network, self.sites, self.formulas = network, sites, formulas
         self.free = sites.free
         self.raw = np.full(len(self.free), float(formulas.start))
-        self.slot = slot
+        self.slot, self.noise = slot, noise
         row = np.ones(len(self.free) + 1)
         with execution.strategy.scope():
             self._gates = keras.Variable(row, trainable=False, name="gates")
@@ -50,9 +53,9 @@ class Bank(LearnedGates):
         self._pins = sites.pins() if formulas.pinned else []
 
     @property
-    def forward(self) -> "_Forward":
+    def forward(self) -> Callable:
         """(inputs, training) -> outputs, by the gates of the step."""
-        return _Forward(self.network, self._gates)
+        return self.sites.forward(self.network, self._gates)
 
     def alive(self) -> np.ndarray:
         """[n] bool: what the gating would keep."""
@@ -72,6 +75,17 @@ class Bank(LearnedGates):
         (gradient,) = others
         self._slopes.value.assign(tf.cast(gradient, self._slopes.dtype))
         return own
+
+    def press(self, strength: float, price: np.ndarray) -> None:
+        """Measures the noise anew; the pull comes with every step.
+
+        Args:
+            strength: Not read.
+            price: Not read.
+        """
+        del strength, price
+        if self.noise:
+            self.noise.look()
 
     def before(self, draw: np.ndarray, progress: float) -> None:
         """Sets the gates of the forward pass.
@@ -94,6 +108,9 @@ class Bank(LearnedGates):
             progress: As of `before`.
         """
         gradient = np.array(self._slopes, float)[:-1]
+        if self.noise:
+            pull = self.noise.unit * pull
+            self.noise.add(gradient)
         now = Now(gradient, pull, rate, draw, progress)
         raw, self.slot = self.formulas.step(self.raw, self.slot, now)
         self.raw = np.where(self.free, raw, self.raw)
@@ -128,12 +145,15 @@ class Bank(LearnedGates):
         return self.sites.folded(weights.values(self.network), gates)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The gates, and what the formulas carry."""
-        return {"raw": self.raw, "slot": self.slot}
+        """The gates, what the formulas carry, and the noise."""
+        noise = self.noise.state() if self.noise else {}
+        return {"raw": self.raw, "slot": self.slot, **noise}
 
     def restore(self, arrays: Mapping[str, Any]) -> None:
         """Sets what `state` returned."""
         self.raw, self.slot = arrays["raw"], arrays["slot"]
+        if self.noise:
+            self.noise.restore(arrays)
 
     def _set(self, gates: np.ndarray) -> None:
         """Sets the gates [n] of the forward pass."""
@@ -141,19 +161,32 @@ class Bank(LearnedGates):
         self._gates.assign(np.append(opened, 1.0))
 
 
-class _Forward:
-    """A network that takes its gates from a variable.
+class Noise:
+    """What moves gates beside the pull, and the pull that closes enough of them.
+
+    It grows with the loss while a network loses weights, so it is measured on the way.
 
     Args:
-        network: (inputs, gates [batch, n + 1]) -> outputs.
-        gates: [n + 1].
+        squares: [n]: mean squares of the derivatives in a step, at the beginning.
+        unit_of: These [n] -> the pull of strength 1.
     """
 
-    def __init__(self, network: keras.Model, gates: keras.Variable):
-        self.network, self.gates, self.name = network, gates, network.name
+    def __init__(self, squares: np.ndarray, unit_of: Callable[[np.ndarray], float]):
+        self.squares, self._unit_of = squares, unit_of
+        self.unit = unit_of(squares)
 
-    def __call__(self, inputs: Any, training: bool) -> tf.Tensor:
-        """The outputs, [batch, ...]."""
-        row = self.gates.value[None]
-        rows = tf.repeat(row, tf.shape(first(inputs))[0], axis=0)
-        return self.network([inputs, rows], training=training)
+    def add(self, gradient: np.ndarray) -> None:
+        """Adds the derivatives of a step [n] to the running means."""
+        self.squares = _MEMORY * self.squares + (1 - _MEMORY) * gradient**2
+
+    def look(self) -> None:
+        """Sets the unit by what the means are now."""
+        self.unit = self._unit_of(self.squares)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `restore` needs."""
+        return {"squares": self.squares, "unit": np.array(self.unit)}
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Sets what `state` returned."""
+        self.squares, self.unit = arrays["squares"], float(arrays["unit"])

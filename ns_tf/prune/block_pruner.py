@@ -20,8 +20,8 @@ from ns_tf.graph.blocks import Block, BlockNetwork, blocks, without
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import Structure, analyse, as_it_is
 from ns_tf.problem.problem import Problem
-from ns_tf.prune import repairs
 from ns_tf.prune.allotment import ALLOCATING
+from ns_tf.prune.channel_pruner import allotment_of
 from ns_tf.prune.pressure import Pressure
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.removal import Prunable
@@ -32,7 +32,6 @@ from ns_tf.registry import fitting
 from ns_tf.scaling.grid import text
 
 _RANKING = "ranking"  # The allocation: the lowest scores go first.
-_REPAIRS = {"statistics"}  # Others are of channels.
 
 
 class BlockPruner(Pruner):
@@ -53,6 +52,8 @@ class BlockPruner(Pruner):
                 f"--level=block drops branches that are added to an identity; "
                 f"{self.model.name!r} has none that may go. Use --level=channel."
             )
+        # What stands for measured budgets while gates learn, by channels.
+        self._allotment = allotment_of(self)
         self.prunable = Prunable(tuple(np.arange(self.size)[:, None]), ())
         self.widths: Widths = (1,) * self.size
         # By which blocks are there, as far as they were read: structures, their costs.
@@ -88,6 +89,10 @@ class BlockPruner(Pruner):
         """As of `Pruner`."""
         return BlockSites(self.graph, self.blocks)
 
+    def shares(self, widths: Widths) -> list[tuple[np.ndarray, float]]:
+        """As of `Pruner`: all blocks together, whichever of them are left."""
+        return [(np.arange(self.size), sum(widths) / self.size)]
+
     # Costs.
 
     def _costs(self, widths: Widths) -> tuple[Structure, Mapping[str, Cost]]:
@@ -119,16 +124,12 @@ class BlockPruner(Pruner):
         whole = np.ones(self.size)
         one_less = whole - np.eye(self.size)
         costs = {}
-        for name in self.allotment.limits:
+        limits = self._allotment.limits
+        for name in limits:
             own = self._cost(name, whole)
             saved = np.array([own - self._cost(name, row) for row in one_less])
             costs[name] = functools.partial(_left, own, saved)
-        limits = self.allotment.limits
         return Pressure(costs, limits, self.prunable, self.size, priced, least=0)
-
-    def joined(self, scores: np.ndarray) -> np.ndarray:
-        """The scores [n]: a block goes alone."""
-        return scores
 
     # What is asked for.
 
@@ -165,21 +166,7 @@ class BlockPruner(Pruner):
                 f"--level=block makes others: leave --device away, and {BUDGET} is "
                 "measured here."
             )
-        others = {one.name for one in self.repairs} - _REPAIRS
-        grid = self.grid
-        refused = {
-            "allocation": self.allocation.name != _RANKING,
-            "repair": bool(others),
-            "round_to": grid["round_to"] != 1,
-            "min_width": grid["min_width"] != 1,
-            "max_width": grid["max_width"] is not None,
-        }
-        for name, given in refused.items():
-            if given:
-                raise InputError(
-                    f"--{name} is of channels, and --level=block drops whole blocks: "
-                    f"leave --{name} away."
-                )
+        self.refuse("drops whole blocks", allocations={_RANKING})
 
     def read(self, alive: np.ndarray | None = None) -> ScoredNetwork:
         """The network as signals read it, a gate a block.
@@ -258,12 +245,7 @@ class BlockPruner(Pruner):
         return Scaling(tuple(widths), tau, found, dict(targets))
 
     def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
-        """[n] bool: the blocks that are there.
-
-        Args:
-            scores: Not read.
-            widths: [n].
-        """
+        """As of `Pruner`; widths say which blocks are there."""
         del scores
         return np.array(widths, bool)
 
@@ -296,14 +278,6 @@ class BlockPruner(Pruner):
         gone = [n for n, width in zip(self.names, widths, strict=True) if not width]
         told = ", ".join(gone) or "none"
         return f"blocks: {self.size} -> {sum(widths)}, without {told}"
-
-    def repair(self, small: keras.Model, keep: np.ndarray) -> None:
-        """As of `Pruner`."""
-        del keep
-        every = np.ones(len(self.graph.owner), bool)
-        case = repairs.Cut(self.model, self.graph, every, small, self.proxy(1024))
-        for member in self.repairs:
-            member.apply(case)
 
 
 class _Blocks(ScoredNetwork):

@@ -6,11 +6,10 @@ from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import rounds, signals
 from ns_tf.prune.criteria import Criterion, by_norm
-from ns_tf.prune.method import Scored
+from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import tally_in
-from ns_tf.prune.trained import joined
 
 
 class ByCriterion:
@@ -36,14 +35,15 @@ class ByCriterion:
 
     @property
     def depends(self) -> tuple:
-        """What decides which channels close between rounds; empty if there is one."""
-        pruner = self.pruner
+        """What decides which units are scored, and which close between rounds."""
+        pruner, config = self.pruner, self.pruner.config
+        level = (config.level,) * (config.level != CHANNEL)
         if pruner.rounds == 1:
-            return ()
-        config = pruner.config
+            return level
         return (
+            *level,
             *(pruner.rounds, pruner.closed, sorted(pruner.budgets.targets.items())),
-            *(config.allocation, config.weigh, pruner.allotment.law_numbers),
+            *(config.allocation, config.weigh, pruner.law_numbers),
             pruner.grid,
         )
 
@@ -66,7 +66,7 @@ class ByCriterion:
             InputError: the criterion cannot read a layer of this network.
         """
         pruner = self.pruner
-        every = np.ones(len(pruner.graph.owner), bool)
+        every = np.ones(pruner.size, bool)
         if pruner.rounds == 1:
             return Scored(self._round(every, 0, runtime, checkpoint))
         work = Rounds(
@@ -91,4 +91,4 @@ class ByCriterion:
         if member.by_norm:
             for channels in pruner.prunable.all:
                 scores[channels] = by_norm(scores[channels])
-        return joined(scores, pruner.graph)
+        return pruner.joined(scores)

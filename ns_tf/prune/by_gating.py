@@ -14,7 +14,7 @@ from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.gates import edges
 from ns_tf.prune import criteria, filters, signals
-from ns_tf.prune.bank import Bank
+from ns_tf.prune.bank import Bank, Noise
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.filters import Filters
 from ns_tf.prune.gammas import Gammas
@@ -30,11 +30,11 @@ from ns_tf.prune.generated import Generated, Shares
 from ns_tf.prune.learning import Learning, held_batch
 from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.norms import largest
-from ns_tf.prune.pressure import Pressure, Pull, gate_rates
+from ns_tf.prune.pressure import RAMP, Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.signals.gamma import check as check_gammas
 from ns_tf.prune.taught import Taught, signed
-from ns_tf.prune.trained import copied, joined
+from ns_tf.prune.trained import copied
 from ns_tf.train.config import TrainConfig
 
 _HELD = 0x41D  # Keeps the draw of images for gates apart from other draws.
@@ -152,7 +152,7 @@ class ByGating:
         own += (config.level,) * (config.level != CHANNEL)
         auto = self.strength is None
         if self._generated:
-            law = pruner.allotment.law_numbers
+            law = pruner.law_numbers
             own = (*own, pruner.allocation.name, config.weigh, law)
         elif not (auto or self.gating.units or self.formulas.priced):
             return own
@@ -196,19 +196,43 @@ class ByGating:
             held=held,
         )
 
+    @property
+    def _seen(self) -> int:
+        """Images of a step from which gates learn."""
+        batch, held = self.settings.batch, self.data[1]
+        return held_batch(batch, len(held.train)) if held else batch
+
+    @property
+    def _steps(self) -> int:
+        """Of the training."""
+        per_epoch = steps_per_epoch(self.data[0], self.settings.batch)
+        return self.settings.epochs * per_epoch
+
+    def _noise(self, curvature: np.ndarray) -> Noise | None:
+        """What single weights' gates are moved by; None of other units."""
+        if not self.pruner.noisy:
+            return None
+        formulas, pressure, scale = self.formulas, self.pressure, self.scale()
+
+        def unit(squares: np.ndarray) -> float:
+            held = formulas.against_noise(squares, RAMP * self._steps)
+            return pressure.unit(held, scale)
+
+        return Noise(curvature / self._seen, unit)
+
     def _pull(self, curvature: np.ndarray) -> Pull:
         """How hard gates are pulled on, by their curvatures [n]."""
         formulas = self.formulas
-        unit = self.pressure.unit(curvature, self.scale())
-        begin = formulas.first * (1.0 if self._generated else unit)
+        unit = first = 1.0  # Of noise that is measured as gates learn.
+        if not self.pruner.noisy:
+            first = formulas.first
+            unit = self.pressure.unit(curvature, self.scale())
+        begin = first * (1.0 if self._generated else unit)
         if self.strength is not None:
             begin = self.strength * (unit if self.gating.units else 1.0)
-        steps = self.settings.epochs * steps_per_epoch(
-            self.data[0], self.settings.batch
-        )
         moved = isinstance(formulas, BankGates)
-        pace = formulas.pace(steps) if moved else 1.0
-        rates = gate_rates(curvature, unit, steps, pace)
+        pace = formulas.pace(self._steps) if moved else 1.0
+        rates = gate_rates(curvature, unit, self._steps, pace)
         return Pull(begin, self.strength is None, rates)
 
     @functools.cached_property
@@ -252,22 +276,17 @@ class ByGating:
         if self._generated:
             shares = self._shares(curvature)
             network = execution.build(
-                lambda: Generated.network_of(model, graph, formulas, shares)
+                lambda: pruner.sites.generated(model, formulas.code, shares)
             )
-            return Generated(network, model, graph, formulas, execution, shares)
+            return Generated(network, model, formulas, execution, shares, pruner.size)
         network = execution.build(lambda: pruner.sites.network(model))
-        held = self.data[1]
-        batch = self.settings.batch
-        seen = held_batch(batch, len(held.train)) if held else batch
-        slot = formulas.slot(curvature, seen)
+        slot = formulas.slot(curvature, self._seen)
         if self._taught:
             return Taught(network, pruner.sites, formulas, execution, slot, model)
-        return Bank(network, pruner.sites, formulas, execution, slot)
+        noise = self._noise(curvature)
+        return Bank(network, pruner.sites, formulas, execution, slot, noise)
 
     def _shares(self, curvature: np.ndarray) -> Shares:
-        """What the allocation keeps of every layer, by curvatures [n] as scores."""
-        pruner, prunable = self.pruner, self.pruner.prunable
-        widths = pruner.solve(joined(curvature, pruner.graph)).widths
-        own = [(c, w / len(c)) for c, w in zip(prunable.widths, widths, strict=True)]
-        kept = [share for _, share in own]
-        return [*own, *((c, kept[layer]) for c, layer, _ in prunable.followers)]
+        """What the budgets leave of every layer, by curvatures [n] as scores."""
+        pruner = self.pruner
+        return pruner.shares(pruner.solve(pruner.joined(curvature)).widths)

@@ -8,7 +8,7 @@ from typing import Any
 from ns_tf.base import InputError
 from ns_tf.data.config import LARGEST_SIDE, DataConfig, check_numbers, train_images
 from ns_tf.prune import criteria, method
-from ns_tf.prune.method import BLOCK, CHANNEL
+from ns_tf.prune.method import CHANNEL, LEVELS, WEIGHT
 from ns_tf.prune.rounds import REOPEN, STAY
 from ns_tf.prune.strength import AUTO, strength_text
 from ns_tf.run.checks import above_zero, at_least, at_least_if_set, within
@@ -208,9 +208,12 @@ class CutConfig:
     )
     level: str = option(
         CHANNEL,
-        "What goes: channels, or whole blocks (depth) of networks with shortcuts, by "
-        "gatings that can.",
-        choices=(CHANNEL, BLOCK),
+        "What goes, by methods that can: channels, whole blocks (depth), or single "
+        "weights, which makes nothing faster.",
+        choices=LEVELS,
+    )
+    nonzero: float | None = option(
+        None, "Budget of --level=weight: weights not zero, a share or a number."
     )
     allocation: str | None = option(
         None,
@@ -264,8 +267,10 @@ class CutConfig:
                 f"--level={self.level}: {self.method} removes {' or '.join(levels)}s. "
                 f"Methods that can: {', '.join(method.names(self.level))}."
             )
+        if self.nonzero is not None and self.level != WEIGHT:
+            raise InputError("--nonzero goes with --level=weight; else give --params.")
         at_least(self, 1, "proxy_batch", "gate_batch")
-        above_zero(self, "gate_rate")
+        above_zero(self, "gate_rate", *["nonzero"] * (self.nonzero is not None))
         # The same text from the command line and from Python.
         object.__setattr__(self, "strength", strength_text(self.strength))
         at_least_if_set(self, 1, "proxy_images", "rounds", "gate_epochs")

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
-from ns_tf.graph.channels import ChannelGraph
-from ns_tf.graph.generated import GeneratedNetwork, Generator
+from ns_tf.graph.generated import Generator
 from ns_tf.graph.weights import Key
 from ns_tf.problem.tasks import Task
 from ns_tf.prune.gates import LearnedGates
@@ -29,25 +28,26 @@ class Generated(LearnedGates):
     part, and what is kept is their mean.
 
     Args:
-        network: As `GeneratedNetwork.model`; trained in place; built by the execution.
+        network: As `sites.generated` makes it; trained in place; built by the
+            execution.
         model: The network without gates.
-        graph: Its channel graph, of n channels.
         formulas: How gates are made, and what they are drawn to.
         execution: Its strategy holds row and weights of penalties.
-        shares: What is kept of the channels of each layer.
+        shares: What is kept of the channels of each layer, or of all blocks.
+        size: n, of channels or blocks.
     """
 
     def __init__(
         self,
         network: keras.Model,
         model: keras.Model,
-        graph: ChannelGraph,
         formulas: GeneratedGates,
         execution: Execution,
         shares: Shares,
+        size: int,
     ):
         self.network, self.model, self.formulas = network, model, formulas
-        self.shares, size = shares, len(graph.owner)
+        self.shares = shares
         self.free = np.zeros(size, bool)
         means = np.zeros((len(shares), size + 1))
         for layer, (channels, _) in enumerate(shares):
@@ -63,24 +63,6 @@ class Generated(LearnedGates):
             self._tap = keras.Variable(0 * ones, name="tap", **fixed)
             self._codes = keras.Variable(ones, name="codes", **fixed)
         self.watch = (self._tap,)
-
-    @staticmethod
-    def network_of(
-        model: keras.Model,
-        graph: ChannelGraph,
-        formulas: GeneratedGates,
-        shares: Shares,
-    ) -> keras.Model:
-        """A copy of a network that makes gates, for an execution to build.
-
-        Args:
-            model: Not changed.
-            graph: Its channel graph.
-            formulas: How gates are made.
-            shares: Their layers' channels.
-        """
-        groups = [channels for channels, _ in shares]
-        return GeneratedNetwork(model, graph, groups, formulas.code).model
 
     @property
     def forward(self) -> "_Forward":

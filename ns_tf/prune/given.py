@@ -5,8 +5,8 @@ import numpy as np
 
 from ns_tf.base import InputError, Widths, check_widths
 from ns_tf.engine.runtime import Runtime
+from ns_tf.prune.channel_pruner import ChannelPruner
 from ns_tf.prune.config import CutConfig
-from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.source import TrainedNetwork
 from ns_tf.prune.targets import budgets_of
 from ns_tf.prune.trained import copied, cut
@@ -47,7 +47,7 @@ def at_widths(
         return copied(network.model, structure)
     # The widths are given; their size says how hard gates that learn are pulled on.
     budgets = budgets_of({"params": float(structure.params(widths))}, structure, own)
-    pruner = Pruner(network.model, problem, config, budgets, seed=seed)
+    pruner = ChannelPruner(network.model, problem, config, budgets, seed=seed)
     pruner.check()
     scored = pruner.scored(runtime)
     pruner = pruner.after(scored)

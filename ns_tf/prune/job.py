@@ -196,10 +196,9 @@ class PruneJob:
             keep: [n] bool.
             fresh: Whether its weights are new.
         """
-        problem, own = self.pruner.left(keep)
         workers = self.runtime.execution.workers
         if fresh:
-            return lambda: problem.build(own)
+            return lambda: self.pruner.fresh(keep)
         workers.led(lambda: self._left(keep))
         # Not repaired on other workers: all of them get the chief's weights.
         return lambda: self._left(keep) if workers.chief else self.pruner.cut(keep)
@@ -226,6 +225,7 @@ class PruneJob:
             flags=self.flags,
             start=start,
             objective=work.objective,
+            masks=self.pruner.masks(keep),
         )
 
     def _left(self, keep: np.ndarray) -> keras.Model:

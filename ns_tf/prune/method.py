@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ns_tf.engine.runtime import Runtime
     from ns_tf.prune.pruner import Pruner
 
-CHANNEL, BLOCK = "channel", "block"  # What is removed: channels, or whole blocks.
+# What is removed: channels, whole blocks, or single weights.
+LEVELS = CHANNEL, BLOCK, WEIGHT = "channel", "block", "weight"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -68,11 +68,11 @@ class Pressure:
             found[channels] = layers[layer] / factor
         return found
 
-    def unit(self, curvature: np.ndarray, scale: np.ndarray) -> float:
+    def unit(self, held: np.ndarray, scale: np.ndarray) -> float:
         """The strength that closes as many channels as the budgets ask for.
 
         Args:
-            curvature: [n]: H of each channel.
+            held: [n]: the pull that each withstands: H of channels.
             scale: [n]: by what its pull is multiplied; |gamma|, or 1.
 
         Returns:
@@ -80,9 +80,7 @@ class Pressure:
         """
         pull = self.price(np.ones(self.size, bool)) * scale
         # A channel without a pull is closed by no strength.
-        held = np.divide(
-            curvature, pull, out=np.full(self.size, np.inf), where=pull > 0
-        )
+        held = np.divide(held, pull, out=np.full(self.size, np.inf), where=pull > 0)
         ranking = Ranking.of(held, self.prunable, min_width=self.least)
         inside = np.ones(len(ranking.widths), bool)
         for name, limit in self.limits.items():
@@ -127,6 +125,36 @@ class Pressure:
     def _whole(self) -> np.ndarray:
         """[layers]: the widths of the whole network."""
         return np.array([len(own) for own in self.prunable.widths], np.int64)
+
+
+class WeightPressure(Pressure):
+    """The budget as the gates of single weights feel it: each costs one.
+
+    The arguments are those of `Pressure`.
+    """
+
+    def unit(self, held: np.ndarray, scale: np.ndarray) -> float:
+        """As of `Pressure`, without the widths after every weight that goes.
+
+        Args:
+            held: [n].
+            scale: Not read.
+        """
+        del scale
+        ((name, limit),) = self.limits.items()
+        gone = int(np.ceil(self.costs[name](self._whole) - limit))
+        return float(np.partition(held, gone - 1)[gone - 1]) if gone > 0 else 0.0
+
+    def excess(self, alive: np.ndarray, progress: float) -> float:
+        """As of `Pressure`, as a logarithm: a few percent of all are the usual budget.
+
+        Args:
+            alive: [n] bool.
+            progress: Share of the steps that are done.
+        """
+        (share,) = self.shares(alive).values()
+        (planned,) = self.planned(progress).values()
+        return float(np.log(share / planned))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

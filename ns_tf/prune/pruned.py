@@ -73,7 +73,15 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
     if tuning.finetune_epochs and not keep.all():
         works = pruner.tunings(scaling.widths, tuning)
         with clock.of("tune"):
-            found = tuned(*pruner.left(keep), works, small, runtime)
+            problem, _ = pruner.left(keep)
+            found = tuned(
+                problem,
+                lambda: pruner.fresh(keep),
+                works,
+                small,
+                runtime,
+                masks=pruner.masks(keep),
+            )
         small = found.model
         best = training.best_of(found.history)
         accuracies["tuned"] = best.validation_score

@@ -22,6 +22,7 @@ from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.graph.gated import GatedNetwork
+from ns_tf.graph.masks import Kernels
 from ns_tf.parts import first
 from ns_tf.prune.norms import measure
 
@@ -186,6 +187,56 @@ class ScoredNetwork:
             return model([images, rows], training=False)
 
         return outputs
+
+
+class ScoredWeights(ScoredNetwork):
+    """A network as signals read it, whose every weight is a filter.
+
+    The arguments are those of `ScoredNetwork`, and `entries`, the weights.
+    """
+
+    def __init__(self, *arguments: Any, entries: Kernels, **options: Any):
+        super().__init__(*arguments, **options)
+        self.entries = entries
+
+    def kernels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As of `ScoredNetwork`: (numbers of weights [m], kernel [1, m])."""
+        arrays = weights.values(self.model)
+        for key, own in zip(self.entries.shapes, self.entries.places, strict=True):
+            yield own, arrays[key].reshape(1, -1)
+
+    def example_gradients(self, images: tf.Tensor, labels: tf.Tensor) -> np.ndarray:
+        """dL/d|w| of the minibatch's summed loss, [1, n], float64.
+
+        A row an image would be as many numbers as the network has weights. The square
+        of the sum stands for the sum of their squares: so it is, but for what they
+        have in common, which is little where the network has learned.
+
+        Args:
+            images: [batch, h, w, c].
+            labels: [batch].
+        """
+        found = dict(
+            zip(self.entries.shapes, self._slopes(images, labels), strict=True)
+        )
+        signs = np.sign(self.entries.flat(weights.values(self.model)))
+        return (signs * self.entries.flat(found))[None]
+
+    @functools.cached_property
+    def _slopes(self) -> Callable:
+        """(images, labels) -> gradients of the kernels, compiled."""
+        model, loss = self.model, self.loss
+        keys = weights.trainable_keys(model)
+        by_key = dict(zip(keys, model.trainable_variables, strict=True))
+        kernels = [by_key[key].value for key in self.entries.shapes]
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def slopes(images, labels):
+            with tf.GradientTape() as tape:
+                total = tf.reduce_sum(loss(labels, model(images, training=False)))
+            return tape.gradient(total, kernels)
+
+        return slopes
 
 
 @dataclasses.dataclass

@@ -8,15 +8,18 @@ from ns_tf.base import ScalingLaw
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.block_pruner import BlockPruner
+from ns_tf.prune.channel_pruner import ChannelPruner
 from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.method import BLOCK, CHANNEL
+from ns_tf.prune.method import BLOCK, CHANNEL, WEIGHT
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.source import TrainedNetwork, kept_from
 from ns_tf.prune.strength import AUTO
-from ns_tf.prune.targets import RATIO, budgets_of
+from ns_tf.prune.targets import NONZERO, RATIO
+from ns_tf.prune.weight_pruner import WeightPruner
 from ns_tf.run import files
 from ns_tf.scaling.bounds import bounds_of
 
+LEVELS = {CHANNEL: ChannelPruner, BLOCK: BlockPruner, WEIGHT: WeightPruner}
 _LONGEST_NAME = 100  # Characters; file systems end at 255 bytes.
 
 
@@ -42,13 +45,19 @@ class Configs:
     def name(self) -> str:
         """The name of the folder of what is left: method, budgets, choices, seed."""
         parts = [self.cut.method, *(self.cut.level,) * (self.cut.level != CHANNEL)]
-        parts += [f"{name}{value:.10g}" for name, value in asked(self.budget).items()]
+        parts += [f"{name}{value:.10g}" for name, value in self.asked.items()]
         rounds = self.cut.rounds and f"rounds{self.cut.rounds}"
         choices = (self.cut.allocation, self.cut.repair, self.tuning.recipe)
         choices = (*choices, rounds, self.cut.closed, *self._gates)
         parts += [choice for choice in choices if choice is not None]
         name = files.file_name("_".join([*parts, f"seed{self.runtime.seed}"]))
         return name if len(name) <= _LONGEST_NAME else _short(name)
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """All budgets that are set, by name."""
+        of_weights = {NONZERO: self.cut.nonzero} if self.cut.nonzero else {}
+        return {**asked(self.budget), **of_weights}
 
     @property
     def _gates(self) -> list[str]:
@@ -73,12 +82,12 @@ class Configs:
         wishes = dataclasses.replace(budget.wishes, keep=())
         bounds = bounds_of(wishes, problem.structure.layers, widths)
         bounds.check_ties()
-        kind = BlockPruner if self.cut.level == BLOCK else Pruner
+        kind = LEVELS[self.cut.level]
         return kind(
             network.model,
             problem,
             self.cut,
-            budgets_of(asked(budget), problem.structure, widths, budget.measure),
+            kind.budgets_for(self.asked, problem.structure, widths, budget.measure),
             seed=self.runtime.seed,
             grid={
                 "round_to": budget.round_to,

@@ -1,19 +1,26 @@
-"""Where the gates of a bank are: at channels, or at whole blocks."""
+"""Where the gates of a bank are: at channels, at whole blocks, or in kernels."""
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ns_tf.graph import weights
 from ns_tf.graph.blocks import Block, BlockNetwork
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.fold import Fold, folded, folds
 from ns_tf.graph.gated import GatedNetwork
+from ns_tf.graph.generated import GeneratedBlocks, GeneratedNetwork
+from ns_tf.graph.masks import Kernels, MaskedNetwork
 from ns_tf.graph.rules import NORM
 from ns_tf.graph.weights import Key
+from ns_tf.networks.structure import Structure
+from ns_tf.parts import first
+from ns_tf.prune.trained import copied
 
 Pins = list[tuple[np.ndarray, tuple[Key, ...]]]
 
@@ -57,6 +64,28 @@ class ChannelSites:
             model: Not changed.
         """
         return GatedNetwork(model, self.graph).model
+
+    def generated(
+        self, model: keras.Model, code: Callable, shares: Sequence[tuple]
+    ) -> keras.Model:
+        """A copy of a network that makes its own gates, for an execution to build.
+
+        Args:
+            model: Not changed.
+            code: As of `ns_tf.graph.generated.GeneratedNetwork`.
+            shares: As of `ns_tf.prune.level.Level.shares`; of each layer the channels.
+        """
+        groups = [channels for channels, _ in shares]
+        return GeneratedNetwork(model, self.graph, groups, code).model
+
+    def forward(self, network: keras.Model, gates: keras.Variable) -> Callable:
+        """(inputs, training) -> outputs of a network by its gates.
+
+        Args:
+            network: As `network` made it.
+            gates: [n + 1], the last one 1.
+        """
+        return _Gated(network, gates)
 
     def opened(self, gates: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """Gates [n] of which every layer has one that is open.
@@ -127,6 +156,17 @@ class BlockSites:
         """As of `ChannelSites`."""
         return BlockNetwork(model, self.graph, self.blocks).model
 
+    def generated(
+        self, model: keras.Model, code: Callable, shares: Sequence[tuple]
+    ) -> keras.Model:
+        """As of `ChannelSites`: every block has a layer that makes its gate."""
+        del shares
+        return GeneratedBlocks(model, self.graph, self.blocks, code).model
+
+    def forward(self, network: keras.Model, gates: keras.Variable) -> Callable:
+        """As of `ChannelSites`."""
+        return _Gated(network, gates)
+
     def opened(self, gates: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """The gates [n]: all blocks may be closed."""
         del raw
@@ -147,7 +187,73 @@ class BlockSites:
         return []
 
 
-Sites = ChannelSites | BlockSites
+@dataclasses.dataclass(frozen=True, eq=False)
+class WeightSites:
+    """A gate a weight, in the kernels.
+
+    Args:
+        structure: Of the network.
+        kernels: Of the network, n weights.
+    """
+
+    structure: Structure
+    kernels: Kernels
+
+    @property
+    def free(self) -> np.ndarray:
+        """[n] bool: all gates move."""
+        return np.ones(self.kernels.size, bool)
+
+    def check(self) -> None:
+        """Nothing: any kernel can be masked."""
+
+    def network(self, model: keras.Model) -> keras.Model:
+        """As of `ChannelSites`: a copy, which knows nothing of gates."""
+        return copied(model, self.structure)
+
+    def forward(self, network: keras.Model, gates: keras.Variable) -> Callable:
+        """As of `ChannelSites`."""
+        return MaskedNetwork(network, self.kernels, gates)
+
+    def opened(self, gates: np.ndarray, raw: np.ndarray) -> np.ndarray:
+        """As of `ChannelSites`, for kernels in place of layers."""
+        gates = gates.copy()
+        for own in self.kernels.places:
+            if not gates[own].any():
+                gates[own[raw[own].argmax()]] = 1.0
+        return gates
+
+    def folded(
+        self, arrays: Mapping[Key, np.ndarray], gates: np.ndarray
+    ) -> dict[Key, np.ndarray]:
+        """The weights as they are: the cut sets to zero what goes, and no more."""
+        del gates
+        return dict(arrays)
+
+    def pins(self) -> Pins:
+        """None: a factor that weights have in common is their own."""
+        return []
+
+
+Sites = ChannelSites | BlockSites | WeightSites
+
+
+class _Gated:
+    """A network that takes its gates from a variable.
+
+    Args:
+        network: (inputs, gates [batch, n + 1]) -> outputs.
+        gates: [n + 1].
+    """
+
+    def __init__(self, network: keras.Model, gates: keras.Variable):
+        self.network, self.gates, self.name = network, gates, network.name
+
+    def __call__(self, inputs: Any, training: bool) -> Any:
+        """The outputs, [batch, ...]."""
+        row = self.gates.value[None]
+        rows = tf.repeat(row, tf.shape(first(inputs))[0], axis=0)
+        return self.network([inputs, rows], training=training)
 
 
 def _pins(

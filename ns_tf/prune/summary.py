@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ns_tf.graph.walk import OUTPUT
-
 _NAMED = 3  # Layers that are named with their reason; others are counted.
 
 if TYPE_CHECKING:
@@ -46,10 +44,9 @@ def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
 
 def _kept(pruner: "Pruner") -> Iterator[str]:
     """A line on the layers that keep their size, with the reasons of the first."""
-    groups = pruner.problem.structure.reference.groups
-    kept = [one for one in groups if one.frozen not in (None, OUTPUT)]
+    kept = pruner.stays
     if kept:
-        named = [f"{one.name} ({one.frozen})" for one in kept[:_NAMED]]
+        named = [f"{name} ({reason})" for name, reason in kept[:_NAMED]]
         more = len(kept) - _NAMED
         yield (f"keep their size: {', '.join(named)}{f' and {more} more' * (more > 0)}")
 

@@ -15,6 +15,7 @@ from ns_tf.scaling.curves import floor_ratio, is_positive
 from ns_tf.scaling.grid import text
 
 RATIO = "ratio"  # The paper's r, which stands for a number of parameters.
+NONZERO = "nonzero"  # Weights that are not zero, where single weights go.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,14 +93,35 @@ def budgets_of(
         )  # By a device file, too, 0.5 is half a millisecond.
         if repeatable:
             whole[name] = float(costs[name](own))
-        targets[name] = value * whole[name] if repeatable and value <= 1 else value
-        if targets[name] > whole.get(name, np.inf):
-            raise InputError(
-                f"{name}={text(targets[name])} is more than the trained network has: "
-                f"{text(whole[name])}. Pruning makes networks smaller; give a share, "
-                f"as {name}=0.5, or at most that number."
-            )
+        targets[name] = target_of(name, value, whole.get(name))
     return Budgets(targets, costs, whole, measure)
+
+
+def target_of(name: str, value: float, own: float | None) -> float:
+    """A budget in its own unit.
+
+    >>> target_of("macs", 0.5, 3000.0), target_of("macs", 700, 3000.0)
+    (1500.0, 700)
+
+    Args:
+        name: Of the budget.
+        value: A share of the network's own cost, if it is known and the value is at
+            most 1.
+        own: What the network costs itself; None if that is not known.
+
+    Raises:
+        InputError: it is more than the network costs.
+    """
+    if own is None:
+        return value
+    target = value * own if value <= 1 else value
+    if target > own:
+        raise InputError(
+            f"{name}={text(target)} is more than the trained network has: "
+            f"{text(own)}. Pruning makes networks smaller; give a share, as "
+            f"{name}=0.5, or at most that number."
+        )
+    return target
 
 
 def costs_of(

@@ -1,13 +1,15 @@
 """How what is left of a trained network is trained."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
+import numpy as np
 
-from ns_tf.base import InputError, Widths
+from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph.weights import Key
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.tasks.classification import Classification
@@ -109,19 +111,22 @@ def _tuning_of(
 
 def tuned(
     problem: Problem,
-    widths: Widths,
+    fresh: Callable[[], keras.Model],
     tunings: Sequence[Tuning],
     small: keras.Model,
     runtime: Runtime,
+    *,
+    masks: Mapping[Key, np.ndarray] | None = None,
 ) -> TrainResult:
     """What is left, trained by one recipe after another.
 
     Args:
         problem: Of what is left.
-        widths: Of it, [layers].
+        fresh: Builds it with fresh weights.
         tunings: In the order in which they are done.
         small: What is left; trained in place, unless weights are fresh.
         runtime: Seed, devices, progress.
+        masks: As of `ns_tf.train.training.train`.
 
     Returns:
         The last training, with the seconds of all.
@@ -131,7 +136,7 @@ def tuned(
     """
     seconds, network = 0.0, small
     for work in tunings:
-        start = problem.build(widths) if work.fresh else network
+        start = fresh() if work.fresh else network
         found = training.train(
             problem,
             lambda start=start: start,
@@ -139,6 +144,7 @@ def tuned(
             runtime,
             label="tune" if len(tunings) == 1 else work.name,
             objective=work.objective,
+            masks=masks,
         )
         seconds, network = seconds + found.seconds, found.model
     return dataclasses.replace(found, seconds=seconds)

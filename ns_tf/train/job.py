@@ -7,7 +7,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ns_tf.data.dataset import augmented
 from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.engine.workers import ALONE, WorkerError, Workers
+from ns_tf.graph.weights import Key
 from ns_tf.networks import python_models
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.config import NetworkConfig, ProblemConfig
@@ -60,6 +61,7 @@ class Job:
             refused.
         start: Builds the network that training starts from; of fresh weights if None.
         objective: What is minimised in place of the task's loss.
+        masks: As of `ns_tf.train.training.train`.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Job:
     flags: tuple
     start: Callable[[], keras.Model] | None = None
     objective: Objective | None = None
+    masks: Mapping[Key, np.ndarray] | None = None
 
     @property
     def costs(self) -> dict[str, int]:
@@ -136,6 +139,7 @@ class Job:
                 runtime,
                 label=self.folder.name,
                 objective=self.objective,
+                masks=self.masks,
             )
             workers.led(lambda: self._write(trained))
             runtime.watch.checkpoint(training.CHECKPOINT).remove()

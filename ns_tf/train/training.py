@@ -108,6 +108,7 @@ def train(
     *,
     label: str = "train",
     objective: Objective | None = None,
+    masks: Mapping[Key, np.ndarray] | None = None,
 ) -> TrainResult:
     """Trains the network that `build` makes.
 
@@ -120,6 +121,7 @@ def train(
         runtime: Seed, devices, progress, checkpoints; the default if None.
         label: Name of the work in progress.
         objective: What is minimised in place of the task's loss.
+        masks: By weight: its entries that move, bool; all, of other weights.
 
     Returns:
         The network with the weights of the best epoch, its history and test score.
@@ -129,7 +131,7 @@ def train(
         InputError: the batch is larger than the training set.
         Interrupted: a signal asked to stop; the state was saved.
     """
-    training = Training(problem, build, config, runtime or Runtime(), objective)
+    training = Training(problem, build, config, runtime or Runtime(), objective, masks)
     loop.run(
         training,
         training.total,
@@ -149,6 +151,7 @@ class Training:
         config: The recipe.
         runtime: Its seed draws weights and batches.
         objective: What is minimised in place of the task's loss.
+        masks: By weight: its entries that move, bool; all, of other weights.
 
     Raises:
         InputError: the batch is larger than the training set, or the images that a
@@ -162,8 +165,10 @@ class Training:
         config: TrainConfig,
         runtime: Runtime,
         objective: Objective | None = None,
+        masks: Mapping[Key, np.ndarray] | None = None,
     ):
         self.task, self.config, self.runtime = problem.task, config, runtime
+        self.masks = masks or {}
         self.lesson = Lesson(problem, config, objective, runtime)
         self.dataset = self.lesson.dataset
         self.epoch_steps = steps_per_epoch(self.dataset, config.batch)
@@ -182,21 +187,24 @@ class Training:
         execution = self.runtime.execution
         self.padded = Padded(self.model, execution)
         network = self.padded.model
-        self.sgd = self._sgd(network.trainable_variables)
+        self.sgd = self._sgd(network)
         self.loss_scale = execution.loss_scale(network)
         step = self.lesson.step(network, self.sgd, self.loss_scale)
         self._step = step.compiled()
         loss, count = self.task.loss(network), self.task.counter(network)
         self.evaluate = evaluator(network, loss, count, execution.workers)
 
-    def _sgd(self, variables: Sequence) -> Sgd:
-        """The optimizer of these variables, by the recipe."""
+    def _sgd(self, network: keras.Model) -> Sgd:
+        """The optimizer of a network's variables, by the recipe."""
+        variables = network.trainable_variables
+        masks = {k: self.padded.padded(k, mask) for k, mask in self.masks.items()}
         with self.runtime.execution.strategy.scope():
             return Sgd(
                 variables,
                 momentum=self.config.momentum,
                 weight_decay=self.config.weight_decay,
                 undecayed=starts_in(variables),
+                masks=[masks.get(key) for key in weights.trainable_keys(network)],
             )
 
     @property

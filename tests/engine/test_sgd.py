@@ -59,3 +59,17 @@ def test_variables_without_decay_move_by_their_gradients_alone():
     sgd.apply([tf.constant(0.3)] * 2, tf.constant(0.5))
     found = [float(variable.numpy()) for variable in variables]
     np.testing.assert_allclose(found, [0.8, 0.85], rtol=1e-6)
+
+
+def test_entries_that_are_masked_stay_bit_for_bit(rng):
+    """Whatever gradient and decay say, and those beside them move as ever."""
+    start = rng.normal(size=(3, 5)).astype("float32")
+    mask = rng.random((3, 5)) < 0.5
+    variables = [keras.Variable(start), keras.Variable(start)]
+    sgd = Sgd(variables, momentum=0.9, weight_decay=0.1, masks=[mask, None])
+    for _ in range(3):
+        gradient = tf.constant(rng.normal(size=(3, 5)).astype("float32"))
+        sgd.apply([gradient, gradient], tf.constant(0.2))
+    one, other = (variable.numpy() for variable in variables)
+    np.testing.assert_array_equal(one, np.where(mask, other, start))
+    assert (other != start).all() and not sgd.slots[0].numpy()[~mask].any()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ns_tf.graph import weights
+from ns_tf.graph.blocks import BlockNetwork, blocks
 from ns_tf.graph.gated import GatedNetwork
-from ns_tf.graph.generated import GeneratedNetwork, Generator
+from ns_tf.graph.generated import GeneratedBlocks, GeneratedNetwork, Generator
 from ns_tf.graph.walk import channel_graph
 
 
@@ -36,6 +37,25 @@ def test_the_row_that_was_made_gates_the_network(
     assert {k for k in weights.values(network) if k[1] != "kernel"} <= set(
         weights.values(model)
     )
+
+
+def test_every_block_has_a_gate_that_is_made_of_its_branch(
+    handmade, randomise, rng, float64
+):
+    model = randomise(handmade["residual"]())
+    graph = channel_graph(model)
+    found = blocks(model, graph)
+    network = GeneratedBlocks(model, graph, found, squashed).model
+    images = rng.normal(size=(3, 6, 7, 3))
+    row = np.append(np.full(len(found), 2.0), 1.0)[None]
+    outputs, gates = (np.array(x) for x in network([images, row], training=False))
+    assert gates.shape == row.shape and gates[0, -1] == 1
+    assert ((gates[0, :-1] > 0) & (gates[0, :-1] < 1)).all()
+    gated = BlockNetwork(model, graph, found).model
+    expected = gated([images, gates.repeat(3, axis=0)], training=False)
+    np.testing.assert_allclose(outputs, expected, atol=1e-10)
+    made = [one for one in network.layers if isinstance(one, Generator)]
+    assert [list(one.numbers) for one in made] == [[i] for i in range(len(found))]
 
 
 def test_a_generator_by_hand(rng):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.graph.walk import channel_graph
-from ns_tf.prune.bank import Bank
+from ns_tf.prune.bank import Bank, Noise
 from ns_tf.prune.gatings import BankGates
 from ns_tf.prune.sites import ChannelSites
 
@@ -90,3 +90,18 @@ def test_its_state_is_what_it_goes_on_from(handmade, rng):
     np.testing.assert_array_equal(other.slot, bank.slot)
     with pytest.raises(NotImplementedError):
         BankGates().step(bank.raw, bank.slot, None)
+
+
+def test_noise_is_measured_on_the_way_and_restored():
+    """Running means of squares, which the unit follows at a look alone."""
+    noise = Noise(np.array([0.4, 1.0]), np.max)
+    noise.add(np.array([2.0, 0.0]))
+    np.testing.assert_allclose(noise.squares, [0.95 * 0.4 + 0.05 * 4, 0.95])
+    assert noise.unit == 1.0
+    noise.look()
+    assert noise.unit == 0.95
+    noise.add(np.array([9.0, 9.0]))
+    again = Noise(np.zeros(2), np.max)
+    again.restore(noise.state())
+    assert again.unit == 0.95
+    np.testing.assert_array_equal(again.squares, noise.squares)

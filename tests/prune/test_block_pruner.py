@@ -7,7 +7,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from trained import digits, walked
+from trained import deep, digits, walked
 
 from ns_tf.base import Cost, InputError
 from ns_tf.budgets import Measure
@@ -23,19 +23,6 @@ from ns_tf.prune.pruned import prune_trained
 from ns_tf.prune.targets import budgets_of
 
 layers = keras.layers
-
-
-def deep(blocks=3):
-    """Blocks of 5, 7 and 11 filters between additions to 6 channels."""
-    image = keras.Input((8, 8, 1))
-    x = layers.Conv2D(6, 3, strides=2, padding="same", name="stem")(image)
-    for i, width in enumerate((5, 7, 11)[:blocks], 1):
-        y = layers.Conv2D(width, 3, padding="same", name=f"a{i}")(x)
-        y = layers.ReLU()(layers.BatchNormalization(name=f"norm{i}")(y))
-        y = layers.Conv2D(6, 3, padding="same", name=f"b{i}")(y)
-        x = layers.Add(name=f"add{i}")([x, y])
-    x = layers.GlobalAveragePooling2D(name="average")(layers.ReLU()(x))
-    return keras.Model(image, layers.Dense(10, name="logits")(x), name="deep")
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +221,22 @@ def test_a_network_loses_blocks_and_is_trained_on(taught, monkeypatch):
     assert made.told(found.scaling.widths).endswith(f"without {gone}")
     fresh = dataclasses.replace(tuning, recipe="scratch")
     assert made.tunings(found.scaling.widths, fresh)[0].fresh
+
+
+def test_codes_of_blocks_come_to_the_share_that_the_budgets_leave(trunk):
+    """One code a block, drawn together: two of three at these budgets."""
+    made = pruner(trunk, method="autopruner", params=0.8, gate_epochs=4)
+    made.check()
+    work = made.scorer.learning(Runtime())
+    ((own, share),) = work.gates.shares
+    kept = sum(made.solve(made.scorer.curvature()).widths)
+    assert own.tolist() == [0, 1, 2] and share == kept / 3
+    state = walked(work, saved_at=3)
+    codes = work.gates.raw
+    assert codes.shape == (3,) and np.isfinite(codes).all()
+    work.restore(*state)
+    walked(work)
+    np.testing.assert_array_equal(work.gates.raw, codes)
+    after = made.after(Scored(codes, work.gates.weights()))
+    found = after.solve(codes)
+    assert found.costs["params"] <= found.targets["params"] and sum(found.widths) < 3

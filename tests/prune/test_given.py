@@ -27,7 +27,7 @@ def network(name, randomise):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_at_its_own_widths_it_is_the_network_bit_for_bit(name, randomise, monkeypatch):
     whole, _ = network(name, randomise)
-    monkeypatch.setattr(given, "Pruner", None)  # Nothing is scored or repaired.
+    monkeypatch.setattr(given, "ChannelPruner", None)  # Nothing is scored or repaired.
     own = whole.problem.architecture.widths
     model = at_widths(whole, own, CutConfig(**SMALL))
     assert model is not whole.model

@@ -1,9 +1,11 @@
 """How hard gates are pulled on: prices, units, plans."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from ns_tf.prune.pressure import Pressure, gate_rates, prices, steered
+from ns_tf.prune.pressure import Pressure, WeightPressure, gate_rates, prices, steered
 from ns_tf.prune.removal import Prunable
 
 # Layers of 3 and 2 filters, and of 6 that follow the second; the last is no width's.
@@ -77,3 +79,18 @@ def test_gates_that_are_held_firmly_move_slowly():
     rates = gate_rates(np.array([0.0, 1.0, 300.0]), 0.1, 100, 0.1)
     np.testing.assert_allclose(rates, [0.05, 0.05, 0.001])
     assert not gate_rates(np.ones(3), 0.0, 100, 0.9).any()
+
+
+def test_a_budget_of_single_weights_is_met_at_a_quantile_and_steered_by_its_logarithm():
+    """7 of 10 weights and 3 others: 6 may stay, so 4 go, which stand at most 0.4."""
+    prunable = Prunable((np.arange(3), np.arange(3, 7)), ())
+    costs = {"nonzero": lambda widths: 3 + np.asarray(widths).sum(axis=-1)}
+    made = WeightPressure(costs, {"nonzero": 6.0}, prunable, 7, priced=False)
+    held = np.array([0.7, 0.1, 0.5, 0.2, 0.3, 0.6, 0.4])
+    assert made.unit(held, np.ones(7)) == 0.4
+    assert made.price(np.ones(7, bool)).tolist() == [1] * 7
+    assert made.excess(np.ones(7, bool), 0.0) == 0
+    assert made.excess(np.ones(7, bool), 1.0) == pytest.approx(np.log(10 / 6))
+    assert made.excess(held > 0.4, 1.0) == pytest.approx(0)
+    whole = dataclasses.replace(made, limits={"nonzero": 10.0})
+    assert whole.unit(held, np.ones(7)) == 0

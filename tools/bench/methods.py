@@ -136,7 +136,7 @@ def choice(row: Row) -> str:
 
 def pruned_by(config: MethodsConfig, network, row: Row):
     """The network, to be pruned by these choices."""
-    from ns_tf.prune.pruner import Pruner
+    from ns_tf.prune.channel_pruner import ChannelPruner
     from ns_tf.prune.targets import budgets_of
 
     chosen = {n: row[n] for n in ("method", "allocation", "repair", *OF_CUT)}
@@ -144,7 +144,7 @@ def pruned_by(config: MethodsConfig, network, row: Row):
     problem = network.problem
     widths = problem.architecture.widths
     budgets = budgets_of({config.budget: config.share}, problem.structure, widths)
-    return Pruner(network.model, problem, cut, budgets, seed=config.seed)
+    return ChannelPruner(network.model, problem, cut, budgets, seed=config.seed)
 
 
 def outcome(config: MethodsConfig, pruner, keep: np.ndarray, clock) -> Row:

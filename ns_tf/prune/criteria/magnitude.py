@@ -3,9 +3,10 @@
 import numpy as np
 
 from ns_tf.prune.criteria import criterion
+from ns_tf.prune.method import CHANNEL, WEIGHT
 
 
-@criterion("magnitude", scope="layer")
+@criterion("magnitude", scope="layer", levels=(CHANNEL, WEIGHT))
 def magnitude(kernel: np.ndarray) -> np.ndarray:
     """sum |K[..., f]|, [filters]: the L1 norm of each filter's own weights.
 

@@ -3,9 +3,10 @@
 import numpy as np
 
 from ns_tf.prune.criteria import criterion
+from ns_tf.prune.method import CHANNEL, WEIGHT
 
 
-@criterion("random", scope="global", allocation="uniform")
+@criterion("random", scope="global", allocation="uniform", levels=(CHANNEL, WEIGHT))
 def random(noise: np.ndarray) -> np.ndarray:
     """The noise itself, [channels].
 

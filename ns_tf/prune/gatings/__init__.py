@@ -1,8 +1,7 @@
 """Gates that learn which channels go: one file a gating, its formulas alone.
 
 A gating trains the network for a few epochs while a pull on its gates says what
-channels cost. It ends as a criterion does, in one score a channel, and with the weights
-that the network came to. There are four kinds.
+channels cost. It ends in a score a channel, and with weights. There are four kinds.
 
 The gammas of batch norms are the gates, and SGD moves them with all weights::
 
@@ -199,6 +198,10 @@ class BankGates(Gates):
         """
         del batch
         return np.zeros_like(curvature)
+
+    def against_noise(self, squares: np.ndarray, steps: float) -> np.ndarray:
+        """[n]: pulls that close gates of weights in some steps, against noise alone."""
+        raise NotImplementedError
 
     def step(
         self, raw: np.ndarray, slot: np.ndarray, now: Now

@@ -1,8 +1,9 @@
-"""AutoPrune (Xiao, Wang and Rajasekaran, NeurIPS 2019), of channels."""
+"""AutoPrune (Xiao, Wang and Rajasekaran, NeurIPS 2019), of channels or weights."""
 
 import numpy as np
 
 from ns_tf.prune.gatings import BankGates, Now, gating
+from ns_tf.prune.method import CHANNEL, WEIGHT
 
 _REACH = 0.5  # Parameters stay within this distance of 0.
 _STEP = 0.02  # A parameter moves that far by a derivative of the usual size.
@@ -13,9 +14,10 @@ _MEMORY = 0.95  # Of the running mean of squares.
 @gating(
     "autoprune",
     help="Binary gates by parameters that learn from images held out of the weights.",
+    levels=(CHANNEL, WEIGHT),
 )
 class Autoprune(BankGates):
-    """gate = [m > 0] for an auxiliary parameter m a channel, which learns.
+    """gate = [m > 0] for an auxiliary parameter m a channel or a weight, which learns.
 
     The step function has no derivative, so a straight-through estimator gives one: 1
     where m > 0 and 0.5 elsewhere (a leaky ReLU). With u = dL/dgate + pull,
@@ -23,6 +25,8 @@ class Autoprune(BankGates):
         m <- clip(m - 0.02 slope(m) u / rms(u), -0.5, 0.5)
 
     A closed channel has a derivative too, as a gate has one at 0, so it can come back.
+    Of a weight w the kernel has t = w [m > 0], and dL/dgate is the coarse gradient
+    dL/dt sgn(w) (`ns_tf.graph.masks`).
     Weights and m take turns: m learns from images that the weights do not, a quarter as
     many a step.
 
@@ -55,6 +59,18 @@ class Autoprune(BankGates):
     def slot(self, curvature: np.ndarray, batch: int) -> np.ndarray:
         """Mean squares of the derivatives, as batches of images have them."""
         return curvature / batch
+
+    def against_noise(self, squares: np.ndarray, steps: float) -> np.ndarray:
+        """[n]: start / (0.02 steps) times the root of the mean square.
+
+        >>> Autoprune().against_noise(np.array([0.09]), 50.0).round(6).tolist()
+        [0.15]
+
+        Args:
+            squares: [n]: mean squares of the derivatives in a step.
+            steps: In which a gate closes, if all but the pull is noise.
+        """
+        return self.start / (_STEP * steps) * np.sqrt(squares)
 
     def step(
         self, raw: np.ndarray, slot: np.ndarray, now: Now

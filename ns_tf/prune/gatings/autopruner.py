@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf.prune.gatings import GeneratedGates, gating
+from ns_tf.prune.method import BLOCK, CHANNEL
 
 _SOFT, _HARD = 0.1, 100.0  # The sharpness at the beginning and at the end.
 _LAST = 0.8  # Share of the steps after which gates that are not told apart speed it up,
@@ -20,6 +21,7 @@ _BEGIN = 0.1  # Of the strength: the weight of a penalty before anything is know
     scope="layer",
     allocation="uniform",
     units=False,
+    levels=(CHANNEL, BLOCK),
 )
 class Autopruner(GeneratedGates):
     """gate = sigmoid(alpha u), u of a generator, and a penalty on the share kept.
@@ -49,6 +51,11 @@ class Autopruner(GeneratedGates):
 
     Departures: all layers learn at once, as the paper's MobileNetV2 does, in
     `gate_epochs`. Maps are pooled to at most 8 x 8 before they are convolved.
+
+    Of whole blocks (`level=block`) the paper gives no formula, so this is ours: a
+    generator reads what a block's branch puts out, its code is one number, and r is the
+    share of all blocks that the budgets leave. Whether 90 % are told apart is asked of
+    all blocks together.
     """
 
     first = 100.0

@@ -35,6 +35,27 @@ def test_a_step_is_the_sum_of_gradient_and_pull_over_its_usual_size():
     assert slopes @ filters == pytest.approx(-0.03), "the derivative by the gate"
 
 
+def test_steps_of_a_tenth_of_the_derivative_are_those_of_the_sheet():
+    """Coarse gradients (0.1, -0.3), mu 0.05; a root mean square of 0.2 makes it 0.1."""
+    coarse, pull = np.array([0.1, -0.3]), np.full(2, 0.05)
+    slot = (0.2**2 - 0.05 * (coarse + pull) ** 2) / 0.95
+    raw = np.full(2, 0.02)
+    found, _ = FORMULAS.step(raw, slot, Now(coarse, pull, raw, raw, 0.0))
+    np.testing.assert_allclose(found, [0.005, 0.045])
+
+
+def test_a_gate_closes_against_noise_in_as_many_steps():
+    """Noise that is larger than the pull: some gates are open longer, some shorter."""
+    rng, steps, size = np.random.default_rng(5), 200, 400
+    squares = np.full(size, 0.3)
+    pull = FORMULAS.against_noise(squares, steps)
+    raw, slot = np.full(size, FORMULAS.start), squares
+    for _ in range(steps):
+        u = rng.normal(size=size) * np.sqrt(0.3)
+        raw, slot = FORMULAS.step(raw, slot, Now(u, pull, raw, raw, 0.0))
+    assert pull[0] < 0.15 and 0.3 < FORMULAS.alive(raw).mean() < 0.6
+
+
 def test_a_closed_channel_that_is_needed_opens_again():
     """Its derivative says that the loss falls; one that nothing needs stays closed."""
     found = moved([-0.1, -0.1], [-1.0, 0.0], 0.1, steps=40)

@@ -1,0 +1,162 @@
+"""Masks in the kernels of a network: a gate a weight, in place of a gate a channel.
+
+No layer knows of it: Keras calls the network with masked kernels in place of its
+variables (`stateless_call`).
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ns_tf.graph import weights
+from ns_tf.graph.weights import Key
+
+_KERNEL = "kernel"  # What Keras's names of weights that multiply inputs end in.
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernels:
+    """The weights of a network that can go one by one, n of them.
+
+    They are the entries of all kernels that train, in the order of the network's
+    trainable variables. Biases, gammas, betas and embeddings are none.
+
+    >>> kernels = Kernels({("a", "kernel"): (2, 1), ("b", "kernel"): (3,)})
+    >>> [place.tolist() for place in kernels.places], kernels.names
+    ([[0, 1], [2, 3, 4]], ('a', 'b'))
+
+    Args:
+        shapes: Of the kernels, by key.
+    """
+
+    shapes: Mapping[Key, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, model: keras.Model, keep: Collection[str] = ()) -> "Kernels":
+        """The kernels of a network.
+
+        Args:
+            model: Flat.
+            keep: Names of layers whose kernels are none of them.
+        """
+        keys = weights.trainable_keys(model)
+        found = zip(keys, model.trainable_variables, strict=True)
+        return cls(
+            {
+                key: tuple(variable.shape)
+                for key, variable in found
+                if key[1].partition(".")[0].endswith(_KERNEL) and key[0] not in keep
+            }
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the layers; with the weight's, where it is not the kernel of its layer."""
+        return tuple(
+            layer if name == _KERNEL else f"{layer}/{name}"
+            for layer, name in self.shapes
+        )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Entries of each kernel."""
+        return tuple(math.prod(shape) for shape in self.shapes.values())
+
+    @property
+    def size(self) -> int:
+        """n."""
+        return sum(self.sizes)
+
+    @functools.cached_property
+    def places(self) -> tuple[np.ndarray, ...]:
+        """Numbers of the entries of each kernel."""
+        return tuple(np.split(np.arange(self.size), np.cumsum(self.sizes)[:-1]))
+
+    def flat(self, arrays: Mapping[Key, Any]) -> np.ndarray:
+        """[n]: the entries of all kernels, float64.
+
+        Args:
+            arrays: By key; others may be among them.
+        """
+        return np.concatenate([np.array(arrays[k], float).ravel() for k in self.shapes])
+
+    def shaped(self, values: np.ndarray) -> dict[Key, np.ndarray]:
+        """The inverse of `flat`.
+
+        Args:
+            values: [n].
+        """
+        parts = zip(self.shapes.items(), self.places, strict=True)
+        return {key: values[own].reshape(shape) for (key, shape), own in parts}
+
+
+def masked(model: keras.Model, masks: Mapping[Key, np.ndarray]) -> None:
+    """Sets weights to zero.
+
+    Args:
+        model: Changed in place.
+        masks: By weight: its entries that stay, bool.
+    """
+    keys = zip(weights.trainable_keys(model), model.trainable_variables, strict=True)
+    for key, variable in keys:
+        if key in masks:
+            variable.assign(np.where(masks[key], np.array(variable), 0))
+
+
+class MaskedNetwork:
+    """A network whose kernels are multiplied by gates of 0 or 1.
+
+    Args:
+        network: Trained in place; its kernels keep what masks hide.
+        kernels: Of the network, n entries.
+        gates: [n + 1]; the last entry is not read.
+    """
+
+    def __init__(self, network: keras.Model, kernels: Kernels, gates: keras.Variable):
+        self.network, self.kernels, self.gates = network, kernels, gates
+        self.name = network.name
+        keys = weights.trainable_keys(network)
+        self._order = [keys.index(key) for key in kernels.shapes]
+
+    def __call__(self, inputs: Any, training: bool) -> Any:
+        """The outputs, [batch, ...]; statistics and generators follow."""
+        network, ops = self.network, keras.ops
+        values = [ops.convert_to_tensor(v) for v in network.trainable_variables]
+        parts = ops.split(self.gates, np.cumsum(self.kernels.sizes))
+        for place, part in zip(self._order, parts[:-1], strict=True):
+            gate = ops.cast(ops.reshape(part, values[place].shape), values[place].dtype)
+            values[place] = straight_through(values[place], gate)
+        others = network.non_trainable_variables
+        states = [ops.convert_to_tensor(v) for v in others]
+        outputs, states = network.stateless_call(
+            values, states, inputs, training=training
+        )
+        if training:
+            for variable, state in zip(others, states, strict=True):
+                variable.assign(state)
+        return outputs
+
+
+def straight_through(weight: Any, gate: Any) -> Any:
+    """t = weight · gate, whose derivative by the gate is dL/dt sgn(weight).
+
+    It is the derivative by |weight| (AutoPrune's coarse gradient): that of the product,
+    dL/dt weight, would favour large weights merely for being large. The derivative by
+    the weight is that of the product, dL/dt gate.
+
+    >>> t = straight_through(np.float32([0.5, -0.2]), np.float32([1.0, 0.0]))
+    >>> t.numpy().tolist()
+    [0.5, -0.0]
+
+    Args:
+        weight: A tensor.
+        gate: Of its shape, 0 or 1.
+    """
+    ops = keras.ops
+    fixed = ops.stop_gradient(gate)
+    return weight * fixed + ops.sign(ops.stop_gradient(weight)) * (gate - fixed)

@@ -1,0 +1,286 @@
+"""A trained network that loses single weights: zeros in its kernels.
+
+A "width" is the number of weights of a kernel that stay. No layer gets narrower.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ns_tf.base import Cost, InputError, Scaling, Widths
+from ns_tf.budgets import Measure
+from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
+from ns_tf.graph.masks import Kernels, masked
+from ns_tf.graph.weights import Key
+from ns_tf.networks.structure import Structure
+from ns_tf.problem.problem import Problem
+from ns_tf.prune.allotment import ALLOCATING
+from ns_tf.prune.pressure import Pressure, WeightPressure
+from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.removal import Prunable
+from ns_tf.prune.scoring import ScoredNetwork, ScoredWeights
+from ns_tf.prune.sites import WeightSites
+from ns_tf.prune.targets import NONZERO, Budgets, target_of
+from ns_tf.prune.trained import copied
+from ns_tf.registry import fitting
+from ns_tf.scaling.grid import text
+
+_RANKING, _UNIFORM = "ranking", "uniform"  # The allocations that are of weights too.
+
+
+class WeightPruner(Pruner):
+    """A trained network, and the number of weights that may be other than zero.
+
+    n is the number of its weights that can go (`ns_tf.graph.masks.Kernels`). The
+    budget counts what the budget `params` counts; weights that cannot go count as
+    other than zero, whatever they are. The arguments are those of `Pruner`.
+
+    Raises:
+        InputError: the network has no kernel that may lose weights.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        architecture = self.problem.architecture
+        layers = [layer.name for layer in self.model.layers]
+        patterns = getattr(architecture.builder, "keep", ())
+        kept = {name for one in patterns for name in fitting(layers, one)}
+        self.kernels = Kernels.of(self.model, kept)
+        if not self.kernels.size:
+            raise InputError(
+                f"{self.model.name!r} has no kernel that may lose weights. Use "
+                "--level=channel, or keep fewer layers."
+            )
+        self.prunable = Prunable(self.kernels.places, ())
+        self.widths: Widths = self.kernels.sizes
+        whole = int(self.problem.structure.params(architecture.widths))
+        self.others = whole - self.size  # Weights that cannot go.
+        costs = {NONZERO: Cost(functools.partial(_nonzero, self.others))}
+        self.budgets = dataclasses.replace(self.budgets, costs=costs)
+
+    @classmethod
+    def budgets_for(
+        cls,
+        asked: Mapping[str, float],
+        structure: Structure,
+        widths: Widths,
+        measure: Measure | None = None,
+    ) -> Budgets:
+        """The budget `nonzero`, as a number.
+
+        Args:
+            asked: By budget: its value; at most 1 is a share of the network's weights.
+            structure: Of the trained network.
+            widths: Of the trained network, [layers].
+            measure: Not read.
+
+        Raises:
+            InputError: another budget, none, or more than the network has.
+        """
+        del measure
+        for name in set(asked) - {NONZERO}:
+            raise InputError(
+                f"--level=weight changes no width, so {name} stays as it is: give "
+                f"--{NONZERO}=0.1 in place of --{name}."
+            )
+        if NONZERO not in asked:
+            raise InputError(
+                f"--level=weight has one budget: give --{NONZERO}=0.1, a share of the "
+                "weights, or a number of them."
+            )
+        own = float(structure.params(np.array(widths)))
+        target = target_of(NONZERO, asked[NONZERO], own)
+        return Budgets({NONZERO: target}, {}, {NONZERO: own})
+
+    noisy = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the kernels."""
+        return self.kernels.names
+
+    @property
+    def size(self) -> int:
+        """n."""
+        return self.kernels.size
+
+    @functools.cached_property
+    def sites(self) -> WeightSites:
+        """As of `Pruner`."""
+        return WeightSites(self.problem.structure, self.kernels)
+
+    @functools.cached_property
+    def magnitudes(self) -> np.ndarray:
+        """[n]: |w| of all weights that can go."""
+        return np.abs(self.kernels.flat(weights.values(self.model)))
+
+    @property
+    def room(self) -> int:
+        """How many of the n weights may stay."""
+        return int(min(self.budgets.targets[NONZERO] - self.others, self.size))
+
+    def pressure(self, priced: bool) -> Pressure:
+        """As of `Pruner`; every weight costs one."""
+        del priced
+        return WeightPressure(
+            self.budgets.costs,
+            self.budgets.targets,
+            self.prunable,
+            self.size,
+            priced=False,
+        )
+
+    def check(self) -> None:
+        """As of `Pruner`.
+
+        Raises:
+            InputError: an option that is of channels, rounds, or a budget below what
+                cannot go and one weight a kernel.
+        """
+        self.refuse(
+            "lets weights go one by one",
+            allocations={_RANKING, _UNIFORM},
+            weigh=self.config.weigh is not None,
+            rounds=self.rounds > 1,
+        )
+        self.scorer.check()
+        kernels = len(self.widths)
+        if self.room < kernels:
+            raise InputError(
+                f"{NONZERO}={text(self.budgets.targets[NONZERO])} is not reached: "
+                f"{self.others} weights are biases, norms and others that stay, and "
+                f"each of {kernels} kernels keeps one. Give at least "
+                f"{NONZERO}={self.others + kernels}."
+            )
+
+    def read(self, alive: np.ndarray | None = None) -> ScoredNetwork:
+        """As of `Pruner`; every weight is a filter of its own."""
+        every = np.ones(self.size, bool)
+        return ScoredWeights(
+            self.model,
+            self.graph,
+            self.problem.task.loss(self.model),
+            self.proxy(),
+            every,
+            alive=every if alive is None else alive,
+            entries=self.kernels,
+        )
+
+    def solve(
+        self,
+        scores: np.ndarray,
+        runtime: Runtime | None = None,
+        checkpoint: str = ALLOCATING,
+    ) -> Scaling:
+        """How many weights stay in each kernel: in all exactly as many as may.
+
+        Those of the highest scores stay. Before them every kernel gets one, and of what
+        is left the share that the method leaves every layer; all, in proportion to its
+        size, if the allocation is "uniform".
+
+        Args:
+            scores: [n]; of equal ones the larger weights stay.
+            runtime: Not read.
+            checkpoint: Not read.
+        """
+        del runtime, checkpoint
+        uniform = self.allocation.name == _UNIFORM
+        share = 1.0 if uniform else self.method.least_share
+        sizes, room = np.array(self.widths), self.room
+        spare = share * (room - len(sizes)) / self.size
+        least = np.minimum(1 + np.floor(spare * sizes), sizes).astype(int)
+        order = self._order(scores)
+        first = np.zeros(self.size, bool)
+        first[self._highest(order, least)] = True
+        chosen = np.concatenate([order[first[order]], order[~first[order]]])[:room]
+        keep = np.zeros(self.size, bool)
+        keep[chosen] = True
+        return self.at(self.prunable.count(keep))
+
+    def _order(self, scores: np.ndarray) -> np.ndarray:
+        """[n]: all weights, those of the highest scores first, of equal ones large."""
+        return np.lexsort((-self.magnitudes, -scores))
+
+    def _highest(self, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The first of an order in each kernel, so many of them."""
+        kernel = np.repeat(np.arange(len(self.widths)), self.widths)
+        by_kernel = order[np.argsort(kernel[order], kind="stable")]
+        starts = np.cumsum([0, *self.widths[:-1]])
+        rows = zip(starts, counts, strict=True)
+        return np.concatenate([by_kernel[at : at + count] for at, count in rows])
+
+    def at(self, widths: Widths) -> Scaling:
+        """As of `Pruner`; tau is the number of weights that are left."""
+        found = float(self.budgets.costs[NONZERO](np.array(widths)))
+        return Scaling(
+            tuple(widths), found, {NONZERO: found}, dict(self.budgets.targets)
+        )
+
+    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+        """As of `Pruner`."""
+        keep = np.zeros(self.size, bool)
+        keep[self._highest(self._order(scores), np.array(widths))] = True
+        return keep
+
+    def masks(self, keep: np.ndarray) -> dict[Key, np.ndarray]:
+        """As of `Pruner`: zeros stay zeros."""
+        return self.kernels.shaped(keep)
+
+    def cut(self, keep: np.ndarray, model: keras.Model | None = None) -> keras.Model:
+        """As of `Pruner`."""
+        left = copied(model or self.model, self.problem.structure)
+        masked(left, self.masks(keep))
+        return left
+
+    def fresh(self, keep: np.ndarray) -> keras.Model:
+        """As of `Pruner`: fresh weights where one stays, and zeros elsewhere."""
+        made = super().fresh(keep)
+        masked(made, self.masks(keep))
+        return made
+
+    def left(self, keep: np.ndarray) -> tuple[Problem, Widths]:
+        """As of `Pruner`: all channels."""
+        del keep
+        return self.problem, self.problem.architecture.widths
+
+    def dearer(self, widths: Widths) -> float:
+        """As of `Pruner`: a zero is multiplied like any number."""
+        del widths
+        return 1.0
+
+    @property
+    def stays(self) -> list[tuple[str, str]]:
+        """As of `Pruner`: all layers keep their size, for one reason."""
+        return []
+
+    def told(self, widths: Widths) -> str:
+        """As of `Pruner`: the share of each kernel that is left."""
+        rows = zip(self.names, self.widths, widths, strict=True)
+        shares = [f"{name} {now / was:.2%} of {was:,}" for name, was, now in rows]
+        whole = self.size + self.others
+        ratio = whole / (self.others + sum(widths))
+        return (
+            f"weights kept: {', '.join(shares)}; all {self.others:,} others (biases, "
+            "norms, kernels that are kept)\n"
+            f"compression: {ratio:.4g}, weights over those that are not zero. No width "
+            "changed: it takes as much memory and time as the whole network, unless "
+            "what stores or runs it skips zeros."
+        )
+
+
+def _nonzero(others: int, widths: np.ndarray) -> np.ndarray:
+    """Weights that are left.
+
+    >>> _nonzero(10, np.array([[3, 2], [1, 1]])).tolist()
+    [15, 12]
+
+    Args:
+        others: That cannot go.
+        widths: [..., kernels].
+    """
+    return others + np.asarray(widths).sum(axis=-1)
