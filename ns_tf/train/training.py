@@ -187,24 +187,24 @@ class Training:
         execution = self.runtime.execution
         self.padded = Padded(self.model, execution)
         network = self.padded.model
-        self.sgd = self._sgd(network)
+        own = {k: self.padded.padded(k, mask) for k, mask in self.masks.items()}
+        masks = [own.get(key) for key in weights.trainable_keys(network)]
+        self.sgd = self._sgd(network.trainable_variables, masks)
         self.loss_scale = execution.loss_scale(network)
         step = self.lesson.step(network, self.sgd, self.loss_scale)
         self._step = step.compiled()
         loss, count = self.task.loss(network), self.task.counter(network)
         self.evaluate = evaluator(network, loss, count, execution.workers)
 
-    def _sgd(self, network: keras.Model) -> Sgd:
+    def _sgd(self, variables: Sequence, masks: Sequence = ()) -> Sgd:
         """The optimizer of a network's variables, by the recipe."""
-        variables = network.trainable_variables
-        masks = {k: self.padded.padded(k, mask) for k, mask in self.masks.items()}
         with self.runtime.execution.strategy.scope():
             return Sgd(
                 variables,
                 momentum=self.config.momentum,
                 weight_decay=self.config.weight_decay,
                 undecayed=starts_in(variables),
-                masks=[masks.get(key) for key in weights.trainable_keys(network)],
+                masks=masks,
             )
 
     @property
