@@ -6,7 +6,7 @@ constants there. As a weight that no training moves it loses the entries of the 
 that go, as any weight does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -43,7 +43,9 @@ def as_weights(model: keras.Model, values: bool = True) -> keras.Model:
     if not found:
         return model
     copy = keras.models.clone_model(
-        uncompiled(model), clone_function=_copy, call_function=_calling(found)
+        uncompiled(model),
+        clone_function=_copy,
+        call_function=_calling(found, {one.name for one in model.operations}),
     )
     copy.output_names = model.output_names
     if values:
@@ -90,30 +92,48 @@ def _place(
     return -1 if examples else place
 
 
-def _calling(names: set[str]) -> Any:
-    """What calls the operations of a copy, some of these names with a weight."""
+def _calling(names: set[str], taken: Collection[str]) -> Any:
+    """What calls the operations of a copy, some of these names with a weight.
+
+    An operation that is called several times, as in a model that is shared, has one.
+
+    Args:
+        names: Of the operations.
+        taken: Names that no weight may have.
+    """
+    holders: dict[str, OwnWeight] = {}
 
     def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         place = _place(operation, args, kwargs) if operation.name in names else -1
         if place < 0:
             return operation(*args, **kwargs)
-        x, changed = args[1 - place], list(args)
-        changed[place] = _as_weight(operation, np.asarray(args[place]), x)
+        x, changed, name = args[1 - place], list(args), operation.name
+        array = np.asarray(args[place])
+        if (array == array[..., :1]).all():  # One number does for all channels.
+            changed[place] = array[..., :1]
+        else:
+            if name not in holders:
+                holders[name] = _holder(_unused(f"{name}_constant", taken), array, x)
+            changed[place] = holders[name](x)
         return operation(*changed)
 
     return call
 
 
-def _as_weight(operation: keras.Operation, array: np.ndarray, x: Any) -> Any:
-    """A constant as a weight beside a tensor; one number where all channels' agree."""
-    if (array == array[..., :1]).all():
-        return array[..., :1]
-    holder = OwnWeight(
+def _unused(name: str, taken: Collection[str]) -> str:
+    """The name, with an underscore more as long as it is taken."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _holder(name: str, array: np.ndarray, x: Any) -> OwnWeight:
+    """A layer that has a constant as a weight, to be called with a tensor beside it."""
+    return OwnWeight(
         array.shape,
         follows=True,
         learned=False,
         initializer=Spread(array),
-        name=f"{operation.name}_constant",
+        name=name,
         dtype=array.dtype.name if array.dtype.kind == "f" else x.dtype,
     )
-    return holder(x)

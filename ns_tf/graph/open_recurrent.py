@@ -90,14 +90,6 @@ class OpenGRUCell(_OpenCell, keras.layers.GRUCell):
         return [x + b for x, b in zip(made, bias, strict=True)]
 
 
-def _thrice(x, mask_of) -> list:
-    """x for each of three kernels, times what `mask_of` draws: one mask or three."""
-    if not mask_of:
-        return [x] * 3
-    masks = mask_of(x)
-    return [x * mask for mask in (masks if isinstance(masks, list) else [masks] * 3)]
-
-
 @keras.saving.register_keras_serializable("ns_tf")
 class OpenConvLSTMCell(_OpenCell, ConvLSTMCell):
     """The cell of a ConvLSTM, its filters read through gates."""

@@ -10,10 +10,8 @@ _RULE = (
 _ADVICE: tuple[tuple[str, str | None], ...] = (
     (r"is the model's output", None),
     (r"spreads it over all channels", None),
-    (
-        r"(puts out|keeps|starts from) (its )?states",
-        "use what the layer puts out in place of its states: the last step, or all",
-    ),
+    (r"keeps its states between two batches$", "set stateful=False"),
+    (r"starts from states that", "start it from zeros, or two layers from states"),
     (r"starts from constants$", "start from zeros, or from what a layer puts out"),
     (r"by the root of their number$", "give dot_product_attention a scale"),
     (r"puts out its attention scores", "call it without return_attention_scores"),

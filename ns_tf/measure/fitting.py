@@ -16,6 +16,7 @@ _SPREADS = 3.0
 _SHARE = 0.1  # Of the time itself.
 _MS = 2e-3
 _TRIED = 21  # Times that layers may take less by in a network, from 0 to their least.
+_ENOUGH = 6  # Whole networks; fewer do not tell weights from layers.
 _EXACT = 1e-12  # An error of rounding.
 
 
@@ -159,6 +160,8 @@ def _best_fit(
     most = float(np.median([ms.min() for ms in passes[0]]))
     for less in np.linspace(0, most, _TRIED):
         sums = [*(_sums(survey, ms, less, widths) for ms in passes), weights]
+        if len(whole) < _ENOUGH:
+            sums[-1] = np.zeros(len(widths))
         offset, *factors, fetch = found = fitted(np.array(sums), whole)
         error = found @ np.array([np.ones(len(widths)), *sums]) / np.array(whole) - 1
         square = float(np.mean(error**2))

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from ns_tf.base import InputError
 
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
 _MOST_PIPED = 2**20  # Bytes; flags are a few thousand.
 _KINDS = {
     stat.S_IFIFO: "a FIFO",

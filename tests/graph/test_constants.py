@@ -55,6 +55,17 @@ def test_a_constant_is_cut_with_its_channels(function, float64, rng, tmp_path):
     np.testing.assert_array_equal(again(tokens), small(tokens))
 
 
+def test_a_shared_model_has_its_constant_once(float64, rng):
+    encoder = around(lambda x: x + TABLE)
+    both = [keras.Input((5,), dtype="int32") for _ in range(2)]
+    model = keras.Model(both, layers.subtract([encoder(one) for one in both]))
+    found = from_model(model)
+    (holder,) = held(found.source)
+    assert holder.name.endswith("_constant") and found.widths == (11,)
+    tokens = [rng.integers(0, 7, (6, 5)) for _ in range(2)]
+    np.testing.assert_allclose(found.source(tokens), model(tokens), atol=1e-12)
+
+
 def test_of_a_network_that_starts_afresh_they_are_at_equal_distances():
     structure = analyse(from_model(around(lambda x: x + TABLE)), (5,), 3)
     (holder,) = held(structure.build([4]))

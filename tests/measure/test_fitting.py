@@ -20,7 +20,7 @@ SETUP = Setup("law", 1, 1, "a toy")
 @pytest.fixture(scope="module")
 def survey():
     structure = as_it_is(from_model(HANDMADE["chain"]()))
-    return Survey.of(structure, (40, 40), Detail(points=4, networks=5))
+    return Survey.of(structure, (40, 40), Detail(points=4, networks=7))
 
 
 def times_of(survey, noise=0.0):

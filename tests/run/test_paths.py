@@ -79,6 +79,8 @@ def test_a_pipe_of_the_shell_is_read_and_no_other(piped, others, tmp_path, monke
         assert paths.read_given(f"/dev/fd/{file.fileno()}") == b"a"
     with pytest.raises(OSError, match="Bad file descriptor"):
         paths.read_given("/dev/fd/9876")
+    with pytest.raises(OSError, match="No such file"):
+        paths.read_given(f"/dev/fd/{10**20}")
     monkeypatch.setattr(paths, "_MOST_PIPED", 3)
     with pytest.raises(InputError, match="is a pipe of more than 3 bytes"):
         paths.read_given(piped(b"abcd"))

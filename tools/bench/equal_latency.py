@@ -24,13 +24,14 @@ from ns_tf import cli
 from ns_tf.base import InputError, Widths
 from ns_tf.budgets import Measure
 from ns_tf.descend.record import SearchRecord, read_search
-from ns_tf.devices.device import BUDGET, Device, read_device
+from ns_tf.devices.device import BUDGET, Device
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.measure import network, runtimes
 from ns_tf.measure.timing import in_turns
 from ns_tf.networks.structure import Structure
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.plan import make_plan
+from ns_tf.plan.targets import device_for
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.render import tables
 from ns_tf.run import files
@@ -41,6 +42,7 @@ from ns_tf.train.config import TrainConfig
 
 UNIFORM = "uniform"
 PLANS = "plans.json"
+PLANNED_BY = ("search", "device", "method", "ratio")
 RECIPE = {"schedule": "cosine"}  # Beside the defaults.
 ROUNDS = 60
 TRIES = 10
@@ -63,7 +65,7 @@ class LatencyConfig:
     def __post_init__(self):
         at_least(self, 1, "epochs")
         above_zero(self, "ratio")
-        for name in ("search", "device"):
+        for name in ("search", "device", "seeds"):
             if not getattr(self, name):
                 raise InputError(f"--{name} is needed.")
 
@@ -87,14 +89,21 @@ def planned(
         path: Of the file.
         search: What the method plans by.
         asked: The device, the method, the size of the uniform network.
+
+    Raises:
+        InputError: the file is of other settings, or the device of another network.
     """
+    of = {name: getattr(asked, name) for name in PLANNED_BY}
     if not path.exists():
-        device = read_device(asked.device)
+        device = device_for(search, asked.device)
         uniform = make_plan(search, {}, ratio=asked.ratio, method=UNIFORM)
         found = as_long(search, device, asked.method, uniform.widths)
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, {"plans": found})
-    return json.loads(path.read_text())["plans"]
+        files.write_json(path, {"of": of, "plans": found})
+    kept = json.loads(path.read_text())
+    if kept["of"] != of:
+        raise InputError(f"{path} is of {kept['of']}, not {of}: another --run_dir.")
+    return kept["plans"]
 
 
 def as_long(

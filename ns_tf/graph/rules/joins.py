@@ -142,7 +142,9 @@ def _unstack(walk, layer, inputs, shapes):
     rank = len(shapes[0])
     if layer.axis % rank in (0, rank - 1):
         return None
-    count = shapes[0][layer.axis]
+    count = layer.num or shapes[0][layer.axis]
+    if not count:
+        return None
     return Effect(CHANNELWISE, inputs[0], others=(inputs[0],) * (count - 1))
 
 

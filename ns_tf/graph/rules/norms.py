@@ -48,6 +48,8 @@ def _statistics(walk, layer, inputs, shapes):
 def _normalize(walk, layer, inputs, shapes):
     """The operation: by the root of the sum of squares over channels, or pixels."""
     rank = len(shapes[0])
+    if layer.axis is None:
+        return None
     if _last(layer.axis, rank) and layer.order == 2 and (inputs[0] >= 0).all():
         return Effect(STATISTICS, inputs[0])
     axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]

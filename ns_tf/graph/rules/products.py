@@ -61,6 +61,8 @@ def _einsum(walk, layer, inputs, shapes):
 @folded
 def _dot(walk, layer, inputs, shapes):
     """Keras's layer; without an axis that is left it puts out one number."""
+    if len(inputs) != 2:  # The other one is a constant.
+        return None
     axes = layer.axes if isinstance(layer.axes, (list, tuple)) else [layer.axes] * 2
     letters = []
     for axis, shape, some in zip(axes, shapes, ("abc", "xyz"), strict=True):
@@ -84,6 +86,8 @@ def _attention(walk, layer, inputs, shapes):
     """Queries times keys, softmax, times values."""
     args, kwargs = walk.arguments()
     given = args[0] if args else kwargs["inputs"]
+    if not all(isinstance(one, Place) for one in given):
+        return None
     places = [one.number for one in given]
     for place in {*range(len(inputs))} - {*places}:
         walk.freeze(inputs[place], f"{layer.name!r} reads it as a mask")

@@ -95,7 +95,7 @@ def _order(layer, rank: int) -> tuple[int, ...]:
         moved = np.moveaxis(np.empty(places), layer.source, layer.destination)
         return tuple(moved.shape)
     axes = (0, *layer.dims) if hasattr(layer, "dims") else layer.axes
-    return tuple(axes) if axes else tuple(places[::-1])
+    return tuple(axis % rank for axis in axes) if axes else tuple(places[::-1])
 
 
 @rule("Permute", "Transpose", "Swapaxes", "Moveaxis")
@@ -134,10 +134,7 @@ def _axes(axis, rank: int) -> set[int]:
     return {int(one) % rank for one in given}
 
 
-_EXTREMES = "Max Min Amax Amin".split()
-
-
-@rule("Mean", "Sum", *_EXTREMES)
+@rule(*"Mean Sum Max Min Amax Amin".split())
 @folded
 def _reduce(walk, layer, inputs, shapes):
     """Over pixels or over channels; over examples none is followed."""
@@ -189,7 +186,9 @@ def _take(walk, layer, inputs, shapes):
 def _tile(walk, layer, inputs, shapes):
     """Pixels several times."""
     *others, last = np.atleast_1d(layer.repeats).tolist()
-    if last != 1 or (len(others) == len(shapes[0]) - 1 and others[0] != 1):
+    # Those of axes of pixels aside, and of new axes before the examples.
+    examples = others[: max(0, len(others) - len(shapes[0]) + 2)]
+    if last != 1 or any(one != 1 for one in examples):
         return None
     return Effect(THROUGH, inputs[0], scales=True) if others else None
 
@@ -200,7 +199,7 @@ def _over_channels(walk, layer, channels: np.ndarray) -> Effect | None:
     output = np.full((shape[-1] or 0) if len(shape) > 1 else 0, -1)
     if type(layer).__name__ == "Sum":
         return Effect(JOIN, output, reads=(0,))
-    if type(layer).__name__ != "Sum" and (channels >= 0).all():
+    if (channels >= 0).all():
         return Effect(STATISTICS, output, gates=channels)
     return None
 

@@ -83,3 +83,10 @@ def test_an_attention_without_a_scale_follows_the_number_of_channels():
     assert (call.reads, reasons) == ((0,), [None, None])
     call, reasons, _ = multiplied(attention(None))
     assert all(reason.endswith("by the root of their number") for reason in reasons)
+
+
+def test_a_constant_in_place_of_a_tensor_stays():
+    x = layers.Dense(7, name="one")(keras.Input((5, 3)))
+    dot = layers.Dot(axes=2)([x, np.ones((1, 5, 7), "float32")])
+    graph = channel_graph(keras.Model(x._keras_history.operation.input, dot))
+    assert graph.groups[0].frozen

@@ -63,6 +63,7 @@ MOVED = {
         ops.reshape(x, (-1, 6, SIZE)), (-1, 4, 2, 3, SIZE)
     ),
     "axes swapped": lambda x: ops.swapaxes(ops.swapaxes(x, 1, 3), -1, 1),
+    "axes from behind": lambda x: ops.transpose(x, (0, -2, 1, -1)),
     "an axis moved": lambda x: ops.moveaxis(x, -1, 1),
     "a column": lambda x: ops.take(x, -1, axis=2),
     "some columns": lambda x: ops.take(x, np.array([3, 1]), axis=2),
@@ -80,6 +81,9 @@ KEPT = {
     "largest of cut channels": lambda x: ops.max(ops.transpose(x, (0, 3, 1, 2)), 1),
     "taken channels": lambda x: ops.take(x, np.array([1, 3]), axis=-1),
     "channels twice": lambda x: ops.tile(x, (1, 1, 1, 2)),
+    "examples twice": lambda x: ops.tile(x, (2, 1, 1, 1)),
+    "examples three times behind a new axis": lambda x: ops.tile(x, (1, 3, 1, 1, 1)),
+    "by the norm of all": lambda x: ops.normalize(x, axis=None),
     "sums of channels": lambda x: ops.cumsum(x, axis=-1),
     "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
     "padded channels": lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))),
