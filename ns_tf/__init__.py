@@ -73,6 +73,7 @@ _PUBLIC = {
     "criterion": "prune.criteria",
     "gating": "prune.gatings",
     "NormGates": "prune.gatings",
+    "KernelGates": "prune.gatings",
     "BankGates": "prune.gatings",
     "signal": "prune.signals",
     "allocation": "prune.allocations",

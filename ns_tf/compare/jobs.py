@@ -187,7 +187,7 @@ class Jobs:
         """
         if cell.kind == FINETUNE:
             recipe = Choices.parse(cell.start).recipe
-            if recipe is not None and recipes.get(recipe).fresh:
+            if recipe is not None and recipes.parse(recipe)[0].fresh:
                 raise InputError(
                     f"{cell.method}: training from fresh weights is a row of its own, "
                     "beside the pruned one: --methods=pruned:taylor_fo,scratch."

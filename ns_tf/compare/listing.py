@@ -121,7 +121,9 @@ def _kept(known: Mapping[str, Cell], text: str) -> dict[str, Proposal]:
             epitomes=cell.epitomes,
         )
         for cell in known.values()
-        if cell.budget == text and cell.widths is not None
+        if cell.budget == text
+        and cell.kind in (SCRATCH, FINETUNE)
+        and cell.widths is not None
     }
 
 
@@ -214,6 +216,12 @@ def _check_before(before: Iterable[Cell], now: Cell) -> None:
                 f"({_how(cell)}; now {_how(now)}). Give it another label "
                 "(LABEL=METHOD), or another --run_dir."
             )
+        if _source(cell) != _source(now):
+            raise InputError(
+                f"{name} at {text} had the widths of {_source(cell)} when this "
+                f"comparison began, and has those of {_source(now)} now. Give it "
+                "another label (LABEL=METHOD), or another --run_dir."
+            )
         if cell.epitomes != now.epitomes:
             raise InputError(
                 f"{name} at {text} had other epitomes when this comparison began. Give "
@@ -226,6 +234,11 @@ def _check_before(before: Iterable[Cell], now: Cell) -> None:
                 "search change? Give it another label (LABEL=METHOD), or another "
                 "--run_dir."
             )
+
+
+def _source(cell: Cell) -> str | None:
+    """The cell that another one starts from or has the widths of, but for the seed."""
+    return cell.trunk and cell.trunk.removesuffix(f"_seed{cell.seed}")
 
 
 def _how(cell: Cell) -> str:

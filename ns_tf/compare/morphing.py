@@ -14,6 +14,7 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.from_model import from_model
 from ns_tf.plan.config import budget_config
 from ns_tf.plan.methods import proportional
+from ns_tf.plan.methods.morphnet_gamma import SHRUNK
 from ns_tf.plan.targets import solve_joined
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import CutConfig, FinetuneConfig
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ns_tf.compare.jobs import Jobs
 
 METHOD = "morphnet"  # The gating.
-SHRUNK = 0.5  # Of what a network costs or may cost: what a round shrinks it to.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,8 +57,7 @@ class MorphJob:
         """Refuses what cannot be shrunk, before anything is written.
 
         Raises:
-            InputError: several workers, a network without norms, or a budget of which
-                half is less than any network costs.
+            InputError: several workers, or a network without norms.
         """
         workers = self.jobs.execution.workers.count
         if workers > 1:

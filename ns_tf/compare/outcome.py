@@ -17,6 +17,7 @@ from ns_tf.compare.csv_table import csv_rows
 from ns_tf.compare.figures import Figures
 from ns_tf.compare.verdicts import TEST, Line
 from ns_tf.compare.work import Comparison
+from ns_tf.prune.results import tuning_seconds
 from ns_tf.run import files
 from ns_tf.run.folder import COMPARISON, PLOTS, RESULT, TABLE, TABLE_CSV
 from ns_tf.run.watch import Watch
@@ -170,7 +171,9 @@ def _row(work: Comparison, group: list[Cell], known: Mapping[str, Any]) -> Line:
         result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
             scores = score_in(result, "test"), score_in(result, "best_test")
-            results.append((*scores, result["seconds"]))
+            pruned = cell.kind == FINETUNE
+            spent = tuning_seconds(folder) if pruned else result["seconds"]
+            results.append((*scores, spent))
             if ELSEWHERE in result:
                 elsewhere.add(str(result[ELSEWHERE]))
     scores, best, seconds = zip(*results, strict=True) if results else ((), (), ())

@@ -181,13 +181,15 @@ class PruneJob:
         if not self.tuning.finetune_epochs or keep.all():
             workers.led(lambda: self._write_untrained(keep, told))
             return
-        *before, last = self.pruner.tunings(widths, self.tuning)
-        start = self._first(keep, fresh=(*before, last)[0].fresh)
-        for number, work in enumerate(before, 1):
+        works, start = self.pruner.tunings(widths, self.tuning), None
+        for number, work in enumerate(works, 1):
             folder = self.folder / EARLIER / f"{number}_{work.name}"
-            self._job(folder, keep, work, start).run(watch)
+            if number == len(works):
+                folder = self.folder
+            if not workers.agree((folder / RESULT).exists):
+                start = start or self._first(keep, fresh=work.fresh)
+                self._job(folder, keep, work, start).run(watch)
             start = self._after(folder, keep)
-        self._job(self.folder, keep, last, start).run(watch)
 
     def _first(self, keep: np.ndarray, *, fresh: bool) -> Callable[[], keras.Model]:
         """Builds the network that the first training starts from.

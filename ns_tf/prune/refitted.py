@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from ns_tf.engine.execution import forget_kernels
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.tasks import Task
@@ -56,4 +57,5 @@ class RefittedNetwork:
             outputs = small(images, training=False)
             total += float(keras.ops.sum(loss(targets, outputs)))
             counts = counts + np.asarray(count(targets, outputs)).astype(float)
+        forget_kernels()  # Every network has other shapes.
         return Worth(total / len(self.proxy.split), self.task.score_of(counts))

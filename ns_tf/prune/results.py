@@ -29,7 +29,21 @@ def told_in(folder: Path) -> dict[str, Any]:
             scores["tuned"] = score_in(result, "validation")
             told["test"] = score_in(result, "test")
             if result["epochs"]:
-                before = sorted(folder.glob(f"{EARLIER}/*/{RESULT}"))
-                trainings = [result, *(read_result(path.parent) for path in before)]
-                seconds["tune"] = sum(one["seconds"] for one in trainings)
+                seconds["tune"] = tuning_seconds(folder)
     return {**told, "accuracies": scores, "seconds": seconds}
+
+
+def tuning_seconds(folder: Path) -> float:
+    """Seconds of all trainings after the cut; 0 where nothing was trained.
+
+    Args:
+        folder: Of the pruned network; it has a result.
+
+    Raises:
+        InputError: a result is missing or damaged.
+    """
+    seconds = 0.0
+    for path in [folder / RESULT, *sorted(folder.glob(f"{EARLIER}/*/{RESULT}"))]:
+        with files.readable(path, "result"):
+            seconds += read_result(path.parent)["seconds"]
+    return seconds

@@ -122,7 +122,7 @@ def tuned(
 
     Args:
         problem: Of what is left.
-        fresh: Builds it with fresh weights.
+        fresh: Builds it with fresh weights, which the training draws by its seed.
         tunings: In the order in which they are done.
         small: What is left; trained in place, unless weights are fresh.
         runtime: Seed, devices, progress.
@@ -136,10 +136,9 @@ def tuned(
     """
     seconds, network = 0.0, small
     for work in tunings:
-        start = fresh() if work.fresh else network
         found = training.train(
             problem,
-            lambda start=start: start,
+            fresh if work.fresh else lambda network=network: network,
             work.settings,
             runtime,
             label="tune" if len(tunings) == 1 else work.name,

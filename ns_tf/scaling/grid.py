@@ -50,6 +50,15 @@ class Grid:
         steps = np.floor(self.one(np.asarray(widths)) / self.step + 0.5)
         return np.clip(steps * self.step, self.low, self.high).astype(np.int64)
 
+    def has(self, widths: Sequence[int]) -> bool:
+        """Whether whole widths [layers] are allowed.
+
+        >>> grid = Grid(step=8, low=8, high=64)
+        >>> grid.has((8, 24)), grid.has((8, 20))
+        (True, False)
+        """
+        return np.array_equal(self.nearest(np.array(widths)), widths)
+
     def one(self, widths: np.ndarray) -> np.ndarray:
         """Widths [..., layers], not whole, of which the tied ones are equal."""
         if not self.tied:

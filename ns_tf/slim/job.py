@@ -92,15 +92,16 @@ class SupernetJob:
         """
         watch = watch or Watch()
         with open_run(self.folder, self.flags, "supernet") as folder:
-            if (folder / RESULT).exists():
-                return read_result(self.folder)
-            folder.keep_flags()  # Where the data are may have changed.
             watch = watch.at(folder.path, folder / LOGS)
-            work = self.trained(watch)
-            files.write_arrays(folder / SUPERNET, *work.state())
-        self.job(self.folder, work.problem.architecture.widths).keep(work.result())
-        watch.checkpoint(CHECKPOINT).remove()
-        return read_result(self.folder)
+            if not (folder / RESULT).exists():
+                folder.keep_flags()  # Where the data are may have changed.
+                work = self.trained(watch)
+                result = work.result()  # A loss may fail there: no weights then.
+                files.write_arrays(folder / SUPERNET, *work.state())
+                self.job(self.folder, self.problem.architecture.widths).write(result)
+            # A kill may have left it behind a result.
+            watch.checkpoint(CHECKPOINT).remove()
+            return read_result(self.folder)
 
     def member(self, widths: Widths) -> TrainResult:
         """The network of some widths of the supernet that the folder keeps.

@@ -128,20 +128,20 @@ class Job:
         check_alike(workers, self.flags, self.problem.dataset)
         with run_folder(workers, self.folder, self.flags, "training") as folder:
             self._check_widths()
-            if (folder / RESULT).exists():
-                return read_result(self.folder)
-            workers.led(lambda: self._begin(folder))
             runtime = self.runtime.watched(watch.at(folder.path, folder / LOGS))
-            trained = training.train(
-                self.problem,
-                self.start or (lambda: self.problem.build(self.widths)),
-                self.recipe,
-                runtime,
-                label=self.folder.name,
-                objective=self.objective,
-                masks=self.masks,
-            )
-            workers.led(lambda: self._write(trained))
+            if not (folder / RESULT).exists():
+                workers.led(lambda: self._begin(folder))
+                trained = training.train(
+                    self.problem,
+                    self.start or (lambda: self.problem.build(self.widths)),
+                    self.recipe,
+                    runtime,
+                    label=self.folder.name,
+                    objective=self.objective,
+                    masks=self.masks,
+                )
+                workers.led(lambda: self._write(trained))
+            # A kill may have left it behind a result.
             runtime.watch.checkpoint(training.CHECKPOINT).remove()
             return read_result(self.folder)
 
@@ -203,8 +203,12 @@ class Job:
         """
         with open_run(self.folder, self.flags, "training") as folder:
             if not (folder / RESULT).exists():
-                self._write_widths()
-                self._write(trained)
+                self.write(trained)
+
+    def write(self, trained: TrainResult) -> None:
+        """Writes the folder of such a network, which the caller has opened."""
+        self._write_widths()
+        self._write(trained)
 
     def _write_widths(self) -> None:
         """Writes which network it is."""

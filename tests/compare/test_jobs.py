@@ -192,6 +192,14 @@ def test_layers_that_are_kept_are_kept_by_pruned_rows_too(tmp_path):
     assert known.widths[0] == DEFAULT[0] > 1
 
 
+def test_recipes_may_follow_one_another(tmp_path):
+    method = "pruned:random+distil+plain"
+    with compared(tmp_path, methods=(method,)) as work:
+        listed = work.prepare()
+    (cell,) = (cell for cell in listed.values() if cell.kind == FINETUNE)
+    assert cell.method == method and cell.start == "random+distil+plain"
+
+
 @pytest.mark.parametrize(
     "methods, told",
     [
@@ -199,6 +207,7 @@ def test_layers_that_are_kept_are_kept_by_pruned_rows_too(tmp_path):
         (("pruned:randon",), "Did you mean 'random'"),
         (("pruned:random+distill",), "Did you mean 'distil'"),
         (("pruned:random+scratch",), "a row of its own"),
+        (("pruned:random+scratch+refine",), "a row of its own"),
         (("pruned:apoz",), "reads ReLUs"),
         (("pruned:random+law",), "needs a search"),
     ],

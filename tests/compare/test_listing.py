@@ -105,6 +105,7 @@ def test_members_of_a_supernet_wait_for_the_one_of_their_seed():
             assert list(plan.asked).index(net.name) < list(plan.asked).index(cell.name)
     again = listed(*texts, budgets=["macs=0.5", "macs=0.3"], known=kept_of(plan))
     assert again.asked.items() <= plan.asked.items()
+    assert not listing._kept(plan.asked, "macs=0.5").keys() - {"uniform"}
     with pytest.raises(InputError, match="a member .*, universal; now .*, slimmable"):
         listed("mine=supernet:slimmable", budgets=["macs=0.5"], known=kept_of(plan))
 
@@ -125,6 +126,24 @@ def test_a_row_of_morphnet_waits_for_widths_and_these_for_the_trunk():
             finder = plan.asked[cell.trunk]
             assert (cell.kind, cell.start) == (SCRATCH, "scratch")
             assert (finder.budget, finder.seed) == (cell.budget, cell.seed)
+
+
+@pytest.mark.parametrize(
+    "before, now",
+    [
+        ("morphnet_gamma:1", "morphnet_gamma:2"),
+        ("scratch:pruned:random", "scratch:pruned:gamma"),
+        ("scratch:pruned:random", "morphnet_gamma"),
+    ],
+)
+def test_a_label_keeps_the_row_whose_widths_it_has(before, now):
+    others, budgets = ("pruned:random", "pruned:gamma"), ["macs=0.5"]
+    plan = listed(f"mine={before}", *others, budgets=budgets)
+    again = {"budgets": budgets, "known": kept_of(plan), "seeds": (3, 5)}
+    assert listed(f"mine={before}", *others, **again).asked
+    told = "mine at macs=0.5 had the widths of .*, and has those of .* now"
+    with pytest.raises(InputError, match=told):
+        listed(f"mine={now}", *others, **again)
 
 
 def test_a_label_keeps_its_epitomes():

@@ -16,6 +16,7 @@ from ns_tf.base import InputError
 from ns_tf.compare import outcome
 from ns_tf.compare.cells import MORPHNET, SCRATCH, TRUNK
 from ns_tf.compare.config import CompareConfig
+from ns_tf.compare.morphing import MorphJob
 from ns_tf.compare.work import Comparison
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.networks.from_model import from_model
@@ -80,12 +81,11 @@ def test_widths_come_of_the_trunk_by_way_of_a_cell_that_no_table_shows(finished)
 @pytest.mark.slow
 def test_every_round_shrinks_to_half_and_expands_to_the_budget(finished):
     work, listed = finished
-    finder, macs = cell_of(listed, MORPHNET), work.problem.structure
+    finder, whole = cell_of(listed, MORPHNET), work.problem.architecture.widths
     cost = work.jobs.plain.costs["macs"]
-    budget = 0.5 * cost(np.array(macs.architecture.widths))
+    budget = 0.5 * cost(np.array(whole))
     told = values_of(work.jobs.folder_of(finder) / "pruned.json")
     assert len(told["rounds"]) == 2
-    whole = macs.architecture.widths
     for one in told["rounds"]:
         most = min(budget, cost(np.array(whole)))
         assert cost(np.array(one["shrunk"])) <= most / 2
@@ -109,12 +109,49 @@ def test_a_kill_anywhere_changes_no_result(finished, tmp_path):
         assert {**one, "seconds": 0} == {**again, "seconds": 0}
 
 
-def test_several_workers_and_networks_without_norms_are_refused(tmp_path):
-    with compared(tmp_path / "fine") as work:
-        listed = work.prepare()
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A comparison of which no cell is trained."""
+    with compared(tmp_path_factory.mktemp("prepared") / "run") as work:
+        return work, work.prepare()
+
+
+def test_a_round_begins_with_the_widths_of_the_round_before(prepared, monkeypatch):
+    """Nothing is trained: what the penalty leaves is given."""
+    work, listed = prepared
+    finder, row, *_ = (cell for cell in listed.values() if cell.kind != TRUNK)
+    assert (row.trunk, work.jobs.widths(row)) == (finder.name, None)
+    begun, left = [], [(6, 8, 8), (3, 9, 8)]
+
+    def trained(job, number, widths, watch):
+        begun.append(widths)
+        return number, 3.0
+
+    def shrinking(job, number, model):
+        assert model == number
+        told = {"widths": left[number - 1], "seconds": {"score": 2.0}}
+        return types.SimpleNamespace(run=lambda watch: told)
+
+    monkeypatch.setattr(MorphJob, "_trained", trained)
+    monkeypatch.setattr(MorphJob, "_shrinking", shrinking)
+    assert work.jobs.of(finder).run()["seconds"] == 10.0
+    told = values_of(work.jobs.folder_of(finder) / "pruned.json")
+    rounds = told["rounds"]
+    assert begun == [None, tuple(rounds[0]["widths"])]
+    cost = work.jobs.plain.costs["macs"]
+    budget = 0.5 * cost(np.array(work.problem.architecture.widths))
+    for one, shrunk in zip(rounds, left, strict=True):
+        assert tuple(one["shrunk"]) == shrunk
+        assert 0.9 * budget < cost(np.array(one["widths"])) <= budget
+        assert np.ptp(np.array(one["widths"]) / shrunk) < 0.5
+    assert list(work.jobs.widths(row)) == told["widths"] == rounds[1]["widths"]
+    assert work.jobs.of(finder).run()["seconds"] == 10.0 and len(begun) == 2
+
+
+def test_several_workers_and_networks_without_norms_are_refused(prepared, tmp_path):
+    work, listed = prepared
     finder, row, *_ = (cell for cell in listed.values() if cell.kind != TRUNK)
     assert (row.trunk, row.widths) == (finder.name, None)
-    assert work.jobs.widths(row) is None, "nobody knows them yet"
     shared = types.SimpleNamespace(workers=types.SimpleNamespace(count=2))
     jobs = dataclasses.replace(work.jobs, execution=shared)
     with pytest.raises(InputError, match="one process, not in 2.*--workers_at"):

@@ -70,6 +70,16 @@ def test_the_tables_hold_what_the_cells_hold(compared):
     assert rows[0][header.index("params")] == params(widths)
 
 
+def test_the_training_of_a_pruned_row_is_that_of_all_its_recipes(compared):
+    work, listed = compared
+    cell = listed["li_l1_params2003_seed3"]
+    earlier = work.jobs.folder_of(cell) / "earlier" / "1_distil"
+    earlier.mkdir(parents=True)
+    files.write_json(earlier / "result.json", {"version": 1, "seconds": 11.0})
+    so_far(work, {**listed, "more": dataclasses.replace(cell, name="more")})
+    assert table(work)["rows"][1]["seconds"] == [101.0]
+
+
 def test_trunks_are_in_no_table(compared):
     work, listed = compared
     write(work, listed)

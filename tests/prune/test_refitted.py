@@ -3,10 +3,13 @@
 import numpy as np
 from trained import learned, pruner
 
+from ns_tf.prune import refitted
 from ns_tf.prune.refitted import RefittedNetwork
 
 
-def test_a_look_is_what_the_cut_with_that_repair_gives():
+def test_a_look_is_what_the_cut_with_that_repair_gives(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(refitted, "forget_kernels", lambda: forgotten.append(1))
     model, problem = learned()
     asked = {"method": "magnitude", "macs": 0.5}
     made = pruner(model, problem.dataset, repair="least_squares", **asked)
@@ -30,6 +33,7 @@ def test_a_look_is_what_the_cut_with_that_repair_gives():
     np.testing.assert_allclose([found.loss, found.score], expected, rtol=1e-4)
     bare, _ = loss_and_score(made.cut(keep))
     assert own.loss < found.loss < bare
+    assert len(forgotten) == 2, "kernels of every network would fill the memory"
 
 
 def test_an_agent_may_be_rewarded_by_it():

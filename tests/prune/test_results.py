@@ -6,12 +6,21 @@ import sys
 import pytest
 
 from ns_tf.base import InputError
-from ns_tf.prune.results import told_in
+from ns_tf.prune.results import told_in, tuning_seconds
+from ns_tf.run import files
 
 
 def test_a_folder_that_holds_none_is_named(tmp_path):
     with pytest.raises(InputError, match="no pruned network"):
         told_in(tmp_path)
+
+
+def test_the_seconds_of_all_recipes_count(tmp_path):
+    for name, seconds in ((".", 7), ("earlier/1_distil", 3), ("earlier/2_plain", 2)):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        result = {"version": 1, "seconds": seconds}
+        files.write_json(tmp_path / name / "result.json", result)
+    assert tuning_seconds(tmp_path) == 12
 
 
 def test_it_is_read_without_keras():

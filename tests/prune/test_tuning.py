@@ -1,12 +1,15 @@
 """How what is left is trained: recipes, epochs, teachers."""
 
+import numpy as np
 import pytest
 from trained import learned
 
 from ns_tf.base import InputError
+from ns_tf.engine.runtime import Runtime
 from ns_tf.problem import tasks
 from ns_tf.prune.config import FinetuneConfig
-from ns_tf.prune.tuning import recipes_of, tunings_of
+from ns_tf.prune.tuning import recipes_of, tuned, tunings_of
+from ns_tf.train import training
 
 
 def test_a_recipe_says_what_is_minimised_from_which_weights_on():
@@ -40,3 +43,15 @@ def test_recipes_behind_others_have_rates_and_epochs_of_their_own():
     ]
     with pytest.raises(InputError, match="refine learns one class an example"):
         recipes_of("plain+refine", tasks.get("regression"))
+
+
+def test_fresh_weights_are_those_of_the_seed():
+    model, problem = learned()
+    config = FinetuneConfig(finetune_epochs=1, finetune_batch=250)
+    recipes, data = recipes_of("scratch", problem.task), problem.dataset
+    works = tunings_of(recipes, config, data, 1.0, model)
+    runtime = Runtime(seed=5)
+    found = tuned(problem, problem.build, works, model, runtime)
+    own = training.train(problem, problem.build, works[0].settings, runtime)
+    for one, other in zip(found.model.weights, own.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -8,10 +8,11 @@ import pytest
 from edits import values_of
 from supernets import ANY, RECIPE, work
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, RunError
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.config import NetworkConfig
+from ns_tf.prune.scoring import Proxy
 from ns_tf.run.folder import CHECKPOINT, SUPERNET
 from ns_tf.slim.job import MemberJob, SupernetJob
 
@@ -37,7 +38,9 @@ def test_the_folder_is_a_training_of_the_whole_network(finished):
     assert (finished.folder / SUPERNET).exists()
     assert not (finished.folder / CHECKPOINT).exists()
     before = (finished.folder / SUPERNET).stat().st_mtime_ns
+    (finished.folder / CHECKPOINT).touch()  # As a kill behind the result leaves it.
     assert made(finished.folder).run() == result
+    assert not (finished.folder / CHECKPOINT).exists()
     assert (finished.folder / SUPERNET).stat().st_mtime_ns == before
 
 
@@ -57,10 +60,29 @@ def test_a_member_of_any_widths_is_judged_by_itself(finished, tmp_path, widths):
 
 
 def test_statistics_are_those_of_the_member(finished):
-    """Sliced from the whole network they would be other ones."""
-    whole, small = (finished.member(widths).model for widths in ((8, 7), (3, 5)))
-    mean = whole.get_layer("bn3").moving_mean.numpy()[:3]
-    assert not np.allclose(small.get_layer("bn3").moving_mean, mean)
+    """Means over batches of images, of what its own layers put out."""
+    small = finished.member((3, 5)).model
+    norm = small.get_layer("bn3")
+    kept = np.array(norm.moving_mean), np.array(norm.moving_variance)
+    before = keras.Model(small.input, norm.input)
+    images = Proxy.of(finished.problem.dataset, images=32, batch=16, seed=0)
+    puts = [np.array(before(x, training=True)) for x, _ in images.batches()]
+    assert len(puts) == 2
+    by_hand = [np.mean([f(y, (0, 1, 2)) for y in puts], 0) for f in (np.mean, np.var)]
+    np.testing.assert_allclose(kept, by_hand, rtol=1e-4, atol=1e-6)
+
+
+def test_a_supernet_whose_test_fails_leaves_no_weights(tmp_path, monkeypatch):
+    """Members would take them for those of a supernet that is trained."""
+
+    class Failed:
+        def result(self):
+            raise RunError("The test loss is nan.")
+
+    monkeypatch.setattr(SupernetJob, "trained", lambda job, watch: Failed())
+    with pytest.raises(RunError, match="test loss"):
+        made(tmp_path).run()
+    assert not (tmp_path / SUPERNET).exists()
 
 
 def test_a_supernet_that_is_not_there_has_no_members(tmp_path):

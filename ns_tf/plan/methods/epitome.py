@@ -7,6 +7,7 @@ from ns_tf.base import InputError
 from ns_tf.plan.methods import NotApplicable, Proposal, Setting, method
 from ns_tf.plan.methods.pruned import own_costs, smaller
 from ns_tf.registry import unknown
+from ns_tf.scaling.grid import grid_of
 
 
 @method(
@@ -26,8 +27,8 @@ def epitome(setting: Setting, targets: Mapping[str, float]) -> Proposal:
         targets: Budgets by name; all hold.
 
     Raises:
-        NotApplicable: epitomes do not reduce a budget, or not as far; or the budgets
-            allow a larger network than the default one.
+        NotApplicable: epitomes do not reduce a budget, or not as far; the budgets
+            allow the default network or a larger one; or its widths are not allowed.
         InputError: the entry names no sampling.
     """
     from ns_tf.condense.epitomes import settings_within  # Late: it needs Keras.
@@ -37,6 +38,7 @@ def epitome(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     plain, sampling = setting.plain, setting.entry.source or ""
     if sampling not in SAMPLINGS:
         raise unknown("sampling of epitomes", sampling, SAMPLINGS)
+    _check_widths(setting)
     within = smaller(plain, targets)
     _check(sampling, within, own_costs(plain))
     model = setting.structure.architecture.build(
@@ -47,9 +49,28 @@ def epitome(setting: Setting, targets: Mapping[str, float]) -> Proposal:
         settings = settings_within(whole, sampling=sampling, **within)
     except InputError as error:
         raise NotApplicable(str(error).rstrip(".")) from error
+    if not settings:
+        raise NotApplicable(
+            "the default network is within this budget, so it would have no epitomes"
+        )
     return Proposal(
         plain.architecture, plain.default_widths, epitomes=_plain_values(settings)
     )
+
+
+def _check_widths(setting: Setting) -> None:
+    """Refuses default widths that are not allowed.
+
+    Raises:
+        NotApplicable: they are not.
+    """
+    solver, plain = setting.solver, setting.plain
+    options = solver.round_to, solver.min_width, solver.max_width
+    grid = grid_of(*options, plain.bounds(solver.wishes))
+    if not grid.has(plain.default_widths):
+        raise NotApplicable(
+            "it has the default widths, which the flags for widths do not allow"
+        )
 
 
 def _check(

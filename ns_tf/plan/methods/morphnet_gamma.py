@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.plan.methods import NotApplicable, Proposal, Setting, method
+from ns_tf.plan.methods.supernet import check_counted, grid_within, joined
+from ns_tf.scaling.grid import check_reach
+
+SHRUNK = 0.5  # Of what a network costs or may cost: what a round shrinks it to.
 
 
 @method(
@@ -24,8 +30,8 @@ def morphnet_gamma(setting: Setting, targets: Mapping[str, float]) -> Proposal:
         targets: Budgets by name; all hold.
 
     Raises:
-        NotApplicable: a budget is measured.
-        InputError: no number of rounds.
+        NotApplicable: a budget is measured, or no network costs half of it.
+        InputError: no number of rounds, or a budget that cannot be counted.
     """
     text = setting.entry.source or "1"
     if not text.isdecimal() or int(text) < 1:
@@ -38,5 +44,33 @@ def morphnet_gamma(setting: Setting, targets: Mapping[str, float]) -> Proposal:
             f"the penalty is the derivative of an exact budget, and {measured[0]} is "
             "measured"
         )
+    check_counted(setting, targets)
+    _check_half(setting, targets)
     plain = setting.plain
     return Proposal(plain.architecture, None, trunk=("morphnet_gamma", str(int(text))))
+
+
+def _check_half(setting: Setting, targets: Mapping[str, float]) -> None:
+    """Refuses budgets to whose half no network shrinks.
+
+    Args:
+        setting: Says the network, and what widths may be.
+        targets: Exact budgets by name.
+
+    Raises:
+        NotApplicable: says which.
+    """
+    record = joined(setting)
+    grid, whole = grid_within(setting, record), np.array(record.default_widths)
+    halves = {}
+    for name, target in targets.items():
+        cost = record.costs[name]
+        half = SHRUNK * min(target, float(cost(whole)))
+        halves[name] = cost, min(half, float(cost(np.array(grid.high))))
+    try:
+        check_reach(halves, grid, layers=len(whole))
+    except InputError as error:
+        reason = str(error).rstrip(".")
+        raise NotApplicable(
+            f"half of the budget, to which a round shrinks: {reason}"
+        ) from error

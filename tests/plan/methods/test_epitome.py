@@ -44,11 +44,18 @@ def test_the_network_is_within_the_budgets_and_near_one(sampling, targets, near)
         ("epitome:wrapped", {"latency_ms": 3.0}, "reduce params, .* not latency_ms"),
         ("epitome:wrapped", {"params": 453.0}, "No epitomes of 2 layers meet"),
         ("epitome:fixed", {"params": 2.0 * params(DEFAULT)}, "this budget is larger"),
+        ("epitome:fixed", {"params": float(params(DEFAULT))}, "have no epitomes"),
     ],
 )
 def test_a_budget_that_epitomes_do_not_meet_is_told(text, targets, told):
     with pytest.raises(NotApplicable, match=told):
         proposed(text, targets)
+
+
+@pytest.mark.parametrize("solver", [{"round_to": 8}, {"max_width": 18}])
+def test_default_widths_that_are_not_allowed_are_told(solver):
+    with pytest.raises(NotApplicable, match="default widths, which the flags"):
+        proposed("epitome:learned", {"params": 2003.0}, **solver)
 
 
 @pytest.mark.parametrize("text", ["epitome", "epitome:learnd"])

@@ -1,12 +1,14 @@
 """The row of supernets: which member a budget has."""
 
+import keras
 import numpy as np
 import pytest
 from small import problem, residual
 from toys import DEFAULT, params, toy_setting
 
-from ns_tf.base import InputError
+from ns_tf.base import Architecture, InputError
 from ns_tf.descend.record import new_search
+from ns_tf.networks.structure import analyse
 from ns_tf.plan import methods
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, NotApplicable, Setting
@@ -55,6 +57,36 @@ def test_no_width_is_above_the_whole_networks():
 def test_a_budget_without_a_member_is_told(text, targets, told):
     with pytest.raises(NotApplicable, match=told):
         proposed(text, **targets)
+
+
+def test_a_share_is_taken_only_if_its_widths_are_allowed():
+    half = float(params(floor_ratio(DEFAULT, 0.5)))
+
+    def share(**solver):
+        setting = toy_setting("supernet:slimmable", **solver)
+        return methods.get("supernet").propose(setting, {"params": half})
+
+    assert share(min_width=6).widths == (6, 8, 9)
+    with pytest.raises(NotApplicable, match="smallest member"):
+        share(min_width=7)
+    with pytest.raises(NotApplicable, match="no share .*; supernet:universal"):
+        share(round_to=8)
+
+
+@pytest.mark.parametrize("name", ["supernet", "morphnet_gamma"])
+def test_a_budget_that_cannot_be_counted_is_refused(name):
+    def build(widths, *, input_shape, classes):
+        x = image = keras.Input(input_shape)
+        x = keras.layers.Conv2D(widths[0], 3, name="a")(x)
+        x = keras.layers.LayerNormalization(name="odd")(x)
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        return keras.Model(image, keras.layers.Dense(classes)(x))
+
+    structure = analyse(Architecture("normed", (5,), build), (11, 11, 3), 5)
+    plain = new_search(structure, "data", (5,))
+    setting = Setting(Entry.parse(name), structure, plain, SolverConfig())
+    with pytest.raises(InputError, match="peak_ram cannot be counted on normed"):
+        methods.get(name).propose(setting, {"peak_ram": 1e5})
 
 
 def test_an_unknown_kind_is_refused():
