@@ -121,7 +121,8 @@ class ChannelGraph:
         arguments: Operation -> the arguments of its call that follow channels.
         kernels: Maker -> the weight of its layer by which it makes its channels.
         rows: Tensor -> how many entries of its first axis are one example's, where
-            that is more than one: the windows of an image that a reshape took there.
+            that is not one: the windows of an image that a reshape took there; 0 of a
+            tensor without an axis of examples (`ns_tf.graph.rows`).
         scaled: (layer, weight) -> the channels by whose number the layer scales what
             the weight makes (`ns_tf.graph.rules.Effect`).
     """

@@ -299,10 +299,12 @@ class _Holders:
     def _holder(self, variable: keras.Variable, follows: bool) -> OwnWeight:
         """A layer that holds the variable itself."""
         learned = any(one is variable for one in self.layer._trainable_variables)
+        values = np.asarray(variable)
         holder = OwnWeight(
             variable.shape,
             follows=follows,
-            initializer=_like(np.asarray(variable)),
+            # No training would make a constant what it is.
+            initializer=_like(values) if learned or not values.ndim else Spread(values),
             regularizer=variable.regularizer,
             constraint=variable.constraint,
             learned=learned,

@@ -166,7 +166,8 @@ class OpenExtreme(OpenMean):
         """x [batch, ..., channels], gates [batch, channels]."""
         sign = -1 if self.smallest else 1
         least = ops.stop_gradient(ops.min(sign * x, axis=-1, keepdims=True))
-        weighed = least + _beside(x, gates) * (sign * x - least)
+        gates = _beside(x, gates)
+        weighed = gates * (sign * x) + (1 - gates) * least  # With a gate of 1 exact.
         return sign * ops.max(weighed, axis=-1, keepdims=self.keepdims)
 
     def get_config(self) -> dict:

@@ -7,7 +7,7 @@ channels of the same makers become a group.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -16,7 +16,6 @@ import numpy as np
 from ns_tf.graph import rules
 from ns_tf.graph.calls import (
     arguments,
-    entries,
     functional,
     graph_config,
     nodes,
@@ -25,7 +24,9 @@ from ns_tf.graph.calls import (
 )
 from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Tensor, whole_of
 from ns_tf.graph.grouping import components, groups_of, whole
-from ns_tf.graph.rules import ADD, INPUT, JOIN, STATISTICS
+from ns_tf.graph.rows import Rows
+from ns_tf.graph.rules import ADD, CHANNELWISE, INPUT, JOIN, STATISTICS
+from ns_tf.graph.rules.effects import hold_unread
 from ns_tf.graph.weights import frozen, names
 
 OUTPUT = "it is the model's output"  # Why the last channels stay.
@@ -46,7 +47,7 @@ class _Walk:
         }
         self.output: Tensor = ()  # Of the call that is visited.
         self.shapes = {}
-        self.rows: dict[Tensor, int] = {}
+        self.rows = Rows(model)
         for _, inputs, _ in self.nodes:
             self.shapes.update(dict(inputs))
         for tensor, key in zip(model.outputs, self.outputs, strict=True):
@@ -136,6 +137,7 @@ class _Walk:
             shape = tuple(operation.batch_shape)
             self.shapes.setdefault(output, shape)
             self.channels[output] = np.full(shape[-1] or 0, NONE)
+            self.rows.enter(output, shape)
             self.calls.append(Call(name, INPUT, (), output))
             return
         arrays = [self.channels[tensor] for tensor in tensors]
@@ -143,12 +145,12 @@ class _Walk:
             # A shared layer: one kernel reads what all its calls read.
             self._tie_reads(name, arrays)
         shapes = [self.shapes[tensor] for tensor in tensors]
-        self.output = output
+        self.output, earlier = output, len(self.ties)
         effect = rules.apply(
             self, operation, arrays, shapes, self._shape(output, operation)
         )
         self.channels[output] = effect.output
-        self._note_rows(operation, tensors, outputs)
+        self.rows.note(operation, tensors, outputs, self.shapes)
         self.axes |= {(name, weight): axes for weight, axes in effect.axes.items()}
         self.scaled |= {(name, weight): own for weight, own in effect.scaled.items()}
         self._note_settings(name, effect)
@@ -171,6 +173,9 @@ class _Walk:
             gates=gates,
         )
         self.calls.append(call)
+        self.rows.hold(self, call, arrays, effect)
+        if isinstance(operation, keras.Layer):
+            hold_unread(self, name, arrays, effect, self.ties[earlier:])
         known = dict(enumerate(effect.others, start=1))
         for other in others:
             unknown = np.full(self._shape(other, operation)[-1] or 0, NONE)
@@ -188,21 +193,6 @@ class _Walk:
         for one, other in pairs:
             if one is not other:
                 self.tie(one, other)
-
-    def _note_rows(
-        self,
-        operation: keras.Operation,
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Tensor],
-    ) -> None:
-        """Notes of how many rows an example is: a reshape may take axes into them."""
-        rows = max(self.rows.get(tensor, 1) for tensor in inputs)
-        if hasattr(operation, "newshape"):
-            before, after = (entries(self.shapes[t]) for t in (inputs[0], outputs[0]))
-            taken = rows * before / after
-            rows = round(taken) if taken >= 1 and taken % 1 == 0 else rows
-        if rows > 1:
-            self.rows |= dict.fromkeys(outputs, rows)
 
     def _note_settings(self, name: str, effect: rules.Effect) -> None:
         """Notes what of a configuration, and of a call, follows channels.
@@ -291,7 +281,7 @@ class _Walk:
             settings=within(self.settings),
             arguments=within(self.arguments_of),
             kernels=self.kernels | kernels,
-            rows=self.rows,
+            rows=self.rows.counted,
             scaled={key: relabel(channels) for key, channels in self.scaled.items()},
         )
 
@@ -341,7 +331,8 @@ def _made_by(graph: ChannelGraph) -> dict[str, set[int]]:
             groups.setdefault(whole_of(maker), set()).add(number)
     for call in graph.calls:
         channels = graph.channels[call.output]
-        if call.kind in (ADD, JOIN):
+        several = call.kind == CHANNELWISE and len(call.inputs) > 1
+        if call.kind in (ADD, JOIN) or several:
             owners = graph.owner[channels[channels != NONE]]
             found = groups.setdefault(call.name, {int(owner) for owner in owners})
             arrays = [graph.channels[tensor] for tensor in call.inputs]

@@ -95,7 +95,8 @@ def shares_of(model: keras.Model, graph: ChannelGraph) -> Shares:
                 macs += (entries * places[id(weight)]).astype(np.int64)
     for call in graph.calls:
         shape, channels = graph.shapes[call.output], graph.channels[call.output]
-        activations += FLOAT32 * _entries(shape, (channels,), graph)
+        rows = max(1, graph.rows.get(call.output, 1))
+        activations += rows * FLOAT32 * _entries(shape, (channels,), graph)
     rows = [Share(*row) for row in np.stack([params, macs, activations]).T.tolist()]
     return Shares(tuple(rows[:-1]), rows[-1], layers, reachable)
 

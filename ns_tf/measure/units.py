@@ -130,7 +130,8 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
         structure: Of the network.
 
     Raises:
-        InputError: a layer has widths within it, as the heads of an attention.
+        InputError: a layer has widths within it, as the heads of an attention, or
+            the network takes windows of an example into the axis of examples.
     """
     groups = structure.reference.groups
     widths = [groups[place].size for place in structure.primary]
@@ -142,6 +143,7 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
             "built again; give every layer a name."
         )
     _check_within(graph, structure)
+    _check_rows(graph)
     tensors = _tensors(model)
     differ = {size.layer: size.differ for size in structure.weights}
     return tuple(
@@ -244,6 +246,21 @@ def _check_within(graph: ChannelGraph, structure: Structure) -> None:
                 f"The width of {maker!r} is within a layer, so its time is no table of "
                 "what a layer reads and makes. Plan latency_ms without --device, which "
                 "measures whole networks."
+            )
+
+
+def _check_rows(graph: ChannelGraph) -> None:
+    """Refuses windows that are examples of a layer: tables are of one example.
+
+    Raises:
+        InputError: naming what takes them there.
+    """
+    for tensor, rows in graph.rows.items():
+        if rows > 1:
+            raise InputError(
+                f"{tensor[0]!r} takes {rows} parts of an example into the axis of "
+                "examples, so its time is no table of one example. Plan latency_ms "
+                "without --device, which measures whole networks."
             )
 
 

@@ -46,15 +46,16 @@ class Lowering:
         return 1 if self.int8 else FLOAT
 
     def terms(self, tensor: Tensor) -> tuple[tuple[int, int], ...]:
-        """Entries of a tensor as (times, width).
+        """Entries of a tensor, of one example, as (times, width).
 
         Raises:
             InputError: an axis of it has no length.
         """
-        shape = self.graph.shapes[tensor][1:]
+        rows, shape = self.graph.rows.get(tensor, 1), self.graph.shapes[tensor]
+        shape = shape[1:] if rows else shape  # Of weights every axis counts.
         if None in shape:
             raise InputError(f"the sizes of {tensor[0]!r} are not fixed")
-        pixels = 1
+        pixels = max(1, rows)
         for size in shape[:-1]:
             pixels *= size
         length = axis_length(

@@ -33,7 +33,8 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
     every token that they read. An entry of an epitome is applied as often as it is in
     the kernel, on average over its entries. Models within the model and layers within
     layers are followed. An axis of unknown length counts as one position. Where a
-    reshape took windows into the axis of examples, those of all windows count.
+    reshape took windows into the axis of examples, those of all windows count. A layer
+    that reads no examples, as a table of weights, counts as for one example.
 
     Args:
         model: Functional.
@@ -45,9 +46,13 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
         operation = operations[call.name]
         if getattr(operation, "weights", None):
             reads = [graph.shapes[tensor] for tensor in call.inputs]
+            makes = graph.shapes[call.output]
             rows = graph.rows.get(call.inputs[0], 1)
-            own = _of(operation, reads, graph.shapes[call.output])
-            found.update({weight: rows * count for weight, count in own.items()})
+            if not rows:  # No axis of examples: one of a single example.
+                reads, makes = [(1, *shape) for shape in reads], (1, *makes)
+            own = _of(operation, reads, makes)
+            times = max(1, rows)
+            found.update({weight: times * count for weight, count in own.items()})
     return found
 
 

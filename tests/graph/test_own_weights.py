@@ -99,6 +99,31 @@ def test_networks_made_anew_start_with_weights_like_these():
     assert 0.5 < found["block_offset"].mean() < 1.5
 
 
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Told(layers.Layer):
+    """Adds constants that it keeps as weights, one of them a number."""
+
+    def build(self, shape):
+        options = {"initializer": "ones", "trainable": False}
+        self.waves = self.add_weight(shape=shape[1:], name="waves", **options)
+        self.number = self.add_weight(shape=(), name="number", **options)
+
+    def call(self, x):
+        return x + self.waves * self.number
+
+
+def test_networks_made_anew_start_with_the_same_constants():
+    block = Told(name="block")
+    model = around(block)
+    copy = flat(model, blocks=True, values=False)
+    held = {one.name: one for one in copy.layers if isinstance(one, OwnWeight)}
+    for name, weight in (("waves", block.waves), ("number", block.number)):
+        layer = held[f"block_{name}"]
+        again = OwnWeight.from_config(layer.get_config())
+        again.build((None, 5, 11))
+        np.testing.assert_allclose(again.weight, weight, rtol=1e-6)
+
+
 def test_without_own_weights_the_graph_stays_and_hidden_ones_are_refused():
     block, hidden = Block(13, name="block"), Scaled(name="hidden")
     for one in (block, hidden):

@@ -59,6 +59,14 @@ def test_a_mean_is_one_of_open_channels(name, keepdims, rng, float64):
     np.testing.assert_array_equal(again(x, gates), open_(x, gates))
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_open_gates_give_the_very_largest_in_float32(name):
+    function = getattr(keras.ops, name)
+    open_ = opened(function(keras.Input((4, 3)), axis=-1)._keras_history.operation)
+    x = np.array([[-1e9, 0.5, 0.3], [1e9, -0.5, 0.3]], "float32")[:, None]
+    np.testing.assert_array_equal(open_(x, np.ones((2, 3))), function(x, axis=-1))
+
+
 def test_an_operation_normalises_open_channels(rng, float64):
     made = keras.ops.normalize(keras.Input((4, 12)))
     open_ = opened(made._keras_history.operation)

@@ -77,3 +77,13 @@ def test_layers_that_are_not_followed_are_named():
     shares = shares_of(model, channel_graph(model))
     assert shares.layers == {"mine": 5} and shares.rest.params == 5
     assert shares.reachable == 0
+
+
+def test_activations_of_windows_are_those_of_the_whole_example():
+    image = keras.Input((4, 6, 3), name="image")
+    x = keras.layers.Dense(5, name="a")(image)
+    x = keras.layers.Dense(7, name="b")(keras.ops.reshape(x, (-1, 2, 3, 5)))
+    model = keras.Model(image, keras.ops.reshape(x, (-1, 4, 6, 7)))
+    found = shares_of(model, channel_graph(model)).total
+    assert found.activation_bytes == 4 * 4 * 6 * (3 + 2 * 5 + 2 * 7)
+    assert found.macs == 4 * 6 * (3 * 5 + 5 * 7)

@@ -99,3 +99,13 @@ def test_widths_within_a_layer_are_refused():
     model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
     with pytest.raises(InputError, match="'attention/.*within a layer"):
         units_of(as_it_is(from_model(model)))
+
+
+def test_windows_are_no_examples_of_a_table():
+    image = keras.Input((4, 6, 3), name="image")
+    x = keras.layers.Dense(5, name="a")(image)
+    x = keras.layers.Dense(7, name="b")(keras.ops.reshape(x, (-1, 2, 3, 5)))
+    x = keras.layers.Flatten()(keras.ops.reshape(x, (-1, 4, 6, 7)))
+    model = keras.Model(image, keras.layers.Dense(2, name="logits")(x))
+    with pytest.raises(InputError, match="4 parts of an example"):
+        units_of(as_it_is(from_model(model)))

@@ -6,9 +6,11 @@ import pytest
 from random_graphs import assert_removing_is_zeroing, stamp
 from thinner import Thinner
 
+from ns_tf.graph.flat import flat
 from ns_tf.graph.gated import GatedNetwork
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.from_model import from_model
+from ns_tf.networks.positions import positions
 from ns_tf.networks.structure import analyse, count_params
 from ns_tf.prune.removal import Prunable
 from ns_tf.prune.trained import cut
@@ -716,6 +718,54 @@ def assert_closing_is_removing(model, inputs, rng) -> None:
     closed = gated.model([inputs, gated.rows(len(inputs), keep)])
     for other in (closed, thinner.closed(keep)(inputs)):
         np.testing.assert_allclose(other, thin, rtol=0, atol=1e-10)
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Tabled(layers.Layer):
+    """Adds what layers make of a table of places."""
+
+    def __init__(self, norm, **options):
+        super().__init__(**options)
+        self.table = layers.Embedding(5, 4, name="table")
+        self.dense = layers.Dense(6, name="dense")
+        self.norm = layers.LayerNormalization(name="norm") if norm else None
+
+    def build(self, shape):
+        self.table.build()
+        self.dense.build((5, 4))
+        if self.norm:
+            self.norm.build((5, 6))
+
+    def call(self, x):
+        y = self.dense(self.table(ops.arange(5)))
+        return x + (self.norm(y) if self.norm else y)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_tables_that_layers_read_have_no_rows_of_gates(norm, rng, float64):
+    steps = keras.Input((5, 3), name="steps")
+    x = Tabled(norm, name="block")(layers.Dense(6, name="a")(steps))
+    x = layers.Dense(7, name="b")(x)
+    model = keras.Model(steps, layers.Dense(2)(layers.Flatten()(x)))
+    model = stamp(flat(model, blocks=True), rng)
+    graph = channel_graph(model)
+    free = [group.name for group in graph.groups if not group.frozen]
+    assert free == (["b"] if norm else ["a", "b"])
+    dense = model.get_layer("dense")
+    assert positions(model, graph)[id(dense.kernel)] == 5
+    assert_closing_is_removing(model, rng.normal(size=(7, 5, 3)), rng)
+
+
+def test_cells_and_convolutions_of_two_sides_close_as_they_go(rng, float64):
+    images = keras.Input((3, 4, 5, 3), name="images")
+    side = layers.ConvLSTM2D(4, 2, padding="same", return_sequences=True)
+    x = layers.Bidirectional(side, merge_mode="ave", name="images_both")(images)
+    x = layers.TimeDistributed(layers.Flatten())(x)
+    x = layers.Bidirectional(layers.RNN(layers.GRUCell(5)), name="both")(x)
+    model = stamp(keras.Model(images, layers.Dense(2)(x)), rng)
+    graph = channel_graph(model)
+    assert [group.frozen is None for group in graph.groups] == [True, True, False]
+    assert_closing_is_removing(model, rng.normal(size=(7, 3, 4, 5, 3)), rng)
 
 
 KINDS = [norms, transformer, generator, split, both_ways, every_step, grouped_queries]

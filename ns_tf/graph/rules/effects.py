@@ -322,3 +322,27 @@ def opaque(walk: Walk, reason: str, inputs: list[np.ndarray], size: int) -> Effe
     for channels in inputs:
         walk.freeze(channels, reason)
     return Effect(UNKNOWN, np.full(size, -1))
+
+
+def hold_unread(
+    walk: Walk,
+    name: str,
+    inputs: Sequence[np.ndarray],
+    effect: Effect,
+    ties: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    """Freezes channels of further inputs of which a rule says nothing: masks.
+
+    Args:
+        walk: Takes the reason.
+        name: Of the layer.
+        inputs: For every input tensor its channel numbers.
+        effect: What the rule says.
+        ties: Those that the rule made.
+    """
+    told = [effect.output, effect.axes, effect.others, ties]
+    known = np.concatenate([channels.ravel() for channels in arrays_in(told)])
+    places = {*effect.joins, *effect.reads, *effect.crossing}
+    for place, channels in enumerate(inputs[1:], start=1):
+        if place not in places and not np.isin(channels, known).all():
+            walk.freeze(channels, f"{name!r} reads it as a mask")

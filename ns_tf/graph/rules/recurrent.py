@@ -229,8 +229,10 @@ def _twins(one: keras.Layer, other: keras.Layer) -> bool:
     if not isinstance(one, keras.layers.RNN) or type(one) is not type(other):
         return False
     cells = one.cell, other.cell
-    alike = type(cells[0]) is type(cells[1]) and _units(cells[0]) == _units(cells[1])
-    return all(map(_blocks, cells)) and alike
+    formats = [getattr(side, "data_format", None) for side in (one, other)]
+    if "channels_first" in formats or not all(map(_blocks, cells)):
+        return False
+    return type(cells[0]) is type(cells[1]) and _units(cells[0]) == _units(cells[1])
 
 
 class _Step:

@@ -139,6 +139,8 @@ def _axes(axis, rank: int) -> set[int]:
 def _reduce(walk, layer, inputs, shapes):
     """Over pixels or over channels; over examples none is followed."""
     rank = len(shapes[0])
+    if getattr(layer, "initial", None) is not None:
+        return None  # The largest would be of that number as well.
     axes = _axes(layer.axis, rank)
     if inputs[0].ndim > 1:
         return _along_others(layer, inputs[0], axes, rank)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf.graph.rules import CHANNELWISE, MAKE
+from ns_tf.graph.rules import CHANNELWISE, MAKE, UNKNOWN
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import names
 
@@ -152,13 +152,55 @@ class OwnCell(layers.LSTMCell):
     """A cell of the user's."""
 
 
-def test_a_cell_of_the_users_is_not_followed():
-    cell = layers.RNN(OwnCell(5))
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class BareCell(layers.Layer):
+    """A cell of the user's without a recurrent kernel."""
+
+    state_size = output_size = 11
+
+    def call(self, x, states, training=False):
+        return x + states[0], [x]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        lambda: OwnCell(5),
+        BareCell,
+        lambda: [layers.GRUCell(5), layers.LSTMCell(3)],
+    ],
+)
+def test_a_cell_that_is_not_known_is_not_followed_both_ways(cell):
     steps = keras.Input((7, 3), name="steps")
     x = layers.Dense(11, name="a")(steps)
-    x = layers.Bidirectional(cell, name="odd")(x)
+    x = layers.Bidirectional(layers.RNN(cell()), name="odd")(x)
     graph = channel_graph(keras.Model(steps, layers.Dense(2)(x)))
     assert graph.groups[0].frozen == "Bidirectional 'odd' cannot be followed"
+
+
+def test_images_of_channels_first_are_not_followed_both_ways():
+    images = keras.Input((7, 3, 4, 4), name="images")
+    side = layers.ConvLSTM2D(5, 1, data_format="channels_first")
+    x = layers.Bidirectional(side, name="odd")(images)
+    graph = channel_graph(keras.Model(images, layers.Dense(2)(x)))
+    (call,) = (call for call in graph.calls if call.name == "odd")
+    assert call.kind == UNKNOWN
+
+
+def test_channels_that_a_mask_is_made_of_stay():
+    steps = keras.Input((7, 3), name="steps")
+    x = layers.Dense(11, name="a")(steps)
+    mask = layers.Dense(7, name="mask")(x[:, 0]) > 0
+    x = layers.Bidirectional(layers.GRU(4, return_sequences=True), name="b")(
+        x, mask=mask
+    )
+    x = layers.GRU(5, return_sequences=True, name="c")(x, mask=mask)
+    x = layers.BatchNormalization(name="norm")(x, mask=mask)
+    x = layers.GlobalAveragePooling1D(name="pool")(x, mask=mask)
+    graph = channel_graph(keras.Model(steps, layers.Dense(2)(x)))
+    reasons = {group.name: group.frozen for group in graph.groups[:-1]}
+    assert reasons.pop("mask") == "'b' reads it as a mask"
+    assert {*reasons} == {"a", "b", "c"} and not any(reasons.values())
 
 
 def every_step(*inner):
