@@ -150,7 +150,8 @@ def test_the_guide_to_pruning(here, run, capfd):
     for name in ("sparse", "learned"):
         small = names[name]
         weights = [np.array(v) for v in small.model.trainable_variables]
-        assert sum(map(np.count_nonzero, weights)) == small.costs["nonzero"]
+        # Of biases, which stay, one may be 0 all the same.
+        assert sum(map(np.count_nonzero, weights)) <= small.costs["nonzero"]
     one, other, export = commands(command[1])
     run(one)
     (scores,) = (here / "runs/small/scores").iterdir()

@@ -15,7 +15,7 @@ from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.scoring import Proxy, ScoredNetwork
-from ns_tf.prune.settings import LEVELS
+from ns_tf.prune.settings import PRUNERS
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
 
@@ -52,7 +52,7 @@ def pruner(model: keras.Model, dataset: Dataset, grid=None, law=None, **asked):
     config = CutConfig(**{"proxy_batch": 16, "proxy_images": 48, **options})
     problem = _problem(model, dataset, keep)
     widths = problem.architecture.widths
-    kind = LEVELS[config.level]
+    kind = PRUNERS[config.level]
     asked |= {"nonzero": config.nonzero} if config.nonzero else {}
     budgets = kind.budgets_for(asked, problem.structure, widths)
     return kind(model, problem, config, budgets, grid=grid, law=law)

@@ -194,7 +194,8 @@ class Trained:
         """This network as a function of its own widths, whatever it was built from."""
         known = self.problem
         if known.architecture.source is not functional(self.model):
-            known = Problem.of(from_model(self.model), known.dataset, known.task)
+            own = from_model(self.model, fixed=True)
+            known = Problem.of(own, known.dataset, known.task)
         return TrainedNetwork(self.model, known, self.pixels, data=self.data)
 
 

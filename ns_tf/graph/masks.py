@@ -101,18 +101,21 @@ def masked(model: keras.Model, masks: Mapping[Key, np.ndarray]) -> None:
     Args:
         model: Changed in place.
         masks: By weight: its entries that stay, bool.
+
+    Raises:
+        KeyError: a weight that the model does not have or train.
     """
-    keys = zip(weights.trainable_keys(model), model.trainable_variables, strict=True)
-    for key, variable in keys:
-        if key in masks:
-            variable.assign(np.where(masks[key], np.array(variable), 0))
+    keys = weights.trainable_keys(model)
+    variables = dict(zip(keys, model.trainable_variables, strict=True))
+    for key, mask in masks.items():
+        variables[key].assign(np.where(mask, np.array(variables[key]), 0))
 
 
 class MaskedNetwork:
     """A network whose kernels are multiplied by gates of 0 or 1.
 
     Args:
-        network: Trained in place; its kernels keep what masks hide.
+        network: Trained in place; masks set none of its weights to zero.
         kernels: Of the network, n entries.
         gates: [n + 1]; the last entry is not read.
     """

@@ -193,7 +193,7 @@ def _probed(
     model = build(primes)
     reference = channel_graph(model)
     sizes = sizes_of(reference, primes, channel_graph(build(others)), others)
-    equal = build([primes[0]] * layers)
+    equal = build(primes[:1] * layers)
     present = {operation.name for operation in equal.operations}
     vanishing = vanishing_layers(reference, sizes, present)
     primary = primary_of(architecture, reference, sizes)

@@ -20,7 +20,8 @@ _MEMORY = 0.95  # Of the running means of squares.
 class Bank(LearnedGates):
     """A bank of gates.
 
-    Gates move on the host between two steps: they are few, and formulas stay NumPy.
+    Gates move on the host between two steps, so formulas stay NumPy. Where they are of
+    single weights, that costs a copy of all gates and their derivatives a step.
 
     Args:
         network: As `sites.network` makes it; trained in place; built by the execution.
@@ -42,7 +43,7 @@ class Bank(LearnedGates):
         noise: "Noise | None" = None,
     ):
         self.network, self.sites, self.formulas = network, sites, formulas
-        self.free = sites.free
+        self.free, self.drawn = sites.free, formulas.drawn
         self.raw = np.full(len(self.free), float(formulas.start))
         self.slot, self.noise = slot, noise
         row = np.ones(len(self.free) + 1)

@@ -28,7 +28,6 @@ from ns_tf.prune.removal import Prunable
 from ns_tf.prune.scoring import ScoredNetwork
 from ns_tf.prune.sites import BlockSites
 from ns_tf.prune.targets import costs_of
-from ns_tf.registry import fitting
 from ns_tf.scaling.grid import text
 
 _RANKING = "ranking"  # The allocation: the lowest scores go first.
@@ -67,12 +66,8 @@ class BlockPruner(Pruner):
 
     def _free(self) -> tuple[Block, ...]:
         """The blocks of which no layer is kept."""
-        kept = getattr(self.problem.architecture.builder, "keep", ())
-        return tuple(
-            block
-            for block in blocks(self.model, self.graph)
-            if not any(fitting(block.layers, pattern) for pattern in kept)
-        )
+        found = blocks(self.model, self.graph)
+        return tuple(one for one in found if self.kept.isdisjoint(one.layers))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -244,10 +239,15 @@ class BlockPruner(Pruner):
         tau = costs["params"](np.array(widths))
         return Scaling(tuple(widths), tau, found, dict(targets))
 
-    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+    def chosen(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """As of `Pruner`; widths say which blocks are there."""
         del scores
         return np.array(widths, bool)
+
+    @property
+    def allotted(self) -> str:
+        """As of `Pruner`."""
+        return "blocks by their scores"
 
     # What is left.
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from ns_tf.base import InputError
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import rounds, signals
 from ns_tf.prune.criteria import Criterion, by_norm
-from ns_tf.prune.method import CHANNEL, Scored
+from ns_tf.prune.method import WEIGHT, Scored
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import tally_in
@@ -27,21 +28,25 @@ class ByCriterion:
         """Refuses a network that the criterion cannot read.
 
         Raises:
-            InputError: names the layer.
+            InputError: names the layer, or the criterion.
         """
-        check = signals.get(self.criterion.reads).check
+        reads, level = self.criterion.reads, self.pruner.config.level
+        if level == WEIGHT and not signals.of_weights(reads):
+            raise InputError(
+                f"{self.criterion.name} reads `{reads}`, which single weights do not "
+                f"have: take {WEIGHT!r} from its `levels`."
+            )
+        check = signals.get(reads).check
         if check is not None:
             check(self.pruner.read())
 
     @property
     def depends(self) -> tuple:
-        """What decides which units are scored, and which close between rounds."""
+        """What decides which units close between rounds."""
         pruner, config = self.pruner, self.pruner.config
-        level = (config.level,) * (config.level != CHANNEL)
         if pruner.rounds == 1:
-            return level
+            return ()
         return (
-            *level,
             *(pruner.rounds, pruner.closed, sorted(pruner.budgets.targets.items())),
             *(config.allocation, config.weigh, pruner.law_numbers),
             pruner.grid,

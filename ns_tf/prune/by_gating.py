@@ -28,7 +28,7 @@ from ns_tf.prune.gatings import (
 )
 from ns_tf.prune.generated import Generated, Shares
 from ns_tf.prune.learning import Learning, held_batch
-from ns_tf.prune.method import CHANNEL, Scored
+from ns_tf.prune.method import WEIGHT, Scored
 from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import RAMP, Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
@@ -107,6 +107,7 @@ class ByGating:
                 f"Gates that learn are trained once; got --rounds={self.pruner.rounds}."
                 f" Leave it away, or take a criterion in place of {self.gating.name}."
             )
+        self._check_noise()
         if self._by_norm:
             check_gammas(self.pruner.read())
         elif self._by_kernel:
@@ -122,6 +123,20 @@ class ByGating:
         if self._generated:
             self._check_generated()
         steps_per_epoch(self.data[0], self.settings.batch)
+
+    def _check_noise(self) -> None:
+        """Refuses formulas that say nothing of noise, where gates are of weights.
+
+        Raises:
+            InputError: names the gating.
+        """
+        usual = BankGates.against_noise
+        own = getattr(type(self.formulas), "against_noise", usual)
+        if self.pruner.noisy and own is usual:
+            raise InputError(
+                f"{self.gating.name} has no `against_noise`, which gates of single "
+                f"weights need: write it, or take {WEIGHT!r} from its `levels`."
+            )
 
     def _check_generated(self) -> None:
         """Refuses what generators cannot be made for.
@@ -149,7 +164,6 @@ class ByGating:
         """What the scores depend on; the budgets too, unless nothing reads them."""
         pruner, config = self.pruner, self.pruner.config
         own = (config.strength, self.settings)
-        own += (config.level,) * (config.level != CHANNEL)
         auto = self.strength is None
         if self._generated:
             law = pruner.law_numbers

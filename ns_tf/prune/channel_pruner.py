@@ -94,9 +94,14 @@ class ChannelPruner(Pruner):
         asked = {name: costs[name] for name in targets if name in costs}
         return Scaling(tuple(widths), costs["params"], asked, dict(targets))
 
-    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+    def chosen(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """As of `Pruner`."""
         return self.allotment.channels(scores, widths)
+
+    @property
+    def allotted(self) -> str:
+        """As of `Pruner`."""
+        return f"{self.allocation.name} widths"
 
     def channels_left(self, keep: np.ndarray) -> np.ndarray:
         """As of `Pruner`."""

@@ -261,12 +261,7 @@ class CutConfig:
     gate_batch: int = option(128, "Images a training step, at most all.")
 
     def __post_init__(self):
-        levels = method.get(self.method).levels
-        if self.level not in levels:
-            raise InputError(
-                f"--level={self.level}: {self.method} removes {' or '.join(levels)}s. "
-                f"Methods that can: {', '.join(method.names(self.level))}."
-            )
+        method.check_level(self.method, self.level)
         if self.nonzero is not None and self.level != WEIGHT:
             raise InputError("--nonzero goes with --level=weight; else give --params.")
         at_least(self, 1, "proxy_batch", "gate_batch")

@@ -22,12 +22,14 @@ class LearnedGates:
         forward: (inputs, training) -> outputs.
         watch: Variables beside those of SGD whose gradients `probe` reads.
         teacher: Whose outputs the objective takes as its third argument, if any.
+        drawn: Whether `before` or `after` read random draws.
     """
 
     network: keras.Model
     forward: Callable
     watch: Sequence = ()
     teacher: keras.Model | None = None
+    drawn: bool = False
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -81,7 +83,7 @@ class LearnedGates:
         """Sets the gates of the forward pass.
 
         Args:
-            draw: [n] uniform in (0, 1).
+            draw: [n] uniform in (0, 1); empty unless `drawn`.
             progress: Share of the steps that are done.
         """
 

@@ -51,7 +51,7 @@ def at_widths(
     pruner.check()
     scored = pruner.scored(runtime)
     pruner = pruner.after(scored)
-    keep = pruner.channels(scored.scores, widths)
+    keep = pruner.chosen(scored.scores, widths)
     keras.utils.set_random_seed(seed)  # Of layers that draw, as dropout does.
     small = cut(pruner.model, structure, keep)
     pruner.repair(small, keep)

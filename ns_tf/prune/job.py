@@ -22,14 +22,14 @@ from ns_tf.graph import weights
 from ns_tf.networks import python_models
 from ns_tf.prune.allotment import ALLOCATING
 from ns_tf.prune.config import FinetuneConfig
-from ns_tf.prune.method import Scored
+from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.results import told_in
 from ns_tf.prune.scoring import SCORING
 from ns_tf.prune.tuning import Tuning
 from ns_tf.run import files
-from ns_tf.run.folder import EARLIER, GATES, MODEL, PRUNED, RESULT
+from ns_tf.run.folder import EARLIER, GATES, KEPT, MODEL, PRUNED, RESULT
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job, network_costs
 
@@ -140,7 +140,7 @@ class PruneJob:
                 scaling = pruner.at(self.widths)
             else:
                 scaling = pruner.solve(scores, runtime)
-        keep = pruner.channels(scores, scaling.widths)
+        keep = pruner.chosen(scores, scaling.widths)
         with clock.of("cut"):
             self._small, accuracies = pruner.cut_and_repair(keep)
         told = {
@@ -157,17 +157,23 @@ class PruneJob:
             "targets": dict(scaling.targets),
             "accuracies": accuracies,
             "seconds": clock.seconds,
-            "channels": np.flatnonzero(keep).tolist(),
         }
+        if pruner.listed:
+            told["channels"] = np.flatnonzero(keep).tolist()
+        else:
+            files.write_arrays(self.folder / KEPT, {"keep": np.packbits(keep)}, {})
         files.write_json(path, told)
         runtime.watch.checkpoint(ALLOCATING).remove()
 
     def keep(self, told: Mapping[str, Any]) -> np.ndarray:
-        """[n] bool: the channels that are left.
+        """[n] bool: the units that are left.
 
         Args:
             told: What `pruned.json` holds.
         """
+        if not self.pruner.listed:
+            arrays, _ = files.read_arrays(self.folder / KEPT, what="list of weights")
+            return np.unpackbits(arrays["keep"], count=self.pruner.size).astype(bool)
         keep = np.zeros(self.pruner.size, bool)
         keep[told["channels"]] = True
         return keep
@@ -289,6 +295,8 @@ def scores_name(pruner: Pruner, network: str, data: Any) -> str:
     proxy, config = pruner.proxy(), pruner.config
     free = pruner.problem.structure.names  # Layers that are kept are none of them.
     parts = (network, data, free, len(proxy.split), proxy.batch, pruner.seed)
+    if config.level != CHANNEL:  # Of channels, the free layers say how many there are.
+        parts = (*parts, config.level, pruner.names, pruner.widths)
     parts = (*parts, *pruner.scorer.depends)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     return f"{files.file_name(f'{config.method}_{digest}')}.npz"

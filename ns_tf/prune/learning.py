@@ -132,8 +132,7 @@ class Learning:
         """
         if self.steps % EVERY == 0:
             self._look()
-        draw = np.random.default_rng([self.runtime.seed, _DRAW, self.steps])
-        draw = draw.uniform(np.finfo(float).tiny, 1.0, self.pressure.size)
+        draw = self._draw()
         self.gates.before(draw, self.progress)
         rate = tf.constant(self.config.rate, keras.config.floatx())
         parts = zip(self._compiled, batches, strict=True)
@@ -144,6 +143,13 @@ class Learning:
         self.losses.add(self.steps, loss)
         if self.finished:
             self._note()
+
+    def _draw(self) -> np.ndarray:
+        """[n] uniform in (0, 1), by seed and step; empty if the gates read none."""
+        if not self.gates.drawn:
+            return np.empty(0)
+        generator = np.random.default_rng([self.runtime.seed, _DRAW, self.steps])
+        return generator.uniform(np.finfo(float).tiny, 1.0, self.pressure.size)
 
     def _look(self) -> None:
         """Sets prices by what is alive, and the strength by what that costs."""

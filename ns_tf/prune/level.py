@@ -13,7 +13,7 @@ import numpy as np
 from ns_tf.base import InputError, Scaling, Widths
 from ns_tf.budgets import Measure
 from ns_tf.engine.runtime import Runtime
-from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.channels import ChannelGraph, layer_of
 from ns_tf.graph.walk import OUTPUT
 from ns_tf.graph.weights import Key
 from ns_tf.networks.structure import Structure
@@ -27,6 +27,7 @@ from ns_tf.prune.repairs import Repair
 from ns_tf.prune.scoring import ScoredNetwork
 from ns_tf.prune.sites import Sites
 from ns_tf.prune.targets import Budgets, budgets_of
+from ns_tf.registry import fitting
 
 _WHOLE = {"statistics"}  # The repairs that need no channel to be gone.
 
@@ -47,8 +48,10 @@ class Level:
         graph: The network's channel graph.
         prunable: Which units each width counts.
         widths: Of the whole network.
-        noisy: Whether the derivative by a unit's gate is noise in a step, next to
-            nothing else, as that by a single weight is.
+        noisy: Whether a unit's derivative in one step is mostly noise, as that of a
+            single weight is.
+        listed: Whether `pruned.json` lists the units that are left. If not, they are
+            too many for that and are kept as bits.
     """
 
     model: keras.Model
@@ -62,6 +65,7 @@ class Level:
     prunable: Prunable
     widths: Widths
     noisy: bool = False
+    listed: bool = True
 
     @classmethod
     def budgets_for(
@@ -148,13 +152,18 @@ class Level:
         """
         raise NotImplementedError
 
-    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+    def chosen(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """[n] bool: the units of highest score, as many as the widths have.
 
         Args:
             scores: [n].
             widths: As many as the whole network has.
         """
+        raise NotImplementedError
+
+    @property
+    def allotted(self) -> str:
+        """How it was found how many units go, and where, in a few words."""
         raise NotImplementedError
 
     def cut(self, keep: np.ndarray, model: keras.Model | None = None) -> keras.Model:
@@ -181,6 +190,15 @@ class Level:
             widths: Of what is left.
         """
         raise NotImplementedError
+
+    @functools.cached_property
+    def kept(self) -> frozenset[str]:
+        """Names of the layers that `keep` fits; of a part, as a/heads, that of a."""
+        patterns = getattr(self.problem.architecture.builder, "keep", ())
+        names = [layer.name for layer in self.model.layers]
+        names += [maker for group in self.graph.groups for maker in group.makers]
+        found = {name for one in patterns for name in fitting(names, one)}
+        return frozenset(map(layer_of, found))
 
     # What levels may say otherwise.
 
@@ -253,6 +271,9 @@ class Level:
         given = {
             "allocation": self.config.allocation not in (None, *allocations),
             "repair": bool({one.name for one in self.repairs} - _WHOLE),
+            "search": self.config.search is not None,
+            "closed": self.config.closed is not None,
+            "weigh": self.config.weigh is not None,
             "round_to": grid["round_to"] != 1,
             "min_width": grid["min_width"] != 1,
             "max_width": grid["max_width"] is not None,

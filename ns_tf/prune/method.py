@@ -117,6 +117,26 @@ def names(level: str | None = None) -> list[str]:
     )
 
 
+def check_level(name: str, level: str) -> None:
+    """Refuses a level that there is not, or that a method cannot remove.
+
+    Args:
+        name: Of the method.
+        level: Of `LEVELS`.
+
+    Raises:
+        InputError: there is no such level or method; or says which methods can.
+    """
+    if level not in LEVELS:
+        raise unknown("level", level, LEVELS)
+    removes = [f"{one}s" for one in get(name).levels]
+    if f"{level}s" not in removes:
+        raise InputError(
+            f"--level={level}: {name} removes {' or '.join(removes)}. "
+            f"Methods that can: {', '.join(names(level))}."
+        )
+
+
 def _registries() -> tuple:
     """Where methods are registered; their modules read this one."""
     from ns_tf.prune import criteria, gatings

@@ -66,7 +66,7 @@ def prune_trained(pruner: Pruner, tuning: FinetuneConfig, runtime: Runtime) -> P
         scores, pruner = scored.scores, pruner.after(scored)
     with clock.of("solve"):
         scaling = pruner.solve(scores, runtime)
-        keep = pruner.channels(scores, scaling.widths)
+        keep = pruner.chosen(scores, scaling.widths)
     with clock.of("cut"):
         small, accuracies = pruner.cut_and_repair(keep)
     found = None

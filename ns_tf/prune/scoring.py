@@ -234,7 +234,10 @@ class ScoredWeights(ScoredNetwork):
         def slopes(images, labels):
             with tf.GradientTape() as tape:
                 total = tf.reduce_sum(loss(labels, model(images, training=False)))
-            return tape.gradient(total, kernels)
+            # A kernel that the loss does not read has a slope of 0.
+            return tape.gradient(
+                total, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
 
         return slopes
 

@@ -19,7 +19,7 @@ from ns_tf.prune.weight_pruner import WeightPruner
 from ns_tf.run import files
 from ns_tf.scaling.bounds import bounds_of
 
-LEVELS = {CHANNEL: ChannelPruner, BLOCK: BlockPruner, WEIGHT: WeightPruner}
+PRUNERS = {CHANNEL: ChannelPruner, BLOCK: BlockPruner, WEIGHT: WeightPruner}
 _LONGEST_NAME = 100  # Characters; file systems end at 255 bytes.
 
 
@@ -76,13 +76,14 @@ class Configs:
         Raises:
             InputError: a budget, a layer, an allocation or repair that there is not.
         """
-        problem, budget = kept_from(network, self.budget.keep), self.budget
+        budget, fixed = self.budget, self.cut.level != CHANNEL
+        problem = kept_from(network, budget.keep, fixed=fixed)
         widths = problem.architecture.widths
         # The widths of layers that are kept are no widths of this problem.
         wishes = dataclasses.replace(budget.wishes, keep=())
         bounds = bounds_of(wishes, problem.structure.layers, widths)
         bounds.check_ties()
-        kind = LEVELS[self.cut.level]
+        kind = PRUNERS[self.cut.level]
         return kind(
             network.model,
             problem,

@@ -83,7 +83,7 @@ def trained_network(
             kept = settings_in(folder)
             if data is None:
                 data, options = _data_of(folder, kept, options)
-        found = from_model.load(str(path)).source
+        found = from_model.load(str(path), fixed=True).source
     elif not isinstance(model, keras.Model):
         raise InputError(
             "Expected a trained keras.Model, the path of a .keras file, or a run "
@@ -108,7 +108,8 @@ def trained_network(
     elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
         own = "given" if all(parts(scales_pixels(found))) else "normalised"
         way = Way((kept.pixels if kept else None) or own)
-    architecture = from_model.from_model(found)
+    # Whether a width has to be free, `kept_from` knows: where channels go.
+    architecture = from_model.from_model(found, fixed=True)
     problem = Problem.of(architecture, scaled(dataset, way.name), task)
     if options.get("task"):
         used = {**used, "task": options["task"]}  # Of data from Python as well.
@@ -198,18 +199,21 @@ def law_name(law: ScalingLaw) -> str:
     return PREFIX + hashlib.sha256(numbers).hexdigest()[:12]
 
 
-def kept_from(source: TrainedNetwork, keep: tuple[str, ...]) -> Problem:
+def kept_from(
+    source: TrainedNetwork, keep: tuple[str, ...], *, fixed: bool = False
+) -> Problem:
     """The problem of a trained network some of whose layers keep all their filters.
 
     Args:
         source: The network.
         keep: Names of layers, or patterns of names.
+        fixed: Whether no width has to be left free, as where no channels go.
 
     Raises:
         InputError: a name that no layer with filters has, or no width is left free.
     """
-    if not keep:
-        return source.problem
     own = source.problem
-    architecture = from_model.from_model(source.model, keep=keep)
+    if not keep and (fixed or own.architecture.widths):
+        return own
+    architecture = from_model.from_model(source.model, keep=keep, fixed=fixed)
     return Problem.of(architecture, own.dataset, own.task)

@@ -28,7 +28,7 @@ def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
     rounds = f" in {pruner.rounds} rounds" if pruner.rounds > 1 else ""
     yield (
         f"{pruner.problem.architecture.name} pruned by {config.method}{rounds}, "
-        f"{pruner.allocation.name} widths, repair "
+        f"{pruner.allotted}, repair "
         f"{'+'.join(one.name for one in pruner.repairs) or 'none'}"
     )
     yield from _costs(pruner, found)

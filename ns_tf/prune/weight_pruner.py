@@ -5,6 +5,7 @@ A "width" is the number of weights of a kernel that stay. No layer gets narrower
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,6 @@ from ns_tf.prune.scoring import ScoredNetwork, ScoredWeights
 from ns_tf.prune.sites import WeightSites
 from ns_tf.prune.targets import NONZERO, Budgets, target_of
 from ns_tf.prune.trained import copied
-from ns_tf.registry import fitting
 from ns_tf.scaling.grid import text
 
 _RANKING, _UNIFORM = "ranking", "uniform"  # The allocations that are of weights too.
@@ -44,13 +44,13 @@ class WeightPruner(Pruner):
         InputError: the network has no kernel that may lose weights.
     """
 
+    noisy = True
+    listed = False
+
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
         architecture = self.problem.architecture
-        layers = [layer.name for layer in self.model.layers]
-        patterns = getattr(architecture.builder, "keep", ())
-        kept = {name for one in patterns for name in fitting(layers, one)}
-        self.kernels = Kernels.of(self.model, kept)
+        self.kernels = Kernels.of(self.model, self.kept)
         if not self.kernels.size:
             raise InputError(
                 f"{self.model.name!r} has no kernel that may lose weights. Use "
@@ -77,27 +77,31 @@ class WeightPruner(Pruner):
             asked: By budget: its value; at most 1 is a share of the network's weights.
             structure: Of the trained network.
             widths: Of the trained network, [layers].
-            measure: Not read.
+            measure: Of measured budgets, which are refused, and so is a device file.
 
         Raises:
             InputError: another budget, none, or more than the network has.
         """
-        del measure
-        for name in set(asked) - {NONZERO}:
+        others = [name for name in asked if name != NONZERO]
+        if others:
+            instead = "" if NONZERO in asked else f", and give --{NONZERO}=0.1"
             raise InputError(
-                f"--level=weight changes no width, so {name} stays as it is: give "
-                f"--{NONZERO}=0.1 in place of --{name}."
+                f"--level=weight changes no width, so {others[0]} stays as it is: "
+                f"leave --{others[0]} away{instead}."
+            )
+        if measure and measure.device:
+            raise InputError(
+                "--device has times of other widths, and --level=weight changes none: "
+                "leave --device away."
             )
         if NONZERO not in asked:
             raise InputError(
                 f"--level=weight has one budget: give --{NONZERO}=0.1, a share of the "
                 "weights, or a number of them."
             )
-        own = float(structure.params(np.array(widths)))
-        target = target_of(NONZERO, asked[NONZERO], own)
+        own = float(structure.params(np.array(widths, np.int64)))
+        target = _whole(target_of(NONZERO, asked[NONZERO], own))
         return Budgets({NONZERO: target}, {}, {NONZERO: own})
-
-    noisy = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,7 +149,6 @@ class WeightPruner(Pruner):
         self.refuse(
             "lets weights go one by one",
             allocations={_RANKING, _UNIFORM},
-            weigh=self.config.weigh is not None,
             rounds=self.rounds > 1,
         )
         self.scorer.check()
@@ -179,9 +182,10 @@ class WeightPruner(Pruner):
     ) -> Scaling:
         """How many weights stay in each kernel: in all exactly as many as may.
 
-        Those of the highest scores stay. Before them every kernel gets one, and of what
-        is left the share that the method leaves every layer; all, in proportion to its
-        size, if the allocation is "uniform".
+        First every kernel gets one weight, and its part of a share of the others: the
+        method's `least_share`, or all if the allocation is "uniform". Parts are in
+        proportion to the sizes of kernels. The rest goes to the highest scores of all
+        kernels.
 
         Args:
             scores: [n]; of equal ones the larger weights stay.
@@ -221,11 +225,18 @@ class WeightPruner(Pruner):
             tuple(widths), found, {NONZERO: found}, dict(self.budgets.targets)
         )
 
-    def channels(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
+    def chosen(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """As of `Pruner`."""
         keep = np.zeros(self.size, bool)
         keep[self._highest(self._order(scores), np.array(widths))] = True
         return keep
+
+    @property
+    def allotted(self) -> str:
+        """As of `Pruner`."""
+        if self.allocation.name == _UNIFORM:
+            return "the same share of every kernel"
+        return "weights by their scores over all kernels"
 
     def masks(self, keep: np.ndarray) -> dict[Key, np.ndarray]:
         """As of `Pruner`: zeros stay zeros."""
@@ -271,6 +282,16 @@ class WeightPruner(Pruner):
             "changed: it takes as much memory and time as the whole network, unless "
             "what stores or runs it skips zeros."
         )
+
+
+def _whole(number: float) -> float:
+    """A number of weights; the nearest whole one, if it is off by rounding alone.
+
+    >>> 0.29 * 100, _whole(0.29 * 100), _whole(28.9)
+    (28.999999999999996, 29.0, 28.9)
+    """
+    near = float(round(number))
+    return near if math.isclose(number, near, rel_tol=1e-9) else number
 
 
 def _nonzero(others: int, widths: np.ndarray) -> np.ndarray:

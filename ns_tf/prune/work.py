@@ -6,6 +6,7 @@ A run folder belongs to one trained network and its data::
     scores/CRITERION_....npz    scores of all channels, which other budgets read again
     train/NAME/                 what is left for one budget, a folder as of a training
         pruned.json             which channels, costs, accuracy by stage, seconds
+        kept.npz                of single weights: which are left
 
 So what is left can be exported, trained and pruned on as any training.
 """

@@ -44,6 +44,7 @@ CHECKPOINT = "checkpoint.npz"  # The training under way.
 SCORED = "scores"  # Folder: scores of channels, by criterion.
 GATES = "gates.csv"  # Strength, and what was alive, while gates learned.
 EARLIER = "earlier"  # Folder: the trainings of all recipes but the last.
+KEPT = "kept.npz"  # Which single weights are left, as bits.
 PRUNED = "pruned.json"  # Which channels are left, and how good it was by stage.
 
 # Of a supernet (`ns_tf.slim`); the network of each share is a training.

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from ns_tf.graph import weights
@@ -59,6 +60,8 @@ def test_a_masked_network_is_one_with_zeros_and_hides_no_statistics(
     network = MaskedNetwork(model, kernels, keras.Variable(gates))
     before = kernels.flat(weights.values(model))
     masked(twin, kernels.shaped(gates[:-1] > 0))
+    with pytest.raises(KeyError):  # Not skipped: another network has no such weight.
+        masked(twin, {("none", "kernel"): gates})
     images = rng.normal(size=(3, 6, 7, 3))
     for training in (False, True, False):
         found, expected = (one(images, training=training) for one in (network, twin))

@@ -51,5 +51,5 @@ def test_costs_fall_by_the_same_factor_on_the_way(handmade, randomise, rng):
             assert made.budgets.exact[name](kept) <= limit * (1 + 1e-9)
     np.testing.assert_array_equal(
         made.allotment.part_way(scores, 1.0),
-        made.channels(scores, made.solve(scores).widths),
+        made.chosen(scores, made.solve(scores).widths),
     )

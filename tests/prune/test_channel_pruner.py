@@ -18,7 +18,7 @@ def test_what_is_cut_computes_what_closed_gates_do(
     model = randomise(handmade[name]())
     made = pruner(model, noise_images(rng), method="random", repair="none", macs=0.5)
     scores = made.score()
-    keep = made.channels(scores, made.solve(scores).widths)
+    keep = made.chosen(scores, made.solve(scores).widths)
     small, _ = made.cut_and_repair(keep)
     images = rng.normal(size=(3, 6, 7, 3))
     network = ScoredNetwork(model, made.graph, None, made.proxy())

@@ -5,9 +5,11 @@ import json
 
 import keras
 import numpy as np
+import pytest
 from trained import TUNING, digits, learned, pruner
 
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph import weights
 from ns_tf.prune.job import PruneJob, scores_name
 from ns_tf.prune.results import told_in
 from ns_tf.run import files
@@ -63,6 +65,33 @@ def test_the_name_of_scores_says_what_they_depend_on():
     assert len(names) == 5
     cheap = pruner(model, data, method="random", macs=0.25)
     assert scores_name(cheap, "net", "data") in names, "no budget is part of it"
+
+
+def test_weights_that_are_left_are_kept_as_bits_and_scores_by_layer(
+    tmp_path, monkeypatch
+):
+    """In one run folder: another budget reads the scores, other layers do not."""
+
+    def job(name, nonzero, epochs=0, keep=()):
+        asked = {"method": "magnitude", "level": "weight", "nonzero": nonzero}
+        one = pruner(learned()[0], digits(), keep=keep, **asked)
+        scores = tmp_path / "scores" / scores_name(one, "net", "data")
+        tuning = dataclasses.replace(TUNING, finetune_epochs=epochs, finetune_batch=100)
+        flags = (one.config, tuning)
+        return PruneJob(tmp_path / name, scores, one, tuning, Runtime(), flags)
+
+    first = job("first", 0.2, epochs=1)
+    with monkeypatch.context() as killed, pytest.raises(ZeroDivisionError):
+        killed.setattr(PruneJob, "_tune", lambda *_: 1 / 0)
+        first.run()
+    told = job("first", 0.2, epochs=1).run()
+    assert "channels" not in told and first.keep(told).sum() == sum(told["widths"])
+    left = weights.values(keras.saving.load_model(first.folder / "model.keras"))
+    kernels = first.pruner.kernels.flat(left)
+    np.testing.assert_array_equal(kernels != 0, first.keep(told))
+    kept = job("kept", 0.3, keep=("conv1",))
+    assert job("second", 0.3).scores == first.scores != kept.scores
+    assert len(kept.run()["widths"]) == len(told["widths"]) - 1
 
 
 def test_gates_that_learn_are_kept_with_the_weights_that_they_came_to(tmp_path):

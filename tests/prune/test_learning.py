@@ -54,6 +54,7 @@ def test_draws_depend_on_the_seed_and_the_step_alone(monkeypatch):
 
 def test_gates_with_images_of_their_own_take_a_quarter_as_many():
     work = work_of("autoprune")
+    assert not work.gates.drawn
     assert (work.config.batch, work.held_batch, len(work.held.train)) == (100, 25, 50)
     weights, gates = next(iter(work.batches()))
     assert (len(weights[0]), len(gates[0])) == (100, 25)

@@ -8,7 +8,7 @@ from ns_tf.base import InputError
 from ns_tf.graph import weights
 from ns_tf.prune import method
 from ns_tf.prune.method import BLOCK, CHANNEL, LEVELS, WEIGHT
-from ns_tf.prune.settings import LEVELS as PRUNERS
+from ns_tf.prune.settings import PRUNERS
 
 # By level: a method, and half of its budget.
 OF = {
@@ -63,6 +63,7 @@ def test_units_are_counted_alike_and_all_of_them_are_the_network(level):
 def test_what_is_of_channels_is_refused_where_something_else_goes(level, name):
     """What is not asked for is not refused, whatever a method has for channels."""
     of(level, method=name).check()
-    for options in ({"repair": "scale"}, {"allocation": "greedy"}):
+    told = ({"weigh": 1.0}, {"closed": "reopen"}, {"search": "runs/a"})
+    for options in ({"repair": "scale"}, {"allocation": "greedy"}, *told):
         with pytest.raises(InputError, match="is of channels, and --level="):
             of(level, method=name, **options).check()

@@ -22,7 +22,7 @@ def test_every_criterion_prunes_a_network_that_has_learned(name):
     assert scores.shape == made.graph.owner.shape and np.isfinite(scores).all()
     scaling = made.solve(scores)
     assert 0.45 < scaling.costs["macs"] / made.budgets.own["macs"] <= 0.5
-    keep = made.channels(scores, scaling.widths)
+    keep = made.chosen(scores, scaling.widths)
     assert made.prunable.count(keep) == scaling.widths
     small, accuracies = made.cut_and_repair(keep)
     assert small.count_params() < model.count_params()

@@ -12,7 +12,7 @@ from ns_tf.prune.trained import cut
 def rebuilt(model, dataset, **asked):
     made = pruner(model, dataset, method="magnitude", **asked)
     scores = made.score()
-    keep = made.channels(scores, made.solve(scores).widths)
+    keep = made.chosen(scores, made.solve(scores).widths)
     small = cut(model, made.problem.structure, keep)
     return Rebuilt(repairs.Cut(model, made.graph, keep, small, made.proxy(50)))
 

@@ -26,7 +26,7 @@ def test_a_look_is_what_the_cut_with_that_repair_gives(monkeypatch):
     keep = np.ones(made.size, bool)
     own = seen.worth(keep)
     np.testing.assert_allclose([own.loss, own.score], loss_and_score(model), rtol=1e-4)
-    keep = made.channels(made.score(), (6, 8, 8))
+    keep = made.chosen(made.score(), (6, 8, 8))
     found = seen.worth(keep)
     small, _ = made.cut_and_repair(keep)
     expected = loss_and_score(small)

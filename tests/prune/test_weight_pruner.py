@@ -6,7 +6,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from trained import digits, learned, pruner, walked
+from trained import digits, learned, noise_images, pruner, walked
 
 import ns_tf
 from ns_tf.base import InputError
@@ -15,6 +15,7 @@ from ns_tf.graph import weights
 from ns_tf.networks.structure import count_params
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.pruned import prune_trained
+from ns_tf.prune.weight_pruner import _whole
 from ns_tf.train.training import Training
 
 WHOLE = 4442  # Weights of the network that has learned; 142 of them are no kernels'.
@@ -32,11 +33,9 @@ def nonzeros(model):
 
 
 @pytest.mark.parametrize("allocation", ["ranking", "uniform"])
-@pytest.mark.parametrize("budget", [147, 201.9, 0.013 * 4442, 0.1, 0.999, 1, 4442])
+@pytest.mark.parametrize("budget", [147, 201.9, 0.05, 0.1, 0.999, 1, 4442])
 def test_exactly_as_many_stay_as_may(budget, allocation, rng):
     """Every kernel keeps a weight, and the network that is cut has these nonzeros."""
-    if budget == 0.013 * 4442:
-        budget = 0.05
     made = of_weights(nonzero=budget, allocation=allocation)
     made.check()
     most = int(budget * WHOLE if budget <= 1 else budget)
@@ -44,7 +43,7 @@ def test_exactly_as_many_stay_as_may(budget, allocation, rng):
     found = made.solve(scores)
     assert found.costs == {"nonzero": most} and min(found.widths) >= 1
     assert (np.array(found.widths) <= made.widths).all()
-    keep = made.channels(scores, found.widths)
+    keep = made.chosen(scores, found.widths)
     assert made.prunable.count(keep) == found.widths
     assert made.at(found.widths) == found
     small = made.cut(keep)
@@ -61,10 +60,10 @@ def test_the_highest_scores_stay_and_of_equal_ones_the_largest():
     scores = made.score()
     np.testing.assert_array_equal(scores, made.magnitudes)
     room = made.solve(scores)
-    keep = made.channels(scores, room.widths)
+    keep = made.chosen(scores, room.widths)
     assert scores[keep].min() >= scores[~keep].max()
     np.testing.assert_array_equal(
-        made.channels(np.zeros(made.size), made.solve(0 * scores).widths), keep
+        made.chosen(np.zeros(made.size), made.solve(0 * scores).widths), keep
     )
     noise = of_weights("random", nonzero=0.3).score()
     assert noise.shape == scores.shape and np.ptp(noise) > 0.9
@@ -87,13 +86,16 @@ def test_a_method_may_leave_every_kernel_a_share_of_what_is_left():
     [
         ({"nonzero": 145}, "142 weights are biases.*Give at least nonzero=146"),
         ({"nonzero": 5000}, "5,000 is more than the trained network has: 4,442"),
-        ({"macs": 0.5}, "changes no width, so macs stays"),
+        ({"macs": 0.5}, "so macs stays.*leave --macs away, and give --nonzero=0.1"),
+        ({"macs": 0.5, "nonzero": 0.5}, "so macs stays as it is: leave --macs away.$"),
         ({}, "has one budget: give --nonzero=0.1"),
         ({"nonzero": 0.5, "repair": "mean"}, "--repair is of channels"),
         ({"nonzero": 0.5, "allocation": "morphnet"}, "--allocation is of channels"),
         ({"nonzero": 0.5, "grid": {"min_width": 2}}, "--min_width is of channels"),
         ({"nonzero": 0.5, "weigh": 1.0}, "--weigh is of channels"),
         ({"nonzero": 0.5, "rounds": 2}, "--rounds is of channels"),
+        ({"nonzero": 0.5, "closed": "reopen"}, "--closed is of channels"),
+        ({"nonzero": 0.5, "search": "runs/a"}, "--search is of channels"),
     ],
 )
 def test_what_is_of_channels_or_cannot_be_met_is_refused(asked, told):
@@ -111,6 +113,8 @@ def test_what_is_of_channels_or_cannot_be_met_is_refused(asked, told):
         ),
         ({"nonzero": 0.0, "level": "weight", "method": "random"}, "above 0"),
         ({"level": "weight"}, "taylor_fo removes channels.*autoprune, magnitude"),
+        ({"level": "block", "method": "magnitude"}, "removes channels or weights. "),
+        ({"level": "weights"}, "Unknown level 'weights'. Did you mean 'weight'"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(options, told):
@@ -121,9 +125,62 @@ def test_settings_that_do_not_go_together_are_refused(options, told):
 def test_layers_that_are_kept_keep_their_weights():
     made = of_weights(nonzero=0.6, keep=("conv1",))
     assert made.names == ("conv2", "conv3", "out") and made.others == 142 + 108
-    dense = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
-    with pytest.raises(InputError):
-        of_weights(model=dense, nonzero=0.5)
+
+
+def test_a_part_that_is_kept_keeps_the_weights_of_its_layer(rng):
+    """The heads of an attention have no kernel of their own."""
+    layers = keras.layers
+    image = keras.Input((4, 4, 3))
+    x = layers.Reshape((16, 7))(layers.Conv2D(7, 1, name="conv")(image))
+    x = layers.MultiHeadAttention(2, 3, name="attention")(x, x)
+    x = layers.Dense(5, name="out")(layers.GlobalAveragePooling1D()(x))
+    model, data = keras.Model(image, x), noise_images(rng, (4, 4, 3))
+    made = pruner(
+        model,
+        data,
+        level="weight",
+        method="random",
+        nonzero=0.5,
+        keep=("attention/heads",),
+    )
+    assert made.kept == {"attention"} and made.names == ("conv", "out")
+
+
+def test_a_network_without_a_free_width_loses_weights():
+    """And one whose layers are all kept has none that can go, whatever its widths."""
+    layers = keras.layers
+    dense = [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, name="out")]
+    mine = ns_tf.trained(keras.Sequential(dense), digits(), pixels="unit")
+    options = {"level": "weight", "method": "random", "finetune_epochs": 0}
+    small = mine.prune(nonzero=0.29, **options)
+    assert small.costs["nonzero"] == int(0.29 * 650)
+    assert nonzeros(small.model) == int(0.29 * 650) - 10, "10 fresh biases are 0"
+    with pytest.raises(InputError, match="no layer whose width is free"):
+        mine.prune(macs=0.5)
+    whole = ns_tf.trained(learned()[0], digits(), pixels="unit")
+    with pytest.raises(InputError, match="no kernel that may lose weights"):
+        whole.prune(nonzero=0.5, keep=("conv*", "out"), **options)
+    with pytest.raises(InputError, match="leave --device away"):
+        whole.prune(nonzero=0.5, device="mine.json", **options)
+
+
+def test_a_share_that_is_whole_but_for_rounding_is_whole():
+    """In float64 0.29 of 100 is below 29."""
+    assert _whole(0.29 * 100) == 29.0 and _whole(28.9) == 28.9
+
+
+def test_what_weights_do_not_have_is_no_criterion_of_theirs():
+    made = of_weights(nonzero=0.5)
+    active = dataclasses.replace(made.method, name="mine", reads="active")
+    with pytest.raises(InputError, match="mine reads `active`, which single weights"):
+        active.scorer(made).check()
+
+
+def test_gates_of_weights_need_a_word_on_noise(monkeypatch):
+    made = of_weights("autoprune", nonzero=0.5)
+    monkeypatch.delattr(type(made.scorer.formulas), "against_noise")
+    with pytest.raises(InputError, match="autoprune has no `against_noise`"):
+        made.check()
 
 
 TUNING = FinetuneConfig(finetune_epochs=2, finetune_batch=100)
@@ -207,7 +264,7 @@ def test_gates_of_weights_learn_and_resume_with_the_same_bits(gates):
     for name, array in work.state()[0].items():
         np.testing.assert_array_equal(array, before[name])
     hidden = made.kernels.flat(work.gates.weights())[raw <= 0]
-    assert np.count_nonzero(hidden) == len(hidden), "what masks hide is not lost"
+    assert np.count_nonzero(hidden) == len(hidden), "masks set no weight to zero"
 
 
 def test_weights_that_read_nothing_close(rng):

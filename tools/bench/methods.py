@@ -108,7 +108,7 @@ def rows(config: MethodsConfig, network, kept: list[Row]) -> Iterator[Row]:
             with clock.of("solve"):
                 scaling = pruner.solve(found.scores)
         scored, solved = by, (method, allocation)
-        keep = pruner.channels(found.scores, scaling.widths)
+        keep = pruner.chosen(found.scores, scaling.widths)
         alive = found.table.get(f"alive_{config.budget}")
         row |= {} if alive is None else {"alive": float(alive[-1])}
         yield row | outcome(config, pruner, keep, clock)

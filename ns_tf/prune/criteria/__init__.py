@@ -95,7 +95,7 @@ def criterion(
         scope: "global" if scores of different layers can be compared, else "layer".
         allocation: How many channels of a trained network go in each layer; "ranking"
             if None and the scope is global, else "uniform".
-        **preset: Further fields of `Criterion`: repair, recipe, images, ...
+        **preset: Further fields of `Criterion`: repair, recipe, images, levels, ...
 
     Returns:
         A decorator of functions of one argument, whose name is that of a signal. A

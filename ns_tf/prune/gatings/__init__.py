@@ -12,8 +12,7 @@ The gammas of batch norms are the gates, and SGD moves them with all weights::
 
 Or the filters themselves are the gates (`KernelGates`): `size` says how large they are.
 
-Or there is a gate for each channel beside the weights, on every edge by which the
-channel leaves (`ns_tf.graph.gated`), with a raw value that the gating moves itself::
+Or there is a gate for each unit beside the weights, which the gating moves itself::
 
     @gating("sss", help="...")
     class Sss(BankGates):
@@ -135,7 +134,7 @@ class Now:
         gradient: dL/dgate, at the gates of the forward pass.
         pull: Strength times price.
         rate: Of each gate.
-        draw: Uniform in (0, 1), of this step.
+        draw: Uniform in (0, 1), of this step; empty unless `BankGates.drawn`.
         progress: Share of the steps that are done, 0 to 1.
     """
 
@@ -147,16 +146,16 @@ class Now:
 
 
 class BankGates(Gates):
-    """Gates beside the weights, one a channel, each with a raw value.
+    """Gates beside the weights, one a unit (`Level`), each with a raw value.
 
     Attributes:
         start: Raw value of every gate at the beginning.
         pinned: Whether a factor that the gates of a layer have in common is taken out
             after every step. It costs the loss nothing and would shrink for ever.
         momentum: Of `step`, by which the rates of gates are chosen.
-        taught: Whether weights and gates learn the outputs that the network had, and no
-            labels.
+        taught: Whether the outputs that the network had are learned, and no labels.
         adversary: Where they do: whether a discriminator also tells the two apart.
+        drawn: Whether `value` or `step` read random draws. If not, none are made.
     """
 
     start = 1.0
@@ -164,6 +163,7 @@ class BankGates(Gates):
     momentum = 0.0
     taught = False
     adversary = False
+    drawn = True
 
     def pace(self, steps: int) -> float:
         """Share of the rate of plain gradient steps at which gates move as fast.
@@ -200,7 +200,7 @@ class BankGates(Gates):
         return np.zeros_like(curvature)
 
     def against_noise(self, squares: np.ndarray, steps: float) -> np.ndarray:
-        """[n]: pulls that close gates of weights in some steps, against noise alone."""
+        """[n]: pulls that close gates of weights in some steps, by mean squares [n]."""
         raise NotImplementedError
 
     def step(
@@ -315,7 +315,7 @@ def gating(name: str, *, help: str, **preset: Any) -> Callable[[type], type]:
     Args:
         name: Of the gating.
         help: A sentence that says how its gates learn.
-        **preset: Further fields of `Gating`: epochs, units, repair, recipe.
+        **preset: Further fields of `Gating`: epochs, units, repair, recipe, levels.
 
     Returns:
         A decorator of classes that derive from `NormGates`, `KernelGates`, `BankGates`

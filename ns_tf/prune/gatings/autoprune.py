@@ -43,6 +43,7 @@ class Autoprune(BankGates):
 
     start = 0.5
     held_out = 0.1
+    drawn = False
     # An open gate does not feel the curvature that holds a gate between 0 and 1, so
     # what the budgets need would close all channels before the strength can follow.
     first = 0.1

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SIGNALS = Registry("signal", __name__)
 # The files here whose signals a search has too.
 IN_SEARCH = ("gate_gradient", "kernel", "noise")
+# Those of which a single weight has a value, too.
+OF_WEIGHTS = ("example_gradients", "kernel", "noise")
 # (steps in all, first step -> items from there on, what an item adds, arrays).
 Tally = Callable[[int, Callable[[int], Iterable], Callable, Mapping[str, Any]], None]
 
@@ -129,8 +131,7 @@ def known(name: str) -> bool:
     Files are found by name and not imported, as some import TensorFlow, which `--help`
     does without.
     """
-    files = {module.name for module in pkgutil.iter_modules(__path__)}
-    return name in files or name in SIGNALS
+    return _is_file(name) or name in SIGNALS
 
 
 def in_search(name: str) -> bool:
@@ -142,5 +143,21 @@ def in_search(name: str) -> bool:
     Args:
         name: Of a signal. One that a program registers is taken to be for searches.
     """
-    files = {module.name for module in pkgutil.iter_modules(__path__)}
-    return name in IN_SEARCH or name not in files
+    return name in IN_SEARCH or not _is_file(name)
+
+
+def of_weights(name: str) -> bool:
+    """Whether single weights have this signal: of the files here, `OF_WEIGHTS`.
+
+    >>> of_weights("kernel"), of_weights("active")
+    (True, False)
+
+    Args:
+        name: Of a signal. One that a program registers is taken to be of weights.
+    """
+    return name in OF_WEIGHTS or not _is_file(name)
+
+
+def _is_file(name: str) -> bool:
+    """Whether a file here has the signal."""
+    return name in {module.name for module in pkgutil.iter_modules(__path__)}

@@ -39,7 +39,7 @@ def test_a_channel_that_was_closed_is_open_in_the_end(monkeypatch):
         made = pruner(model, problem.dataset, **asked)
         assert (made.closed == REOPEN) == back
         scores, seen = opened(made, monkeypatch)
-        kept = made.channels(scores, made.solve(scores).widths)
+        kept = made.chosen(scores, made.solve(scores).widths)
         rounds = np.array([*seen, kept])
         assert len(seen) == 4 and seen[0].all()
         assert (kept & ~rounds[1:-1].all(axis=0)).any() == back

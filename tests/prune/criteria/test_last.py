@@ -15,6 +15,6 @@ def test_the_first_filters_of_every_layer_are_left(rng):
     )
     scores = work.score()
     widths = work.solve(scores).widths
-    keep = work.channels(scores, widths)
+    keep = work.chosen(scores, widths)
     for channels, width in zip(work.prunable.widths, widths, strict=True):
         np.testing.assert_array_equal(np.flatnonzero(keep[channels]), np.arange(width))

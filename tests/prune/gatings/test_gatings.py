@@ -47,7 +47,7 @@ def test_every_gating_prunes_a_network_that_has_learned(name):
     assert after.model is not made.model and after.whole is model
     found = after.solve(scored.scores)
     assert 0.45 < found.costs["macs"] / made.budgets.own["macs"] <= 0.5
-    keep = after.channels(scored.scores, found.widths)
+    keep = after.chosen(scored.scores, found.widths)
     _, accuracies = after.cut_and_repair(keep)
     assert accuracies["trained"] == made.accuracy(model, "validation") > 0.5
     assert accuracies["repaired"] > 0.12
@@ -91,7 +91,7 @@ def test_at_the_whole_cost_the_network_comes_back_bit_for_bit():
     made = pressed("sss", model, problem.dataset, macs=1.0, gate_epochs=1)
     scored = made.scored()
     after = made.after(scored)
-    keep = after.channels(scored.scores, after.solve(scored.scores).widths)
+    keep = after.chosen(scored.scores, after.solve(scored.scores).widths)
     small, _ = after.cut_and_repair(keep)
     for one, other in zip(small.weights, model.weights, strict=True):
         np.testing.assert_array_equal(one, other)

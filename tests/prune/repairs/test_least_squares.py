@@ -46,7 +46,7 @@ def test_it_is_worth_more_than_statistics_and_needs_no_training():
             model, problem.dataset, method="random", repair=repair, params=0.5
         )
         scores = made.score()
-        keep = made.channels(scores, made.solve(scores).widths)
+        keep = made.chosen(scores, made.solve(scores).widths)
         accuracies = made.cut_and_repair(keep)[1]
         got[repair] = accuracies["repaired"]
     assert got["least_squares"] > accuracies["cut"] + 0.05

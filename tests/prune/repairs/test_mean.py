@@ -54,6 +54,6 @@ def test_a_layer_that_cannot_take_the_mean_is_refused_by_name(rng):
     model = keras.Model(image, keras.layers.Dense(5, name="logits")(x))
     made = pruner(model, noise_images(rng), method="magnitude", repair="mean", macs=0.5)
     scores = made.score()
-    keep = made.channels(scores, made.solve(scores).widths)
+    keep = made.chosen(scores, made.solve(scores).widths)
     with pytest.raises(InputError, match="Layer 'b' .*--repair=statistics"):
         made.cut_and_repair(keep)

@@ -29,7 +29,7 @@ def test_a_repair_leaves_the_trained_network_and_shapes_as_they_are(
     model = randomise(handmade["residual"]())
     made = pruner(model, noise_images(rng), method="magnitude", repair=name, macs=0.5)
     scores = made.score()
-    keep = made.channels(scores, made.solve(scores).widths)
+    keep = made.chosen(scores, made.solve(scores).widths)
     before = weights.values(model)
     small, _ = made.cut_and_repair(keep)
     again, _ = made.cut_and_repair(keep)

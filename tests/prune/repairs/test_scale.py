@@ -14,7 +14,7 @@ def test_the_first_reader_comes_nearer_to_the_whole_network(handmade, randomise,
     model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
     made = pruner(model, dataset, method="magnitude", macs=0.5)
     scores = made.score()
-    keep = made.channels(scores, made.solve(scores).widths)
+    keep = made.chosen(scores, made.solve(scores).widths)
     errors = {}
     for repair in ("none", "scale", "least_squares"):
         small = cut(model, made.problem.structure, keep)

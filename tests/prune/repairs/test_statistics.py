@@ -12,7 +12,7 @@ def test_what_is_left_has_the_statistics_of_its_own_activations(
         model, dataset, method="random", macs=0.5, proxy_images=16, repair="statistics"
     )
     scores = made.score()
-    small, _ = made.cut_and_repair(made.channels(scores, made.solve(scores).widths))
+    small, _ = made.cut_and_repair(made.chosen(scores, made.solve(scores).widths))
     ((images, _),) = made.proxy(1024).batches()
     norm = next(one for one in small.layers if hasattr(one, "moving_mean"))
     before = type(small)(small.inputs, norm.input)(images, training=False)
