@@ -35,6 +35,9 @@ class Rows:
     def __init__(self, model: keras.Model):
         self.batch: int | None = model.inputs[0].shape[0]
         self.of: dict[Tensor, int | None] = {}
+        # Tensor -> (number, axis) where that axis is not the first.
+        self._turned: dict[Tensor, tuple[int, int]] = {}
+        self._lengths = {n for one in model.inputs for n in one.shape[1:] if n}
         every = model._nodes_by_depth.values()
         self._own = {id(node) for nodes in every for node in nodes}
 
@@ -68,12 +71,19 @@ class Rows:
             shapes: Of these tensors.
         """
         rows = [self.of[tensor] for tensor in inputs]
+        axes = [0] * len(rows)
+        if not isinstance(operation, keras.Layer):
+            for place, tensor in enumerate(inputs):
+                known = (rows[place], 0)
+                rows[place], axes[place] = self._turned.get(tensor, known)
         reads, makes = [shapes[tensor] for tensor in inputs], shapes[outputs[0]]
         # Of an operation that other models have as well.
         own = [node for node in operation._inbound_nodes if id(node) in self._own]
         arguments = own[outputs[0][1]].arguments
-        found = self._rows(operation, arguments, rows, reads, makes)
-        self.of |= dict.fromkeys(outputs, found)
+        found, axis = self._rows(operation, arguments, rows, axes, reads, makes)
+        self.of |= dict.fromkeys(outputs, None if axis else found)
+        if axis and found:
+            self._turned[outputs[0]] = found, axis
 
     def hold(
         self,
@@ -111,48 +121,71 @@ class Rows:
         operation: keras.Operation,
         arguments: Any,
         rows: Sequence[int | None],
+        axes: Sequence[int],
         reads: Sequence[Shape],
         makes: Shape,
-    ) -> int | None:
-        """Rows of what a call puts out, by those of what it reads."""
+    ) -> tuple[int | None, int]:
+        """Rows of what a call puts out, and their axis, by those of what it reads."""
         if isinstance(operation, (Fixed, OwnWeight)) or not any(n != 0 for n in rows):
-            return 0
+            return 0, 0
         if None in rows:
-            return None
+            return None, 0
         most = max(rows)
         layer = isinstance(operation, keras.Layer)
         if layer and not isinstance(operation, keras.layers.Concatenate):
             same = makes[:1] == (self.batch and self.batch * most,)
-            return most if same else 0
-        found = self._of_operation(operation, arguments, rows, reads, makes)
+            return (most if same else 0), 0
+        asked = getattr(operation, "newshape", ())
+        shapes = [
+            _with(self._known(shape, asked), axis, _MANY * n) if n else shape
+            for n, axis, shape in zip(rows, axes, reads, strict=True)
+        ]
+        found, axis = self._of_operation(operation, arguments, shapes, makes)
         # Another operation would put the rows of an example apart, as a concatenation.
         kept = found in (0, most) or hasattr(operation, "newshape")
-        return found if kept else None
+        # So would a reshape that takes other axes together with them.
+        apart = hasattr(operation, "newshape") and any((*axes, axis))
+        return (found, axis) if kept and not apart else (None, 0)
 
     def _of_operation(
         self,
         operation: keras.Operation,
         arguments: Any,
-        rows: Sequence[int],
-        reads: Sequence[Shape],
+        shapes: Sequence[Shape],
         makes: Shape,
-    ) -> int | None:
+    ) -> tuple[int | None, int]:
         """Rows by the shape of what an operation makes of very many examples."""
         if self.batch is not None:
             whole = makes and makes[0] is not None and makes[0] % self.batch == 0
-            return makes[0] // self.batch if whole else 0
-        many = [
-            (_MANY * n, *shape[1:]) if n else shape
-            for n, shape in zip(rows, reads, strict=True)
-        ]
-        made = _shape_of_many(operation, arguments, many)
+            return (makes[0] // self.batch if whole else 0), 0
+        made = _shape_of_many(operation, arguments, shapes)
         if made is None or len(made) != len(makes):
-            return None
-        moved = [a is None and b is not None for a, b in zip(makes, made, strict=True)]
-        if not any(moved) and (not makes or makes[0] is not None):
-            return 0
-        whole = moved[0] and not any(moved[1:]) and made[0] % _MANY == 0
-        return made[0] // _MANY if whole else None
+            return None, 0
+        pairs = enumerate(zip(makes, made, strict=True))
+        moved = [place for place, (a, b) in pairs if a is None and b is not None]
+        if not moved and (not makes or makes[0] is not None):
+            return 0, 0
+        if len(moved) != 1 or made[moved[0]] % _MANY:
+            return None, 0
+        return made[moved[0]] // _MANY, moved[0]
+
+    def _known(self, shape: Shape, asked: Sequence[int]) -> Shape:
+        """A shape with the lengths that Keras lost and a reshape asks for again.
+
+        They are those that an input of the model has; others may be of windows.
+        """
+        again = (*asked[: len(shape)], *shape[len(asked) :])
+        pairs = zip(shape, again, strict=True)
+        return tuple(b if a is None and b in self._lengths else a for a, b in pairs)
+
+
+def _with(shape: Shape, axis: int, length: int) -> Shape:
+    """A shape with another length of an axis.
+
+    >>> _with((None, 3, 5), 1, 7)
+    (None, 7, 5)
+    """
+    return (*shape[:axis], length, *shape[axis + 1 :])
 
 
 def _shape_of_many(

@@ -12,6 +12,17 @@ layers, ops = keras.layers, keras.ops
 
 
 @keras.saving.register_keras_serializable("ns_tf_tests")
+class Silent(layers.Layer):
+    """Does not tell Keras the lengths of what it puts out."""
+
+    def call(self, x):
+        return 2 * x
+
+    def compute_output_shape(self, shape):
+        return (None,) * (len(shape) - 2) + shape[-2:]
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
 class Placed(layers.Layer):
     """Adds vectors of places, which it keeps as those of one example."""
 
@@ -74,6 +85,27 @@ UNKNOWN = {
 def test_where_they_are_not_known_channels_stay(name):
     a, b, *_ = graph_of(UNKNOWN[name]).groups
     assert a.frozen and "fixed number of rows for each example" in b.frozen
+
+
+def test_behind_an_axis_of_examples_that_is_turned_back_they_are_known():
+    """As of biases of an attention by distances (ALiBi)."""
+
+    def function(x):
+        turned = ops.transpose(ops.relu(ops.expand_dims(x, 0)), (1, 0, 2, 3, 4))
+        return ops.squeeze(turned, 1)
+
+    a, b, *_ = graph_of(function).groups
+    assert a.frozen and b.frozen is None
+
+
+@pytest.mark.parametrize("length, known", [(16, True), (4, False)])
+def test_a_length_that_keras_lost_is_that_of_the_input(length, known):
+    tokens = keras.Input((16, 3), name="tokens")
+    x = ops.einsum("btc,bsd->bscd", layers.Dense(2)(tokens), layers.Dense(6)(tokens))
+    x = ops.reshape(Silent()(x), (-1, length, 12))
+    model = keras.Model(tokens, layers.Dense(5)(layers.Dense(7, name="b")(x)))
+    reasons = {group.name: group.frozen for group in channel_graph(model).groups}
+    assert (reasons["b"] is None) == known
 
 
 def test_open_lengths_leave_them_unknown():

@@ -34,7 +34,8 @@ def _reshape(walk, layer, inputs, shapes):
     name = "target_shape" if hasattr(layer, "target_shape") else "newshape"
     *others, last = getattr(layer, name)
     after = walk.output_shape()
-    if name == "newshape" and entries(shapes[0]) != entries(after):
+    known = name == "newshape" and None not in shapes[0][1:]
+    if known and entries(shapes[0]) != entries(after):
         output = _windows(inputs[0], shapes[0], after)
     else:
         output = _reshaped(walk, inputs[0], shapes[0], after)
