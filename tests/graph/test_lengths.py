@@ -3,21 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from graphs import Silent
 
 from ns_tf.graph.lengths import drawn, of_any_number, with_lengths
 
 layers, ops = keras.layers, keras.ops
-
-
-@keras.saving.register_keras_serializable("ns_tf_tests")
-class Silent(layers.Layer):
-    """Does not tell Keras the lengths of what it puts out."""
-
-    def call(self, x):
-        return 2 * x
-
-    def compute_output_shape(self, shape):
-        return (None,) * (len(shape) - 1) + shape[-1:]
 
 
 def of(call, *shape) -> keras.Model:
