@@ -149,6 +149,15 @@ def toy_problem():
     return Problem.of(toy_architecture(), data)
 
 
+def all_trained(work, watch=None):
+    """(the comparison, its cells), all trained one after the other."""
+    with work:
+        listed = work.prepare()
+        for cell in listed.values():
+            work.train_cell(cell, watch)
+    return work, listed
+
+
 def toy_comparison(folder, recipe=None, solver=None, **settings):
     """A comparison on that problem; its budget is 2003 parameters unless it is set."""
     from ns_tf.compare.config import CompareConfig

@@ -169,17 +169,7 @@ class BlockPruner(Pruner):
         Args:
             alive: [n] bool: the blocks that are there. All, if None.
         """
-        loss = self.problem.task.loss(self.model)
-        every = np.ones(self.size, bool)
-        return _Blocks(
-            self.model,
-            self.graph,
-            loss,
-            self.proxy(),
-            every,
-            alive=every if alive is None else alive,
-            found=self.blocks,
-        )
+        return self.read_by_units(_Blocks, alive, found=self.blocks)
 
     def solve(
         self,

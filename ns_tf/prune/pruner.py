@@ -19,7 +19,7 @@ from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.level import Level
 from ns_tf.prune.method import Scored
 from ns_tf.prune.results import STAGES
-from ns_tf.prune.scoring import SCORING, Proxy
+from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork
 from ns_tf.prune.targets import Budgets
 from ns_tf.prune.trained import copied
 from ns_tf.prune.tuning import Tuning, recipes_of, tunings_of
@@ -95,6 +95,23 @@ class Pruner(Level):
             images=count,
             batch=self.config.proxy_batch,
             seed=self.seed,
+        )
+
+    def read_by_units(
+        self, kind: type[ScoredNetwork], alive: np.ndarray | None, **own: Any
+    ) -> ScoredNetwork:
+        """The network as signals read it where units are no channels.
+
+        Args:
+            kind: Whose gates are those of the units.
+            alive: [n] bool: the units whose gates are open. All, if None.
+            **own: What `kind` takes beside what every `ScoredNetwork` does.
+        """
+        every = np.ones(self.size, bool)
+        loss = self.problem.task.loss(self.model)
+        alive = every if alive is None else alive
+        return kind(
+            self.model, self.graph, loss, self.proxy(), every, alive=alive, **own
         )
 
     def scored(

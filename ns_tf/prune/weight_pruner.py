@@ -163,16 +163,7 @@ class WeightPruner(Pruner):
 
     def read(self, alive: np.ndarray | None = None) -> ScoredNetwork:
         """As of `Pruner`; every weight is a filter of its own."""
-        every = np.ones(self.size, bool)
-        return ScoredWeights(
-            self.model,
-            self.graph,
-            self.problem.task.loss(self.model),
-            self.proxy(),
-            every,
-            alive=every if alive is None else alive,
-            entries=self.kernels,
-        )
+        return self.read_by_units(ScoredWeights, alive, entries=self.kernels)
 
     def solve(
         self,

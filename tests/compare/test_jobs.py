@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from edits import values_of
 from small import Ended, KilledAt, coloured, residual
-from toys import DEFAULT, params, toy_comparison
+from toys import DEFAULT, all_trained, params, toy_comparison
 from verbs import contents
 
 from ns_tf.base import Architecture, InputError
@@ -43,12 +43,7 @@ def compared(folder, **settings):
 
 def done(folder, watch=None, **settings):
     """(the comparison, its cells), all trained one after the other."""
-    work = compared(folder, **settings)
-    with work:
-        listed = work.prepare()
-    for cell in listed.values():
-        work.train_cell(cell, watch)
-    return work, listed
+    return all_trained(compared(folder, **settings), watch)
 
 
 @pytest.fixture(scope="module")

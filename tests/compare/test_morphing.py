@@ -9,7 +9,7 @@ import pytest
 from edits import values_of
 from notebooks import mine
 from small import Ended, KilledAt
-from toys import toy_comparison
+from toys import all_trained, toy_comparison
 from trained import digits
 
 from ns_tf.base import InputError
@@ -48,11 +48,7 @@ def compared(folder):
 
 def done(folder, watch=None):
     """(the comparison, its cells), all trained one after the other."""
-    with compared(folder) as work:
-        listed = work.prepare()
-        for cell in listed.values():
-            work.train_cell(cell, watch)
-    return work, listed
+    return all_trained(compared(folder), watch)
 
 
 @pytest.fixture(scope="module")

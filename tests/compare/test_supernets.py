@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from edits import values_of
 from small import Ended, KilledAt
-from toys import params, toy_comparison
+from toys import all_trained, params, toy_comparison
 
 from ns_tf.base import InputError
 from ns_tf.compare import outcome
@@ -26,11 +26,7 @@ ASKED = {
 
 def done(folder, watch=None):
     """(the comparison, its cells), all trained one after the other."""
-    with toy_comparison(folder, {"epochs": 2}, **ASKED) as work:
-        listed = work.prepare()
-        for cell in listed.values():
-            work.train_cell(cell, watch)
-    return work, listed
+    return all_trained(toy_comparison(folder, {"epochs": 2}, **ASKED), watch)
 
 
 @pytest.fixture(scope="module")

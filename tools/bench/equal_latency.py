@@ -26,6 +26,7 @@ from ns_tf.budgets import Measure
 from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.devices.device import BUDGET, Device
 from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.execution import Execution
 from ns_tf.measure import network, runtimes
 from ns_tf.measure.timing import in_turns
 from ns_tf.networks.structure import Structure
@@ -73,6 +74,8 @@ class LatencyConfig:
 def main(place: RunConfig, asked: LatencyConfig) -> None:
     """Prints a row a method."""
     cli.quiet_tensorflow()
+    # Threads of the trainings, before planning starts TensorFlow.
+    Execution.of(RuntimeConfig(threads=asked.threads))
     folder, search = pathlib.Path(place.run_dir), read_search(asked.search)
     plans = planned(folder / PLANS, search, asked)
     for plan in plans:
