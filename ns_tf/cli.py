@@ -196,6 +196,8 @@ def _describe(error: BaseException) -> tuple[str, int]:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ..."
+    if not text.endswith("."):
+        text += "."
     return f"{text} Run again with --debug for the traceback.", 1
 
 

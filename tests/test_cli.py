@@ -98,8 +98,8 @@ def test_wrong_flags_are_one_line_and_exit_2(demo, argument, told):
     [
         ("input", 2, "Expected a. Got b."),
         ("run", 1, "The loss is nan."),
-        ("bug", 1, "KeyError: 'a\\nb' Run again with --debug for the traceback."),
-        ("silent bug", 1, "AssertionError Run again with --debug for the traceback."),
+        ("bug", 1, "KeyError: 'a\\nb'. Run again with --debug for the traceback."),
+        ("silent bug", 1, "AssertionError. Run again with --debug for the traceback."),
         ("full", 1, "No space left on device. Run again with --debug for the trace"),
         ("missing", 1, "no/such/file: No such file or directory. Run again with"),
     ],

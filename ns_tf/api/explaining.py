@@ -14,7 +14,7 @@ from ns_tf.run.option import made
 def explain(
     model: keras.Model | Architecture | str | Path,
     *,
-    input_shape: tuple[int, int, int] = (32, 32, 3),
+    input_shape: tuple[int, ...] = (),
     classes: int = 10,
 ) -> Explanation:
     """Every width of a network, what stays as it is and why, and what it can cost.
@@ -26,7 +26,9 @@ def explain(
     Args:
         model: A functional or sequential `keras.Model`, an `Architecture`, the path of
             a `.keras` file, a run folder, or an architecture's name.
-        input_shape: (height, width, channels) of an image, for an architecture.
+        input_shape: (height, width, channels) of an image, for an architecture;
+            (32, 32, 3) if empty. The shape of an example, for a model that leaves
+            lengths open.
         classes: Number of classes, for an architecture.
 
     Returns:

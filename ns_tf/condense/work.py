@@ -8,6 +8,8 @@ import keras
 from ns_tf.base import InputError
 from ns_tf.condense.config import REDUCED, CondenseConfig
 from ns_tf.condense.epitomes import costs_of, counted, epitomise
+from ns_tf.data.config import image_shape
+from ns_tf.graph.shapes import of_lengths
 from ns_tf.networks import architectures, from_model
 from ns_tf.networks.layers import EpitomeLayer
 from ns_tf.networks.python_models import save_model
@@ -87,9 +89,9 @@ def _network(config: CondenseConfig) -> keras.Model:
     if not name.endswith(".keras") and not os.path.exists(name):
         return architectures.get(name).build(
             config.widths or None,
-            input_shape=config.input_shape,
+            input_shape=image_shape(config.input_shape),
             classes=config.classes,
         )
     if config.widths:
         raise InputError("--widths are of architectures; a file has its own.")
-    return from_model.read(name)
+    return of_lengths(from_model.read(name), config.input_shape)

@@ -1,6 +1,7 @@
 """Flags of the data set; `ns_tf.data.sources.load` takes the same values."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from ns_tf.base import InputError
@@ -26,10 +27,11 @@ def train_images(**about: Any) -> Any:
 
 
 def input_shape() -> Any:
-    """The option of what takes an architecture by its name: the images it is for."""
+    """The option of what takes an architecture or a model: the examples it is for."""
     return option(
-        (32, 32, 3),
-        "Height, width and channels of an image, for an architecture.",
+        (),
+        "Height, width and channels of an image, for an architecture; 32,32,3 if "
+        "empty. The shape of an example, for a model that leaves lengths open.",
         most=LARGEST_SIDE,
     )
 
@@ -40,7 +42,7 @@ def classes() -> Any:
 
 
 def check_shape(config: Any) -> None:
-    """Refuses images and classes that no architecture can be for.
+    """Refuses shapes and classes that no network can be for.
 
     Args:
         config: A config dataclass with the options `input_shape` and `classes`.
@@ -49,11 +51,36 @@ def check_shape(config: Any) -> None:
         InputError: names the flag.
     """
     at_least(config, 1, "classes")
-    if len(config.input_shape) != 3 or min(config.input_shape) < 1:
+    if config.input_shape and min(config.input_shape) < 1:
         raise InputError(
-            "--input_shape is height, width and channels, as 32,32,3; got "
-            f"{','.join(map(str, config.input_shape))}."
+            "--input_shape is lengths of 1 or more, as 32,32,3; got "
+            f"{_listed(config.input_shape)}."
         )
+
+
+def image_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """The images that an architecture is for: of 32 x 32 x 3 if none were named.
+
+    >>> image_shape(())
+    (32, 32, 3)
+
+    Args:
+        shape: What `--input_shape` gives.
+
+    Raises:
+        InputError: it is not the shape of an image.
+    """
+    if len(shape) not in (0, 3):
+        raise InputError(
+            "--input_shape of an architecture is height, width and channels, as "
+            f"32,32,3; got {_listed(shape)}."
+        )
+    return tuple(shape) or (32, 32, 3)
+
+
+def _listed(shape: Sequence[int]) -> str:
+    """A shape as flags have it."""
+    return ",".join(map(str, shape))
 
 
 def check_numbers(config: Any) -> None:

@@ -159,6 +159,16 @@ class Device:
             for width, most in zip(widths, self.network.largest, strict=True)
         )
 
+    @property
+    def held(self) -> list[str]:
+        """The widths that no table tells, as the heads of an attention.
+
+        Their layers were timed with these widths as the network has them.
+        """
+        forms = (form for use in self.uses for form in (use.reads, use.makes))
+        told = {width for form in forms for width, _ in form.times}
+        return [name for w, name in enumerate(self.network.names) if w not in told]
+
     def __str__(self) -> str:
         tables = sum(table.ms.size for table in self.tables)
         lines = [
@@ -170,6 +180,8 @@ class Device:
                 f"{one.ms:.4g} ms measured, {one.by_table:.4g} ms by table "
                 f"({100 * (one.by_table / one.ms - 1):+.1f} %): {_short(one.widths)}"
             )
+        if self.held:
+            lines.append(f"Timed as they are: {', '.join(self.held)}.")
         if self.warning:
             lines.append(f"Warning: {self.warning}.")
         return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import keras
 
-from ns_tf.base import refusing
+from ns_tf.base import InputError, refusing
 from ns_tf.graph import weights
 from ns_tf.graph.calls import input_names, uncompiled
 from ns_tf.graph.compilation import carried
@@ -55,9 +55,8 @@ def with_shape(model: keras.Model, shape: tuple[int, ...] | Parts) -> keras.Mode
         InputError: a layer cannot be made or called for that shape.
     """
     own, wanted = parts(shape_of(model)), parts(shape)
-    open_ = any(size is None for one in own for size in one)
     fits = len(own) == len(wanted) and all(map(_fits, own, wanted))
-    if not open_ or not fits:
+    if not open_axes(model) or not fits:
         return model
     inputs = [
         keras.Input(size, dtype=tensor.dtype, name=name)
@@ -73,6 +72,35 @@ def with_shape(model: keras.Model, shape: tuple[int, ...] | Parts) -> keras.Mode
         )
     weights.assign(copy, weights.values(model))
     return carried(model, copy)
+
+
+def of_lengths(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
+    """The model at the lengths that a user names for the axes that it leaves open.
+
+    Args:
+        model: Functional; not changed.
+        shape: Of an example; empty if none is named.
+
+    Returns:
+        As of `with_shape`; the model itself where no shape is named.
+
+    Raises:
+        InputError: the model takes other inputs, or cannot be made for these.
+    """
+    if not shape:
+        return model
+    own = parts(shape_of(model))
+    if len(own) != 1 or not _fits(own[0], tuple(shape)):
+        raise InputError(
+            f"{model.name!r} takes inputs {shape_of(model)}; --input_shape is "
+            f"{tuple(shape)}."
+        )
+    return with_shape(model, tuple(shape))
+
+
+def open_axes(model: keras.Model) -> bool:
+    """Whether an example of the model may have axes of any length."""
+    return any(size is None for shape in parts(shape_of(model)) for size in shape)
 
 
 def _fits(own: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:

@@ -69,6 +69,7 @@ class Explanation:
         reachable: Parameters of weights that shrink with some width.
         budgets: Of every exact budget; none if the network is refused.
         refused: Why the network can be neither planned nor pruned; None if it can.
+        open: Whether lengths of its inputs are open, and count as 1 in all costs.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Explanation:
     reachable: int
     budgets: tuple[Reach, ...]
     refused: str | None = None
+    open: bool = False
     drawing: picture.Drawing | None = dataclasses.field(
         default=None, repr=False, compare=False
     )
@@ -97,6 +99,7 @@ class Explanation:
             reachable=shares.reachable,
             budgets=tuple(_reaches(reading)),
             refused=reading.refused,
+            open=reading.open,
             drawing=picture.Drawing(
                 reading.name, reading.graph, reading.widths, names, _kinds(reading)
             ),
@@ -152,6 +155,11 @@ class Explanation:
             f"shrink with them. {total.macs:,} MACs, "
             f"{total.activation_bytes:,} bytes of activations an example."
         )
+        if self.open:
+            yield (
+                "Lengths that its inputs leave open count as 1; --input_shape names "
+                "them."
+            )
         if self.refused:
             yield f"It can be neither planned nor pruned: {self.refused}"
 

@@ -9,9 +9,11 @@ from typing import Any
 import keras
 
 from ns_tf.base import Architecture, InputError
+from ns_tf.data.config import image_shape
 from ns_tf.descend.record import search_in
 from ns_tf.graph.channels import ChannelGraph, match
 from ns_tf.graph.flat import flat
+from ns_tf.graph.shapes import of_lengths, open_axes
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks import architectures, from_model, python_models
 from ns_tf.networks.structure import Structure, analyse, as_it_is, shapes_only
@@ -39,20 +41,25 @@ class Reading:
     structure: Structure | None
     refused: str | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether lengths of its inputs are open, and count as 1."""
+        return open_axes(self.model)
 
-def read(
-    model: Any, input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10
-) -> Reading:
+
+def read(model: Any, input_shape: tuple[int, ...] = (), classes: int = 10) -> Reading:
     """The reading of what a user calls a model.
 
     Args:
         model: A Keras model, an `Architecture`; the path of a `.keras` file; a run
             folder; or the name of an architecture.
-        input_shape: Of an image, for an architecture.
+        input_shape: Of an image, for an architecture; of an example, for a model that
+            leaves lengths open.
         classes: Number of classes, for an architecture.
 
     Raises:
-        InputError: it is none of these, or a model without a graph.
+        InputError: it is none of these, a model without a graph, or one of other
+            inputs.
     """
     if isinstance(model, (str, Path)):
         found = _named(str(model), input_shape, classes)
@@ -61,18 +68,18 @@ def read(
         model = found
     if isinstance(model, Architecture):
         if model.source is None:
-            return _of_structure(analyse(model, tuple(input_shape), classes))
-        return _of_model(model.source, model.name)
+            return _of_structure(analyse(model, image_shape(input_shape), classes))
+        return _of_model(model.source, input_shape, model.name)
     if not isinstance(model, keras.Model):
         raise InputError(
             "Expected a keras.Model, an Architecture, the path of a .keras file, a run "
             f"folder or an architecture's name; got {type(model).__name__}."
         )
-    return _of_model(model)
+    return _of_model(model, input_shape)
 
 
 def _named(
-    text: str, input_shape: tuple[int, int, int], classes: int
+    text: str, input_shape: tuple[int, ...], classes: int
 ) -> Structure | keras.Model | Architecture:
     """What a path or a name means.
 
@@ -91,16 +98,23 @@ def _named(
         return analyse(architecture, record.input_shape, record.classes)
     if path != text or path.endswith(".keras") or os.path.exists(path):
         return from_model.read(path)
-    return analyse(architectures.get(text), tuple(input_shape), classes)
+    return analyse(architectures.get(text), image_shape(input_shape), classes)
 
 
-def _of_model(model: keras.Model, name: str | None = None) -> Reading:
+def _of_model(
+    model: keras.Model, shape: tuple[int, ...], name: str | None = None
+) -> Reading:
     """The reading of a Keras model; of one that is refused, too, if it has a graph.
 
+    Args:
+        model: The model.
+        shape: Of an example, where the model leaves lengths open; empty if not named.
+        name: In place of the model's own.
+
     Raises:
-        InputError: it has no graph.
+        InputError: it has no graph, or takes other inputs.
     """
-    plain = flat(model, blocks=True)
+    plain = of_lengths(flat(model, blocks=True), shape)
     try:
         structure, refused = as_it_is(from_model.from_model(plain, name)), None
     except InputError as error:

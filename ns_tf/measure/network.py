@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.base import Architecture, InputError
+from ns_tf.data.config import image_shape
 from ns_tf.descend.record import SearchRecord, read_search
-from ns_tf.graph.shapes import shape_of
+from ns_tf.graph.shapes import of_lengths, open_axes, shape_of
 from ns_tf.networks import architectures, from_model, python_models
 from ns_tf.networks.structure import Structure, analyse
 
@@ -57,7 +58,7 @@ def of_search(
 def of_model(
     model: str | Path | keras.Model | Architecture,
     up_to: float,
-    input_shape: tuple[int, ...] = (32, 32, 3),
+    input_shape: tuple[int, ...] = (),
     classes: int = 10,
 ) -> tuple[Structure, list[int]]:
     """A network by its name, its file or itself, and the largest width of every layer.
@@ -65,11 +66,12 @@ def of_model(
     Args:
         model: A Keras model, the path of a `.keras` file, an architecture or its name.
         up_to: Largest width, times the network's own.
-        input_shape: Of an image, for an architecture.
+        input_shape: Of an image, for an architecture; of an example, for a model that
+            leaves lengths open.
         classes: Number of classes, for an architecture.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or lengths stay open.
     """
     if isinstance(model, keras.Model):
         model = from_model.from_model(model)
@@ -83,11 +85,31 @@ def of_model(
             "Expected a search, a Keras model, the path of a .keras file, an "
             f"Architecture or its name; got {type(model).__name__}."
         )
-    if model.source is not None:
-        input_shape = shape_of(model.source)
-        classes = model.source.outputs[0].shape[-1]
-    structure = analyse(model, input_shape, classes)
+    if model.source is None:
+        structure = analyse(model, image_shape(input_shape), classes)
+    else:
+        structure = _of_source(model, tuple(input_shape))
     return structure, _times(model.widths, up_to)
+
+
+def _of_source(model: Architecture, input_shape: tuple[int, ...]) -> Structure:
+    """The structure of a user's model at the lengths that are named for open axes.
+
+    Args:
+        model: Of `from_model`.
+        input_shape: Of an example; empty if none is named.
+
+    Raises:
+        InputError: the model takes other inputs, or lengths stay open.
+    """
+    source = of_lengths(model.source, input_shape)
+    if open_axes(source):
+        raise InputError(
+            f"{model.name} leaves lengths of its inputs open, {shape_of(source)}. Give "
+            "them by --input_shape, as 224,224,3."
+        )
+    found = from_model.at_shape(model, shape_of(source))
+    return analyse(found, shape_of(source), source.outputs[0].shape[-1])
 
 
 def _times(widths: Sequence[int], up_to: float) -> list[int]:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from ns_tf.budgets import exact_costs
 from ns_tf.devices.cost import Form, Use
 from ns_tf.devices.device import Network
 from ns_tf.devices.tables import Table
-from ns_tf.measure.units import Unit, units_of
+from ns_tf.measure.units import Unit, held, units_of
 from ns_tf.networks.structure import Structure
 
 _LEAST = 0.15  # Of the largest width, in the whole networks that are measured.
+_UNEVEN = 0.4  # Deviation of the log of the widths in every second of them.
 _BETWEEN = 3  # Of so many whole networks one is measured between the multiples, too.
 _USUAL = 0.3  # Of the largest width, in the network that shows how fast the machine is.
 
@@ -101,6 +102,8 @@ class Survey:
             InputError: a layer whose time is no table (`ns_tf.measure.units`).
         """
         units = units_of(structure)
+        own = held(units, structure)
+        largest = np.array(_with(own, [largest])[0])
         by_key: dict[str, list[Unit]] = {}
         for unit in units:
             by_key.setdefault(unit.key, []).append(unit)
@@ -115,16 +118,16 @@ class Survey:
             tuple(int(width) for width in largest),
         )
         uses = [Use(places[u.key], *u.forms, u.differ, u.layers) for u in units]
-        most, step = np.array(largest), detail.step
-        whole = _networks(most, detail)
+        step, whole = detail.step, _with(own, _networks(largest, detail))
+        between = _between(whole[: math.ceil(len(whole) / _BETWEEN)], step)
         return cls(
             structure,
             network,
             tuple(shapes),
             tuple(uses),
             whole,
-            _between(whole[: math.ceil(len(whole) / _BETWEEN)], step),
-            multiples(_USUAL * most, most, step),
+            _with(own, between),
+            *_with(own, [multiples(_USUAL * largest, largest, step)]),
             step,
         )
 
@@ -224,15 +227,22 @@ def multiples(widths: np.ndarray, largest: np.ndarray, step: int) -> Widths:
     return tuple(int(width) for width in near)
 
 
+def _with(own: Mapping[int, int], networks: Sequence[Widths]) -> tuple[Widths, ...]:
+    """Networks whose widths of `own` are as given there."""
+    return tuple(
+        tuple(own.get(place, width) for place, width in enumerate(widths))
+        for widths in networks
+    )
+
+
 def _networks(largest: np.ndarray, detail: Detail) -> tuple[Widths, ...]:
-    """Widths of whole networks: uniform ones and, in turns, any between."""
+    """Widths of whole networks of all sizes, uniform and uneven ones in turns."""
     rng = np.random.default_rng(0)
     shares = np.geomspace(1, _LEAST, max(detail.networks, 1))
     found = []
-    for place in range(detail.networks):
-        spread = rng.uniform(_LEAST, 1, len(largest)) if place % 2 else 1
-        share = spread if place % 2 else shares[place]
-        found.append(multiples(share * largest, largest, detail.step))
+    for place, share in enumerate(shares[: detail.networks]):
+        shape = np.exp(_UNEVEN * (place % 2) * rng.normal(size=len(largest)))
+        found.append(multiples(share * shape * largest, largest, detail.step))
     return tuple(found)
 
 

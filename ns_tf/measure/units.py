@@ -19,7 +19,7 @@ import numpy as np
 from ns_tf.base import InputError, refusing
 from ns_tf.devices.cost import Form
 from ns_tf.graph.calls import Tensor, uncompiled
-from ns_tf.graph.channels import NONE, Call, ChannelGraph, layer_of
+from ns_tf.graph.channels import NONE, Call, ChannelGraph
 from ns_tf.graph.remake import resized
 from ns_tf.graph.rules import INPUT
 from ns_tf.graph.walk import channel_graph
@@ -29,6 +29,7 @@ from ns_tf.networks.structure import Structure, shapes_only
 from ns_tf.networks.weight_sizes import axis_length
 
 _CANONICAL = 8  # Channels of each kind at which layer shapes are compared.
+_LEAST_JOINED = 2  # Channels; a join of one channel is timed as one of two.
 # Endings of settings that say nothing of how long a layer takes.
 _IDLE = ("_initializer", "_regularizer", "_constraint")
 
@@ -63,6 +64,9 @@ class Unit:
         Raises:
             InputError: Keras cannot make it again.
         """
+        if len(self.inputs) > 1 and not len(self.makes):
+            # Keras adds [1, n, 1] as a bias of n channels, which converters refuse.
+            reads = max(reads, _LEAST_JOINED)
         lengths = functools.partial(self._length, reads, makes)
         sizes = _parts(self.inputs, lengths, self.reads, reads)
         tensors = [
@@ -130,8 +134,8 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
         structure: Of the network.
 
     Raises:
-        InputError: a layer has widths within it, as the heads of an attention, or
-            the network takes windows of an example into the axis of examples.
+        InputError: the network takes windows of an example into the axis of
+            examples.
     """
     groups = structure.reference.groups
     widths = [groups[place].size for place in structure.primary]
@@ -142,7 +146,6 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
             f"{structure.architecture.name} names its layers otherwise when it is "
             "built again; give every layer a name."
         )
-    _check_within(graph, structure)
     _check_rows(graph)
     tensors = _tensors(model)
     differ = {size.layer: size.differ for size in structure.weights}
@@ -150,6 +153,29 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
         _unit(calls, graph, structure, tensors, differ)
         for calls in _grouped(graph, _heavy(model))
     )
+
+
+def held(units: Sequence[Unit], structure: Structure) -> dict[int, int]:
+    """The widths that no layer reads or makes, as the heads of an attention.
+
+    Tables tell a layer's time by what it reads and makes. A layer with further widths
+    is timed as it is.
+
+    Args:
+        units: Of the network.
+        structure: Of the network.
+
+    Returns:
+        Width -> what it is where the layer is timed.
+    """
+    forms = (form for unit in units for form in unit.forms)
+    told = {width for form in forms for width, _ in form.times}
+    groups, sizes = structure.reference.groups, structure.sizes
+    return {
+        width: groups[place].size // sizes[place][1]
+        for width, place in enumerate(structure.primary)
+        if width not in told
+    }
 
 
 def _unit(
@@ -231,22 +257,6 @@ def _tensors(model: keras.Model) -> dict[Tensor, keras.KerasTensor]:
             for place, tensor in enumerate(node.output_tensors):
                 found[operation.name, call, place] = tensor
     return found
-
-
-def _check_within(graph: ChannelGraph, structure: Structure) -> None:
-    """Refuses layers with widths within them, which no table of two axes tells.
-
-    Raises:
-        InputError: naming the layer.
-    """
-    for place in structure.sizes:
-        maker = graph.groups[place].makers[0]
-        if layer_of(maker) != maker:
-            raise InputError(
-                f"The width of {maker!r} is within a layer, so its time is no table of "
-                "what a layer reads and makes. Plan latency_ms without --device, which "
-                "measures whole networks."
-            )
 
 
 def _check_rows(graph: ChannelGraph) -> None:

@@ -50,7 +50,11 @@ def solve_by_measuring(
         except InputError:
             if not tried:
                 raise
-            break
+            if best is not None:
+                break
+            # The correction went too far; a larger goal may still be met.
+            low, goal = goal, math.sqrt(goal * high)
+            continue
         if scaling.widths in tried:
             break
         cost = tried[scaling.widths] = measured(scaling.widths)

@@ -9,7 +9,7 @@ from ns_tf.base import InputError
 from ns_tf.condense.config import CondenseConfig
 from ns_tf.data import sources
 from ns_tf.data.arrays import from_arrays
-from ns_tf.data.config import DataConfig
+from ns_tf.data.config import DataConfig, image_shape
 from ns_tf.data.sources import Request
 from ns_tf.inspect.config import InspectConfig
 from ns_tf.measure.config import MeasureConfig
@@ -63,8 +63,13 @@ def test_images_and_classes_of_an_architecture_are_the_same_everywhere(kind):
     given = {"model": "vgg11", **({"out": "a.keras"} if "out" in fields else {})}
     for name, value, told in (
         ("classes", 0, "--classes is a whole number of at least 1"),
-        ("input_shape", (32, 32), "as 32,32,3; got 32,32"),
         ("input_shape", (32, 0, 3), "--input_shape"),
     ):
         with pytest.raises(InputError, match=told):
             kind(**given, **{name: value})
+
+
+def test_an_architecture_is_for_images():
+    assert image_shape((7, 11, 2)) == (7, 11, 2)
+    with pytest.raises(InputError, match="as 32,32,3; got 32,32"):
+        image_shape((32, 32))

@@ -1,5 +1,6 @@
 """Device files: read as they were written, refused where they are of something else."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -38,6 +39,17 @@ def test_it_says_what_was_measured_and_how_well_it_adds_up(device):
     text = str(device)
     assert "3 layers of 2 shapes, 20 times" in text and "8 ms measured" in text
     assert f"({100 * (toy_ms((5, 7, 11)) / 8 - 1):+.1f} %)" in text
+    assert device.held == [] and "Timed as they are" not in text
+
+
+def test_widths_that_no_table_tells_are_named(device):
+    some = dataclasses.replace(device, uses=device.uses[:1])
+    told = {
+        w for form in (some.uses[0].reads, some.uses[0].makes) for w, _ in form.times
+    }
+    rest = [name for w, name in enumerate(device.network.names) if w not in told]
+    assert rest and some.held == rest
+    assert f"Timed as they are: {', '.join(rest)}." in str(some)
 
 
 def test_limits_are_the_smaller_of_two(device):

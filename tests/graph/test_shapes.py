@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 
-from ns_tf.graph.shapes import listed, shape_of, with_shape
+from ns_tf.base import InputError
+from ns_tf.graph.shapes import listed, of_lengths, open_axes, shape_of, with_shape
 from ns_tf.parts import Parts
 
 layers = keras.layers
@@ -41,3 +43,21 @@ def test_open_axes_get_the_length_of_the_data_and_nothing_else_changes(rng):
     np.testing.assert_array_equal(found(arrays), model(arrays))
     assert with_shape(found, Parts([(3,), (17,)])) is found
     assert with_shape(model, Parts([(5,), (13,)])) is model
+
+
+def test_lengths_that_a_user_names_have_to_fit():
+    image = keras.Input((None, None, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3)(image))
+    model = keras.Model(image, layers.Dense(2)(x), name="any_size")
+    assert open_axes(model) and of_lengths(model, ()) is model
+    found = of_lengths(model, (7, 11, 3))
+    assert shape_of(found) == (7, 11, 3) and not open_axes(found)
+    for wrong in ((7, 11, 1), (7, 11)):
+        with pytest.raises(
+            InputError, match="takes inputs .None, None, 3.; --input_sh"
+        ):
+            of_lengths(model, wrong)
+    with pytest.raises(InputError, match="cannot be made for the shape"):
+        of_lengths(model, (1, 1, 3))
+    with pytest.raises(InputError, match="takes inputs"):
+        of_lengths(listed(tagged()), (13,))

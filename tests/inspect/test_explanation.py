@@ -108,3 +108,16 @@ def test_the_picture_is_written_or_refused(explained, tmp_path):
     assert (tmp_path / "net.svg").read_text() == explained.svg()
     with pytest.raises(InputError, match="Give another --picture"):
         explained.draw(tmp_path / "none" / "net.svg")
+
+
+def test_lengths_that_are_open_count_as_one_until_they_are_named():
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(5, 3, padding="same", use_bias=False)(image)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(2)(x))
+    macs = {}
+    for shape in ((), (7, 11, 3)):
+        found = ns_tf.explain(model, input_shape=shape)
+        assert found.open == (not shape) == ("count as 1" in str(found))
+        macs[shape] = found.total.macs
+    assert macs == {(): 27 * 5 + 10, (7, 11, 3): 77 * 27 * 5 + 10}

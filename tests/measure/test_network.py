@@ -1,5 +1,6 @@
 """The network that is measured: of a search, a file, a name, a model."""
 
+import keras
 import pytest
 
 from ns_tf.base import InputError
@@ -26,6 +27,19 @@ def test_a_model_a_file_and_a_name_are_found(handmade, tmp_path):
         network.of_model(7, 1)
     with pytest.raises(InputError, match="there is none|Expected"):
         network.of_model("none.keras", 1)
+
+
+def test_a_model_of_any_size_needs_one(handmade):
+    source = handmade["chain"]()
+    image = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3)(image))
+    model = keras.Model(image, keras.layers.Dense(2)(x))
+    structure, largest = network.of_model(model, 1, (7, 11, 3))
+    assert structure.input_shape == (7, 11, 3) and largest == [5]
+    with pytest.raises(InputError, match="Give them by --input_shape, as 224,224,3"):
+        network.of_model(model, 1)
+    with pytest.raises(InputError, match="takes inputs .6, 7, 3.; --input_shape is"):
+        network.of_model(source, 1, (7, 6, 3))
 
 
 def test_the_machine_is_told():

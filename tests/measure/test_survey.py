@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from conftest import HANDMADE
@@ -54,6 +55,23 @@ def test_whole_networks_have_widths_as_in_the_tables_or_none_of_them(layers, ste
         assert 1 <= at <= most
         assert at % step == 0 or at == most or at < step
         assert abs(at - width) <= max(step / 2, 1)
+
+
+def test_widths_that_no_table_tells_stay_in_all_networks():
+    tokens = keras.Input((6, 24))
+    x = keras.layers.MultiHeadAttention(4, 2, output_shape=24, name="a")(tokens, tokens)
+    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x), name="net")
+    structure = as_it_is(from_model(model))
+    own = dict(zip(structure.names, [16, 16, 16, 96], strict=True))
+    survey = Survey.of(structure, [*own.values()], Detail(points=3, networks=5))
+    networks = (*survey.networks, survey.usual, survey.network.largest)
+    kept = {
+        name: {widths[place] for widths in networks}
+        for place, name in enumerate(structure.names)
+    }
+    assert kept["a/heads"] == {4} and kept["a/key_dim"] == kept["a/value_dim"] == {2}
+    assert len(kept["a"]) > 2
 
 
 def test_some_networks_are_measured_between_the_tables_widths():

@@ -9,7 +9,7 @@ from conftest import HANDMADE
 from laws import EMPTY, law
 
 from ns_tf.base import InputError
-from ns_tf.measure.units import units_of
+from ns_tf.measure.units import held, units_of
 from ns_tf.networks import architectures
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import as_it_is
@@ -92,13 +92,25 @@ def test_a_projection_exists_where_its_widths_differ():
     assert units["stage1_block1_conv1"].differ == (-1, -1)
 
 
-def test_widths_within_a_layer_are_refused():
+def test_widths_within_a_layer_stay_where_it_is_timed():
     tokens = keras.Input((6, 8))
-    x = keras.layers.MultiHeadAttention(4, 2, name="attention")(tokens, tokens)
+    x = keras.layers.Dense(11, name="up")(tokens)
+    x = keras.layers.Add(name="sum")(
+        [x, keras.layers.MultiHeadAttention(4, 2, name="attention")(x, x)]
+    )
     x = keras.layers.GlobalAveragePooling1D(name="average")(x)
     model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
-    with pytest.raises(InputError, match="'attention/.*within a layer"):
-        units_of(as_it_is(from_model(model)))
+    structure = as_it_is(from_model(model))
+    units = {unit.layers[0]: unit for unit in units_of(structure)}
+    names = {
+        structure.names[w]: n for w, n in held([*units.values()], structure).items()
+    }
+    of = {"heads": 4, "key_dim": 2, "value_dim": 2}
+    assert names == {f"attention/{name}": size for name, size in of.items()}
+    small = units["attention"].built(5, 1)
+    assert small.output.shape[-1] == 5 and small.layers[-1].num_heads == 4
+    # Keras adds one channel of one example as a bias, which converters refuse.
+    assert units["sum"].built(1, 1).output.shape[-1] == 2
 
 
 def test_windows_are_no_examples_of_a_table():

@@ -35,6 +35,13 @@ def test_steps_are_bisected_and_the_best_below_is_taken():
     assert plan.costs["ms"] == 50 and plan.widths[0] < 83
 
 
+def test_a_network_far_over_its_time_by_table_is_no_reason_to_give_up():
+    plan = solve_by_measuring(
+        by_table, "ms", lambda w: w[0] * (5 if w[0] > 30 else 1), {"ms": 40}
+    )
+    assert 25 < plan.costs["ms"] <= 30
+
+
 def test_a_target_that_nothing_meets_is_refused():
     with pytest.raises(InputError, match="ms=100 was not met: of . networks"):
         solve_by_measuring(by_table, "ms", lambda w: 1e4, {"ms": 100})

@@ -4,10 +4,11 @@ python tools/bench/latency_table.py --out=runs/latency_table
 
 For each architecture and runtime the layers are measured (`ns_tf.measure`), then whole
 networks of drawn widths, multiples of the tables' step, which the tables have not seen,
-and plans corrected by measuring. The whole networks take turns with one that was timed
-when the tables were made: by it times are made those of then, because a shared machine
-is faster at one time than at another. Prints the table of docs/devices.md. The same
-command goes on after a kill. Takes: 15 minutes on one core, which has to be quiet.
+and plans corrected by measuring. The whole networks take turns with those that were
+timed when the tables were made. By the median of what these take now and then, all
+times are made those of then: a shared machine is faster at one time than at another.
+Prints the table of docs/devices.md. The same command goes on after a kill. Takes: 25
+minutes on one core, which has to be quiet.
 """
 
 import dataclasses
@@ -102,18 +103,19 @@ def row(architecture: str, runtime: str, config: BenchConfig) -> dict[str, Any]:
     device = work.run(Watch(Progress()))
     seconds = time.monotonic() - start
     widths = drawn(np.array(largest), config.networks, how.step)
-    member, known = runtimes.get(runtime), device.whole[len(device.whole) // 4]
-    builds = [*widths.tolist(), known.widths]
+    member, known = runtimes.get(runtime), device.whole
+    builds = [*widths.tolist(), *(one.widths for one in known)]
     ready = [member.ready(structure.build(one), 1, 1) for one in builds]
-    *ms, again = in_turns(ready, ROUNDS)[0][1]
+    ms, again = np.split(in_turns(ready, ROUNDS)[0][1], [len(widths)])
+    paces = again / [one.ms for one in known]
     found = {
         "architecture": architecture,
         "runtime": runtime,
         "times": sum(table.ms.size for table in device.tables),
         "seconds": seconds,
         "widths": widths,
-        "ms": np.array(ms) * known.ms / again,
-        "pace": again / known.ms,
+        "ms": ms / np.median(paces),
+        "paces": paces,
         "by_table": device.cost(widths),
         "plans": [_planned(structure, device, share) for share in SHARES],
     }

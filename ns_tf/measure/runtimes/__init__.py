@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, refusing
 from ns_tf.registry import Registry
 
 if TYPE_CHECKING:
@@ -35,13 +35,27 @@ class DeviceRuntime:
 
     name: str
     help: str
-    ready: Callable[["keras.Model", int, int], Run]  # (model, batch, threads)
+    make: Callable[["keras.Model", int, int], Run]  # (model, batch, threads)
     packages: tuple[str, ...] = ()
     # Called with the number of threads, before TensorFlow starts.
     begin: Callable[[int], None] = lambda threads: None
     # Of one that runs files: how they end, and (model, batch) -> what they hold.
     suffix: str | None = None
     written: Callable[["keras.Model", int], bytes] | None = None
+
+    def ready(self, model: "keras.Model", batch: int, threads: int) -> Run:
+        """A network ready to be timed.
+
+        Args:
+            model: Built.
+            batch: Examples in one pass.
+            threads: Of an operation.
+
+        Raises:
+            InputError: the runtime cannot run it; says why.
+        """
+        with refusing(f"--runtime={self.name} cannot run {model.name!r}"):
+            return self.make(model, batch, threads)
 
     def check(self) -> None:
         """Refuses a runtime that is not installed.
@@ -69,7 +83,7 @@ def runtime(name: str, **about: Any) -> Callable[[Ready], Ready]:
     """
 
     def add(ready: Ready) -> Ready:
-        RUNTIMES.register(name)(DeviceRuntime(name, ready=ready, **about))
+        RUNTIMES.register(name)(DeviceRuntime(name, make=ready, **about))
         return ready
 
     return add

@@ -1,5 +1,7 @@
 """Every runtime times a network, its files are files, and names are known."""
 
+import dataclasses
+
 import pytest
 from laws import by_law  # noqa: F401  It registers the runtime "law".
 
@@ -24,6 +26,15 @@ def test_names_are_known_and_others_refused():
     assert {"tf", "litert", "onnx", "law"} <= set(RUNTIMES.names())
     with pytest.raises(InputError, match="Did you mean 'litert'"):
         runtimes.get("lite")
+
+
+def test_what_a_runtime_cannot_run_is_told_in_one_line(handmade):
+    def broken(model, batch, threads):
+        raise ValueError("No such kernel.")
+
+    member = dataclasses.replace(runtimes.get("law"), make=broken)
+    with pytest.raises(InputError, match="--runtime=law cannot run .*: No such kernel"):
+        member.ready(handmade["concat"](), 2, 1)
 
 
 def test_times_are_milliseconds(monkeypatch):
