@@ -1,5 +1,6 @@
 """What all tests share: two CPU devices, seeded generators, small networks."""
 
+import functools
 import gc
 import importlib
 import os
@@ -7,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+import typing
 from pathlib import Path
 from unittest import mock
 
@@ -45,6 +47,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 hypothesis.settings.register_profile("check", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile("check")
+
+# TensorFlow asks before every operation whether arguments are of a protocol. Python
+# 3.11 finds the members of the protocol again each time; later versions keep them.
+if hasattr(typing, "_get_protocol_attrs"):
+    typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
 
 layers = keras.layers
 

@@ -9,6 +9,7 @@ prints the table of docs/design.md; `tests/test_shape.py` holds its limits.
 import argparse
 import ast
 import dataclasses
+import functools
 import pathlib
 import statistics
 from collections.abc import Iterator
@@ -60,7 +61,8 @@ class Module:
                 yield node
 
 
-def modules() -> list[Module]:
+@functools.cache
+def modules() -> tuple[Module, ...]:
     """All files of the package but the programs that `ns_tf.export` starts."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -69,7 +71,7 @@ def modules() -> list[Module]:
         if name != "__init__" and not name.startswith("export.runtimes"):
             text = path.read_text()
             found.append(Module(name, path, ast.parse(text), len(text.splitlines())))
-    return found
+    return tuple(found)
 
 
 def has_code(module: Module) -> bool:
@@ -170,6 +172,7 @@ def _spread(values: list[int]) -> tuple[int, int, int]:
     return round(statistics.median(values)), round(ninth), max(values)
 
 
+@functools.cache
 def shape() -> Shape:
     """The figures of the working tree."""
     files = modules()

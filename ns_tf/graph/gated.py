@@ -11,6 +11,8 @@ channel. The gates of all channels are an input of the network, a row for each i
 Channels that additions join are one channel, so they share their gate.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -120,6 +122,22 @@ def _unwrapped(inputs: list) -> keras.KerasTensor | tuple:
     return tuple(inputs) if len(inputs) > 1 else inputs[0]
 
 
+def gates_at(row: keras.KerasTensor, places: Sequence[int]) -> keras.KerasTensor:
+    """The gates at these places of a row, [batch, places].
+
+    Places that follow each other are a slice, whose derivative is one operation; that
+    of a gather is thirty, at each of the network's edges.
+
+    Args:
+        row: Gates [batch, n + 1].
+        places: Of channels in the row.
+    """
+    first, end = places[0], places[0] + len(places)
+    if list(places) == list(range(first, end)):
+        return row[:, first:end]
+    return keras.ops.take(row, np.array(places), axis=-1)
+
+
 @keras.saving.register_keras_serializable("ns_tf")
 class PassGates(Gating):
     """Multiplies every channel by its gate, taken from a row of all gates.
@@ -136,7 +154,7 @@ class PassGates(Gating):
 
     def call(self, x: keras.KerasTensor, gates: keras.KerasTensor) -> keras.KerasTensor:
         """x [batch * rows, ..., channels] times its gates of `gates` [batch, n + 1]."""
-        own = keras.ops.take(gates, np.array(self.channels), axis=-1)
+        own = gates_at(gates, self.channels)
         if self.rows > 1 and gates.shape[0] != 1:
             own = keras.ops.repeat(own, self.rows, axis=0)
         middle = (1,) * (len(x.shape) - 2)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ns_tf.graph.blocks import Block, BlockNetwork, Weighing
 from ns_tf.graph.channels import ChannelGraph
-from ns_tf.graph.gated import GatedNetwork, Passing
+from ns_tf.graph.gated import GatedNetwork, Passing, gates_at
 
 _LARGEST = 8  # Pixels along an axis of a map that a generator reads, at most.
 
@@ -164,7 +164,7 @@ class Generator(keras.layers.Layer):
         if self.pool:
             mean = keras.ops.max_pool(mean, self.pool, padding="same")
         made = keras.ops.matmul(keras.ops.reshape(mean, (1, -1)), self.kernel)
-        own = keras.ops.take(row, np.array(self.numbers), axis=-1)
+        own = gates_at(row, self.numbers)
         both = keras.ops.concatenate([row, self.code(made, own)], axis=-1)
         source = np.arange(row.shape[-1])
         source[self.numbers] = row.shape[-1] + np.arange(len(self.numbers))
