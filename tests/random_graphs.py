@@ -233,10 +233,12 @@ def rows_within(layer, graph) -> list[tuple]:
     """(weight, axis, numbers along it) where a layer reads channels that it makes.
 
     Of an attention the last kernel's heads and entries; queries stand for the products
-    with keys.
+    with keys. Sums of queries and keys are read by their weights.
     """
     called = weights.names(layer)
-    if not hasattr(layer, "_output_dense"):
+    if isinstance(layer, layers.AdditiveAttention):
+        read = [(layer.scale, -1)]
+    elif not hasattr(layer, "_output_dense"):
         read = [(w, -2) for w in layer.weights if w.name == "recurrent_kernel"]
         cells = getattr(getattr(layer, "cell", None), "cells", [])
         read += [(cell.kernel, -2) for cell in cells[1:]]

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from ns_tf.base import InputError, refusing
+from ns_tf.graph import steps
 from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.compilation import carried
 from ns_tf.graph.constants import as_weights
@@ -43,8 +44,9 @@ def flat(
         values: Whether the copy gets the values of the weights. False where a network
             is built without values.
         blocks: Whether layers that are made of layers are seen through as well
-            (`ns_tf.graph.traced.traced`), and constants of a number for each channel
-            become weights (`ns_tf.graph.constants.as_weights`).
+            (`ns_tf.graph.traced.traced`), and models within `TimeDistributed`
+            (`ns_tf.graph.steps`), and constants of a number for each channel become
+            weights (`ns_tf.graph.constants.as_weights`).
 
     Returns:
         The model as `ns_tf.graph.calls.functional` gives it if there is no model
@@ -72,7 +74,8 @@ def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
     """The copy of a model without those within it that have a graph.
 
     Raises:
-        InputError: a layer cannot be made again, or not with weights in one order.
+        InputError: a layer cannot be made again, or not with weights in one order, or
+            not as the one layer that it is in two places.
     """
     flattening = _Flattening(model, graphs)
     if not flattening.within:
@@ -84,6 +87,11 @@ def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
             call_function=flattening.call,
         )
     copy.output_names = model.output_names  # Not those of the layers within.
+    if len(copy.weights) > len(model.weights):
+        raise InputError(
+            f"A layer of {model.name!r} is called there and within another layer that "
+            "cannot be followed. Give each a layer of its own, or call it by itself."
+        )
     if values:
         flattening.assign()
     return copy
@@ -99,6 +107,8 @@ class _Flattening:
         self.through: dict[int, bool] = {}  # id of a model within: is it seen through?
         # id -> (original, copy): holding both keeps ids unique.
         self.copies: dict[int, tuple[keras.Operation, keras.Operation]] = {}
+        self.steps = 1  # Of a sequence that are among the examples of a call.
+        self.stepped: set[int] = set()  # ids of copies that see one step at a time.
 
     def copy(self, operation: keras.Operation) -> keras.Operation:
         """The copy of a layer or operation; a model that is seen through has none."""
@@ -125,6 +135,10 @@ class _Flattening:
     def _copied(self, operation: keras.Operation) -> keras.Operation:
         """A copy under the operation's name in the flat model."""
         name = self.names.get(id(operation), operation.name)
+        if id(operation) in self.graphs.by_step:
+            copy = steps.stepped(operation, name)
+            self.stepped.add(id(copy))
+            return copy
         if isinstance(operation, keras.layers.Layer):
             return copied(operation, name=name)
         if name == operation.name:  # It has no weights and no state.
@@ -133,6 +147,8 @@ class _Flattening:
 
     def call(self, operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         """Calls a copied layer, or the layers of a model within."""
+        if id(operation) in self.stepped:
+            return steps.of_examples(operation, *args, steps=self.steps, **kwargs)
         if not self.through.get(id(operation), False):
             return operation(*args, **kwargs)
         inner, training = self.graphs.of(operation), kwargs.get("training")
@@ -151,8 +167,10 @@ class _Flattening:
             _fitted(x, reference)
             for x, reference in zip(given, inner.inputs, strict=True)
         ]
+        outer, self.steps = self.steps, self.graphs.steps_of(operation, self.steps)
         # What Keras's own `clone_model` calls; that one makes a model of the copy.
         outputs = inner._run_through_graph(fitted, operation_fn=self.copy, call_fn=call)
+        self.steps = outer
         return self.graphs.outputs(operation, outputs)
 
     def assign(self) -> None:
@@ -190,6 +208,7 @@ class _Graphs:
         # id -> (operation, graph): holding the operation keeps its id unique.
         self.known: dict[int, tuple[keras.Operation, keras.Model | None]] = {}
         self.traces: dict[int, Trace] = {}  # id of a block -> its trace.
+        self.by_step: set[int] = set()  # ids of layers that see one step at a time.
 
     def of(self, operation: keras.Operation) -> keras.Model | None:
         """The graph of a model within, or of a block; None for what has none."""
@@ -200,11 +219,29 @@ class _Graphs:
     def _graph(self, operation: keras.Operation) -> keras.Model | None:
         if has_graph(operation):
             return functional(operation)
+        if self.blocks and steps.is_stepped(operation):
+            return self._of_steps(operation)
         trace = self.blocks and traced(operation, self.given.get(id(operation)))
         if not trace:
             return None
         self.traces[id(operation)] = trace
         return trace.model
+
+    def _of_steps(self, operation: keras.layers.TimeDistributed) -> keras.Model | None:
+        """The graph of a model that is applied at every step."""
+        first, *others = (node.input_tensors[0] for node in operation._inbound_nodes)
+        if any(x.shape != first.shape for x in others):
+            return None
+        graph = steps.as_examples(operation, first)
+        if graph is not None:  # Called elsewhere too, they see the one step there.
+            self.by_step.update(map(id, steps.by_step(operation)))
+        return graph
+
+    def steps_of(self, operation: keras.Operation, outer: int) -> int:
+        """Steps that are among the examples within an operation with a graph."""
+        if steps.is_stepped(operation):
+            return self.of(operation).inputs[0].shape[1]
+        return outer
 
     def outputs(self, operation: keras.Operation, made: Any) -> Any:
         """What an operation with a graph puts out.

@@ -2,12 +2,12 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 import scipy.sparse.csgraph
 
-from ns_tf.graph.channels import NONE, Group
+from ns_tf.graph.channels import NONE, Group, layer_of
 
 Ties = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -160,3 +160,27 @@ def whole(
         else group
         for number, group in enumerate(groups)
     )
+
+
+def by_layers(groups: Sequence[Group], layers: Container[str]) -> tuple[Group, ...]:
+    """The groups, named after layers; those of zeros that no layer adds to are frozen.
+
+    >>> channels, layers = np.array([0]), {"conv"}
+    >>> groups = [Group("pad", makers, channels, None)
+    ...           for makers in (("pad", "conv"), ("pad",))]
+    >>> [(one.name, one.frozen) for one in by_layers(groups, layers)]
+    [('conv', None), ('pad', "'pad' makes it of zeros")]
+
+    Args:
+        groups: All of a graph; an operation that pads may be among their makers.
+        layers: Names of the layers.
+    """
+    found = []
+    for group in groups:
+        makers = sorted(group.makers, key=lambda maker: layer_of(maker) not in layers)
+        why = group.frozen
+        if layer_of(makers[0]) not in layers:
+            why = why or f"{makers[0]!r} makes it of zeros"
+        changes = {"name": makers[0], "makers": tuple(makers), "frozen": why}
+        found.append(dataclasses.replace(group, **changes))
+    return tuple(found)

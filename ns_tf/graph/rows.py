@@ -18,6 +18,7 @@ from ns_tf.graph.channels import Call
 from ns_tf.graph.own_weights import Fixed, OwnWeight
 
 Shape = tuple[int | None, ...]
+_NEW_AXES = ("ExpandDims", "Stack")  # Their `axis` is one of what they make.
 _MANY = 99_991  # Examples; a prime that no axis of a network has for its length.
 
 
@@ -143,6 +144,11 @@ class Rows:
         found, axis = self._of_operation(operation, arguments, shapes, makes)
         # Another operation would put the rows of an example apart, as a concatenation.
         kept = found in (0, most) or hasattr(operation, "newshape")
+        if found == most and any(
+            n and _moves(operation, arguments, axis, len(shape))
+            for n, axis, shape in zip(rows, axes, reads, strict=True)
+        ):
+            return None, 0
         # So would a reshape that takes other axes together with them.
         apart = hasattr(operation, "newshape") and any((*axes, axis))
         return (found, axis) if kept and not apart else (None, 0)
@@ -177,6 +183,34 @@ class Rows:
         again = (*asked[: len(shape)], *shape[len(asked) :])
         pairs = zip(shape, again, strict=True)
         return tuple(b if a is None and b in self._lengths else a for a, b in pairs)
+
+
+def _moves(operation: keras.Operation, arguments: Any, axis: int, rank: int) -> bool:
+    """Whether an operation may put examples, along an axis, into other places.
+
+    One that works along their axis may, as a flip, a sort or a sum of those before.
+    """
+    kind = type(operation).__name__
+    if kind == "GetItem":
+        return _step(arguments, axis, rank) not in (None, 1)
+    if kind in _NEW_AXES or not hasattr(operation, "axis"):
+        return False
+    if operation.axis is None:
+        return kind in ("Flip", "Roll")
+    return axis in {one % rank for one in np.atleast_1d(operation.axis).tolist()}
+
+
+def _step(arguments: Any, axis: int, rank: int) -> int | None:
+    """The step of the slice along an axis, in `x[key]`; None for what is no slice."""
+    key = [*arguments.args[1:], *arguments.kwargs.values()][0]
+    key = key if isinstance(key, (list, tuple)) else [key]
+    key = [one for one in key if one is not None]
+    for place, one in enumerate(key):
+        if one is Ellipsis:
+            key[place : place + 1] = [slice(None)] * (rank - len(key) + 1)
+            break
+    one = key[axis] if axis < len(key) else None
+    return one.step if isinstance(one, slice) else None
 
 
 def _with(shape: Shape, axis: int, length: int) -> Shape:

@@ -15,8 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.graph.held_weights import with_weights
 from ns_tf.graph.lengths import drawn, of_any_number, with_lengths
-from ns_tf.graph.own_weights import Fixed, as_inputs, own, with_weights
+from ns_tf.graph.own_weights import Fixed, as_inputs, own
 from ns_tf.graph.rules import is_known
 
 _BATCH = 13  # Of calls that ask how many examples there are.
@@ -125,14 +126,17 @@ def is_block(layer: keras.Operation) -> bool:
     """
     if not isinstance(layer, keras.layers.Layer) or isinstance(layer, keras.Model):
         return False
-    if type(layer).__module__.partition(".")[0] == "keras" or is_known(layer):
+    function = type(layer) is keras.layers.Lambda
+    keras_own = type(layer).__module__.partition(".")[0] == "keras"
+    if (keras_own and not function) or is_known(layer):
         return False
     return own(layer) is not None and not _takes_masks(layer)
 
 
 def _takes_masks(layer: keras.Layer) -> bool:
     """Whether Keras gives its calls masks that no argument of theirs shows."""
-    names = list(inspect.signature(layer.call).parameters)
+    called = layer.function if type(layer) is keras.layers.Lambda else layer.call
+    names = list(inspect.signature(called).parameters)
     if "mask" in names or any(f"{name}_mask" in names for name in names):
         return True
     return any(

@@ -23,7 +23,7 @@ from ns_tf.graph.calls import (
     tensors_in,
 )
 from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph, Tensor, whole_of
-from ns_tf.graph.grouping import components, groups_of, whole
+from ns_tf.graph.grouping import by_layers, components, groups_of, whole
 from ns_tf.graph.rows import Rows
 from ns_tf.graph.rules import ADD, CHANNELWISE, INPUT, JOIN, STATISTICS
 from ns_tf.graph.rules.effects import hold_unread
@@ -256,6 +256,10 @@ class _Walk:
         places = [self.axes, self.settings, self.arguments_of]
         axes = {id(axis): axis for axis in rules.arrays_in(places)}  # Many are one.
         groups = whole(groups, owner, [relabel(axis) for axis in axes.values()])
+        own = self.operations.items()
+        groups = by_layers(
+            groups, {n for n, one in own if isinstance(one, keras.Layer)}
+        )
         kernels = {
             maker: self.kernels[whole_of(maker)]
             for group in groups

@@ -87,6 +87,31 @@ class OpenGroupQueryAttention(_OpenHeads, keras.layers.GroupQueryAttention):
         return [heads, entries, entries]
 
 
+@keras.saving.register_keras_serializable("ns_tf")
+class OpenAdditiveAttention(keras.layers.AdditiveAttention):
+    """Attention by sums of queries and keys, whose channels are read through gates."""
+
+    def call(self, inputs, mask=None, *, gates=None, **options):
+        """As the layer without gates; gates [batch, channels]."""
+        self._gates = gates
+        try:
+            return super().call(inputs, mask=mask, **options)
+        finally:
+            self._gates = None
+
+    def compute_output_spec(self, inputs, *, gates=None, **options):
+        """As that of the layer without gates."""
+        return super().compute_output_spec(inputs, **options)
+
+    def _calculate_scores(self, query, key):
+        """[batch, queries, keys]: sums over channels of scale · gate · tanh(q + k)."""
+        both = ops.tanh(query[:, :, None] + key[:, None])
+        weights = ops.cast(self._gates, both.dtype)[:, None, None]
+        if self.scale is not None:
+            weights = weights * self.scale
+        return ops.sum(weights * both, axis=-1)
+
+
 @functools.singledispatch
 def opened(layer: keras.Layer, original: keras.Layer) -> keras.Layer:
     """A layer of the same name and configuration that takes gates, not built.
@@ -118,6 +143,14 @@ def _bidirectional(
 ) -> keras.layers.Bidirectional:
     del original
     return open_recurrent.opened_sides(layer)
+
+
+@opened.register(keras.layers.AdditiveAttention)
+def _additive(
+    layer: keras.layers.AdditiveAttention, original: keras.Layer
+) -> OpenAdditiveAttention:
+    del original
+    return OpenAdditiveAttention.from_config(layer.get_config())
 
 
 @opened.register(keras.layers.MultiHeadAttention)

@@ -32,9 +32,14 @@ _ADVICE: tuple[tuple[str, str | None], ...] = (
     (
         r"^(Functional|Sequential|Model) ",
         "call the layers of that model in the outer one, as one functional model; "
-        "within TimeDistributed, each in one of its own",
+        "within TimeDistributed, of fixed lengths, or each in one of its own",
     ),
-    (r"^Lambda ", "replace the Lambda by Keras's layers, or by a layer with a rule"),
+    (r"^Lambda ", "write the Lambda by keras.ops, or replace it by Keras's layers"),
+    (
+        r"fixed number of rows for each example$",
+        "keep examples in their places: give each operation another axis than theirs",
+    ),
+    (r"makes it of zeros$", None),
     (r"^(Conv|SeparableConv|Depthwise)", f"use groups=1 and channels_last, or {_RULE}"),
     (
         r"^(Reshape|Permute|Transpose) ",

@@ -309,7 +309,9 @@ def _names(
         kernel = by_key[layer, graph.kernels[name].name]
         return layer in present, count[name] == 1, int(np.prod(kernel.shape))
 
-    return tuple(max(group.makers, key=weight) for group in groups)
+    # Zeros that are padded have no kernel.
+    made = [[m for m in group.makers if m in graph.kernels] for group in groups]
+    return tuple(max(makers, key=weight) for makers in made)
 
 
 def _verify(

@@ -1,6 +1,7 @@
 """How many entries of a tensor's first axis are one example's."""
 
 import keras
+import numpy as np
 import pytest
 from graphs import Silent
 
@@ -67,8 +68,40 @@ UNKNOWN = {
     "tiled": lambda x: ops.tile(x, (2, 1, 1, 1)),
     "moved": lambda x: ops.transpose(x, (1, 0, 2, 3)),
     "some": lambda x: x[1:, ...],
+    "backwards": lambda x: ops.flip(x, axis=0),
+    "turned round": lambda x: ops.roll(x, 1, axis=0),
+    "backwards by a slice": lambda x: x[::-1, ...],
+    "summed": lambda x: ops.cumsum(x, axis=0),
     "halves of examples": lambda x: ops.reshape(x, (-1, 8, 6, 12)),
 }
+
+
+MOVED = {
+    "flip": lambda x: ops.flip(x, axis=1),
+    "flip of all": lambda x: ops.flip(x),
+    "roll": lambda x: ops.roll(x, 1, axis=1),
+    "slice": lambda x: x[:, None, ::-1][:, 0],
+    "slice behind": lambda x: x[..., ::-1, :, :],
+    "sort": lambda x: ops.sort(x, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_examples_that_change_places_along_a_turned_axis_have_none(name):
+    def function(x):
+        return ops.transpose(MOVED[name](ops.transpose(x, (1, 0, 2, 3))), (1, 0, 2, 3))
+
+    a, b, *_ = graph_of(function).groups
+    assert a.frozen and "fixed number of rows for each example" in b.frozen
+    assert graph_of(lambda x: ops.flip(x, axis=1)).groups[0].frozen is None
+
+
+def test_examples_of_a_fixed_number_that_change_places_have_none():
+    def function(x):
+        return ops.take(x, np.array([1, 0, 2]), axis=0)
+
+    _, b, *_ = graph_of(function, batch_size=3).groups
+    assert "fixed number of rows for each example" in b.frozen
 
 
 @pytest.mark.parametrize("name", UNKNOWN)

@@ -75,3 +75,23 @@ def test_tokens_that_are_masked_stay_so(rng, float64):
     x = embed(tokens)
     found = open_(x, x, gates=np.ones((4, 8)))
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_closed_channels_of_sums_are_not_scored(scaled, rng, float64):
+    layer = layers.AdditiveAttention(use_scale=scaled)
+    query, value, key = (rng.normal(size=(4, 3, n)) for n in (UNITS, 2, UNITS))
+    open_ = opened(layer, layer)
+    gates = np.repeat(KEEP[None].astype(float), 4, axis=0)
+    every = [query, value, key]
+    layer(every), open_(every, gates=gates)
+    thin = layers.AdditiveAttention(use_scale=scaled)
+    kept = [query[..., KEEP], value, key[..., KEEP]]
+    thin(kept)
+    if scaled:
+        weight = rng.normal(size=UNITS)
+        for one, own in ((layer, weight), (open_, weight), (thin, weight[KEEP])):
+            one.scale.assign(own)
+    ones = np.ones_like(gates)
+    np.testing.assert_allclose(open_(every, gates=ones), layer(every), atol=1e-12)
+    np.testing.assert_allclose(open_(every, gates=gates), thin(kept), atol=1e-12)

@@ -25,7 +25,7 @@ def reasons(*steps):
     [
         (layers.Activation("softmax", name="act"), "within channels"),
         (layers.Activation(lambda x: x, name="act"), "a name that Keras knows"),
-        (layers.Lambda(lambda x: x), "replace the Lambda"),
+        (layers.Lambda(lambda x: x), "by keras.ops"),
         (layers.Conv2D(6, 1, trainable=False), "trainable=True"),
         (layers.Permute((3, 1, 2)), "channels on the last axis"),
         (

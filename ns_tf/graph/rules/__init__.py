@@ -36,6 +36,7 @@ from ns_tf.graph.rules import (  # noqa: F401  Each registers its rules.
     products,
     recurrent,
     shapes,
+    wrappers,
 )
 from ns_tf.graph.rules.effects import (
     ADD,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.graph.passing import passes
 
 # Kinds of calls. They decide where gates go.
 INPUT = "input"  # An input of the model.
@@ -284,9 +285,9 @@ def apply(
             _unfolded(walk, channels, shape, reason)
             for channels, shape in zip(inputs, shapes, strict=True)
         ]
-    effect = None
-    if known and channels_last:
-        effect = known(walk, operation, inputs, shapes)
+    effect = known(walk, operation, inputs, shapes) if known and channels_last else None
+    if known is None and passes(operation, shapes):
+        return Effect(CHANNELWISE, inputs[0])
     size = output_shape[-1] if len(output_shape) > 1 and output_shape[-1] else 0
     if effect is None:
         return opaque(

@@ -9,6 +9,7 @@ summed pass, if they are last again.
 import dataclasses
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from ns_tf.graph.calls import Place
@@ -41,7 +42,7 @@ def _matmul(walk, layer, inputs, shapes):
     """Rows times columns; the last axis of the second may have been transposed."""
     if len(inputs) != 2 or min(map(len, shapes)) < 2:
         return None
-    return _product(walk, inputs, ("ik", "kj"), "ij")
+    return _product(walk, layer.name, inputs, ("ik", "kj"), "ij")
 
 
 @rule("Einsum")
@@ -54,7 +55,7 @@ def _einsum(walk, layer, inputs, shapes):
         return None
     if any(len(set(one)) < len(one) or not one.isalpha() for one in axes):
         return None
-    return _product(walk, inputs, axes, made)
+    return _product(walk, layer.name, inputs, axes, made)
 
 
 @rule("Dot")
@@ -78,12 +79,15 @@ def _dot(walk, layer, inputs, shapes):
         for last, channels in zip(summed, inputs, strict=True)
     ):
         return None  # Divided by a norm over channels.
-    return _product(walk, inputs, letters, made or "o")
+    return _product(walk, layer.name, inputs, letters, made or "o")
 
 
-@rule("Attention")
+@rule("Attention", "AdditiveAttention")
 def _attention(walk, layer, inputs, shapes):
-    """Queries times keys, softmax, times values."""
+    """Queries times keys, softmax, times values; or tanh of their sums in place of it.
+
+    Then each channel has a weight in the sum over channels, which takes its gate.
+    """
     args, kwargs = walk.arguments()
     given = args[0] if args else kwargs["inputs"]
     if not all(isinstance(one, Place) for one in given):
@@ -95,6 +99,8 @@ def _attention(walk, layer, inputs, shapes):
     if layer.score_mode != "dot":
         return None
     walk.tie(query, key)
+    if isinstance(layer, keras.layers.AdditiveAttention):
+        return Effect(JOIN, value, {"scale": (query,)}, gates=query)
     return Effect(JOIN, value, reads=(places[0],))
 
 
@@ -124,12 +130,17 @@ def _dot_product_attention(walk, layer, inputs, shapes):
 
 
 def _product(
-    walk: Walk, inputs: Sequence[np.ndarray], axes: Sequence[str], made: str
+    walk: Walk,
+    name: str,
+    inputs: Sequence[np.ndarray],
+    axes: Sequence[str],
+    made: str,
 ) -> Effect | None:
     """The effect of a product of two tensors.
 
     Args:
         walk: Takes ties.
+        name: Of the operation.
         inputs: Channel numbers of both, along the last axis or along several.
         axes: Letters of the last axes of both.
         made: Letters of the last axes of the output; what is in none is summed.
@@ -141,14 +152,13 @@ def _product(
     factors = [_factor(channels, letters) for channels, letters in pairs]
     if None in factors:
         return None
+    factors = _apart(walk, name, factors)
     output = np.full(walk.output_shape()[-1] or 0, -1)
     reads = []
     for place, (one, other) in enumerate(zip(factors, factors[::-1], strict=True)):
         if not one.has_channels:
             continue
         if one.letter in other.axes:
-            if one.letter != other.letter:
-                return None
             walk.tie(one.channels, other.channels)
         if one.letter == made[-1]:
             output = one.channels
@@ -160,6 +170,23 @@ def _product(
     if summed and not reads:
         return None  # Gates are along the last axis.
     return Effect(JOIN, output, reads=tuple(reads[:1]))
+
+
+def _apart(walk: Walk, name: str, factors: Sequence[_Factor]) -> list[_Factor]:
+    """The factors, without channels that meet what is no channel: those stay.
+
+    Args:
+        walk: Takes the reason.
+        name: Of the operation.
+        factors: Two.
+    """
+    found = []
+    for one, other in zip(factors, factors[::-1], strict=True):
+        if one.has_channels and one.letter in other.axes.replace(other.letter, ""):
+            walk.freeze(one.channels, f"{name!r} multiplies it with pixels or tokens")
+            one = dataclasses.replace(one, channels=np.full_like(one.channels, -1))
+        found.append(one)
+    return found
 
 
 def _factor(channels: np.ndarray, axes: str) -> _Factor | None:

@@ -1,6 +1,5 @@
-"""Recurrent layers, and layers that apply another one at every step."""
+"""Recurrent layers."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,18 +9,7 @@ import numpy as np
 from ns_tf.graph import activations
 from ns_tf.graph.calls import Place
 from ns_tf.graph.rules.convolutions import alike
-from ns_tf.graph.rules.effects import (
-    CHANNELWISE,
-    MAKE,
-    NORM,
-    STATISTICS,
-    UNKNOWN,
-    Effect,
-    Kernel,
-    Walk,
-    apply,
-    rule,
-)
+from ns_tf.graph.rules.effects import MAKE, Effect, Kernel, Walk, rule
 from ns_tf.graph.weights import names
 
 # Blocks of units along the last axis of the kernel of Keras's cells: one a gate of the
@@ -233,47 +221,3 @@ def _twins(one: keras.Layer, other: keras.Layer) -> bool:
     if "channels_first" in formats or not all(map(_blocks, cells)):
         return False
     return type(cells[0]) is type(cells[1]) and _units(cells[0]) == _units(cells[1])
-
-
-class _Step:
-    """A walk in which a layer within another goes by the name of the outer one."""
-
-    def __init__(self, walk: Walk, name: str):
-        self._walk, self._name = walk, name
-
-    def __getattr__(self, name: str):
-        return getattr(self._walk, name)
-
-    def make(self, name: str, size: int):
-        """New channels of the outer layer, or within it."""
-        _, *within = name.split("/")
-        return self._walk.make("/".join((self._name, *within)), size)
-
-    def output_shape(self) -> tuple[int | None, ...]:
-        """The shape of what comes out at one step."""
-        return _at_once(self._walk.output_shape())
-
-
-def _at_once(shape: tuple) -> tuple:
-    """The shape of one step of a sequence: [batch, steps, ...] -> [batch, ...]."""
-    return (shape[0], *shape[2:])
-
-
-@rule("TimeDistributed")
-def _every_step(walk, layer, inputs, shapes):
-    """As the layer within, whose weights are the outer one's."""
-    step = _Step(walk, layer.name)
-    reads = [_at_once(shape) for shape in shapes]
-    effect = apply(step, layer.layer, inputs, reads, step.output_shape())
-    if effect.kind in (STATISTICS, UNKNOWN):
-        return None  # A norm of open channels would have to be within as well.
-    if effect.gates is not None:
-        walk.freeze(effect.gates, f"{layer.name!r} applies its layer at every step")
-    kernel = effect.kernel and dataclasses.replace(effect.kernel, window=False)
-    return dataclasses.replace(
-        effect,
-        kind=CHANNELWISE if effect.kind == NORM else effect.kind,
-        settings={"layer": {"config": effect.settings}},
-        kernel=kernel,
-        gates=None,
-    )

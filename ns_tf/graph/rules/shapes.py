@@ -227,13 +227,30 @@ def _unit_axes(walk, layer, inputs, shapes):
 
 @rule("Pad")
 def _pad(walk, layer, inputs, shapes):
-    """Pixels around, of zeros or of what is there."""
-    width = np.broadcast_to(layer.pad_width, (len(shapes[0]), 2))
-    if width[0].any() or width[-1].any():
-        return None
+    """Pixels around, of zeros or of what is there; or channels that are zero."""
+    width = np.broadcast_to(layer.pad_width, (len(shapes[0]), 2)).tolist()
     args, kwargs = walk.arguments()
     value = kwargs.get("constant_values", args[1] if len(args) > 1 else None)
+    if any(width[0]) or (any(width[-1]) and (value or layer.mode != "constant")):
+        return None
+    if any(width[-1]):
+        return _zero_channels(walk, layer, inputs[0], width)
     return Effect(CHANNELWISE if value else THROUGH, inputs[0], scales=not value)
+
+
+def _zero_channels(walk, layer, channels: np.ndarray, width: list[list[int]]) -> Effect:
+    """Channels of zeros beside those that there are, as in a shortcut of a ResNet.
+
+    They are a part of what a layer makes where an addition joins them.
+    """
+    *others, (before, after) = width
+    made = walk.make(layer.name, before + after)
+    output = np.concatenate([made[:before], channels, made[before:]])
+    for end in (before, before + len(channels)):
+        if 0 < end < len(output):
+            walk.part(output[:end])
+    settings = {"pad_width": (*others, (made[:before], made[before:]))}
+    return Effect(CHANNELWISE, output, settings=settings)
 
 
 def sliced(walk, channels: np.ndarray, ends: slice):

@@ -59,7 +59,6 @@ def test_channels_pass_a_sum_over_tokens(product):
 @pytest.mark.parametrize(
     "product, sizes",
     [
-        (lambda x, y: x @ y, (5, 7)),  # Channels meet tokens.
         (lambda x, y: turned(x) @ turned(y), (5, 5)),
         (lambda x, y: ops.einsum("btc,bsd->btscd", x, y), (5, 7)),  # Two axes of them.
         (lambda x, y: ops.einsum("...c,...c->...", x, y), (7, 7)),  # No letters.
@@ -90,3 +89,20 @@ def test_a_constant_in_place_of_a_tensor_stays():
     dot = layers.Dot(axes=2)([x, np.ones((1, 5, 7), "float32")])
     graph = channel_graph(keras.Model(x._keras_history.operation.input, dot))
     assert graph.groups[0].frozen
+
+
+def test_channels_that_meet_tokens_stay_alone():
+    call, (one, other), _ = multiplied(lambda x, y: x @ y, 5, 7)
+    assert (call.kind, call.reads, other) == (JOIN, (), None)
+    assert one.endswith("multiplies it with pixels or tokens")
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_sums_of_queries_and_keys_are_one_and_have_their_gates_within(scaled):
+    layer = layers.AdditiveAttention(use_scale=scaled)
+    call, reasons, graph = multiplied(lambda x, y: layer([x, y]))
+    assert (call.kind, call.reads, reasons) == (JOIN, (), [None, None])
+    (both,) = (group for group in graph.groups if "one" in group.makers)
+    assert {*both.makers} == {"one", "other"}
+    np.testing.assert_array_equal(call.gates, both.channels)
+    np.testing.assert_array_equal(graph.axes[layer.name, "scale"][0], both.channels)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ns_tf.graph.rules import CHANNELWISE, MAKE, UNKNOWN
+from ns_tf.graph.rules import MAKE, UNKNOWN
 from ns_tf.graph.walk import channel_graph
 from ns_tf.graph.weights import names
 
@@ -201,44 +201,3 @@ def test_channels_that_a_mask_is_made_of_stay():
     reasons = {group.name: group.frozen for group in graph.groups[:-1]}
     assert reasons.pop("mask") == "'b' reads it as a mask"
     assert {*reasons} == {"a", "b", "c"} and not any(reasons.values())
-
-
-def every_step(*inner):
-    """Frozen or not by maker, kinds by call, graph: a[11], then each at every step."""
-    steps = keras.Input((7, 4, 3), name="steps")
-    x = layers.Dense(11, name="a")(steps)
-    for place, layer in enumerate(inner):
-        x = layers.TimeDistributed(layer, name=f"step{place}")(x)
-    x = layers.Flatten()(x)
-    graph = channel_graph(keras.Model(steps, layers.Dense(2, name="logits")(x)))
-    reasons = {group.name: group.frozen for group in graph.groups}
-    return reasons, {call.name: call.kind for call in graph.calls}, graph
-
-
-def test_a_layer_at_every_step_goes_by_the_name_of_the_outer_one():
-    reasons, kinds, graph = every_step(layers.Conv1D(5, 2), layers.BatchNormalization())
-    assert reasons["a"] is None and reasons["step0"] is None
-    assert (kinds["step0"], kinds["step1"]) == (MAKE, CHANNELWISE)
-    np.testing.assert_array_equal(graph.axes["step0", "kernel"][1], np.arange(11))
-    own = graph.groups[1].channels
-    np.testing.assert_array_equal(graph.axes["step1", "gamma"][0], own)
-    found = graph.settings["step0"]["layer"]["config"]["filters"]
-    np.testing.assert_array_equal(found, own)
-    assert not graph.kernels["step0"].window
-
-
-@pytest.mark.parametrize("layer", [layers.LayerNormalization(), layers.Softmax()])
-def test_what_is_not_followed_at_one_step_is_not_at_any(layer):
-    assert every_step(layer)[0]["a"].endswith("cannot be followed")
-
-
-def test_units_within_a_layer_at_every_step_stay():
-    steps = keras.Input((2, 7, 3), name="steps")
-    x = layers.Dense(11, name="a")(steps)
-    x = layers.TimeDistributed(layers.LSTM(5), name="odd")(x)
-    graph = channel_graph(keras.Model(steps, layers.Dense(2)(layers.Flatten()(x))))
-    assert [group.frozen for group in graph.groups[:2]] == [
-        None,
-        "'odd' applies its layer at every step",
-    ]
-    assert all(call.gates is None for call in graph.calls)

@@ -86,7 +86,6 @@ KEPT = {
     "by the norm of all": lambda x: ops.normalize(x, axis=None),
     "sums of channels": lambda x: ops.cumsum(x, axis=-1),
     "mean of all": lambda x: ops.mean(x, axis=(0, 1)),
-    "padded channels": lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))),
     "channels in uneven steps": lambda x: x[..., ::5],
     "some channels backwards": lambda x: x[..., 7:2:-1],
     "a channel": lambda x: x[:, :, :, 0],
@@ -186,3 +185,39 @@ def test_sums_and_means_over_channels_have_none(function, kind, keepdims):
     assert (graph.channels[call.output] == NONE).all()
     assert call.reads == ((0,) if kind == JOIN else ())
     assert call.gates is None if kind == JOIN else len(call.gates) == SIZE
+
+
+def shortcut(before: int, after: int, x=None, mode="constant", **options):
+    """The graph of a[6] padded by zero channels and added to b; c reads the sum."""
+    image = keras.Input((4, 4, 3), name="image")
+    x = layers.Conv2D(6, 1, name="a")(image)
+    width = ((0, 0), (0, 0), (0, 0), (before, after))
+    padded = ops.pad(x, width, mode, **options)
+    y = layers.Conv2D(6 + before + after, 1, name="b")(x)
+    y = layers.Conv2D(5, 1, name="c")(layers.Add()([padded, y]))
+    return channel_graph(keras.Model(image, layers.Flatten()(y)))
+
+
+def test_zero_channels_beside_are_a_part_of_what_they_are_added_to():
+    graph = shortcut(2, 3)
+    found = {g.name: (g.makers[0], g.size, g.frozen) for g in graph.groups[:3]}
+    assert found == {
+        "a": ("a", 6, None),
+        "b/1": ("b/1", 2, None),
+        "b/2": ("b/2", 3, None),
+    }
+    (settings,) = (one for name, one in graph.settings.items() if "pad" in name)
+    first, last = settings["pad_width"][-1]
+    np.testing.assert_array_equal(first, graph.groups[1].channels)
+    np.testing.assert_array_equal(last, graph.groups[2].channels)
+
+
+def test_zeros_that_nothing_adds_to_stay_and_others_are_not_followed():
+    assert shortcut(0, 6).groups[0].frozen is None
+    assert "cannot be followed" in shortcut(2, 3, constant_values=1).groups[0].frozen
+    image = keras.Input((4, 3), name="image")
+    x = ops.pad(layers.Dense(6, name="a")(image), ((0, 0), (0, 0), (0, 2)))
+    x = layers.Flatten()(layers.Dense(5, name="b")(x))
+    a, zeros, b = channel_graph(keras.Model(image, layers.Dense(2)(x))).groups[:3]
+    assert (a.frozen, b.frozen, zeros.size) == (None, None, 2)
+    assert "makes it of zeros" in zeros.frozen

@@ -1,0 +1,53 @@
+"""Layers of one's own that do something in training alone.
+
+A DropPath gives its input itself, but for a training, in which it draws numbers that no
+graph shows. So removing channels before it is exact, whatever it draws.
+"""
+
+import inspect
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+_EXAMPLES = 2
+_PIXELS = 3  # Along an axis of unknown length.
+
+
+def passes(layer: keras.Operation, shapes: Sequence[tuple]) -> bool:
+    """Whether a layer gives its input itself, but for a training, at any width.
+
+    Args:
+        layer: Built; of a class outside of Keras.
+        shapes: Of the tensors that it is called on.
+
+    >>> class Noisy(keras.layers.Layer):
+    ...     def call(self, x, training=False):
+    ...         return x + keras.random.normal(x.shape) if training else x
+    >>> passes(Noisy(), [(None, 5)]), passes(keras.layers.Dropout(0.5), [(None, 5)])
+    (True, False)
+    """
+    if (
+        not isinstance(layer, keras.layers.Layer)
+        or isinstance(layer, keras.Model)
+        or type(layer).__module__.partition(".")[0] == "keras"
+        or len(shapes) != 1
+        or len(shapes[0]) < 2
+        or not shapes[0][-1]
+        or layer.weights
+        or "training" not in inspect.signature(layer.call).parameters
+    ):
+        return False
+    x = keras.KerasTensor(shapes[0])
+    try:
+        return layer.call(x, training=False) is x and _trains(layer, shapes[0])
+    except Exception:  # `call` is anybody's code.
+        return False
+
+
+def _trains(layer: keras.layers.Layer, shape: tuple) -> bool:
+    """Whether a copy can be called in a training, on one channel more."""
+    copy = type(layer).from_config(layer.get_config())
+    middle = (n or _PIXELS for n in shape[1:-1])
+    x = np.ones((_EXAMPLES, *middle, shape[-1] + 1), layer.compute_dtype)
+    return tuple(copy(x, training=True).shape) == x.shape
