@@ -235,3 +235,19 @@ class Counted(Positioned):
     def call(self, x):
         numbers = ops.reshape(ops.arange(ops.shape(x)[0]), (-1, 1, 1, 1))
         return self.dense(x) + ops.cast(numbers, x.dtype)
+
+
+@register
+class DropPath(layers.Layer):
+    """Drops all channels of some examples in a training. It has no `get_config`."""
+
+    def __init__(self, rate=0.5, **options):
+        super().__init__(**options)
+        self.rate, self.draws = rate, keras.random.SeedGenerator(1)
+
+    def call(self, x, training=None):
+        if not training:
+            return x
+        shape = (ops.shape(x)[0], *(1,) * (len(x.shape) - 1))
+        kept = keras.random.uniform(shape, seed=self.draws) > self.rate
+        return x / (1 - self.rate) * ops.cast(kept, x.dtype)

@@ -175,7 +175,7 @@ def _named(layer: keras.Layer, config: Mapping[str, Any], name: str) -> keras.La
     The name that it made up itself is not among that.
     """
     kind = type(layer)
-    if "name" not in config:
+    if kind.get_config is keras.layers.Layer.get_config and "name" not in config:
         with contextlib.suppress(TypeError, ValueError):
             return kind.from_config({**config, "name": name})
     copy = kind.from_config(dict(config))

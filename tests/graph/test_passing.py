@@ -3,36 +3,18 @@
 import keras
 import numpy as np
 import pytest
+from blocks import DropPath
 
 from ns_tf.graph.flat import flat
 from ns_tf.graph.passing import passes
 from ns_tf.graph.walk import channel_graph
 
-layers, ops = keras.layers, keras.ops
+layers = keras.layers
 register = keras.saving.register_keras_serializable("ns_tf_tests")
 
 
 @register
-class Dropped(layers.Layer):
-    """Drops all channels of some examples in a training."""
-
-    def __init__(self, rate=0.5, **options):
-        super().__init__(**options)
-        self.rate, self.draws = rate, keras.random.SeedGenerator(1)
-
-    def call(self, x, training=None):
-        if not training:
-            return x
-        shape = (ops.shape(x)[0], *(1,) * (len(x.shape) - 1))
-        kept = keras.random.uniform(shape, seed=self.draws) > self.rate
-        return x / (1 - self.rate) * ops.cast(kept, x.dtype)
-
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate}
-
-
-@register
-class Sized(Dropped):
+class Sized(DropPath):
     """Takes one number of channels alone in a training."""
 
     def call(self, x, training=None):
@@ -40,7 +22,7 @@ class Sized(Dropped):
 
 
 @register
-class Lifted(Dropped):
+class Lifted(DropPath):
     """Is another function outside of a training."""
 
     def call(self, x, training=None):
@@ -48,7 +30,7 @@ class Lifted(Dropped):
 
 
 @register
-class Hidden(Dropped):
+class Hidden(DropPath):
     """Does not say how it was made."""
 
     def __init__(self, rate, **options):
@@ -68,7 +50,7 @@ def around(layer):
 
 
 def test_what_draws_in_a_training_alone_passes_channels():
-    layer = Dropped(name="drop")
+    layer = DropPath(name="drop")
     before = np.array(layer.draws.state)
     assert around(layer) is None and passes(layer, [(None, 4, 11)])
     np.testing.assert_array_equal(layer.draws.state, before)
@@ -84,9 +66,9 @@ def test_what_is_not_known_at_any_width_stays(layer):
     "layer, shapes",
     [
         (layers.Dropout(0.5), [(None, 11)]),
-        (Dropped(), [(None, 11), (None, 11)]),
-        (Dropped(), [(None, 4, None)]),
-        (Dropped(), [()]),
+        (DropPath(), [(None, 11), (None, 11)]),
+        (DropPath(), [(None, 4, None)]),
+        (DropPath(), [()]),
     ],
 )
 def test_layers_of_keras_several_inputs_and_open_widths_are_others(layer, shapes):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from blocks import DropPath
 from graphs import headed
 from subclasses import Adapted, Backbone, Nameless, Stack, around
 
@@ -10,6 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.graph.remake import (
     check_readable,
     config_of,
+    copied,
     remade,
     resized,
     with_statistics,
@@ -162,6 +164,30 @@ def test_a_layer_that_loses_its_name_is_refused():
         remade(model.get_layer("mine"), model.get_layer("mine").get_config())
     copy = remade(layers.Dense(3, name="a"), {"units": 5, "name": "b"})
     assert (copy.name, copy.units) == ("b", 5)
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Doubled(layers.Layer):
+    """Says nothing of its name, and has no weights."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, x):
+        return self.factor * x
+
+    def get_config(self):
+        return {"factor": self.factor}
+
+
+def test_a_name_that_was_made_up_is_kept():
+    drop, doubled = DropPath(0.25), Doubled(2.0)
+    copies = copied(drop), copied(doubled)
+    assert [copy.name for copy in copies] == [drop.name, doubled.name]
+    assert copies[0].rate == 0.25 and copies[1].factor == 2
+    again = type(drop).from_config(copies[0].get_config())
+    assert again.name == drop.name  # As a file has it.
 
 
 def test_statistics_are_written_into_the_configuration(rng):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from blocks import DropPath
 from random_graphs import assert_removing_is_zeroing, stamp
 from thinner import Thinner
 
@@ -662,21 +663,6 @@ class ByHand(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
-
-
-@keras.saving.register_keras_serializable("ns_tf_tests")
-class DropPath(layers.Layer):
-    """Drops examples in a training."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.draws = keras.random.SeedGenerator(1)
-
-    def call(self, x, training=None):
-        if not training:
-            return x
-        shape = (ops.shape(x)[0], *(1,) * (len(x.shape) - 1))
-        return x * ops.cast(keras.random.uniform(shape, seed=self.draws) > 0.5, x.dtype)
 
 
 def by_hand(x):
