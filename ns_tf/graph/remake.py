@@ -1,6 +1,5 @@
 """Layers made again from their configurations, at other sizes."""
 
-import contextlib
 import inspect
 import re
 import types
@@ -154,7 +153,9 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
         )
     config = _taken(layer, config)
     name = config.get("name", layer.name)
-    copy = _attempt(layer, lambda: _named(layer, config, name))
+    copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
+    if not getattr(layer, "weights", ()):
+        copy.name = name  # Keras leaves out one that it made up; no weight needs it.
     if copy.name != name:
         raise InputError(
             f"Layer {layer.name!r} cannot be made again from its configuration: its "
@@ -166,22 +167,6 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
         if hasattr(layer, option):
             setattr(copy, option, getattr(layer, option))
     return keep_frozen(layer, copy)
-
-
-def _named(layer: keras.Layer, config: Mapping[str, Any], name: str) -> keras.Layer:
-    """A layer of this configuration, of this name if it can be told.
-
-    Where a class has no `get_config`, Keras writes down what a constructor was given.
-    The name that it made up itself is not among that.
-    """
-    kind = type(layer)
-    if kind.get_config is keras.layers.Layer.get_config and "name" not in config:
-        with contextlib.suppress(TypeError, ValueError):
-            return kind.from_config({**config, "name": name})
-    copy = kind.from_config(dict(config))
-    if not getattr(layer, "weights", ()):  # Nothing is found by the name but its calls.
-        copy.name = name
-    return copy
 
 
 def _taken(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -181,13 +181,11 @@ class Doubled(layers.Layer):
         return {"factor": self.factor}
 
 
-def test_a_name_that_was_made_up_is_kept():
+def test_a_name_that_was_made_up_is_kept_where_there_are_no_weights():
     drop, doubled = DropPath(0.25), Doubled(2.0)
     copies = copied(drop), copied(doubled)
     assert [copy.name for copy in copies] == [drop.name, doubled.name]
     assert copies[0].rate == 0.25 and copies[1].factor == 2
-    again = type(drop).from_config(copies[0].get_config())
-    assert again.name == drop.name  # As a file has it.
 
 
 def test_statistics_are_written_into_the_configuration(rng):
