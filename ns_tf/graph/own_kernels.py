@@ -42,10 +42,11 @@ class Reading:
             **options: Of `keras.layers.Layer`.
 
         Raises:
-            ValueError: its kernel has another shape.
+            ValueError: its kernel has another shape, or it has other weights as well.
 
         >>> weight = keras.Variable(np.ones((3, 5)))
-        >>> layer = Reading(layers.Dense, {"units": 5}).holding(weight, (None, 3))
+        >>> reading = Reading(layers.Dense, {"units": 5, "use_bias": False})
+        >>> layer = reading.holding(weight, (None, 3))
         >>> layer.kernel is weight, layer.count_params()
         (True, 15)
         """
