@@ -32,8 +32,9 @@ class Sgd:
         momentum: m, from 0 to 1.
         weight_decay: d, of all variables, biases and batch norms too.
         undecayed: Variables among them that have none.
-        masks: For each variable its entries that move, bool; None for all. If empty,
-            all of all variables. An entry that does not move stays bit for bit.
+        masks: For each variable its entries that move, bool, an array or a variable;
+            None for all. If empty, all of all variables. An entry that does not move,
+            and has no velocity, stays bit for bit.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Sgd:
         momentum: float,
         weight_decay: float,
         undecayed: Sequence = (),
-        masks: Sequence[np.ndarray | None] = (),
+        masks: Sequence[np.ndarray | tf.Variable | None] = (),
     ):
         self.variables = list(variables)
         # All of one name: TensorFlow caches eager kernels by name, and frees none.

@@ -34,9 +34,18 @@ class Fold:
             ndim: Axes of the kernel.
         """
         own = np.where(self.channels == NONE, 1.0, gates[self.channels])
+        return self.along(own, ndim)
+
+    def along(self, values: np.ndarray, ndim: int) -> np.ndarray:
+        """Values of the channels that are read, in a shape that the kernel takes.
+
+        Args:
+            values: [axis].
+            ndim: Axes of the kernel.
+        """
         shape = [1] * ndim
-        shape[self.axis] = len(own)
-        return own.reshape(shape)
+        shape[self.axis] = len(values)
+        return values.reshape(shape)
 
 
 def folds(graph: ChannelGraph) -> tuple[Fold, ...]:

@@ -1,8 +1,4 @@
-"""Masks in the kernels of a network: a gate a weight, in place of a gate a channel.
-
-No layer knows of it: Keras calls the network with masked kernels in place of its
-variables (`stateless_call`).
-"""
+"""Masks in the kernels of a network: a gate a weight, in place of a gate a channel."""
 
 import dataclasses
 import functools
@@ -14,6 +10,7 @@ import keras
 import numpy as np
 
 from ns_tf.graph import weights
+from ns_tf.graph.substituted import SubstitutedNetwork
 from ns_tf.graph.weights import Key
 
 _KERNEL = "kernel"  # What Keras's names of weights that multiply inputs end in.
@@ -111,7 +108,7 @@ def masked(model: keras.Model, masks: Mapping[Key, np.ndarray]) -> None:
         variables[key].assign(np.where(mask, np.array(variables[key]), 0))
 
 
-class MaskedNetwork:
+class MaskedNetwork(SubstitutedNetwork):
     """A network whose kernels are multiplied by gates of 0 or 1.
 
     Args:
@@ -121,28 +118,21 @@ class MaskedNetwork:
     """
 
     def __init__(self, network: keras.Model, kernels: Kernels, gates: keras.Variable):
-        self.network, self.kernels, self.gates = network, kernels, gates
-        self.name = network.name
-        keys = weights.trainable_keys(network)
-        self._order = [keys.index(key) for key in kernels.shapes]
+        super().__init__(network, kernels.shapes)
+        self.kernels, self.gates = kernels, gates
 
-    def __call__(self, inputs: Any, training: bool) -> Any:
-        """The outputs, [batch, ...]; statistics and generators follow."""
-        network, ops = self.network, keras.ops
-        values = [ops.convert_to_tensor(v) for v in network.trainable_variables]
+    def values(self, own: Mapping[Key, Any]) -> Mapping[Key, Any]:
+        """The kernels, masked."""
+        ops = keras.ops
         parts = ops.split(self.gates, np.cumsum(self.kernels.sizes))
-        for place, part in zip(self._order, parts[:-1], strict=True):
-            gate = ops.cast(ops.reshape(part, values[place].shape), values[place].dtype)
-            values[place] = straight_through(values[place], gate)
-        others = network.non_trainable_variables
-        states = [ops.convert_to_tensor(v) for v in others]
-        outputs, states = network.stateless_call(
-            values, states, inputs, training=training
-        )
-        if training:
-            for variable, state in zip(others, states, strict=True):
-                variable.assign(state)
-        return outputs
+        return {
+            key: straight_through(
+                own[key], ops.cast(ops.reshape(part, shape), own[key].dtype)
+            )
+            for (key, shape), part in zip(
+                self.kernels.shapes.items(), parts[:-1], strict=True
+            )
+        }
 
 
 def straight_through(weight: Any, gate: Any) -> Any:

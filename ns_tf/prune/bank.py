@@ -10,8 +10,8 @@ import tensorflow as tf
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
+from ns_tf.prune.formulas import BankGates, Now
 from ns_tf.prune.gates import LearnedGates
-from ns_tf.prune.gatings import BankGates, Now
 from ns_tf.prune.sites import Sites
 
 _MEMORY = 0.95  # Of the running means of squares.

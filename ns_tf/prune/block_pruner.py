@@ -82,7 +82,7 @@ class BlockPruner(Pruner):
     @functools.cached_property
     def sites(self) -> BlockSites:
         """As of `Pruner`."""
-        return BlockSites(self.graph, self.blocks)
+        return BlockSites(self.graph, self.problem.structure, self.blocks)
 
     def shares(self, widths: Widths) -> list[tuple[np.ndarray, float]]:
         """As of `Pruner`: all blocks together, whichever of them are left."""

@@ -17,21 +17,23 @@ from ns_tf.prune import criteria, filters, signals
 from ns_tf.prune.bank import Bank, Noise
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.filters import Filters
-from ns_tf.prune.gammas import Gammas
-from ns_tf.prune.gates import LearnedGates
-from ns_tf.prune.gatings import (
+from ns_tf.prune.formulas import (
     BankGates,
-    Gating,
     GeneratedGates,
     KernelGates,
     NormGates,
+    ScheduledGates,
 )
+from ns_tf.prune.gammas import Gammas
+from ns_tf.prune.gates import LearnedGates
+from ns_tf.prune.gatings import Gating
 from ns_tf.prune.generated import Generated, Shares
 from ns_tf.prune.learning import Learning, held_batch
 from ns_tf.prune.method import WEIGHT, Scored
 from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import RAMP, Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
+from ns_tf.prune.scheduled import Scheduled
 from ns_tf.prune.signals.gamma import check as check_gammas
 from ns_tf.prune.taught import Taught, signed
 from ns_tf.prune.trained import copied
@@ -66,6 +68,11 @@ class ByGating:
     def _generated(self) -> bool:
         """Whether generators make the gates."""
         return isinstance(self.formulas, GeneratedGates)
+
+    @property
+    def _scheduled(self) -> bool:
+        """Whether weights go by a schedule."""
+        return isinstance(self.formulas, ScheduledGates)
 
     @property
     def _taught(self) -> bool:
@@ -107,7 +114,10 @@ class ByGating:
                 f"Gates that learn are trained once; got --rounds={self.pruner.rounds}."
                 f" Leave it away, or take a criterion in place of {self.gating.name}."
             )
-        self._check_noise()
+        if self._scheduled:
+            self._check_schedule()
+        else:
+            self._check_noise()
         if self._by_norm:
             check_gammas(self.pruner.read())
         elif self._by_kernel:
@@ -123,6 +133,23 @@ class ByGating:
         if self._generated:
             self._check_generated()
         steps_per_epoch(self.data[0], self.settings.batch)
+
+    def _check_schedule(self) -> None:
+        """Refuses a strength, as nothing is pulled on, and units that are no weights.
+
+        Raises:
+            InputError: names the gating.
+        """
+        if not self.pruner.noisy:
+            raise InputError(
+                f"{self.gating.name} has a schedule of single weights: register it "
+                f"with levels=({WEIGHT!r},)."
+            )
+        if self.strength is not None:
+            raise InputError(
+                f"{self.gating.name} has a schedule and no pull: leave "
+                f"--strength={self.pruner.config.strength} away."
+            )
 
     def _check_noise(self) -> None:
         """Refuses formulas that say nothing of noise, where gates are of weights.
@@ -165,7 +192,9 @@ class ByGating:
         pruner, config = self.pruner, self.pruner.config
         own = (config.strength, self.settings)
         auto = self.strength is None
-        if self._generated:
+        if self._scheduled:
+            own = (*own, pruner.allocation.name)
+        elif self._generated:
             law = pruner.law_numbers
             own = (*own, pruner.allocation.name, config.weigh, law)
         elif not (auto or self.gating.units or self.formulas.priced):
@@ -198,17 +227,28 @@ class ByGating:
         Args:
             runtime: Devices, precision, seed.
         """
-        curvature = self.curvature()
         dataset, held = self.data
+        gates, pull = self._gates_and_pull(runtime)
         return Learning(
-            self._gates(runtime, curvature),
+            gates,
             dataclasses.replace(self.pruner.problem, dataset=dataset),
             self.settings,
             self.pressure,
-            self._pull(curvature),
+            pull,
             runtime,
             held=held,
         )
+
+    def _gates_and_pull(self, runtime: Runtime) -> tuple[LearnedGates, Pull]:
+        """The gates, and how hard they are pulled on."""
+        if self._scheduled:
+            model, structure = self.pruner.model, self.pruner.problem.structure
+            execution = runtime.execution
+            network = execution.build(lambda: copied(model, structure))
+            gates = Scheduled(network, self.pruner, self.formulas, execution)
+            return gates, Pull(0.0, auto=False, rates=np.empty(0))
+        curvature = self.curvature()
+        return self._gates(runtime, curvature), self._pull(curvature)
 
     @property
     def _seen(self) -> int:
@@ -252,7 +292,10 @@ class ByGating:
     @functools.cached_property
     def pressure(self) -> Pressure:
         """The budgets as the gates feel them."""
-        return self.pruner.pressure(self.formulas.priced)
+        found = self.pruner.pressure(self.formulas.priced)
+        if self._scheduled:
+            return dataclasses.replace(found, course=self.formulas.gone)
+        return found
 
     def curvature(self) -> np.ndarray:
         """[n]: the mean over proxy images of (dL_i/dg)^2, all gates open.

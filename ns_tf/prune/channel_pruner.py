@@ -44,7 +44,7 @@ class ChannelPruner(Pruner):
     @functools.cached_property
     def sites(self) -> ChannelSites:
         """As of `Pruner`."""
-        return ChannelSites(self.graph)
+        return ChannelSites(self.graph, self.problem.structure)
 
     def shares(self, widths: Widths) -> list[tuple[np.ndarray, float]]:
         """As of `Pruner`: layers that follow a width keep its share."""

@@ -204,7 +204,7 @@ class CutConfig:
         "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
         "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim or random; or gates "
         "that learn: slimming, morphnet, group_lasso, logistic_sigmoid, sss, gal, "
-        "autoprune or autopruner. What follows is the method's own if empty.",
+        "autoprune, autopruner or gradual. What follows is the method's own if empty.",
     )
     level: str = option(
         CHANNEL,

@@ -11,7 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.graph import weights
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.weights import Key
-from ns_tf.prune.gatings import KernelGates
+from ns_tf.prune.formulas import KernelGates
 from ns_tf.prune.penalised import Penalised
 from ns_tf.prune.scoring import ScoredNetwork
 

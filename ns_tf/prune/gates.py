@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.engine.sgd import Sgd
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
 from ns_tf.problem.tasks import Task
@@ -15,7 +16,8 @@ from ns_tf.prune.pressure import steered
 class LearnedGates:
     """The gates of a network that is trained, n of them.
 
-    `Gammas`, `Bank`, `Taught` and `Generated` say what differs from what is here.
+    `Gammas`, `Filters`, `Bank`, `Taught`, `Generated` and `Scheduled` say what differs
+    from what is here.
 
     Attributes:
         network: Whose weights are trained.
@@ -23,6 +25,7 @@ class LearnedGates:
         watch: Variables beside those of SGD whose gradients `probe` reads.
         teacher: Whose outputs the objective takes as its third argument, if any.
         drawn: Whether `before` or `after` read random draws.
+        masks: As of `Sgd`, of `variables`.
     """
 
     network: keras.Model
@@ -30,6 +33,7 @@ class LearnedGates:
     watch: Sequence = ()
     teacher: keras.Model | None = None
     drawn: bool = False
+    masks: Sequence = ()
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -73,6 +77,14 @@ class LearnedGates:
         Args:
             strength: Of the penalty.
             price: [n].
+        """
+
+    def hold(self, sgd: Sgd, progress: float) -> None:
+        """Sets what does not move in the steps that follow.
+
+        Args:
+            sgd: Moves `variables`.
+            progress: Share of the steps that are done.
         """
 
     def probe(self, own: list, others: list) -> list:

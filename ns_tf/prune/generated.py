@@ -12,8 +12,8 @@ from ns_tf.graph import weights
 from ns_tf.graph.generated import Generator
 from ns_tf.graph.weights import Key
 from ns_tf.problem.tasks import Task
+from ns_tf.prune.formulas import GeneratedGates
 from ns_tf.prune.gates import LearnedGates
-from ns_tf.prune.gatings import GeneratedGates
 
 _MEMORY = 20  # Steps whose mean says which channels are open.
 

@@ -70,6 +70,7 @@ class Learning:
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
                 undecayed=gates.undecayed,
+                masks=gates.masks,
             )
         self.loss_scale = execution.loss_scale(network)
         self.held = held and augmented(held, config.augmentation)
@@ -142,6 +143,7 @@ class Learning:
         self.steps += 1
         self.losses.add(self.steps, loss)
         if self.finished:
+            self.gates.hold(self.sgd, self.progress)
             self._note()
 
     def _draw(self) -> np.ndarray:
@@ -160,6 +162,7 @@ class Learning:
             self.strength = self.gates.steered(self.strength, start, excess)
         self.price = self.pressure.price(alive)
         self.gates.press(self.strength, self.price)
+        self.gates.hold(self.sgd, self.progress)
         self._note()
 
     def _note(self) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What is removed: channels, whole blocks, or single weights.
 LEVELS = CHANNEL, BLOCK, WEIGHT = "channel", "block", "weight"
+NONZERO = "nonzero"  # The budget where single weights go: those that are not zero.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ def check_level(name: str, level: str) -> None:
     removes = [f"{one}s" for one in get(name).levels]
     if f"{level}s" not in removes:
         raise InputError(
-            f"--level={level}: {name} removes {' or '.join(removes)}. "
+            f"{name} removes {' or '.join(removes)}, and what should go are {level}s. "
             f"Methods that can: {', '.join(names(level))}."
         )
 

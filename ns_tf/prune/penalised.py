@@ -10,8 +10,8 @@ from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.weights import Key
+from ns_tf.prune.formulas import KernelGates, NormGates
 from ns_tf.prune.gates import LearnedGates
-from ns_tf.prune.gatings import KernelGates, NormGates
 
 
 class Penalised(LearnedGates):

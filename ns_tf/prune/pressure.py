@@ -31,6 +31,7 @@ class Pressure:
         size: n.
         priced: Whether channels of different layers have different prices.
         least: Channels that every layer keeps.
+        course: Share of the ramp that is done -> share of the fall that is planned.
     """
 
     costs: Mapping[str, Callable]
@@ -39,6 +40,7 @@ class Pressure:
     size: int
     priced: bool = True
     least: int = 1
+    course: Callable[[float], float] = float
 
     def widths(self, alive: np.ndarray) -> np.ndarray:
         """[layers]: channels that are alive in each, at least `least`.
@@ -101,12 +103,12 @@ class Pressure:
         return {n: float(self.costs[n](left) / self.costs[n](own)) for n in self.limits}
 
     def planned(self, progress: float) -> dict[str, float]:
-        """By budget: the planned share, which falls linearly from 1 to the limit.
+        """By budget: the planned share, which falls from 1 to the limit.
 
         Args:
             progress: Share of the steps that are done.
         """
-        gone = min(1.0, progress / RAMP)
+        gone = self.course(ramped(progress))
         whole = self._whole
         ends = {n: limit / self.costs[n](whole) for n, limit in self.limits.items()}
         return {n: float(1 - gone * (1 - min(1.0, end))) for n, end in ends.items()}
@@ -199,6 +201,18 @@ def prices(
         slope = np.asarray(costs[name](more)) - np.asarray(costs[name](less))
         found += slope / (2 * limit)
     return found * widths.sum() / max((found * widths).sum(), np.finfo(float).tiny)
+
+
+def ramped(progress: float) -> float:
+    """Share of the ramp that is done: of the first 0.7 of the steps.
+
+    >>> ramped(0.35), ramped(0.9)
+    (0.5, 1.0)
+
+    Args:
+        progress: Share of all steps that are done.
+    """
+    return min(1.0, progress / RAMP)
 
 
 def steered(strength: float, start: float, excess: float) -> float:

@@ -10,11 +10,11 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.block_pruner import BlockPruner
 from ns_tf.prune.channel_pruner import ChannelPruner
 from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.method import BLOCK, CHANNEL, WEIGHT
+from ns_tf.prune.method import BLOCK, CHANNEL, NONZERO, WEIGHT
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.source import TrainedNetwork, kept_from
 from ns_tf.prune.strength import AUTO
-from ns_tf.prune.targets import NONZERO, RATIO
+from ns_tf.prune.targets import RATIO
 from ns_tf.prune.weight_pruner import WeightPruner
 from ns_tf.run import files
 from ns_tf.scaling.bounds import bounds_of

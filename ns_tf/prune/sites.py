@@ -3,23 +3,20 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ns_tf.graph import weights
-from ns_tf.graph.blocks import Block, BlockNetwork
+from ns_tf.graph.blocks import Block
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.fold import Fold, folded, folds
-from ns_tf.graph.gated import GatedNetwork
 from ns_tf.graph.generated import GeneratedBlocks, GeneratedNetwork
 from ns_tf.graph.masks import Kernels, MaskedNetwork
 from ns_tf.graph.rules import NORM
+from ns_tf.graph.substituted import WeighedNetwork
 from ns_tf.graph.weights import Key
 from ns_tf.networks.structure import Structure
-from ns_tf.parts import first
 from ns_tf.prune.trained import copied
 
 Pins = list[tuple[np.ndarray, tuple[Key, ...]]]
@@ -29,11 +26,16 @@ Pins = list[tuple[np.ndarray, tuple[Key, ...]]]
 class ChannelSites:
     """A gate a channel, on every edge by which it leaves.
 
+    While they learn, gates are factors of the kernels that read these edges: that is
+    the same network, without an operation on its maps.
+
     Args:
         graph: Of the network, of n channels.
+        structure: Of the network.
     """
 
     graph: ChannelGraph
+    structure: Structure
 
     @property
     def free(self) -> np.ndarray:
@@ -58,12 +60,12 @@ class ChannelSites:
         folds(self.graph)
 
     def network(self, model: keras.Model) -> keras.Model:
-        """A copy of a network that takes gates, for an execution to build.
+        """A copy of a network, which knows nothing of gates, for an execution to build.
 
         Args:
             model: Not changed.
         """
-        return GatedNetwork(model, self.graph).model
+        return copied(model, self.structure)
 
     def generated(
         self, model: keras.Model, code: Callable, shares: Sequence[tuple]
@@ -85,7 +87,12 @@ class ChannelSites:
             network: As `network` made it.
             gates: [n + 1], the last one 1.
         """
-        return _Gated(network, gates)
+        last, own = len(self.free), weights.weights(network)
+        numbers = {
+            fold.key: fold.along(fold.channels % (last + 1), len(own[fold.key].shape))
+            for fold in self.folds  # NONE, -1, is the last gate.
+        }
+        return WeighedNetwork(network, numbers, gates)
 
     def opened(self, gates: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """Gates [n] of which every layer has one that is open.
@@ -134,14 +141,16 @@ class ChannelSites:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BlockSites:
-    """A gate a block, where its branch is added.
+    """A gate a block, a factor of the weights that its branch ends in.
 
     Args:
         graph: Of the network.
+        structure: Of the network.
         blocks: Of the network, n of them.
     """
 
     graph: ChannelGraph
+    structure: Structure
     blocks: tuple[Block, ...]
 
     @property
@@ -154,7 +163,7 @@ class BlockSites:
 
     def network(self, model: keras.Model) -> keras.Model:
         """As of `ChannelSites`."""
-        return BlockNetwork(model, self.graph, self.blocks).model
+        return copied(model, self.structure)
 
     def generated(
         self, model: keras.Model, code: Callable, shares: Sequence[tuple]
@@ -165,7 +174,13 @@ class BlockSites:
 
     def forward(self, network: keras.Model, gates: keras.Variable) -> Callable:
         """As of `ChannelSites`."""
-        return _Gated(network, gates)
+        own = weights.weights(network)
+        numbers = {
+            key: np.full((1,) * len(own[key].shape), number)
+            for number, block in enumerate(self.blocks)
+            for key in block.ends
+        }
+        return WeighedNetwork(network, numbers, gates)
 
     def opened(self, gates: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """The gates [n]: all blocks may be closed."""
@@ -208,7 +223,7 @@ class WeightSites:
         """Nothing: any kernel can be masked."""
 
     def network(self, model: keras.Model) -> keras.Model:
-        """As of `ChannelSites`: a copy, which knows nothing of gates."""
+        """As of `ChannelSites`."""
         return copied(model, self.structure)
 
     def forward(self, network: keras.Model, gates: keras.Variable) -> Callable:
@@ -236,24 +251,6 @@ class WeightSites:
 
 
 Sites = ChannelSites | BlockSites | WeightSites
-
-
-class _Gated:
-    """A network that takes its gates from a variable.
-
-    Args:
-        network: (inputs, gates [batch, n + 1]) -> outputs.
-        gates: [n + 1].
-    """
-
-    def __init__(self, network: keras.Model, gates: keras.Variable):
-        self.network, self.gates, self.name = network, gates, network.name
-
-    def __call__(self, inputs: Any, training: bool) -> Any:
-        """The outputs, [batch, ...]."""
-        row = self.gates.value[None]
-        rows = tf.repeat(row, tf.shape(first(inputs))[0], axis=0)
-        return self.network([inputs, rows], training=training)
 
 
 def _pins(

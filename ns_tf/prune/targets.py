@@ -15,7 +15,6 @@ from ns_tf.scaling.curves import floor_ratio, is_positive
 from ns_tf.scaling.grid import text
 
 RATIO = "ratio"  # The paper's r, which stands for a number of parameters.
-NONZERO = "nonzero"  # Weights that are not zero, where single weights go.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

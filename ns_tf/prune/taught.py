@@ -9,7 +9,7 @@ import numpy as np
 from ns_tf.engine.execution import Execution
 from ns_tf.problem.tasks import Task
 from ns_tf.prune.bank import Bank
-from ns_tf.prune.gatings import BankGates
+from ns_tf.prune.formulas import BankGates
 from ns_tf.prune.sites import Sites
 from ns_tf.train.recipes import logits_of
 

@@ -21,12 +21,13 @@ from ns_tf.graph.weights import Key
 from ns_tf.networks.structure import Structure
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.allotment import ALLOCATING
+from ns_tf.prune.method import NONZERO
 from ns_tf.prune.pressure import Pressure, WeightPressure
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.removal import Prunable
 from ns_tf.prune.scoring import ScoredNetwork, ScoredWeights
 from ns_tf.prune.sites import WeightSites
-from ns_tf.prune.targets import NONZERO, Budgets, target_of
+from ns_tf.prune.targets import Budgets, target_of
 from ns_tf.prune.trained import copied
 from ns_tf.scaling.grid import text
 
@@ -184,9 +185,18 @@ class WeightPruner(Pruner):
             checkpoint: Not read.
         """
         del runtime, checkpoint
+        return self.at(self.prunable.count(self.staying(scores, self.room)))
+
+    def staying(self, scores: np.ndarray, room: int) -> np.ndarray:
+        """[n] bool: the weights that stay, if so many may; as of `solve`.
+
+        Args:
+            scores: [n].
+            room: At least one a kernel, at most n.
+        """
         uniform = self.allocation.name == _UNIFORM
         share = 1.0 if uniform else self.method.least_share
-        sizes, room = np.array(self.widths), self.room
+        sizes = np.array(self.widths)
         spare = share * (room - len(sizes)) / self.size
         least = np.minimum(1 + np.floor(spare * sizes), sizes).astype(int)
         order = self._order(scores)
@@ -195,7 +205,7 @@ class WeightPruner(Pruner):
         chosen = np.concatenate([order[first[order]], order[~first[order]]])[:room]
         keep = np.zeros(self.size, bool)
         keep[chosen] = True
-        return self.at(self.prunable.count(keep))
+        return keep
 
     def _order(self, scores: np.ndarray) -> np.ndarray:
         """[n]: all weights, those of the highest scores first, of equal ones large."""

@@ -7,8 +7,10 @@ import tensorflow as tf
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.graph.walk import channel_graph
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import as_it_is
 from ns_tf.prune.bank import Bank, Noise
-from ns_tf.prune.gatings import BankGates
+from ns_tf.prune.formulas import BankGates
 from ns_tf.prune.sites import ChannelSites
 
 
@@ -27,7 +29,8 @@ class Falling(BankGates):
 
 
 def bank_of(model, formulas):
-    sites = ChannelSites(channel_graph(model))
+    structure = as_it_is(from_model(model, fixed=True))
+    sites = ChannelSites(channel_graph(model), structure)
     slot = np.zeros(len(sites.graph.owner))
     return Bank(sites.network(model), sites, formulas, Runtime().execution, slot)
 

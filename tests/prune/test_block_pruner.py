@@ -13,6 +13,7 @@ from ns_tf.base import Cost, InputError
 from ns_tf.budgets import Measure
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
+from ns_tf.graph.blocks import BlockNetwork
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import count_params
 from ns_tf.problem.problem import Problem
@@ -202,7 +203,9 @@ def test_gates_of_blocks_learn_resume_and_leave(taught, rng):
     work.gates.raw = rng.uniform(0.5, 1.5, 3)
     images = rng.normal(size=(3, 8, 8, 1)).astype("float32")
     row = np.append(work.gates.raw, 1.0).astype("float32")[None].repeat(3, axis=0)
-    expected = work.gates.network([images, row], training=False)
+    gated = BlockNetwork(made.model, made.graph, made.blocks).model
+    weights.assign(gated, weights.values(work.gates.network))
+    expected = gated([images, row], training=False)
     weights.assign(after.model, work.gates.weights())
     np.testing.assert_allclose(after.model(images), expected, rtol=1e-4, atol=1e-5)
 

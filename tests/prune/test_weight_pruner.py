@@ -112,7 +112,10 @@ def test_what_is_of_channels_or_cannot_be_met_is_refused(asked, told):
             "goes with --level=weight",
         ),
         ({"nonzero": 0.0, "level": "weight", "method": "random"}, "above 0"),
-        ({"level": "weight"}, "taylor_fo removes channels.*autoprune, magnitude"),
+        (
+            {"level": "weight"},
+            "taylor_fo removes channels.*autoprune, gradual, magnitude",
+        ),
         ({"level": "block", "method": "magnitude"}, "removes channels or weights. "),
         ({"level": "weights"}, "Unknown level 'weights'. Did you mean 'weight'"),
     ],

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf.prune.gatings import GeneratedGates, gating
+from ns_tf.prune.formulas import GeneratedGates
+from ns_tf.prune.gatings import gating
 from ns_tf.prune.method import BLOCK, CHANNEL
 
 _SOFT, _HARD = 0.1, 100.0  # The sharpness at the beginning and at the end.

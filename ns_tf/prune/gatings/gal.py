@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ns_tf.prune.gatings import BankGates, Now, gating
+from ns_tf.prune.formulas import BankGates, Now
+from ns_tf.prune.gatings import gating
 from ns_tf.prune.method import BLOCK, CHANNEL
 
 

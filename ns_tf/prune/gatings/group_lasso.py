@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ns_tf.prune.gatings import KernelGates, gating
+from ns_tf.prune.formulas import KernelGates
+from ns_tf.prune.gatings import gating
 
 
 @gating(

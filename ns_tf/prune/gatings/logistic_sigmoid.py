@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ns_tf.prune.gatings import BankGates, Now, gating
+from ns_tf.prune.formulas import BankGates, Now
+from ns_tf.prune.gatings import gating
 
 WARM, COLD = 0.5, 0.05  # The temperature at the beginning and at the end.
 

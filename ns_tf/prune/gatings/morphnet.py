@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ns_tf.prune.gatings import NormGates, gating
+from ns_tf.prune.formulas import NormGates
+from ns_tf.prune.gatings import gating
 
 
 @gating(

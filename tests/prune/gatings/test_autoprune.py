@@ -5,7 +5,7 @@ import pytest
 from trained import learned, pruner
 
 from ns_tf.prune import gatings
-from ns_tf.prune.gatings import Now
+from ns_tf.prune.formulas import Now
 from ns_tf.prune.gatings.autoprune import slope
 
 FORMULAS = gatings.get("autoprune").formulas

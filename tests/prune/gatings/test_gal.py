@@ -9,7 +9,7 @@ from trained import learned, pruner, walked
 from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import gatings
-from ns_tf.prune.gatings import Now
+from ns_tf.prune.formulas import Now
 from ns_tf.prune.gatings.gal import Gal
 
 GAL = gatings.get("gal").formulas

@@ -9,18 +9,24 @@ from trained import learned, noise_images, pruner, walked
 from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
+from ns_tf.graph.gated import GatedNetwork
 from ns_tf.prune import gatings
 from ns_tf.prune.bank import Bank
-from ns_tf.prune.gatings import GATINGS, BankGates, GeneratedGates, gating
+from ns_tf.prune.formulas import BankGates, GeneratedGates, ScheduledGates
+from ns_tf.prune.gatings import GATINGS, gating
 from ns_tf.prune.method import Scored
 from ns_tf.prune.scoring import SCORING
 
 SHORT = {"gate_epochs": 2, "gate_batch": 100, "repair": "statistics", "macs": 0.5}
+WEIGHTS = [n for n in GATINGS.names() if "channel" not in GATINGS.get(n).levels]
 BANKS = [n for n in GATINGS.names() if isinstance(GATINGS.get(n).formulas, BankGates)]
 
 
 def pressed(name, model, dataset, **others):
-    return pruner(model, dataset, method=name, **{**SHORT, **others})
+    asked = {**SHORT, **others}
+    if name in WEIGHTS:
+        asked |= {"level": "weight", "nonzero": asked.pop("macs")}
+    return pruner(model, dataset, method=name, **asked)
 
 
 @pytest.mark.parametrize("name", GATINGS.names())
@@ -46,7 +52,8 @@ def test_every_gating_prunes_a_network_that_has_learned(name):
     after = made.after(scored)
     assert after.model is not made.model and after.whole is model
     found = after.solve(scored.scores)
-    assert 0.45 < found.costs["macs"] / made.budgets.own["macs"] <= 0.5
+    ((budget, own),) = made.budgets.own.items()
+    assert 0.45 < found.costs[budget] / own <= 0.5
     keep = after.chosen(scored.scores, found.widths)
     _, accuracies = after.cut_and_repair(keep)
     assert accuracies["trained"] == made.accuracy(model, "validation") > 0.5
@@ -81,7 +88,8 @@ def test_what_has_learned_computes_without_gates_what_it_did_with_them(
     gates = np.where(graph.frozen, 1.0, formulas.final(bank.raw))
     images = rng.normal(size=(3, 6, 7, 3))
     rows = np.repeat(np.append(gates, 1.0)[None], 3, axis=0)
-    expected = taking([images, rows], training=False)
+    gated = GatedNetwork(model, graph).model
+    expected = gated([images, rows], training=False)
     weights.assign(model, bank.weights())
     np.testing.assert_allclose(model(images, training=False), expected, atol=1e-10)
 
@@ -103,7 +111,9 @@ def test_formulas_are_of_arrays_alone():
         assert member.help.endswith(".") and member.epochs >= 1
         formulas, one = member.formulas, np.ones(5)
         generated = isinstance(formulas, GeneratedGates)
-        usual = ("layer", "uniform") if generated else ("global", "ranking")
+        scheduled = isinstance(formulas, ScheduledGates)
+        in_layers = generated or scheduled
+        usual = ("layer", "uniform") if in_layers else ("global", "ranking")
         assert (member.scope, member.allocation, member.weigh) == (*usual, 0.0)
         if isinstance(formulas, BankGates):
             assert formulas.value(one, 0.5 * one, 0.0).shape == (5,)
@@ -114,6 +124,8 @@ def test_formulas_are_of_arrays_alone():
             code = keras.ops.convert_to_numpy(formulas.code(one, 3.0))
             assert code.shape == (5,) and (0 <= code).all() and (code <= 1).all()
             assert formulas.penalty(one, one, one).tolist() == [0] * 5
+        elif scheduled:
+            assert (formulas.gone(0.0), formulas.gone(1.0)) == (0, 1)
         else:
             pull = keras.ops.convert_to_numpy(formulas.pull(one, 2 * one))
             assert pull.shape == (5,) and (pull > 0).all()

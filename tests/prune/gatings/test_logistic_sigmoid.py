@@ -5,7 +5,7 @@ import pytest
 from trained import learned_with
 
 from ns_tf.prune import gatings
-from ns_tf.prune.gatings import Now
+from ns_tf.prune.formulas import Now
 from ns_tf.prune.gatings.logistic_sigmoid import noise, sigmoid, temperature
 
 FORMULAS = gatings.get("logistic_sigmoid").formulas

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ns_tf.prune import gatings
-from ns_tf.prune.gatings import Now
+from ns_tf.prune.formulas import Now
 
 SSS = gatings.get("sss").formulas
 
