@@ -11,6 +11,7 @@ from ns_tf.run.option import option
 
 # The budgets that epitomes reduce; multiply-adds by wrapped sampling alone.
 REDUCED = ("params", "macs", "weight_bytes")
+STARTS = FRESH, FITTED = "fresh", "fitted"  # How epitomes begin.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,12 @@ class CondenseConfig:
     )
     front: float = option(
         1.0, "Factor of the ratio in layers before images are halved twice."
+    )
+    start: str = option(
+        FRESH,
+        "How epitomes begin: fresh, or fitted to the kernels of a trained model by "
+        "least squares.",
+        choices=STARTS,
     )
     out: str = option("", "The .keras file that is written.")
     seed: int = option(0, "Of the fresh weights.", most=LARGEST_SEED)

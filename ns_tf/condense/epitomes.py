@@ -2,15 +2,17 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from ns_tf import budgets
 from ns_tf.base import InputError
-from ns_tf.condense.config import REDUCED
+from ns_tf.condense.config import FITTED, FRESH, REDUCED, STARTS
+from ns_tf.condense.fitting import fitted
 from ns_tf.condense.layers import REPLACED, chosen, front_layers
 from ns_tf.condense.sizes import LEAST_SHARE, settings_of
 from ns_tf.graph import weights
@@ -18,6 +20,7 @@ from ns_tf.graph.calls import uncompiled
 from ns_tf.graph.compilation import carried
 from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import config_of, copied
+from ns_tf.graph.weights import Key
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.layers.sampling import LEARNED, SAMPLINGS, WRAPPED
 from ns_tf.networks.structure import Structure, as_it_is, shapes_only
@@ -66,6 +69,7 @@ def epitomise(
     sampling: str = LEARNED,
     where: str | Sequence[str] = (),
     front: float = 1.0,
+    start: str = FRESH,
     **targets: float,
 ) -> keras.Model:
     """The network with epitomes in place of kernels, within budgets.
@@ -79,15 +83,16 @@ def epitomise(
 
     Args:
         model: Functional or sequential; not changed. Layers that stay have its weights
-            in the result. Epitomes, and the biases of their layers, start afresh: a
-            trained kernel is far from any that a smaller array makes. So the result has
-            to be trained.
+            in the result. A trained kernel is far from any that a smaller array makes,
+            so the result has to be trained.
         sampling: "learned", "wrapped" (multiply-adds fall as well) or "fixed".
         where: Names of layers, or patterns ("block2*"). If empty: all convolutions and
             dense layers but those that read the inputs and those that make the outputs.
             A layer whose epitome would be no smaller stays as it is.
         front: Factor of the ratio in layers that put out more than a quarter of the
             image's height. Variants "-A" of the paper have a larger ratio there.
+        start: How epitomes begin: "fresh", or "fitted" to the kernels of a trained
+            model by least squares, with the biases that their layers had.
         **targets: Budgets by name: `params`, `weight_bytes`, of wrapped sampling also
             `macs`. Up to 1 they are shares of the model's own cost. With several, all
             hold.
@@ -108,17 +113,37 @@ def epitomise(
     (5418, 2626, (3, 3, 10, 20))
     """
     whole = flat(model, blocks=True)
+    if start not in STARTS:
+        raise InputError(f"start is one of {', '.join(STARTS)}; got {start!r}.")
     settings = settings_within(
         whole, sampling=sampling, where=where, front=front, **targets
     )
     small = condensed(whole, settings)
-    arrays = weights.values(small) | {
-        key: array
-        for key, array in weights.values(whole).items()
-        if key[0] not in settings
-    }
-    weights.assign(small, arrays)
+    own, given = weights.values(small), weights.values(whole)
+    new = () if start == FITTED else settings
+    arrays = {key: a for key, a in given.items() if key in own and key[0] not in new}
+    weights.assign(small, own | arrays)
+    if start == FITTED:
+        _fit(small, given, settings)
     return carried(whole, small)
+
+
+def _fit(
+    small: keras.Model, given: Mapping[Key, np.ndarray], names: Iterable[str]
+) -> None:
+    """Fits epitomes to kernels.
+
+    Args:
+        small: With epitomes; changed in place.
+        given: Weights of the model, kernels among them.
+        names: Of the layers with epitomes.
+    """
+    for name in names:
+        layer, starts = small.get_layer(name), None
+        if layer.raw_starts is not None:
+            starts = layer.how.positions(ops.convert_to_tensor(layer.raw_starts))
+            starts = ops.convert_to_numpy(starts)
+        layer.stored.assign(fitted(layer.how, given[name, "kernel"], starts))
 
 
 def settings_within(

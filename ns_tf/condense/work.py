@@ -6,7 +6,7 @@ import os
 import keras
 
 from ns_tf.base import InputError
-from ns_tf.condense.config import REDUCED, CondenseConfig
+from ns_tf.condense.config import FITTED, REDUCED, CondenseConfig
 from ns_tf.condense.epitomes import costs_of, counted, epitomise
 from ns_tf.data.config import image_shape
 from ns_tf.graph.shapes import of_lengths
@@ -73,6 +73,7 @@ def condense(config: CondenseConfig) -> Condensed:
         sampling=config.sampling,
         where=config.where,
         front=config.front,
+        start=config.start,
         **config.targets,
     )
     save_model(small, as_path(config.out, "out"))
@@ -83,10 +84,15 @@ def _network(config: CondenseConfig) -> keras.Model:
     """The network that is named.
 
     Raises:
-        InputError: there is none, or widths were given for a file.
+        InputError: there is none, or what was given does not go with it.
     """
     name = config.model
     if not name.endswith(".keras") and not os.path.exists(name):
+        if config.start == FITTED:
+            raise InputError(
+                "--start=fitted reads trained kernels, and an architecture has none: "
+                "give --model=FILE.keras."
+            )
         return architectures.get(name).build(
             config.widths or None,
             input_shape=image_shape(config.input_shape),

@@ -199,3 +199,20 @@ def test_wsnet_of_a_quarter_of_the_parameters_is_near_the_whole():
     small = epitomise(whole, params=0.25, sampling="fixed", where="*")
     found = [accuracy(network, epochs=15) for network in (whole, small)]
     assert found[0] > 0.9 and found[1] > found[0] - 0.06, found
+
+
+@pytest.mark.parametrize("sampling", ["wrapped", "learned"])
+def test_fitted_epitomes_make_what_the_network_computed(sampling):
+    """Of kernels that such epitomes make; biases and other layers are the model's."""
+    whole = as_plain(made(sampling, params=0.5))
+    for variable in whole.trainable_variables:
+        if variable.name == "bias":
+            variable.assign(np.linspace(-1, 1, variable.shape[0]))
+    kinds = {layer.name: type(layer) for layer in network().layers}
+    assert {layer.name: type(layer) for layer in whole.layers} == kinds
+    again = epitomise(whole, sampling=sampling, params=0.5, start="fitted")
+    assert set(epitomes(again)) == set(epitomes(made(sampling, params=0.5)))
+    x = np.random.default_rng(5).normal(size=(2, 16, 16, 3))
+    np.testing.assert_allclose(again(x), whole(x), atol=2e-4)
+    with pytest.raises(InputError, match="start is one of fresh, fitted; got 'own'"):
+        epitomise(network(), params=0.5, start="own")

@@ -40,3 +40,5 @@ def test_a_file_has_widths_of_its_own_and_nothing_is_written_on_an_error(tmp_pat
         with pytest.raises(InputError, match=told):
             condense(CondenseConfig(model=path, out=str(out), **more))
     assert not out.exists()
+    with pytest.raises(InputError, match="an architecture has none"):
+        condense(CondenseConfig(**NAMED, params=0.6, out=str(out), start="fitted"))
