@@ -144,6 +144,13 @@ AXES = (
         "bytes",
         wanted=lambda work: work.compare.exports_flash,
     ),
+    Axis(
+        "nonzero",
+        "not zero",
+        "weights that are not zero",
+        lambda network: (network.weights_left(),),
+        wanted=lambda work: "nonzero" in work.compare.budget_names,
+    ),
 )
 
 

@@ -38,8 +38,10 @@ class CompareConfig:
         "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
         "file of widths or of a law. Pruned from a trained network: "
         "[LABEL=]pruned:METHOD, and after it in any order +ALLOCATION, +REPAIR, "
-        "+RECIPE (pruned:taylor_fo+uniform+distil); li_l1. The widths of a pruned row "
-        "from fresh weights: scratch[:LABEL], scratch_b[:LABEL]. Kernels from "
+        "+RECIPE (pruned:taylor_fo+uniform+distil); li_l1. METHOD@block drops whole "
+        "blocks, METHOD@weight sets single weights to zero (pruned:sss@block, "
+        "pruned:gradual@weight+ranking). The widths of a pruned row from fresh "
+        "weights: scratch[:LABEL], scratch_b[:LABEL]. Kernels from "
         "epitomes: epitome:learned, epitome:fixed, epitome:wrapped. Members of one "
         "network that is trained at all widths: supernet[:universal], "
         "supernet:slimmable. Widths by MorphNet's penalty: morphnet_gamma[:ROUNDS].",
@@ -48,7 +50,8 @@ class CompareConfig:
     budgets: tuple[str, ...] = option(
         ("ratio=0.25",),
         "What networks may cost: ratio=0.25, params=600000, macs=5e7, latency_ms=3; "
-        "several at once as params=600000+macs=5e7. Below 1 it is a share of what the "
+        "several at once as params=600000+macs=5e7. Of rows METHOD@weight it is "
+        "nonzero=0.1, the weights that are not zero. Below 1 it is a share of what the "
         "default widths cost: macs=0.5.",
         identity=False,
     )
@@ -100,9 +103,18 @@ class CompareConfig:
         >>> CompareConfig(budgets=("flash=60000+macs=5e7",)).exports_flash
         True
         """
-        names = {
+        return self.measure_flash or "flash" in self.budget_names
+
+    @property
+    def budget_names(self) -> set[str]:
+        """Names of all budgets.
+
+        >>> config = CompareConfig(budgets=("nonzero=0.1", "macs=0.5+params=9e5"))
+        >>> sorted(config.budget_names)
+        ['macs', 'nonzero', 'params']
+        """
+        return {
             part.partition("=")[0].strip()
             for text in self.budgets
             for part in text.split("+")
         }
-        return self.measure_flash or "flash" in names

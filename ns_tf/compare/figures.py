@@ -32,6 +32,7 @@ class Network:
     device: Device | None = None
     # Of what a file of it holds, where that is another network (`Jobs.exported`).
     exported: tuple[Structure, Widths] | None = None
+    nonzero: int | None = None  # Weights that are not zero, where some are held at 0.
 
     @functools.cached_property
     def in_file(self) -> "Network":
@@ -87,6 +88,10 @@ class Network:
             raise InputError(self.file)
         return self.file
 
+    def weights_left(self) -> int:
+        """Weights that are not zero, as `ns_tf.prune` counts them."""
+        return self.count("params") if self.nonzero is None else self.nonzero
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Figures:
@@ -127,6 +132,7 @@ class Figures:
     def network(self, cell: Cell) -> Network:
         """The network of a cell, whose widths are known."""
         name = latencies.network_of(self.work, cell)
+        left = self.work.jobs.left(cell)
         return Network(
             self.work.jobs.problem_of(cell).structure,
             self.work.jobs.widths(cell),
@@ -134,6 +140,7 @@ class Figures:
             self.files.get(name),
             self.work.device,
             self.work.jobs.exported(cell),
+            left and left.nonzero,
         )
 
 

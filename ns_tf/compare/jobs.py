@@ -3,50 +3,46 @@
 import dataclasses
 import functools
 from pathlib import Path
+from typing import Any
 
 import keras
 
-from ns_tf.base import InputError, ScalingLaw, Widths
-from ns_tf.compare import supernets
+from ns_tf.base import Widths
+from ns_tf.compare import pruning, supernets
 from ns_tf.compare.cells import (
     FINETUNE,
     MEMBER,
     MORPHNET,
+    SCRATCH,
     SUPERNET,
     Cell,
 )
 from ns_tf.compare.condensed import condensed_problem
 from ns_tf.compare.config import CompareConfig
 from ns_tf.compare.morphing import MorphJob
-from ns_tf.compare.proposals import targets_of
-from ns_tf.descend.record import SearchRecord, new_search, read_search
+from ns_tf.compare.pruning import Left
+from ns_tf.descend.record import SearchRecord, new_search
 from ns_tf.engine.config import ExecutionConfig, RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks import architectures
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import Structure, analyse
-from ns_tf.plan.config import SolverConfig, budget_config
-from ns_tf.plan.methods.pruned import smaller
+from ns_tf.plan.config import SolverConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
-from ns_tf.prune.choices import Choices
-from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.job import PruneJob, scores_name
-from ns_tf.prune.settings import Configs
-from ns_tf.prune.source import TrainedNetwork, fingerprint, law_name
-from ns_tf.run import files
-from ns_tf.run.folder import CELLS_FOLDER, MODEL, PRUNED, SCORED
+from ns_tf.prune.job import PruneJob
+from ns_tf.prune.method import CHANNEL
+from ns_tf.run.folder import CELLS_FOLDER, MODEL, PRUNED
 from ns_tf.run.folder import SUPERNET as SUPERNET_FILE
-from ns_tf.scaling.config import Wishes
 from ns_tf.slim.job import MemberJob, SupernetJob
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig, longer
 from ns_tf.train.job import Job, network_config, network_costs
 
-LAW = "law"  # The allocation that reads a search.
 # By the kind of a cell: what makes its job.
 _MADE = {
+    FINETUNE: pruning.prune_job,
     SUPERNET: supernets.supernet_job,
     MEMBER: supernets.member_job,
     MORPHNET: MorphJob,
@@ -68,7 +64,7 @@ class Jobs:
         recipe: Of every training.
         execution_config: Devices and precision,
         execution: and what was made of them.
-        search: The run folder of the search that `LAW` reads.
+        search: The run folder of the search that the allocation "law" reads.
     """
 
     folder: Path
@@ -115,22 +111,56 @@ class Jobs:
             return self.problem_of(cell).architecture.widths
         if cell.widths is not None:
             return cell.widths
+        left = self.left(cell)
+        if left:
+            return left.widths
         told = self._told(cell)
         return told and told["widths"]
 
-    def _told(self, cell: Cell) -> dict[str, tuple] | None:
-        """Names and widths of layers that follow from another cell; None before.
+    def _told(self, cell: Cell) -> dict[str, Any] | None:
+        """Names, widths and level of what follows from another cell; None before.
 
         Raises:
             InputError: the file that they are in is damaged.
         """
         own = cell.kind == FINETUNE
-        path = self.folder_of(cell) / PRUNED if own else self.needed(cell)
-        if not path.exists():
+        return pruning.units_in(
+            self.folder_of(cell) / PRUNED if own else self.needed(cell)
+        )
+
+    def left(self, cell: Cell) -> Left | None:
+        """What is left where whole blocks or single weights went; None elsewhere.
+
+        None also before it follows from the cell itself, or from the one that it is
+        like.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        if cell.widths is not None or cell.kind not in (FINETUNE, SCRATCH):
             return None
-        with files.readable(path, "pruned network"):
-            told = files.read_json(path, what="pruned network", version=1)
-            return {name: tuple(told[name]) for name in ("names", "widths")}
+        told = self._told(cell)
+        if told is None or told["level"] == CHANNEL:
+            return None
+        own = cell.kind == FINETUNE
+        folder = self.folder_of(cell) if own else self.trunk_of(cell)
+        if folder not in self._lefts:
+            self._lefts[folder] = pruning.left_in(self, cell, folder)
+        return self._lefts[folder]
+
+    def units(self, cell: Cell) -> Widths | None:
+        """What tables have as the widths of a cell; None before they are known.
+
+        Where kernels are made of epitomes they are those of the kernels, and where
+        blocks or weights went what is left of these.
+        """
+        left = self.left(cell)
+        return left.units if left else cell.widths or self.widths(cell)
+
+    def network_of(self, cell: Cell) -> str:
+        """The name of a cell's network, but for the widths; its widths are known."""
+        left = self.left(cell)
+        return cell.network + (left.name if left else "")
 
     def costs(self, cell: Cell) -> dict[str, int]:
         """What the network of a cell costs, by exact budget; its widths are known."""
@@ -165,17 +195,19 @@ class Jobs:
             return self.as_trained
         if cell.widths is not None:
             return self._network(cell)
-        if self.reads_search(cell) and not self.solver.keep:
+        left = self.left(cell)
+        return left.problem if left else self.whole_of(cell)
+
+    def whole_of(self, cell: Cell) -> Problem:
+        """The network that a cell's is a part of, where its widths follow from one."""
+        if cell.widths is not None:
+            return self._network(cell)
+        if pruning.reads_search(cell) and not self.solver.keep:
             return self._named(cell.architecture)
         told = None if cell.kind == FINETUNE else self._told(cell)
         if told and told["names"] == self.problem.structure.names:
             return self.problem
         return self.as_trained
-
-    def reads_search(self, cell: Cell) -> bool:
-        """Whether a cell is pruned to widths by the law of a search."""
-        pruned = cell.kind == FINETUNE
-        return pruned and Choices.parse(cell.start).allocation == LAW
 
     # Jobs.
 
@@ -186,13 +218,7 @@ class Jobs:
             InputError: the network, the batch, or how it is pruned.
         """
         if cell.kind == FINETUNE:
-            recipe = Choices.parse(cell.start).recipe
-            if recipe is not None and recipes.parse(recipe)[0].fresh:
-                raise InputError(
-                    f"{cell.method}: training from fresh weights is a row of its own, "
-                    "beside the pruned one: --methods=pruned:taylor_fo,scratch."
-                )
-            self._pruning(cell, self._fresh, network="").check()
+            pruning.check(self, cell)
         elif cell.kind == SUPERNET:
             supernets.check(self, cell)
         elif cell.kind == MORPHNET:
@@ -209,12 +235,7 @@ class Jobs:
         made = _MADE.get(cell.kind)
         if made is not None:
             return made(self, cell)
-        if cell.kind != FINETUNE:
-            return self._training(cell)
-        path = self.needed(cell)
-        with files.readable(path, "trained network"):
-            trunk = keras.saving.load_model(path, compile=False)
-        return self._pruning(cell, trunk, network=fingerprint(trunk))
+        return self._training(cell)
 
     def recipe_of(self, cell: Cell) -> TrainConfig:
         """The recipe; cells that no table shows are not tested every epoch."""
@@ -223,6 +244,7 @@ class Jobs:
     def _training(self, cell: Cell) -> Job:
         """The training of a cell from fresh weights."""
         problem, widths = self.problem_of(cell), self.widths(cell)
+        left = self.left(cell)
         recipe = self.recipe_of(cell)
         if cell.start is not None and recipes.get(cell.start).equal_cost:
             own = network_costs(self.problem.structure, self.plain.default_widths)
@@ -235,69 +257,14 @@ class Jobs:
             recipe,
             Runtime.of(runtime, self.execution),
             (network_config(self.settings, problem, widths), recipe, runtime),
-        )
-
-    def _pruning(self, cell: Cell, trunk: keras.Model, network: str) -> PruneJob:
-        """The pruning of a trained network.
-
-        Args:
-            cell: Of the network that is left.
-            trunk: The trained network.
-            network: Its fingerprint.
-        """
-        choices, runtime = Choices.parse(cell.start), self.runtime_of(cell)
-        law = self._law(choices)
-        cut = CutConfig(
-            method=choices.method,
-            allocation=choices.allocation,
-            repair=choices.repair,
-            search=law and law_name(law),
-        )
-        targets = smaller(self.plain, targets_of(self.plain, cell.budget))
-        budget = budget_config()(**targets, **dataclasses.asdict(self.solver))
-        if cell.widths is not None:  # They are as was wished.
-            none = dataclasses.asdict(Wishes())
-            budget = dataclasses.replace(budget, **none)
-        made = Runtime.of(runtime, self.execution)
-        tuning = self._tuning(choices)
-        pixels = self.settings.pixels or "normalised"
-        source = TrainedNetwork(trunk, self.problem_of(cell), pixels)
-        pruner = Configs(cut, tuning, budget, runtime, made).pruner(source, law)
-        named = self.settings.dataset, pixels
-        return PruneJob(
-            self.folder_of(cell),
-            self.folder / SCORED / scores_name(pruner, network, named),
-            pruner,
-            tuning,
-            made,
-            (self.settings, cut, tuning, budget, runtime),
-            widths=cell.widths,
-            test_every_epoch=True,
-        )
-
-    def _tuning(self, choices: Choices) -> FinetuneConfig:
-        """How pruned networks are trained on: batch and optimizer are the recipe's."""
-        return FinetuneConfig(
-            recipe=choices.recipe,
-            finetune_epochs=self.compare.finetune_epochs,
-            finetune_rate=self.compare.finetune_rate,
-            finetune_schedule=self.compare.finetune_schedule,
-            finetune_batch=self.recipe.batch,
-            finetune_momentum=self.recipe.momentum,
-            finetune_weight_decay=self.recipe.weight_decay,
-            augmentation=self.recipe.augmentation,
+            start=left and left.fresh,
+            masks=left and left.masks,
         )
 
     def runtime_of(self, cell: Cell) -> RuntimeConfig:
         """Seed, devices and precision of a cell."""
         own = dataclasses.asdict(self.execution_config)
         return RuntimeConfig(seed=cell.seed, **own)
-
-    def _law(self, choices: Choices) -> ScalingLaw | None:
-        """The law of the last iteration of the search, where it is read."""
-        if choices.allocation != LAW or self.search is None:
-            return None
-        return read_search(self.search).state().law
 
     # Problems.
 
@@ -309,7 +276,7 @@ class Jobs:
         return new_search(problem.structure, problem.dataset.name, widths)
 
     @functools.cached_property
-    def _fresh(self) -> keras.Model:
+    def fresh(self) -> keras.Model:
         """The network of the default widths, not trained."""
         return self.problem.build()
 
@@ -317,8 +284,13 @@ class Jobs:
     def as_trained(self) -> Problem:
         """The network of the default widths as a function of its own free widths."""
         name = self.problem.architecture.name
-        own = from_model(self._fresh, name, keep=self.solver.keep)
+        own = from_model(self.fresh, name, keep=self.solver.keep)
         return Problem.of(own, self.problem.dataset, self.problem.task)
+
+    @functools.cached_property
+    def _lefts(self) -> dict[Path, Left]:
+        """What is left where blocks or weights went, by folder."""
+        return {}
 
     @functools.cached_property
     def _others(self) -> dict[str, Problem]:

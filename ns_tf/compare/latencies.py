@@ -22,7 +22,7 @@ def network_of(work: "Comparison", cell: Cell) -> str:
     Cells of several seeds or methods may share a network, which is measured once.
     """
     widths = work.jobs.widths(cell)
-    return f"{cell.network} {','.join(map(str, widths))}"
+    return f"{work.jobs.network_of(cell)} {','.join(map(str, widths))}"
 
 
 def about(work: "Comparison") -> str:

@@ -4,6 +4,7 @@ What earlier runs listed is kept, and a label stays what it was.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -300,6 +301,8 @@ def _folder_name(*parts: str) -> str:
     'my-law_it2_ratio0.25_seed3'
     >>> _folder_name("pruned:thinet+distil", "macs=5e7", "seed3")
     'pruned-thinet+distil_macs5e7_seed3'
+    >>> _folder_name("pruned:sss@block", "macs=5e7", "seed3")
+    'pruned-sss-block_macs5e7_seed3'
     """
-    plain = "_".join(parts).replace("@", "_it").replace("=", "")
+    plain = re.sub(r"@(?=\d)", "_it", "_".join(parts)).replace("=", "")
     return files.file_name(plain)

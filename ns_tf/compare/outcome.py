@@ -221,11 +221,7 @@ def _network_facts(
     known = [cell for cell in group if work.jobs.widths(cell) is not None]
     networks = [figures.network(cell) for cell in known]
     costs, reasons = axes.costs_of(axes.wanted(work), networks)
-    # Where kernels are made of epitomes, the widths of the kernels.
-    widths = tuple(
-        cell.widths or network.widths
-        for cell, network in zip(known, networks, strict=True)
-    )
+    widths = tuple(work.jobs.units(cell) for cell in known)
     facts = {
         "widths": widths[0] if widths else (),
         "costs": costs,

@@ -3,15 +3,15 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods
 from ns_tf.plan.methods import NotApplicable, Proposal, Setting
+from ns_tf.plan.methods.pruned import of_other_rows, own_costs
 from ns_tf.plan.targets import with_ratio
+from ns_tf.prune.method import NONZERO
 from ns_tf.registry import unknown
 
 RATIO = "ratio"
@@ -30,7 +30,7 @@ def parse_budget(text: str) -> dict[str, float]:
     for part in text.split("+"):
         name, _, value = part.partition("=")
         name = name.strip()
-        known = [*BUDGETS.names(), RATIO]
+        known = [*BUDGETS.names(), RATIO, NONZERO]
         if name not in known:
             raise unknown("budget", name, known)
         if name in amounts:
@@ -71,10 +71,10 @@ def targets_of(plain: SearchRecord, text: str) -> dict[str, float]:
     """
     numbers = parse_budget(text)
     ratio = numbers.pop(RATIO, None)
+    own = own_costs(plain)
     for name, value in numbers.items():
-        if value < 1 and name in plain.costs:
-            own = plain.costs[name](np.array(plain.default_widths))
-            numbers[name] = value * float(own)
+        if value < 1 and name in own:
+            numbers[name] = value * own[name]
     return with_ratio(plain, numbers, ratio)
 
 
@@ -156,7 +156,10 @@ def _proposal(setting: Setting, text: str, kept: Mapping[str, Proposal]) -> Prop
         InputError: the budget cannot be met.
     """
     targets = targets_of(setting.plain, text)
-    before = kept.get(label(setting))
-    if before and any(budgets.get(target).measured for target in targets):
+    before, member = kept.get(label(setting)), methods.get(setting.entry.name)
+    if NONZERO in targets:
+        if not member.of_weights:
+            raise of_other_rows()
+    elif before and any(budgets.get(target).measured for target in targets):
         return before
-    return methods.get(setting.entry.name).propose(setting, targets)
+    return member.propose(setting, targets)

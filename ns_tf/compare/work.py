@@ -19,6 +19,7 @@ from ns_tf.compare.figures import Figures
 from ns_tf.compare.jobs import Jobs
 from ns_tf.compare.listing import make
 from ns_tf.compare.proposals import parse_budget
+from ns_tf.compare.pruning import reads_search
 from ns_tf.crew import trials
 from ns_tf.crew.work import execution_of
 from ns_tf.descend.work import SearchRun
@@ -270,7 +271,7 @@ class Comparison:
             (c.network, c.widths, c.kind, c.start, c.budget): c for c in listed.values()
         }
         for cell in distinct.values():
-            if not (searching and self.jobs.reads_search(cell)):
+            if not (searching and reads_search(cell)):
                 self.jobs.check(cell)
 
     def _check_results(self, listed: Mapping[str, Cell]) -> None:

@@ -1,10 +1,14 @@
-"""How a trained network is pruned, in one text: `taylor_fo+uniform+distil`."""
+"""How a trained network is pruned, in one text: `taylor_fo+uniform+distil`.
+
+What goes may stand behind the method: `sss@block`, `gradual@weight`.
+"""
 
 import dataclasses
 
 from ns_tf.base import InputError
 from ns_tf.prune import allocations, repairs
 from ns_tf.prune import method as methods
+from ns_tf.prune.method import CHANNEL
 from ns_tf.registry import parse_call, parts_of, unknown
 from ns_tf.train import recipes
 
@@ -20,16 +24,23 @@ _SEVERAL = ("repair", "recipe")
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """A method, and what is chosen in place of its own choices (None: its own)."""
+    """A method, and what is chosen in place of its own choices (None: its own).
+
+    Attributes:
+        level: What goes, of `ns_tf.prune.method.LEVELS`.
+    """
 
     method: str
     allocation: str | None = None
     repair: str | None = None
     recipe: str | None = None
+    level: str = CHANNEL
 
     @classmethod
     def parse(cls, text: str) -> "Choices":
-        """The choices of METHOD[+ALLOCATION][+REPAIR...][+RECIPE...], in any order.
+        """The choices of METHOD[@LEVEL][+ALLOCATION][+REPAIR...][+RECIPE...].
+
+        Choices stand in any order; the level is what goes, channels if there is none.
 
         >>> Choices.parse("thinet+distil").recipe
         'distil'
@@ -37,16 +48,21 @@ class Choices:
         'mean+statistics'
         >>> Choices.parse("curl_kl+distil+refine").recipe
         'distil+refine'
+        >>> Choices.parse("sss@block").level
+        'block'
 
         Args:
             text: The method comes first. A recipe may have an argument:
                 `distil(temperature=4.0)`.
 
         Raises:
-            InputError: a name that there is not, or two of a kind that takes one.
+            InputError: a name that there is not, two of a kind that takes one, or a
+                level that the method does not have.
         """
-        method, *others = parts_of(text)
-        methods.get(method)
+        first, *others = parts_of(text)
+        method, at, level = first.partition("@")
+        level = level if at else CHANNEL
+        methods.check_level(method, level)
         chosen: dict[str, str] = {}
         for part in others:
             kind = _kind_of(part)
@@ -58,7 +74,7 @@ class Choices:
             chosen[kind] = f"{chosen[kind]}+{part}" if kind in chosen else part
         repairs.parse(chosen.get("repair", repairs.NONE))
         recipes.parse(chosen.get("recipe", "plain"))
-        return cls(method, **chosen)
+        return cls(method, **chosen, level=level)
 
 
 def _kind_of(text: str) -> str:

@@ -146,6 +146,7 @@ class PruneJob:
         told = {
             "version": 1,
             "method": pruner.config.method,
+            "level": pruner.config.level,
             "rounds": pruner.rounds,
             "allocation": pruner.allocation.name,
             "repair": [one.name for one in pruner.repairs],
@@ -171,12 +172,7 @@ class PruneJob:
         Args:
             told: What `pruned.json` holds.
         """
-        if not self.pruner.listed:
-            arrays, _ = files.read_arrays(self.folder / KEPT, what="list of weights")
-            return np.unpackbits(arrays["keep"], count=self.pruner.size).astype(bool)
-        keep = np.zeros(self.pruner.size, bool)
-        keep[told["channels"]] = True
-        return keep
+        return keep_in(self.folder, self.pruner, told)
 
     # The training.
 
@@ -265,6 +261,25 @@ class PruneJob:
             "seconds": 0.0,
         }
         files.write_json(self.folder / RESULT, result)
+
+
+def keep_in(folder: Path, pruner: Pruner, told: Mapping[str, Any]) -> np.ndarray:
+    """[n] bool: the units that are left, as a folder has them.
+
+    Args:
+        folder: Of the pruned network.
+        pruner: Of the whole network, of n units.
+        told: What `pruned.json` holds.
+
+    Raises:
+        InputError: the list of single weights is missing or damaged.
+    """
+    if not pruner.listed:
+        arrays, _ = files.read_arrays(folder / KEPT, what="list of weights")
+        return np.unpackbits(arrays["keep"], count=pruner.size).astype(bool)
+    keep = np.zeros(pruner.size, bool)
+    keep[told["channels"]] = True
+    return keep
 
 
 def _arrays(scored: Scored) -> dict[str, np.ndarray]:

@@ -105,3 +105,21 @@ def test_a_control_is_not_there_where_its_row_is_not():
 def test_a_control_without_its_row_is_refused(methods, told):
     with pytest.raises(InputError, match=told):
         proposed("macs=0.5", *methods)
+
+
+# Levels.
+
+
+def test_the_budget_of_single_weights_is_of_their_rows_alone():
+    methods = ("uniform", "pruned:random", "w=pruned:random@weight", "scratch:w")
+    settings = [toy_setting(text) for text in methods]
+    found, reasons = proposals.proposals(settings, "nonzero=0.5", {})
+    assert set(found) == {"w", "scratch:w"} and found["scratch:w"].like == "w"
+    for name in methods[:2]:
+        assert "nonzero is of rows that let single weights go" in reasons[name]
+    plain = settings[0].plain
+    assert proposals.targets_of(plain, "nonzero=0.5") == {
+        "nonzero": params(DEFAULT) / 2
+    }
+    found, reasons = proposals.proposals(settings, "params=0.5+nonzero=0.5", {})
+    assert not found and "so params stays" in reasons["w"]

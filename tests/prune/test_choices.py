@@ -14,7 +14,12 @@ from ns_tf.train.recipes import RECIPES
 
 @pytest.mark.parametrize("name", method.names())
 def test_every_method_goes_with_every_allocation_repair_and_recipe(name):
-    assert Choices.parse(name) == Choices(name)
+    for level in method.get(name).levels:
+        assert Choices.parse(f"{name}@{level}") == Choices(name, level=level)
+    if "channel" in method.get(name).levels:
+        assert Choices.parse(name) == Choices(name)
+    else:
+        name = f"{name}@{level}"
     for allocation in ALLOCATIONS.names():
         assert Choices.parse(f"{name}+{allocation}").allocation == allocation
     for repair in (*REPAIRS.names(), "none"):
@@ -47,6 +52,11 @@ def test_the_order_does_not_matter_but_that_of_repairs_and_of_recipes():
         "random+plain+scratch": "'plain.scratch': scratch begins with fresh weights",
         "random+": "Expected a name",
         "random+distil(heat=3)": "distil has no 'heat'",
+        "gradual": "gradual removes weights, and what should go are channels",
+        "sss@weight": "sss removes channels or blocks.*Methods that can: autoprune, gr",
+        "sss@": "Unknown level ''",
+        "sss@blok": "Did you mean 'block'",
+        "random+uniform@weight": "got 'uniform@weight'",
     }.items(),
 )
 def test_what_is_no_choice_is_refused(text, told):

@@ -111,8 +111,7 @@ class Proposal:
     widths: Widths | None  # [layers]; None if they follow from a training.
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)  # Exact ones.
     tau: float = math.nan  # Position on the curve, in parameters.
-    # How the trained network is pruned (`ns_tf.prune.choices.Choices`).
-    pruning: str | None = None
+    pruning: str | None = None  # As of `ns_tf.prune.choices.Choices`.
     # The row whose widths it has: a label, or "" for the first that is pruned.
     like: str | None = None
     # Layer -> arguments, plain values, of the layer of an epitome in its place.
@@ -213,6 +212,7 @@ class Method:
     iteration: int | None  # The default iteration of the search; the last if None.
     takes_source: bool  # Whether an entry may name an iteration and a source.
     takes_choice: bool  # Whether it may have a choice after the colon.
+    of_weights: bool  # Whether it may meet the budget of single weights.
 
     @property
     def needs_search(self) -> bool:
@@ -221,9 +221,6 @@ class Method:
 
     def check_iteration(self, iteration: Any) -> None:
         """Refuses an iteration that is no whole number, or that nothing has.
-
-        Args:
-            iteration: As a caller gave it.
 
         Raises:
             InputError: the iteration is no whole number, or the method has no
@@ -249,6 +246,7 @@ def method(
     iteration: int | None = None,
     takes_source: bool | None = None,
     takes_choice: bool = False,
+    of_weights: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Decorator: registers a curve, or a function that proposes networks.
 
@@ -261,6 +259,7 @@ def method(
         iteration: Of the search, where an entry of `--methods` names none.
         takes_source: Whether an entry may name a source; as `needs` says if None.
         takes_choice: Whether what follows the colon is a choice, no source.
+        of_weights: Whether its networks may meet the budget `nonzero`.
 
     Raises:
         ValueError: `needs` is unknown, or the name is taken.
@@ -280,6 +279,7 @@ def method(
             iteration=iteration,
             takes_source=source,
             takes_choice=takes_choice,
+            of_weights=of_weights,
         )
         METHODS.register(name)(member)
         return function

@@ -5,9 +5,8 @@ from typing import Any
 
 from ns_tf.base import InputError
 from ns_tf.plan.methods import NotApplicable, Proposal, Setting, method
-from ns_tf.plan.methods.pruned import own_costs, smaller
+from ns_tf.plan.methods.pruned import check_default_widths, own_costs, smaller
 from ns_tf.registry import unknown
-from ns_tf.scaling.grid import grid_of
 
 
 @method(
@@ -38,7 +37,7 @@ def epitome(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     plain, sampling = setting.plain, setting.entry.source or ""
     if sampling not in SAMPLINGS:
         raise unknown("sampling of epitomes", sampling, SAMPLINGS)
-    _check_widths(setting)
+    check_default_widths(setting)
     within = smaller(plain, targets)
     _check(sampling, within, own_costs(plain))
     model = setting.structure.architecture.build(
@@ -56,21 +55,6 @@ def epitome(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     return Proposal(
         plain.architecture, plain.default_widths, epitomes=_plain_values(settings)
     )
-
-
-def _check_widths(setting: Setting) -> None:
-    """Refuses default widths that are not allowed.
-
-    Raises:
-        NotApplicable: they are not.
-    """
-    solver, plain = setting.solver, setting.plain
-    options = solver.round_to, solver.min_width, solver.max_width
-    grid = grid_of(*options, plain.bounds(solver.wishes))
-    if not grid.has(plain.default_widths):
-        raise NotApplicable(
-            "it has the default widths, which the flags for widths do not allow"
-        )
 
 
 def _check(

@@ -14,6 +14,7 @@ from ns_tf.plan.methods import Proposal, Setting, method
     "scratch:LABEL; of the first pruned row without a label.",
     proposes=True,
     takes_choice=True,
+    of_weights=True,
 )
 def scratch(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     """A network of the widths of another row; "Scratch-E" in the paper.
@@ -30,6 +31,7 @@ def scratch(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     help="The same, for as many multiply-adds as the whole network's training takes.",
     proposes=True,
     takes_choice=True,
+    of_weights=True,
 )
 def scratch_b(setting: Setting, targets: Mapping[str, float]) -> Proposal:
     """A network of the widths of another row; "Scratch-B" in the paper.
