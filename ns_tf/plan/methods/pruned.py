@@ -7,7 +7,6 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.methods import NotApplicable, Proposal, Setting, method
-from ns_tf.prune.choices import Choices
 from ns_tf.prune.method import BLOCK, CHANNEL, NONZERO, WEIGHT
 from ns_tf.scaling.grid import grid_of
 
@@ -32,6 +31,8 @@ def pruned(setting: Setting, targets: Mapping[str, float]) -> Proposal:
             none of what goes; or default widths that stay are not allowed.
         InputError: the entry names no method, or one that cannot do what it says.
     """
+    from ns_tf.prune.choices import Choices  # Late: it needs Keras.
+
     if not setting.entry.source:
         raise InputError(
             "The method pruned needs a criterion: pruned:taylor_fo, "
