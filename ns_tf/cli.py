@@ -184,7 +184,7 @@ def _describe(error: BaseException) -> tuple[str, int]:
         return str(error), 2
     if isinstance(error, RunError):
         return str(error), 1
-    text = str(error)
+    text = str(error).rstrip()
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: " if error.filename is not None else ""
         text += f"{error.strerror}."
@@ -196,7 +196,7 @@ def _describe(error: BaseException) -> tuple[str, int]:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ..."
-    if not text.endswith("."):
+    if not text.endswith((".", "!", "?")):
         text += "."
     return f"{text} Run again with --debug for the traceback.", 1
 

@@ -50,7 +50,7 @@ hypothesis.settings.load_profile("check")
 
 # TensorFlow asks before every operation whether arguments are of a protocol. Python
 # 3.11 finds the members of the protocol again each time; later versions keep them.
-if hasattr(typing, "_get_protocol_attrs"):
+if sys.version_info[:2] == (3, 11):
     typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
 
 layers = keras.layers

@@ -31,7 +31,7 @@ KINDS = {
     methods: (methods.METHODS, lambda member: member.curve or member.propose),
     tasks: (tasks.TASKS, type),
     formats: (formats.FORMATS, lambda member: member.write),
-    runtimes: (runtimes.RUNTIMES, lambda member: member.ready),
+    runtimes: (runtimes.RUNTIMES, lambda member: member.make),
 }
 
 

@@ -34,7 +34,8 @@ def measured(
         stop: Asked after every layer shape whether to stop.
         **options: Fields of `ns_tf.measure.config.MeasureConfig`: `runtime="litert"`,
             `threads=1`, `batch=1`, `up_to=1.5`, `import_="times.csv"`; of an
-            architecture `input_shape` and `classes`.
+            architecture `input_shape` and `classes`; `input_shape` of a model that
+            leaves lengths open.
 
     Returns:
         The device. `search.plan(latency_ms=5, device=...)` takes it, or its file.

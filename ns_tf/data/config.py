@@ -9,6 +9,7 @@ from ns_tf.run.checks import at_least, at_least_if_set, check_fraction
 from ns_tf.run.option import option
 
 MOST_CLASSES = 100_000  # That a network has outputs for.
+LONGEST = 2**27  # Numbers on one axis of an example.
 LARGEST_SIDE = 16_384  # Of images, in pixels; more are a typing error.
 
 
@@ -32,7 +33,7 @@ def input_shape() -> Any:
         (),
         "Height, width and channels of an image, for an architecture; 32,32,3 if "
         "empty. The shape of an example, for a model that leaves lengths open.",
-        most=LARGEST_SIDE,
+        most=LONGEST,
     )
 
 
@@ -70,10 +71,10 @@ def image_shape(shape: Sequence[int]) -> tuple[int, ...]:
     Raises:
         InputError: it is not the shape of an image.
     """
-    if len(shape) not in (0, 3):
+    if len(shape) not in (0, 3) or max(shape, default=0) > LARGEST_SIDE:
         raise InputError(
             "--input_shape of an architecture is height, width and channels, as "
-            f"32,32,3; got {_listed(shape)}."
+            f"32,32,3, none above {LARGEST_SIDE}; got {_listed(shape)}."
         )
     return tuple(shape) or (32, 32, 3)
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,6 +161,18 @@ class TableCost(PricedCost):
             for w, t in reads:
                 for v, s in makes:
                     yield whole(of_both * t * s), place(w), place(v), use.differ
+
+
+def told(forms: Iterable[Form]) -> set[int]:
+    """The widths that numbers of channels are told by.
+
+    >>> told([Form(3), Form(0, ((1, 2), (4, 1)))])
+    {1, 4}
+
+    Args:
+        forms: Of the channels that layers read and make.
+    """
+    return {width for form in forms for width, _ in form.times}
 
 
 def _forms(use: Use) -> tuple[Form, Form]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf.base import InputError, Widths
-from ns_tf.devices.cost import TableCost, Use, uses_of
+from ns_tf.devices.cost import TableCost, Use, told, uses_of
 from ns_tf.devices.tables import Table
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.parts import Parts, shape_from, shape_text
@@ -165,9 +165,8 @@ class Device:
 
         Their layers were timed with these widths as the network has them.
         """
-        forms = (form for use in self.uses for form in (use.reads, use.makes))
-        told = {width for form in forms for width, _ in form.times}
-        return [name for w, name in enumerate(self.network.names) if w not in told]
+        known = told(form for use in self.uses for form in (use.reads, use.makes))
+        return [name for w, name in enumerate(self.network.names) if w not in known]
 
     def __str__(self) -> str:
         tables = sum(table.ms.size for table in self.tables)
@@ -180,8 +179,8 @@ class Device:
                 f"{one.ms:.4g} ms measured, {one.by_table:.4g} ms by table "
                 f"({100 * (one.by_table / one.ms - 1):+.1f} %): {_short(one.widths)}"
             )
-        if self.held:
-            lines.append(f"Timed as they are: {', '.join(self.held)}.")
+        if held := self.held:
+            lines.append(f"Timed as they are: {', '.join(held)}.")
         if self.warning:
             lines.append(f"Warning: {self.warning}.")
         return "\n".join(lines)

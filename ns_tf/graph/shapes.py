@@ -90,10 +90,15 @@ def of_lengths(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
     if not shape:
         return model
     own = parts(shape_of(model))
-    if len(own) != 1 or not _fits(own[0], tuple(shape)):
+    if len(own) > 1:
         raise InputError(
-            f"{model.name!r} takes inputs {shape_of(model)}; --input_shape is "
-            f"{tuple(shape)}."
+            f"{model.name!r} has {len(own)} inputs, and --input_shape is of one. Leave "
+            "it out; make the model with the lengths that are open."
+        )
+    if not _fits(own[0], tuple(shape)):
+        raise InputError(
+            f"{model.name!r} takes inputs {own[0]}; --input_shape is {tuple(shape)}. "
+            "Leave it out, or give the lengths in place of None."
         )
     return with_shape(model, tuple(shape))
 

@@ -30,7 +30,9 @@ class MeasureConfig:
         7, "The most numbers of channels on one axis of a table; twice for one axis."
     )
     up_to: float = option(
-        1.0, "Largest width of a layer, times its width in the network."
+        1.0,
+        "Largest width of a layer, times its width in the network; widths that no "
+        "layer reads or makes, as heads, stay.",
     )
     rounds: int = option(15, "How often each layer is timed; the median counts.")
     networks: int = option(
@@ -58,6 +60,10 @@ class MeasureConfig:
             raise InputError(
                 "Say which network is measured: either --run_dir of a search, or "
                 "--model=FILE.keras or an architecture."
+            )
+        if self.run_dir and self.input_shape:
+            raise InputError(
+                "--input_shape is of --model; a search has its own. Leave it out."
             )
         if self.write_models and self.import_:
             raise InputError(

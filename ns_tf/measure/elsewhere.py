@@ -85,7 +85,7 @@ def write(
             path = folder / f"{name}{runtime.suffix}"
             if not path.exists():
                 with files.replacing(path) as file:
-                    file.write(runtime.written(build(), batch))
+                    file.write(runtime.file(build(), batch))
             rows.append((path.name, about, "", ""))
             bar.update(1)
             watch.stop.leave()

@@ -17,6 +17,8 @@ from ns_tf.graph.shapes import of_lengths, open_axes, shape_of
 from ns_tf.networks import architectures, from_model, python_models
 from ns_tf.networks.structure import Structure, analyse
 
+_GIVE_LENGTHS = "Give them by --input_shape, as 224,224,3."
+
 
 def of_run(run_dir: str | Path, up_to: float) -> tuple[Structure, list[int]]:
     """The network of the search in a run folder, as `of_search` gives it.
@@ -104,9 +106,10 @@ def _of_source(model: Architecture, input_shape: tuple[int, ...]) -> Structure:
     """
     source = of_lengths(model.source, input_shape)
     if open_axes(source):
+        several = len(source.inputs) > 1
         raise InputError(
-            f"{model.name} leaves lengths of its inputs open, {shape_of(source)}. Give "
-            "them by --input_shape, as 224,224,3."
+            f"{model.name} leaves lengths of its inputs open, {shape_of(source)}. "
+            + ("Make it with fixed ones." if several else _GIVE_LENGTHS)
         )
     found = from_model.at_shape(model, shape_of(source))
     return analyse(found, shape_of(source), source.outputs[0].shape[-1])

@@ -19,7 +19,6 @@ from ns_tf.measure.units import Unit, held, units_of
 from ns_tf.networks.structure import Structure
 
 _LEAST = 0.15  # Of the largest width, in the whole networks that are measured.
-_UNEVEN = 0.4  # Deviation of the log of the widths in every second of them.
 _BETWEEN = 3  # Of so many whole networks one is measured between the multiples, too.
 _USUAL = 0.3  # Of the largest width, in the network that shows how fast the machine is.
 
@@ -119,14 +118,15 @@ class Survey:
         )
         uses = [Use(places[u.key], *u.forms, u.differ, u.layers) for u in units]
         step, whole = detail.step, _with(own, _networks(largest, detail))
-        between = _between(whole[: math.ceil(len(whole) / _BETWEEN)], step)
+        some = whole[: math.ceil(len(whole) / _BETWEEN)] if step > 1 else ()
+        pairs = zip(some, _with(own, _between(some, step)), strict=True)
         return cls(
             structure,
             network,
             tuple(shapes),
             tuple(uses),
             whole,
-            _with(own, between),
+            tuple(moved for one, moved in pairs if moved != one),
             *_with(own, [multiples(_USUAL * largest, largest, step)]),
             step,
         )
@@ -236,13 +236,14 @@ def _with(own: Mapping[int, int], networks: Sequence[Widths]) -> tuple[Widths, .
 
 
 def _networks(largest: np.ndarray, detail: Detail) -> tuple[Widths, ...]:
-    """Widths of whole networks of all sizes, uniform and uneven ones in turns."""
+    """Widths of whole networks: uniform ones and, in turns, any between."""
     rng = np.random.default_rng(0)
     shares = np.geomspace(1, _LEAST, max(detail.networks, 1))
     found = []
-    for place, share in enumerate(shares[: detail.networks]):
-        shape = np.exp(_UNEVEN * (place % 2) * rng.normal(size=len(largest)))
-        found.append(multiples(share * shape * largest, largest, detail.step))
+    for place in range(detail.networks):
+        spread = rng.uniform(_LEAST, 1, len(largest)) if place % 2 else 1
+        share = spread if place % 2 else shares[place]
+        found.append(multiples(share * largest, largest, detail.step))
     return tuple(found)
 
 
@@ -251,6 +252,4 @@ def _between(whole: Sequence[Widths], step: int) -> tuple[Widths, ...]:
     shift = np.arange(len(whole[0]) if whole else 0) % max(step - 1, 1) + 1
     down = [np.where(np.array(one) > step, one - shift, one) for one in whole]
     down = [np.where((one > step) & (one % step == 0), one - 1, one) for one in down]
-    moved = [tuple(int(width) for width in widths) for widths in down]
-    pairs = zip(whole, moved, strict=True)
-    return tuple(after for before, after in pairs if step > 1 and before != after)
+    return tuple(tuple(int(width) for width in widths) for widths in down)

@@ -17,10 +17,10 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError, refusing
-from ns_tf.devices.cost import Form
+from ns_tf.devices.cost import Form, told
 from ns_tf.graph.calls import Tensor, uncompiled
 from ns_tf.graph.channels import NONE, Call, ChannelGraph
-from ns_tf.graph.remake import resized
+from ns_tf.graph.remake import recalled, resized
 from ns_tf.graph.rules import INPUT
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.costs import ALWAYS
@@ -78,6 +78,7 @@ class Unit:
                 uncompiled(self.model),
                 input_tensors=keras.tree.pack_sequence_as(self.model.input, tensors),
                 clone_function=lambda one: resized(one, self.graph, lengths),
+                call_function=recalled(self.graph, lengths),
             )
 
     def weights(self, reads: int, makes: int) -> int:
@@ -115,16 +116,11 @@ class Unit:
         for channels, size in ((self.makes, makes), (self.reads, reads)):
             if np.array_equal(axis, channels):
                 return size
-        if not self._free(axis):
-            return len(axis)
-        whole, size = (self.makes, makes) if len(self.makes) else (self.reads, reads)
-        return max(1, round(len(axis) * size / len(whole)))
-
-    def _free(self, axis: np.ndarray) -> bool:
-        """Whether the length of an axis follows a width."""
-        known = axis[axis != NONE]
-        mine = np.concatenate([self.reads, self.makes])
-        return any(form.times for form in self.forms) and np.isin(known, mine).any()
+        if any(form.times for form in self.forms):
+            for whole, size in ((self.makes, makes), (self.reads, reads)):
+                if _meet(axis, whole):
+                    return max(1, round(len(axis) * size / len(whole)))
+        return len(axis)
 
 
 def units_of(structure: Structure) -> tuple[Unit, ...]:
@@ -139,6 +135,16 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
     """
     groups = structure.reference.groups
     widths = [groups[place].size for place in structure.primary]
+    units = _units(structure, widths)
+    own = held(units, structure)
+    known = [own.get(width, size) for width, size in enumerate(widths)]
+    # Those that differ from the network's own were drawn to tell channels apart.
+    return units if known == widths else _units(structure, known)
+
+
+def _units(structure: Structure, widths: Sequence[int]) -> tuple[Unit, ...]:
+    """The units of the network of these widths."""
+    groups = structure.reference.groups
     model = shapes_only(structure.build, widths)
     graph = channel_graph(model)
     if [group.makers for group in graph.groups] != [group.makers for group in groups]:
@@ -166,16 +172,20 @@ def held(units: Sequence[Unit], structure: Structure) -> dict[int, int]:
         structure: Of the network.
 
     Returns:
-        Width -> what it is where the layer is timed.
+        Width -> what it is where the layer is timed: the network's own.
+
+    Raises:
+        InputError: there are widths, and all are such.
     """
-    forms = (form for unit in units for form in unit.forms)
-    told = {width for form in forms for width, _ in form.times}
-    groups, sizes = structure.reference.groups, structure.sizes
-    return {
-        width: groups[place].size // sizes[place][1]
-        for width, place in enumerate(structure.primary)
-        if width not in told
-    }
+    known = told(form for unit in units for form in unit.forms)
+    own = structure.architecture.widths
+    if own and not known:
+        raise InputError(
+            f"No layer of {structure.architecture.name} reads or makes one of its "
+            "widths, so tables tell nothing. Plan latency_ms without --device, which "
+            "measures whole networks."
+        )
+    return {width: size for width, size in enumerate(own) if width not in known}
 
 
 def _unit(
@@ -206,6 +216,12 @@ def _unit(
         constant = sizes.pop(layers, 0)
         return Form(constant, tuple(sorted(sizes.items())))
 
+    # A second stream, as what a decoder attends to, counts with the first.
+    known = np.concatenate([reads, makes])
+    others = [one for one in inputs if form(one).times and not _meet(one, known)]
+    if others:
+        own = [reads] if form(reads).times else []
+        reads = np.concatenate([*own, *others])
     return Unit(
         model=model,
         graph=graph,
@@ -216,6 +232,11 @@ def _unit(
         forms=(form(reads), form(makes) if len(makes) else Form(1)),
         differ=differ.get(first.name, ALWAYS),
     )
+
+
+def _meet(axis: np.ndarray, channels: np.ndarray) -> bool:
+    """Whether an axis has any of these channels."""
+    return bool(np.isin(axis[axis != NONE], channels).any())
 
 
 def _grouped(graph: ChannelGraph, heavy: set[str]) -> Iterator[list[Call]]:

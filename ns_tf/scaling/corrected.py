@@ -55,9 +55,11 @@ def solve_by_measuring(
             # The correction went too far; a larger goal may still be met.
             low, goal = goal, math.sqrt(goal * high)
             continue
-        if scaling.widths in tried:
+        if scaling.widths in tried and best is not None:
             break
-        cost = tried[scaling.widths] = measured(scaling.widths)
+        if scaling.widths not in tried:
+            tried[scaling.widths] = measured(scaling.widths)
+        cost = tried[scaling.widths]
         if cost <= target:
             low = goal
             if best is None or cost > best.costs[budget]:

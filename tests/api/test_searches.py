@@ -60,9 +60,13 @@ class Subclassed(keras.Model):
         return x
 
 
+def drawn(x):
+    return x + keras.random.normal((1, 10))  # What is drawn is not followed.
+
+
 class Unregistered(layers.Layer):
     def call(self, x):
-        return x + keras.random.normal((1, 10))  # What is drawn is not followed.
+        return drawn(x)
 
 
 def unregistered(x):
@@ -79,7 +83,7 @@ BAD_MODEL_OR_DATA = {
     "a subclassed model": (lambda x, y: (Subclassed(), (x, y)), "sequential model"),
     "a layer": (lambda x, y: (layers.ReLU(), (x, y)), "sequential model"),
     "a lambda": (
-        lambda x, y: (with_last(layers.Lambda(lambda x: x, name="own")), (x, y)),
+        lambda x, y: (with_last(layers.Lambda(drawn, name="own")), (x, y)),
         "Layer 'own' cannot be made again",
     ),
     "a function": (

@@ -42,3 +42,16 @@ def test_a_file_has_widths_of_its_own_and_nothing_is_written_on_an_error(tmp_pat
     assert not out.exists()
     with pytest.raises(InputError, match="an architecture has none"):
         condense(CondenseConfig(**NAMED, params=0.6, out=str(out), start="fitted"))
+
+
+def test_a_model_of_any_size_is_made_for_the_one_that_is_named(tmp_path):
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(8, 3, padding="same", name="conv")(image)
+    x = keras.layers.Conv2D(8, 3, padding="same", name="more")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(image, keras.layers.Dense(2)(x)).save(tmp_path / "mine.keras")
+    asked = {"model": str(tmp_path / "mine.keras"), "params": 0.7}
+    found = condense(
+        CondenseConfig(**asked, input_shape=(7, 11, 3), out=str(tmp_path / "a.keras"))
+    )
+    assert found.small.input_shape == (None, 7, 11, 3)

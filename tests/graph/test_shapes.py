@@ -59,5 +59,5 @@ def test_lengths_that_a_user_names_have_to_fit():
             of_lengths(model, wrong)
     with pytest.raises(InputError, match="cannot be made for the shape"):
         of_lengths(model, (1, 1, 3))
-    with pytest.raises(InputError, match="takes inputs"):
+    with pytest.raises(InputError, match="has 2 inputs, and --input_shape is of one"):
         of_lengths(listed(tagged()), (13,))

@@ -12,6 +12,7 @@ from ns_tf.measure.config import MeasureConfig
         ({}, "either --run_dir of a search, or --model"),
         ({"model": "vgg11", "run_dir": "runs/a"}, "either --run_dir"),
         ({"model": "a", "write_models": "b", "import_": "c"}, "one of them"),
+        ({"run_dir": "runs/a", "input_shape": (7, 5, 3)}, "a search has its own"),
         ({"model": "a", "points": 1}, "--points is a whole number of at least 2"),
         ({"model": "a", "threads": 0}, "--threads"),
         ({"model": "a", "up_to": 0}, "--up_to is a number above 0"),

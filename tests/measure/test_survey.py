@@ -57,6 +57,16 @@ def test_whole_networks_have_widths_as_in_the_tables_or_none_of_them(layers, ste
         assert abs(at - width) <= max(step / 2, 1)
 
 
+def test_every_second_whole_network_is_uniform_of_every_size():
+    structure = as_it_is(from_model(HANDMADE["concat"]()))
+    largest = np.full(len(structure.names), 400)
+    whole = np.array(Survey.of(structure, largest, Detail(networks=8)).whole)
+    assert (whole[0] == largest).all() and (np.diff(whole[::2, 0]) < 0).all()
+    assert whole[6, 0] == pytest.approx(400 * 0.15 ** (6 / 7), abs=4)
+    spread = whole.std(axis=1) / whole.mean(axis=1)
+    assert (spread[::2] == 0).all() and (spread[1::2] > 0.05).all()
+
+
 def test_widths_that_no_table_tells_stay_in_all_networks():
     tokens = keras.Input((6, 24))
     x = keras.layers.MultiHeadAttention(4, 2, output_shape=24, name="a")(tokens, tokens)

@@ -12,7 +12,7 @@ from ns_tf.base import InputError
 from ns_tf.measure.units import held, units_of
 from ns_tf.networks import architectures
 from ns_tf.networks.from_model import from_model
-from ns_tf.networks.structure import as_it_is
+from ns_tf.networks.structure import analyse, as_it_is
 
 
 def structure_of(name):
@@ -84,8 +84,6 @@ def _convolutions(widths, strides):
 
 
 def test_a_projection_exists_where_its_widths_differ():
-    from ns_tf.networks.structure import analyse
-
     structure = analyse(architectures.get("preact_resnet18"), (8, 8, 3), 5)
     units = {unit.layers[0]: unit for unit in units_of(structure)}
     assert units["stage1_block1_shortcut"].differ == (0, 2)
@@ -111,6 +109,48 @@ def test_widths_within_a_layer_stay_where_it_is_timed():
     assert small.output.shape[-1] == 5 and small.layers[-1].num_heads == 4
     # Keras adds one channel of one example as a bias, which converters refuse.
     assert units["sum"].built(1, 1).output.shape[-1] == 2
+
+
+def test_what_a_decoder_attends_to_counts_with_its_own_stream():
+    tokens = keras.Input((6, 8))
+    memory = keras.layers.Dense(13, name="memory")(tokens)
+    x = keras.layers.Dense(11, name="own")(tokens)
+    x = keras.layers.MultiHeadAttention(4, 2, name="attention")(x, memory)
+    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+    structure = as_it_is(from_model(model))
+    units = {unit.layers[0]: unit for unit in units_of(structure)}
+    names = {name: width for width, name in enumerate(structure.names)}
+    reads = dict(units["attention"].forms[0].times)
+    assert set(reads) == {names["own"], names["memory"]} and set(reads.values()) == {1}
+    own, other = units["attention"].built(12, 1).inputs
+    assert (own.shape[-1], other.shape[-1]) == (6, 6)
+    assert not {names["own"], names["memory"]} & set(held([*units.values()], structure))
+
+
+def test_a_builder_times_heads_as_its_network_has_them():
+    """Its graph is that of widths that are drawn to tell channels apart."""
+    tokens = keras.Input((6, 8))
+    x = keras.layers.Dense(8, name="up")(tokens)
+    x = keras.layers.Dense(12, name="kept")(x)
+    x = keras.layers.MultiHeadAttention(4, 2, name="attention")(x, x)
+    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+    structure = analyse(from_model(model, keep=("kept",)), (6, 8), 2)
+    assert structure.reference.groups[structure.primary[0]].size != 8
+    units = {unit.layers[0]: unit for unit in units_of(structure)}
+    assert set(held([*units.values()], structure).values()) == {4, 2}
+    assert units["attention"].built(12, 1).layers[-1].num_heads == 4
+
+
+def test_a_network_whose_tables_would_tell_nothing_is_refused():
+    tokens = keras.Input((6, 8))
+    x = keras.layers.MultiHeadAttention(4, 2, name="attention")(tokens, tokens)
+    x = keras.layers.Add(name="sum")([tokens, x])
+    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x), name="net")
+    with pytest.raises(InputError, match="tables tell nothing. Plan latency_ms"):
+        units_of(as_it_is(from_model(model)))
 
 
 def test_windows_are_no_examples_of_a_table():

@@ -14,6 +14,7 @@ import dataclasses
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 RUNTIMES = Registry("runtime", __name__)
 Run = Callable[[], float]  # One pass; returns milliseconds.
-Ready = TypeVar("Ready", bound=Callable)
+Make = TypeVar("Make", bound=Callable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DeviceRuntime:
     written: Callable[["keras.Model", int], bytes] | None = None
 
     def ready(self, model: "keras.Model", batch: int, threads: int) -> Run:
-        """A network ready to be timed.
+        """A network ready to be timed; it has run once.
 
         Args:
             model: Built.
@@ -54,8 +55,29 @@ class DeviceRuntime:
         Raises:
             InputError: the runtime cannot run it; says why.
         """
-        with refusing(f"--runtime={self.name} cannot run {model.name!r}"):
-            return self.make(model, batch, threads)
+        with self._refusing(model):
+            run = self.make(model, batch, threads)
+            run()
+        return run
+
+    def file(self, model: "keras.Model", batch: int) -> bytes:
+        """What the file of a network holds, for a runtime that runs files.
+
+        Args:
+            model: Built.
+            batch: Examples in one pass.
+
+        Raises:
+            InputError: it cannot be converted; says why.
+        """
+        with self._refusing(model):
+            return self.written(model, batch)
+
+    def _refusing(self, model: "keras.Model") -> AbstractContextManager:
+        """Names the network that the runtime cannot run."""
+        return refusing(
+            f"--runtime={self.name} cannot run {model.name!r}; give another --runtime"
+        )
 
     def check(self) -> None:
         """Refuses a runtime that is not installed.
@@ -71,7 +93,7 @@ class DeviceRuntime:
                 )
 
 
-def runtime(name: str, **about: Any) -> Callable[[Ready], Ready]:
+def runtime(name: str, **about: Any) -> Callable[[Make], Make]:
     """A decorator that registers a runtime and returns its function unchanged.
 
     Args:
@@ -82,9 +104,9 @@ def runtime(name: str, **about: Any) -> Callable[[Ready], Ready]:
         ValueError: the name is taken.
     """
 
-    def add(ready: Ready) -> Ready:
-        RUNTIMES.register(name)(DeviceRuntime(name, make=ready, **about))
-        return ready
+    def add(make: Make) -> Make:
+        RUNTIMES.register(name)(DeviceRuntime(name, make=make, **about))
+        return make
 
     return add
 

@@ -32,9 +32,14 @@ def test_what_a_runtime_cannot_run_is_told_in_one_line(handmade):
     def broken(model, batch, threads):
         raise ValueError("No such kernel.")
 
-    member = dataclasses.replace(runtimes.get("law"), make=broken)
-    with pytest.raises(InputError, match="--runtime=law cannot run .*: No such kernel"):
-        member.ready(handmade["concat"](), 2, 1)
+    law, model = runtimes.get("law"), handmade["concat"]()
+    late = dataclasses.replace(law, make=lambda *given: lambda: broken(*given))
+    for member in (dataclasses.replace(law, make=broken), late):
+        with pytest.raises(InputError, match="--runtime=law cannot run .*: No such"):
+            member.ready(model, 2, 1)
+    member = dataclasses.replace(law, written=lambda model, batch: broken(model, 1, 1))
+    with pytest.raises(InputError, match="give another --runtime: No such kernel"):
+        member.file(model, 2)
 
 
 def test_times_are_milliseconds(monkeypatch):
