@@ -52,7 +52,7 @@ class CompareConfig:
         "What networks may cost: ratio=0.25, params=600000, macs=5e7, latency_ms=3; "
         "several at once as params=600000+macs=5e7. Of rows METHOD@weight it is "
         "nonzero=0.1, the weights that are not zero. Below 1 it is a share of what the "
-        "default widths cost: macs=0.5.",
+        "default widths cost: macs=0.5. The number 1 is none: nonzero=1 is one weight.",
         identity=False,
     )
     seeds: tuple[int, ...] = option(

@@ -32,13 +32,14 @@ from ns_tf.plan.config import SolverConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.job import PruneJob
-from ns_tf.prune.method import CHANNEL
-from ns_tf.run.folder import CELLS_FOLDER, MODEL, PRUNED
+from ns_tf.prune.method import CHANNEL, WEIGHT
+from ns_tf.run.folder import CELLS_FOLDER, KEPT, MODEL, PRUNED
 from ns_tf.run.folder import SUPERNET as SUPERNET_FILE
 from ns_tf.slim.job import MemberJob, SupernetJob
 from ns_tf.train import recipes
 from ns_tf.train.config import TrainConfig, longer
 from ns_tf.train.job import Job, network_config, network_costs
+from ns_tf.train.results import has_ended
 
 # By the kind of a cell: what makes its job.
 _MADE = {
@@ -99,6 +100,15 @@ class Jobs:
         name = _NEEDED.get(cell.kind, PRUNED)
         return self.trunk_of(cell) / name
 
+    def all_needed(self, cell: Cell) -> list[Path]:
+        """That file, and the list of weights that the other cell left, if it did."""
+        path = self.needed(cell)
+        if path is None:
+            return []
+        told = self._told(cell) if path.name == PRUNED else None
+        of_weights = told is not None and told["level"] == WEIGHT
+        return [path, *[path.parent / KEPT] * of_weights]
+
     def widths(self, cell: Cell) -> Widths | None:
         """The free widths of a cell's network, as `problem_of` has them.
 
@@ -124,9 +134,13 @@ class Jobs:
             InputError: the file that they are in is damaged.
         """
         own = cell.kind == FINETUNE
-        return pruning.units_in(
-            self.folder_of(cell) / PRUNED if own else self.needed(cell)
-        )
+        path = self.folder_of(cell) / PRUNED if own else self.needed(cell)
+        if path not in self._tolds:
+            told = pruning.units_in(path)
+            if told is None:
+                return None
+            self._tolds[path] = told
+        return self._tolds[path]
 
     def left(self, cell: Cell) -> Left | None:
         """What is left where whole blocks or single weights went; None elsewhere.
@@ -145,7 +159,7 @@ class Jobs:
         own = cell.kind == FINETUNE
         folder = self.folder_of(cell) if own else self.trunk_of(cell)
         if folder not in self._lefts:
-            self._lefts[folder] = pruning.left_in(self, cell, folder)
+            self._lefts[folder] = pruning.left_in(self, folder, told)
         return self._lefts[folder]
 
     def units(self, cell: Cell) -> Widths | None:
@@ -226,6 +240,17 @@ class Jobs:
         elif cell.kind != MEMBER and self.widths(cell) is not None:
             self._training(cell).check()
 
+    def check_done(self, cell: Cell) -> None:
+        """Refuses a control that is done, of other units than are left by now.
+
+        Raises:
+            InputError: names its folder.
+        """
+        if cell.kind == SCRATCH and has_ended(self.folder_of(cell)):
+            needed = self.all_needed(cell)
+            if self.left(cell) and all(path.exists() for path in needed):
+                self._training(cell).check_network()
+
     def of(self, cell: Cell) -> Job | PruneJob | SupernetJob | MemberJob | MorphJob:
         """The training of a cell: the recipe, or what is made of its trunk.
 
@@ -259,6 +284,7 @@ class Jobs:
             (network_config(self.settings, problem, widths), recipe, runtime),
             start=left and left.fresh,
             masks=left and left.masks,
+            part=left and left.part,
         )
 
     def runtime_of(self, cell: Cell) -> RuntimeConfig:
@@ -286,6 +312,11 @@ class Jobs:
         name = self.problem.architecture.name
         own = from_model(self.fresh, name, keep=self.solver.keep)
         return Problem.of(own, self.problem.dataset, self.problem.task)
+
+    @functools.cached_property
+    def _tolds(self) -> dict[Path, dict[str, Any]]:
+        """What `pruned.json` says, by file; it does not change."""
+        return {}
 
     @functools.cached_property
     def _lefts(self) -> dict[Path, Left]:

@@ -68,8 +68,8 @@ def make(
             )
     cells, gaps, plain = [], [], settings[0].plain
     trunks: dict[str, Cell] = {}  # By name: what others start from.
-    for text in budget_texts:
-        found, reasons = proposals(settings, text, _kept(known.cells, text))
+    kept = {text: _kept(known.cells, text) for text in budget_texts}
+    for text, (found, reasons) in proposals(settings, kept).items():
         gaps += [(name, text, reason) for name, reason in reasons.items()]
         for setting in settings:
             if label(setting) in found:

@@ -79,24 +79,47 @@ def targets_of(plain: SearchRecord, text: str) -> dict[str, float]:
 
 
 def proposals(
-    settings: Sequence[Setting], text: str, kept: Mapping[str, Proposal]
-) -> tuple[dict[str, Proposal], dict[str, str]]:
-    """What every method proposes at a budget, and why others propose nothing.
+    settings: Sequence[Setting], kept: Mapping[str, Mapping[str, Proposal]]
+) -> dict[str, tuple[dict[str, Proposal], dict[str, str]]]:
+    """What every method proposes at every budget, and why others propose nothing.
 
     Args:
         settings: Of the methods.
-        text: The entry of `--budgets`.
-        kept: What methods proposed in earlier runs at this budget, by label. Widths
-            for measured budgets are taken from there, because no two measurements
-            agree.
+        kept: By entry of `--budgets`: what methods proposed in earlier runs, by label.
+            Widths for measured budgets are taken from there, because no two
+            measurements agree.
 
     Returns:
-        (proposals, reasons), both by label. A proposal `like` the first pruned row has
-        the label of that row.
+        By entry: (proposals, reasons), both by label. A proposal `like` the first
+        pruned row has the label of that row.
 
     Raises:
-        InputError: the budget cannot be met, or there is no row to be like.
+        InputError: a budget that cannot be met, or there is no row to be like.
     """
+    rows = {text: _rows(settings, text, before) for text, before in kept.items()}
+    # The same at every budget, whatever rows are there: a control has one partner.
+    pruned = [
+        name
+        for name in map(label, settings)
+        if any(found[name].pruning for found, _ in rows.values() if name in found)
+    ]
+    for found, reasons in rows.values():
+        for name, proposal in list(found.items()):
+            if proposal.like is None:
+                continue
+            like = _row_like(name, proposal.like, pruned, reasons)
+            if like in found:
+                found[name] = dataclasses.replace(proposal, like=like)
+            else:
+                reasons[name] = "the pruned row whose widths it has is not there"
+                del found[name]
+    return rows
+
+
+def _rows(
+    settings: Sequence[Setting], text: str, kept: Mapping[str, Proposal]
+) -> tuple[dict[str, Proposal], dict[str, str]]:
+    """(proposals, reasons) at a budget, as the methods have them."""
     found: dict[str, Proposal] = {}
     reasons: dict[str, str] = {}
     for setting in settings:
@@ -104,39 +127,26 @@ def proposals(
             found[label(setting)] = _proposal(setting, text, kept)
         except NotApplicable as reason:
             reasons[label(setting)] = str(reason)
-    for name, proposal in list(found.items()):
-        if proposal.like is None:
-            continue
-        like = _row_like(name, proposal.like, found, reasons)
-        if like is None:
-            reasons[name] = "the pruned row whose widths it has is not there"
-            del found[name]
-        else:
-            found[name] = dataclasses.replace(proposal, like=like)
     return found, reasons
 
 
 def _row_like(
-    name: str,
-    like: str,
-    found: Mapping[str, Proposal],
-    reasons: Mapping[str, str],
+    name: str, like: str, pruned: Sequence[str], reasons: Mapping[str, str]
 ) -> str | None:
     """The label of the pruned row whose widths another row has.
 
     Args:
         name: Of that other row.
         like: A label, or "" for the first row that is pruned.
-        found: Proposals by label.
-        reasons: Why other methods propose nothing, by label.
+        pruned: Labels of the rows that are, at any budget.
+        reasons: Why other methods propose nothing at this budget, by label.
 
     Returns:
-        None if the row is not there at this budget.
+        None if no budget has the row.
 
     Raises:
         InputError: no row is pruned, or it is none of that label.
     """
-    pruned = [label for label, proposal in found.items() if proposal.pruning]
     if like in pruned or (not like and pruned):
         return like or pruned[0]
     if like in reasons or (not like and reasons):

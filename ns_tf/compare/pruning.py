@@ -1,6 +1,8 @@
 """Cells of a comparison that are pruned from a trained network, and what they leave."""
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,30 +10,41 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from ns_tf import budgets
 from ns_tf.base import InputError, ScalingLaw, Widths
 from ns_tf.compare.cells import FINETUNE, Cell
 from ns_tf.compare.proposals import targets_of
 from ns_tf.descend.record import read_search
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph.weights import Key
 from ns_tf.plan.config import SolverConfig, budget_config
 from ns_tf.plan.methods.pruned import smaller
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.choices import Choices
 from ns_tf.prune.config import CutConfig, FinetuneConfig
-from ns_tf.prune.job import PruneJob, keep_in, scores_name
+from ns_tf.prune.job import PruneJob, bits_in, scores_name
 from ns_tf.prune.method import CHANNEL, NONZERO, WEIGHT
 from ns_tf.prune.pruner import Pruner
-from ns_tf.prune.settings import Configs
-from ns_tf.prune.source import TrainedNetwork, fingerprint, law_name
+from ns_tf.prune.settings import PRUNERS, Configs
+from ns_tf.prune.source import TrainedNetwork, fingerprint, kept_from, law_name
+from ns_tf.prune.targets import Budgets, has_shares
 from ns_tf.run import files
-from ns_tf.run.folder import PRUNED, SCORED
+from ns_tf.run.folder import SCORED
 from ns_tf.scaling.config import Wishes
+from ns_tf.scaling.grid import text
 from ns_tf.train import recipes
 
 if TYPE_CHECKING:
     from ns_tf.compare.jobs import Jobs
 
 LAW = "law"  # The allocation that reads a search.
+# Flags of `ns_tf.prune` that errors name: what a row has in their place.
+_IN_ROWS = {
+    "--level": "@LEVEL behind the method, and nothing for channels",
+    "--allocation": "+ALLOCATION",
+    "--repair": "+REPAIR",
+    "--recipe": "+RECIPE",
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,39 +52,51 @@ class Left:
     """What is left of a network that lost whole blocks or single weights.
 
     Args:
-        pruner: Of the whole network; its weights are fresh.
-        keep: [n] bool: the units that are left.
+        folder: Of the pruned network.
+        pruner: Of the whole network, without budgets; its weights are fresh.
         units: What `pruned.json` has as widths: of each block whether it is there, or
             of each kernel how many weights are left.
+        nonzero: Weights that are not zero; None where all that are left may be.
     """
 
+    folder: Path
     pruner: Pruner
-    keep: np.ndarray
     units: Widths
+    nonzero: int | None
     problem: Problem = dataclasses.field(init=False)
     widths: Widths = dataclasses.field(init=False)
 
     def __post_init__(self):
-        problem, widths = self.pruner.left(self.keep)
+        # Zeros change no network, so which weights are left is not read for it.
+        whole = np.ones(self.pruner.size, bool)
+        problem, widths = self.pruner.left(self.keep if self.pruner.listed else whole)
         object.__setattr__(self, "problem", problem)
         object.__setattr__(self, "widths", widths)
+
+    @functools.cached_property
+    def keep(self) -> np.ndarray:
+        """[n] bool: the units that are left.
+
+        Raises:
+            InputError: the list of single weights is missing or damaged.
+        """
+        if self.pruner.listed:
+            return np.array(self.units, bool)
+        return bits_in(self.folder, self.pruner.size)
 
     @property
     def name(self) -> str:
         """What tells its network from others of its widths; zeros change no network."""
-        if NONZERO in self.pruner.budgets.costs:
+        if self.nonzero is not None:
             return ""
         return "@blocks-" + "".join(map(str, self.units))
 
-    @property
-    def nonzero(self) -> int | None:
-        """Weights that are not zero; None where all that are left may be."""
-        cost = self.pruner.budgets.costs.get(NONZERO)
-        return cost and int(cost(np.array(self.units)))
+    def part(self) -> str:
+        """As of `ns_tf.train.job.Job`."""
+        return hashlib.sha256(np.packbits(self.keep).tobytes()).hexdigest()[:16]
 
-    @property
-    def masks(self) -> Mapping:
-        """As of `ns_tf.train.training.train`."""
+    def masks(self) -> Mapping[Key, np.ndarray]:
+        """As of `ns_tf.train.job.Job`."""
         return self.pruner.masks(self.keep)
 
     def fresh(self) -> keras.Model:
@@ -90,6 +115,10 @@ def units_in(path: Path) -> dict[str, Any] | None:
     Args:
         path: Of the file.
 
+    Returns:
+        Names, widths and level; where no channels went also the method, and of single
+        weights how many are not zero.
+
     Raises:
         InputError: it is damaged.
     """
@@ -97,32 +126,28 @@ def units_in(path: Path) -> dict[str, Any] | None:
         return None
     with files.readable(path, "pruned network"):
         told = files.read_json(path, what="pruned network", version=1)
-        return {
-            **{name: tuple(told[name]) for name in ("names", "widths")},
-            "level": told.get("level", CHANNEL),
-        }
+        found = {name: tuple(told[name]) for name in ("names", "widths")}
+        found["level"] = level = told.get("level", CHANNEL)
+        if level != CHANNEL:
+            found["method"] = told["method"]
+            counted = level == WEIGHT
+            found["nonzero"] = int(told["costs"][NONZERO]) if counted else None
+        return found
 
 
-def left_in(jobs: "Jobs", cell: Cell, folder: Path) -> Left:
+def left_in(jobs: "Jobs", folder: Path, told: Mapping[str, Any]) -> Left:
     """What is left of the network that is compared, once blocks or weights went.
 
     Args:
         jobs: Of the comparison.
-        cell: The pruned one, or one that is like it.
-        folder: Of the pruned network; it has a `pruned.json`.
-
-    Raises:
-        InputError: a file is damaged.
+        folder: Of the pruned network.
+        told: What `units_in` says of it.
     """
-    path = folder / PRUNED
-    with files.readable(path, "pruned network"):
-        told = files.read_json(path, what="pruned network", version=1)
-        targets = dict(told["targets"])
-        nonzero = targets.pop(NONZERO, None)
-        cut = CutConfig(method=told["method"], level=told["level"], nonzero=nonzero)
-        settings = _configs(jobs, cell, cut, targets, FinetuneConfig())
-        pruner = settings.pruner(_source(jobs, jobs.fresh, jobs.as_trained))
-        return Left(pruner, keep_in(folder, pruner, told), tuple(told["widths"]))
+    cut = CutConfig(method=told["method"], level=told["level"])
+    source = _source(jobs, jobs.fresh, jobs.as_trained)
+    problem = kept_from(source, jobs.solver.keep, fixed=True)
+    pruner = PRUNERS[cut.level](source.model, problem, cut, Budgets({}, {}, {}))
+    return Left(folder, pruner, told["widths"], told["nonzero"])
 
 
 def check(jobs: "Jobs", cell: Cell) -> None:
@@ -142,7 +167,14 @@ def check(jobs: "Jobs", cell: Cell) -> None:
             f"{cell.method}: training from fresh weights is a row of its own, "
             "beside the pruned one: --methods=pruned:taylor_fo,scratch."
         )
-    _job(jobs, cell, jobs.fresh, network="").check()
+    try:
+        _job(jobs, cell, jobs.fresh, network="").check()
+    except InputError as error:
+        found = [
+            f"{flag} is {own}" for flag, own in _IN_ROWS.items() if flag in str(error)
+        ]
+        hint = f" In a row {'; '.join(found)}." if found else ""
+        raise InputError(f"{cell.method}: {error}{hint}") from error
 
 
 def prune_job(jobs: "Jobs", cell: Cell) -> PruneJob:
@@ -173,6 +205,7 @@ def _job(jobs: "Jobs", cell: Cell, trunk: keras.Model, network: str) -> PruneJob
     choices = Choices.parse(cell.start)
     law = _law(jobs, choices)
     targets = smaller(jobs.plain, targets_of(jobs.plain, cell.budget))
+    _check_targets(targets)
     cut = CutConfig(
         method=choices.method,
         level=choices.level,
@@ -199,6 +232,24 @@ def _job(jobs: "Jobs", cell: Cell, trunk: keras.Model, network: str) -> PruneJob
         widths=cell.widths,
         test_every_epoch=True,
     )
+
+
+def _check_targets(targets: Mapping[str, float]) -> None:
+    """Refuses budgets that a pruning would take for shares.
+
+    Args:
+        targets: Budgets by name, in their own units.
+
+    Raises:
+        InputError: names the budget.
+    """
+    for name, value in targets.items():
+        of_shares = name == NONZERO or has_shares(name, budgets.get(name))
+        if of_shares and value <= 1:
+            raise InputError(
+                f"{name}={text(value)} is less than any network has. Give a larger "
+                "budget; a share of the network is above 0 and below 1."
+            )
 
 
 def _configs(

@@ -275,16 +275,18 @@ class Comparison:
                 self.jobs.check(cell)
 
     def _check_results(self, listed: Mapping[str, Cell]) -> None:
-        """Refuses damaged results of cells that are done, before anything is written.
+        """Refuses results that are damaged, or of other networks than the cells are.
 
         Raises:
-            InputError: names the file.
+            InputError: names the file or the folder.
         """
-        for folder in map(self.jobs.folder_of, listed.values()):
+        for cell in listed.values():
+            folder = self.jobs.folder_of(cell)
             if has_ended(folder) and read_failure(folder) is None:
                 read_result(folder)
             if (folder / PRUNED).exists():
                 files.read_json(folder / PRUNED, what="pruned network", version=1)
+            self.jobs.check_done(cell)
         Figures.kept(self)
 
     def _check_needed_files(self, listed: Mapping[str, Cell]) -> None:
@@ -296,11 +298,12 @@ class Comparison:
             InputError: names the folder and says to delete it.
         """
         for cell in listed.values():
-            path = self.jobs.needed(cell)
-            if path is None or path.exists() or self.done(cell):
+            if self.done(cell):
                 continue
-            folder = path.parent
-            if (folder / RESULT).exists():
+            for path in self.jobs.all_needed(cell):
+                folder = path.parent
+                if path.exists() or not (folder / RESULT).exists():
+                    continue
                 raise InputError(
                     f"{cell.name} needs what {folder} had, and there is no "
                     f"{path.name} in it. Delete {folder}: it is trained again."

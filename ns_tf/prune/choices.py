@@ -56,13 +56,18 @@ class Choices:
                 `distil(temperature=4.0)`.
 
         Raises:
-            InputError: a name that there is not, two of a kind that takes one, or a
-                level that the method does not have.
+            InputError: a name that there is not, two of a kind that takes one, a level
+                that the method does not have, or that of channels, which would give one
+                row two names.
         """
         first, *others = parts_of(text)
         method, at, level = first.partition("@")
         level = level if at else CHANNEL
         methods.check_level(method, level)
+        if at and level == CHANNEL:
+            raise InputError(
+                f"{text!r}: channels go where no level is named. Leave @{CHANNEL} away."
+            )
         chosen: dict[str, str] = {}
         for part in others:
             kind = _kind_of(part)

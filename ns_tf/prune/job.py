@@ -229,7 +229,7 @@ class PruneJob:
             flags=self.flags,
             start=start,
             objective=work.objective,
-            masks=self.pruner.masks(keep),
+            masks=lambda: self.pruner.masks(keep),
         )
 
     def _left(self, keep: np.ndarray) -> keras.Model:
@@ -275,11 +275,24 @@ def keep_in(folder: Path, pruner: Pruner, told: Mapping[str, Any]) -> np.ndarray
         InputError: the list of single weights is missing or damaged.
     """
     if not pruner.listed:
-        arrays, _ = files.read_arrays(folder / KEPT, what="list of weights")
-        return np.unpackbits(arrays["keep"], count=pruner.size).astype(bool)
+        return bits_in(folder, pruner.size)
     keep = np.zeros(pruner.size, bool)
     keep[told["channels"]] = True
     return keep
+
+
+def bits_in(folder: Path, size: int) -> np.ndarray:
+    """[size] bool: the single weights that are left, as a folder has them.
+
+    Args:
+        folder: Of the pruned network.
+        size: How many can go.
+
+    Raises:
+        InputError: the list is missing or damaged.
+    """
+    arrays, _ = files.read_arrays(folder / KEPT, what="list of weights")
+    return np.unpackbits(arrays["keep"], count=size).astype(bool)
 
 
 def _arrays(scored: Scored) -> dict[str, np.ndarray]:

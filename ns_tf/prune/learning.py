@@ -29,6 +29,7 @@ from ns_tf.train.config import TrainConfig
 EVERY = 10  # Steps between two looks at what is alive.
 HELD = 4  # Images of a step of the weights by those of a step of gates alone.
 _DRAW = 0x6A7E  # Keeps the draws of gates apart from those of batches.
+_VERSION = 2  # Of the state, since gates of a bank are factors of kernels.
 
 
 class Learning:
@@ -202,7 +203,7 @@ class Learning:
         if self.loss_scale:
             arrays["loss_scale"] = self.loss_scale.state()
         last = None if np.isnan(self.losses.last) else self.losses.last
-        facts = {"steps": self.steps, "strength": self.strength}
+        facts = {"version": _VERSION, "steps": self.steps, "strength": self.strength}
         return arrays, {**facts, "loss": total, "last": last}
 
     def restore(
@@ -213,7 +214,12 @@ class Learning:
         Args:
             arrays: Momenta, weights, gates, prices, by name.
             facts: Steps, strength, losses.
+
+        Raises:
+            ValueError: of a network that had its gates elsewhere.
         """
+        if facts.get("version") != _VERSION:
+            raise ValueError("an earlier ns_tf wrote it")
         network, kinds = self.gates.network, weights.by_kind(arrays)
         for i, slot in enumerate(self.sgd.slots):
             slot.assign(arrays[f"slot/{i}"])

@@ -130,10 +130,15 @@ def check_level(name: str, level: str) -> None:
     """
     if level not in LEVELS:
         raise unknown("level", level, LEVELS)
-    removes = [f"{one}s" for one in get(name).levels]
-    if f"{level}s" not in removes:
+    levels = get(name).levels
+    if level not in levels:
+        removes = " or ".join(f"{one}s" for one in levels)
+        other = ""
+        if level == CHANNEL:  # Perhaps no level was given.
+            first = levels[0]
+            other = f" Give --level={first}; in compare {name}@{first}."
         raise InputError(
-            f"{name} removes {' or '.join(removes)}, and what should go are {level}s. "
+            f"{name} removes {removes}, and what should go are {level}s.{other} "
             f"Methods that can: {', '.join(names(level))}."
         )
 

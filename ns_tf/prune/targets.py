@@ -86,14 +86,22 @@ def budgets_of(
     targets, whole = {}, {}
     for name, value in asked.items():
         costs[name] = costs.get(name) or _measured(name, structure, measure, costs)
-        repeatable = not costs[name].measured or costs[name].estimate is not None
-        repeatable &= (
-            name != BUDGET
-        )  # By a device file, too, 0.5 is half a millisecond.
-        if repeatable:
+        if has_shares(name, costs[name]):
             whole[name] = float(costs[name](own))
         targets[name] = target_of(name, value, whole.get(name))
     return Budgets(targets, costs, whole, measure)
+
+
+def has_shares(name: str, cost: Cost | budgets.Budget) -> bool:
+    """Whether a number of at most 1 is a share of what the network costs itself.
+
+    Milliseconds are none, by a device file either: 0.5 is half a millisecond.
+
+    Args:
+        name: Of the budget.
+        cost: By that budget, or the budget itself.
+    """
+    return name != BUDGET and (not cost.measured or cost.estimate is not None)
 
 
 def target_of(name: str, value: float, own: float | None) -> float:

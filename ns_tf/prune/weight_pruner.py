@@ -6,7 +6,7 @@ A "width" is the number of weights of a kernel that stay. No layer gets narrower
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -199,25 +199,36 @@ class WeightPruner(Pruner):
         sizes = np.array(self.widths)
         spare = share * (room - len(sizes)) / self.size
         least = np.minimum(1 + np.floor(spare * sizes), sizes).astype(int)
-        order = self._order(scores)
-        first = np.zeros(self.size, bool)
-        first[self._highest(order, least)] = True
-        chosen = np.concatenate([order[first[order]], order[~first[order]]])[:room]
-        keep = np.zeros(self.size, bool)
-        keep[chosen] = True
+        keep = self._highest(scores, least)
+        rest = np.flatnonzero(~keep)
+        keep[self._first(scores, rest, room - np.count_nonzero(keep))] = True
         return keep
 
-    def _order(self, scores: np.ndarray) -> np.ndarray:
-        """[n]: all weights, those of the highest scores first, of equal ones large."""
-        return np.lexsort((-self.magnitudes, -scores))
+    def _highest(self, scores: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+        """[n] bool: the highest scores of each kernel, so many of them."""
+        keep = np.zeros(self.size, bool)
+        for own, count in zip(self.kernels.places, counts, strict=True):
+            keep[self._first(scores, own, count)] = True
+        return keep
 
-    def _highest(self, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """The first of an order in each kernel, so many of them."""
-        kernel = np.repeat(np.arange(len(self.widths)), self.widths)
-        by_kernel = order[np.argsort(kernel[order], kind="stable")]
-        starts = np.cumsum([0, *self.widths[:-1]])
-        rows = zip(starts, counts, strict=True)
-        return np.concatenate([by_kernel[at : at + count] for at, count in rows])
+    def _first(self, scores: np.ndarray, own: np.ndarray, count: int) -> np.ndarray:
+        """The weights of the highest scores among some; of equal ones the large first.
+
+        All are looked through and only equal ones are sorted: at every look of a
+        schedule it is done for all weights.
+
+        Args:
+            scores: [n].
+            own: Numbers of these weights, rising; of equal ones the first stay.
+            count: How many of them.
+        """
+        if not 0 < count < len(own):
+            return own[:count]
+        among = scores[own]
+        last = np.partition(among, -count)[-count]
+        above, equal = own[among > last], own[among == last]
+        order = np.argsort(-self.magnitudes[equal], kind="stable")
+        return np.concatenate([above, equal[order[: count - len(above)]]])
 
     def at(self, widths: Widths) -> Scaling:
         """As of `Pruner`; tau is the number of weights that are left."""
@@ -228,9 +239,7 @@ class WeightPruner(Pruner):
 
     def chosen(self, scores: np.ndarray, widths: Widths) -> np.ndarray:
         """As of `Pruner`."""
-        keep = np.zeros(self.size, bool)
-        keep[self._highest(self._order(scores), np.array(widths))] = True
-        return keep
+        return self._highest(scores, widths)
 
     @property
     def allotted(self) -> str:

@@ -41,7 +41,7 @@ from ns_tf.run.watch import Watch
 from ns_tf.train import training
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective
-from ns_tf.train.results import kept_widths, read_result, write_failure
+from ns_tf.train.results import kept_part, kept_widths, read_result, write_failure
 from ns_tf.train.training import Epoch, TrainResult
 
 ELSEWHERE = "elsewhere"  # In a result: what trained the network in place of `Job`.
@@ -61,7 +61,9 @@ class Job:
             refused.
         start: Builds the network that training starts from; of fresh weights if None.
         objective: What is minimised in place of the task's loss.
-        masks: As of `ns_tf.train.training.train`.
+        masks: Makes what `ns_tf.train.training.train` takes; called when it trains.
+        part: Makes a digest of what is left of a network, where widths do not tell.
+            The folder keeps it.
     """
 
     folder: Path
@@ -72,7 +74,8 @@ class Job:
     flags: tuple
     start: Callable[[], keras.Model] | None = None
     objective: Objective | None = None
-    masks: Mapping[Key, np.ndarray] | None = None
+    masks: Callable[[], Mapping[Key, np.ndarray]] | None = None
+    part: Callable[[], str] | None = None
 
     @property
     def costs(self) -> dict[str, int]:
@@ -93,13 +96,24 @@ class Job:
         """Refuses a folder that holds another training.
 
         Raises:
-            InputError: its flags differ, or its widths, which follow from a search.
+            InputError: its flags differ, or it is of another network.
         """
         is_new(self.folder, self.flags, "training")
-        self._check_widths()
+        self.check_network()
 
-    def _check_widths(self) -> None:
-        """Refuses a folder that trains the widths of an earlier state of a search."""
+    def check_network(self) -> None:
+        """Refuses a folder that trains another network, where flags do not tell.
+
+        Raises:
+            InputError: its widths are of an earlier state of a search, or it trains
+                another part of the network.
+        """
+        part, begun = self.part and self.part(), (self.folder / WIDTHS).exists()
+        if begun and kept_part(self.folder) != part:
+            raise InputError(
+                f"{self.folder} trains another part of the network than is left by "
+                "the pruning now. Delete it: it is trained again."
+            )
         before = kept_widths(self.folder)
         if before not in (None, self.widths):
             raise InputError(
@@ -127,7 +141,7 @@ class Job:
         watch, workers = watch or Watch(), self.runtime.execution.workers
         check_alike(workers, self.flags, self.problem.dataset)
         with run_folder(workers, self.folder, self.flags, "training") as folder:
-            self._check_widths()
+            self.check_network()
             runtime = self.runtime.watched(watch.at(folder.path, folder / LOGS))
             if not (folder / RESULT).exists():
                 workers.led(lambda: self._begin(folder))
@@ -138,7 +152,7 @@ class Job:
                     runtime,
                     label=self.folder.name,
                     objective=self.objective,
-                    masks=self.masks,
+                    masks=self.masks and self.masks(),
                 )
                 workers.led(lambda: self._write(trained))
             # A kill may have left it behind a result.
@@ -212,7 +226,9 @@ class Job:
 
     def _write_widths(self) -> None:
         """Writes which network it is."""
-        files.write_json(self.folder / WIDTHS, {"version": 1, "widths": self.widths})
+        part = {"part": self.part()} if self.part else {}
+        facts = {"version": 1, "widths": self.widths, **part}
+        files.write_json(self.folder / WIDTHS, facts)
 
     def _write(self, trained: TrainResult) -> None:
         """Writes history, model and result; the result last, as it marks the end."""

@@ -89,6 +89,21 @@ def kept_widths(folder: Path) -> Widths | None:
     return None
 
 
+def kept_part(folder: Path) -> str | None:
+    """The digest of the part of a network that a folder trains; None if it has none.
+
+    Args:
+        folder: Of the training.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / WIDTHS
+    if not path.exists():
+        return None
+    return files.read_json(path, what="training", version=1).get("part")
+
+
 def training_in(folder: Path, name: str | None) -> Path:
     """The folder of a finished training: this one, or one below it.
 

@@ -8,9 +8,10 @@ from ns_tf.compare import proposals
 
 
 def proposed(text, *methods):
-    """What methods propose at a budget, by label."""
+    """(what methods propose at a budget, why others propose nothing), by label."""
     settings = [toy_setting(method) for method in methods]
-    return proposals.proposals(settings, text, {})[0]
+    (rows,) = proposals.proposals(settings, {text: {}}).values()
+    return rows
 
 
 # Budgets.
@@ -41,14 +42,14 @@ def test_several_budgets_hold_at_once():
         "params": 600,
         "macs": 5000,
     }
-    widths = proposed("params=2003+macs=50021", "uniform")["uniform"].widths
+    widths = proposed("params=2003+macs=50021", "uniform")[0]["uniform"].widths
     assert params(widths) <= 2003 and macs(widths) <= 50_021
 
 
 def test_a_ratio_may_stand_beside_a_budget():
     halved = params([width // 2 for width in DEFAULT])
     for text, most in (("ratio=0.5", halved), ("ratio=0.5+params=907", 907)):
-        widths = proposed(text, "uniform")["uniform"].widths
+        widths = proposed(text, "uniform")[0]["uniform"].widths
         assert params(widths) <= most < params(widths) * 1.1
 
 
@@ -82,16 +83,29 @@ def test_a_method_is_called_by_its_label_or_by_name_and_iteration(text, label):
 
 def test_a_control_has_the_widths_of_the_first_pruned_row_or_of_one_by_its_label():
     methods = ("scratch", "uniform", "a=pruned:random", "b=li_l1", "scratch_b:b")
-    found = proposed("macs=0.5", *methods)
+    found, _ = proposed("macs=0.5", *methods)
     assert (found["scratch"].like, found["scratch_b:b"].like) == ("a", "b")
 
 
 def test_a_control_is_not_there_where_its_row_is_not():
-    settings = [toy_setting(text) for text in ("pruned:random", "scratch", "uniform")]
     text = f"params={2 * params(DEFAULT)}"
-    found, reasons = proposals.proposals(settings, text, {})
+    found, reasons = proposed(text, "pruned:random", "scratch", "uniform")
     assert list(found) == ["uniform"] and "smaller" in reasons["pruned:random"]
     assert "whose widths it has" in reasons["scratch"]
+
+
+def test_a_control_has_one_partner_at_all_budgets():
+    """Else rows of one label would be compared with different ones."""
+    methods = ("w=pruned:random@weight", "c=pruned:random", "scratch", "scratch_b:c")
+    settings = [toy_setting(text) for text in methods]
+    kept = {"macs=0.5": {}, "nonzero=0.5": {}}
+    rows = proposals.proposals(settings, kept)
+    found, reasons = rows["nonzero=0.5"]
+    assert list(found) == ["w", "scratch"] and found["scratch"].like == "w"
+    assert "is not there" in reasons["scratch_b:c"]
+    found, reasons = rows["macs=0.5"]
+    assert list(found) == ["c", "scratch_b:c"] and found["scratch_b:c"].like == "c"
+    assert "is not there" in reasons["scratch"]
 
 
 @pytest.mark.parametrize(
@@ -112,14 +126,13 @@ def test_a_control_without_its_row_is_refused(methods, told):
 
 def test_the_budget_of_single_weights_is_of_their_rows_alone():
     methods = ("uniform", "pruned:random", "w=pruned:random@weight", "scratch:w")
-    settings = [toy_setting(text) for text in methods]
-    found, reasons = proposals.proposals(settings, "nonzero=0.5", {})
+    found, reasons = proposed("nonzero=0.5", *methods)
     assert set(found) == {"w", "scratch:w"} and found["scratch:w"].like == "w"
     for name in methods[:2]:
         assert "nonzero is of rows that let single weights go" in reasons[name]
-    plain = settings[0].plain
+    plain = toy_setting("uniform").plain
     assert proposals.targets_of(plain, "nonzero=0.5") == {
         "nonzero": params(DEFAULT) / 2
     }
-    found, reasons = proposals.proposals(settings, "params=0.5+nonzero=0.5", {})
+    found, reasons = proposed("params=0.5+nonzero=0.5", *methods)
     assert not found and "so params stays" in reasons["w"]

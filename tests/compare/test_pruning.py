@@ -1,16 +1,17 @@
 """Rows that lose whole blocks or single weights, and what they leave."""
 
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
 import pytest
-from small import coloured
+from small import Ended, KilledAt, coloured
 from toys import all_trained, toy_comparison
 from trained import deep
 
 from ns_tf.base import InputError
-from ns_tf.compare import cells, outcome
+from ns_tf.compare import cells, outcome, pruning
 from ns_tf.compare.work import Comparison
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.graph import weights
@@ -19,6 +20,7 @@ from ns_tf.networks.structure import count_params
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.run import files
+from ns_tf.run.watch import Watch
 
 BLOCK, WEIGHT = "pruned:sss@block", "pruned:magnitude@weight"
 METHODS = (BLOCK, f"scratch:{BLOCK}", WEIGHT, f"scratch_b:{WEIGHT}")
@@ -82,7 +84,7 @@ def test_a_row_of_weights_and_its_control_have_the_same_zeros(finished):
     left = jobs.left(pruned)
     assert left.nonzero == int(0.2 * whole) and left is jobs.left(control)
     assert jobs.network_of(pruned) == "deep", "zeros change no network"
-    kept = left.pruner.kernels.flat(left.masks) > 0
+    kept = left.pruner.kernels.flat(left.masks()) > 0
     for cell in (pruned, control):
         model = trained_model(jobs.folder_of(cell))
         values = left.pruner.kernels.flat(weights.values(model))
@@ -113,16 +115,72 @@ def test_tables_count_what_is_not_zero(finished):
     assert f"{BLOCK} at nonzero=0.2: nonzero is of rows that let single" in text
 
 
-def test_another_process_reads_what_is_left(finished):
+def test_another_process_reads_what_is_left_once(finished, monkeypatch):
     """As after a kill: nothing of it is in memory."""
     work, listed = finished
     fresh = compared(work.folder, methods=tuple(work.compare.methods))
     for label, budget in ((BLOCK, "macs=0.7"), (WEIGHT, "nonzero=0.2")):
         cell = listed[label, budget]
+        with monkeypatch.context() as patched:  # A defect is no damage to a file.
+            patched.setattr(pruning, "PRUNERS", {})
+            with pytest.raises(KeyError):
+                fresh.jobs.left(cell)
         one, other = work.jobs.left(cell), fresh.jobs.left(cell)
         assert one is not other and one.units == other.units
         np.testing.assert_array_equal(one.keep, other.keep)
         assert fresh.jobs.widths(cell) == work.jobs.widths(cell)
+        with monkeypatch.context() as patched:
+            patched.setattr(pruning, "units_in", None)
+            assert fresh.jobs.units(cell) == one.units
+
+
+@pytest.fixture
+def begun(finished, tmp_path):
+    """(a copy whose control of weights was killed while it trained, that control)."""
+    work, listed = finished
+    copy, control = tmp_path / "run", listed[f"scratch_b:{WEIGHT}", "nonzero=0.2"]
+    shutil.copytree(work.folder, copy)
+    shutil.rmtree(copy / "cells" / control.name)
+    with compared(copy) as other, pytest.raises(Ended):
+        other.prepare()
+        other.train_cell(control, Watch(KilledAt(2), seconds=0.0))
+    return copy, control
+
+
+def test_a_control_goes_on_in_its_own_mask_and_in_no_other(finished, begun):
+    """And its mask is asked for by nothing else, as in a copy of the records."""
+    work, _ = finished
+    folder, control = begun
+    bits = folder / "cells" / control.trunk / "kept.npz"
+    arrays, facts = files.read_arrays(bits, what="bits")
+    files.write_arrays(bits, {"keep": ~arrays["keep"]}, facts)
+    with compared(folder) as other:
+        other.prepare()
+        with pytest.raises(InputError, match="another part .*Delete it"):
+            other.train_cell(control)
+    bits.unlink()
+    with compared(folder) as other:
+        with pytest.raises(InputError, match="no kept.npz in it. Delete"):
+            other.prepare()
+    files.write_arrays(bits, arrays, facts)
+    with compared(folder) as other:
+        other.prepare()
+        other.train_cell(control)
+    one, again = (
+        weights.values(trained_model(run.jobs.folder_of(control)))
+        for run in (work, other)
+    )
+    for key, value in one.items():
+        np.testing.assert_array_equal(again[key], value)
+    files.write_arrays(bits, {"keep": ~arrays["keep"]}, facts)
+    with compared(folder) as other:
+        with pytest.raises(InputError, match="another part"):
+            other.prepare()
+    bits.unlink()
+    with compared(folder) as other:
+        assert len(other.prepare()) == 5
+        assert other.jobs.units(control) == work.jobs.units(control)
+        outcome.write(other, cells.read(folder))
 
 
 @pytest.mark.parametrize(
@@ -132,10 +190,19 @@ def test_another_process_reads_what_is_left(finished):
         ({"budgets": ("nonzero=0.5",), "methods": ("uniform",)}, "of rows that let"),
         ({"methods": (BLOCK,), "solver": {"round_to": 4}}, "default widths, which"),
         ({"methods": ("pruned:sss@weight",)}, "sss removes channels or blocks"),
-        ({"methods": (f"{BLOCK}+greedy",)}, "--allocation is of channels"),
+        ({"methods": (f"{BLOCK}+greedy",)}, "--allocation is of channels.*In a row"),
         ({"methods": (f"{WEIGHT}+least_squares",)}, "--repair is of channels"),
         ({"methods": (BLOCK,), "budgets": ("macs=0.01",)}, "is not reached: without"),
         ({"methods": (WEIGHT,), "budgets": ("nonzero=3",)}, "nonzero=3 is not reached"),
+        *(
+            ({"methods": (row,), "budgets": (text,)}, "is less than any network has")
+            for row, text in (
+                (WEIGHT, "nonzero=1"),
+                (WEIGHT, "nonzero=1e-5"),
+                (BLOCK, "macs=1e-9"),
+                ("pruned:magnitude", "params=1"),
+            )
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, settings, told):

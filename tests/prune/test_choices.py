@@ -15,17 +15,14 @@ from ns_tf.train.recipes import RECIPES
 @pytest.mark.parametrize("name", method.names())
 def test_every_method_goes_with_every_allocation_repair_and_recipe(name):
     for level in method.get(name).levels:
-        assert Choices.parse(f"{name}@{level}") == Choices(name, level=level)
-    if "channel" in method.get(name).levels:
-        assert Choices.parse(name) == Choices(name)
-    else:
-        name = f"{name}@{level}"
+        text = name if level == "channel" else f"{name}@{level}"
+        assert Choices.parse(text) == Choices(name, level=level)
     for allocation in ALLOCATIONS.names():
-        assert Choices.parse(f"{name}+{allocation}").allocation == allocation
+        assert Choices.parse(f"{text}+{allocation}").allocation == allocation
     for repair in (*REPAIRS.names(), "none"):
-        assert Choices.parse(f"{name}+{repair}").repair == repair
+        assert Choices.parse(f"{text}+{repair}").repair == repair
     for recipe in RECIPES.names():
-        assert Choices.parse(f"{name}+{recipe}").recipe == recipe
+        assert Choices.parse(f"{text}+{recipe}").recipe == recipe
 
 
 def test_the_order_does_not_matter_but_that_of_repairs_and_of_recipes():
@@ -52,10 +49,12 @@ def test_the_order_does_not_matter_but_that_of_repairs_and_of_recipes():
         "random+plain+scratch": "'plain.scratch': scratch begins with fresh weights",
         "random+": "Expected a name",
         "random+distil(heat=3)": "distil has no 'heat'",
-        "gradual": "gradual removes weights, and what should go are channels",
+        "gradual": "gradual removes weights, and what should go are channels. Give "
+        "--level=weight; in compare gradual@weight. Methods",
         "sss@weight": "sss removes channels or blocks.*Methods that can: autoprune, gr",
         "sss@": "Unknown level ''",
         "sss@blok": "Did you mean 'block'",
+        "sss@channel": "Leave @channel away",
         "random+uniform@weight": "got 'uniform@weight'",
     }.items(),
 )

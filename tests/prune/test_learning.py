@@ -1,6 +1,7 @@
 """The training in which gates learn: looks, rows, what has no decay."""
 
 import numpy as np
+import pytest
 from trained import learned, pruner
 
 from ns_tf.engine.runtime import Runtime
@@ -37,6 +38,12 @@ def test_gates_gammas_and_betas_have_no_weight_decay():
     pairs = zip(work.sgd.variables, work.sgd.decays, strict=True)
     for variable, decay in pairs:
         assert decay == (0 if variable.name in ("gamma", "beta") else 5e-4)
+
+
+def test_a_state_of_an_earlier_version_is_refused():
+    """Its network may have had other weights, or the same in another order."""
+    with pytest.raises(ValueError, match="an earlier ns_tf wrote it"):
+        learning.Learning.restore(None, {}, {"steps": 3})
 
 
 def test_draws_depend_on_the_seed_and_the_step_alone(monkeypatch):

@@ -36,11 +36,15 @@ def test_a_layer_of_channels_has_one_that_is_open_and_blocks_may_all_be_closed(
     assert sites.free.all() and sites.pins() == [] and len(channels.pins()) == 2
 
 
-@pytest.mark.parametrize("kind", ["channels", "blocks"])
+@pytest.mark.parametrize(
+    "kind, name",
+    [("blocks", "residual")]
+    + [("channels", n) for n in ("residual", "flatten", "depthwise", "concat")],
+)
 def test_gates_in_the_weights_compute_what_gates_did(
-    kind, handmade, randomise, rng, float64
+    kind, name, handmade, randomise, rng, float64
 ):
-    model = randomise(handmade["residual"]())
+    model = randomise(handmade[name]())
     graph = channel_graph(model)
     structure = structure_of(model)
     sites = ChannelSites(graph, structure)
@@ -48,17 +52,20 @@ def test_gates_in_the_weights_compute_what_gates_did(
         sites = BlockSites(graph, structure, blocks(model, graph))
     sites.check()
     gates = np.where(sites.free, rng.uniform(0.5, 1.5, len(sites.free)), 1.0)
-    images, row = rng.normal(size=(3, 6, 7, 3)), np.append(gates, 1.0)
+    images, row = rng.normal(size=(3, 6, 7, 3)), keras.Variable(np.append(gates, 1.0))
     network = sites.network(model)
-    forward = sites.forward(network, keras.Variable(row))
+    forward = sites.forward(network, row)
     own = BlockNetwork if kind == "blocks" else GatedNetwork
     args = (blocks(model, graph),) if kind == "blocks" else ()
     taking = own(model, graph, *args).model
-    rows = row[None].repeat(3, axis=0)
-    for training in (True, False):
-        expected = taking([images, rows], training=training)
-        found = forward(images, training=training)
-        np.testing.assert_allclose(found, expected, atol=1e-10)
+    for closed in (0, 1):  # With one that is 0, too.
+        gates[np.flatnonzero(sites.free)[:closed]] = 0.0
+        row.assign(np.append(gates, 1.0))
+        rows = np.array(row)[None].repeat(3, axis=0)
+        for training in (True, False):
+            expected = taking([images, rows], training=training)
+            found = forward(images, training=training)
+            np.testing.assert_allclose(found, expected, atol=1e-10)
     weights.assign(model, weights.values(network))  # Statistics have moved.
     weights.assign(model, sites.folded(weights.values(model), gates))
     np.testing.assert_allclose(model(images, training=False), expected, atol=1e-10)

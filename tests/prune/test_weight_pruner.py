@@ -81,6 +81,27 @@ def test_a_method_may_leave_every_kernel_a_share_of_what_is_left():
     assert found.widths[0] == 1 + int(0.1 * (room - 4) / made.size * made.widths[0])
 
 
+@pytest.mark.parametrize("method", ["autoprune", "gradual", "magnitude"])
+@pytest.mark.parametrize("allocation", ["ranking", "uniform"])
+def test_what_stays_comes_first_in_the_order_of_all_weights(method, allocation, rng):
+    """Each kernel's share first, then the highest; of equal ones large, then early."""
+    made = of_weights(method, nonzero=0.5, allocation=allocation)
+    made.magnitudes = np.round(made.magnitudes, 1)
+    scores = rng.integers(-1, 3, made.size).astype(float)
+    order = np.lexsort((-made.magnitudes, -scores))
+    sizes = np.array(made.widths)
+    kernel = np.repeat(np.arange(len(sizes)), sizes)[order]
+    share = 1.0 if allocation == "uniform" else made.method.least_share
+    for room in (len(sizes), 201, made.size // 2, made.size - 1, made.size):
+        least = 1 + np.floor(share * (room - len(sizes)) / made.size * sizes)
+        first = np.zeros(made.size, bool)
+        for number, count in enumerate(np.minimum(least, sizes).astype(int)):
+            first[np.flatnonzero(kernel == number)[:count]] = True
+        expected = np.concatenate([order[first], order[~first]])[:room]
+        keep = made.staying(scores, room)
+        np.testing.assert_array_equal(np.flatnonzero(keep), np.sort(expected))
+
+
 @pytest.mark.parametrize(
     "asked, told",
     [

@@ -132,6 +132,10 @@ def test_a_folder_of_other_flags_or_widths_is_refused_before_anything_is_written
             InputError, match="trains the widths 7,5, and by the search"
         ):
             refuse()
+    part = dataclasses.replace(work, part=lambda: "of it")
+    for refuse in (part.check_folder, part.run):
+        with pytest.raises(InputError, match="another part of the network"):
+            refuse()
     job(tmp_path / "new").check_folder()
     assert not (tmp_path / "new").exists()
 

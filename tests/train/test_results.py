@@ -7,6 +7,7 @@ from ns_tf.run import files
 from ns_tf.run.folder import FAILURE, RESULT, WIDTHS
 from ns_tf.train.results import (
     has_ended,
+    kept_part,
     kept_widths,
     read_failure,
     read_result,
@@ -64,8 +65,10 @@ def test_widths_are_those_of_the_beginning_or_in_older_folders_of_the_result(tmp
     assert kept_widths(tmp_path) is None
     finished(tmp_path, widths=[3, 5])
     assert kept_widths(tmp_path) == (3, 5)
+    assert kept_part(tmp_path) is None
     files.write_json(tmp_path / WIDTHS, {"version": 1, "widths": [7, 11]})
     assert kept_widths(tmp_path) == (7, 11)
+    assert kept_part(tmp_path) is None
     files.write_json(tmp_path / WIDTHS, {"version": 1})
     with pytest.raises(InputError, match="damaged .'widths'"):
         kept_widths(tmp_path)

@@ -1,11 +1,12 @@
 """What a step takes in which gates learn, as a share of a plain step.
 
 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
-    python tools/bench/gates.py --ratios=0.25,0.125 --rounds=15
+    python tools/bench/gates.py --ratios=0.25,0.125 --rounds=20
 
 All methods train the same network on the same batch and take turns. A step is the
 trainer's own, with all that it does on the host. A median leaves out what every tenth
-step does beside: it looks at what is alive.
+step does beside: it looks at what is alive, and there weights go that go on a schedule.
+So means over whole tens of steps are told too.
 """
 
 import dataclasses
@@ -26,6 +27,7 @@ from ns_tf.engine.step import TrainStep
 from ns_tf.networks import architectures
 from ns_tf.networks.from_model import from_model
 from ns_tf.problem.problem import Problem
+from ns_tf.prune.choices import Choices
 from ns_tf.prune.config import CutConfig
 from ns_tf.prune.learning import EVERY, Learning
 from ns_tf.prune.method import WEIGHT
@@ -47,7 +49,7 @@ class GatesConfig:
     network: str = option("vgg11", "An architecture.")
     ratios: tuple[float, ...] = option((0.25,), "Times its default widths.")
     batch: int = option(128, "Images a step.")
-    rounds: int = option(15, "Steps that are timed, at least 10; their median counts.")
+    rounds: int = option(20, "Steps that are timed, in whole tens.")
     methods: tuple[str, ...] = option(METHODS, "Gatings, as METHOD or METHOD@LEVEL.")
 
 
@@ -58,15 +60,25 @@ def main(config: GatesConfig) -> None:
         steps = dict(_steps(config, ratio))
         seconds = _measured(steps, config.rounds)
         print(f"\n{config.network} x{ratio:g}, batch {config.batch}:")
-        usual = np.median(seconds[PLAIN], axis=0)
-        print(f"{'method':<20} {'step s':>8} {'CPU s':>8} {'ratio':>6} {'of CPU':>6}")
+        usual = _typical(seconds[PLAIN])
+        heads = ["step s", "CPU s", "CPU mean", "ratio", "of CPU", "of mean"]
+        print(f"{'method':<20} {' '.join(f'{head:>8}' for head in heads)}")
         for name, own in seconds.items():
-            found = np.median(own, axis=0)
+            found = _typical(own)
             cells = [
                 *(f"{s:>8.3f}" for s in found),
-                *(f"{s:>6.2f}" for s in found / usual),
+                *(f"{s:>8.2f}" for s in found / usual),
             ]
             print(f"{name:<20} {' '.join(cells)}")
+
+
+def _typical(seconds: list[tuple[float, float]]) -> np.ndarray:
+    """Medians of wall and CPU seconds, and the mean of CPU seconds.
+
+    Args:
+        seconds: (wall, CPU) of every step, of whole tens of steps.
+    """
+    return np.array([*np.median(seconds, axis=0), np.mean(seconds, axis=0)[1]])
 
 
 def _steps(config: GatesConfig, ratio: float) -> Iterator[tuple[str, Callable]]:
@@ -97,13 +109,13 @@ def _plain(problem: Problem, batch: int) -> Callable[[], None]:
 
 def _learning(problem: Problem, model: keras.Model, text: str, batch: int) -> Learning:
     """The training of a method, whose steps do not end."""
-    method, _, level = text.partition("@")
-    budget = {"nonzero": 0.1} if level == WEIGHT else {"macs": 0.5}
-    options = {"level": level} if level else {}
-    options |= budget if level == WEIGHT else {}
+    chosen = Choices.parse(text)
+    of_weights = chosen.level == WEIGHT
+    budget = {"nonzero": 0.1} if of_weights else {"macs": 0.5}
     cut = CutConfig(
-        method=method,
-        **options,
+        method=chosen.method,
+        level=chosen.level,
+        **(budget if of_weights else {}),
         proxy_images=batch,
         gate_batch=batch,
         gate_epochs=1000,
@@ -118,9 +130,10 @@ def _measured(
     steps: dict[str, Callable], rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
     """(wall, CPU) seconds of every step by name, in turns; the first one traces."""
+    rounds = -(-rounds // EVERY) * EVERY
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     with Progress().bar(rounds + 1, label="steps", unit="rounds") as bar:
-        for turn in range(max(rounds, EVERY) + 1):
+        for turn in range(rounds + 1):
             for name, step in steps.items():
                 clock = lockstep.Clock()
                 step()

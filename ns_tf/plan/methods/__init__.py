@@ -81,7 +81,7 @@ class Entry:
         if match is None:
             raise InputError(
                 "A method is [LABEL=]NAME[@ITERATION][:SOURCE], for instance "
-                f"neuralscale@15:runs/vgg11; got {text!r}. "
+                f"neuralscale@15:runs/vgg11 or pruned:sss@block; got {text!r}. "
                 f"Known names: {', '.join(METHODS.names())}."
             )
         parts = match.groupdict()
