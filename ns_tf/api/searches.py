@@ -279,7 +279,7 @@ def load(run_dir: str | Path) -> Search:
     record = read_search(run_dir)
     return Search(
         record,
-        python_models.saved(record.architecture, run_dir),
+        python_models.saved(record.architecture, run_dir, record.input_shape),
         run_dir=run_dir,
         settings=settings_in(run_dir),
     )

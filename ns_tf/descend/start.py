@@ -9,6 +9,7 @@ from ns_tf.base import Architecture, InputError, Widths
 from ns_tf.data.dataset import Dataset, for_network, scaled
 from ns_tf.descend.config import SearchConfig
 from ns_tf.graph.flat import flat
+from ns_tf.graph.shapes import shape_of, with_shape
 from ns_tf.networks import from_model, python_models
 from ns_tf.problem.alignment import aligned
 from ns_tf.problem.choice import outputs_of
@@ -79,7 +80,8 @@ def check_same(model: keras.Model, kept: keras.Model, folder: str | Path) -> Non
     Raises:
         InputError: a weight differs.
     """
-    pairs = zip(flat(model, blocks=True).get_weights(), kept.get_weights(), strict=True)
+    given = flat(with_shape(flat(model, blocks=True), shape_of(kept)), blocks=True)
+    pairs = zip(given.get_weights(), kept.get_weights(), strict=True)
     if any(one.tobytes() != other.tobytes() for one, other in pairs):
         raise InputError(
             f"The search in {folder} began with other weights than {model.name!r} has. "

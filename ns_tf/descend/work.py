@@ -76,6 +76,7 @@ class SearchRun:
         task = tasks.get(data.task) if data.task else None
         self.architecture = architecture  # The problem's may be of a fixed length.
         self.problem = Problem.of(architecture, dataset, task)
+        architecture = self.problem.architecture  # More layers may be seen through.
         default = architecture.widths
         asked = self.config.widths or floor_ratio(default, self.config.ratio)
         asked = check_widths(architecture, asked)

@@ -147,6 +147,14 @@ class ChannelGraph:
         """[n] bool: True for channels that cannot be removed."""
         return np.array([g.frozen is not None for g in self.groups], bool)[self.owner]
 
+    def layers_of(self, group: Group) -> tuple[str, ...]:
+        """The makers of a group that have a kernel; padded zeros have none.
+
+        Args:
+            group: Of the graph.
+        """
+        return tuple(maker for maker in group.makers if maker in self.kernels)
+
 
 def match(group: Group, graph: ChannelGraph) -> int:
     """The same group in another graph of the same network.

@@ -139,6 +139,8 @@ class _Flattening:
             copy = steps.stepped(operation, name)
             self.stepped.add(id(copy))
             return copy
+        if steps.hides(operation, self.graphs.by_step):
+            raise InputError(f"Layers within {name!r} see one step at a time.")
         if isinstance(operation, keras.layers.Layer):
             return copied(operation, name=name)
         if name == operation.name:  # It has no weights and no state.
@@ -229,8 +231,10 @@ class _Graphs:
 
     def _of_steps(self, operation: keras.layers.TimeDistributed) -> keras.Model | None:
         """The graph of a model that is applied at every step."""
-        first, *others = (node.input_tensors[0] for node in operation._inbound_nodes)
-        if any(x.shape != first.shape for x in others):
+        calls = operation._inbound_nodes
+        first, *others = (node.input_tensors[0] for node in calls)
+        alike = all(x.shape == first.shape for x in others)
+        if not alike or not all(map(steps.is_plain, calls)):
             return None
         graph = steps.as_examples(operation, first)
         if graph is not None:  # Called elsewhere too, they see the one step there.

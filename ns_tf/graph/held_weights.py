@@ -94,7 +94,9 @@ class _Holders:
                 self.kernels[id(variable)] = self._kernel(variable, reading, x.shape)
             return self.kernels[id(variable)](x)
 
-        return _Weight(spec, lambda held, x: held(variable), reading and kernel)
+        # A constant is no parameter, as a kernel would be.
+        known = reading is not None and self._learned(variable)
+        return _Weight(spec, lambda held, x: held(variable), kernel if known else None)
 
     def call(self, operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         """What an operation makes of its arguments."""
@@ -105,7 +107,7 @@ class _Holders:
             return operation(*args, **kwargs)
         if not tensors:
             return self._of_weights(operation, args, kwargs, weights)
-        if weights[0].kernel is not None:
+        if weights[0].kernel is not None:  # Read in calls of exactly two arguments.
             return weights[0].kernel(tensors[0])
         met, follows = tensors[0], _by_channels(operation, tensors[0])
 
@@ -149,7 +151,7 @@ class _Holders:
     ) -> keras.Layer:
         """A layer of which the variable itself is the kernel."""
         layer = reading.holding(variable, shape, **self._options(variable))
-        layer.trainable = variable.trainable and self._learned(variable)
+        layer.trainable = variable.trainable
         return layer
 
     def _learned(self, variable: keras.Variable) -> bool:

@@ -154,8 +154,10 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
     config = _taken(layer, config)
     name = config.get("name", layer.name)
     copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
+    # The default `get_config` of a class without one leaves out an automatic name;
+    # without weights nothing is keyed by it.
     if not getattr(layer, "weights", ()):
-        copy.name = name  # Keras leaves out one that it made up; no weight needs it.
+        copy.name = name
     if copy.name != name:
         raise InputError(
             f"Layer {layer.name!r} cannot be made again from its configuration: its "

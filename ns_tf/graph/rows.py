@@ -18,7 +18,9 @@ from ns_tf.graph.channels import Call
 from ns_tf.graph.own_weights import Fixed, OwnWeight
 
 Shape = tuple[int | None, ...]
-_NEW_AXES = ("ExpandDims", "Stack")  # Their `axis` is one of what they make.
+# Operations whose `axis` is one of what they make.
+_NEW_AXES = ("ExpandDims", "Stack", "OneHot", "Linspace", "Geomspace", "Logspace")
+_FEWER_AXES = ("Squeeze", "Take")  # No axis means: whatever goes, or all entries.
 _MANY = 99_991  # Examples; a prime that no axis of a network has for its length.
 
 
@@ -145,8 +147,10 @@ class Rows:
         # Another operation would put the rows of an example apart, as a concatenation.
         kept = found in (0, most) or hasattr(operation, "newshape")
         if found == most and any(
-            n and _moves(operation, arguments, axis, len(shape))
-            for n, axis, shape in zip(rows, axes, reads, strict=True)
+            n and _moves(operation, arguments, place, axis, len(shape))
+            for place, (n, axis, shape) in enumerate(
+                zip(rows, axes, reads, strict=True)
+            )
         ):
             return None, 0
         # So would a reshape that takes other axes together with them.
@@ -185,18 +189,33 @@ class Rows:
         return tuple(b if a is None and b in self._lengths else a for a, b in pairs)
 
 
-def _moves(operation: keras.Operation, arguments: Any, axis: int, rank: int) -> bool:
+def _moves(
+    operation: keras.Operation, arguments: Any, place: int, axis: int, rank: int
+) -> bool:
     """Whether an operation may put examples, along an axis, into other places.
 
     One that works along their axis may, as a flip, a sort or a sum of those before.
+
+    Args:
+        operation: What is called.
+        arguments: Of the call.
+        place: Of the input that has the examples.
+        axis: Along which it has them.
+        rank: Axes of that input.
     """
     kind = type(operation).__name__
     if kind == "GetItem":
         return _step(arguments, axis, rank) not in (None, 1)
+    if kind == "Rot90":
+        return axis in {one % rank for one in operation.axes}
     if kind in _NEW_AXES or not hasattr(operation, "axis"):
         return False
+    if kind == "Take":  # Its axis is one of what is taken from.
+        table = arguments.args[0] if arguments.args else arguments.kwargs["x"]
+        if arguments.keras_tensors[place] is not table:
+            return False
     if operation.axis is None:
-        return kind in ("Flip", "Roll")
+        return kind not in _FEWER_AXES
     return axis in {one % rank for one in np.atleast_1d(operation.axis).tolist()}
 
 

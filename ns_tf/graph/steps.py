@@ -8,11 +8,13 @@ A layer whose statistics a training updates, as a batch norm, sees the examples 
 step at a time. It is put into a `TimeDistributed` of its own, which keeps that so.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import keras
 import numpy as np
 
+from ns_tf.base import InputError
 from ns_tf.graph.calls import functional, has_graph
 from ns_tf.graph.lengths import drawn
 from ns_tf.graph.remake import copied
@@ -46,6 +48,19 @@ def by_step(layer: keras.layers.TimeDistributed) -> list[keras.Layer]:
         for one in layer.layer._flatten_layers(include_self=False)
         if one.trainable and one._non_trainable_variables and one._call_has_training_arg
     ]
+
+
+def hides(operation: keras.Operation, stepped: Collection[int]) -> bool:
+    """Whether layers that see one step at a time are within something else.
+
+    Args:
+        operation: That is copied as a whole.
+        stepped: Ids of the layers, as of `by_step`.
+    """
+    if is_stepped(operation) or not isinstance(operation, keras.layers.Layer):
+        return False  # The first keeps its steps apart itself.
+    within = operation._flatten_layers(include_self=False)
+    return any(id(one) in stepped for one in within)
 
 
 def as_examples(
@@ -82,24 +97,30 @@ def as_examples(
         return None
     calls = len(layer.layer._inbound_nodes)
     x = keras.Input(batch_shape=given.shape, dtype=given.dtype)
-    made = layer.layer(keras.ops.reshape(x, (-1, *given.shape[2:])))
-    if None not in made.shape[1:]:
+    try:
+        made = layer.layer(keras.ops.reshape(x, (-1, *given.shape[2:])))
+        if None in made.shape[1:]:
+            return None
         y = keras.ops.reshape(made, (-1, given.shape[1], *made.shape[1:]))
         model = keras.Model(x, y, name=layer.name)
-    del layer.layer._inbound_nodes[calls:]  # It is no call of the user's model.
-    known = None not in made.shape[1:] and (_alone(inner) or _same(layer, model))
-    return model if known else None
+    finally:
+        del layer.layer._inbound_nodes[calls:]  # It is no call of the user's model.
+    return model if _alone(inner) or _same(layer, model) else None
 
 
 def _alone(model: keras.Model) -> bool:
     """Whether it has layers of Keras's only, which read each example by itself."""
-    return all(
-        isinstance(one, keras.layers.Layer)
-        and type(one).__module__.partition(".")[0] == "keras"
-        and not isinstance(one, keras.layers.Lambda)
-        and (not has_graph(one) or _alone(functional(one)))
-        for one in model.operations
-    )
+    return all(map(_of_keras, model._flatten_layers()))
+
+
+def _of_keras(layer: keras.layers.Layer) -> bool:
+    """Whether it is one of Keras's; a model, whether it has no operations."""
+    if type(layer).__module__.partition(".")[0] != "keras":
+        return False
+    if has_graph(layer) and layer.built:
+        operations = functional(layer).operations
+        return all(isinstance(one, keras.layers.Layer) for one in operations)
+    return not isinstance(layer, keras.layers.Lambda)
 
 
 def _same(layer: keras.layers.TimeDistributed, model: keras.Model) -> bool:
@@ -117,10 +138,27 @@ def stepped(layer: keras.Layer, name: str) -> keras.layers.TimeDistributed:
         name: Of the copy.
 
     Raises:
-        InputError: it cannot be made again from its configuration.
+        InputError: it cannot be made again from its configuration, or is called on
+            something else than one tensor without a mask.
     """
+    if not all(map(is_plain, layer._inbound_nodes)):
+        raise InputError(
+            f"{layer.name!r} is called on several tensors, by name or with a mask, so "
+            "it cannot be applied at every step by itself."
+        )
     inner = copied(layer, name=f"{name}_step")
     return keras.layers.TimeDistributed(inner, name=name, dtype=layer.dtype_policy)
+
+
+def is_plain(call: Any) -> bool:
+    """Whether a call of a layer is of one tensor, by its place, without a mask.
+
+    Args:
+        call: A node of the layer's.
+    """
+    args, tensors = call.arguments.args, call.arguments.keras_tensors
+    one = len(args) == len(tensors) == 1 and args[0] is tensors[0]
+    return one and getattr(tensors[0], "_keras_mask", None) is None
 
 
 def of_examples(

@@ -11,8 +11,29 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.base import InputError
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
+
+
+def check_substitutable(model: keras.Model) -> None:
+    """Refuses a network of which a training step assigns trained weights.
+
+    Keras gives back what a call assigns to weights that are not trained alone.
+
+    Args:
+        model: Functional.
+
+    Raises:
+        InputError: naming the layer.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.SpectralNormalization):
+            raise InputError(
+                f"{layer.name!r} sets its kernel in every step of a training, which "
+                "neither gates of weights nor weights that networks share allow. Use "
+                "another method, or the layer within the SpectralNormalization alone."
+            )
 
 
 class SubstitutedNetwork:
@@ -21,9 +42,13 @@ class SubstitutedNetwork:
     Args:
         network: Trained in place.
         keys: Of these weights.
+
+    Raises:
+        InputError: as `check_substitutable`.
     """
 
     def __init__(self, network: keras.Model, keys: Collection[Key]):
+        check_substitutable(network)
         self.network, self.name = network, network.name
         named = weights.weights(network)
         self._taken = {id(named[key]): key for key in keys}

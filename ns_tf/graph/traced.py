@@ -67,9 +67,9 @@ def traced(
             than its own calls say.
 
     Returns:
-        None for a layer that has a mask or a rule; whose calls differ; that adds
-        losses; that draws random numbers or computes something else in training than
-        its layers do; or whose `call` takes no symbolic tensors.
+        None for a layer that has a rule, or that takes or makes a mask; whose calls
+        differ; that adds losses; that draws random numbers or computes something else
+        in training than its layers do; or whose `call` takes no symbolic tensors.
 
     >>> class Twice(keras.layers.Layer):
     ...     def __init__(self):
@@ -130,11 +130,11 @@ def is_block(layer: keras.Operation) -> bool:
     keras_own = type(layer).__module__.partition(".")[0] == "keras"
     if (keras_own and not function) or is_known(layer):
         return False
-    return own(layer) is not None and not _takes_masks(layer)
+    return own(layer) is not None and not _has_masks(layer)
 
 
-def _takes_masks(layer: keras.Layer) -> bool:
-    """Whether Keras gives its calls masks that no argument of theirs shows."""
+def _has_masks(layer: keras.Layer) -> bool:
+    """Whether masks that no argument shows come with what its calls read or make."""
     called = layer.function if type(layer) is keras.layers.Lambda else layer.call
     names = list(inspect.signature(called).parameters)
     if "mask" in names or any(f"{name}_mask" in names for name in names):
@@ -142,7 +142,7 @@ def _takes_masks(layer: keras.Layer) -> bool:
     return any(
         getattr(x, "_keras_mask", None) is not None
         for call in layer._inbound_nodes
-        for x in call.arguments.keras_tensors
+        for x in (*call.arguments.keras_tensors, *call.output_tensors)
     )
 
 

@@ -241,11 +241,11 @@ def _names(reading: Reading) -> tuple[str, ...]:
 
 def _widths(reading: Reading, shares: Shares, names: Sequence[str]) -> Iterator[Width]:
     """Every width, with all groups that follow it."""
-    groups = reading.graph.groups
+    graph, groups = reading.graph, reading.graph.groups
     for number, name in enumerate(names):
         own = [place for place, width in reading.widths.items() if width == number]
         layers = dict.fromkeys(
-            (name, *(maker for place in own for maker in groups[place].makers))
+            (name, *(one for place in own for one in graph.layers_of(groups[place])))
         )
         filters = next(groups[p].size for p in own if name in groups[p].makers)
         share = sum((shares.groups[place] for place in own), Share())

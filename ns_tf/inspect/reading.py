@@ -84,18 +84,24 @@ def _named(
     """What a path or a name means.
 
     Raises:
-        InputError: nothing.
+        InputError: nothing, or a search, with an input shape beside its own.
     """
     path = text.removeprefix(from_model.PREFIX)
     if os.path.isdir(path) and not from_model.is_saved_model(path):
         record = search_in(path)
         if record is None:
             return from_model.read(str(training_in(Path(path), None) / MODEL))
-        own = python_models.saved(record.architecture, path)
+        if input_shape:
+            raise InputError(
+                f"{path} holds a search, which has an input shape of its own: leave "
+                "--input_shape out."
+            )
+        shape = record.input_shape
+        own = python_models.saved(record.architecture, path, shape)
         if own is not None:
             return own
         architecture = architectures.get(record.architecture)
-        return analyse(architecture, record.input_shape, record.classes)
+        return analyse(architecture, shape, record.classes)
     if path != text or path.endswith(".keras") or os.path.exists(path):
         return from_model.read(path)
     return analyse(architectures.get(text), image_shape(input_shape), classes)
@@ -117,6 +123,7 @@ def _of_model(
     plain = of_lengths(flat(model, blocks=True), shape)
     try:
         structure, refused = as_it_is(from_model.from_model(plain, name)), None
+        plain = structure.architecture.source  # Of known lengths it sees through more.
     except InputError as error:
         structure, refused = None, str(error)
     graph = structure.reference if structure else channel_graph(plain)

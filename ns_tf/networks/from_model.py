@@ -183,7 +183,7 @@ def _kept(graph: ChannelGraph, names: Sequence[str]) -> set[str]:
     Raises:
         InputError: one fits no layer that makes channels; says the nearest.
     """
-    makers = [maker for group in graph.groups for maker in group.makers]
+    makers = [maker for group in graph.groups for maker in graph.layers_of(group)]
     kept: set[str] = set()
     for name in names:
         found = fitting(makers, name)

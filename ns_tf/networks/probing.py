@@ -38,15 +38,29 @@ def sizes_of(
     Returns:
         Place of a group in `one` -> (width, factor).
     """
-    by_makers = {group.makers: group.size for group in other.groups}
+    found = zip(_keys(other), other.groups, strict=True)
+    by_key = {key: group.size for key, group in found}
     sizes = {}
-    for number, group in enumerate(one.groups):
-        pair = group.size, by_makers.get(group.makers)
+    for number, key in enumerate(_keys(one)):
+        group = one.groups[number]
+        pair = group.size, by_key.get(key)
         for width, (a, b) in enumerate(zip(widths, others, strict=True)):
             factor = group.size // a
             if factor and pair == (factor * a, factor * b):
                 sizes[number] = (width, factor)
     return sizes
+
+
+def _keys(graph: ChannelGraph) -> list[tuple[str, ...]]:
+    """By what each group is known in another build: its layers, if no other has them.
+
+    Operations, which make zeros, may have other names in every build.
+    """
+    layers = [graph.layers_of(group) for group in graph.groups]
+    return [
+        own if own and layers.count(own) == 1 else group.makers
+        for own, group in zip(layers, graph.groups, strict=True)
+    ]
 
 
 def primary_of(

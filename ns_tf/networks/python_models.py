@@ -79,20 +79,26 @@ def save(architecture: Architecture, folder: Path) -> None:
         save_model(architecture.source, folder / MODEL)
 
 
-def saved(name: str, folder: str | Path) -> Architecture | None:
+def saved(
+    name: str, folder: str | Path, shape: tuple[int, ...] | None = None
+) -> Architecture | None:
     """The architecture of a model that `save` kept; None for one with a name.
 
     Args:
         name: Of the architecture, as the run's record has it.
         folder: The run folder.
+        shape: Of an example, as the record has it: a model that leaves lengths open
+            may have other widths there. None leaves it as it was kept.
 
     Raises:
         InputError: the run folder has lost the model.
     """
     if not name.startswith(PREFIX):
         return None
-    architecture = from_model.load(str(Path(folder) / MODEL))
-    return dataclasses.replace(architecture, name=name)
+    found = from_model.load(str(Path(folder) / MODEL))
+    if shape is not None:
+        found = from_model.at_shape(found, shape)
+    return dataclasses.replace(found, name=name)
 
 
 def save_model(model: keras.Model, path: Path) -> None:

@@ -75,10 +75,11 @@ class Structure:
         The one that the width is named after comes first; layers of a multiple of the
         width are among the others.
         """
-        groups = self.reference.groups
+        graph = self.reference
         makers = [dict.fromkeys((name,)) for name in self.names]
         for group in sorted(self.sizes, key=lambda group: group not in self.primary):
-            makers[self.sizes[group][0]].update(dict.fromkeys(groups[group].makers))
+            made = graph.layers_of(graph.groups[group])
+            makers[self.sizes[group][0]].update(dict.fromkeys(made))
         return tuple(tuple(names) for names in makers)
 
     @functools.cached_property
@@ -309,9 +310,7 @@ def _names(
         kernel = by_key[layer, graph.kernels[name].name]
         return layer in present, count[name] == 1, int(np.prod(kernel.shape))
 
-    # Zeros that are padded have no kernel.
-    made = [[m for m in group.makers if m in graph.kernels] for group in groups]
-    return tuple(max(makers, key=weight) for makers in made)
+    return tuple(max(graph.layers_of(group), key=weight) for group in groups)
 
 
 def _verify(

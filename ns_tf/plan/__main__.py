@@ -74,7 +74,9 @@ def _plan(run: RunConfig, budget: BudgetConfig, curve: MethodConfig) -> WidthPla
 
         if budget.device_here:
             whole.begin(read_device(budget.device))
-        builder = python_models.saved(search.architecture, run.run_dir)
+        builder = python_models.saved(
+            search.architecture, run.run_dir, search.input_shape
+        )
     return make_plan(search, budget.targets, builder=builder, **options(budget, curve))
 
 
@@ -105,7 +107,7 @@ def _refined(
     trainings.check(refine, curve.method, curve.price_exponent)
     search = read_search(run.run_dir)
     Execution.of(refine)  # Before TensorFlow starts.
-    builder = python_models.saved(search.architecture, run.run_dir)
+    builder = python_models.saved(search.architecture, run.run_dir, search.input_shape)
     settings = resolve(problem, settings_in(run.run_dir), place=run.run_dir)
     family = Family.of(
         search,

@@ -13,6 +13,7 @@ from ns_tf.data.holdout import take
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.gates import edges
+from ns_tf.graph.substituted import check_substitutable
 from ns_tf.prune import criteria, filters, signals
 from ns_tf.prune.bank import Bank, Noise
 from ns_tf.prune.config import FinetuneConfig
@@ -114,16 +115,15 @@ class ByGating:
                 f"Gates that learn are trained once; got --rounds={self.pruner.rounds}."
                 f" Leave it away, or take a criterion in place of {self.gating.name}."
             )
-        if self._scheduled:
-            self._check_schedule()
-        else:
-            self._check_noise()
+        (self._check_schedule if self._scheduled else self._check_noise)()
         if self._by_norm:
             check_gammas(self.pruner.read())
         elif self._by_kernel:
             filters.check(self.pruner.read())
         else:
             self.pruner.sites.check()
+            if not (self._scheduled or self._generated):
+                check_substitutable(self.pruner.model)
         outputs = len(self.pruner.model.outputs)
         if self._taught and outputs > 1:
             raise InputError(

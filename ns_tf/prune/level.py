@@ -196,7 +196,8 @@ class Level:
         """Names of the layers that `keep` fits; of a part, as a/heads, that of a."""
         patterns = getattr(self.problem.architecture.builder, "keep", ())
         names = [layer.name for layer in self.model.layers]
-        names += [maker for group in self.graph.groups for maker in group.makers]
+        graph = self.graph
+        names += [one for group in graph.groups for one in graph.layers_of(group)]
         found = {name for one in patterns for name in fitting(names, one)}
         return frozenset(map(layer_of, found))
 

@@ -94,7 +94,12 @@ def trained_network(
     found = flat(found, blocks=True)
     dataset, used = _dataset(data, found, options)
     dataset = aligned(dataset, found)
-    found = with_shape(found, dataset.image_shape)
+    # Whether a width has to be free, `kept_from` knows: where channels go. Of fixed
+    # lengths the architecture may see through more layers than `found` does.
+    architecture = from_model.from_model(
+        with_shape(found, dataset.image_shape), fixed=True
+    )
+    found = architecture.source
     name = options.get("task") or (kept.task if kept else None)
     task = tasks.get(name) if name else task_of(dataset, found)
     task = task.bound(found, dataset)
@@ -108,8 +113,6 @@ def trained_network(
     elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
         own = "given" if all(parts(scales_pixels(found))) else "normalised"
         way = Way((kept.pixels if kept else None) or own)
-    # Whether a width has to be free, `kept_from` knows: where channels go.
-    architecture = from_model.from_model(found, fixed=True)
     problem = Problem.of(architecture, scaled(dataset, way.name), task)
     if options.get("task"):
         used = {**used, "task": options["task"]}  # Of data from Python as well.

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ns_tf.graph import weights
 from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.substituted import check_substitutable
 from ns_tf.graph.weights import Key, learnable, scale_of, stays
 
 
@@ -64,6 +65,9 @@ class Member:
 
     Attributes:
         own: Its own variables by key, in order.
+
+    Raises:
+        InputError: as `ns_tf.graph.substituted.check_substitutable`.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Member:
         *,
         own_norms: bool,
     ):
+        check_substitutable(model)
         self.model = model
         self.own: Mapping[Key, keras.Variable] = {}
         if model is not whole:

@@ -11,6 +11,7 @@ from ns_tf.base import InputError, Widths
 from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
+from ns_tf.graph.substituted import check_substitutable
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks.classification import Classification
 from ns_tf.prune.norms import measure
@@ -33,9 +34,11 @@ def check(problem: Problem, config: SupernetConfig, runtime: Runtime) -> None:
     """Refuses what a supernet cannot be trained on.
 
     Raises:
-        InputError: several devices, or in-place distillation of another task than
-            classification.
+        InputError: several devices, in-place distillation of another task than
+            classification, or a layer that assigns its kernel.
     """
+    if problem.architecture.source is not None:
+        check_substitutable(problem.architecture.source)
     if runtime.execution.replicas > 1:
         raise InputError(
             f"A supernet trains on one device; got {runtime.execution.replicas}. Give "

@@ -116,6 +116,19 @@ def test_pixels_are_scaled_as_the_model_was_trained(model):
     assert made(scaling(keras.models.clone_model(model))).start.pixels == "given"
 
 
+def test_of_the_lengths_of_the_data_widths_are_those_of_the_layers_within(tmp_path):
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((8, 1)), layers.Flatten(), layers.Dense(7)])
+    rows = keras.Input((None, 8, 1))
+    x = layers.TimeDistributed(inner)(rows)
+    x = layers.GlobalAveragePooling1D()(layers.Dense(6)(x))
+    model = keras.Model(rows, layers.Dense(10)(x))
+    assert from_model(model).widths == (6,)
+    run = made(model, filters_per_event=1)
+    assert run.widths == run.problem.architecture.widths == (7, 6)
+    start.check_same(model, run.start.model, tmp_path)
+
+
 def test_models_within_the_model_are_seen_through(model, tmp_path):
     image = keras.Input(model.input_shape[1:])
     outer = keras.Model(image, keras.layers.Dense(10, name="more")(model(image)))

@@ -138,3 +138,23 @@ def test_weights_without_names_go_by_their_attributes():
     model = around(Unnamed(name="block"))
     names = {one.name for one in flat(model, blocks=True).layers}
     assert {"block_gain", "block_kernel"} < names
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Transformed(layers.Layer):
+    """Multiplies channels with a matrix that no training moves."""
+
+    def build(self, shape):
+        size = (shape[-1], shape[-1])
+        self.matrix = self.add_weight(shape=size, trainable=False, name="matrix")
+
+    def call(self, x):
+        return x @ self.matrix
+
+
+def test_a_matrix_that_no_training_moves_is_a_constant_and_no_kernel():
+    model = around(Transformed(name="block"))
+    copy = flat(model, blocks=True)
+    assert isinstance(copy.get_layer("block_matrix"), OwnWeight)
+    assert count_params(copy) == count_params(model) == 7 * 11 + 12 * 3
+    assert channel_graph(copy).groups[0].frozen

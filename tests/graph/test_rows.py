@@ -72,6 +72,9 @@ UNKNOWN = {
     "turned round": lambda x: ops.roll(x, 1, axis=0),
     "backwards by a slice": lambda x: x[::-1, ...],
     "summed": lambda x: ops.cumsum(x, axis=0),
+    "by a softmax of all": lambda x: ops.softmax(x, axis=None),
+    "by a softmax": lambda x: ops.softmax(x, axis=0),
+    "turned with pixels": lambda x: ops.rot90(x, axes=(0, 1)),
     "halves of examples": lambda x: ops.reshape(x, (-1, 8, 6, 12)),
 }
 
@@ -108,6 +111,40 @@ def test_examples_of_a_fixed_number_that_change_places_have_none():
 def test_where_they_are_not_known_channels_stay(name):
     a, b, *_ = graph_of(UNKNOWN[name]).groups
     assert a.frozen and "fixed number of rows for each example" in b.frozen
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Tied(layers.Layer):
+    """Looks words up in a table, and compares what it has read with all of them."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(13, 12), name="table")
+
+    def call(self, tokens):
+        x = ops.relu(ops.take(self.table, tokens, axis=0))
+        return x @ ops.transpose(self.table)
+
+
+TABLE = np.arange(13 * 12).reshape(13, 12) / 156
+# An axis that is not that of examples, and has its number.
+KEPT = {
+    "rows of a constant table": lambda x, n: x + ops.take(TABLE, n, axis=0),
+    "rows of a table, by name": lambda x, n: x + ops.take(x=TABLE, indices=n, axis=0),
+    "rows of a weight": lambda x, n: x + layers.Dense(12)(Tied()(n)),
+    "a class of an example": lambda x, n: x + ops.one_hot(n[:, 0], 12)[:, None],
+    "stacked": lambda x, n: ops.stack([x, x], axis=0)[0],
+    "an axis less": lambda x, n: ops.squeeze(ops.expand_dims(x, 1)),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_an_axis_of_something_else_leaves_examples_where_they_are(name):
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    x = KEPT[name](layers.Embedding(13, 12, name="a")(tokens), tokens)
+    x = layers.Dense(7, name="b")(x)
+    model = keras.Model(tokens, layers.Dense(5)(x))
+    graph = channel_graph(flat(model, blocks=True))
+    assert {group.name: group.frozen for group in graph.groups}["b"] is None
 
 
 def test_behind_an_axis_of_examples_that_is_turned_back_they_are_known():

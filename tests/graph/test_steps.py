@@ -6,7 +6,15 @@ import pytest
 
 from ns_tf.base import InputError
 from ns_tf.graph.flat import flat
-from ns_tf.graph.steps import as_examples, by_step, is_stepped, of_examples, stepped
+from ns_tf.graph.steps import (
+    as_examples,
+    by_step,
+    hides,
+    is_plain,
+    is_stepped,
+    of_examples,
+    stepped,
+)
 from ns_tf.graph.walk import channel_graph
 
 layers, ops = keras.layers, keras.ops
@@ -86,21 +94,29 @@ def mixed(x):
     return ops.roll(x, 1, axis=0)
 
 
+def with_states():
+    layer = layers.Identity()
+    layer.stateful = True
+    return of(layer)
+
+
 STAYS = {
-    "open length": of(layers.Dense(2), shape=(None, 4, 5)),
-    "open width": of(layers.Conv1D(2, 1), shape=(3, None, 5)),
-    "states": of(layers.Identity()),
-    "examples that change places": of(layers.Lambda(mixed)),
-    "steps of steps": of(
+    "open length": lambda: of(layers.Dense(2), shape=(None, 4, 5)),
+    "open width": lambda: of(layers.Conv1D(2, 1), shape=(3, None, 5)),
+    "states": with_states,
+    "examples that change places": lambda: of(layers.Lambda(mixed)),
+    "examples that change places within": lambda: of(
+        layers.TimeDistributed(layers.Lambda(mixed))
+    ),
+    "steps of steps": lambda: of(
         layers.TimeDistributed(layers.BatchNormalization()), layers.Flatten()
     ),
 }
-STAYS["states"][0].layer.layers[0].stateful = True
 
 
 @pytest.mark.parametrize("name", STAYS)
 def test_what_is_not_the_same_for_all_steps_at_once_stays(name):
-    assert as_examples(*STAYS[name]) is None
+    assert as_examples(*STAYS[name]()) is None
 
 
 def test_masks_that_go_with_the_steps_keep_it_a_layer():
@@ -109,6 +125,60 @@ def test_masks_that_go_with_the_steps_keep_it_a_layer():
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(6)])
     x = layers.LSTM(5)(layers.TimeDistributed(inner, name="every")(x))
     copy = flat(keras.Model(steps, layers.Dense(2)(x)), blocks=True)
+    assert is_stepped(copy.get_layer("every"))
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Whole(layers.Layer):
+    """A batch norm within a layer that stays one layer: it takes a mask."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.norm = layers.BatchNormalization(name="norm")
+
+    def build(self, shape):
+        self.norm.build(shape)
+
+    def call(self, x, training=None, mask=None):
+        return self.norm(x, training=training)
+
+
+def hidden(x):
+    return Whole(name="whole")(x)
+
+
+def called_by_name(x):
+    return layers.BatchNormalization(name="norm")(inputs=x)
+
+
+def masked(x):
+    return layers.BatchNormalization(name="norm")(layers.Masking()(x))
+
+
+@pytest.mark.parametrize("norm", [hidden, called_by_name, masked])
+def test_norms_that_cannot_be_called_by_step_keep_it_a_layer(norm, rng):
+    """The rest of the network is seen through as ever."""
+    step = keras.Input((4, 5))
+    every = layers.TimeDistributed(keras.Model(step, norm(step)), name="every")
+    frames = keras.Input((3, 4, 5))
+    x = layers.Flatten()(Doubled(name="twice")(every(frames)))
+    model = drawn(keras.Model(frames, layers.Dense(2)(x)))
+    copy = flat(model, blocks=True)
+    names = {one.name for one in copy.operations}
+    assert is_stepped(copy.get_layer("every")) and "twice" not in names
+    examples = rng.normal(size=(7, 3, 4, 5)).astype("float32")
+    examples[:, 1, 2] = 0
+    for training in (False, True):
+        one, other = (np.array(m(examples, training=training)) for m in (model, copy))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_mask_of_a_later_call_keeps_it_a_layer():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(6)])
+    every, steps = layers.TimeDistributed(inner, name="every"), keras.Input((7, 4))
+    x = layers.GlobalAveragePooling1D()(every(steps))
+    y = layers.LSTM(6)(every(layers.Masking()(steps)))
+    copy = flat(keras.Model(steps, layers.Dense(2)(x + y)), blocks=True)
     assert is_stepped(copy.get_layer("every"))
 
 
@@ -143,3 +213,6 @@ def test_only_models_are_seen_through_and_only_statistics_go_by_steps():
     assert of_examples(copy, keras.Input((4, 5)), steps=3).shape == (None, 4, 5)
     assert (copy.name, copy.layer.name) == ("norm", "norm_step")
     assert as_examples(layer, x).output_shape == (None, 3, 4, 5)
+    assert hides(layer.layer, {id(norm)}) and not hides(norm, {id(norm)})
+    assert not hides(layer, {id(norm)})
+    assert all(map(is_plain, norm._inbound_nodes))

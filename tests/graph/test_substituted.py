@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ns_tf.base import InputError
 from ns_tf.graph import weights
-from ns_tf.graph.substituted import SubstitutedNetwork, WeighedNetwork
+from ns_tf.graph.substituted import WeighedNetwork
 
 
 def test_weights_are_weighed_and_stay_as_they_are(handmade, randomise, rng, float64):
@@ -42,7 +43,11 @@ def test_weights_are_weighed_and_stay_as_they_are(handmade, randomise, rng, floa
     )
 
 
-def test_what_is_computed_with_is_said_by_a_subclass(handmade):
-    network = SubstitutedNetwork(handmade["chain"](), [])
-    with pytest.raises(NotImplementedError):
-        network(np.zeros((1, 6, 7, 3)), training=False)
+def test_a_kernel_that_a_training_assigns_is_refused():
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.SpectralNormalization(keras.layers.Conv2D(5, 1), name="sn")(image)
+    inner = keras.Model(image, x)
+    model = keras.Model(image, keras.layers.Flatten()(inner(image)))
+    for one in (inner, model):
+        with pytest.raises(InputError, match="'sn' sets its kernel in every step"):
+            WeighedNetwork(one, {}, keras.Variable([1.0]))

@@ -198,3 +198,42 @@ def test_calls_of_two_shapes_keep_a_block_a_layer():
     for size in (4, 5):
         dense(keras.Input((size, size, 11)))
     assert traced(dense) is None
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Words(layers.Layer):
+    """An embedding by hand, of which token 0 is padding."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(7, 4), name="table")
+
+    def call(self, tokens):
+        return ops.take(self.table, tokens, axis=0)
+
+    def compute_mask(self, tokens, previous=None):
+        return ops.not_equal(tokens, 0)
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+def padding(tokens, mask=None):
+    return ops.not_equal(tokens, 0)
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+def one_hot(tokens):
+    return ops.one_hot(tokens, 7)
+
+
+@pytest.mark.parametrize(
+    "kind", [Words, lambda **n: layers.Lambda(one_hot, mask=padding, **n)]
+)
+def test_masks_that_a_layer_makes_reach_what_lies_behind(kind):
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    masking = kind(name="masking")
+    x = layers.LSTM(6)(masking(tokens))
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+    model = drawn(keras.Model(tokens, inner(x)))
+    copy = flat(model, blocks=True)
+    assert traced(masking) is None and copy is not model
+    numbers = np.array([[1, 2, 0, 0, 0], [3, 0, 1, 4, 0]])
+    np.testing.assert_allclose(copy(numbers), model(numbers), rtol=1e-5)

@@ -1,11 +1,14 @@
 """What is inspected: models, files, run folders, names; refused models too."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
-from toys import toy_architecture
+from toys import toy_architecture, toy_search
 
 from ns_tf.base import InputError
+from ns_tf.descend.record import write_search
 from ns_tf.inspect.reading import read
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import analyse
@@ -44,6 +47,35 @@ def test_a_model_is_read_as_it_is_analysed(handmade, name):
     widths = np.array([np.arange(3, 3 + len(built.names)), [7] * len(built.names)])
     assert (read_off.names, read_off.layers) == (built.names, built.layers)
     np.testing.assert_array_equal(read_off.params(widths), built.params(widths))
+
+
+def open_video() -> keras.Model:
+    """frames[any, 5, 3] - Dense[7] - Dense[6] at every frame - average - Dense[2]."""
+    layers = keras.layers
+    inner = [keras.Input((5, 3)), layers.Dense(7, name="a"), layers.Dense(6, name="b")]
+    frames = keras.Input((None, 5, 3))
+    x = layers.TimeDistributed(keras.Sequential(inner))(frames)
+    x = layers.GlobalAveragePooling2D()(layers.Dense(4, name="c")(x))
+    return keras.Model(frames, layers.Dense(2, name="logits")(x))
+
+
+def test_of_known_lengths_graph_and_network_are_of_the_layers_within():
+    reading = read(open_video(), (4, 5, 3))
+    assert reading.model is reading.structure.architecture.source
+    assert reading.structure.names == ("a", "b", "c")
+    held = {layer.name for layer in reading.model.layers}
+    assert {layer for layer, _ in reading.graph.axes} <= held
+    assert read(open_video()).structure.names == ("c",)
+
+
+def test_a_search_has_an_input_shape_of_its_own(tmp_path):
+    record = dataclasses.replace(
+        toy_search(0), architecture="vgg11", input_shape=(32, 32, 1)
+    )
+    write_search(tmp_path, record)
+    assert read(tmp_path).structure.input_shape == (32, 32, 1)
+    with pytest.raises(InputError, match="leave --input_shape out"):
+        read(tmp_path, (32, 32, 3))
 
 
 def test_models_within_are_seen_through():

@@ -497,3 +497,17 @@ def test_a_model_that_is_compiled_and_trained_is_an_architecture_too():
     structure = analyse(from_model(model), (8, 8, 3), 5)
     assert count_params(structure.build()) == count_params(model)
     assert model.compiled and not structure.build().compiled
+
+
+def test_zeros_that_are_padded_are_no_layers_of_a_width():
+    image = keras.Input((6, 6, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="a")(image)
+    y = layers.Conv2D(7, 3, padding="same", name="b")(layers.ReLU()(x))
+    x = keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, 3)))
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(layers.Add()([x, y])))
+    model = keras.Model(image, layers.Dense(2)(x))
+    found = from_model(model)
+    structure = analyse(found, (6, 6, 3), 2)
+    assert structure.layers == (("a", "b"), ("b",))
+    with pytest.raises(InputError, match="pad"):
+        from_model(model, keep=("pad*",))

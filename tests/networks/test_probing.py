@@ -1,10 +1,13 @@
 """Which groups follow which widths, from two builds at primes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.graph.channels import ChannelGraph, Group
+from ns_tf.graph.rules import Kernel
 from ns_tf.networks.probing import primary_of, primes_of, sizes_of
 
 
@@ -35,3 +38,17 @@ def test_the_first_free_group_of_the_widths_own_size_is_its_own():
 def test_no_multiple_up_to_sixteen_of_a_prime_is_another_prime():
     primes = primes_of(31)
     assert len({factor * p for p in primes for factor in range(1, 17)}) == 31 * 16
+
+
+def test_operations_among_the_makers_may_be_named_anew():
+    one, other = graph(17), graph(23)
+    pairs = zip((one, other), ("pad_1", "pad_7"), strict=True)
+    one, other = (
+        dataclasses.replace(
+            each,
+            groups=(Group("a", ("a", name), each.groups[0].channels, None),),
+            kernels={"a": Kernel("kernel")},
+        )
+        for each, name in pairs
+    )
+    assert sizes_of(one, (17,), other, (23,)) == {0: (0, 1)}

@@ -150,3 +150,14 @@ def test_a_model_that_could_not_be_read_again_is_refused_before_the_run(tmp_path
     model = keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
     with pytest.raises(InputError, match="'odd' cannot be made again"):
         architecture(model, tmp_path)
+
+
+def test_a_model_of_open_lengths_is_read_at_those_of_the_record(tmp_path):
+    inner = keras.Sequential([keras.Input((5,)), layers.Dense(7)])
+    steps = keras.Input((None, 5))
+    x = layers.Dense(6)(layers.TimeDistributed(inner)(steps))
+    x = layers.GlobalAveragePooling1D()(x)
+    found = architecture(keras.Model(steps, layers.Dense(3)(x)), None)
+    save(found, tmp_path)
+    assert saved(found.name, tmp_path).widths == found.widths == (6,)
+    assert saved(found.name, tmp_path, (4, 5)).widths == (7, 6)

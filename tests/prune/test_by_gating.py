@@ -82,3 +82,15 @@ def test_generators_for_maps_of_any_size_are_refused():
     made = pruner(model, learned()[1].dataset, method="autopruner", macs=0.5)
     with pytest.raises(InputError, match="'open' takes inputs of any size"):
         made.check()
+
+
+def test_kernels_that_every_step_assigns_are_refused(rng):
+    image = keras.Input((6, 7, 3))
+    conv = keras.layers.Conv2D(5, 3)
+    x = keras.layers.SpectralNormalization(conv, name="odd")(image)
+    x = keras.layers.Conv2D(4, 3)(keras.layers.ReLU()(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(5)(x))
+    made = pruner(model, noise_images(rng), method="sss", macs=0.5)
+    with pytest.raises(InputError, match="'odd' sets its kernel in every step"):
+        made.check()

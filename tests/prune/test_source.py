@@ -81,3 +81,18 @@ def test_layers_that_are_kept_are_no_widths():
         kept_from(source, ("conv4",))
     with pytest.raises(InputError, match="no layer whose width is free"):
         kept_from(source, ("conv*",))
+
+
+def test_of_the_lengths_of_the_data_network_and_problem_are_one(rng):
+    """Layers at every step are seen through once the steps are counted."""
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((5,)), layers.Dense(7), layers.Dense(6)])
+    steps = keras.Input((None, 5))
+    x = layers.GlobalAveragePooling1D()(layers.TimeDistributed(inner)(steps))
+    model = keras.Model(steps, layers.Dense(3)(x))
+    data = rng.normal(size=(40, 4, 5)).astype("float32"), np.arange(40) % 3
+    found = trained_network(model, data)
+    assert found.model is found.problem.architecture.source
+    assert found.problem.architecture.widths == (7, 6)
+    x = rng.normal(size=(2, 4, 5)).astype("float32")
+    np.testing.assert_allclose(found.model(x), model(x), rtol=1e-5, atol=1e-6)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ns_tf.base import InputError
 from ns_tf.graph import weights
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.from_model import from_model
@@ -78,3 +79,13 @@ def test_the_norms_of_a_member_are_its_own_or_their_statistics_alone(
         np.testing.assert_array_equal(value, before[key])
     moved = [np.abs(v).sum() for (_, n), v in member.own.items() if n == "moving_mean"]
     assert moved and all(value > 0 for value in moved)
+
+
+def test_a_kernel_that_every_step_assigns_is_refused():
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.SpectralNormalization(keras.layers.Conv2D(5, 1), name="sn")(image)
+    model = keras.Model(image, keras.layers.Flatten()(x))
+    graph = channel_graph(model)
+    keep = np.ones(len(graph.owner), bool)
+    with pytest.raises(InputError, match="'sn' sets its kernel"):
+        Member(model, graph, keep, model, own_norms=False)

@@ -1,6 +1,8 @@
 """Layers that apply another one: at every step, or with a kernel of norm one."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -80,13 +82,18 @@ def _of_outer(layer: keras.layers.Wrapper, effect: Effect) -> Effect:
     """The effect of the layer within, as one of the outer layer."""
     called = names(layer)
     outer = {name: called[key] for key, name in names(layer.layer).items()}
+
+    def renamed(weights: Mapping[str, Any]) -> dict[str, Any]:
+        # A rule may name weights that the layer was made without, as a bias.
+        return {outer[name]: own for name, own in weights.items() if name in outer}
+
     kernel = effect.kernel and dataclasses.replace(
         effect.kernel, name=outer[effect.kernel.name], window=False
     )
     return dataclasses.replace(
         effect,
-        axes={outer[name]: own for name, own in effect.axes.items() if name in outer},
-        scaled={outer[name]: own for name, own in effect.scaled.items()},
+        axes=renamed(effect.axes),
+        scaled=renamed(effect.scaled),
         settings={"layer": {"config": effect.settings}},
         kernel=kernel,
         within={

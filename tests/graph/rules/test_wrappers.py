@@ -52,24 +52,24 @@ def test_units_within_a_layer_at_every_step_stay():
 
 
 @pytest.mark.parametrize(
-    "layer, weight, place",
+    "layer",
     [
-        (layers.Dense(5), "kernel", -1),
-        (layers.Conv1D(5, 2, use_bias=False), "kernel", -1),
-        (layers.Conv1DTranspose(5, 2), "kernel", -1),
+        layers.Dense(5),
+        layers.Conv1D(5, 2, use_bias=False),
+        layers.Conv1DTranspose(5, 2),
     ],
 )
-def test_a_kernel_of_norm_one_has_a_vector_of_its_last_axis(layer, weight, place):
+def test_a_kernel_of_norm_one_has_a_vector_of_its_last_axis(layer):
     steps = keras.Input((7, 3), name="steps")
     x = layers.Dense(11, name="a")(steps)
     x = layers.SpectralNormalization(layer, name="odd")(x)
     graph = channel_graph(keras.Model(steps, layers.Dense(2)(layers.Flatten()(x))))
     a, odd, _ = graph.groups
     assert (odd.name, a.frozen, odd.frozen) == ("odd", None, None)
-    axes = graph.axes["odd", weight]
-    np.testing.assert_array_equal(graph.axes["odd", "vector_u"][1], axes[place])
+    axes = graph.axes["odd", "kernel"]
+    np.testing.assert_array_equal(graph.axes["odd", "vector_u"][1], axes[-1])
     assert graph.settings["odd"]["layer"]["config"].keys() <= {"units", "filters"}
-    assert graph.kernels["odd"].name == weight and not graph.kernels["odd"].window
+    assert graph.kernels["odd"].name == "kernel" and not graph.kernels["odd"].window
 
 
 def test_what_is_not_followed_is_not_with_a_norm_either():
