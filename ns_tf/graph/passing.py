@@ -8,7 +8,8 @@ import concurrent.futures
 import inspect
 import random
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,12 +22,18 @@ _KNOWN: weakref.WeakKeyDictionary[keras.Operation, dict[tuple, bool]] = (
 )
 
 
-def passes(layer: keras.Operation, shapes: Sequence[tuple]) -> bool:
+def passes(
+    layer: keras.Operation,
+    shapes: Sequence[tuple],
+    arguments: tuple[Sequence, Mapping[str, Any]] = ((), {}),
+) -> bool:
     """Whether a layer gives its input itself, but for a training, at any width.
 
     Args:
         layer: Built; of a class outside of Keras.
         shapes: Of the tensors that it is called on.
+        arguments: Of the call, by position and by name. Beside the tensor there may be
+            none that says anything, as `training=True` does.
 
     >>> class Noisy(keras.layers.Layer):
     ...     def call(self, x, training=False):
@@ -34,6 +41,7 @@ def passes(layer: keras.Operation, shapes: Sequence[tuple]) -> bool:
     >>> passes(Noisy(), [(None, 5)]), passes(keras.layers.Dropout(0.5), [(None, 5)])
     (True, False)
     """
+    others = [*arguments[0][1:], *arguments[1].values()]
     if (
         not isinstance(layer, keras.layers.Layer)
         or isinstance(layer, keras.Model)
@@ -42,6 +50,7 @@ def passes(layer: keras.Operation, shapes: Sequence[tuple]) -> bool:
         or len(shapes[0]) < 2
         or not shapes[0][-1]
         or layer.weights
+        or not all(one is None or one is False for one in others)
         or "training" not in inspect.signature(layer.call).parameters
     ):
         return False

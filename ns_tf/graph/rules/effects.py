@@ -286,7 +286,7 @@ def apply(
             for channels, shape in zip(inputs, shapes, strict=True)
         ]
     effect = known(walk, operation, inputs, shapes) if known and channels_last else None
-    if known is None and _of_any_phase(walk) and passes(operation, shapes):
+    if known is None and passes(operation, shapes, walk.arguments()):
         return Effect(CHANNELWISE, inputs[0])
     size = output_shape[-1] if len(output_shape) > 1 and output_shape[-1] else 0
     if effect is None:
@@ -299,13 +299,6 @@ def apply(
             f"{effect.output.shape[-1]} channels; it puts out {size}."
         )
     return effect
-
-
-def _of_any_phase(walk: Walk) -> bool:
-    """Whether a call on one tensor does not say that it is one of a training."""
-    args, kwargs = walk.arguments()
-    others = [*args[1:], *kwargs.values()]
-    return all(one is None or one is False for one in others)
 
 
 def _unfolded(
