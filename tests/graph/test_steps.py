@@ -176,10 +176,11 @@ def test_norms_that_cannot_be_called_by_step_keep_it_a_layer(norm, rng):
 def test_a_mask_of_a_later_call_keeps_it_a_layer():
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(6)])
     every, steps = layers.TimeDistributed(inner, name="every"), keras.Input((7, 4))
-    x = layers.GlobalAveragePooling1D()(every(steps))
+    x = Doubled(name="twice")(layers.GlobalAveragePooling1D()(every(steps)))
     y = layers.LSTM(6)(every(layers.Masking()(steps)))
     copy = flat(keras.Model(steps, layers.Dense(2)(x + y)), blocks=True)
     assert is_stepped(copy.get_layer("every"))
+    assert "twice" not in {one.name for one in copy.operations}
 
 
 def test_a_model_that_is_called_for_itself_too_stays_one_set_of_weights():
