@@ -122,8 +122,6 @@ class ByGating:
             filters.check(self.pruner.read())
         else:
             self.pruner.sites.check()
-            if not (self._scheduled or self._generated):
-                check_substitutable(self.pruner.model)
         outputs = len(self.pruner.model.outputs)
         if self._taught and outputs > 1:
             raise InputError(
@@ -132,6 +130,8 @@ class ByGating:
             )
         if self._generated:
             self._check_generated()
+        elif not (self._by_norm or self._by_kernel or self._scheduled):
+            check_substitutable(self.pruner.model)
         steps_per_epoch(self.data[0], self.settings.batch)
 
     def _check_schedule(self) -> None:
