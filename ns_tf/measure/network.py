@@ -31,7 +31,7 @@ def of_run(run_dir: str | Path, up_to: float) -> tuple[Structure, list[int]]:
         InputError: there is no search.
     """
     search = read_search(run_dir)
-    builder = python_models.saved(search.architecture, run_dir)
+    builder = python_models.saved(search.architecture, run_dir, search.input_shape)
     return of_search(search, builder, up_to)
 
 

@@ -144,10 +144,9 @@ def units_of(structure: Structure) -> tuple[Unit, ...]:
 
 def _units(structure: Structure, widths: Sequence[int]) -> tuple[Unit, ...]:
     """The units of the network of these widths."""
-    groups = structure.reference.groups
     model = shapes_only(structure.build, widths)
     graph = channel_graph(model)
-    if [group.makers for group in graph.groups] != [group.makers for group in groups]:
+    if _layers(graph) != _layers(structure.reference):
         raise InputError(
             f"{structure.architecture.name} names its layers otherwise when it is "
             "built again; give every layer a name."
@@ -159,6 +158,11 @@ def _units(structure: Structure, widths: Sequence[int]) -> tuple[Unit, ...]:
         _unit(calls, graph, structure, tensors, differ)
         for calls in _grouped(graph, _heavy(model))
     )
+
+
+def _layers(graph: ChannelGraph) -> list[tuple[str, ...]]:
+    """The layers of every group; operations may have other names in every build."""
+    return [graph.layers_of(group) for group in graph.groups]
 
 
 def held(units: Sequence[Unit], structure: Structure) -> dict[int, int]:
