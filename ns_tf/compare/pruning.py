@@ -63,15 +63,23 @@ class Left:
     pruner: Pruner
     units: Widths
     nonzero: int | None
-    problem: Problem = dataclasses.field(init=False)
-    widths: Widths = dataclasses.field(init=False)
 
-    def __post_init__(self):
+    @functools.cached_property
+    def _network(self) -> tuple[Problem, Widths]:
+        """The network that is left, and its widths."""
         # Zeros change no network, so which weights are left is not read for it.
         whole = np.ones(self.pruner.size, bool)
-        problem, widths = self.pruner.left(self.keep if self.pruner.listed else whole)
-        object.__setattr__(self, "problem", problem)
-        object.__setattr__(self, "widths", widths)
+        return self.pruner.left(self.keep if self.pruner.listed else whole)
+
+    @property
+    def problem(self) -> Problem:
+        """The network that is left as a function of its widths, and its data."""
+        return self._network[0]
+
+    @property
+    def widths(self) -> Widths:
+        """Of that network."""
+        return self._network[1]
 
     @functools.cached_property
     def keep(self) -> np.ndarray:

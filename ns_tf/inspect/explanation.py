@@ -157,8 +157,8 @@ class Explanation:
         )
         if self.open:
             yield (
-                "Lengths that its inputs leave open count as 1; --input_shape names "
-                "them."
+                "Lengths that its inputs leave open count as 1. Of one input, "
+                "--input_shape names them."
             )
         if self.refused:
             yield f"It can be neither planned nor pruned: {self.refused}"

@@ -172,7 +172,11 @@ class PruneJob:
         Args:
             told: What `pruned.json` holds.
         """
-        return keep_in(self.folder, self.pruner, told)
+        if not self.pruner.listed:
+            return bits_in(self.folder, self.pruner.size)
+        keep = np.zeros(self.pruner.size, bool)
+        keep[told["channels"]] = True
+        return keep
 
     # The training.
 
@@ -261,24 +265,6 @@ class PruneJob:
             "seconds": 0.0,
         }
         files.write_json(self.folder / RESULT, result)
-
-
-def keep_in(folder: Path, pruner: Pruner, told: Mapping[str, Any]) -> np.ndarray:
-    """[n] bool: the units that are left, as a folder has them.
-
-    Args:
-        folder: Of the pruned network.
-        pruner: Of the whole network, of n units.
-        told: What `pruned.json` holds.
-
-    Raises:
-        InputError: the list of single weights is missing or damaged.
-    """
-    if not pruner.listed:
-        return bits_in(folder, pruner.size)
-    keep = np.zeros(pruner.size, bool)
-    keep[told["channels"]] = True
-    return keep
 
 
 def bits_in(folder: Path, size: int) -> np.ndarray:

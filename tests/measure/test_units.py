@@ -90,14 +90,19 @@ def test_a_projection_exists_where_its_widths_differ():
     assert units["stage1_block1_conv1"].differ == (-1, -1)
 
 
+def classified(tokens, x):
+    """The model of tokens whose features are x."""
+    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    return keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+
+
 def test_widths_within_a_layer_stay_where_it_is_timed():
     tokens = keras.Input((6, 8))
     x = keras.layers.Dense(11, name="up")(tokens)
     x = keras.layers.Add(name="sum")(
         [x, keras.layers.MultiHeadAttention(4, 2, name="attention")(x, x)]
     )
-    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
-    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+    model = classified(tokens, x)
     structure = as_it_is(from_model(model))
     units = {unit.layers[0]: unit for unit in units_of(structure)}
     names = {
@@ -116,8 +121,7 @@ def test_what_a_decoder_attends_to_counts_with_its_own_stream():
     memory = keras.layers.Dense(13, name="memory")(tokens)
     x = keras.layers.Dense(11, name="own")(tokens)
     x = keras.layers.MultiHeadAttention(4, 2, name="attention")(x, memory)
-    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
-    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+    model = classified(tokens, x)
     structure = as_it_is(from_model(model))
     units = {unit.layers[0]: unit for unit in units_of(structure)}
     names = {name: width for width, name in enumerate(structure.names)}
@@ -134,8 +138,7 @@ def test_a_builder_times_heads_as_its_network_has_them():
     x = keras.layers.Dense(8, name="up")(tokens)
     x = keras.layers.Dense(12, name="kept")(x)
     x = keras.layers.MultiHeadAttention(4, 2, name="attention")(x, x)
-    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
-    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x))
+    model = classified(tokens, x)
     structure = analyse(from_model(model, keep=("kept",)), (6, 8), 2)
     assert structure.reference.groups[structure.primary[0]].size != 8
     units = {unit.layers[0]: unit for unit in units_of(structure)}
@@ -147,8 +150,7 @@ def test_a_network_whose_tables_would_tell_nothing_is_refused():
     tokens = keras.Input((6, 8))
     x = keras.layers.MultiHeadAttention(4, 2, name="attention")(tokens, tokens)
     x = keras.layers.Add(name="sum")([tokens, x])
-    x = keras.layers.GlobalAveragePooling1D(name="average")(x)
-    model = keras.Model(tokens, keras.layers.Dense(2, name="logits")(x), name="net")
+    model = classified(tokens, x)
     with pytest.raises(InputError, match="tables tell nothing. Plan latency_ms"):
         units_of(as_it_is(from_model(model)))
 
