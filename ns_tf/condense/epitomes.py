@@ -26,7 +26,7 @@ from ns_tf.networks.layers.sampling import LEARNED, SAMPLINGS, WRAPPED
 from ns_tf.networks.structure import Structure, as_it_is, shapes_only
 from ns_tf.prune.targets import budgets_of
 from ns_tf.registry import unknown
-from ns_tf.scaling.curves import is_positive
+from ns_tf.run.checks import is_positive
 from ns_tf.scaling.grid import text
 
 _HALVINGS = 14  # Of a range of ratios of length 1: until less than 1 / 16,000.

@@ -25,7 +25,7 @@ class SearchConfig:
     architecture: str = option(
         "vgg11",
         "vgg11, vgg16, vgg19, preact_resnet18, resnet56, resnet110, mobilenet_v2, "
-        "lenet5, lenet300_100, with options as name(option=value); or keras:/path of a "
+        "lenet5, lenet300_100, with options as vgg11(ratio=0.25); or keras:/path of a "
         "saved .keras model.",
     )
     ratio: float = option(

@@ -26,6 +26,7 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.engine.workers import Workers
 from ns_tf.networks import architectures, python_models
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import load_dataset
@@ -36,7 +37,6 @@ from ns_tf.run.option import made
 from ns_tf.run.watch import Watch
 from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
-from ns_tf.scaling.curves import floor_ratio
 
 SEARCH_CONFIGS = (SearchConfig, DataConfig, PruneConfig, RuntimeConfig, Wishes)
 

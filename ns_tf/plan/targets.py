@@ -16,9 +16,9 @@ from ns_tf.base import Architecture, Cost, Curve, InputError, PriceLaw, Scaling
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device, read_device
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.corrected import solve_by_measuring
-from ns_tf.scaling.curves import floor_ratio
 from ns_tf.scaling.solve import at_cost
 
 if TYPE_CHECKING:

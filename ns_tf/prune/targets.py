@@ -9,9 +9,10 @@ from ns_tf import budgets
 from ns_tf.base import Cost, InputError, Widths
 from ns_tf.budgets import BUDGETS, Measure, exact_costs
 from ns_tf.devices.device import BUDGET, read_device
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.networks.structure import Structure
 from ns_tf.registry import unknown
-from ns_tf.scaling.curves import floor_ratio, is_positive
+from ns_tf.run.checks import is_positive
 from ns_tf.scaling.grid import text
 
 RATIO = "ratio"  # The paper's r, which stands for a number of parameters.

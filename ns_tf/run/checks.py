@@ -6,6 +6,7 @@ anything begins, from the command line and from Python alike.
 
 import dataclasses
 import math
+import numbers
 import typing
 from typing import Any
 
@@ -130,3 +131,13 @@ def check_whole(what: str, value: object, *, at_least: int) -> None:
         raise InputError(
             f"{what} is a whole number of at least {at_least}; got {value!r}."
         )
+
+
+def is_positive(value: object) -> bool:
+    """Whether it is a positive, finite number of any library, and no bool.
+
+    >>> [is_positive(value) for value in (0.25, 3, 0, float("inf"), True, "1")]
+    [True, True, False, False, False, False]
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0

@@ -1,12 +1,11 @@
 """Curves tau -> widths: along a law, or in proportion to given widths."""
 
 import math
-import numbers
 from collections.abc import Sequence
 
 import numpy as np
 
-from ns_tf.base import Curve, InputError, ScalingLaw, Widths
+from ns_tf.base import Curve, InputError, ScalingLaw
 
 
 def power_law(law: ScalingLaw) -> Curve:
@@ -69,35 +68,3 @@ def uniform_curve(widths: Sequence[float], tau: float = 1.0) -> Curve:
         return base * math.sqrt(position / tau)
 
     return Curve(at, tau, terms={"kind": "uniform", "widths": base.tolist()})
-
-
-def floor_ratio(widths: Sequence[int], ratio: float) -> Widths:
-    """floor(ratio · width) of every layer, at least 1.
-
-    In the paper's tables, the budget r is the parameters of the default network at
-    these widths.
-
-    >>> floor_ratio([64, 128, 3], 0.25)
-    (16, 32, 1)
-
-    Args:
-        widths: Widths [layers], whole.
-        ratio: The factor r.
-
-    Raises:
-        InputError: if the ratio is not a positive, finite number.
-    """
-    if not is_positive(ratio):
-        raise InputError(f"A ratio is a positive number, such as 0.25; got {ratio!r}.")
-    # Rounded before the floor: 0.29 * 100 is 28.999999999999996.
-    return tuple(max(1, math.floor(round(w * float(ratio), 6))) for w in widths)
-
-
-def is_positive(value: object) -> bool:
-    """Whether it is a positive, finite number of any library, and no bool.
-
-    >>> [is_positive(value) for value in (0.25, 3, 0, float("inf"), True, "1")]
-    [True, True, False, False, False, False]
-    """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value > 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ns_tf.base import Cost, Curve, RunError, Scaling
-from ns_tf.scaling.curves import is_positive
+from ns_tf.run.checks import is_positive
 from ns_tf.scaling.grid import Grid
 
 REACH = 690.0  # The largest |ln tau| tried: exp(±690) are near the ends of float64.

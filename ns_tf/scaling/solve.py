@@ -12,8 +12,8 @@ import numpy as np
 from ns_tf.base import Cost, Curve, InputError, Scaling, Widths
 from ns_tf.networks.arena import PeakMemory
 from ns_tf.registry import unknown
+from ns_tf.run.checks import is_positive
 from ns_tf.scaling.bounds import Bounds
-from ns_tf.scaling.curves import is_positive
 from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import Grid, check_reach, grid_of, text
 from ns_tf.scaling.growth import (

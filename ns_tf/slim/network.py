@@ -10,9 +10,9 @@ from ns_tf.base import Widths
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.networks.structure import Structure
 from ns_tf.prune.removal import Prunable, down_to
-from ns_tf.scaling.curves import floor_ratio
 from ns_tf.slim.config import SWITCHABLE, SupernetConfig
 from ns_tf.slim.members import Member
 

@@ -15,6 +15,7 @@ from ns_tf.run.checks import (
     at_least_if_set,
     check_fraction,
     check_whole,
+    is_positive,
     within,
 )
 
@@ -122,3 +123,13 @@ def test_shares_between_0_and_1_pass(fraction):
 def test_other_shares_are_refused(fraction):
     with pytest.raises(InputError, match="--validation_fraction is a number between"):
         check_fraction(fraction)
+
+
+@pytest.mark.parametrize("value", [3, 0.5, np.float32(2), np.int64(7), 1e-300])
+def test_numbers_of_every_library_above_zero_are_positive(value):
+    assert is_positive(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf, True, "3", None, 1j, [2]])
+def test_nothing_else_is_positive(value):
+    assert not is_positive(value)

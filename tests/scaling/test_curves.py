@@ -7,7 +7,7 @@ import pytest
 from polynomials import VGG11
 
 from ns_tf.base import InputError, ScalingLaw
-from ns_tf.scaling.curves import floor_ratio, is_positive, power_law, uniform_curve
+from ns_tf.scaling.curves import power_law, uniform_curve
 
 
 def test_a_power_law_is_alpha_tau_to_the_beta_layer_by_layer(rng):
@@ -67,34 +67,3 @@ def test_uniform_widths_grow_with_the_square_root_of_tau(factor, tau):
     curve = uniform_curve((3, 5, 7), tau)
     expected = np.array([3, 5, 7]) * factor
     np.testing.assert_allclose(curve(tau * factor**2), expected, rtol=1e-9)
-
-
-@hypothesis.given(
-    widths=st.lists(st.integers(1, 4096), min_size=1, max_size=5),
-    parts=st.integers(1, 400),
-)
-def test_floor_ratio_is_the_whole_part_and_at_least_one(widths, parts):
-    expected = tuple(max(1, width * parts // 100) for width in widths)
-    assert floor_ratio(widths, parts / 100) == expected
-
-
-@pytest.mark.parametrize(("width", "parts"), [(100, 29), (128, 25), (50, 58), (7, 1)])
-def test_floor_ratio_does_not_lose_a_filter_to_float_error(width, parts):
-    expected = max(1, width * parts // 100)
-    assert floor_ratio([width], parts / 100) == (expected,)
-
-
-@pytest.mark.parametrize("ratio", [0, -1, np.nan, np.inf, "1", None, True])
-def test_ratios_that_make_no_sense_are_refused(ratio):
-    with pytest.raises(InputError, match="positive number"):
-        floor_ratio([5], ratio)
-
-
-@pytest.mark.parametrize("value", [3, 0.5, np.float32(2), np.int64(7), 1e-300])
-def test_numbers_of_every_library_above_zero_are_positive(value):
-    assert is_positive(value)
-
-
-@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf, True, "3", None, 1j, [2]])
-def test_nothing_else_is_positive(value):
-    assert not is_positive(value)

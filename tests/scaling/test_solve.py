@@ -11,7 +11,8 @@ from polynomials import MOBILENET_V2, VGG11, mobilenet_v2, vgg11
 
 from ns_tf.base import Cost, Curve, InputError, PruneTrace, RunError, ScalingLaw
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
-from ns_tf.scaling.curves import floor_ratio, power_law, uniform_curve
+from ns_tf.networks.ratio import floor_ratio
+from ns_tf.scaling.curves import power_law, uniform_curve
 from ns_tf.scaling.law import fit_law
 from ns_tf.scaling.solve import MEASUREMENTS, at_cost
 

@@ -68,8 +68,8 @@ def _step(config: DataBenchConfig, data: Dataset, ratio: float) -> Callable:
     from ns_tf.engine.sgd import Sgd
     from ns_tf.engine.step import TrainStep
     from ns_tf.networks import architectures
+    from ns_tf.networks.ratio import floor_ratio
     from ns_tf.problem import tasks
-    from ns_tf.scaling.curves import floor_ratio
 
     architecture = architectures.get(config.architecture)
     model = architecture.build(

@@ -8,6 +8,7 @@ A builder is decorated with its default widths::
         return keras.Model(image, logits, name="vgg11")
 
 Further keyword arguments are options, given as `--architecture="name(option=value)"`.
+Every network has the option `ratio`: its default widths are that part of the builder's.
 Every layer has a name that is the same at all widths.
 """
 
@@ -17,7 +18,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ns_tf.base import Architecture, InputError
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.registry import Registry, parse_call, unknown
+from ns_tf.run.checks import LARGEST_RATIO, is_positive
 
 if TYPE_CHECKING:
     import keras
@@ -55,8 +58,8 @@ def get(text: str, *, fixed: bool = False) -> Architecture:
     """The architecture of that name.
 
     Args:
-        text: "name", "name(option=value)" with options of the builder, or
-            "keras:/path" for a saved `.keras` model.
+        text: "name", "name(option=value)" with options of the builder or `ratio` times
+            its default widths, or "keras:/path" for a saved `.keras` model.
         fixed: Whether a model without a free width is taken as well
             (`ns_tf.networks.from_model.from_model`).
 
@@ -64,8 +67,8 @@ def get(text: str, *, fixed: bool = False) -> Architecture:
         The architecture; options are part of its name.
 
     Raises:
-        InputError: no such architecture (suggests the nearest), no such option, or no
-            such file.
+        InputError: no such architecture (suggests the nearest), no such option, a ratio
+            out of range, or no such file.
     """
     if text.startswith("keras:"):
         from ns_tf.networks import from_model
@@ -74,14 +77,25 @@ def get(text: str, *, fixed: bool = False) -> Architecture:
     name, options = parse_call(text)
     registered = ARCHITECTURES.get(name)
     parameters = inspect.signature(registered.builder).parameters
-    known = set(parameters) - {"widths", "input_shape", "classes"}
+    known = set(parameters) - {"widths", "input_shape", "classes"} | {"ratio"}
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)
     if not options:
         return registered
+    widths = floor_ratio(registered.widths, _checked(options.pop("ratio", 1)))
     builder = functools.partial(registered.builder, **options)
-    return Architecture(text, registered.widths, builder)
+    return Architecture(text, widths, builder)
+
+
+def _checked(ratio: float) -> float:
+    """The ratio, if it is above 0 and no typing error."""
+    if not is_positive(ratio) or ratio > LARGEST_RATIO:
+        raise InputError(
+            f"ratio is a number above 0 and at most {LARGEST_RATIO}, such as 0.25; "
+            f"got {ratio!r}."
+        )
+    return ratio
 
 
 def check_stride(name: str, value: int) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from ns_tf import budgets
 from ns_tf.base import Widths
 from ns_tf.descend.record import SearchRecord, new_search
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.plan.methods import (
     NotApplicable,
     Proposal,
@@ -18,7 +19,6 @@ from ns_tf.plan.methods import (
 from ns_tf.plan.methods.pruned import smaller
 from ns_tf.plan.targets import solve_joined
 from ns_tf.registry import unknown
-from ns_tf.scaling.curves import floor_ratio
 from ns_tf.scaling.grid import Grid, grid_of
 from ns_tf.slim.config import KINDS, SWITCHABLE, UNIVERSAL
 

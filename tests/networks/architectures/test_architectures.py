@@ -127,10 +127,10 @@ def test_an_unknown_name_suggests_the_nearest(text, near):
     assert all(name in one_line(error) for name in LAYERS)
 
 
-def test_an_unknown_option_suggests_the_nearest_or_says_that_there_is_none():
+def test_an_unknown_option_suggests_the_nearest_or_lists_what_there_is():
     with pytest.raises(InputError, match="Did you mean 'late_stride'"):
         architectures.get("mobilenet_v2(late_strid=2)")
-    with pytest.raises(InputError, match="option of vgg11 'stride'.*none"):
+    with pytest.raises(InputError, match="option of vgg11 'stride'. Known: ratio"):
         architectures.get("vgg11(stride=2)")
     for reserved in ("widths", "classes", "input_shape"):
         with pytest.raises(InputError, match="Unknown option"):
@@ -171,6 +171,29 @@ def test_an_option_is_part_of_the_name():
     found = architectures.get(text)
     assert found.name == text
     assert found.widths == architectures.get("mobilenet_v2").widths
+
+
+@pytest.mark.parametrize("name", registered())
+def test_ratio_is_a_part_of_the_default_widths_of_every_network(name):
+    found = architectures.get(f"{name}(ratio=0.29)")
+    whole = architectures.get(name).widths
+    assert found.widths == tuple(max(1, width * 29 // 100) for width in whole)
+    assert found.name == f"{name}(ratio=0.29)"
+    assert architectures.get(f"{name}(ratio=1)").widths == whole
+
+
+def test_ratio_goes_with_options_of_the_builder():
+    found = architectures.get("mobilenet_v2(ratio=0.5, late_stride=2)")
+    model = shapes_only(found.build, input_shape=(32, 32, 3), classes=11)
+    alone = architectures.get("mobilenet_v2(late_stride=2)")
+    same = shapes_only(alone.build, found.widths, input_shape=(32, 32, 3), classes=11)
+    assert count_params(model) == count_params(same)
+
+
+@pytest.mark.parametrize("ratio", ["0", "-1", "101", "'1'", "None", "True", "1e999"])
+def test_a_ratio_that_makes_no_sense_is_refused(ratio):
+    with pytest.raises(InputError, match="ratio is a number above 0 and at most 100"):
+        architectures.get(f"vgg11(ratio={ratio})")
 
 
 def test_a_name_can_be_registered_once_only():

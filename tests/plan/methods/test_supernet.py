@@ -8,11 +8,11 @@ from toys import DEFAULT, params, toy_setting
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.descend.record import new_search
+from ns_tf.networks.ratio import floor_ratio
 from ns_tf.networks.structure import analyse
 from ns_tf.plan import methods
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, NotApplicable, Setting
-from ns_tf.scaling.curves import floor_ratio
 
 
 def proposed(text, **targets):
