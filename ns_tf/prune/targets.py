@@ -86,7 +86,7 @@ def budgets_of(
         )
     targets, whole = {}, {}
     for name, value in asked.items():
-        costs[name] = costs.get(name) or _measured(name, structure, measure, costs)
+        costs[name] = costs.get(name) or _other(name, structure, measure, costs)
         if has_shares(name, costs[name]):
             whole[name] = float(costs[name](own))
         targets[name] = target_of(name, value, whole.get(name))
@@ -147,15 +147,23 @@ def costs_of(
     """
     costs = {name: Cost(cost) for name, cost in exact_costs(structure).items()}
     for name in set(names) - set(costs):
-        costs[name] = _measured(name, structure, measure, costs)
+        costs[name] = _other(name, structure, measure, costs)
     return costs
 
 
-def _measured(
+def _other(
     name: str, structure: Structure, measure: Measure | None, exact: Mapping[str, Cost]
 ) -> Cost:
-    """The cost of a measured budget, with its estimate or by a device file."""
+    """The cost of a budget that is not among the exact ones of a structure.
+
+    Of a measured one with its estimate, or by a device file.
+
+    Raises:
+        InputError: the budget cannot be counted on such networks, or not measured so.
+    """
     budget = budgets.get(name)
+    if not budget.measured:
+        return Cost(budget.cost(structure))  # Raises: it refuses this structure.
     if name == BUDGET and measure and measure.device:
         if measure.here:
             raise InputError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from small import chain, problem
@@ -10,6 +11,8 @@ from ns_tf.base import InputError
 from ns_tf.budgets import Measure, exact_costs
 from ns_tf.measure.fitting import Setup, Times, device_of
 from ns_tf.measure.survey import Detail, Survey
+from ns_tf.networks.from_model import from_model
+from ns_tf.networks.structure import analyse
 from ns_tf.prune.targets import budgets_of
 
 STRUCTURE = problem(chain, (7, 5)).structure
@@ -75,6 +78,14 @@ def test_the_ratio_of_the_paper_is_a_number_of_parameters():
     expected = int(STRUCTURE.params(np.array([3, 2])))
     assert found(ratio=0.5).targets == {"params": expected}
     assert found(ratio=0.5, params=7).targets == {"params": 7}
+
+
+def test_a_budget_that_networks_cannot_be_counted_by_says_why():
+    sequence = keras.Input((11, 3))
+    out = keras.layers.Dense(2)(keras.layers.LSTM(5)(sequence))
+    structure = analyse(from_model(keras.Model(sequence, out)), (11, 3), 2)
+    with pytest.raises(InputError, match="peak_ram cannot be counted on .*others, as"):
+        budgets_of({"peak_ram": 0.9}, structure, structure.architecture.widths)
 
 
 @pytest.mark.parametrize(
