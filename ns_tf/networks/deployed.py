@@ -111,6 +111,9 @@ def litert(
 ) -> bytes:
     """The LiteRT file of a deployed model, in inference mode.
 
+    It takes any number of examples; with recurrent layers one at a time, for their
+    states have to have a size that is known.
+
     Args:
         model: Takes float32 or int32. The file holds its name and those of its layers.
         adjust: Sets options of the `tf.lite.TFLiteConverter`.
@@ -121,14 +124,18 @@ def litert(
         several, and so the outputs.
 
     Raises:
-        InputError: the converter does not know an operation, as recurrent layers over
-            any number of examples.
+        InputError: the converter does not know an operation.
     """
     import tensorflow as tf  # Late: what builds networks needs none.
 
     several = len(model.inputs) > 1
+    number = 1 if _recurrent(model) else None
     signature = [
-        keras.InputSpec(shape=x.shape, dtype=x.dtype, name=x.name if several else None)
+        keras.InputSpec(
+            shape=(number, *x.shape[1:]),
+            dtype=x.dtype,
+            name=x.name if several else None,
+        )
         for x in model.inputs
     ]
 
@@ -155,6 +162,12 @@ def litert(
                 f"LiteRT's converter refuses the network: {_refusal(error)}. Leave "
                 "litert, litert_int8 and litert_bytes out."
             ) from error
+
+
+def _recurrent(model: keras.Model) -> list[str]:
+    """The names of the recurrent layers, those within others too."""
+    layers = model._flatten_layers()
+    return [one.name for one in layers if isinstance(one, keras.layers.RNN)]
 
 
 def _refusal(error: Exception) -> str:
@@ -187,10 +200,16 @@ def litert_int8(
         The bytes of the file.
 
     Raises:
-        InputError: as of `litert`.
+        InputError: as of `litert`, or the network has recurrent layers.
     """
     import tensorflow as tf
 
+    if recurrent := _recurrent(model):
+        # The converter ends the process where it measures ranges within their loops.
+        raise InputError(
+            f"LiteRT's converter cannot quantise the recurrent layer {recurrent[0]!r}. "
+            "Leave litert_int8 and flash out; litert takes it."
+        )
     called = [tensor.name for tensor in model.inputs]
 
     def examples() -> Iterator[Any]:

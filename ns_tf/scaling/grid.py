@@ -272,10 +272,10 @@ def _widths(end: int | np.ndarray) -> str:
 
 
 def text(value: float) -> str:
-    """A number for people: whole ones in full, others with four digits.
+    """A number for people: whole and large ones in full, others with four digits.
 
-    >>> text(600000.0), text(0.12346)
-    ('600,000', '0.1235')
+    >>> text(600000.0), text(0.12346), text(283989.3)
+    ('600,000', '0.1235', '283,989')
     """
-    exact = float(value).is_integer() and value < 1e15
-    return f"{value:,.0f}" if exact else f"{value:,.4g}"
+    in_full = float(value).is_integer() or value >= 1e4
+    return f"{value:,.0f}" if in_full and value < 1e15 else f"{value:,.4g}"

@@ -1,11 +1,16 @@
 """A network as it is deployed: pixels in, probabilities out; its LiteRT file."""
 
+import runpy
+import sys
+
 import keras
 import numpy as np
 import pytest
 from graphs import headed
 
-from ns_tf.networks.deployed import deployed, litert, softmax_of
+from ns_tf.base import InputError
+from ns_tf.export.check import RUNNER
+from ns_tf.networks.deployed import deployed, litert, litert_int8, softmax_of
 
 layers = keras.layers
 
@@ -22,6 +27,30 @@ def test_a_litert_file_does_not_augment(rng):
     reader.invoke()
     answer = reader.get_tensor(reader.get_output_details()[0]["index"])
     np.testing.assert_allclose(answer, network(images, training=False), atol=1e-5)
+
+
+def gru() -> keras.Model:
+    """Sequences [7, 3] - GRU[5] both ways - Dense[2]."""
+    sequence = keras.Input((7, 3))
+    x = layers.Bidirectional(layers.GRU(5, name="gru"))(sequence)
+    return keras.Model(sequence, layers.Dense(2)(x))
+
+
+def test_a_recurrent_network_takes_one_example_at_a_time(rng, tmp_path, monkeypatch):
+    network = gru()
+    path = tmp_path / "net.tflite"
+    path.write_bytes(litert(network))
+    sequences = rng.normal(size=(13, 7, 3)).astype("float32")
+    expected = network.predict(sequences, verbose=0)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # As the file has it.
+    run = runpy.run_path(str(RUNNER.parent / "litert.py"))["load"](str(path))
+    np.testing.assert_allclose(run(sequences), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_recurrent_network_in_int8_is_refused_by_name(rng):
+    """The converter would end the process."""
+    with pytest.raises(InputError, match="the recurrent layer '.*gru'.*litert"):
+        litert_int8(gru(), rng.normal(size=(3, 7, 3)))
 
 
 def logits() -> keras.Model:

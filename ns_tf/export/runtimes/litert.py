@@ -24,13 +24,22 @@ def load(path):
     interpreter = Interpreter(path)
     signature = interpreter.get_signature_runner()
     inputs, outputs = signature.get_input_details(), signature.get_output_details()
+    # With recurrent layers a file takes one example at a time.
+    alone = any(one["shape_signature"][0] == 1 for one in inputs.values())
 
     def run(given, interpreter=interpreter):
         named = given if isinstance(given, dict) else dict.fromkeys(inputs, given)
-        found = signature(
-            **{key: named[key].astype(one["dtype"]) for key, one in inputs.items()}
-        )
-        answers = {key: _floats(found[key], one) for key, one in outputs.items()}
+        named = {key: named[key].astype(one["dtype"]) for key, one in inputs.items()}
+        number = len(next(iter(named.values())))
+        size = 1 if alone else number
+        found = [
+            signature(**{key: rows[at : at + size] for key, rows in named.items()})
+            for at in range(0, number, size)
+        ]
+        answers = {
+            key: _floats(np.concatenate([one[key] for one in found]), details)
+            for key, details in outputs.items()
+        }
         return answers if len(answers) > 1 else next(iter(answers.values()))
 
     return run
