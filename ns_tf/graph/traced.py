@@ -73,7 +73,7 @@ def traced(
         masks: As of `is_block`.
 
     Returns:
-        None for a layer that has a rule, or that takes or makes a mask; whose calls
+        None for a layer that has a rule, or with whose tensors masks come; whose calls
         differ; that adds losses; that draws random numbers or computes something else
         in training than its layers do; or whose `call` takes no symbolic tensors.
 
