@@ -116,14 +116,16 @@ def _is_transparent(layer: keras.Layer) -> bool:
 
 
 def _is_plain(layer: keras.Layer, args: tuple, kwargs: dict[str, Any]) -> bool:
-    """Whether a call does nothing to its tensors before: no cast, no mask."""
-    given = tensors(args, kwargs)
-    return bool(given) and not any(
+    """Whether a call does nothing to what it is given before: no cast, no mask."""
+    values = keras.tree.flatten((args, kwargs))
+    given = [x for x in values if is_array(x) or isinstance(x, keras.KerasTensor)]
+    cast = [
         keras.backend.is_float_dtype(x.dtype)
-        and x.dtype != layer.compute_dtype
-        or has_mask(x)
+        and keras.backend.standardize_dtype(x.dtype) != layer.compute_dtype
         for x in given
-    )
+    ]
+    symbolic = tensors(args, kwargs)
+    return bool(symbolic) and not any((*cast, *map(has_mask, symbolic)))
 
 
 def tensors(args: tuple, kwargs: dict[str, Any]) -> list[keras.KerasTensor]:

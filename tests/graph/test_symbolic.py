@@ -85,10 +85,12 @@ def test_a_block_without_weights_is_followed_call_by_call(outer):
 
 
 def test_a_block_that_casts_or_takes_a_mask_is_called_by_keras(outer):
-    image = keras.Input((7, 2, 4), dtype="float16")
+    image, half = (keras.Input((7, 2, 4), dtype=f"float{n}") for n in (32, 16))
     masked = layers.Masking()(keras.Input((7, 4)))
+    double = np.ones((1, 7, 2, 4))
     with followable(outer, [outer.rotation]):
-        assert "Rotation" in kinds(outer.rotation([image]), image)
+        assert "Rotation" in kinds(outer.rotation([half]), half)
+        assert "Rotation" in kinds(outer.rotation([image, double])[0], image)
         made = outer.rotation([masked])
         assert type(made._keras_history.operation).__name__ == "Rotation"
 
