@@ -72,7 +72,7 @@ def functional(model: keras.Model) -> keras.Model:
                 f"{model.name!r} is not built yet: begin it with a keras.Input."
             )
         return keras.Model(model.inputs, model.outputs, name=model.name)
-    if type(model) is _keras_class(model):
+    if type(model) is keras_class(model):
         return model
     return keras.Model(model.input, model.output, name=model.name)
 
@@ -103,8 +103,17 @@ def uncompiled(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.output, name=model.name)
 
 
-def _keras_class(operation: keras.Operation) -> type:
-    """The class of Keras's that an operation is of, or is derived from."""
+def keras_class(operation: keras.Operation) -> type:
+    """The class of Keras's that an operation is of, or is derived from.
+
+    >>> class Own(keras.layers.Dense):
+    ...     pass
+    >>> keras_class(Own(3)).__name__
+    'Dense'
+
+    Args:
+        operation: A layer, model or operation.
+    """
     return next(
         one
         for one in type(operation).__mro__
@@ -114,7 +123,7 @@ def _keras_class(operation: keras.Operation) -> type:
 
 def _overrides_call(model: keras.Model) -> bool:
     """Whether a subclass computes something else than its graph."""
-    base = _keras_class(model)
+    base = keras_class(model)
     return any(
         getattr(type(model), name) is not getattr(base, name)
         for name in ("call", "__call__")

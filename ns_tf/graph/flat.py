@@ -5,9 +5,7 @@ model twice. The channel graph, costs and weights know layers; so such a model i
 copied into one whose calls are those of the layers themselves.
 """
 
-import collections
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -18,9 +16,12 @@ from ns_tf.graph.calls import functional, has_graph, uncompiled
 from ns_tf.graph.compilation import carried
 from ns_tf.graph.constants import as_weights
 from ns_tf.graph.layout import channels_last
+from ns_tf.graph.masking import makes_masks
+from ns_tf.graph.naming import names
 from ns_tf.graph.remake import copied
 from ns_tf.graph.shapes import listed
-from ns_tf.graph.traced import Trace, is_block, tensors, traced
+from ns_tf.graph.symbolic import tensors
+from ns_tf.graph.traced import Trace, is_block, traced
 
 
 def flat(
@@ -57,17 +58,22 @@ def flat(
             again.
     """
     given, model = model, listed(functional(model))
-    if not blocks:
-        found = _flat(model, values, _Graphs(model, blocks))
-    else:
-        try:
-            found = _flat(model, values, _Graphs(model, blocks))
-        except InputError:  # A block that stays a layer is made again as a whole.
-            found = _flat(model, values, _Graphs(model, blocks=False))
-    found = channels_last(found, values)
+    found = channels_last(_of_layers(model, values, _Graphs(model, blocks)), values)
     if blocks:
         found = as_weights(found, values)
     return carried(given, found) if values else found
+
+
+def _of_layers(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
+    """The copy of a model, in which blocks that cannot be called anew stay layers."""
+    while True:
+        try:
+            return _flat(model, values, graphs)
+        except InputError:  # A block that stays a layer is made again as a whole.
+            if not graphs.blocks:
+                raise
+            if not graphs.close():
+                graphs = _Graphs(model, blocks=False)
 
 
 def _flat(model: keras.Model, values: bool, graphs: "_Graphs") -> keras.Model:
@@ -103,7 +109,7 @@ class _Flattening:
     def __init__(self, model: keras.Model, graphs: "_Graphs"):
         self.graphs = graphs
         self.within = any(graphs.of(operation) for operation in model.operations)
-        self.names = _names(model, graphs)
+        self.names = names(model, graphs.of)
         self.through: dict[int, bool] = {}  # id of a model within: is it seen through?
         # id -> (original, copy): holding both keeps ids unique.
         self.copies: dict[int, tuple[keras.Operation, keras.Operation]] = {}
@@ -171,7 +177,11 @@ class _Flattening:
         ]
         outer, self.steps = self.steps, self.graphs.steps_of(operation, self.steps)
         # What Keras's own `clone_model` calls; that one makes a model of the copy.
-        outputs = inner._run_through_graph(fitted, operation_fn=self.copy, call_fn=call)
+        try:
+            outputs = inner._run_through_graph(fitted, self.copy, call_fn=call)
+        except Exception:
+            self.graphs.fails(operation)
+            raise
         self.steps = outer
         return self.graphs.outputs(operation, outputs)
 
@@ -203,14 +213,28 @@ class _Graphs:
 
     def __init__(self, model: keras.Model, blocks: bool):
         self.blocks = blocks
+        self.masks = blocks and makes_masks(model)
         # id of a block in a model within -> the tensors that its first call reads.
         self.given: dict[int, list[keras.KerasTensor]] = {}
-        if blocks and _has_block_within(model):
+        if blocks and _has_block_within(model, self.masks):
             self._note(model, model.inputs)
         # id -> (operation, graph): holding the operation keeps its id unique.
         self.known: dict[int, tuple[keras.Operation, keras.Model | None]] = {}
         self.traces: dict[int, Trace] = {}  # id of a block -> its trace.
         self.by_step: set[int] = set()  # ids of layers that see one step at a time.
+        self.failed: keras.Operation | None = None  # The innermost block of a failure.
+
+    def fails(self, operation: keras.Operation) -> None:
+        """Notes that what is within an operation cannot be called anew."""
+        if self.failed is None and id(operation) in self.traces:
+            self.failed = operation
+
+    def close(self) -> bool:
+        """Makes the block that was noted a layer; False if there is none."""
+        closed, self.failed = self.failed, None
+        if closed is not None:
+            self.known[id(closed)] = closed, None
+        return closed is not None
 
     def of(self, operation: keras.Operation) -> keras.Model | None:
         """The graph of a model within, or of a block; None for what has none."""
@@ -223,7 +247,8 @@ class _Graphs:
             return functional(operation)
         if self.blocks and steps.is_stepped(operation):
             return self._of_steps(operation)
-        trace = self.blocks and traced(operation, self.given.get(id(operation)))
+        given = self.given.get(id(operation))
+        trace = self.blocks and traced(operation, given, self.masks)
         if not trace:
             return None
         self.traces[id(operation)] = trace
@@ -272,7 +297,7 @@ class _Graphs:
                 inner = functional(operation)
                 given = _flattened(args[0] if args else kwargs["inputs"], inner)
                 return self._note(inner, given)
-            if is_block(operation):
+            if is_block(operation, self.masks):
                 self.given.setdefault(id(operation), tensors(args, kwargs))
             return operation.compute_output_spec(*args, **kwargs)
 
@@ -281,46 +306,14 @@ class _Graphs:
         return flat_outputs[0] if len(flat_outputs) == 1 else outputs
 
 
-def _has_block_within(model: keras.Model) -> bool:
+def _has_block_within(model: keras.Model, masks: bool) -> bool:
     """Whether a model within a model has a layer that is made of layers."""
     models = [functional(one) for one in model.operations if has_graph(one)]
     return any(
-        any(is_block(one) for one in inner.operations) or _has_block_within(inner)
+        any(is_block(one, masks) for one in inner.operations)
+        or _has_block_within(inner, masks)
         for inner in models
     )
-
-
-def _within(
-    model: keras.Model, graphs: _Graphs, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], keras.Operation]]:
-    """(models that it is in, operation) for all operations, models within left out.
-
-    The inputs of models within are left out too: they become no layers.
-    """
-    for operation in model.operations:
-        graph = graphs.of(operation)
-        if graph:
-            yield from _within(graph, graphs, (*path, operation.name))
-        elif not (path and isinstance(operation, keras.layers.InputLayer)):
-            yield path, operation
-
-
-def _names(model: keras.Model, graphs: _Graphs) -> dict[int, str]:
-    """id of every operation of a model and of those within -> its name in one graph."""
-    within = _within(model, graphs)
-    found = {id(operation): (path, operation) for path, operation in within}
-    count = collections.Counter(operation.name for _, operation in found.values())
-    names: dict[int, str] = {}
-    # Operations of the outermost model first: they keep their names.
-    for key, (path, operation) in sorted(found.items(), key=lambda item: item[1][0]):
-        name = operation.name
-        if path and count[name] > 1:
-            name = "_".join((*path, name))
-            while name in count:
-                name += "_"
-        count[name] += 1
-        names[key] = name
-    return names
 
 
 def _takes_training(operation: keras.Operation) -> bool:

@@ -39,8 +39,8 @@ def of_any_number(model: keras.Model, examples: int) -> keras.Model:
     """The graph of a fixed number of examples, for any number of them.
 
     Args:
-        model: Of the fixed number.
-        examples: That number, which no other axis should have.
+        model: Of the fixed number; of several rows for each, as windows of an image.
+        examples: That number, a prime that no other axis should have as a factor.
 
     Returns:
         Another model of the same layers.
@@ -49,14 +49,15 @@ def of_any_number(model: keras.Model, examples: int) -> keras.Model:
         ValueError: something else than a reshape, or a constant that is the same for
             all examples, is of their number.
     """
+    batches = {examples, *(x.shape[0] for x in model.inputs)}
 
     def constant(value: Any) -> Any:
         array = None if isinstance(value, keras.KerasTensor) else np.asarray(value)
         if array is None or array.dtype.kind not in "biuf" or not array.ndim:
             return value
-        if array.shape[0] == examples and (array == array[:1]).all():
+        if array.shape[0] in batches and (array == array[:1]).all():
             value, array = value[:1], array[:1]
-        if array.shape[0] == examples or array.size > _LARGEST:
+        if array.shape[0] in batches or array.size > _LARGEST:
             raise ValueError("a constant is of the number of examples, or too large")
         return value
 
@@ -73,9 +74,9 @@ def of_any_number(model: keras.Model, examples: int) -> keras.Model:
 
 
 def _reshaping(operation: keras.Operation, examples: int) -> keras.Operation:
-    """The operation; a reshape to a fixed number of examples as one to any number."""
+    """The operation; a reshape to rows of a fixed number of examples as one to any."""
     shape = _new_shape(operation)
-    if not shape or shape[0] != examples:
+    if not shape or shape[0] in (None, -1) or shape[0] % examples:
         return operation
     if -1 in shape:
         known = -math.prod(shape)
@@ -127,7 +128,7 @@ def _infer_length(operation: keras.Operation) -> None:
     operation.newshape = tuple(-1 if n is None else n for n in shape)
 
 
-def drawn(x: keras.KerasTensor, rng: np.random.Generator) -> Any:
+def drawn(x: keras.KerasTensor, rng: np.random.Generator, rows: int = 1) -> Any:
     """Random numbers of the shape and kind of a tensor; whole ones are 0 or 1.
 
     >>> drawn(keras.Input((None, 5)), np.random.default_rng(0)).shape
@@ -136,8 +137,9 @@ def drawn(x: keras.KerasTensor, rng: np.random.Generator) -> Any:
     Args:
         x: Symbolic; an axis of unknown length gets a small one.
         rng: Draws them.
+        rows: Of each example along the first axis.
     """
-    shape = [x.shape[0] or _EXAMPLES, *(n or _UNKNOWN for n in x.shape[1:])]
+    shape = [x.shape[0] or rows * _EXAMPLES, *(n or _UNKNOWN for n in x.shape[1:])]
     if keras.backend.is_float_dtype(x.dtype):
         return keras.ops.cast(rng.normal(size=shape), x.dtype)
     return keras.ops.cast(rng.integers(0, 2, shape), x.dtype)

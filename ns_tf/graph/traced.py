@@ -6,9 +6,10 @@ leaves a graph of the layers within, which is a model within the model then
 (`ns_tf.graph.flat`).
 """
 
-import contextlib
 import dataclasses
+import hashlib
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,11 +18,13 @@ import numpy as np
 
 from ns_tf.graph.held_weights import with_weights
 from ns_tf.graph.lengths import drawn, of_any_number, with_lengths
-from ns_tf.graph.own_weights import Fixed, as_inputs, own
+from ns_tf.graph.masking import has_masks, takes_masks
+from ns_tf.graph.own_weights import as_inputs, own
 from ns_tf.graph.rules import is_known
+from ns_tf.graph.symbolic import fed_from, followable, is_array, tensors
 
-_BATCH = 13  # Of calls that ask how many examples there are.
-_ANCHOR = "_followed_from"  # Attribute of a layer while its call is followed.
+_EXAMPLES = 13  # Of calls that ask for their number: a prime that few axes have.
+_ROWS = 2**12  # Of an example at most, as windows of an image.
 _CLOSE = 1e-4  # Of the largest output: calls are compared in float32 or better.
 
 
@@ -53,7 +56,9 @@ class Trace:
 
 
 def traced(
-    layer: keras.Operation, given: Sequence[keras.KerasTensor] | None = None
+    layer: keras.Operation,
+    given: Sequence[keras.KerasTensor] | None = None,
+    masks: bool = True,
 ) -> Trace | None:
     """What a layer made of layers computes, as a model of these layers.
 
@@ -65,9 +70,10 @@ def traced(
             none; neither is a model of a class of its own that overrides `call`.
         given: The tensors that it is called with, where more of their shapes is known
             than its own calls say.
+        masks: As of `is_block`.
 
     Returns:
-        None for a layer that has a rule, or that takes or makes a mask; whose calls
+        None for a layer that has a rule, or with whose tensors masks come; whose calls
         differ; that adds losses; that draws random numbers or computes something else
         in training than its layers do; or whose `call` takes no symbolic tensors.
 
@@ -83,14 +89,17 @@ def traced(
     >>> [type(one).__name__ for one in traced(twice).model.operations]
     ['InputLayer', 'Dense', 'Relu']
     """
-    if not is_block(layer):
+    if not is_block(layer, masks):
         return None
     inner = layer._flatten_layers(include_self=False)
     called = [(one, len(one._inbound_nodes)) for one in inner]
-    for examples in (None, _BATCH):
+    blocks = [one for one in inner if is_block(one, masks)]
+    call = _Call(layer._inbound_nodes[0].arguments)
+    for rows in dict.fromkeys((None, 1, call.rows)):
         try:
-            trace = _graph(layer, given, examples)
-            return trace if trace is not None and _same(layer, trace) else None
+            trace = _graph(layer, blocks, call, given, rows)
+            same = trace is not None and _same(layer, trace, call, rows or 1)
+            return trace if same else None
         except Exception:  # `call` is anybody's code: it may ask for their number.
             _forget(called)
     return None
@@ -102,24 +111,15 @@ def _forget(called: Sequence[tuple[keras.Layer, int]]) -> None:
         del one._inbound_nodes[count:]
 
 
-def tensors(args: tuple, kwargs: dict[str, Any]) -> list[keras.KerasTensor]:
-    """The symbolic tensors among the arguments of a call, in order.
-
-    Args:
-        args: Arguments by position.
-        kwargs: Arguments by name.
-    """
-    values = keras.tree.flatten((args, kwargs))
-    return [x for x in values if isinstance(x, keras.KerasTensor)]
-
-
-def is_block(layer: keras.Operation) -> bool:
+def is_block(layer: keras.Operation, masks: bool = True) -> bool:
     """Whether it is a layer of a class outside of Keras whose weights are all known.
 
     They are those of layers within, or attributes; it may have none.
 
     Args:
         layer: A layer, model or operation.
+        masks: Whether masks may come with tensors, though none is seen
+            (`ns_tf.graph.masking.makes_masks`). One that takes a mask is none then.
 
     >>> is_block(keras.layers.LSTM(3))
     False
@@ -130,133 +130,48 @@ def is_block(layer: keras.Operation) -> bool:
     keras_own = type(layer).__module__.partition(".")[0] == "keras"
     if (keras_own and not function) or is_known(layer):
         return False
-    return own(layer) is not None and not _has_masks(layer)
-
-
-def _has_masks(layer: keras.Layer) -> bool:
-    """Whether masks that no argument shows come with what its calls read or make."""
-    called = layer.function if type(layer) is keras.layers.Lambda else layer.call
-    names = list(inspect.signature(called).parameters)
-    if "mask" in names or any(f"{name}_mask" in names for name in names):
-        return True
-    return any(
-        getattr(x, "_keras_mask", None) is not None
-        for call in layer._inbound_nodes
-        for x in (*call.arguments.keras_tensors, *call.output_tensors)
-    )
+    if has_masks(layer) or (masks and takes_masks(layer)):
+        return False
+    if layer.activity_regularizer is not None:
+        return False  # It adds a loss that no layer within has.
+    return own(layer) is not None
 
 
 def _graph(
     layer: keras.Layer,
+    blocks: Sequence[keras.Layer],
+    call: "_Call",
     given: Sequence[keras.KerasTensor] | None,
-    examples: int | None = None,
+    rows: int | None,
 ) -> Trace | None:
     """The graph that its call leaves; None if calls or phases differ.
 
     Args:
         layer: Made of layers.
+        blocks: Those within it.
+        call: The first one of the layer.
         given: As of `traced`.
-        examples: How many there are while it is called; None is any number.
+        rows: Of each example while it is called, where it is called on a fixed number
+            of examples; None is any number of both.
     """
-    first, *others = (_Call(node.arguments) for node in layer._inbound_nodes)
-    if any(other.alike != first.alike for other in others):
+    others = [_Call(node.arguments) for node in layer._inbound_nodes[1:]]
+    if any(other.alike != call.alike for other in others):
         return None
     inner = layer._flatten_layers(include_self=False)
     called = [(one, len(one._inbound_nodes)) for one in inner]
-    with _open_calls(layer), _fed(layer):
-        trace = first.trace(layer, given=given, examples=examples)
+    with followable(layer, blocks):
+        trace = call.trace(layer, given=given, rows=rows)
         if _has_phases(layer):
-            other = first.trace(layer, training=True, given=given, examples=examples)
+            other = call.trace(layer, training=True, given=given, rows=rows)
             if _kinds(trace.model) != _kinds(other.model):
                 return None
-        if examples is not None:
+        if rows is not None:
             _forget(called)  # They are no calls of any number of examples.
-            model = of_any_number(trace.model, examples)
+            model = of_any_number(trace.model, _EXAMPLES)
             trace = dataclasses.replace(trace, model=model)
     if {*map(id, layer.weights)} != {*map(id, trace.model.weights)}:
         return None
     return trace
-
-
-@contextlib.contextmanager
-def _open_calls(layer: keras.Layer) -> Iterator[None]:
-    """Lets blocks within a layer be called on symbolic tensors, whatever they put out.
-
-    Keras takes no call with an output that is no tensor, and asks a class derived from
-    one of its layers for the shapes of that layer, which may know less arguments.
-    """
-    blocks = [one for one in layer._flatten_layers(include_self=False) if is_block(one)]
-    kinds = [type(one) for one in blocks]
-    try:
-        for one, kind in zip(blocks, kinds, strict=True):
-            object.__setattr__(one, "__class__", _open(kind))
-        yield
-    finally:
-        for one, kind in zip(blocks, kinds, strict=True):
-            object.__setattr__(one, "__class__", kind)
-
-
-def _open(kind: type[keras.Layer]) -> type[keras.Layer]:
-    """A class of layers whose symbolic calls are noted by their tensors alone."""
-
-    def specs(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return kind.compute_output_spec(layer, *args, **kwargs)
-        except Exception:  # It is somebody's, or knows less arguments than `call`.
-            return keras.Operation.compute_output_spec(layer, *args, **kwargs)
-
-    def symbolic_call(layer: keras.Layer, *args: Any, **kwargs: Any) -> list:
-        layer.__dict__["_put_out"] = specs(layer, *args, **kwargs)
-        return tensors((layer.__dict__["_put_out"],), {})
-
-    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        made = kind.__call__(layer, *args, **kwargs)
-        return layer.__dict__.pop("_put_out", made)
-
-    body = {"symbolic_call": symbolic_call, "__call__": call}
-    return type(kind.__name__, (kind,), body)
-
-
-@contextlib.contextmanager
-def _fed(layer: keras.Layer) -> Iterator[None]:
-    """Lets layers of Keras's within a layer be called on numbers, while it is followed.
-
-    A table of positions is looked up at 0, 1, 2 and so on, whatever the input is. These
-    numbers become a layer, called on the layer's first input.
-    """
-    inner = [
-        one
-        for one in layer._flatten_layers(include_self=False)
-        if one.weights and type(one).__module__.partition(".")[0] == "keras"
-    ]
-    kinds = [type(one) for one in inner]
-    try:
-        for one, kind in zip(inner, kinds, strict=True):
-            object.__setattr__(one, "__class__", _feeding(kind, layer))
-        yield
-    finally:
-        for one, kind in zip(inner, kinds, strict=True):
-            object.__setattr__(one, "__class__", kind)
-
-
-def _feeding(kind: type[keras.Layer], outer: keras.Layer) -> type[keras.Layer]:
-    """A class of layers that may be called on one array of numbers."""
-
-    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        anchor = outer.__dict__.get(_ANCHOR)
-        if anchor is not None and len(args) == 1 and _is_known(args[0]):
-            array = np.asarray(args[0])
-            args = (Fixed(array, array.dtype.name)(anchor),)
-        return kind.__call__(layer, *args, **kwargs)
-
-    return type(kind.__name__, (kind,), {"__call__": call, "__module__": "keras"})
-
-
-def _is_known(value: Any) -> bool:
-    """Whether it is an array, or a tensor whose numbers are known."""
-    if isinstance(value, keras.KerasTensor):
-        return False
-    return isinstance(value, np.ndarray) or hasattr(value, "numpy")
 
 
 def _has_phases(layer: keras.Layer) -> bool:
@@ -279,8 +194,20 @@ class _Call:
     @property
     def alike(self) -> tuple:
         """What calls that one graph stands for have in common."""
-        args, kwargs = self.filled(repr(_spec(x)) for x in self.tensors)
+        filled = self.filled(repr(_spec(x)) for x in self.tensors)
+        args, kwargs = keras.tree.map_structure(_told, filled)
         return repr(args), repr(kwargs)
+
+    @property
+    def rows(self) -> int:
+        """Of each example, so that each has all rows of the constants of the call.
+
+        Masks that windows of an image take are such: one mask a window.
+        """
+        values = keras.tree.flatten((self.args, self.kwargs))
+        lengths = [np.shape(one)[0] for one in values if is_array(one) and np.ndim(one)]
+        rows = math.lcm(*lengths)
+        return rows if 0 < rows <= _ROWS else 1
 
     def filled(self, values: Iterator) -> tuple[tuple, dict[str, Any]]:
         """The arguments with other values in place of the tensors."""
@@ -295,26 +222,23 @@ class _Call:
         layer: keras.Layer,
         training: bool | None = None,
         given: Sequence[keras.KerasTensor] | None = None,
-        examples: int | None = None,
+        rows: int | None = None,
     ) -> Trace:
         """What the layer calls."""
+        batch = rows and rows * _EXAMPLES
         inputs = [
-            keras.Input(batch_shape=(examples, *x.shape[1:]), dtype=x.dtype)
+            keras.Input(batch_shape=(batch, *x.shape[1:]), dtype=x.dtype)
             for x in (self.tensors if given is None else given)
         ]
         args, kwargs = self.filled(inputs)
         if _has_phases(layer):
             kwargs["training"] = training
-        layer.__dict__[_ANCHOR] = inputs[0]
-        try:
-            with as_inputs(layer) as weights:
-                made = _put_out(layer.call(*args, **kwargs))
-        finally:
-            del layer.__dict__[_ANCHOR]
+        with fed_from(layer, inputs[0]), as_inputs(layer) as weights:
+            made = _put_out(layer.call(*args, **kwargs))
         symbolic = tensors(tuple(made), {})
         constants = (None if isinstance(x, keras.KerasTensor) else x for x in made)
         model = keras.Model([*inputs, *weights], symbolic, name=layer.name)
-        model = with_weights(with_lengths(model), layer, examples)
+        model = with_weights(with_lengths(model), layer, batch)
         return Trace(model, tuple(constants))
 
 
@@ -327,11 +251,19 @@ def _spec(x: keras.KerasTensor) -> tuple:
     return tuple(x.shape), x.dtype
 
 
-def _same(layer: keras.Layer, trace: Trace) -> bool:
+def _told(value: Any) -> Any:
+    """What tells an argument from others: the text of a long array leaves some out."""
+    if not is_array(value):
+        return value
+    array = np.asarray(value)
+    return array.shape, array.dtype.name, hashlib.sha256(array.tobytes()).digest()
+
+
+def _same(layer: keras.Layer, trace: Trace, call: _Call, rows: int) -> bool:
     """Whether layer and trace compute the same of random numbers."""
     rng = np.random.default_rng(0)
-    numbers = [drawn(x, rng) for x in trace.model.inputs]
-    args, kwargs = _Call(layer._inbound_nodes[0].arguments).filled(numbers)
+    numbers = [drawn(x, rng, rows) for x in trace.model.inputs]
+    args, kwargs = call.filled(numbers)
     ones = _put_out(layer(*args, **kwargs))
     others = trace.outputs(keras.tree.flatten(trace.model(numbers)))
     return len(ones) == len(others) and all(

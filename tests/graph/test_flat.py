@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from subclasses import Backbone, DoubledStack, Stack
 
 from ns_tf.graph.flat import flat
@@ -211,3 +212,39 @@ def test_the_model_is_not_changed():
     before = model.to_json()
     flat(model).weights[0].assign(model.weights[0] * 0.0)
     assert model.to_json() == before and model.weights[0].numpy().any()
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Silent(layers.Layer):
+    """Puts out nothing beside a tensor; its call takes numbers alone."""
+
+    def call(self, x):
+        return tf.identity(x), None
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Told(layers.Layer):
+    """Two dense layers; of what lies between them it needs the first output."""
+
+    def __init__(self, silent=False, **options):
+        super().__init__(**options)
+        self.wide, self.narrow = layers.Dense(7, name="wide"), layers.Dense(5)
+        self.inner = Silent() if silent else None
+        self.silent = silent
+
+    def call(self, x):
+        y = self.wide(x)
+        return self.narrow(self.inner(y)[0] if self.silent else y)
+
+
+def test_a_block_that_cannot_be_called_anew_stays_a_layer_alone():
+    """Keras takes no symbolic call of what puts out nothing."""
+    image = keras.Input((5,), name="image")
+    x = image
+    for number, silent in enumerate((False, True, False, True)):
+        x = Told(silent, name=f"block{number}")(x)
+    model = drawn(keras.Model(image, x))
+    copy = flat(model, blocks=True)
+    assert {"block0_wide", "block1", "block2_wide", "block3"} < names(copy)
+    assert not {"block0", "block2"} & names(copy)
+    same(model, copy)

@@ -46,9 +46,20 @@ def test_a_fixed_number_of_examples_becomes_any():
     np.testing.assert_allclose(model(numbers), expected, rtol=1e-6)
 
 
-def test_a_constant_of_every_example_is_refused():
-    x = keras.Input(batch_shape=(13, 4))
-    model = keras.Model(x, ops.add(x, np.arange(13.0)[:, None]))
+def test_rows_of_a_fixed_number_of_examples_become_those_of_any():
+    x = keras.Input(batch_shape=(26, 4))
+    y = ops.reshape(x, (13, 2, 4)) + np.arange(2.0)[:, None]
+    y = ops.reshape(ops.reshape(y, (52, 2)), (26, -1))
+    numbers = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    expected = numbers + np.arange(6)[:, None] % 2
+    model = of_any_number(keras.Model(x, y), 13)
+    np.testing.assert_allclose(model(numbers), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_constant_of_every_example_is_refused(rows):
+    x = keras.Input(batch_shape=(13 * rows, 4))
+    model = keras.Model(x, ops.add(x, np.arange(13.0 * rows)[:, None]))
     with pytest.raises(ValueError, match="number of examples"):
         of_any_number(model, 13)
 
@@ -58,3 +69,4 @@ def test_numbers_are_of_the_kind_of_a_tensor():
     tokens = drawn(keras.Input((5,), dtype="int32"), rng)
     assert tokens.dtype == "int32" and {*np.unique(tokens)} <= {0, 1}
     assert drawn(keras.Input(batch_shape=(7, None)), rng).shape == (7, 3)
+    assert drawn(keras.Input((5,)), rng, rows=3).shape == (6, 5)

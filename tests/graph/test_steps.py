@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ns_tf.base import InputError
 from ns_tf.graph.flat import flat
@@ -130,7 +131,12 @@ def test_masks_that_go_with_the_steps_keep_it_a_layer():
 
 @keras.saving.register_keras_serializable("ns_tf_tests")
 class Whole(layers.Layer):
-    """A batch norm within a layer that stays one layer: it takes a mask."""
+    """A batch norm within a layer that stays one layer: its call takes numbers alone.
+
+    Of a class that is asked to take symbols, it is seen through.
+    """
+
+    symbols = False
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -140,11 +146,21 @@ class Whole(layers.Layer):
         self.norm.build(shape)
 
     def call(self, x, training=None, mask=None):
-        return self.norm(x, training=training)
+        y = self.norm(x, training=training)
+        return y if self.symbols else tf.identity(y)
+
+
+@keras.saving.register_keras_serializable("ns_tf_tests")
+class Open(Whole):
+    symbols = True
 
 
 def hidden(x):
     return Whole(name="whole")(x)
+
+
+def opened(x):
+    return Open(name="whole")(x)
 
 
 def called_by_name(x):
@@ -168,6 +184,18 @@ def test_norms_that_cannot_be_called_by_step_keep_it_a_layer(norm, rng):
     assert is_stepped(copy.get_layer("every")) and "twice" not in names
     examples = rng.normal(size=(7, 3, 4, 5)).astype("float32")
     examples[:, 1, 2] = 0
+    for training in (False, True):
+        one, other = (np.array(m(examples, training=training)) for m in (model, copy))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_norms_in_a_block_are_called_by_step(rng):
+    step, frames = keras.Input((4, 5)), keras.Input((3, 4, 5))
+    every = layers.TimeDistributed(keras.Model(step, opened(step)), name="every")
+    model = drawn(keras.Model(frames, layers.Flatten()(every(frames))))
+    copy = flat(model, blocks=True)
+    assert isinstance(copy.get_layer("norm"), layers.TimeDistributed)
+    examples = rng.normal(size=(7, 3, 4, 5)).astype("float32")
     for training in (False, True):
         one, other = (np.array(m(examples, training=training)) for m in (model, copy))
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from attentions import Window
 from blocks import (
     Block,
     Causal,
@@ -156,6 +157,7 @@ def test_what_is_no_tensor_may_be_put_out_beside_those():
         TwoFaced(name="block"),  # Another one without symbols.
         Noted(name="block"),  # A loss of its own.
         Counted(name="block"),  # Another computation for each example.
+        Positioned(name="block", activity_regularizer="l2"),  # A loss of its own.
     ],
     ids=lambda block: type(block).__name__,
 )
@@ -198,6 +200,37 @@ def test_calls_of_two_shapes_keep_a_block_a_layer():
     for size in (4, 5):
         dense(keras.Input((size, size, 11)))
     assert traced(dense) is None
+
+
+class Added(layers.Layer):
+    """Adds numbers that its call is given."""
+
+    def call(self, x, numbers=0.0):
+        return x + numbers
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_calls_with_other_numbers_keep_a_block_a_layer(changed):
+    """The text of a long array leaves out those in the middle."""
+    block, image = Added(name="block"), keras.Input((2000,))
+    numbers = np.zeros((2, 2000), "float32")
+    numbers[1, 1000] = changed
+    for one in numbers:
+        block(image, numbers=one)
+    assert (traced(block) is None) == changed
+
+
+def test_windows_of_an_image_have_a_mask_each(rng):
+    """So their number is one that the rows of all masks divide."""
+    window = Window(name="window")
+    masks = -9.0 * np.array([np.eye(4), 1 - np.eye(4), np.zeros((4, 4))], "float32")
+    window(keras.Input((4, 5)), mask=masks)
+    model = drawn(traced(window, masks=False).model)
+    windows = rng.normal(size=(6, 4, 5)).astype("float32")
+    found = np.array(model(windows))
+    np.testing.assert_allclose(found, window(windows, mask=masks), atol=1e-6)
+    np.testing.assert_allclose(found[:3], window(windows[:3], mask=masks), atol=1e-6)
+    assert traced(window) is None, "a mask may come with the windows"
 
 
 @keras.saving.register_keras_serializable("ns_tf_tests")

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from attentions import biased, rotated, shifted
 from blocks import DropPath
 from random_graphs import assert_removing_is_zeroing, stamp
 from thinner import Thinner
@@ -818,8 +819,8 @@ class Tabled(layers.Layer):
 def test_tables_that_layers_read_have_no_rows_of_gates(norm, rng, float64):
     steps = keras.Input((5, 3), name="steps")
     x = Tabled(norm, name="block")(layers.Dense(6, name="a")(steps))
-    x = layers.Dense(7, name="b")(x)
-    model = keras.Model(steps, layers.Dense(2)(layers.Flatten()(x)))
+    x = layers.Flatten()(layers.Dense(7, name="b")(x))
+    model = keras.Model(steps, layers.Dense(2, name="logits")(x))
     model = stamp(flat(model, blocks=True), rng)
     graph = channel_graph(model)
     free = [group.name for group in graph.groups if not group.frozen]
@@ -848,6 +849,11 @@ KINDS += [attention_by_operation, of_several_cells, sequence_to_sequence]
 KINDS += [both_ways_with_states, images_in_a_row, attended_by_channels_and_pixels]
 KINDS += [in_windows, attention_of_keras, added_queries_and_keys]
 SEEN = {video: "a b gru", by_hand: "a last_w", spectral: "conv0 conv1"}
+SEEN |= {
+    biased: "a one_attention_q one_attention_v two_attention_q two_attention_v",
+    shifted: "a b",
+    rotated: "a k v",
+}
 
 
 @pytest.mark.parametrize("network", [*KINDS, *SEEN], ids=lambda one: one.__name__)

@@ -61,7 +61,11 @@ class Block(layers.Layer):
 
 @keras.saving.register_keras_serializable("test_plain")
 class Masked(Block):
-    """A block that takes masks, which is not seen through."""
+    """A block that takes masks and hands them on, which is not seen through."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.supports_masking = True
 
     def call(self, x, mask=None):
         return super().call(x)
