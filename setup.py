@@ -40,6 +40,7 @@ setuptools.setup(
         "matplotlib>=3.8",
         "scikit-learn>=1.3",  # The digits; keras-tuner's Bayesian search.
         "tensorboard>=2.18",  # tf.summary needs it, and so does keras-tuner.
+        "threadpoolctl>=3.1",  # scikit-learn needs it as well.
         "tqdm>=4.60",
     ],
     extras_require={

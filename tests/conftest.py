@@ -15,6 +15,9 @@ from unittest import mock
 # Before TensorFlow is imported; as the commands have it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Before NumPy is. Its matrices are small here, and threads that wait for each other
+# took many times as long as the products, with a process of tests for every core.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import hypothesis
 import keras

@@ -12,7 +12,7 @@ from ns_tf.data.config import DataConfig
 from ns_tf.descend.record import read_search
 from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
-from ns_tf.engine.evaluate import evaluator
+from ns_tf.engine.evaluate import kept_evaluator
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.export.check import Outcome as FileOutcome
@@ -282,11 +282,7 @@ def trained(
     configure((DataConfig,), {}, options)  # Refuses what is no field of it.
     source = trained_network(model, data, pixels=pixels, **options)
     problem = source.problem
-    evaluate = evaluator(
-        source.model,
-        problem.task.loss(source.model),
-        problem.task.counter(source.model),
-    )
+    evaluate = kept_evaluator(source.model, problem.task)
     score = problem.task.score_of(evaluate(problem.dataset, "test", 256)[1])
     return Trained(
         source.model,

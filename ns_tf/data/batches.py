@@ -5,6 +5,7 @@ and the flips of an epoch; tf.data only gathers, moves and normalises. A run tha
 resumes at a step therefore sees what it would have seen, with nothing to restore.
 """
 
+import dataclasses
 import difflib
 import functools
 import weakref
@@ -15,7 +16,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, TOKENS, Dataset, Split
-from ns_tf.data.images import read_images
+from ns_tf.data.images import crop_and_flip, read_images
 from ns_tf.data.shares import rows_of
 from ns_tf.parts import Parts, each, parts, plain
 from ns_tf.run.checks import check_whole
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _MIXUP = 0x313  # Keeps the draw of mixup's shares apart from that of epochs.
 # Split -> (images, labels, weights) as tensors, shared by all streams drawn from it.
 _TENSORS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
+# Split in memory -> its `eval_batches`: to make a stream takes longer than to use it.
+_STREAMS: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -149,14 +152,22 @@ def eval_batches(
 
     check_whole("The batch size", batch_size, at_least=1)
     split = _named(dataset, split) if isinstance(split, str) else split
-    fetch = _fetcher(split, dataset.image_shape)
+    facts = dataset.inputs, dataset.as_given, dataset.mean, dataset.std
+    values = (np.asarray(value) for fact in facts for value in parts(fact))
+    key = (batch_size, part, *(value.tobytes() for value in values))
+    known = {} if split.on_disk else _STREAMS.setdefault(split, {})
+    if key not in known:
+        fetch = _fetcher(split, dataset.image_shape)
+        # A stream that held its split would keep it in memory for ever.
+        scaling = dataclasses.replace(dataset, train=None, validation=None, test=None)
 
-    def batch(indices):
-        images, targets, weights = fetch(indices)
-        return plain(_normalise(images, dataset)), _with_weights(targets, weights)
+        def batch(indices):
+            x, targets, weights = fetch(indices)
+            return plain(_normalise(x, scaling)), _with_weights(targets, weights)
 
-    numbers = tf.data.Dataset.range(len(split)).batch(batch_size)
-    return _in_order(numbers.shard(part[1], part[0]), batch)
+        numbers = tf.data.Dataset.range(len(split)).batch(batch_size)
+        known[key] = _in_order(numbers.shard(part[1], part[0]), batch)
+    return known[key]
 
 
 def _with_weights(targets: Any, weights: "tf.Tensor | Parts | None") -> Any:
@@ -302,7 +313,7 @@ def _varied(
     sizes = [x.shape[1:3] for x in parts(images) if x.shape.rank == 4]
 
     def moved(x):
-        return _crop_and_flip(x, draws, pad) if x.shape.rank == 4 else x
+        return crop_and_flip(x, draws, pad) if x.shape.rank == 4 else x
 
     def masked(masks):
         if masks.shape[1:3] not in sizes:
@@ -310,27 +321,10 @@ def _varied(
         fill = -1 if masks.dtype.is_integer else 0
         flat = masks.shape.rank == 3  # Without a channel axis.
         masks = masks[..., None] if flat else masks
-        masks = _crop_and_flip(masks, draws, pad, fill=fill)
+        masks = crop_and_flip(masks, draws, pad, fill=fill)
         return masks[..., 0] if flat else masks
 
     return each(moved, images), each(masked, targets)
-
-
-def _crop_and_flip(
-    images: "tf.Tensor", draws: "tf.Tensor", pad: int, fill: int = 0
-) -> "tf.Tensor":
-    """`ns_tf.data.augment.crop_and_flip` in TensorFlow, whatever Keras's backend is."""
-    import tensorflow as tf
-
-    height, width = images.shape[1:3]
-    rows = draws[:, 1, None] + tf.range(height)
-    columns = tf.range(width)
-    mirrored = draws[:, 3, None] == 1
-    columns = draws[:, 2, None] + tf.where(mirrored, columns[::-1], columns)
-    border = [[0, 0], [pad, pad], [pad, pad], [0, 0]]
-    images = tf.pad(images, border, constant_values=fill)
-    images = tf.gather(images, rows, axis=1, batch_dims=1)
-    return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
 def _normalise(images: "tf.Tensor | Parts", dataset: Dataset) -> "tf.Tensor | Parts":

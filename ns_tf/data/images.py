@@ -1,4 +1,4 @@
-"""Images in memory or in files: read, decoded and resized; decoded ones are kept."""
+"""Images in memory or in files: read, decoded (once), resized, moved, mirrored."""
 
 import math
 import pathlib
@@ -144,3 +144,27 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if images.dtype == np.uint8:
         pixels = np.clip(np.rint(pixels), 0, 255)
     return pixels.astype(images.dtype)
+
+
+def crop_and_flip(
+    images: "tf.Tensor", draws: "tf.Tensor", pad: int, fill: int = 0
+) -> "tf.Tensor":
+    """`ns_tf.data.augment.crop_and_flip` in TensorFlow, whatever Keras's backend is.
+
+    Args:
+        images: [batch, height, width, channels].
+        draws: [batch, 4], as there.
+        pad: Pixels of the border on each side.
+        fill: Value of the border.
+    """
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    rows = draws[:, 1, None] + tf.range(height)
+    columns = tf.range(width)
+    mirrored = draws[:, 3, None] == 1
+    columns = draws[:, 2, None] + tf.where(mirrored, columns[::-1], columns)
+    border = [[0, 0], [pad, pad], [pad, pad], [0, 0]]
+    images = tf.pad(images, border, constant_values=fill)
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)

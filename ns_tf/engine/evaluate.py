@@ -4,8 +4,8 @@ The counts are what the task's score is made of (`Task.count`, `Task.score_of`).
 whole numbers depend on no batch size and no order; sums of floats do so by rounding.
 """
 
-import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ from ns_tf.data.batches import eval_batches
 from ns_tf.data.dataset import Dataset
 from ns_tf.engine.workers import ALONE, Workers
 
+_KEPT = "_ns_tf_evaluator"  # The attribute of a network; hidden from Keras.
 # (data set, split, batch size) -> (mean loss, counts).
 Evaluator = Callable[[Dataset, str, int], tuple[float, np.ndarray]]
 
@@ -39,8 +40,6 @@ def evaluator(
         counts int64, or float64, summed over the split).
     """
 
-    batches = functools.lru_cache(maxsize=2)(eval_batches)  # Validation and test.
-
     @tf.function(autograph=False)
     def sums(inputs, targets):
         """Sum of the losses and counts of one batch."""
@@ -52,7 +51,7 @@ def evaluator(
         number = -(-len(getattr(dataset, split)) // batch_size)
         # With fewer batches than workers every worker evaluates all of them.
         some = workers if number >= workers.count else ALONE
-        stream = batches(dataset, split, batch_size, (some.index, some.count))
+        stream = eval_batches(dataset, split, batch_size, (some.index, some.count))
         # Traced for batches of any size: the last one may be smaller.
         compiled = sums.get_concrete_function(*stream.element_spec)
         losses, counts = np.zeros(number), 0
@@ -66,6 +65,23 @@ def evaluator(
         return total / len(getattr(dataset, split)), counts
 
     return evaluate
+
+
+def kept_evaluator(model: keras.Model, task: Any) -> Evaluator:
+    """The evaluator of a network by a task's loss and counts, compiled once for both.
+
+    The network keeps that of the last task, as Keras keeps what `predict` compiled: a
+    network that is pruned to several budgets is evaluated before each of them.
+
+    Args:
+        model: The network.
+        task: A `ns_tf.problem.tasks.Task`.
+    """
+    kept = vars(model).get(_KEPT)
+    if kept is None or kept[0] is not task:
+        kept = task, evaluator(model, task.loss(model), task.counter(model))
+        vars(model)[_KEPT] = kept
+    return kept[1]
 
 
 def _wide(counts: np.ndarray) -> np.ndarray:

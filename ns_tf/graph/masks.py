@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
@@ -150,6 +150,17 @@ def straight_through(weight: Any, gate: Any) -> Any:
         weight: A tensor.
         gate: Of its shape, 0 or 1.
     """
-    ops = keras.ops
-    fixed = ops.stop_gradient(gate)
-    return weight * fixed + ops.sign(ops.stop_gradient(weight)) * (gate - fixed)
+    # What is no variable any more: Keras may hand one on as a tensor.
+    read = keras.ops.reshape(weight, keras.ops.shape(weight))
+    return _product(read, keras.ops.convert_to_tensor(gate))
+
+
+@keras.ops.custom_gradient
+def _product(weight: Any, gate: Any) -> tuple[Any, Callable]:
+    """weight · gate, and what a derivative by it is by each of the two."""
+
+    def derivatives(*arguments, upstream=None):
+        slope = arguments[0] if upstream is None else upstream
+        return slope * gate, slope * keras.ops.sign(weight)
+
+    return weight * gate, derivatives

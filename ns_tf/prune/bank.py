@@ -10,7 +10,7 @@ import tensorflow as tf
 from ns_tf.engine.execution import Execution
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
-from ns_tf.prune.formulas import BankGates, Now
+from ns_tf.prune.formulas import BankGates, Now, blocks
 from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.sites import Sites
 
@@ -46,7 +46,8 @@ class Bank(LearnedGates):
         self.free, self.drawn = sites.free, formulas.drawn
         self.raw = np.full(len(self.free), float(formulas.start))
         self.slot, self.noise = slot, noise
-        row = np.ones(len(self.free) + 1)
+        dtype = network.trainable_variables[0].dtype
+        row = np.ones(len(self.free) + 1, dtype)
         with execution.strategy.scope():
             self._gates = keras.Variable(row, trainable=False, name="gates")
             self._slopes = keras.Variable(0 * row, trainable=False, name="slopes")
@@ -108,13 +109,13 @@ class Bank(LearnedGates):
             draw: [n], as of `before`.
             progress: As of `before`.
         """
-        gradient = np.array(self._slopes, float)[:-1]
+        gradient = self._slopes.numpy()[:-1].astype(float)
         if self.noise:
             pull = self.noise.unit * pull
             self.noise.add(gradient)
         now = Now(gradient, pull, rate, draw, progress)
         raw, self.slot = self.formulas.step(self.raw, self.slot, now)
-        self.raw = np.where(self.free, raw, self.raw)
+        self.raw = raw if self.free.all() else np.where(self.free, raw, self.raw)
         for channels, readers in self._pins:
             self._pin(channels, readers)
 
@@ -158,8 +159,9 @@ class Bank(LearnedGates):
 
     def _set(self, gates: np.ndarray) -> None:
         """Sets the gates [n] of the forward pass."""
-        opened = self.sites.opened(gates, self.raw)
-        self._gates.assign(np.append(opened, 1.0))
+        row = np.ones(len(gates) + 1, self._gates.dtype)
+        row[:-1] = self.sites.opened(gates, self.raw)
+        self._gates.assign(row)
 
 
 class Noise:
@@ -178,7 +180,11 @@ class Noise:
 
     def add(self, gradient: np.ndarray) -> None:
         """Adds the derivatives of a step [n] to the running means."""
-        self.squares = _MEMORY * self.squares + (1 - _MEMORY) * gradient**2
+        squares = np.empty_like(self.squares)
+        for own in blocks(len(squares)):
+            new = (1 - _MEMORY) * gradient[own] ** 2
+            squares[own] = _MEMORY * self.squares[own] + new
+        self.squares = squares
 
     def look(self) -> None:
         """Sets the unit by what the means are now."""

@@ -6,9 +6,11 @@ NumPy trains them in no time, on any machine to the same bits.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 HIDDEN = 300  # Units of each hidden layer, as in AMC.
 ACTOR_RATE, CRITIC_RATE = 1e-4, 1e-3  # Of Adam, as in AMC.
@@ -180,11 +182,16 @@ class Agent:
         self.memory = self.memory.then(transitions, self.capacity)
 
     def learn(self, rng: np.random.Generator) -> None:
-        """An update of both networks by a batch of what was seen.
+        """An update of both networks by a batch of what was seen, on one thread.
 
         Args:
             rng: Draws the batch.
         """
+        with _libraries().limit(limits=1, user_api="blas"):
+            self._learn(rng)
+
+    def _learn(self, rng: np.random.Generator) -> None:
+        """As of `learn`, on as many threads as NumPy takes."""
         size = min(BATCH, len(self.memory.rewards))
         batch = self.memory.take(rng.integers(0, len(self.memory.rewards), size))
         mean = float(batch.rewards.mean())
@@ -248,6 +255,16 @@ class Agent:
 
 
 _MEMORY = dataclasses.fields(Transitions)
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """What multiplies matrices for NumPy.
+
+    Several threads wait for each other longer than such small products take: where
+    other programs use the cores, an update took up to 30 times as long.
+    """
+    return ThreadpoolController()
 
 
 def _joined(states: np.ndarray, actions: np.ndarray) -> np.ndarray:

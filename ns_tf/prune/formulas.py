@@ -5,9 +5,24 @@ imports neither Keras nor TensorFlow.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+_BLOCK = 8192  # Gates whose arrays fit into a processor's cache together.
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """The places 0 to `count` in blocks, one of which a formula computes at a time.
+
+    Of single weights there are so many that each operation of a formula on all of them
+    goes through memory; a step took 1.6 times as long.
+
+    >>> list(blocks(10_000))
+    [slice(0, 8192, None), slice(8192, 10000, None)]
+    """
+    return (slice(i, min(i + _BLOCK, count)) for i in range(0, count, _BLOCK))
 
 
 class Gates:

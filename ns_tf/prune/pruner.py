@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import ScalingLaw, Widths
-from ns_tf.engine.evaluate import evaluator
+from ns_tf.engine.evaluate import kept_evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.problem.problem import Problem
@@ -226,5 +226,5 @@ class Pruner(Level):
     def _scorer(self, model: keras.Model) -> Callable[[str], float]:
         """split -> the task's score there by the present weights; compiled once."""
         task, dataset = self.problem.task, self.problem.dataset
-        evaluate = evaluator(model, task.loss(model), task.counter(model))
+        evaluate = kept_evaluator(model, task)
         return lambda split: task.score_of(evaluate(dataset, split, _BATCH)[1])

@@ -232,10 +232,11 @@ class WeightSites:
 
     def opened(self, gates: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """As of `ChannelSites`, for kernels in place of layers."""
-        gates = gates.copy()
-        for own in self.kernels.places:
-            if not gates[own].any():
-                gates[own[raw[own].argmax()]] = 1.0
+        parts = np.split(gates, np.cumsum(self.kernels.sizes)[:-1])
+        closed = [number for number, own in enumerate(parts) if not own.any()]
+        gates = gates.copy() if closed else gates
+        for own in (self.kernels.places[number] for number in closed):
+            gates[own[raw[own].argmax()]] = 1.0
         return gates
 
     def folded(

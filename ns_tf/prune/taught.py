@@ -11,6 +11,7 @@ from ns_tf.problem.tasks import Task
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.formulas import BankGates
 from ns_tf.prune.sites import Sites
+from ns_tf.prune.teacher import teacher_of
 from ns_tf.train.recipes import logits_of
 
 _HIDDEN = (128, 256, 128)  # Units of the discriminator.
@@ -45,7 +46,7 @@ class Taught(Bank):
         teacher: keras.Model,
     ):
         super().__init__(network, sites, formulas, execution, slot)
-        self.teacher = teacher
+        self.teacher = teacher_of(teacher, sites.structure)
         self.judge: list[keras.Variable] = []
         if formulas.adversary:
             with execution.strategy.scope():

@@ -87,8 +87,9 @@ def through_keras(monkeypatch):
 
     def switch():
         monkeypatch.setattr(
-            data_batches, "_crop_and_flip", counted(augment.crop_and_flip)
+            data_batches, "crop_and_flip", counted(augment.crop_and_flip)
         )
+        data_batches._STREAMS.clear()  # Streams of an evaluation are made once.
         monkeypatch.setattr(data_batches, "_normalise", counted(augment.normalise))
         return calls
 

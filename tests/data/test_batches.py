@@ -1,9 +1,11 @@
 """Batches are a function of seed and step, and agree with NumPy."""
 
 import dataclasses
+import gc
 import itertools
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -137,6 +139,30 @@ def test_evaluation_takes_a_split_too(rng):
     dataset = made(rng, (23, 5, 7, 3))
     part = Split(dataset.test.images[:1], dataset.test.labels[:1])
     assert [len(y) for _, y in eval_batches(dataset, part, 100)] == [1]
+
+
+def test_a_stream_of_an_evaluation_is_made_once_and_goes_with_its_images(rng):
+    """For every scaling, batch and part; it holds no split in memory."""
+    dataset = made(rng, (23, 5, 7, 3))
+    stream = eval_batches(dataset, "test", 4)
+    assert eval_batches(dataclasses.replace(dataset, pad=0), "test", 4) is stream
+    other = dataclasses.replace(dataset, mean=dataset.mean + 1)
+    for made_again in (
+        eval_batches(other, "test", 4),
+        eval_batches(dataclasses.replace(dataset, as_given=True), "test", 4),
+        eval_batches(dataset, "test", 5),
+        eval_batches(dataset, "test", 4, (1, 2)),
+        eval_batches(dataset, "validation", 4),
+    ):
+        assert made_again is not stream
+    (x, _), (moved, _) = (
+        next(iter(one)) for one in (stream, eval_batches(other, "test", 4))
+    )
+    np.testing.assert_allclose(moved, x - 1 / dataset.std, rtol=1e-5, atol=1e-5)
+    gone = weakref.ref(dataset.test)
+    del dataset, other
+    gc.collect()
+    assert gone() is None
 
 
 def test_normalised_training_images_have_mean_0_and_deviation_1(rng):

@@ -1,5 +1,9 @@
 """Evaluation of a split, against NumPy."""
 
+import copy
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +11,7 @@ from crowd import in_threads
 from small import CLASSES, coloured
 
 from ns_tf.data.batches import eval_batches
-from ns_tf.engine.evaluate import evaluator
+from ns_tf.engine.evaluate import evaluator, kept_evaluator
 from ns_tf.engine.workers import ALONE
 from ns_tf.problem import tasks
 
@@ -87,3 +91,21 @@ def test_workers_come_to_the_bits_of_one(rng, model, batch_size):
     for other, others in in_threads(3, evaluated):
         assert other == loss and others.dtype == counts.dtype
         np.testing.assert_array_equal(others, counts)
+
+
+def test_an_evaluator_is_compiled_once_for_a_network_and_goes_with_it(rng, model):
+    dataset = coloured(rng, (5, 7, 3), count=53)
+    evaluate = kept_evaluator(model, TASK)
+    before, _ = evaluate(dataset, "validation", 7)
+    assert kept_evaluator(model, TASK) is evaluate
+    model.get_layer("logits").kernel.assign(np.zeros((105, CLASSES)))
+    now, counts = kept_evaluator(model, TASK)(dataset, "validation", 7)
+    np.testing.assert_allclose(now, np.log(CLASSES), rtol=1e-6)
+    assert now != before and counts[1] == len(dataset.validation)
+    other = copy.deepcopy(model)  # What is kept is no part of a network.
+    assert kept_evaluator(other, TASK) is not evaluate
+    assert kept_evaluator(model, copy.copy(TASK)) is not evaluate
+    gone = weakref.ref(other)
+    del other
+    gc.collect()
+    assert gone() is None

@@ -29,6 +29,14 @@ def test_the_derivative_by_a_gate_is_that_by_the_magnitude():
     np.testing.assert_allclose(by_gate, [0.1, -0.3], err_msg="and may come back")
 
 
+def test_signs_are_taken_for_derivatives_alone():
+    """Kernels go through memory once for a forward pass."""
+    value = tf.TensorSpec((2,))
+    made = tf.function(straight_through).get_concrete_function(value, value)
+    kinds = {operation.type for operation in made.graph.get_operations()}
+    assert "Mul" in kinds and not {"Sign", "Sub", "AddV2"} & kinds
+
+
 def test_kernels_that_train_can_lose_weights_and_nothing_else(handmade):
     model = handmade["depthwise"]()
     found = Kernels.of(model)

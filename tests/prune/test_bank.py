@@ -108,3 +108,14 @@ def test_noise_is_measured_on_the_way_and_restored():
     again.restore(noise.state())
     assert again.unit == 0.95
     np.testing.assert_array_equal(again.squares, noise.squares)
+
+
+def test_gates_are_of_the_type_of_the_weights_and_noise_is_the_same_in_blocks(
+    handmade, rng
+):
+    assert bank_of(handmade["chain"](), Falling())._gates.dtype == "float32"
+    squares, gradient = rng.random((2, 20_011))
+    noise = Noise(squares, np.max)
+    noise.add(gradient)
+    expected = 0.95 * squares + (1 - 0.95) * gradient**2
+    np.testing.assert_array_equal(noise.squares, expected)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ns_tf.prune.ddpg import Agent, Net, Transitions
 
@@ -102,3 +103,16 @@ def test_neither_targets_nor_steps_depend_on_actions_that_are_not_allowed(rng):
     agent.learn(rng)
     for one, other in zip(agent.actor.weights, before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_an_update_multiplies_on_one_thread_and_gives_the_others_back(rng, monkeypatch):
+    seen = []
+
+    def threads():
+        libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
+        return {one["num_threads"] for one in libraries}
+
+    monkeypatch.setattr(Agent, "_learn", lambda self, rng: seen.append(threads()))
+    with threadpool_limits(2, user_api="blas"):
+        Agent(3, rng, 20).learn(rng)
+        assert seen == [{1}] and threads() == {2}

@@ -1,6 +1,8 @@
 """The 8x8 handwritten digits that come with scikit-learn: real, and always there."""
 
 import functools
+import importlib.util
+import pathlib
 
 import numpy as np
 
@@ -44,11 +46,25 @@ def load_digits(request: Request) -> Dataset:
 @functools.lru_cache(maxsize=2)
 def _digits(size: int) -> tuple[np.ndarray, np.ndarray]:
     """(images [n, size, size, 1] uint8, labels [n]); read-only, as they are shared."""
-    import sklearn.datasets
-
-    source = sklearn.datasets.load_digits()
-    images = np.rint(source.images[..., None] * (255 / 16)).astype(np.uint8)
-    parts = resize(images, (size, size)), source.target
+    pixels, labels = _stored()
+    images = np.rint(pixels[..., None] * (255 / 16)).astype(np.uint8)
+    parts = resize(images, (size, size)), labels
     for part in parts:
         part.setflags(write=False)
     return parts
+
+
+def _stored() -> tuple[np.ndarray, np.ndarray]:
+    """(pixels [n, 8, 8] from 0 to 16, labels [n]) of scikit-learn's file.
+
+    The file is read where it lies: to import scikit-learn takes a second.
+    """
+    (folder,) = importlib.util.find_spec("sklearn").submodule_search_locations
+    file = pathlib.Path(folder, "datasets", "data", "digits.csv.gz")
+    if not file.is_file():  # Another version may have it elsewhere.
+        import sklearn.datasets
+
+        source = sklearn.datasets.load_digits()
+        return source.images, source.target
+    rows = np.loadtxt(file, delimiter=",")
+    return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(int)

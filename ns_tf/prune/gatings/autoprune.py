@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ns_tf.prune.formulas import BankGates, Now
+from ns_tf.prune.formulas import BankGates, Now, blocks
 from ns_tf.prune.gatings import gating
 from ns_tf.prune.method import CHANNEL, WEIGHT
 
@@ -78,12 +78,16 @@ class Autoprune(BankGates):
         self, raw: np.ndarray, slot: np.ndarray, now: Now
     ) -> tuple[np.ndarray, np.ndarray]:
         """(m [n], running mean squares [n]) after one step."""
-        u = now.gradient + now.pull
-        squares = _MEMORY * slot + (1 - _MEMORY) * u**2
-        moved = _STEP * slope(raw) * u / np.sqrt(np.maximum(squares, 1e-30))
-        return np.clip(raw - moved, -_REACH, _REACH), squares
+        moved, squares = np.empty_like(raw), np.empty_like(slot)
+        for own in blocks(len(raw)):
+            u = now.gradient[own] + now.pull[own]
+            square = _MEMORY * slot[own] + (1 - _MEMORY) * u**2
+            step = _STEP * slope(raw[own]) * u / np.sqrt(np.maximum(square, 1e-30))
+            np.clip(raw[own] - step, -_REACH, _REACH, out=moved[own])
+            squares[own] = square
+        return moved, squares
 
 
 def slope(raw: np.ndarray) -> np.ndarray:
     """Of the straight-through estimator, [n]: 1 above 0, else 0.5."""
-    return np.where(raw > 0, 1.0, _CLOSED_SLOPE)
+    return _CLOSED_SLOPE + (1 - _CLOSED_SLOPE) * (raw > 0)  # `where` takes longer.

@@ -1,11 +1,13 @@
 """The digits of scikit-learn."""
 
+import sys
+
 import numpy as np
 import pytest
 from pictures import as_bytes
 
 from ns_tf.data.dataset import SPLITS, Split
-from ns_tf.data.sources import load
+from ns_tf.data.sources import digits, load
 
 
 def test_digits_are_real_gray_and_always_there():
@@ -26,6 +28,19 @@ def test_digits_of_8_pixels_are_the_originals_scaled_to_255():
     parts = [getattr(dataset, key) for key in SPLITS]
     expected = Split(original[..., None].astype(np.uint8), np.zeros(1797))
     assert as_bytes(*parts) == as_bytes(expected)
+
+
+def test_digits_are_those_of_scikit_learn_whether_its_file_is_found_or_not(monkeypatch):
+    pixels, labels = digits._stored()
+    monkeypatch.setattr(digits.pathlib.Path, "is_file", lambda path: False)
+    for ours, theirs in zip((pixels, labels), digits._stored(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+
+
+def test_digits_are_read_without_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert len(digits._stored()[1]) == 1797
 
 
 @pytest.mark.parametrize(("size", "pad"), [(8, 1), (17, 2), (None, 4)])

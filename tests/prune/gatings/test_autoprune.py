@@ -77,3 +77,15 @@ def test_gates_learn_from_images_that_weights_do_not():
     rows = {image.tobytes() for image in problem.dataset.train.images}
     assert {image.tobytes() for image in both} == rows
     assert own.validation is problem.dataset.validation
+
+
+def test_a_step_of_many_weights_is_the_formula_of_each(rng):
+    """They move in blocks."""
+    raw, slot, gradient, pull = rng.uniform(-0.5, 0.5, (4, 20_011))
+    slot, now = slot**2, Now(gradient, pull, pull, pull, 0.0)
+    found, squares = FORMULAS.step(raw, slot, now)
+    u = gradient + pull
+    expected = 0.95 * slot + (1 - 0.95) * u**2
+    np.testing.assert_array_equal(squares, expected)
+    step = 0.02 * np.where(raw > 0, 1.0, 0.5) * u / np.sqrt(expected)
+    np.testing.assert_array_equal(found, np.clip(raw - step, -0.5, 0.5))
