@@ -155,6 +155,8 @@ def flagfiles():
     kinds = {"descent": "descend", "comparison": "compare", "result": "train"}
     for kind, verb in kinds.items():
         for path in sorted(RUNS.rglob(f"{kind}.json")):
+            if path.with_name("pruned.json").exists():
+                continue  # Its flags name the network; the folder around it the model.
             found[str(path.with_name("run.flags").relative_to(ROOT))] = verb
     return found
 
