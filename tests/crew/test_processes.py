@@ -73,7 +73,7 @@ def wait(crew, seconds=120, until=lambda: False):
 def test_a_killed_worker_loses_its_piece_alone_and_is_started_again(crew, tmp_path):
     """And of two that live, each does a part."""
     names = [f"n{i}" for i in range(6)]
-    with crew(dict.fromkeys(names, ()), seconds=1.0) as working:
+    with crew(dict.fromkeys(names, ()), seconds=0.6) as working:
         begun = tmp_path / "begun.txt"
         wait(working, until=lambda: len({x.split()[0] for x in lines(begun)}) == 2)
         _, pid, victim = lines(begun)[0].split()

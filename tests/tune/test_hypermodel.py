@@ -104,7 +104,7 @@ def test_keras_tuners_own_search_trains_and_finds_the_best(search, tmp_path, rng
     tuner = keras_tuner.RandomSearch(
         model,
         "val_accuracy",
-        max_trials=3,
+        max_trials=2,
         seed=3,
         directory=tmp_path,
         project_name="own",
