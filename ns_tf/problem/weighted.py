@@ -26,6 +26,11 @@ class Weighted(Task):
         self.name, self.help = task.name, task.help
         self.score, self.answers = task.score, task.answers
 
+    @property
+    def told(self) -> str:
+        """The task, and that its examples have weights."""
+        return f"{self.task.told} with weights"
+
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
         """As of the task; weights stay with their examples.
 

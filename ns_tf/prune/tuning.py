@@ -53,7 +53,7 @@ def recipes_of(text: str, task: Task) -> tuple[Recipe, ...]:
         if recipe.formula is not None and not isinstance(task, Classification):
             raise InputError(
                 f"The recipe {recipe.name} learns one class an example, without "
-                f"weights; the task is {task.name}. Give --recipe=plain."
+                f"weights; the task is {task.told}. Give --recipe=plain."
             )
     return found
 

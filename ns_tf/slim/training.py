@@ -47,7 +47,7 @@ def check(problem: Problem, config: SupernetConfig, runtime: Runtime) -> None:
     if config.inplace_distil and not isinstance(problem.task, Classification):
         raise InputError(
             "--inplace_distil learns one class an example, without weights; the task "
-            f"is {problem.task.name}. Leave it away."
+            f"is {problem.task.told}. Leave it away."
         )
 
 

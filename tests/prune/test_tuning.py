@@ -7,6 +7,7 @@ from trained import learned
 from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem import tasks
+from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.tuning import recipes_of, tuned, tunings_of
 from ns_tf.train import training
@@ -24,6 +25,8 @@ def test_a_recipe_says_what_is_minimised_from_which_weights_on():
     assert found["plain"].settings.epochs == 3
     with pytest.raises(InputError, match="learns one class an example"):
         recipes_of("distil", tasks.get("regression"))
+    with pytest.raises(InputError, match="the task is classification with weights"):
+        recipes_of("distil", Weighted(problem.task))
 
 
 def test_recipes_behind_others_have_rates_and_epochs_of_their_own():

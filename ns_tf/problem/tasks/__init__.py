@@ -42,6 +42,11 @@ class Task(abc.ABC):
     # What an exported file calls its answer.
     answers: str = "probabilities"
 
+    @property
+    def told(self) -> str:
+        """The task as a message has it."""
+        return self.name
+
     def bound(self, model: keras.Model | None, dataset: Dataset) -> "Task":
         """The task of one model and its data, where they decide what it is.
 
