@@ -25,9 +25,11 @@ def measure(model: keras.Model, batches: Iterable[Any]) -> None:
     Args:
         model: Changed in place; nothing else of it changes.
         batches: What the model takes: images [batch, h, w, c], or a list that begins
-            with them. Nothing is done if there are none.
+            with them. None are taken where no norm would learn from them.
     """
-    norms = list(_norms(model))
+    norms = [norm for norm in _norms(model) if norm.trainable]
+    if not norms:
+        return
     before = [norm.momentum for norm in norms]
     seen = 0
     try:

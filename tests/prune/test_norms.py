@@ -43,8 +43,10 @@ def test_without_batches_nothing_changes():
 def test_a_norm_that_is_not_trained_keeps_its_statistics():
     model, norm = normed()
     norm.trainable = False
-    measure(model, [np.full((3, 2), 7.0)])
+    batches = iter([np.full((3, 2), 7.0)])
+    measure(model, batches)
     np.testing.assert_array_equal(norm.moving_mean, [0, 0])
+    assert list(batches), "asked for, and of no use"
 
 
 def test_nothing_but_the_statistics_changes(handmade, randomise, rng):
