@@ -156,7 +156,7 @@ def flagfiles():
     for kind, verb in kinds.items():
         for path in sorted(RUNS.rglob(f"{kind}.json")):
             if path.with_name("pruned.json").exists():
-                continue  # Its flags name the network; the folder around it the model.
+                continue  # No flagfile: the folder above names the model.
             found[str(path.with_name("run.flags").relative_to(ROOT))] = verb
     return found
 
