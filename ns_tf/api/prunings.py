@@ -151,7 +151,7 @@ class Trained:
             InputError: what was asked for cannot be done, in one line.
             RunError: the loss is not finite.
         """
-        layers = (keep,) if isinstance(keep, str) else tuple(keep)
+        layers = (keep,) if isinstance(keep, str) else tuple(keep or ())
         if run_dir is not None:
             as_path(run_dir, "run_dir")
         found_in, law = _law_of(search)
@@ -222,12 +222,18 @@ class Pruned(Trained):
 def _law_of(
     search: Searched | str | Path | None,
 ) -> tuple[str | None, ScalingLaw | None]:
-    """(what a search is called in settings, the law of its last iteration)."""
+    """(what a search is called in settings, the law of its last iteration).
+
+    Raises:
+        InputError: it is no search, or has no iteration yet.
+    """
     if search is None:
         return None, None
     if isinstance(search, (str, Path)):
-        return str(search), read_search(search).states[-1].law
-    law = search.record.states[-1].law
+        return str(search), read_search(search).state().law
+    if not isinstance(search, Searched):
+        raise InputError(f"search is a search or its run folder; got {search!r}.")
+    law = search.record.state().law
     return law_name(law), law
 
 

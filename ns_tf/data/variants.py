@@ -13,7 +13,7 @@ from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset, Split
 from ns_tf.data.holdout import check_memory
 from ns_tf.data.images import read_images
-from ns_tf.parts import Parts
+from ns_tf.parts import Parts, brackets
 
 GRIDS = (2, 3, 4)  # Blocks by side.
 SQUARE = (0.2, 0.5)  # Side of what is cut out, as a share of the shorter side.
@@ -33,23 +33,39 @@ def expanded(dataset: Dataset, seed: int) -> Dataset:
         the same order: image i of kind k is at k n + i.
 
     Raises:
-        InputError: the images do not fit into memory, or there are several inputs.
+        InputError: as `check_expandable`.
     """
+    check_expandable(dataset)
     split = dataset.train
-    if isinstance(split.images, Parts):
-        raise InputError(
-            f"{dataset.name} has {len(split.images)} inputs, and varied copies are "
-            "made of one image alone. Train by another recipe, as --recipe=plain."
-        )
-    what = f"{dataset.name}, {TIMES} times its training images,"
-    remedy = "train on fewer images, or by a recipe that does not multiply them"
-    check_memory(what, TIMES * len(split), dataset.image_shape, remedy)
     images = read_images(split, np.arange(len(split)), dataset.image_shape)
     rng = np.random.default_rng([seed, _VARIANTS])
     kinds = [images, *(shuffled(images, grid, rng) for grid in GRIDS)]
     kinds += [cut_out(images, rng), turned(images, rng)]
     train = Split(np.concatenate(kinds), np.tile(split.labels, TIMES))
     return dataclasses.replace(dataset, train=train)
+
+
+def check_expandable(dataset: Dataset) -> None:
+    """Refuses a data set of which no varied copies can be made.
+
+    Args:
+        dataset: The data set; no image is read.
+
+    Raises:
+        InputError: several inputs, inputs that are no images, or more than fits into
+            memory.
+    """
+    split, shape = dataset.train, dataset.image_shape
+    if isinstance(split.images, Parts) or len(shape) != 3:
+        inputs = brackets(shape)
+        raise InputError(
+            "Varied copies are made of one image [height, width, channels]; the inputs "
+            f"of {dataset.name} are {inputs}. Train by another recipe, as "
+            "--recipe=plain."
+        )
+    what = f"{dataset.name}, {TIMES} times its training images,"
+    remedy = "train on fewer images, or by a recipe that does not multiply them"
+    check_memory(what, TIMES * len(split), shape, remedy)
 
 
 def shuffled(images: np.ndarray, grid: int, rng: np.random.Generator) -> np.ndarray:

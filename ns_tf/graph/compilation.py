@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from ns_tf.base import InputError, reason_of
+from ns_tf.graph.calls import functional
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +31,8 @@ class Compilation:
         """What a model was compiled with; None without a loss.
 
         Args:
-            model: With its outputs in a list or a dictionary, or of one output.
+            model: Functional, with its outputs in a list or a dictionary or of one
+                output; or sequential.
 
         Raises:
             InputError: losses or metrics that name no output of the model.
@@ -58,7 +60,7 @@ class Compilation:
             model: Its outputs are one, or a list or a dictionary of them.
         """
         by_output = (self.losses, self.weights, list(map(list, self.metrics)))
-        if isinstance(model.output, dict):
+        if isinstance(functional(model).output, dict):
             parts = [dict(zip(self.names, one, strict=True)) for one in by_output]
         elif len(self.names) == 1:
             parts = [one[0] for one in by_output]
@@ -84,9 +86,10 @@ def output_names(model: keras.Model) -> tuple[str, ...]:
     Args:
         model: Its outputs are one, or a list or a dictionary of them.
     """
-    if isinstance(model.output, dict):
-        return tuple(sorted(model.output))
-    return tuple(model.output_names)
+    graph = functional(model)  # A sequential model has no `output` itself.
+    if isinstance(graph.output, dict):
+        return tuple(sorted(graph.output))
+    return tuple(graph.output_names)
 
 
 def carried(model: keras.Model, copy: keras.Model) -> keras.Model:

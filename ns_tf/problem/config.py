@@ -1,11 +1,9 @@
 """Settings that say which network learns which data."""
 
 import dataclasses
-import re
 
-from ns_tf.base import InputError
 from ns_tf.data.config import LARGEST_SIDE, check_numbers, train_images
-from ns_tf.run.config import FOLDER_NAME
+from ns_tf.run.config import check_name
 from ns_tf.run.option import option
 
 
@@ -75,8 +73,4 @@ class NetworkConfig(ProblemConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.name is not None and not re.fullmatch(FOLDER_NAME, self.name):
-            raise InputError(
-                "--name is a folder's name of letters, digits, '.', '_', '+' and '-', "
-                f"at most 100 of them; got {self.name!r}."
-            )
+        check_name(self.name)

@@ -44,7 +44,7 @@ def main(
     if cut.search is not None:
         from ns_tf.descend.record import read_search
 
-        law = read_search(cut.search).states[-1].law
+        law = read_search(cut.search).state().law
     settings = (budget, cut, tuning, runtime)
     work = PruneRun.of(run.run_dir, source, settings, law=law)
     pruner = work.pruner

@@ -6,11 +6,14 @@ from ns_tf.base import InputError
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import rounds, signals
+from ns_tf.prune.config import CutConfig
 from ns_tf.prune.criteria import Criterion, by_norm
 from ns_tf.prune.method import WEIGHT, Scored
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import tally_in
+
+_OF_GATES = ("strength", "gate_epochs", "gate_rate", "gate_batch")
 
 
 class ByCriterion:
@@ -36,9 +39,47 @@ class ByCriterion:
                 f"{self.criterion.name} reads `{reads}`, which single weights do not "
                 f"have: take {WEIGHT!r} from its `levels`."
             )
+        self._check_options()
+        if self.criterion.of_classes:
+            self._check_classes()
         check = signals.get(reads).check
         if check is not None:
             check(self.pruner.read())
+
+    def _check_options(self) -> None:
+        """Refuses options that a criterion has no use for.
+
+        Raises:
+            InputError: names the option.
+        """
+        pruner, config = self.pruner, self.pruner.config
+        if pruner.rounds == 1 and config.closed is not None:
+            raise InputError(
+                "--closed says what channels do between rounds, and there is one: give "
+                "--rounds=8, or leave --closed away."
+            )
+        usual = CutConfig()
+        given = (n for n in _OF_GATES if getattr(config, n) != getattr(usual, n))
+        for name in given:
+            raise InputError(
+                f"--{name} is of gates that learn, and {self.criterion.name} has none: "
+                f"leave --{name} away."
+            )
+
+    def _check_classes(self) -> None:
+        """Refuses a network whose outputs are no classes of which one holds.
+
+        Raises:
+            InputError: it has one number an example, or the task is another.
+        """
+        task, outputs = self.pruner.problem.task, self.pruner.model.outputs
+        size = outputs[0].shape[-1]
+        if not task.one_holds or size == 1:
+            raise InputError(
+                f"{self.criterion.name} compares probabilities of classes of which one "
+                f"holds; here the task is {task.told}, with outputs of {size} "
+                f"value{'s' * (size != 1)}. Use taylor_fo."
+            )
 
     @property
     def depends(self) -> tuple:
@@ -95,5 +136,5 @@ class ByCriterion:
         scores = signals.get(member.reads).scores(member.formula, reading)
         if member.by_norm:
             for channels in pruner.prunable.all:
-                scores[channels] = by_norm(scores[channels])
+                scores[channels] = by_norm(scores[channels], alive[channels])
         return pruner.joined(scores)

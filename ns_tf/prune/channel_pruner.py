@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import Scaling, Widths
+from ns_tf.base import InputError, Scaling, Widths
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.problem import Problem
 from ns_tf.prune.allotment import ALLOCATING, Allotment
@@ -64,8 +64,18 @@ class ChannelPruner(Pruner):
 
     def check(self) -> None:
         """As of `Pruner`; the allocation may have no curve."""
+        for option in self.allocation.ignores:
+            if getattr(self.config, option) is not None:
+                raise InputError(
+                    f"--{option} says nothing to the allocation "
+                    f"{self.allocation.name}: leave it away, or give another "
+                    "--allocation."
+                )
         self.scorer.check()
         self.allotment.check()
+        for check in (repair.check for repair in self.repairs):
+            if check is not None:
+                check(self.read())
 
     def read(self, alive: np.ndarray | None = None) -> ScoredNetwork:
         """As of `Pruner`; all channels count that a width decides."""

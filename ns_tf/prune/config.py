@@ -202,9 +202,10 @@ class CutConfig:
     method: str = option(
         "taylor_fo",
         "The criterion: taylor_fo, taylor_fg, taylor_2016, magnitude, gamma, apoz, "
-        "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim or random; or gates "
-        "that learn: slimming, morphnet, group_lasso, logistic_sigmoid, sss, gal, "
-        "autoprune, autopruner or gradual. What follows is the method's own if empty.",
+        "curl_kl, gdp, thinet, thinet_omp, lasso, amc, autoslim, last (of a supernet) "
+        "or random; or gates that learn: slimming, morphnet, group_lasso, "
+        "logistic_sigmoid, sss, gal, autoprune, autopruner or gradual. What follows is "
+        "the method's own if empty.",
     )
     level: str = option(
         CHANNEL,

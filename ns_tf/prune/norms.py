@@ -4,6 +4,7 @@ The activations of what is left have other means and variances than those that t
 norms keep. Without new ones neither a cut nor a mask can be judged.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,28 +21,47 @@ def measure(model: keras.Model, batches: Iterable[Any]) -> None:
 
     After batches of b_1, b_2, ... images with means m_1, m_2, ... the moving mean is
     sum_j b_j m_j / sum_j b_j: the momentum at each batch is the share of the images
-    seen before it. Two equal batches of means 1 and 3 give 2.
+    seen before it. Two equal batches of means 1 and 3 give 2. A norm that is called
+    several times in the network sees as many batches in each pass.
 
     Args:
         model: Changed in place; nothing else of it changes.
         batches: What the model takes: images [batch, h, w, c], or a list that begins
             with them. None are taken where no norm would learn from them.
     """
-    norms = [norm for norm in _norms(model) if norm.trainable]
+    # A model within that is called in two models is met twice.
+    norms = list(dict.fromkeys(norm for norm in _norms(model) if norm.trainable))
     if not norms:
         return
-    before = [norm.momentum for norm in norms]
-    seen = 0
-    try:
+    with contextlib.ExitStack() as stack:
+        for norm in norms:
+            stack.enter_context(_cumulative(norm))
         for batch in batches:
-            count = len(keras.tree.flatten(batch)[0])
-            for norm in norms:
-                norm.momentum = seen / (seen + count)
             model(batch, training=True)
-            seen += count
+
+
+@contextlib.contextmanager
+def _cumulative(norm: keras.layers.BatchNormalization) -> Iterator[None]:
+    """A block in which each call counts by its examples among all in the block.
+
+    Args:
+        norm: Its momentum is the same again behind the block.
+    """
+    momentum, seen = norm.momentum, 0
+
+    def call(inputs, *args, **kwargs):
+        nonlocal seen
+        count = inputs.shape[0] or 1  # None where a layer traces it.
+        norm.momentum = seen / (seen + count)
+        seen += count
+        return type(norm).call(norm, inputs, *args, **kwargs)
+
+    norm.call = call
+    try:
+        yield
     finally:
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum
+        del norm.call
+        norm.momentum = momentum
 
 
 def _norms(model: keras.Model) -> Iterator[keras.layers.BatchNormalization]:

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import ScalingLaw, Widths
+from ns_tf.base import InputError, ScalingLaw, Widths
+from ns_tf.data.dataset import augmented
+from ns_tf.data.variants import check_expandable
 from ns_tf.engine.evaluate import kept_evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
@@ -124,10 +126,18 @@ class Pruner(Level):
             checkpoint: Name of the file that it continues from.
 
         Raises:
-            InputError: the method cannot read a layer of this network.
+            InputError: the method cannot read a layer of this network, or a score is
+                not a number.
             RunError: a loss is not finite.
         """
-        return self.scorer.score(runtime or Runtime(seed=self.seed), checkpoint)
+        found = self.scorer.score(runtime or Runtime(seed=self.seed), checkpoint)
+        for name, units in zip(self.names, self.prunable.widths, strict=True):
+            if np.isnan(found.scores[units]).any():
+                raise InputError(
+                    f"A score of {name!r} by {self.method.name} is not a number: are "
+                    "the network's weights and the data finite?"
+                )
+        return found
 
     def score(
         self, runtime: Runtime | None = None, checkpoint: str = SCORING
@@ -197,9 +207,14 @@ class Pruner(Level):
             config: Names them, if they are not the method's own.
 
         Raises:
-            InputError: there is no such recipe, or it does not fit the task.
+            InputError: there is no such recipe, or it does not fit the task or the
+                data.
         """
-        return recipes_of(config.recipe or self.method.recipe, self.problem.task)
+        dataset = augmented(self.problem.dataset, config.augmentation)
+        found = recipes_of(config.recipe or self.method.recipe, self.problem.task)
+        if config.finetune_epochs and any(one.table_rate is not None for one in found):
+            check_expandable(dataset)
+        return found
 
     def tunings(self, widths: Widths, config: FinetuneConfig) -> tuple[Tuning, ...]:
         """How the network that is left is trained, one training after another.

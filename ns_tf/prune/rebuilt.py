@@ -1,7 +1,7 @@
 """A network that was cut, beside the whole one, while its readers are repaired."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.graph import weights
 from ns_tf.graph.calls import functional
+from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork
 from ns_tf.graph.rules import NORM
 from ns_tf.graph.walk import channel_graph
@@ -137,34 +138,63 @@ class Rebuilt:
         elif norm is not None:
             norm.moving_mean.assign(np.array(norm.moving_mean) - more)
         elif needed:
-            raise InputError(
-                f"Layer {reader.layer!r} reads filters that go, and has neither a bias "
-                "nor a batch norm behind it that could take their mean. Use "
-                "--repair=statistics or least_squares."
-            )
+            raise no_offset(reader.layer)
 
     def _norm_behind(self, reader: Reader) -> keras.layers.BatchNormalization | None:
         """The norm that alone reads what the reader puts out; None if there is none."""
-        layer = self.small.layer(reader)
-        linear = getattr(layer.activation, "__name__", "linear") == "linear"
-        name = self._norms.get(reader.layer) if linear else None
+        name = norm_behind(self.small.layer(reader), self._norms)
         return None if name is None else self.small.network.model.get_layer(name)
 
     @functools.cached_property
     def _norms(self) -> dict[str, str]:
-        """Layer -> the norm that alone reads its only output."""
-        found = {}
-        for call in self.graph.calls:
-            readers_of = [c for c in self.graph.calls if call.output in c.inputs]
-            calls = [c for c in self.graph.calls if c.name == call.name]
-            alone = len(readers_of) == len(calls) == 1
-            if alone and readers_of[0].kind == NORM:
-                found[call.name] = readers_of[0].name
-        return found
+        return norms_behind(self.graph)
 
     def finish(self) -> None:
         """Gives the network that is left the weights of the repaired copy."""
         weights.assign(self.cut.small, weights.values(self.small.network.model))
+
+
+def norms_behind(graph: ChannelGraph) -> dict[str, str]:
+    """Layer -> the norm that alone reads its only output.
+
+    Args:
+        graph: Of the network.
+    """
+    found = {}
+    for call in graph.calls:
+        readers_of = [c for c in graph.calls if call.output in c.inputs]
+        calls = [c for c in graph.calls if c.name == call.name]
+        alone = len(readers_of) == len(calls) == 1
+        if alone and readers_of[0].kind == NORM:
+            found[call.name] = readers_of[0].name
+    return found
+
+
+def norm_behind(layer: keras.Layer, norms: Mapping[str, str]) -> str | None:
+    """The norm whose mean can take an offset of what a layer puts out.
+
+    Args:
+        layer: A reader.
+        norms: As of `norms_behind`.
+
+    Returns:
+        None if there is none, or the layer has an activation of its own.
+    """
+    linear = getattr(layer.activation, "__name__", "linear") == "linear"
+    return norms.get(layer.name) if linear else None
+
+
+def no_offset(layer: str) -> InputError:
+    """The error of a layer that has no place for an offset.
+
+    Args:
+        layer: Its name.
+    """
+    return InputError(
+        f"Layer {layer!r} reads filters that go, and has neither a bias nor a batch "
+        "norm behind it that could take their mean. Use --repair=statistics or "
+        "least_squares."
+    )
 
 
 def contributions(

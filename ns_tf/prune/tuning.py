@@ -1,7 +1,10 @@
 """How what is left of a trained network is trained."""
 
 import dataclasses
+import functools
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,10 +13,12 @@ from ns_tf.base import InputError
 from ns_tf.data.dataset import Dataset
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.weights import Key
+from ns_tf.networks.python_models import save_model
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.tasks.classification import Classification
 from ns_tf.prune.config import FinetuneConfig
+from ns_tf.run.folder import MODEL
 from ns_tf.train import recipes, training
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective, Recipe
@@ -134,16 +139,31 @@ def tuned(
     Raises:
         RunError: a loss is not finite.
     """
-    seconds, network = 0.0, small
+    seconds, start = 0.0, lambda: small
     for work in tunings:
         found = training.train(
             problem,
-            fresh if work.fresh else lambda network=network: network,
+            fresh if work.fresh else start,
             work.settings,
             runtime,
             label="tune" if len(tunings) == 1 else work.name,
             objective=work.objective,
             masks=masks,
         )
-        seconds, network = seconds + found.seconds, found.model
+        seconds += found.seconds
+        start = functools.partial(_read_again, found.model)
     return dataclasses.replace(found, seconds=seconds)
+
+
+def _read_again(model: keras.Model) -> keras.Model:
+    """A trained network as a run folder gives it to the next training.
+
+    Layers that draw, as dropout does, have not drawn yet in it.
+
+    Args:
+        model: Of a training that is done; not changed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / MODEL
+        save_model(model, path)
+        return keras.saving.load_model(path, compile=False)

@@ -30,6 +30,7 @@ from ns_tf.prune.settings import Configs
 from ns_tf.prune.source import AUTO, TrainedNetwork, fingerprint, trained_network
 from ns_tf.prune.summary import summary
 from ns_tf.run import files
+from ns_tf.run.config import check_name
 from ns_tf.run.folder import MODEL, SCORED, TRAIN, is_new
 from ns_tf.run.watch import Watch
 
@@ -59,6 +60,7 @@ class PruneRun:
         *,
         name: str | None = None,
     ):
+        check_name(name)
         self.run_dir, self.network, self.pruner = Path(run_dir), network, pruner
         self.source = source
         self.folder = self.run_dir / TRAIN / (name or configs.name)

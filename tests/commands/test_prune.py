@@ -43,6 +43,9 @@ def others(tmp_path_factory):
     keras.Model(image, ends[0]).save(folder / "no_relu.keras")
     keras.Model(image, ends).save(folder / "two.keras")
     mine(classes=7).save(folder / "classes.keras")
+    bare = keras.layers.Conv2D(5, 3, name="bare", use_bias=False, activation="relu")
+    x = keras.layers.GlobalAveragePooling2D()(bare(keras.layers.Conv2D(7, 3)(image)))
+    keras.Model(image, keras.layers.Dense(10)(x)).save(folder / "bare.keras")
     return folder
 
 
@@ -126,6 +129,9 @@ BAD = {
     ],
     "--model=OTHERS/no_relu.keras --dataset=digits --macs=0.5 --method=gamma": [
         "batch norms"
+    ],
+    "--model=OTHERS/bare.keras --dataset=digits --macs=0.5 --repair=mean": [
+        "'bare' reads filters that go, and has neither a bias nor a batch norm"
     ],
 }
 

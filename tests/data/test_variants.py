@@ -9,7 +9,7 @@ from pictures import made
 from ns_tf.base import InputError
 from ns_tf.data import holdout, variants
 from ns_tf.data.dataset import Split
-from ns_tf.data.variants import GRIDS, SQUARE, TIMES, expanded
+from ns_tf.data.variants import GRIDS, SQUARE, TIMES, check_expandable, expanded
 
 SHAPE = (13, 12, 11, 3)
 
@@ -108,6 +108,18 @@ def test_what_does_not_fit_into_memory_is_refused(rng, monkeypatch):
     monkeypatch.setattr(holdout.os, "sysconf", lambda _: 40)  # 1,600 bytes.
     with pytest.raises(InputError, match="6 times its training images, has to fit"):
         expanded(dataset, seed=3)
+
+
+@pytest.mark.parametrize("shape", [(13, 12), (13, 12, 11)])
+def test_what_is_no_image_is_refused(rng, shape):
+    dataset = made(rng, SHAPE)
+    series = rng.normal(size=(*shape[:1], *shape[1:])).astype(np.float32)
+    labels = dataset.train.labels
+    series = dataclasses.replace(
+        dataset, train=Split(series, labels), image_shape=shape[1:]
+    )
+    with pytest.raises(InputError, match=r"one image \[height, .* --recipe=plain"):
+        check_expandable(series)
 
 
 def test_files_are_read(rng, monkeypatch):

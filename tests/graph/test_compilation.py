@@ -5,6 +5,7 @@ import pytest
 from pictures import in_one_line
 
 from ns_tf.base import InputError
+from ns_tf.graph.calls import functional
 from ns_tf.graph.compilation import Compilation, carried, check_kept, output_names
 
 layers = keras.layers
@@ -77,3 +78,14 @@ def test_a_loss_that_no_file_can_bring_back_is_refused():
     with pytest.raises(InputError, match="never_registered.*Register") as caught:
         check_kept(model)
     in_one_line(caught)
+
+
+def test_a_sequential_model_is_compiled_as_a_functional_one():
+    ends = keras.Input((3,)), layers.Dense(2, name="logits")
+    model = keras.Sequential(ends)
+    model.compile("sgd", loss={"logits": "mse"}, metrics=["mae"])
+    found = Compilation.of(model)
+    assert (found.names, found.losses) == (("logits",), ("mse",))
+    again = Compilation.of(carried(model, functional(keras.Sequential(ends))))
+    assert vars(again) == vars(found)
+    assert carried(model, keras.Sequential(ends)).loss == "mse"

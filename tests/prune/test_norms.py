@@ -34,6 +34,17 @@ def test_a_smaller_batch_counts_less():
     np.testing.assert_allclose(norm.moving_mean, [2, 2])
 
 
+def test_a_norm_that_is_called_twice_counts_both_calls():
+    image = keras.Input((2,))
+    norm = keras.layers.BatchNormalization(momentum=0.9)
+    both = keras.layers.Add()([norm(image), norm(3.0 * image)])
+    model = keras.Model(image, both)
+    measure(model, [np.full((3, 2), 1.0), np.full((1, 2), 5.0)])
+    # The calls see 1 and 3, three images each, and then 5 and 15 of one image.
+    np.testing.assert_allclose(norm.moving_mean, [(3 + 9 + 5 + 15) / 8] * 2, rtol=1e-6)
+    assert norm.momentum == 0.9 and "call" not in vars(norm)
+
+
 def test_without_batches_nothing_changes():
     model, norm = normed()
     measure(model, [])

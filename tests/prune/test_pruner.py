@@ -1,10 +1,15 @@
 """Pruning a trained network: any criterion, once or in rounds, under budgets."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from trained import learned, noise_images, pruner
 
+import ns_tf
+from ns_tf.base import InputError
 from ns_tf.prune import allocations, criteria
+from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.criteria import CRITERIA
 
 
@@ -43,3 +48,30 @@ def test_any_criterion_scores_in_rounds(name, handmade, randomise, rng):
         assert np.isfinite(scores).all() and (scores != plain).any()
         found = made.solve(scores)
         assert found.costs["macs"] <= found.targets["macs"]
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "ranking"])
+def test_a_score_that_is_not_a_number_is_refused_with_its_layer(
+    allocation, handmade, randomise, rng
+):
+    model = randomise(handmade["chain"]())
+    model.get_layer("b").kernel.assign(np.nan * model.get_layer("b").kernel)
+    made = pruner(
+        model, noise_images(rng), method="magnitude", macs=0.5, allocation=allocation
+    )
+    with pytest.raises(InputError, match="A score of 'b' by magnitude is not a number"):
+        made.score()
+
+
+def test_recipes_go_with_the_data():
+    model, problem = learned()
+    size = len(problem.dataset.train)
+    rows = ns_tf.from_arrays((np.zeros((size, 4), np.float32), np.arange(size) % 10))
+    made = pruner(model, problem.dataset, method="magnitude", macs=0.5)
+    assert len(made.recipes(FinetuneConfig(recipe="distil+refine"))) == 2
+    made.problem = dataclasses.replace(problem, dataset=rows)
+    with pytest.raises(InputError, match="Varied copies are made of one image"):
+        made.recipes(FinetuneConfig(recipe="distil+refine"))
+    with pytest.raises(InputError, match="--augmentation=flip is of images"):
+        made.recipes(FinetuneConfig(augmentation="flip"))
+    assert made.recipes(FinetuneConfig(recipe="refine", finetune_epochs=0))

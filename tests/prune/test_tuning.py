@@ -1,12 +1,15 @@
 """How what is left is trained: recipes, epochs, teachers."""
 
+import keras
 import numpy as np
 import pytest
 from trained import learned
 
 from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
+from ns_tf.networks.from_model import from_model
 from ns_tf.problem import tasks
+from ns_tf.problem.problem import Problem
 from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.tuning import recipes_of, tuned, tunings_of
@@ -56,5 +59,31 @@ def test_fresh_weights_are_those_of_the_seed():
     runtime = Runtime(seed=5)
     found = tuned(problem, problem.build, works, model, runtime)
     own = training.train(problem, problem.build, works[0].settings, runtime)
+    for one, other in zip(found.model.weights, own.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_recipe_behind_another_begins_as_one_that_reads_a_file(tmp_path):
+    """Dropout draws the same, whether the network was in memory or in a file."""
+    digits = learned()[1].dataset
+    x = image = keras.Input((8, 8, 1))
+    x = keras.layers.Dropout(0.5)(keras.layers.Flatten()(x))
+    x = keras.layers.Dense(7, "relu", name="a")(x)
+    model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+    problem = Problem.of(from_model(model), digits)
+    config = FinetuneConfig(finetune_epochs=1, finetune_batch=500)
+    works = tunings_of(
+        recipes_of("scratch+plain", problem.task), config, digits, 1, None
+    )
+    runtime = Runtime(seed=5)
+    found = tuned(problem, problem.build, works, None, runtime)
+
+    first = training.train(problem, problem.build, works[0].settings, runtime)
+    first.model.save(tmp_path / "first.keras")
+
+    def read():
+        return keras.saving.load_model(tmp_path / "first.keras", compile=False)
+
+    own = training.train(problem, read, works[1].settings, runtime)
     for one, other in zip(found.model.weights, own.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -41,6 +41,8 @@ class Task(abc.ABC):
     score: Score
     # What an exported file calls its answer.
     answers: str = "probabilities"
+    # Whether the values of an output are classes of which one holds, as far as known.
+    one_holds: bool = True
 
     @property
     def told(self) -> str:

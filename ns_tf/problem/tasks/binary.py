@@ -25,6 +25,7 @@ class Binary(Task):
     """
 
     score = ACCURACY
+    one_holds = False
 
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
         """The data set with targets float32 [n, 1].

@@ -24,6 +24,7 @@ class Regression(Task):
 
     score = Score("r2", unit="", scale=1.0, digits=4)
     answers = "prediction"
+    one_holds = False
 
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
         """The data set with targets float32 of the shape of the outputs.

@@ -114,10 +114,12 @@ class Allocation:
     help: str  # A sentence.
     curve: Callable[..., Curve]  # Of a `Case`, and options that have defaults.
     evaluates: bool = False  # Whether it runs the network, which takes its time.
+    # Options of `ns_tf.prune.config.CutConfig` that it does not read.
+    ignores: tuple[str, ...] = ()
 
 
 def allocation(
-    name: str, *, help: str, evaluates: bool = False
+    name: str, *, help: str, evaluates: bool = False, ignores: tuple[str, ...] = ()
 ) -> Callable[[Callable], Callable]:
     """Decorator: registers an allocation under `name`, as `--allocation` takes it.
 
@@ -126,6 +128,8 @@ def allocation(
         help: A sentence that says which layers lose how much.
         evaluates: Whether it runs the network. It is asked once then, and not between
             rounds of scoring.
+        ignores: Options, as "weigh", that are refused where they are given, because it
+            does not read them.
 
     Returns:
         A decorator of functions of a `Case` to a `Curve`, which it returns as they are.
@@ -137,7 +141,7 @@ def allocation(
     """
 
     def add(curve):
-        ALLOCATIONS.register(name)(Allocation(name, help, curve, evaluates))
+        ALLOCATIONS.register(name)(Allocation(name, help, curve, evaluates, ignores))
         return curve
 
     return add

@@ -23,7 +23,12 @@ _DRAW = 0xA3C  # Keeps the agent's draws apart from those of images.
 _VALUES = 10  # Numbers of a state.
 
 
-@allocation("amc", help="Shares of all layers by an agent that learns.", evaluates=True)
+@allocation(
+    "amc",
+    help="Shares of all layers by an agent that learns.",
+    evaluates=True,
+    ignores=("search",),
+)
 def amc(
     case: Case,
     *,

@@ -5,7 +5,11 @@ from ns_tf.prune.allocations import Case, allocation
 from ns_tf.scaling.curves import power_law
 
 
-@allocation("law", help="Along the power law of a search of the same network.")
+@allocation(
+    "law",
+    help="Along the power law of a search of the same network.",
+    ignores=("weigh",),
+)
 def law(case: Case) -> Curve:
     """The widths that the law of a search gives each layer.
 

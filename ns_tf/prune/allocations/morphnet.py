@@ -8,7 +8,11 @@ from ns_tf.prune.allocations.ranking import order
 from ns_tf.scaling.curves import uniform_curve
 
 
-@allocation("morphnet", help="The widths of half of the filters, times one number.")
+@allocation(
+    "morphnet",
+    help="The widths of half of the filters, times one number.",
+    ignores=("search",),
+)
 def morphnet(case: Case) -> Curve:
     """The widths at which the ranking has half of the filters left, times one number.
 

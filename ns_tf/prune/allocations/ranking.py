@@ -8,7 +8,9 @@ from ns_tf.prune.ranking import Ranking, prices
 SIZES = ("params", "weight_bytes", "litert_bytes")
 
 
-@allocation("ranking", help="The lowest scores of all layers go first.")
+@allocation(
+    "ranking", help="The lowest scores of all layers go first.", ignores=("search",)
+)
 def ranking(case: Case) -> Curve:
     """Filters go in the order of score / price ** weigh.
 
@@ -34,10 +36,12 @@ def order(case: Case) -> Ranking:
         weigh = 0.0 if set(case.targets) <= set(SIZES) else 1.0
     price = None
     if weigh:
-        # A measured budget has no derivative: multiply-adds stand for it.
         known = {n: t for n, t in case.targets.items() if n in case.costs}
-        own = float(case.costs["macs"](case.widths))
-        price = prices(case.costs, known or {"macs": own}, case.widths) ** weigh
+        if len(known) < len(case.targets):
+            # A measured budget has no derivative: multiply-adds stand for it.
+            own = float(case.costs["macs"](case.widths))
+            known["macs"] = min(own, known.get("macs", own))
+        price = prices(case.costs, known, case.widths) ** weigh
     return Ranking.of(
         case.scores,
         case.prunable,

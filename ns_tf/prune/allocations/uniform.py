@@ -5,7 +5,11 @@ from ns_tf.prune.allocations import Case, allocation
 from ns_tf.scaling.curves import uniform_curve
 
 
-@allocation("uniform", help="Every layer loses the same share of its filters.")
+@allocation(
+    "uniform",
+    help="Every layer loses the same share of its filters.",
+    ignores=("weigh", "search"),
+)
 def uniform(case: Case) -> Curve:
     """The widths of the trained network times one factor.
 

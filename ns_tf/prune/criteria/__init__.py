@@ -72,6 +72,8 @@ class Criterion(Method):
     reads: str  # Name of the signal.
     power: float | None = None  # score ** power is a change of the loss, if it is one.
     by_norm: bool = False  # Whether the scores of a layer are divided by their norm.
+    # Whether it takes the network's outputs for probabilities of one class of several.
+    of_classes: bool = False
 
     @property
     def in_search(self) -> bool:
@@ -160,14 +162,15 @@ def by_layer(scores: np.ndarray, removed: int) -> np.ndarray:
     return (removed + rank + 1) / (removed + len(scores))
 
 
-def by_norm(scores: np.ndarray) -> np.ndarray:
-    """Scores of one layer divided by their L2 norm; zeros stay zeros.
+def by_norm(scores: np.ndarray, alive: np.ndarray | None = None) -> np.ndarray:
+    """Scores of one layer divided by the L2 norm of those alive; zeros stay zeros.
 
     >>> by_norm(np.array([1.75, 1.125, 0.25])).round(5).tolist()
     [0.83517, 0.53689, 0.11931]
 
     Args:
         scores: [filters] of one layer.
+        alive: [filters] bool: which are left; all, if None.
     """
-    norm = np.linalg.norm(scores)
+    norm = np.linalg.norm(scores if alive is None else scores[alive])
     return scores / norm if norm > 0 else scores

@@ -5,7 +5,14 @@ import numpy as np
 from ns_tf.prune.criteria import criterion
 
 
-@criterion("curl_kl", scope="global", recipe="distil", images=256, least_share=0.3)
+@criterion(
+    "curl_kl",
+    scope="global",
+    recipe="distil",
+    images=256,
+    least_share=0.3,
+    of_classes=True,
+)
 def curl_kl(logits: np.ndarray, masked_logits: np.ndarray) -> float:
     """mean over images of KL(masked || whole) = sum_k q_k (ln q_k - ln p_k).
 

@@ -15,7 +15,7 @@ def lasso(gram: np.ndarray) -> np.ndarray:
 
     The beta of least |y - X beta|² / 2 + alpha |beta|_1, y the sum of all x_c, is
     followed from the alpha at which all are 0 downwards. Channels that come in at one
-    step are told apart by |beta_c| |x_c|.
+    step are told apart by |beta_c| |x_c|, those that never come in by |x_c|.
 
     Departure: the paper bisects alpha for one count of channels; its path ranks a layer
     for every count.
@@ -40,6 +40,9 @@ def lasso(gram: np.ndarray) -> np.ndarray:
         new = (scores == 0) & (beta != 0)
         if new.any():
             scores[new] = share * gap ** (0.9 * size[new] / size[new].max())
+    energy = np.sqrt(np.diag(gram))
+    never = (scores == 0) & (energy > 0)
+    scores[never] = 0.5 * _LEAST * energy[never] / energy.max()
     return scores
 
 

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from ns_tf.graph.channels import ChannelGraph
-from ns_tf.prune.scoring import Proxy
+from ns_tf.prune.scoring import Proxy, ScoredNetwork
 from ns_tf.registry import Registry
 
 REPAIRS = Registry("repair", __name__)
@@ -51,14 +51,20 @@ class Repair:
     name: str
     help: str  # A sentence.
     apply: Callable[[Cut], None]
+    # Refuses a network that cannot be repaired so, before anything is computed.
+    check: Callable[[ScoredNetwork], None] | None = None
 
 
-def repair(name: str, *, help: str) -> Callable[[Callable], Callable]:
+def repair(
+    name: str, *, help: str, check: Callable[[ScoredNetwork], None] | None = None
+) -> Callable[[Callable], Callable]:
     """Decorator: registers a repair under `name`, as `--repair` takes it.
 
     Args:
         name: Of the repair; without a "+".
         help: A sentence that says what it changes.
+        check: Raises InputError for a trained network that it cannot repair, whichever
+            of the channels go that may.
 
     Returns:
         A decorator of functions of a `Cut`, which it returns as they are.
@@ -68,7 +74,7 @@ def repair(name: str, *, help: str) -> Callable[[Callable], Callable]:
     """
 
     def add(apply):
-        REPAIRS.register(name)(Repair(name, help, apply))
+        REPAIRS.register(name)(Repair(name, help, apply, check))
         return apply
 
     return add

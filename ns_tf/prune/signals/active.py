@@ -1,6 +1,7 @@
 """How often the ReLU behind a channel is above 0, in a trained network."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -100,7 +101,13 @@ def relu_outputs(network: ScoredNetwork) -> list[Tensor]:
     for call in network.graph.calls:
         operation = by_name[call.name]
         activation = getattr(operation, "activation", None)
-        names = (getattr(activation, "__name__", ""), type(operation).__name__.lower())
-        if call.inputs and any(name in _RELUS for name in names):
+        if call.inputs and (_is_relu(activation) or _is_relu(operation)):
             found.append(call.output)
     return found
+
+
+def _is_relu(operation: Any) -> bool:
+    """Whether a layer, an operation or an activation is 0 for all that is below 0."""
+    name = getattr(operation, "__name__", type(operation).__name__).lower()
+    moved = getattr(operation, "negative_slope", 0), getattr(operation, "threshold", 0)
+    return name in _RELUS and not any(moved)

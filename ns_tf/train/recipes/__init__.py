@@ -15,6 +15,7 @@ done one after another: `distil+refine`.
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,9 @@ class Recipe:
     epochs: int | None = None  # In place of those that are asked for.
     # Whether a network of a share s of the multiply-adds has 1 / s times the epochs.
     equal_cost: bool = False
+    # Options of the formula that are shares, from 0 to 1, and those that are above 0.
+    shares: tuple[str, ...] = ()
+    above_zero: tuple[str, ...] = ()
 
 
 def recipe(name: str, *, help: str, **preset: Any) -> Callable[[Callable], Callable]:
@@ -135,13 +139,32 @@ def get(text: str, *, behind: bool = False) -> Recipe:
         if option not in known:
             names = ", ".join([*known, *settable])
             raise InputError(f"The recipe {name} has no {option!r}; it has {names}.")
-    for value in (*fields.values(), *options.values()):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise InputError(f"Options of a recipe are numbers from 0; got {value!r}.")
+    for option, value in {**fields, **options}.items():
+        _check(member, option, value)
     if "epochs" in fields:
         check_whole(f"epochs of the recipe {name}", fields["epochs"], at_least=1)
     formula = functools.partial(function, **options) if options else member.formula
     return dataclasses.replace(member, formula=formula, **fields)
+
+
+def _check(member: Recipe, option: str, value: Any) -> None:
+    """Refuses the value of an option that is no number, or out of its range.
+
+    Raises:
+        InputError: names the option.
+    """
+    positive = option in ("rate", *member.above_zero)
+    most = 1.0 if option in member.shares else math.inf
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (number and 0 <= value <= most and math.isfinite(value)) or (
+        positive and value == 0
+    ):
+        least = "above 0" if positive else "from 0"
+        upper = f" to {most:g}" if most < math.inf else ""
+        raise InputError(
+            f"{option} of the recipe {member.name} is a number {least}{upper}; got "
+            f"{value!r}."
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,6 +12,8 @@ from ns_tf.train.recipes import recipe
     help="Learns from the whole network's answers to mixed images, and from labels.",
     teacher=True,
     mixup=1.0,
+    shares=("share",),
+    above_zero=("temperature",),
 )
 def distil(
     logits: Any,

@@ -15,6 +15,7 @@ from ns_tf.train.recipes import recipe
     table_rate=1.0,
     next_rate=1e-3,
     next_share=16 / 200,
+    shares=("share",),
 )
 def refine(logits: Any, labels: Any, teacher_logits: Any, *, share: float = 0.7) -> Any:
     """share KL(student || table) + (1 - share) cross-entropy, [batch].

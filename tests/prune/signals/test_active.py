@@ -8,6 +8,7 @@ from trained import noise_images, scored
 
 from ns_tf.base import InputError
 from ns_tf.prune import signals
+from ns_tf.prune.signals import active
 
 
 def read(model, dataset, **options):
@@ -64,3 +65,17 @@ def test_relus_are_found_as_layers_operations_and_activations(
 def test_a_layer_without_a_relu_is_refused_by_name(handmade, randomise, rng):
     with pytest.raises(InputError, match=r"filters of 'b'.*--keep=b"):
         read(randomise(handmade["no_norm"]()), noise_images(rng))
+
+
+def test_a_relu_with_a_slope_is_none(rng):
+    layers = keras.layers
+    x = image = keras.Input((6, 7, 3))
+    for name, slope in (("a", 0.0), ("b", 0.3)):
+        x = layers.Conv2D(5, 3, name=name)(x)
+        x = layers.ReLU(negative_slope=slope, name=f"{name}_relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    network = scored(model, noise_images(rng))
+    assert len(active.relu_outputs(network)) == 1
+    with pytest.raises(InputError, match="none behind the filters of 'b'"):
+        active.check(network)
