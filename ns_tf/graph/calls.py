@@ -71,7 +71,9 @@ def functional(model: keras.Model) -> keras.Model:
             raise InputError(
                 f"{model.name!r} is not built yet: begin it with a keras.Input."
             )
-        return keras.Model(model.inputs, model.outputs, name=model.name)
+        # One tensor and no list of one: the wrapper takes and gives what the model does.
+        ends = (one if len(one) > 1 else one[0] for one in (model.inputs, model.outputs))
+        return keras.Model(*ends, name=model.name)
     if type(model) is keras_class(model):
         return model
     return keras.Model(model.input, model.output, name=model.name)

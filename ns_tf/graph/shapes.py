@@ -1,5 +1,7 @@
 """The shapes that a model takes, and a copy of it for others."""
 
+from typing import Any
+
 import keras
 
 from ns_tf.base import InputError, refusing
@@ -24,7 +26,8 @@ def listed(model: keras.Model) -> keras.Model:
     """The model with its inputs in a list, if they are a dictionary or nested.
 
     It can be called with a tuple in the order of `model.inputs` then, and with a
-    dictionary of the names of the inputs as before.
+    dictionary of the names of the inputs as before. An input or an output that is alone
+    in a list or a dictionary is a tensor then, as losses and layers behind it take it.
 
     Args:
         model: Functional.
@@ -32,12 +35,19 @@ def listed(model: keras.Model) -> keras.Model:
     Returns:
         The model itself where they are; else one of the same layers, not compiled.
     """
-    structure = model.input
-    flat = structure if isinstance(structure, (list, tuple)) else [structure]
-    if all(isinstance(tensor, keras.KerasTensor) for tensor in flat):
+    inputs, outputs = _alone(model.input), _alone(model.output)
+    flat = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    if not all(isinstance(tensor, keras.KerasTensor) for tensor in flat):
+        inputs = model.inputs
+    if inputs is model.input and outputs is model.output:
         return model
-    inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
-    return keras.Model(inputs, model.output, name=model.name)
+    return keras.Model(inputs, outputs, name=model.name)
+
+
+def _alone(structure: Any) -> Any:
+    """The tensor of a structure that has one; the structure itself if it has more."""
+    tensors = keras.tree.flatten(structure)
+    return tensors[0] if len(tensors) == 1 else structure
 
 
 def with_shape(model: keras.Model, shape: tuple[int, ...] | Parts) -> keras.Model:

@@ -34,6 +34,22 @@ def test_inputs_in_a_dictionary_become_a_list_in_keras_order(rng):
     assert listed(found) is found
 
 
+@pytest.mark.parametrize(
+    "ends", [lambda x, y: ([x], [y]), lambda x, y: ({"x": x}, {"y": y})]
+)
+def test_an_input_and_an_output_alone_are_tensors(rng, ends):
+    x = keras.Input((3,), name="x")
+    model = keras.Model(*ends(x, layers.Dense(2)(x)))
+    found, rows = listed(model), rng.normal(size=(5, 3))
+    assert isinstance(found.input, keras.KerasTensor)
+    np.testing.assert_array_equal(
+        found(rows),
+        keras.tree.flatten(
+            model(keras.tree.map_structure(lambda _: rows, model.input))
+        )[0],
+    )
+
+
 def test_open_axes_get_the_length_of_the_data_and_nothing_else_changes(rng):
     model = listed(tagged())
     model.compile(loss="mae")
