@@ -148,7 +148,7 @@ def make_plan(
     targets_and_ratio = with_ratio(search, targets, ratio)
     limits = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
 
-    def planned(method: str) -> WidthPlan:
+    def planned(method: str, iteration: int | None = iteration) -> WidthPlan:
         along = _along(search, method, iteration, price_exponent)
         scaling = solve(
             search,
@@ -176,7 +176,8 @@ def make_plan(
     plan = planned(method or default_method(targets, measure))
     if method is None and price_exponent is None and plan.pricing:
         if plan.pricing.floored:
-            return dataclasses.replace(planned("uniform"), unpriced=plan.pricing)
+            uniform = planned("uniform", iteration=None)
+            return dataclasses.replace(uniform, unpriced=plan.pricing)
     return plan
 
 

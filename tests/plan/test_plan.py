@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import DEFAULT, macs, params, toy_architecture, toy_search
+from toys import DEFAULT, macs, params, silent, toy_architecture, toy_search
 
 from ns_tf.base import InputError
 from ns_tf.plan import plan
@@ -99,15 +99,12 @@ def test_a_plan_that_cannot_be_is_refused(options, told):
 
 
 def test_where_prices_are_silent_a_plan_is_uniform_unless_priced_is_named():
-    *before, last = SEARCH.states
-    law = dataclasses.replace(last.law, beta=np.array([0.5, 1.3, 0.7]))
-    steep = dataclasses.replace(
-        SEARCH, states=(*before, dataclasses.replace(last, law=law))
-    )
+    steep = silent(SEARCH)
     made = make_plan(steep, {"macs": 120_011})
     assert made.widths == make_plan(steep, {"macs": 120_011}, method="uniform").widths
     assert made.method == "uniform" and made.unpriced.floored
     assert "uniform: one more filter is worth tau^-1 (assumed)" in str(made)
+    assert make_plan(steep, {"macs": 120_011}, iteration=2) == made
     assert made.to_json()["unpriced"]["asked"] == 1
     for options in ({"method": "priced"}, {"price_exponent": 1.0}):
         named = make_plan(steep, {"macs": 120_011}, **options)
