@@ -52,6 +52,16 @@ def test_widths_keep_to_their_limits():
     assert all(width % 4 == 0 and 8 <= width <= 20 for width in made.widths)
 
 
+@pytest.mark.parametrize("method", ["priced", "neuralscale"])
+def test_a_budget_beyond_the_largest_network_changes_nothing(method):
+    targets, options = {"macs": 60_013}, {"method": method, "max_width": 12}
+    made = make_plan(SEARCH, targets, **options)
+    loose = make_plan(SEARCH, {**targets, "params": 10**7}, **options)
+    assert loose.widths == made.widths and max(made.widths) == 12
+    with pytest.raises(InputError, match="cannot be met"):
+        make_plan(SEARCH, {"macs": 10**8, "params": 10**7}, **options)
+
+
 def test_wishes_hold_and_are_told():
     made = Searched(SEARCH).plan(
         params=5003, keep="a", widths_between={"b": (None, 11)}, multiple_of={"c": 4}

@@ -241,6 +241,8 @@ def device_cases(rng, count):
         costs = [ms, other][: rng.choice([1, 2])]
         near = np.array(default) * np.exp(rng.uniform(-1.5, 1))
         targets = [float(c(near.astype(int)) * rng.uniform(0.8, 1.2)) for c in costs]
+        if rng.random() < 0.2:  # More than any network costs.
+            targets[-1] = 2 * float(costs[-1](np.array(largest)))
         grid = int(rng.choice([1, 1, 2, 8])), int(rng.choice([1, 1, 3]))
         yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, largest
 
