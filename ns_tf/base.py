@@ -278,6 +278,11 @@ class ScalingLaw:
         return np.asarray(self.alpha) * np.asarray(tau, float) ** np.asarray(self.beta)
 
 
+# An exponent from which on prices count as their limit, the curve of the law: widths
+# differ by 1e-6 of them at most.
+ENDLESS = 1e6
+
+
 @dataclasses.dataclass(frozen=True)
 class PriceLaw:
     """What more filters are worth, in place of a curve tau -> widths."""
@@ -289,11 +294,18 @@ class PriceLaw:
     # reads p off these [events]. None if p is as it is.
     worth: np.ndarray | None = None
     sizes: np.ndarray | None = None
+    # Whose curve the limit of large exponents is; `law` if None.
+    limit: ScalingLaw | None = None
+
+    @property
+    def along(self) -> ScalingLaw | None:
+        """The law whose curve the widths are on, to the filter; None at a price."""
+        return (self.limit or self.law) if self.exponent >= ENDLESS else None
 
     @property
     def tau_range(self) -> tuple[float, float] | None:
         """The recorded range of the law."""
-        return self.law.tau_range
+        return (self.along or self.law).tau_range
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ns_tf.base import Architecture, Curve, InputError, PriceLaw
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
@@ -201,9 +199,7 @@ def _along(
         raise InputError(
             f"--price_exponent goes with --method=priced; got --method={method}."
         )
-    # The limit is the paper's curve, by the paper's law.
-    law = search.state(iteration).law if price_exponent == np.inf else along.law
-    return PriceLaw(law, _checked(price_exponent))
+    return PriceLaw(along.law, _checked(price_exponent), limit=along.limit)
 
 
 def with_device(

@@ -15,8 +15,6 @@ from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.program import Program
 from ns_tf.scaling.solve import at_cost
 
-_ENDLESS = 1e6  # An exponent at which widths are those of the limit to 1e-6.
-
 
 @dataclasses.dataclass(frozen=True)
 class Pricing:
@@ -138,8 +136,8 @@ def at_price(
 
     Returns:
         The widths, their costs, how they were priced (`PricedScaling`); tau is the
-        geometric mean of the layers' own. An infinite exponent, or one so large that
-        nothing changes any more, gives the plan along the law's curve
+        geometric mean of the layers' own. An infinite exponent, or one from
+        `ns_tf.base.ENDLESS` on, gives the plan along the law's curve
         (`ns_tf.scaling.solve.at_cost`), which is the limit.
 
     Raises:
@@ -147,8 +145,8 @@ def at_price(
             the largest do not reach, or a law in which no width grows.
     """
     limits = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
-    if price.exponent >= _ENDLESS:
-        curve = power_law(price.law)
+    if price.along:
+        curve = power_law(price.along)
         return at_cost(curve, costs, targets, **limits, bounds=bounds)
     grid = grid_of(**limits, bounds=bounds)
     prices = {name: _price(name, costs[name]) for name in targets}

@@ -95,6 +95,10 @@ def test_the_numbers_of_a_price_law_are_its_law_and_its_exponent():
         "source": "assumed",
         "range": list(price.tau_range),
     }
+    short = read_search(ROOT / "docs" / "runs" / "vgg11_cifar10_scores")
+    limit, paper = curves_of({"": short})["priced@1"]["limit"], short.states[-1].law
+    assert limit["alpha"] == paper.alpha.tolist()
+    assert limit["range"] == list(paper.tau_range)
     record = scored(SEARCH)
     price = methods.curve(record, "priced", 3)
     numbers = curves_of({"": record})["priced@3"]
@@ -298,6 +302,11 @@ def memory_cases(rng, count):
         yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, None
 
 
+def limit_of(law):
+    """Another law, for the limit of large exponents."""
+    return ScalingLaw(2 * law.alpha, law.beta[::-1])
+
+
 def told(cost, largest):
     """A cost as the page has it."""
     if largest is None or isinstance(cost, CostPolynomial):
@@ -320,6 +329,7 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
                 "alpha": law.alpha.tolist(),
                 "beta": law.beta.tolist(),
                 "exponent": 0.7,  # Another one is asked for.
+                "limit": what_if._law(limit_of(law)),
             },
             "costs": [told(cost, largest) for cost in costs],
             "targets": targets,
@@ -332,7 +342,7 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
         law, costs, targets, exponent, step, least, largest = case
         try:
             plan = at_price(
-                PriceLaw(law, exponent),
+                PriceLaw(law, exponent, limit=limit_of(law)),
                 {f"{place}": Cost(cost) for place, cost in enumerate(costs)},
                 {f"{place}": target for place, target in enumerate(targets)},
                 round_to=step,

@@ -30,7 +30,8 @@ class Unmet extends Error {}
 
 // The whole widths of most value that meet every budget, the tau of each layer, and how
 // good they are. A budget has a cost (costs.js) and a target; a grid the step, and by layer
-// the lowest and the highest of whole widths. `asked` is the exponent, undefined for that
+// the lowest and the highest of whole widths. A law may have a `limit`: the law along which
+// the widths of exponents without end are. `asked` is the exponent, undefined for that
 // of the record near the size of the plan, or the law's own. `sizeOf` gives the parameters
 // of whole widths. Throws an Error with a sentence where there are none.
 function atPrice(law, budgets, grid, asked, sizeOf) {
@@ -48,8 +49,9 @@ function atPrice(law, budgets, grid, asked, sizeOf) {
 // The same at an exponent; source and fall say where it comes from.
 function withExponent(law, budgets, grid, { exponent, source, fall }) {
   if (exponent >= ENDLESS) {
-    const scale = law.range ? law.range[1] : 1;
-    return atCost({ ...law, kind: "law", scale }, budgets, grid);
+    const { alpha, beta, range } = law.limit || law;
+    const along = { kind: "law", alpha, beta, scale: range ? range[1] : 1 };
+    return { ...atCost(along, budgets, grid), range };
   }
   const value = valueOf(law, exponent);
   const { found, widths } = startsOf(value, budgets, grid)

@@ -105,10 +105,10 @@ function told(cost) {
   return cost.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 }
 
-// How far taus are outside the recorded range: 1 inside, 3 at three times its end.
-function extrapolation(curve, taus) {
-  if (!curve.range) return 1;
-  const [low, high] = curve.range;
+// How far taus are outside a recorded range: 1 inside, 3 at three times its end.
+function extrapolation(range, taus) {
+  if (!range) return 1;
+  const [low, high] = range;
   return Math.max(low / Math.min(...taus), Math.max(...taus) / high, 1);
 }
 
@@ -226,12 +226,13 @@ function startPage(data) {
     at("problem").textContent = problem;
     at("answer").hidden = !found;
     if (!found) return;
-    const far = extrapolation(curve, found.taus);
-    at("extrapolation").textContent = curve.range ? `${far.toFixed(2)} times` : "no law";
+    const range = found.range || curve.range;
+    const far = extrapolation(range, found.taus);
+    at("extrapolation").textContent = range ? `${far.toFixed(2)} times` : "no law";
     at("warning").textContent =
       far > data.far
-        ? `The law was recorded between ${group(curve.range[0])} and ` +
-          `${group(curve.range[1])} parameters; this far outside, laws are often off.`
+        ? `The law was recorded between ${group(range[0])} and ` +
+          `${group(range[1])} parameters; this far outside, laws are often off.`
         : "";
     for (const [name, { of, largest }] of Object.entries(costs)) {
       const beyond = largest && found.widths.some((width, l) => width > largest[l]);

@@ -81,11 +81,12 @@ def test_a_law_of_few_networks_is_fitted_to_all_events():
     plan = make_plan(record, {"params": 579786}, method="priced")
     assert plan.tau_range == (1447, 556932)  # From the first event to the last.
     along = make_plan(record, {"params": 579786}, method="neuralscale")
-    limit = make_plan(
-        record, {"params": 579786}, method="priced", price_exponent=np.inf
-    )
-    assert limit.widths == along.widths
-    assert limit.pricing is None
+    for endless in (1e6, np.inf):
+        limit = make_plan(
+            record, {"params": 579786}, method="priced", price_exponent=endless
+        )
+        assert limit.widths == along.widths and limit.tau_range == along.tau_range
+        assert limit.pricing is None
 
 
 def test_budgets_choose_the_method(vgg11):
