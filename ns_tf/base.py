@@ -29,6 +29,10 @@ class InputError(ValueError):
     """
 
 
+class Unpriced(InputError):
+    """A budget that filters have no price in: measured, and no polynomial of widths."""
+
+
 class RunError(RuntimeError):
     """Work under way that failed, as by a loss of NaN. Commands print it and exit 1."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling
+from ns_tf.base import Cost, Fall, PriceLaw, Scaling, Unpriced
 from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
@@ -188,11 +188,11 @@ def _price(name: str, cost: Cost) -> PricedCost:
     """The cost of a budget that a plan at a price can be solved for.
 
     Raises:
-        InputError: it has none.
+        Unpriced: it has none.
     """
     of = cost.estimate.of if cost.estimate else cost.of
     if not isinstance(of, PricedCost):
-        raise InputError(
+        raise Unpriced(
             f"The budget {name} has no price: it is measured, and no polynomial of the "
             "widths. Use --method=neuralscale for it, or budget params or macs; of "
             "latency_ms, --device has prices."
