@@ -68,8 +68,9 @@ class WidthPlan:
 
         max(low / tau, tau / high, 1) for a record from `low` to `high`: 1 inside it,
         3 at three times its largest network. 1 for a curve that nothing recorded. A
-        plan at a price has a tau a layer, of which the one furthest outside counts. Of
-        a plan whose layers grew in turns, as for RAM alone, the parameters count too.
+        plan at a price has a tau for every layer that it decides on, of which the one
+        furthest outside counts; there may be none. Of a plan whose layers grew in
+        turns, as for RAM alone, the parameters count too.
         """
         if self.tau_range is None:
             return 1.0
@@ -77,7 +78,7 @@ class WidthPlan:
         taus = getattr(self.scaling, "taus", (self.scaling.tau,))
         if isinstance(self.scaling, ScalingInTurns):
             taus = (*taus, self.params)
-        return max(low / min(taus), max(taus) / high, 1.0)
+        return max([1.0, *(low / tau for tau in taus), *(tau / high for tau in taus)])
 
     @property
     def warning(self) -> str | None:

@@ -93,7 +93,9 @@ class PricedScaling(Scaling):
     """Widths of most value that meet budgets."""
 
     pricing: Pricing
-    taus: tuple[float, ...]  # [layers]: where the law gives each layer its width.
+    # Where the law gives a layer its width, of the layers that it decides on: these are
+    # at no end of the grid, as kept ones are, and several, or the budget decides alone.
+    taus: tuple[float, ...]
 
 
 def at_price(
@@ -162,6 +164,8 @@ def at_price(
         value, numbers = program.value, grid.numbers(layers)
         log_taus = value.log_taus(widths)[numbers]
         widths = widths[numbers]
+        free = (widths > grid.low) & (widths < grid.high)
+        free &= len(np.unique(numbers[free])) > 1
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
             tau=float(np.exp(log_taus.mean())),
@@ -176,7 +180,7 @@ def at_price(
                 fall,
                 price.exponent,
             ),
-            taus=tuple(np.exp(log_taus).tolist()),
+            taus=tuple(np.exp(log_taus[free]).tolist()),
         )
 
     if any(costs[name].estimate for name in targets):
