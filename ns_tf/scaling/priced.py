@@ -15,6 +15,8 @@ from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.program import Program
 from ns_tf.scaling.solve import at_cost
 
+_USELESS = 10.0  # A larger gap says nothing, as of an exponent of 1,000.
+
 
 @dataclasses.dataclass(frozen=True)
 class Pricing:
@@ -53,7 +55,7 @@ class Pricing:
         """
         by = "assumed" if self.source == "assumed" else "by its scores"
         return (
-            f"one more filter is worth tau^-{self.asked:.3g} ({by}), and prices need "
+            f"one more filter is worth {self._worth} ({by}), and prices need "
             f"{self.exponent:.3g}, above every beta"
         )
 
@@ -72,11 +74,20 @@ class Pricing:
         for other in others:
             worth = self.worth(first, other)
             yield f"1 % more {first} is worth {worth:.3g} % more {other}"
-        yield f"at most {self.gap:.3%} more loss of value than any such widths"
+        if self.gap > _USELESS:
+            yield "no bound says how far the value is from the best of such widths"
+        else:  # Rounding may take it below 0.
+            gap = max(self.gap, 0.0)
+            yield f"at most {gap:.3%} more loss of value than any such widths"
+
+    @property
+    def _worth(self) -> str:
+        """tau^-p, for people."""
+        return f"tau^{0.0 - self.asked:.3g}"
 
     def _exponent(self) -> str:
         """What one more filter is worth, who says so, and whether it was raised."""
-        text = f"one more filter is worth tau^-{self.asked:.3g}"
+        text = f"one more filter is worth {self._worth}"
         if self.fall is not None:
             low, high = self.fall.tau_range
             p, sure = self.asked, 1.96 * self.fall.error

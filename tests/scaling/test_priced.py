@@ -190,6 +190,18 @@ def test_the_record_of_an_exponent_is_named(rng):
     assert lines.endswith("assumed: no scores say it")
 
 
+def test_numbers_of_a_plan_are_told_as_people_write_them():
+    asked = {-0.195: "tau^0.195", 0.0: "tau^0,", 1.0: "tau^-1,"}
+    for p, told in asked.items():
+        made = Pricing(1.1, True, {"c": 1.0}, 0.0, "assumed", asked=p)
+        assert f"one more filter is worth {told}" in next(made.lines())
+        assert f"is worth {told.rstrip(',')} (assumed)" in made.silence
+    gaps = {-3e-8: "at most 0.000% more", 9.0: "at most 900.000%", 1e146: "no bound"}
+    for gap, told in gaps.items():
+        *_, last = Pricing(2.0, False, {"c": 1.0}, gap, asked=2.0).lines()
+        assert last.startswith(told) and len(last) < 88
+
+
 def test_binding_budgets_are_used(rng):
     law, layers = law_of(rng, 19), 19
     costs = {"a": residual(rng, layers), "b": residual(rng, layers)}

@@ -4,6 +4,7 @@
 // the page's controls. Widths at a price are found by priced.js.
 
 const LARGEST_WIDTH = 65536;
+const USELESS = 10; // A larger gap says nothing, as of an exponent of 1,000.
 
 // tau -> widths, not yet whole: a power law, or one number times given widths.
 function curveFunction(curve) {
@@ -124,7 +125,7 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
   };
   const assumed = source === "assumed" ? ", assumed: no scores say it" : "";
   return [
-    `One more filter is worth tau^-${digits(asked)}${fall ? recorded() : assumed}` +
+    `One more filter is worth tau^${digits(0 - asked)}${fall ? recorded() : assumed}` +
       (floored ? `; ${digits(exponent)} is used, above every beta.` : "."),
     ...(floored && fall
       ? ["Scores fall too slowly here to say what a layer's last filters are worth."]
@@ -138,8 +139,10 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
       const worth = digits(shares[first] / shares[k]);
       return `1 % more ${units[first]} is worth ${worth} % more ${units[k]}.`;
     }),
-    `At most ${(100 * Math.max(gap, 0)).toFixed(3)} % more loss of value than any widths ` +
-      "within the budgets.",
+    gap > USELESS
+      ? "No bound says how far the value is from the best of widths within the budgets."
+      : `At most ${(100 * Math.max(gap, 0)).toFixed(3)} % more loss of value than any ` +
+        "widths within the budgets.",
   ];
 }
 
