@@ -6,6 +6,7 @@ imports no Keras before a cost is counted anew.
 """
 
 import dataclasses
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,9 +230,10 @@ def _checked(exponent: float) -> float:
     """The exponent, if it can be one.
 
     Raises:
-        InputError: it is not positive.
+        InputError: it is no positive number.
     """
-    if not exponent > 0:
+    number = isinstance(exponent, numbers.Real) and not isinstance(exponent, bool)
+    if not (number and exponent > 0):
         raise InputError(
             "--price_exponent is a positive number, or inf for the curve of the law; "
             f"got {exponent!r}."

@@ -99,6 +99,10 @@ def test_the_iteration_of_a_plan_is_the_last_unless_it_is_named():
         ({"method": "uniform", "iteration": 1}, "has no iterations"),
         ({"ratio": -1}, "positive number"),
         ({"min_width": 0}, "min_width"),
+        *(
+            ({"method": "priced", "price_exponent": p}, "price_exponent is a positive")
+            for p in ("2", True, 0, -1.0, float("nan"), [2.0])
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(options, told):
