@@ -14,6 +14,7 @@ import numpy as np
 from ns_tf.base import Architecture, Curve, InputError, PriceLaw, Scaling
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods, targets
+from ns_tf.plan.measured import Measurements
 from ns_tf.plan.plan import check_names
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.scaling.curves import uniform_curve
@@ -45,6 +46,7 @@ class Family:
         builder: The architecture, if no registered name finds it.
         options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width,
             wishes.
+        measurements: Of measured budgets: what is not measured again; grows.
     """
 
     search: SearchRecord
@@ -52,6 +54,7 @@ class Family:
     iteration: int | None
     builder: Architecture | None
     options: Mapping[str, Any]
+    measurements: Measurements = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -163,7 +166,12 @@ class Family:
     def _at(self, label: str, along: Curve | PriceLaw) -> Candidate:
         """The candidate that meets the budgets."""
         scaling = targets.solve(
-            self.search, along, self.targets, builder=self.builder, **self.options
+            self.search,
+            along,
+            self.targets,
+            builder=self.builder,
+            measurements=self.measurements,
+            **self.options,
         )
         return Candidate(label, scaling, along.tau_range)
 
