@@ -223,7 +223,8 @@ class EventScores:
     # [events, layers]: the lowest score among the filters of each layer that stayed.
     lowest: np.ndarray
     loss: np.ndarray  # [events]: mean training loss since the event before.
-    criterion: str | None = None  # Whose scores they are; None is the usual one.
+    # Whose scores they are; None is the usual one, of an older record.
+    criterion: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
