@@ -50,6 +50,7 @@ class Curve:
     tau_range: tuple[float, float] | None = None  # Of the law that was fitted, if any.
     # The formula in plain numbers, from which a page can draw the curve again.
     terms: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    law: "ScalingLaw | None" = None  # That it is along, if any.
 
     def __call__(self, tau: float) -> np.ndarray:
         """Widths [layers] at this size."""

@@ -18,6 +18,7 @@ from ns_tf.plan.measured import Measurements
 from ns_tf.plan.plan import check_names
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.scaling.curves import uniform_curve
+from ns_tf.scaling.law import unfitted
 
 if TYPE_CHECKING:
     from ns_tf.plan.refine import Refinement
@@ -33,6 +34,7 @@ class Candidate:
     label: str  # Also the name of a folder.
     scaling: Scaling
     tau_range: tuple[float, float] | None = None  # Recorded, of a law.
+    unfitted: tuple[str, ...] = ()  # Layers without a slope in it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Family:
             tau_range=chosen.tau_range,
             builder=self.builder,
             wishes=self.options.get("wishes"),
+            unfitted=chosen.unfitted,
         )
         measure = self.options.get("measure")
         about = targets.device_text(measure, self.targets, plan.widths)
@@ -173,7 +176,8 @@ class Family:
             measurements=self.measurements,
             **self.options,
         )
-        return Candidate(label, scaling, along.tau_range)
+        without = unfitted(along, self.search.names)
+        return Candidate(label, scaling, along.tau_range, without)
 
     def _between(self, one: Candidate, other: Candidate, share: float) -> Candidate:
         """A weighted geometric mean of two, scaled to the budgets.

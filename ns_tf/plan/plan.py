@@ -20,6 +20,7 @@ from ns_tf.plan.targets import default_method, device_text, solve, with_ratio
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.registry import unknown
 from ns_tf.scaling.config import Wishes
+from ns_tf.scaling.law import unfitted
 
 if TYPE_CHECKING:
     from ns_tf.devices.device import Device
@@ -167,6 +168,7 @@ def make_plan(
             tau_range=along.tau_range,
             builder=builder,
             wishes=wishes,
+            unfitted=unfitted(along, search.names),
         )
         return dataclasses.replace(
             plan, device=device_text(measure, targets, plan.widths)

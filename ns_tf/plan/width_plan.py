@@ -49,6 +49,7 @@ class WidthPlan:
     refinement: "Refinement | None" = None
     wishes: tuple[str, ...] = ()  # What was wished for the widths, as flags.
     device: str | None = None  # The device whose file said milliseconds, in words.
+    unfitted: tuple[str, ...] = ()  # Layers without a slope of their own.
     # Of the price law that would have been taken, had it not been silent.
     unpriced: "Pricing | None" = None
 
@@ -135,6 +136,7 @@ class WidthPlan:
             "warning": self.warning,
             **({"wishes": list(self.wishes)} if self.wishes else {}),
             **({"device": self.device} if self.device else {}),
+            **({"unfitted": list(self.unfitted)} if self.unfitted else {}),
             **{
                 name: dataclasses.asdict(part)
                 for name, part in (
@@ -189,7 +191,10 @@ class WidthPlan:
             )
 
     def _trust(self) -> Iterator[str]:
-        """The recorded range and the warning; nothing for a curve without a record."""
+        """The recorded range, layers without a slope, and the warning.
+
+        Nothing for a curve without a record.
+        """
         if self.tau_range is None:
             return
         low, high = self.tau_range
@@ -197,6 +202,13 @@ class WidthPlan:
             f"law of iteration {self.iteration}, recorded from {low:,.0f} to "
             f"{high:,.0f} parameters; extrapolated {self.extrapolation:.2f} times"
         )
+        if self.unfitted:
+            every = len(self.unfitted) == len(self.names)
+            whose = "that of uniform scaling" if every else "the others' median"
+            yield (
+                f"too few filters lost for a slope, so {whose} is taken: "
+                f"{', '.join(self.unfitted)}"
+            )
         if self.warning:
             yield f"Warning: {self.warning}"
 
@@ -210,6 +222,7 @@ def plan_of(
     tau_range: tuple[float, float] | None,
     builder: Architecture | None,
     wishes: Wishes | None = None,
+    unfitted: tuple[str, ...] = (),
 ) -> WidthPlan:
     """The plan of these widths.
 
@@ -221,6 +234,7 @@ def plan_of(
         tau_range: Recorded by the search; None for a curve without a record.
         builder: The architecture, if no registered name finds it.
         wishes: Of the plan, if it had any.
+        unfitted: Layers without a slope of their own.
     """
     widths = np.array(scaling.widths)
     return WidthPlan(
@@ -236,4 +250,5 @@ def plan_of(
         tau_range=tau_range,
         builder=builder,
         wishes=tuple(bound.wish for bound in search.bounds(wishes).each),
+        unfitted=unfitted,
     )
