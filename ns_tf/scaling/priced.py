@@ -91,7 +91,8 @@ class Pricing:
         if self.fall is not None:
             low, high = self.fall.tau_range
             p, sure = self.asked, 1.96 * self.fall.error
-            text += f" ({p - sure:.2f} to {p + sure:.2f}), by {self.fall.events} events"
+            text += f" (p from {p - sure:.2f} to {p + sure:.2f})"
+            text += f", by {self.fall.events} events"
             text += f" from {low:,.0f} to {high:,.0f} parameters"
         elif self.source == "assumed":
             text += ", assumed: no scores say it"

@@ -179,7 +179,7 @@ def test_the_record_of_an_exponent_is_named(rng):
     fall = Fall(1.5, 0.25, (3e3, 5e4), 17)
     lines = next(at_price(price, cost, {"c": 10**6}, fall=fall).pricing.lines())
     assert lines.endswith(
-        "tau^-1.5 (1.01 to 1.99), by 17 events from 3,000 to 50,000 parameters"
+        "tau^-1.5 (p from 1.01 to 1.99), by 17 events from 3,000 to 50,000 parameters"
     )
     low = Fall(0.125, 0.25, (3e3, 5e4), 17)
     price = PriceLaw(price.law, 0.125)

@@ -121,7 +121,8 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
   const recorded = () => {
     const [low, high] = [-1.96, 1.96].map((z) => (asked + z * fall.error).toFixed(2));
     const [from, to] = fall.range.map(group);
-    return ` (${low} to ${high}), by ${fall.events} events from ${from} to ${to} parameters`;
+    const events = `${fall.events} events from ${from} to ${to} parameters`;
+    return ` (p from ${low} to ${high}), by ${events}`;
   };
   const assumed = source === "assumed" ? ", assumed: no scores say it" : "";
   return [
