@@ -29,6 +29,10 @@ class InputError(ValueError):
     """
 
 
+class Unpriced(InputError):
+    """A budget that filters have no price in: measured, and no polynomial of widths."""
+
+
 class RunError(RuntimeError):
     """Work under way that failed, as by a loss of NaN. Commands print it and exit 1."""
 
@@ -46,6 +50,7 @@ class Curve:
     tau_range: tuple[float, float] | None = None  # Of the law that was fitted, if any.
     # The formula in plain numbers, from which a page can draw the curve again.
     terms: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    law: "ScalingLaw | None" = None  # That it is along, if any.
 
     def __call__(self, tau: float) -> np.ndarray:
         """Widths [layers] at this size."""
@@ -219,7 +224,8 @@ class EventScores:
     # [events, layers]: the lowest score among the filters of each layer that stayed.
     lowest: np.ndarray
     loss: np.ndarray  # [events]: mean training loss since the event before.
-    criterion: str | None = None  # Whose scores they are; None is the usual one.
+    # Whose scores they are; None is the usual one, of an older record.
+    criterion: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,6 +284,11 @@ class ScalingLaw:
         return np.asarray(self.alpha) * np.asarray(tau, float) ** np.asarray(self.beta)
 
 
+# An exponent from which on prices count as their limit, the curve of the law: widths
+# differ by 1e-6 of them at most.
+ENDLESS = 1e6
+
+
 @dataclasses.dataclass(frozen=True)
 class PriceLaw:
     """What more filters are worth, in place of a curve tau -> widths."""
@@ -289,11 +300,18 @@ class PriceLaw:
     # reads p off these [events]. None if p is as it is.
     worth: np.ndarray | None = None
     sizes: np.ndarray | None = None
+    # Whose curve the limit of large exponents is; `law` if None.
+    limit: ScalingLaw | None = None
+
+    @property
+    def along(self) -> ScalingLaw | None:
+        """The law whose curve the widths are on, to the filter; None at a price."""
+        return (self.limit or self.law) if self.exponent >= ENDLESS else None
 
     @property
     def tau_range(self) -> tuple[float, float] | None:
         """The recorded range of the law."""
-        return self.law.tau_range
+        return (self.along or self.law).tau_range
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,6 @@ from ns_tf.budgets import exact_costs
 from ns_tf.descend import traces
 from ns_tf.networks.arena import ExactCost, cost_from_json
 from ns_tf.parts import Parts, shape_from
-from ns_tf.prune.config import PruneConfig
 from ns_tf.run import files
 from ns_tf.run.folder import DESCENT
 from ns_tf.scaling.bounds import Bounds, bounds_of
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
 VERSION = 1
-_USUAL = PruneConfig.criterion  # Whose scores they are where a record does not say.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +175,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         errors = [None if np.isnan(error) else error for error in law.error.tolist()]
         by_layer = {"rows": law.rows.tolist(), "error": errors}
     scores = state.trace.scores
-    other = scores is not None and scores.criterion not in (None, _USUAL)
+    told = scores is not None and scores.criterion is not None
     return {
         "iteration": state.iteration,
         "widths": list(state.widths),
@@ -191,7 +189,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         },
         "events": len(state.trace.history),
         "rows": len(state.trace.tau),
-        **({"criterion": scores.criterion} if other else {}),
+        **({"criterion": scores.criterion} if told else {}),
         "scaling": dataclasses.asdict(state.scaling),
         "seconds": round(state.seconds, 3),
     }

@@ -92,10 +92,11 @@ def _read_scores(
         names: Of the layers.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or missing although scores were kept.
     """
     path = path_of(folder, state["iteration"], "scores")
-    if not path.exists():
+    # Older records do not say whose scores they are, nor whether there are any.
+    if state.get("criterion") is None and not path.exists():
         return None
     columns, rows = [*names, *_SCORES], state["events"]
     header, table = files.read_csv(path, what="scores")

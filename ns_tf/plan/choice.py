@@ -34,13 +34,19 @@ class WidthChoice:
         return self.asked.of(self.budget)
 
     @property
-    def flags(self) -> tuple[BudgetConfig, MethodConfig]:
-        """The settings that the choice adds to the flags of a training's folder.
+    def decided(self) -> MethodConfig:
+        """The method that is asked for, or that the budget alone means.
 
-        No method where the search has a word in it (`ns_tf.plan.plan.make_plan`).
+        None where the search has a word in it: widths at a price, or uniform ones where
+        its price law is silent (`ns_tf.plan.plan.make_plan`).
         """
-        undecided = self.asked.method is None and self.method.method == "priced"
-        return self.budget, self.asked if undecided else self.method
+        silence = self.asked.method is None and self.asked.price_exponent is None
+        return self.asked if silence and self.method.method == "priced" else self.method
+
+    @property
+    def flags(self) -> tuple[BudgetConfig, MethodConfig]:
+        """The settings that the choice adds to the flags of a training's folder."""
+        return self.budget, self.decided
 
     def widths(self, problem: Problem, run_dir: str | Path, folder: Path) -> Widths:
         """The widths of the network.
@@ -86,18 +92,22 @@ class WidthChoice:
             if before is not None:
                 return check_widths(architecture, before)
         return make_plan(
-            search, self.budget.targets, **options(self.budget, self.method)
+            search, self.budget.targets, **options(self.budget, self.decided)
         ).widths
 
     def name(self, seed: int) -> str:
         """The name of a training's folder: method, iteration, budgets and seed.
 
         A name of more than 100 characters, of many widths, becomes a digest of itself.
-        Without widths and budgets it is that of a network without widths.
+        Without widths and budgets it is that of a network without widths. There is no
+        method in it where the search decides between two.
 
         >>> budget = BudgetConfig(ratio=0.25)
         >>> WidthChoice(NetworkConfig(), budget, MethodConfig()).name(seed=3)
         'neuralscale_ratio0.25_seed3'
+        >>> budget = BudgetConfig(macs=5e7)
+        >>> WidthChoice(NetworkConfig(), budget, MethodConfig()).name(seed=3)
+        'macs50000000_seed3'
 
         Args:
             seed: Of the training.
@@ -107,7 +117,7 @@ class WidthChoice:
         elif not self.budget.targets and not self.budget.ratio:
             parts = ["fixed"]
         else:
-            parts = [self.method.method]
+            parts = [self.decided.method] if self.decided.method else []
             if self.method.iteration:
                 parts.append(f"it{self.method.iteration}")
             targets = dict(self.budget.targets)

@@ -138,7 +138,8 @@ class RefineConfig(RuntimeConfig):
     """Short trainings that choose among candidates, and how they are computed.
 
     Raises:
-        InputError: a number is out of range; names the flag.
+        InputError: a number is out of range, or trainings are described and there are
+            none; names the flag.
     """
 
     refine: int = option(
@@ -160,6 +161,11 @@ class RefineConfig(RuntimeConfig):
         at_least(self, 0, "refine")
         if self.refine:
             at_least(self, 2, "refine")
+            return
+        for field in dataclasses.fields(RefineConfig):
+            own = field.name.startswith("refine_")
+            if own and getattr(self, field.name) != field.default:
+                raise InputError(f"--{field.name} goes with --refine.")
 
     @property
     def runtime(self) -> RuntimeConfig:

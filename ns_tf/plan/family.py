@@ -14,9 +14,11 @@ import numpy as np
 from ns_tf.base import Architecture, Curve, InputError, PriceLaw, Scaling
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods, targets
+from ns_tf.plan.measured import Measurements
 from ns_tf.plan.plan import check_names
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.scaling.curves import uniform_curve
+from ns_tf.scaling.law import unfitted
 
 if TYPE_CHECKING:
     from ns_tf.plan.refine import Refinement
@@ -32,6 +34,7 @@ class Candidate:
     label: str  # Also the name of a folder.
     scaling: Scaling
     tau_range: tuple[float, float] | None = None  # Recorded, of a law.
+    unfitted: tuple[str, ...] = ()  # Layers without a slope in it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Family:
         builder: The architecture, if no registered name finds it.
         options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width,
             wishes.
+        measurements: Of measured budgets: what is not measured again; grows.
     """
 
     search: SearchRecord
@@ -52,6 +56,7 @@ class Family:
     iteration: int | None
     builder: Architecture | None
     options: Mapping[str, Any]
+    measurements: Measurements = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -112,6 +117,7 @@ class Family:
             tau_range=chosen.tau_range,
             builder=self.builder,
             wishes=self.options.get("wishes"),
+            unfitted=chosen.unfitted,
         )
         measure = self.options.get("measure")
         about = targets.device_text(measure, self.targets, plan.widths)
@@ -163,9 +169,15 @@ class Family:
     def _at(self, label: str, along: Curve | PriceLaw) -> Candidate:
         """The candidate that meets the budgets."""
         scaling = targets.solve(
-            self.search, along, self.targets, builder=self.builder, **self.options
+            self.search,
+            along,
+            self.targets,
+            builder=self.builder,
+            measurements=self.measurements,
+            **self.options,
         )
-        return Candidate(label, scaling, along.tau_range)
+        without = unfitted(along, self.search.names)
+        return Candidate(label, scaling, along.tau_range, without)
 
     def _between(self, one: Candidate, other: Candidate, share: float) -> Candidate:
         """A weighted geometric mean of two, scaled to the budgets.

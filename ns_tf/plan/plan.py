@@ -6,11 +6,10 @@ imports no Keras before a cost is counted anew.
 """
 
 import dataclasses
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ns_tf.base import Architecture, Curve, InputError, PriceLaw
 from ns_tf.budgets import BUDGETS, Measure
@@ -21,6 +20,7 @@ from ns_tf.plan.targets import default_method, device_text, solve, with_ratio
 from ns_tf.plan.width_plan import WidthPlan, plan_of
 from ns_tf.registry import unknown
 from ns_tf.scaling.config import Wishes
+from ns_tf.scaling.law import unfitted
 
 if TYPE_CHECKING:
     from ns_tf.devices.device import Device
@@ -148,7 +148,7 @@ def make_plan(
     targets_and_ratio = with_ratio(search, targets, ratio)
     limits = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
 
-    def planned(method: str) -> WidthPlan:
+    def planned(method: str, iteration: int | None = iteration) -> WidthPlan:
         along = _along(search, method, iteration, price_exponent)
         scaling = solve(
             search,
@@ -168,6 +168,7 @@ def make_plan(
             tau_range=along.tau_range,
             builder=builder,
             wishes=wishes,
+            unfitted=unfitted(along, search.names),
         )
         return dataclasses.replace(
             plan, device=device_text(measure, targets, plan.widths)
@@ -176,7 +177,8 @@ def make_plan(
     plan = planned(method or default_method(targets, measure))
     if method is None and price_exponent is None and plan.pricing:
         if plan.pricing.floored:
-            return dataclasses.replace(planned("uniform"), unpriced=plan.pricing)
+            uniform = planned("uniform", iteration=None)
+            return dataclasses.replace(uniform, unpriced=plan.pricing)
     return plan
 
 
@@ -200,9 +202,7 @@ def _along(
         raise InputError(
             f"--price_exponent goes with --method=priced; got --method={method}."
         )
-    # The limit is the paper's curve, by the paper's law.
-    law = search.state(iteration).law if price_exponent == np.inf else along.law
-    return PriceLaw(law, _checked(price_exponent))
+    return PriceLaw(along.law, _checked(price_exponent), limit=along.limit)
 
 
 def with_device(
@@ -232,9 +232,10 @@ def _checked(exponent: float) -> float:
     """The exponent, if it can be one.
 
     Raises:
-        InputError: it is not positive.
+        InputError: it is no positive number.
     """
-    if not exponent > 0:
+    number = isinstance(exponent, numbers.Real) and not isinstance(exponent, bool)
+    if not (number and exponent > 0):
         raise InputError(
             "--price_exponent is a positive number, or inf for the curve of the law; "
             f"got {exponent!r}."

@@ -21,13 +21,14 @@ from ns_tf.engine.execution import Execution, forget_kernels
 from ns_tf.engine.runtime import Runtime
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Candidate, Family
+from ns_tf.plan.measured import kept_in
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.score import Score
 from ns_tf.render import tables
 from ns_tf.run import files, flagfile
-from ns_tf.run.folder import REFINE, REFINEMENT
+from ns_tf.run.folder import MEASURED, REFINE, REFINEMENT
 from ns_tf.run.watch import Watch
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.job import Job, failure_kept, network_config
@@ -155,7 +156,10 @@ def refined(
     Raises:
         InputError, RunError, Interrupted: as of `Refining`.
     """
-    candidates = family.candidates(config.refine)
+    place = _place(folder, family.targets)
+    with kept_in(place / MEASURED, family.options.get("measure")) as measurements:
+        family = dataclasses.replace(family, measurements=measurements)
+        candidates = family.candidates(config.refine)
     work = Refining(folder, problem, settings, candidates, config)
     return family.plan(*work.run(watch))
 
@@ -192,9 +196,7 @@ class Refining:
         self._runtime = config.runtime
         self._execution = Execution.of(config)
         self._rounds = rounds(len(candidates), config)
-        targets = candidates[0].scaling.targets
-        name = "_".join(f"{budget}{value:.10g}" for budget, value in targets.items())
-        self.folder = Path(folder) / REFINE / name
+        self.folder = _place(folder, candidates[0].scaling.targets)
         for candidate in candidates:
             self._job(candidate, self._rounds[0], 0).check()
 
@@ -309,6 +311,12 @@ class Refining:
             Runtime.of(runtime, self._execution),
             flags,
         )
+
+
+def _place(folder: str | Path, targets: Mapping[str, float]) -> Path:
+    """The folder of a choice for some budgets, below that of its search."""
+    name = "_".join(f"{budget}{value:.10g}" for budget, value in targets.items())
+    return Path(folder) / REFINE / name
 
 
 def _digest(flags: Sequence[Any]) -> str:

@@ -17,6 +17,7 @@ from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device, read_device
 from ns_tf.networks.ratio import floor_ratio
+from ns_tf.plan.measured import Measurements, once
 from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.corrected import solve_by_measuring
 from ns_tf.scaling.solve import at_cost
@@ -34,6 +35,7 @@ def solve(
     measure: Measure | None = None,
     builder: Architecture | None = None,
     wishes: Wishes | None = None,
+    measurements: Measurements | None = None,
     **options: Any,
 ) -> Scaling:
     """The widths on a curve, or of most value, that meet these budgets.
@@ -45,6 +47,7 @@ def solve(
         measure: How measured budgets are measured.
         builder: The architecture, if no registered name finds it.
         wishes: What widths may be; the search's own if there are none.
+        measurements: What was measured before, which is not measured again; grows.
         **options: Of `scaling.solve.at_cost`: round_to, min_width, max_width.
 
     Returns:
@@ -54,6 +57,11 @@ def solve(
         InputError: unknown or impossible budget.
     """
     costs = {name: _cost(search, name, measure, builder) for name in targets}
+    kept = {} if measurements is None else measurements
+    for name, cost in costs.items():
+        if cost.measured and cost.estimate is None:
+            of = once(cost.of, kept.setdefault(name, {}))
+            costs[name] = dataclasses.replace(cost, of=of)
     options["bounds"] = search.bounds(wishes)
     by_table = _by_table(measure, targets)
     if by_table:  # Nobody knows what wider layers take.
@@ -70,6 +78,7 @@ def solve(
 
         begin(device)
         run = clock(_structure(search, builder), device)
+        run = once(run, kept.setdefault(BUDGET, {}))
         return solve_by_measuring(solved, BUDGET, run, targets)
     return solved(targets)
 

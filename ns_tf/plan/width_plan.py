@@ -49,6 +49,7 @@ class WidthPlan:
     refinement: "Refinement | None" = None
     wishes: tuple[str, ...] = ()  # What was wished for the widths, as flags.
     device: str | None = None  # The device whose file said milliseconds, in words.
+    unfitted: tuple[str, ...] = ()  # Layers without a slope of their own.
     # Of the price law that would have been taken, had it not been silent.
     unpriced: "Pricing | None" = None
 
@@ -68,8 +69,9 @@ class WidthPlan:
 
         max(low / tau, tau / high, 1) for a record from `low` to `high`: 1 inside it,
         3 at three times its largest network. 1 for a curve that nothing recorded. A
-        plan at a price has a tau a layer, of which the one furthest outside counts. Of
-        a plan whose layers grew in turns, as for RAM alone, the parameters count too.
+        plan at a price has a tau for every layer that it decides on, of which the one
+        furthest outside counts; there may be none. Of a plan whose layers grew in
+        turns, as for RAM alone, the parameters count too.
         """
         if self.tau_range is None:
             return 1.0
@@ -77,7 +79,7 @@ class WidthPlan:
         taus = getattr(self.scaling, "taus", (self.scaling.tau,))
         if isinstance(self.scaling, ScalingInTurns):
             taus = (*taus, self.params)
-        return max(low / min(taus), max(taus) / high, 1.0)
+        return max([1.0, *(low / tau for tau in taus), *(tau / high for tau in taus)])
 
     @property
     def warning(self) -> str | None:
@@ -134,6 +136,7 @@ class WidthPlan:
             "warning": self.warning,
             **({"wishes": list(self.wishes)} if self.wishes else {}),
             **({"device": self.device} if self.device else {}),
+            **({"unfitted": list(self.unfitted)} if self.unfitted else {}),
             **{
                 name: dataclasses.asdict(part)
                 for name, part in (
@@ -188,7 +191,10 @@ class WidthPlan:
             )
 
     def _trust(self) -> Iterator[str]:
-        """The recorded range and the warning; nothing for a curve without a record."""
+        """The recorded range, layers without a slope, and the warning.
+
+        Nothing for a curve without a record.
+        """
         if self.tau_range is None:
             return
         low, high = self.tau_range
@@ -196,6 +202,13 @@ class WidthPlan:
             f"law of iteration {self.iteration}, recorded from {low:,.0f} to "
             f"{high:,.0f} parameters; extrapolated {self.extrapolation:.2f} times"
         )
+        if self.unfitted:
+            every = len(self.unfitted) == len(self.names)
+            whose = "that of uniform scaling" if every else "the others' median"
+            yield (
+                f"too few filters lost for a slope, so {whose} is taken: "
+                f"{', '.join(self.unfitted)}"
+            )
         if self.warning:
             yield f"Warning: {self.warning}"
 
@@ -209,6 +222,7 @@ def plan_of(
     tau_range: tuple[float, float] | None,
     builder: Architecture | None,
     wishes: Wishes | None = None,
+    unfitted: tuple[str, ...] = (),
 ) -> WidthPlan:
     """The plan of these widths.
 
@@ -220,6 +234,7 @@ def plan_of(
         tau_range: Recorded by the search; None for a curve without a record.
         builder: The architecture, if no registered name finds it.
         wishes: Of the plan, if it had any.
+        unfitted: Layers without a slope of their own.
     """
     widths = np.array(scaling.widths)
     return WidthPlan(
@@ -235,4 +250,5 @@ def plan_of(
         tau_range=tau_range,
         builder=builder,
         wishes=tuple(bound.wish for bound in search.bounds(wishes).each),
+        unfitted=unfitted,
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import InputError, PriceLaw
+from ns_tf.base import Curve, InputError, PriceLaw, ScalingLaw
 from ns_tf.budgets import get
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device
@@ -86,7 +86,7 @@ def _curve(
         curve = methods.curve(search, method, iteration)
     except InputError:
         return None
-    tau_range = {"range": list(curve.tau_range)} if curve.tau_range else {}
+    tau_range = _range(curve)
     if isinstance(curve, PriceLaw):
         return {**_price(curve), **tau_range}
     if not curve.terms:
@@ -97,14 +97,26 @@ def _curve(
 def _price(price: PriceLaw) -> dict[str, Any]:
     """The numbers of a price law, of kind "price".
 
-    They are alpha, beta, the exponent and its source, and what filters were worth at
-    what sizes, if that is recorded.
+    They are alpha, beta, the exponent and its source, what filters were worth at what
+    sizes, if that is recorded, and the law of the limit, if that is another one.
     """
-    law = {"alpha": price.law.alpha.tolist(), "beta": price.law.beta.tolist()}
+    law = _law(price.law)
+    if price.limit is not None and price.limit is not price.law:
+        law["limit"] = {**_law(price.limit), **_range(price.limit)}
     own = {"exponent": price.exponent, "source": price.source}
     if price.worth is not None:
         own |= {"worth": price.worth.tolist(), "sizes": price.sizes.tolist()}
     return {"kind": "price", **law, **own}
+
+
+def _law(law: ScalingLaw) -> dict[str, list[float]]:
+    """alpha and beta of a law."""
+    return {"alpha": law.alpha.tolist(), "beta": law.beta.tolist()}
+
+
+def _range(law: Curve | PriceLaw | ScalingLaw) -> dict[str, list[float]]:
+    """The recorded range, if there is one."""
+    return {"range": list(law.tau_range)} if law.tau_range else {}
 
 
 def _units(search: SearchRecord) -> dict[str, str]:

@@ -39,7 +39,7 @@ def power_law(law: ScalingLaw) -> Curve:
 
     start = law.tau_range[1] if law.tau_range else 1.0
     terms = {"kind": "law", "alpha": alpha.tolist(), "beta": beta.tolist()}
-    return Curve(at, start, law.tau_range, terms)
+    return Curve(at, start, law.tau_range, terms, law)
 
 
 def _is_sound(alpha: np.ndarray, beta: np.ndarray) -> bool:

@@ -212,21 +212,28 @@ def check_reach(
     budgets: Mapping[str, tuple[Callable[[np.ndarray], Any], float]],
     grid: Grid,
     layers: int,
+    *,
+    others: bool = False,
 ) -> None:
     """Checks that targets lie between the costs of the grid's two ends.
+
+    One that all networks are below asks for nothing, where another one can bind.
 
     Args:
         budgets: By name: its cost, of widths [..., layers], and its target.
         grid: The whole widths that are allowed.
         layers: Number of widths.
+        others: Whether there are budgets beside these that can bind.
 
     Raises:
-        InputError: if all networks are larger than a target, or all are smaller; names
-            the wish of the user that makes it so, if one does.
+        InputError: if all networks are larger than a target, or all are smaller than
+            every one; names the wish of the user that makes it so, if one does.
     """
+    ends = {name: _ends(cost, grid, layers) for name, (cost, _) in budgets.items()}
+    binds = others or any(t <= ends[name][1] for name, (_, t) in budgets.items())
     for name, (cost, target) in budgets.items():
-        smallest, largest = _ends(cost, grid, layers)
-        if smallest <= target <= largest:
+        smallest, largest = ends[name]
+        if smallest <= target and (binds or target <= largest):
             continue
         wish = _blamed(cost, target, grid, layers)
         change = f"{wish}, which makes it so" if wish else "--min_width or --max_width"

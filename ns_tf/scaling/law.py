@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ns_tf.base import InputError, PruneTrace, ScalingLaw
+from ns_tf.base import Curve, InputError, PriceLaw, PruneTrace, ScalingLaw
 
 MIN_ROWS = 6  # With fewer rows, the two numbers of a layer say nothing.
 # Standard deviation of ln width below which a layer counts as constant; the logarithm
@@ -152,6 +152,23 @@ def _line_of(beta: float, widths: np.ndarray, tau: np.ndarray) -> ScalingLaw:
         r2=np.zeros(1),
         residual=np.array([offsets.std()]),
         error=np.full(1, np.nan),
+    )
+
+
+def unfitted(along: Curve | PriceLaw, names: Sequence[str]) -> tuple[str, ...]:
+    """The layers that lost too few filters for a slope, in a law fitted by layer.
+
+    Args:
+        along: What widths follow.
+        names: Of the layers [layers].
+    """
+    law = along.law
+    if isinstance(along, PriceLaw):
+        law = along.along or law
+    if law is None or law.rows is None:
+        return ()
+    return tuple(
+        name for name, error in zip(names, law.error, strict=True) if np.isnan(error)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ns_tf.base import Cost, Fall, InputError, PriceLaw, Scaling
+from ns_tf.base import Cost, Fall, PriceLaw, Scaling, Unpriced
 from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
@@ -15,7 +15,7 @@ from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.program import Program
 from ns_tf.scaling.solve import at_cost
 
-_ENDLESS = 1e6  # An exponent at which widths are those of the limit to 1e-6.
+_USELESS = 10.0  # A larger gap says nothing, as of an exponent of 1,000.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pricing:
         """
         by = "assumed" if self.source == "assumed" else "by its scores"
         return (
-            f"one more filter is worth tau^-{self.asked:.3g} ({by}), and prices need "
+            f"one more filter is worth {self._worth} ({by}), and prices need "
             f"{self.exponent:.3g}, above every beta"
         )
 
@@ -74,15 +74,25 @@ class Pricing:
         for other in others:
             worth = self.worth(first, other)
             yield f"1 % more {first} is worth {worth:.3g} % more {other}"
-        yield f"at most {self.gap:.3%} more loss of value than any such widths"
+        if self.gap > _USELESS:
+            yield "no bound says how far the value is from the best of such widths"
+        else:  # Rounding may take it below 0.
+            gap = max(self.gap, 0.0)
+            yield f"at most {gap:.3%} more loss of value than any such widths"
+
+    @property
+    def _worth(self) -> str:
+        """tau^-p, for people."""
+        return f"tau^{0.0 - self.asked:.3g}"
 
     def _exponent(self) -> str:
         """What one more filter is worth, who says so, and whether it was raised."""
-        text = f"one more filter is worth tau^-{self.asked:.3g}"
+        text = f"one more filter is worth {self._worth}"
         if self.fall is not None:
             low, high = self.fall.tau_range
             p, sure = self.asked, 1.96 * self.fall.error
-            text += f" ({p - sure:.2f} to {p + sure:.2f}), by {self.fall.events} events"
+            text += f" (p from {p - sure:.2f} to {p + sure:.2f})"
+            text += f", by {self.fall.events} events"
             text += f" from {low:,.0f} to {high:,.0f} parameters"
         elif self.source == "assumed":
             text += ", assumed: no scores say it"
@@ -95,7 +105,9 @@ class PricedScaling(Scaling):
     """Widths of most value that meet budgets."""
 
     pricing: Pricing
-    taus: tuple[float, ...]  # [layers]: where the law gives each layer its width.
+    # Where the law gives a layer its width, of the layers that it decides on: these are
+    # at no end of the grid, as kept ones are, and several, or the budget decides alone.
+    taus: tuple[float, ...]
 
 
 def at_price(
@@ -138,8 +150,8 @@ def at_price(
 
     Returns:
         The widths, their costs, how they were priced (`PricedScaling`); tau is the
-        geometric mean of the layers' own. An infinite exponent, or one so large that
-        nothing changes any more, gives the plan along the law's curve
+        geometric mean of the layers' own. An infinite exponent, or one from
+        `ns_tf.base.ENDLESS` on, gives the plan along the law's curve
         (`ns_tf.scaling.solve.at_cost`), which is the limit.
 
     Raises:
@@ -147,8 +159,8 @@ def at_price(
             the largest do not reach, or a law in which no width grows.
     """
     limits = {"round_to": round_to, "min_width": min_width, "max_width": max_width}
-    if price.exponent >= _ENDLESS:
-        curve = power_law(price.law)
+    if price.along:
+        curve = power_law(price.along)
         return at_cost(curve, costs, targets, **limits, bounds=bounds)
     grid = grid_of(**limits, bounds=bounds)
     prices = {name: _price(name, costs[name]) for name in targets}
@@ -164,6 +176,8 @@ def at_price(
         value, numbers = program.value, grid.numbers(layers)
         log_taus = value.log_taus(widths)[numbers]
         widths = widths[numbers]
+        free = (widths > grid.low) & (widths < grid.high)
+        free &= len(np.unique(numbers[free])) > 1
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
             tau=float(np.exp(log_taus.mean())),
@@ -178,7 +192,7 @@ def at_price(
                 fall,
                 price.exponent,
             ),
-            taus=tuple(np.exp(log_taus).tolist()),
+            taus=tuple(np.exp(log_taus[free]).tolist()),
         )
 
     if any(costs[name].estimate for name in targets):
@@ -190,11 +204,11 @@ def _price(name: str, cost: Cost) -> PricedCost:
     """The cost of a budget that a plan at a price can be solved for.
 
     Raises:
-        InputError: it has none.
+        Unpriced: it has none.
     """
     of = cost.estimate.of if cost.estimate else cost.of
     if not isinstance(of, PricedCost):
-        raise InputError(
+        raise Unpriced(
             f"The budget {name} has no price: it is measured, and no polynomial of the "
             "widths. Use --method=neuralscale for it, or budget params or macs; of "
             "latency_ms, --device has prices."

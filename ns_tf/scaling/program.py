@@ -167,17 +167,20 @@ class Program:
         One whose step does not fit stays as it is until no other can grow.
         """
         step = np.broadcast_to(self.grid.step, len(widths))
-        more = self._more(goals, found, step)
+        fixed, moving = self._more(widths, goals, found, step)
+        asked = [name for name, budget in self.budgets.items() if not budget.exact]
         stays, grew = np.zeros(len(widths), bool), False
         while True:
-            gain = self._gain(widths, goals, more)
+            gain = self._gain(widths, step, fixed, moving)
             gain[stays] = -np.inf
             number = np.argmax(gain)
             if gain[number] > -np.inf:
                 grown = widths.copy()
                 grown[number] += step[number]
-                if self._fits(grown, goals):
+                if all(self.budgets[name](grown) <= goals[name] for name in asked):
                     widths, grew = grown, True
+                    for one in moving:
+                        one.grow(widths, number, step)
                 else:
                     stays[number] = True
             elif stays.any() and grew:
@@ -186,48 +189,73 @@ class Program:
                 return widths
 
     def _more(
-        self, goals: Mapping[str, float], found: "_Found", step: np.ndarray
-    ) -> "_More":
-        """What a step of each number costs, by every posynomial that counts.
+        self,
+        widths: np.ndarray,
+        goals: Mapping[str, float],
+        found: "_Found",
+        step: np.ndarray,
+    ) -> tuple[np.ndarray, list["_Moving"]]:
+        """What a step of each number takes of the value, by posynomials that count.
 
-        Those of exact budgets all count, as they say which steps fit.
+        Those of exact budgets all do, as they say which steps fit.
+
+        Returns:
+            [numbers], whatever the numbers are, and the rest of it.
         """
         fixed, moving = np.zeros(len(step)), []
         for name, budget in self.budgets.items():
             near = budget.near if budget.exact else getattr(budget, found.which)
+            room = goals[name] - int(budget(widths)) if budget.exact else np.inf
             for place, posynomial in enumerate(near):
                 share = found.best.shares[name, place]
                 factor = share / (goals[name] * budget.cost.per_unit)
                 increments = posynomial.increments(len(step))
                 if budget.exact or (share and not increments.constant):
-                    moving.append((name, factor, increments))
+                    more = increments(widths, step)
+                    moving.append(_Moving(factor, increments, more, room))
                 elif share:
                     fixed += factor * increments(np.ones(len(step), int), step)
-        return _More(fixed, moving)
+        return fixed, moving
 
     def _gain(
-        self, widths: np.ndarray, goals: Mapping[str, float], more: "_More"
+        self,
+        widths: np.ndarray,
+        step: np.ndarray,
+        price: np.ndarray,
+        moving: Sequence["_Moving"],
     ) -> np.ndarray:
         """[numbers]: ln of what a step is worth for its price; -inf where none fits."""
-        step = np.broadcast_to(self.grid.step, len(widths))
         able = widths + step <= self.grid.high
-        price = more.fixed
-        for name, factor, increments in more.moving:
-            budget, of = self.budgets[name], increments(widths, step)
-            if budget.exact:
-                able &= of <= goals[name] - int(budget(widths))
-            price = price + factor * of
+        for one in moving:
+            able &= one.more <= one.room
+            price = price + one.factor * one.more
         worth = self.value.log_of_more(widths, step)
         return np.where(able, worth - np.log(np.maximum(price, 1e-300)), -np.inf)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _More:
-    """What a step of each number takes of the value."""
+@dataclasses.dataclass(eq=False)
+class _Moving:
+    """What a step of each number costs by a posynomial, as the numbers grow."""
 
-    fixed: np.ndarray  # [numbers], whatever the numbers are.
-    # By budget: a factor, and the increments of a posynomial.
-    moving: list[tuple[str, float, Increments]]
+    factor: float  # Of the value.
+    increments: Increments
+    more: np.ndarray  # [numbers], at the numbers as they are.
+    room: float  # What is left of the budget, where the posynomial is its cost.
+
+    def grow(self, widths: np.ndarray, number: int, step: np.ndarray) -> None:
+        """Follows a step of one number: of whole numbers, so to the last digit.
+
+        Args:
+            widths: The numbers, with the step.
+            number: That grew.
+            step: Of every number.
+        """
+        self.room -= int(self.more[number])
+        if self.increments.places.size:
+            self.more = self.increments(widths, step)
+        else:
+            column = self.increments.matrix[:, number]
+            self.more = self.more + step * step[number] * column
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

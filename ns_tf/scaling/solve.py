@@ -73,9 +73,9 @@ def at_cost(
         before the widths were made whole.
 
     Raises:
-        InputError: options or targets that make no sense, targets outside of what any
-            widths cost, or a curve that never comes to the target, as one of negative
-            betas may do.
+        InputError: options or targets that make no sense, a target below what any
+            widths cost, all targets above it, or a curve that never comes to the
+            target, as one of negative betas may do.
         RunError: a measurement is no positive number.
     """
     grid = grid_of(round_to, min_width, max_width, bounds)
@@ -106,7 +106,7 @@ def _solve(
     x = math.log(curve.start)
     widths, kind = None, Scaling
     if exact:
-        check_reach(exact, grid, layers=len(curve(1.0)))
+        check_reach(exact, grid, len(curve(1.0)), others=bool(measured))
         x = _crossing(search, x)
         widths = search.widths(x)
         if any(isinstance(cost.of, PeakMemory) for cost, _ in exact.values()):

@@ -18,6 +18,7 @@ from ns_tf.plan.sources import Sources, check_layers
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.resolve import problem_of
 from ns_tf.run.watch import Watch
+from ns_tf.scaling.config import Wishes
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune import hypermodel
 from ns_tf.tune import space as tune_space
@@ -143,7 +144,7 @@ class TunedNetworks:
         if self._model is None:
             record = self._sources.read(self._source, self.problem.structure)
             self._model = ScaledHyperModel(
-                self._search(record.seed_widths, record.states),
+                self._search(record.seed_widths, record.wishes, record.states),
                 self._members,
                 train=self._train,
                 **self._fixed,
@@ -161,15 +162,16 @@ class TunedNetworks:
             del fixed[ROUND]
         return fixed
 
-    def _search(self, widths: Widths, states: tuple = ()) -> Searched:
+    def _search(self, widths: Widths, wishes: Wishes, states: tuple = ()) -> Searched:
         """A search of this network at the images and classes of the tuning.
 
         Args:
             widths: Of the seed network.
+            wishes: Of the search.
             states: The iterations; none for a search that is not done.
         """
         plain = new_search(self.problem.structure, self.problem.dataset.name, widths)
-        record = dataclasses.replace(plain, states=states)
+        record = dataclasses.replace(plain, states=states, wishes=wishes)
         return Searched(record, self.problem.architecture)
 
     def _check(self) -> None:
@@ -185,9 +187,9 @@ class TunedNetworks:
             check_layers(
                 self._source, search.problem.structure.names, self.problem.structure
             )
-        fixed = {**self._fixed, "method": "uniform"}
-        plain = self._search(self.problem.architecture.widths)
-        ScaledHyperModel(plain, self._members, train=self._train, **fixed)
+            fixed = {**self._fixed, "method": "uniform"}
+            plain = self._search(search.widths, search.configs[Wishes])
+            ScaledHyperModel(plain, self._members, train=self._train, **fixed)
 
 
 def _default(budget: BudgetConfig) -> dict[str, Any]:

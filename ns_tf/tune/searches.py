@@ -24,6 +24,7 @@ from ns_tf.prune.config import PruneConfig
 from ns_tf.run import flagfile
 from ns_tf.run.flagfile import as_flagfile
 from ns_tf.run.watch import Watch
+from ns_tf.scaling.config import Wishes
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune import hypermodel, space
 from ns_tf.tune.config import TuneConfig
@@ -221,6 +222,7 @@ class TunedSearches:
         """
         structure = self.problem.structure
         plain = new_search(structure, self.problem.dataset.name, self._widths)
+        plain = dataclasses.replace(plain, wishes=self._base[Wishes])
         Searched(plain, self.problem.architecture).plan(
             method="uniform", **self._budget
         )

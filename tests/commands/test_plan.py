@@ -50,6 +50,7 @@ BAD_PLAN = {
     "--params=3000 --refine=3 --method=uniform": ["--refine chooses", "leave out"],
     "--params=3000 --refine=3 --dataset=nope": ["Unknown data set 'nope'"],
     "--params=3000 --refine=3 --refine_batch=9999": ["batch of 9999 is too large"],
+    "--params=3000 --refine_epochs=9": ["--refine_epochs goes with --refine."],
     "--params=1 --refine=3": ["params=1 cannot be met"],
 }
 

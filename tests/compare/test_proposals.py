@@ -1,7 +1,7 @@
 """What methods propose for a budget: texts of budgets, labels, rows like others."""
 
 import pytest
-from toys import DEFAULT, macs, params, toy_setting
+from toys import DEFAULT, file_of, macs, params, toy_setting
 
 from ns_tf.base import InputError
 from ns_tf.compare import proposals
@@ -44,6 +44,15 @@ def test_several_budgets_hold_at_once():
     }
     widths = proposed("params=2003+macs=50021", "uniform")[0]["uniform"].widths
     assert params(widths) <= 2003 and macs(widths) <= 50_021
+
+
+def test_a_budget_without_a_price_is_a_reason_in_place_of_a_row(tmp_path):
+    law = file_of(tmp_path, alpha=[1.0] * 3, beta=[0.5] * 3)
+    asked = "priced", f"priced_file:{law}", "conv_cut"
+    found, reasons = proposed("params=2003+latency_ms=3", *asked)
+    assert not found and list(reasons) == ["priced@2", "priced_file", "conv_cut"]
+    for name in ("priced@2", "priced_file"):
+        assert reasons[name].startswith("The budget latency_ms has no price")
 
 
 def test_a_ratio_may_stand_beside_a_budget():

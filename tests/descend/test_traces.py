@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from edits import edit, text_of
+from edits import edit, edit_json, text_of
 from toys import NAMES, scored, toy_search, written
 
 from ns_tf.base import InputError
 from ns_tf.descend.record import read_search
 from ns_tf.descend.traces import path_of
+from ns_tf.run.folder import DESCENT
 
 PARTS = ("removed", "lowest", "loss")
 
@@ -42,6 +43,22 @@ def test_whose_scores_they_are_is_kept(tmp_path):
 def test_a_search_without_scores_writes_none(tmp_path):
     written(tmp_path, toy_search(2))
     assert not path_of(tmp_path, 2, "scores").exists()
+
+
+@pytest.mark.parametrize("criterion", ["taylor_fo", "magnitude"])
+def test_scores_that_were_kept_and_are_gone_are_missed(tmp_path, criterion):
+    written(tmp_path, scored(toy_search(), criterion=criterion))
+    path_of(tmp_path, 2, "scores").unlink()
+    with pytest.raises(InputError, match="no scores at .*scores_02.csv"):
+        read_search(tmp_path)
+
+
+def test_an_older_record_does_not_say_whether_scores_were_kept(tmp_path):
+    written(tmp_path, scored(toy_search()))
+    edit_json(tmp_path / DESCENT, lambda data: data["states"][-1].pop("criterion"))
+    assert read_search(tmp_path).states[-1].trace.scores is not None
+    path_of(tmp_path, 2, "scores").unlink()
+    assert read_search(tmp_path).states[-1].trace.scores is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import DEFAULT, params, toy_architecture, toy_search, written
+from toys import DEFAULT, params, silent, toy_architecture, toy_search, written
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.networks.structure import analyse
@@ -58,6 +58,18 @@ def test_a_search_gives_the_widths_that_its_plan_has(problem, run_dir, method):
     assert widths == plan.widths
 
 
+def test_without_a_method_the_search_decides_as_for_a_plan(problem, tmp_path):
+    budget = {"macs": 120_011.0}
+    for name, record in (("steep", silent(toy_search())), ("flat", toy_search())):
+        folder = tmp_path / name
+        folder.mkdir()
+        written(folder, record)
+        made = choice(method=None, **budget)
+        plan = make_plan(record, budget)
+        assert made.widths(problem, folder, folder) == plan.widths
+        assert plan.method == {"steep": "uniform", "flat": "priced"}[name]
+
+
 def test_uniform_widths_need_no_search(problem, tmp_path):
     widths = choice(method="uniform", params=5003.0).widths(problem, tmp_path, tmp_path)
     assert params(widths) <= 5003
@@ -89,6 +101,8 @@ def test_widths_that_were_measured_before_stay(problem, run_dir, tmp_path):
     [
         (choice((3, 5, 7)), "widths_3_5_7_seed11"),
         (choice(params=600000.0), "neuralscale_params600000_seed11"),
+        (choice(method=None, macs=5e7), "macs50000000_seed11"),
+        (choice(method="priced", macs=5e7), "priced_macs50000000_seed11"),
         (choice(iteration=15, ratio=0.25), "neuralscale_it15_ratio0.25_seed11"),
         (
             choice(method="uniform", macs=5e7, latency_ms=1.5),

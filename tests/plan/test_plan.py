@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import DEFAULT, macs, params, toy_architecture, toy_search
+from toys import DEFAULT, macs, params, silent, toy_architecture, toy_search
 
 from ns_tf.base import InputError
 from ns_tf.plan import plan
@@ -52,6 +52,16 @@ def test_widths_keep_to_their_limits():
     assert all(width % 4 == 0 and 8 <= width <= 20 for width in made.widths)
 
 
+@pytest.mark.parametrize("method", ["priced", "neuralscale"])
+def test_a_budget_beyond_the_largest_network_changes_nothing(method):
+    targets, options = {"macs": 60_013}, {"method": method, "max_width": 12}
+    made = make_plan(SEARCH, targets, **options)
+    loose = make_plan(SEARCH, {**targets, "params": 10**7}, **options)
+    assert loose.widths == made.widths and max(made.widths) == 12
+    with pytest.raises(InputError, match="cannot be met"):
+        make_plan(SEARCH, {"macs": 10**8, "params": 10**7}, **options)
+
+
 def test_wishes_hold_and_are_told():
     made = Searched(SEARCH).plan(
         params=5003, keep="a", widths_between={"b": (None, 11)}, multiple_of={"c": 4}
@@ -89,6 +99,10 @@ def test_the_iteration_of_a_plan_is_the_last_unless_it_is_named():
         ({"method": "uniform", "iteration": 1}, "has no iterations"),
         ({"ratio": -1}, "positive number"),
         ({"min_width": 0}, "min_width"),
+        *(
+            ({"method": "priced", "price_exponent": p}, "price_exponent is a positive")
+            for p in ("2", True, 0, -1.0, float("nan"), [2.0])
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(options, told):
@@ -99,15 +113,12 @@ def test_a_plan_that_cannot_be_is_refused(options, told):
 
 
 def test_where_prices_are_silent_a_plan_is_uniform_unless_priced_is_named():
-    *before, last = SEARCH.states
-    law = dataclasses.replace(last.law, beta=np.array([0.5, 1.3, 0.7]))
-    steep = dataclasses.replace(
-        SEARCH, states=(*before, dataclasses.replace(last, law=law))
-    )
+    steep = silent(SEARCH)
     made = make_plan(steep, {"macs": 120_011})
     assert made.widths == make_plan(steep, {"macs": 120_011}, method="uniform").widths
     assert made.method == "uniform" and made.unpriced.floored
     assert "uniform: one more filter is worth tau^-1 (assumed)" in str(made)
+    assert make_plan(steep, {"macs": 120_011}, iteration=2) == made
     assert made.to_json()["unpriced"]["asked"] == 1
     for options in ({"method": "priced"}, {"price_exponent": 1.0}):
         named = make_plan(steep, {"macs": 120_011}, **options)

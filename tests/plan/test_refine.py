@@ -184,7 +184,14 @@ def test_a_method_beside_the_choice_is_refused(asked):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"refine": 1}, {"refine": -3}, {"refine_epochs": 0}, {"refine_rate": 0.0}],
+    [
+        {"refine": 1},
+        {"refine": -3},
+        {"refine_epochs": 0},
+        {"refine_rate": 0.0},
+        {"refine_epochs": 9},  # Of no training.
+        {"refine_rate": 0.2},
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(settings):
     with pytest.raises(InputError, match="--refine"):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from toys import DEFAULT, NAMES, macs, params, toy_architecture, toy_search
 
@@ -43,6 +44,24 @@ def test_a_uniform_plan_was_not_recorded_and_does_not_extrapolate():
     made = make_plan(SEARCH, {"params": 30_011}, method="uniform")
     assert (made.tau_range, made.extrapolation, made.warning) == (None, 1.0, None)
     assert "extrapolated" not in str(made)
+
+
+def test_layers_without_a_slope_of_their_own_are_named():
+    *before, last = SEARCH.states
+    error = np.array([0.01, np.nan, np.nan])
+    law = dataclasses.replace(last.law, rows=np.array([9, 3, 0]), error=error)
+    search = dataclasses.replace(
+        SEARCH, states=(*before, dataclasses.replace(last, law=law))
+    )
+    for method in ("neuralscale", "priced"):
+        made = make_plan(search, {"params": 5003}, method=method)
+        assert made.unfitted == ("b", "c") == tuple(made.to_json()["unfitted"])
+        assert "the others' median is taken: b, c" in str(made)
+    for other in (
+        make_plan(search, {"params": 5003}, method="uniform"),
+        make_plan(SEARCH, {"params": 5003}),
+    ):
+        assert other.unfitted == () and "median" not in str(other)
 
 
 def test_a_printed_plan_has_a_line_a_layer_and_a_line_a_cost():

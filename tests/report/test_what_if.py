@@ -95,6 +95,10 @@ def test_the_numbers_of_a_price_law_are_its_law_and_its_exponent():
         "source": "assumed",
         "range": list(price.tau_range),
     }
+    short = read_search(ROOT / "docs" / "runs" / "vgg11_cifar10_scores")
+    limit, paper = curves_of({"": short})["priced@1"]["limit"], short.states[-1].law
+    assert limit["alpha"] == paper.alpha.tolist()
+    assert limit["range"] == list(paper.tau_range)
     record = scored(SEARCH)
     price = methods.curve(record, "priced", 3)
     numbers = curves_of({"": record})["priced@3"]
@@ -155,7 +159,9 @@ SOLVE = """
 return asked.map(({ law, costs, targets, options }) => {
   const budgets = costs.map((one, k) => ({ cost: costOf(one), target: targets[k] }));
   try {
-    return widthsFor(law, budgets, options);
+    const found = widthsFor(law, budgets, options);
+    const units = targets.map((_, k) => `unit ${k}`);
+    return { ...found, lines: found.pricing ? pricingLines(found.pricing, units) : [] };
   } catch (error) {
     return { problem: error.message };
   }
@@ -197,7 +203,7 @@ def priced_cases(rng):
         some = rng.permutation(costs)[: rng.choice([1, 2, 2])].tolist()
         near = np.array(default) * np.exp(rng.uniform(-2, 1))
         targets = [int(c(near.astype(int)) * rng.uniform(0.8, 1.2)) for c in some]
-        exponent = float(rng.choice([0.3, 1, 5, 1e6]))
+        exponent = float(rng.choice([-0.2, 0.3, 1, 5, 800, 1e6]))
         grid = int(rng.choice([1, 1, 2, 8])), int(rng.choice([1, 1, 3]))
         if rng.random() < 0.2:  # Hardly more than the smallest network.
             least = -(-grid[1] // grid[0]) * grid[0]
@@ -241,6 +247,8 @@ def device_cases(rng, count):
         costs = [ms, other][: rng.choice([1, 2])]
         near = np.array(default) * np.exp(rng.uniform(-1.5, 1))
         targets = [float(c(near.astype(int)) * rng.uniform(0.8, 1.2)) for c in costs]
+        if rng.random() < 0.2:  # More than any network costs.
+            targets[-1] = 2 * float(costs[-1](np.array(largest)))
         grid = int(rng.choice([1, 1, 2, 8])), int(rng.choice([1, 1, 3]))
         yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, largest
 
@@ -296,6 +304,11 @@ def memory_cases(rng, count):
         yield law, costs, targets, float(rng.choice([1, 5, 1e6])), *grid, None
 
 
+def limit_of(law):
+    """Another law, for the limit of large exponents."""
+    return ScalingLaw(2 * law.alpha, law.beta[::-1])
+
+
 def told(cost, largest):
     """A cost as the page has it."""
     if largest is None or isinstance(cost, CostPolynomial):
@@ -317,20 +330,27 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
                 "kind": "price",
                 "alpha": law.alpha.tolist(),
                 "beta": law.beta.tolist(),
-                "exponent": 0.7,  # Another one is asked for.
+                "exponent": p if p < 0 else 0.7,  # Another one is asked for.
+                "source": "given",
+                "limit": what_if._law(limit_of(law)),
             },
             "costs": [told(cost, largest) for cost in costs],
             "targets": targets,
-            "options": {"exponent": p, "roundTo": step, "minWidth": least},
+            "options": {
+                **({"exponent": p} if p > 0 else {}),
+                "roundTo": step,
+                "minWidth": least,
+            },
         }
         for law, costs, targets, p, step, least, largest in cases
     ]
     seen = {"floored": 0, "both bind": 0, "tables": 0, "memory": 0, "in turns": 0}
+    seen["no bound"] = 0
     for case, found in zip(cases, seen_in(page, SOLVE, asked, tmp_path), strict=True):
         law, costs, targets, exponent, step, least, largest = case
         try:
             plan = at_price(
-                PriceLaw(law, exponent),
+                PriceLaw(law, exponent, limit=limit_of(law)),
                 {f"{place}": Cost(cost) for place, cost in enumerate(costs)},
                 {f"{place}": target for place, target in enumerate(targets)},
                 round_to=step,
@@ -357,10 +377,21 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
             "shares": pytest.approx(shares, abs=1e-8),
             "gap": pytest.approx(pricing.gap, rel=1e-6, abs=1e-8),
         }
+        about, *_, bound = pricing.lines()
+        about = about.removeprefix("priced: o")
+        assert found["lines"][0] == f"O{about}."
+        bound = bound.partition(" more")[0].capitalize().replace("%", " %")
+        assert found["lines"][-1].startswith(bound.partition(" of such")[0])
+        seen["no bound"] += pricing.gap > 10
         seen["floored"] += pricing.floored
         seen["both bind"] += sum(share > 0 for share in shares) == 2
     assert len(cases) > 80 and seen["floored"] > 20 and seen["both bind"] > 3
-    assert seen["tables"] > 25 and seen["memory"] > 9 and seen["in turns"] > 2
+    assert (
+        seen["no bound"] > 5
+        and seen["tables"] > 25
+        and seen["memory"] > 9
+        and seen["in turns"] > 2
+    )
 
 
 def test_the_page_says_that_the_wishes_of_the_search_are_not_in_it():

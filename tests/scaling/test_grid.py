@@ -129,3 +129,18 @@ def test_a_largest_network_that_cannot_be_counted_is_beyond_any_target():
     check_reach({"macs": (cost, 2.0**40)}, Grid(1, 1, 2**16), layers=1)
     with pytest.raises(InputError, match="costs 1,073,741,824, the largest"):
         check_reach({"macs": (cost, 5.0)}, Grid(1, 1, 2**16), layers=1)
+
+
+def test_a_loose_budget_is_met_where_another_one_binds():
+    grid = Grid(1, 1, 64)
+
+    def budgets(**targets):  # The largest network costs 128 of each.
+        return {name: (lambda w: w.sum(axis=-1), t) for name, t in targets.items()}
+
+    check_reach(budgets(macs=128, params=10**6), grid, layers=2)
+    check_reach(budgets(params=10**6), grid, 2, others=True)
+    with pytest.raises(InputError, match="params=1,000,000 cannot be met.* 128"):
+        check_reach(budgets(params=10**6, macs=129), grid, layers=2)
+    for others in (False, True):
+        with pytest.raises(InputError, match="macs=1 cannot be met: the smallest"):
+            check_reach(budgets(params=10**6, macs=1), grid, 2, others=others)

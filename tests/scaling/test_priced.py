@@ -179,7 +179,7 @@ def test_the_record_of_an_exponent_is_named(rng):
     fall = Fall(1.5, 0.25, (3e3, 5e4), 17)
     lines = next(at_price(price, cost, {"c": 10**6}, fall=fall).pricing.lines())
     assert lines.endswith(
-        "tau^-1.5 (1.01 to 1.99), by 17 events from 3,000 to 50,000 parameters"
+        "tau^-1.5 (p from 1.01 to 1.99), by 17 events from 3,000 to 50,000 parameters"
     )
     low = Fall(0.125, 0.25, (3e3, 5e4), 17)
     price = PriceLaw(price.law, 0.125)
@@ -188,6 +188,18 @@ def test_the_record_of_an_exponent_is_named(rng):
     price = PriceLaw(price.law, 1.5, "assumed")
     lines = next(at_price(price, cost, {"c": 10**6}).pricing.lines())
     assert lines.endswith("assumed: no scores say it")
+
+
+def test_numbers_of_a_plan_are_told_as_people_write_them():
+    asked = {-0.195: "tau^0.195", 0.0: "tau^0,", 1.0: "tau^-1,"}
+    for p, told in asked.items():
+        made = Pricing(1.1, True, {"c": 1.0}, 0.0, "assumed", asked=p)
+        assert f"one more filter is worth {told}" in next(made.lines())
+        assert f"is worth {told.rstrip(',')} (assumed)" in made.silence
+    gaps = {-3e-8: "at most 0.000% more", 9.0: "at most 900.000%", 1e146: "no bound"}
+    for gap, told in gaps.items():
+        *_, last = Pricing(2.0, False, {"c": 1.0}, gap, asked=2.0).lines()
+        assert last.startswith(told) and len(last) < 88
 
 
 def test_binding_budgets_are_used(rng):

@@ -66,6 +66,45 @@ def test_nothing_is_worth_more_than_the_bound_says(rng):
     assert loss / losses.min() < 1.1
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 2**20), st.integers(2, 6), st.floats(1, 4), st.booleans())
+def test_numbers_grow_as_if_every_step_were_counted_anew(seed, layers, p, projections):
+    rng = np.random.default_rng(seed)
+    law = ScalingLaw(rng.uniform(0.5, 2, layers), rng.uniform(0.2, 0.8, layers))
+    costs = {}
+    for name, high in (("macs", 9000), ("params", 90)):  # Large early, small late.
+        chain = [high >> i | 1 for i in range(layers)]
+        terms = [(c, i, min(i + 1, layers), ALWAYS) for i, c in enumerate(chain)]
+        if projections:
+            terms += [(c, i, i + 1, (i, i + 1)) for i, c in enumerate(chain[:-1])]
+        costs[name] = CostPolynomial.collect(name, terms)
+    near = rng.integers(5, 30, layers)
+    goals = {name: float(cost(near)) + 0.3 for name, cost in costs.items()}
+    program = Program.of(PriceLaw(law, p), costs, Grid(1, 1, 2**16))
+    found = program._found("near", goals)[0]
+    start = program._within(goals, found)
+
+    def step_of(widths):
+        gains = {}
+        for number, more in enumerate(widths + np.eye(layers, dtype=int)):
+            if any(cost(more) > goals[name] for name, cost in costs.items()):
+                continue
+            price = sum(
+                found.best.shares[name, 0]
+                / goals[name]
+                * int(cost(more) - cost(widths))
+                for name, cost in costs.items()
+            )
+            worth = program.value.log_of_more(widths)[number]
+            gains[number] = worth - np.log(max(price, 1e-300))
+        return max(gains, key=gains.get, default=None)
+
+    widths = start.copy()
+    while (number := step_of(widths)) is not None:
+        widths[number] += 1
+    assert program._grown(start, goals, found).tolist() == widths.tolist()
+
+
 def test_a_cost_much_steeper_than_its_posynomial_is_met_well():
     toy = toy_device(SEARCH)
     flat = np.array([1.0, 1e-3, 1e-3, 0])  # Says that widths hardly matter.

@@ -11,6 +11,7 @@ from ns_tf.descend.work import SearchRun
 from ns_tf.plan.config import BudgetConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run.watch import Watch
+from ns_tf.scaling.config import Wishes
 from ns_tf.tune.hypermodel import SPACE
 from ns_tf.tune.networks import TunedNetworks
 
@@ -26,6 +27,23 @@ def test_a_trial_has_the_widths_that_the_search_plans(source, tmp_path, params):
     plan = load(source).plan(params=params)
     assert found == {"widths": list(plan.widths)}
     assert plan.params <= params
+
+
+def test_the_wishes_of_the_search_hold_unless_flags_have_others(network, tmp_path):
+    source = tmp_path / "source"
+    record = tunings.with_fields(
+        tunings.law(source, network), wishes=Wishes(multiple_of={"*": 8})
+    )
+    write_search(source, record)
+    work = networks(tmp_path / "run", source)
+    widths = work.find({"params": 1709}, tmp_path, Watch())["widths"]
+    assert widths == list(load(source).plan(params=1709).widths)
+    assert all(width % 8 == 0 for width in widths)
+    other = networks(
+        tmp_path / "run", source, budget=BudgetConfig(multiple_of=("*:3",))
+    )
+    widths = other.find({"params": 1709}, tmp_path, Watch())["widths"]
+    assert all(width % 3 == 0 for width in widths) and any(w % 8 for w in widths)
 
 
 def test_what_flags_fix_holds_for_every_trial(source, tmp_path):
@@ -87,6 +105,13 @@ def test_a_search_by_flagfile_is_done_when_the_tuning_is_prepared(
     widths = work.find({"params": 1709}, folder, Watch())["widths"]
     kept = load(folder / "searches" / "small")
     assert widths == list(kept.plan(params=1709).widths)
+
+
+def test_wishes_of_a_flagfile_are_checked_before_its_search_is_done(flagfile, tmp_path):
+    flagfile.write_text(flagfile.read_text() + "--widths_between=*:11:64\n")
+    with pytest.raises(InputError, match="widths_between=.*11.*, which makes it so"):
+        networks(tmp_path / "run", flagfile, space=("params=900..4000",))
+    networks(tmp_path / "run", flagfile, space=("params=4000..9000",))
 
 
 def test_a_budget_that_turns_out_impossible_is_a_failure_of_the_trial(

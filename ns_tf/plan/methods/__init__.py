@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf.base import Curve, InputError, PriceLaw, Widths
+from ns_tf.base import Curve, InputError, PriceLaw, Unpriced, Widths
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.targets import solve
 from ns_tf.registry import Registry, unknown
@@ -168,7 +168,7 @@ class Setting:
         targets: Mapping[str, float],
         record: SearchRecord | None = None,
     ) -> Proposal:
-        """The widths on a curve that meet the budgets.
+        """The network of largest tau on a curve, or of most value, under all budgets.
 
         Args:
             curve: tau -> widths.
@@ -176,24 +176,25 @@ class Setting:
             record: Whose costs are counted; those of the network that is compared if
                 None.
 
-        Returns:
-            The network of largest tau under all budgets.
-
         Raises:
+            NotApplicable: a budget has no price.
             InputError: an unknown budget, or one that the curve cannot meet.
         """
         record = record or self.plain
-        scaling = solve(
-            record,
-            curve,
-            targets,
-            measure=self.solver.measure,
-            builder=self.structure.architecture if record is self.plain else None,
-            round_to=self.solver.round_to,
-            min_width=self.solver.min_width,
-            max_width=self.solver.max_width,
-            wishes=self.solver.wishes,
-        )
+        try:
+            scaling = solve(
+                record,
+                curve,
+                targets,
+                measure=self.solver.measure,
+                builder=self.structure.architecture if record is self.plain else None,
+                round_to=self.solver.round_to,
+                min_width=self.solver.min_width,
+                max_width=self.solver.max_width,
+                wishes=self.solver.wishes,
+            )
+        except Unpriced as error:
+            raise NotApplicable(str(error).rstrip(".")) from error
         widths = np.array(scaling.widths)
         costs = {name: int(cost(widths)) for name, cost in record.costs.items()}
         return Proposal(record.architecture, scaling.widths, costs, scaling.tau)
@@ -223,8 +224,7 @@ class Method:
         """Refuses an iteration that is no whole number, or that nothing has.
 
         Raises:
-            InputError: the iteration is no whole number, or the method has no
-                iterations.
+            InputError: it is none, or the method has no iterations.
         """
         if not self.needs_search:
             raise InputError(

@@ -1,6 +1,7 @@
 """Widths or a law from a JSON file: published ones, or those of other programs."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,18 +34,11 @@ def file(setting: Setting, targets: Mapping[str, float]) -> Proposal:
         InputError: no path, no such file or iteration, numbers that are no law and no
             widths of this network, or budgets that cannot be met.
     """
-    path = setting.entry.source
-    if not path:
-        raise InputError("The method file needs a path, as file:widths.json.")
-    what = "file of widths"
     remedy = "It needs alpha and beta, or widths, for every layer."
-    with files.readable(path, what, remedy):
-        data = files.read_json(path, what=what, remedy=remedy)
-        entry = _entry(data, setting.entry)
-        layers = len(setting.plain.names)
+    layers = len(setting.plain.names)
+    with entry_in(setting, "file of widths", remedy) as entry:
         if "alpha" in entry:
-            arrays = [_numbers(entry[key], layers) for key in ("alpha", "beta")]
-            curve = power_law(ScalingLaw(*arrays))
+            curve = power_law(law_of(entry, layers))
         else:
             widths = entry["widths"]
             if isinstance(widths, Mapping):  # By layer, as a plan's JSON has them.
@@ -55,6 +49,38 @@ def file(setting: Setting, targets: Mapping[str, float]) -> Proposal:
             params = setting.plain.costs["params"](np.ceil(widths).astype(int))
             curve = uniform_curve(widths, tau=float(params))
     return setting.propose(curve, targets)
+
+
+@contextlib.contextmanager
+def entry_in(setting: Setting, what: str, remedy: str) -> Iterator[Mapping[str, Any]]:
+    """What the file of a method's entry holds, or the iteration that is named.
+
+    Args:
+        setting: Its entry names the file.
+        what: The file is, for errors: those of reading it, and of what follows.
+        remedy: For errors.
+
+    Raises:
+        InputError: no path, no such file or iteration, or a damaged file.
+    """
+    path, name = setting.entry.source, setting.entry.name
+    if not path:
+        raise InputError(f"The method {name} needs a path, as {name}:numbers.json.")
+    with files.readable(path, what, remedy):
+        yield _entry(files.read_json(path, what=what, remedy=remedy), setting.entry)
+
+
+def law_of(entry: Mapping[str, Any], layers: int) -> ScalingLaw:
+    """The law of a file.
+
+    Args:
+        entry: With alpha and beta.
+        layers: How many numbers each of them has.
+
+    Raises:
+        KeyError, ValueError: it has none.
+    """
+    return ScalingLaw(*(_numbers(entry[key], layers) for key in ("alpha", "beta")))
 
 
 def _entry(data: Mapping[str, Any], entry: Entry) -> Mapping[str, Any]:
@@ -74,7 +100,7 @@ def _entry(data: Mapping[str, Any], entry: Entry) -> Mapping[str, Any]:
         known = [law.get("iteration") for law in data.get("iterations", [])]
         raise InputError(
             f"{entry.source} has the iterations {known}. Name one of them, as "
-            f"file@15:{entry.source}; got {entry.iteration}."
+            f"{entry.name}@15:{entry.source}; got {entry.iteration}."
         )
     return laws[0]
 

@@ -25,22 +25,24 @@ def priced(record: SearchRecord, iteration: int | None) -> PriceLaw:
 
     Its law is that of the iteration. Where fewer than `ROWS` networks stand behind it,
     they are the smallest ones of a pruning, far from any budget: then each layer is
-    fitted to all events from its own first loss on.
+    fitted to all events from its own first loss on. The limit of large exponents is the
+    paper's curve, by the paper's law, all the same.
     """
     state = record.state(iteration)
     law, history = state.law, state.trace.history
     if len(state.trace.tau) < ROWS <= len(history):
         tau = record.costs["params"](history)
         law = fit_by_layer(PruneTrace(history, tau), state.widths)
-    return PriceLaw(law, ASSUMED, "assumed", *_worth(record, state))
+    worth, sizes = _worth(record, state)
+    return PriceLaw(law, ASSUMED, "assumed", worth, sizes, limit=state.law)
 
 
 def _worth(
     record: SearchRecord, state: DescentState
-) -> tuple[np.ndarray, np.ndarray] | tuple[()]:
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     """What the last filter was worth at every event, and the sizes then, [events].
 
-    Nothing if the scores do not say it.
+    None for both if the scores do not say it.
 
     A score is no worth yet: that of Taylor-FO is the square of a change of the loss, so
     a filter is worth its root, and p is half of the scores' exponent.
@@ -51,12 +53,12 @@ def _worth(
     """
     scores = state.trace.scores
     if scores is None:
-        return ()
+        return None, None
     criterion = scores.criterion or PruneConfig.criterion
     known = criterion in criteria.CRITERIA.names()
     power = criteria.get(criterion).power if known else None
     if power is None:
-        return ()
+        return None, None
     sizes = record.costs["params"](state.trace.history).astype(float)
     usable = np.isfinite(scores.removed) & (scores.removed > 0)
     return scores.removed[usable] ** power, sizes[usable]

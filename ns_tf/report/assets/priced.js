@@ -28,9 +28,10 @@ const TINY = 1e-300;
 // The smallest widths are over a budget.
 class Unmet extends Error {}
 
-// The whole widths of most value that meet every budget, the tau of each layer, and how
-// good they are. A budget has a cost (costs.js) and a target; a grid the step, and by layer
-// the lowest and the highest of whole widths. `asked` is the exponent, undefined for that
+// The whole widths of most value that meet every budget, the tau of each layer that the
+// law decides on, as at no end of the grid, and how good they are. A budget has a cost (costs.js) and a target; a grid the step, and by layer
+// the lowest and the highest of whole widths. A law may have a `limit`: the law along which
+// the widths of exponents without end are. `asked` is the exponent, undefined for that
 // of the record near the size of the plan, or the law's own. `sizeOf` gives the parameters
 // of whole widths. Throws an Error with a sentence where there are none.
 function atPrice(law, budgets, grid, asked, sizeOf) {
@@ -48,8 +49,9 @@ function atPrice(law, budgets, grid, asked, sizeOf) {
 // The same at an exponent; source and fall say where it comes from.
 function withExponent(law, budgets, grid, { exponent, source, fall }) {
   if (exponent >= ENDLESS) {
-    const scale = law.range ? law.range[1] : 1;
-    return atCost({ ...law, kind: "law", scale }, budgets, grid);
+    const { alpha, beta, range } = law.limit || law;
+    const along = { kind: "law", alpha, beta, scale: range ? range[1] : 1 };
+    return { ...atCost(along, budgets, grid), range };
   }
   const value = valueOf(law, exponent);
   const { found, widths } = startsOf(value, budgets, grid)
@@ -60,7 +62,10 @@ function withExponent(law, budgets, grid, { exponent, source, fall }) {
   const least = logLeast(value, budgets, grid, found);
   const gap = Math.expm1(Math.min(logLoss(value, widths) - least, LARGEST));
   const { alpha, beta } = value.law;
-  const taus = widths.map((w, l) => Math.exp(Math.log(w / alpha[l]) / beta[l]));
+  const free = widths.map((w, l) => w > grid.low[l] && w < grid.high[l]);
+  const taus = widths
+    .map((w, l) => Math.exp(Math.log(w / alpha[l]) / beta[l]))
+    .filter((_, l) => free[l] && free.filter(Boolean).length > 1);
   const pricing = {
     asked: exponent, exponent: value.exponent, floored: value.floored,
     shares: sharesOf(found, budgets), gap, source, fall,

@@ -4,6 +4,7 @@
 // the page's controls. Widths at a price are found by priced.js.
 
 const LARGEST_WIDTH = 65536;
+const USELESS = 10; // A larger gap says nothing, as of an exponent of 1,000.
 
 // tau -> widths, not yet whole: a power law, or one number times given widths.
 function curveFunction(curve) {
@@ -21,11 +22,13 @@ function widthsFor(curve, budgets, options = {}) {
   const layers = (curve.alpha || curve.widths).length;
   const limit = budgets.map(({ cost }) => cost.largest).find((largest) => largest);
   const grid = gridOf(roundTo, minWidth, layers, limit);
+  // A budget that all networks are below asks for nothing, where another one can bind.
+  const binds = budgets.some(({ cost, target }) => target <= cost.of(grid.high));
   for (const { cost, target } of budgets) {
     const [smallest, largest] = [grid.low, grid.high].map(cost.of);
     const of = (total) => `network costs ${told(total)} ${cost.unit}.`;
     if (!(target >= smallest)) throw new Error(`Too little: the smallest ${of(smallest)}`);
-    if (target > largest) throw new Error(`Too much: the largest ${of(largest)}`);
+    if (!binds) throw new Error(`Too much: the largest ${of(largest)}`);
   }
   if (curve.kind === "price") return atPrice(curve, budgets, grid, exponent, sizeOf);
   return atCost(curve, budgets, grid);
@@ -103,10 +106,10 @@ function told(cost) {
   return cost.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 }
 
-// How far taus are outside the recorded range: 1 inside, 3 at three times its end.
-function extrapolation(curve, taus) {
-  if (!curve.range) return 1;
-  const [low, high] = curve.range;
+// How far taus are outside a recorded range: 1 inside, 3 at three times its end.
+function extrapolation(range, taus) {
+  if (!range) return 1;
+  const [low, high] = range;
   return Math.max(low / Math.min(...taus), Math.max(...taus) / high, 1);
 }
 
@@ -118,11 +121,12 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
   const recorded = () => {
     const [low, high] = [-1.96, 1.96].map((z) => (asked + z * fall.error).toFixed(2));
     const [from, to] = fall.range.map(group);
-    return ` (${low} to ${high}), by ${fall.events} events from ${from} to ${to} parameters`;
+    const events = `${fall.events} events from ${from} to ${to} parameters`;
+    return ` (p from ${low} to ${high}), by ${events}`;
   };
   const assumed = source === "assumed" ? ", assumed: no scores say it" : "";
   return [
-    `One more filter is worth tau^-${digits(asked)}${fall ? recorded() : assumed}` +
+    `One more filter is worth tau^${digits(0 - asked)}${fall ? recorded() : assumed}` +
       (floored ? `; ${digits(exponent)} is used, above every beta.` : "."),
     ...(floored && fall
       ? ["Scores fall too slowly here to say what a layer's last filters are worth."]
@@ -136,8 +140,10 @@ function pricingLines({ asked, exponent, floored, shares, gap, source, fall }, u
       const worth = digits(shares[first] / shares[k]);
       return `1 % more ${units[first]} is worth ${worth} % more ${units[k]}.`;
     }),
-    `At most ${(100 * Math.max(gap, 0)).toFixed(3)} % more loss of value than any widths ` +
-      "within the budgets.",
+    gap > USELESS
+      ? "No bound says how far the value is from the best of widths within the budgets."
+      : `At most ${(100 * Math.max(gap, 0)).toFixed(3)} % more loss of value than any ` +
+        "widths within the budgets.",
   ];
 }
 
@@ -224,12 +230,13 @@ function startPage(data) {
     at("problem").textContent = problem;
     at("answer").hidden = !found;
     if (!found) return;
-    const far = extrapolation(curve, found.taus);
-    at("extrapolation").textContent = curve.range ? `${far.toFixed(2)} times` : "no law";
+    const range = found.range || curve.range;
+    const far = extrapolation(range, found.taus);
+    at("extrapolation").textContent = range ? `${far.toFixed(2)} times` : "no law";
     at("warning").textContent =
       far > data.far
-        ? `The law was recorded between ${group(curve.range[0])} and ` +
-          `${group(curve.range[1])} parameters; this far outside, laws are often off.`
+        ? `The law was recorded between ${group(range[0])} and ` +
+          `${group(range[1])} parameters; this far outside, laws are often off.`
         : "";
     for (const [name, { of, largest }] of Object.entries(costs)) {
       const beyond = largest && found.widths.some((width, l) => width > largest[l]);

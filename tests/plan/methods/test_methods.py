@@ -39,8 +39,13 @@ def test_a_method_keeps_to_the_budget_and_nothing_more_fits(
     name, ratio, network, tmp_path
 ):
     structure, plain = network_of(network)
-    widths = file_of(tmp_path, widths=[w + 0.5 for w in plain.default_widths])
-    setting = setting_of(f"file:{widths}" if name == "file" else name, network)
+    default = plain.default_widths
+    held = {
+        "file": {"widths": [width + 0.5 for width in default]},
+        "priced_file": {"alpha": default, "beta": [0.5] * len(default)},
+    }
+    source = f":{file_of(tmp_path, **held[name])}" if name in held else ""
+    setting = setting_of(f"{name}{source}", network)
     full = float(plain.costs["params"](np.array(plain.default_widths)))
     budget = ratio**2 * full
     proposal = methods.get(name).propose(setting, {"params": budget})
@@ -124,7 +129,7 @@ def test_a_proposal_obeys_the_solver_and_counts_every_exact_cost():
 
 def test_methods_with_a_curve_are_those_that_do_not_propose():
     assert CURVES == ["divisible", "morphnet", "neuralscale", "priced", "uniform"]
-    others = {"file", "li_l1", "random", *OTHERS}
+    others = {"file", "li_l1", "priced_file", "random", *OTHERS}
     assert set(METHODS.names()) - set(CURVES) == others
     assert all(methods.get(name).help.endswith(".") for name in METHODS.names())
 

@@ -11,6 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.descend.record import read_search
 from ns_tf.plan.methods.priced import ROWS
 from ns_tf.plan.plan import make_plan
+from ns_tf.scaling.config import Wishes
 
 RUNS = ROOT / "docs" / "runs"
 
@@ -81,11 +82,12 @@ def test_a_law_of_few_networks_is_fitted_to_all_events():
     plan = make_plan(record, {"params": 579786}, method="priced")
     assert plan.tau_range == (1447, 556932)  # From the first event to the last.
     along = make_plan(record, {"params": 579786}, method="neuralscale")
-    limit = make_plan(
-        record, {"params": 579786}, method="priced", price_exponent=np.inf
-    )
-    assert limit.widths == along.widths
-    assert limit.pricing is None
+    for endless in (1e6, np.inf):
+        limit = make_plan(
+            record, {"params": 579786}, method="priced", price_exponent=endless
+        )
+        assert limit.widths == along.widths and limit.tau_range == along.tau_range
+        assert limit.pricing is None
 
 
 def test_budgets_choose_the_method(vgg11):
@@ -101,6 +103,24 @@ def test_the_layer_furthest_outside_of_the_record_tells_the_extrapolation(vgg11)
     assert plan.extrapolation == max(
         low / min(plan.scaling.taus), max(plan.scaling.taus) / high
     )
+
+
+def test_layers_that_the_law_does_not_decide_on_are_not_extrapolated(vgg11):
+    targets, names = {"macs": 9880832}, vgg11.names
+
+    def plan(keep, **options):
+        wishes = Wishes(keep=tuple(keep))
+        return make_plan(vgg11, targets, method="priced", wishes=wishes, **options)
+
+    # conv8, of which the law gives most to larger networks, is as wide as it was.
+    kept, free = plan(names[7:]), plan(())
+    assert len(free.scaling.taus) == 8 and len(kept.scaling.taus) == 7
+    low, high = kept.tau_range
+    assert kept.extrapolation == max(kept.scaling.taus) / high < free.extrapolation
+    held = plan((), max_width=50)
+    assert len(held.scaling.taus) == sum(width < 50 for width in held.widths) < 8
+    for some in (names, names[:7]):  # Nothing is free, or what the budget leaves.
+        assert plan(some).scaling.taus == () and plan(some).extrapolation == 1
 
 
 def test_an_exponent_goes_with_the_method_alone(vgg11):
