@@ -250,7 +250,7 @@ class CutConfig:
         None, "Training images that scores and repairs read."
     )
     proxy_batch: int = option(128, "Images of a minibatch of them.")
-    strength: str = option(
+    strength: str | float = option(
         AUTO,
         "Of gates that learn: how hard they are pulled on. auto follows the budgets; a "
         "number stays, and 1 is about what the budgets need. Of slimming a number is "
