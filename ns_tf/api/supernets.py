@@ -22,6 +22,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import data_config, load_dataset
 from ns_tf.prune.targets import budgets_of
+from ns_tf.run.checks import is_positive
 from ns_tf.run.folder import PREFIX
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
@@ -163,10 +164,12 @@ class Supernet:
             )
         work = self._fitted.training
         if share is not None:
-            if not 0 < share <= 1:
+            if not is_positive(share) or share > 1:
                 raise InputError(f"A share is above 0 and at most 1; got {share!r}.")
             return work.at(work.network.widths(share))
-        return work.at(self._checked(widths) if widths else self._within(budgets))
+        return work.at(
+            self._checked(widths) if widths is not None else self._within(budgets)
+        )
 
     def _checked(self, widths: Sequence[int]) -> Widths:
         """Widths that the supernet has.
@@ -261,7 +264,7 @@ def supernet(
     dataset = python_data.dataset(data, **subset(options))
     kinds = (SupernetConfig, DataConfig)
     named = {
-        "shares": tuple(shares),
+        "shares": shares,
         "norms": norms,
         "dataset": dataset.name if dataset else data,
     }

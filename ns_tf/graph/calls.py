@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -56,6 +57,10 @@ def functional(model: keras.Model) -> keras.Model:
     if not sequential and not (
         hasattr(model, "operations") and hasattr(model, "inputs")
     ):
+        if not isinstance(model, keras.Model):
+            raise InputError(
+                f"Expected a functional or sequential model; got {reprlib.repr(model)}."
+            )
         raise InputError(
             f"Expected a functional or sequential model; {model.name!r} is a "
             f"{kind} without a graph. Write it as keras.Model(inputs, outputs)."
