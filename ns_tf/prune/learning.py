@@ -137,15 +137,24 @@ class Learning:
         draw = self._draw()
         self.gates.before(draw, self.progress)
         rate = tf.constant(self.config.rate, keras.config.floatx())
-        parts = zip(self._compiled, batches, strict=True)
-        loss, *_ = [step(*batch, rate) for step, batch in parts]
-        pull = self.strength * self.price
-        self.gates.after(pull, self.pull.rates, draw, self.progress)
+        losses = []
+        for step, batch in zip(self._compiled, batches, strict=True):
+            applied = self._applied()
+            losses.append(step(*batch, rate))
+        # The last part is that of the gates. One that overflows has no derivatives:
+        # those that were kept are of a step before, and of no checkpoint.
+        if not self.loss_scale or self._applied() > applied:
+            pull = self.strength * self.price
+            self.gates.after(pull, self.pull.rates, draw, self.progress)
         self.steps += 1
-        self.losses.add(self.steps, loss)
+        self.losses.add(self.steps, losses[0])
         if self.finished:
             self.gates.hold(self.sgd, self.progress)
             self._note()
+
+    def _applied(self) -> int:
+        """How many compiled steps did not overflow; 0 where none can."""
+        return int(self.loss_scale.applied) if self.loss_scale else 0
 
     def _draw(self) -> np.ndarray:
         """[n] uniform in (0, 1), by seed and step; empty if the gates read none."""

@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 from trained import learned, pruner
 
+from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import learning
 from ns_tf.prune.gates import scales
 from ns_tf.prune.learning import EVERY
 
 
-def work_of(name="sss", **others):
+def work_of(name="sss", precision="float32", **others):
     model, problem = learned()
     asked = {"gate_epochs": 3, "gate_batch": 100, "macs": 0.5, **others}
     made = pruner(model, problem.dataset, method=name, **asked)
-    return made.scorer.learning(Runtime())
+    return made.scorer.learning(Runtime.of(RuntimeConfig(precision=precision)))
 
 
 def test_a_strength_follows_the_plan_only_if_it_is_auto():
@@ -65,3 +66,19 @@ def test_gates_with_images_of_their_own_take_a_quarter_as_many():
     assert (work.config.batch, work.held_batch, len(work.held.train)) == (100, 25, 50)
     weights, gates = next(iter(work.batches()))
     assert (len(weights[0]), len(gates[0])) == (100, 25)
+
+
+def test_a_step_that_overflows_moves_no_gate():
+    """Derivatives of the step before are in no checkpoint."""
+    work = work_of(precision="mixed_float16", strength=1)
+    moved = []
+    for batch in work.batches():
+        before, updates = work.gates.raw.copy(), int(work.loss_scale.applied)
+        if work.steps == 2:
+            work.loss_scale.scale.assign(1e38)
+        work.step(*batch)
+        updated = int(work.loss_scale.applied) > updates
+        moved.append((updated, bool((work.gates.raw != before).any())))
+        if work.steps == 3:
+            break
+    assert moved == [(True, True), (True, True), (False, False)]
