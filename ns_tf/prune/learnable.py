@@ -33,6 +33,7 @@ def check_learnable(gating: Gating, pruner: Pruner) -> None:
             f" Leave it away, or take a criterion in place of {gating.name}."
         )
     formulas = gating.formulas
+    banked = isinstance(formulas, BankGates)
     scheduled = isinstance(formulas, ScheduledGates)
     (_check_schedule if scheduled else _check_noise)(gating, pruner)
     if isinstance(formulas, NormGates):
@@ -43,14 +44,14 @@ def check_learnable(gating: Gating, pruner: Pruner) -> None:
         _check_generated(gating, pruner)
     else:
         pruner.sites.check()
-        if not scheduled:
-            check_substitutable(pruner.model)
-    outputs, banked = len(pruner.model.outputs), isinstance(formulas, BankGates)
+    outputs = len(pruner.model.outputs)
     if banked and formulas.taught and outputs > 1:
         raise InputError(
             f"{gating.name} learns the one output that a network had; "
             f"{pruner.model.name!r} has {outputs}. Use another method."
         )
+    if banked:
+        check_substitutable(pruner.model)
 
 
 def _check_schedule(gating: Gating, pruner: Pruner) -> None:
