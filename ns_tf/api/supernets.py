@@ -145,8 +145,8 @@ class Supernet:
             share: Multiple of every width: `at(0.5)`.
             widths: Filters of every layer, at most the whole network's, [layers].
             **budgets: As of `ns_tf.Trained.prune`: `macs=0.5`, `params=200_000`; all
-                hold. Widths are uniform. With switchable norms it is the largest of the
-                shares.
+                hold. Widths are uniform, but for filters more where they still fit.
+                With switchable norms it is the largest of the shares.
 
         Returns:
             A new model, of plain Keras layers. Statistics of shared norms were measured
@@ -187,7 +187,7 @@ class Supernet:
         return found
 
     def _within(self, budgets: Mapping[str, float]) -> Widths:
-        """The uniform widths of the largest network within budgets.
+        """The largest uniform widths within budgets, filled up where filters fit.
 
         Raises:
             InputError: no budget, an unknown one, or one that no network meets.

@@ -30,6 +30,11 @@ def test_both_ends_of_the_range_learn_at_every_step(others, rule, members):
         assert all(slot == tuple(range(1, len(drawn) - 1)) for slot in slots[2:])
 
 
+def test_the_sandwich_rule_has_six_networks_more_than_shares():
+    assert len(SupernetConfig(norms="shared").drawn) == 10
+    assert len(SupernetConfig(norms="shared", shares=(0.25, 1.0)).drawn) == 8
+
+
 def test_a_share_that_the_rule_draws_has_no_name_of_another():
     grid = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     config = SupernetConfig(shares=(0.3, 0.60000001, 1.0), norms="shared")
