@@ -34,10 +34,13 @@ from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import RAMP, Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.scheduled import Scheduled
+from ns_tf.prune.strength import strength_of
 from ns_tf.prune.taught import Taught, signed
 from ns_tf.prune.trained import copied
 from ns_tf.train.config import TrainConfig
 
+_STEP = "step"  # The schedule that divides the rate.
+_DROPS = 0.5, 0.75  # Shares of the epochs after which it does, as in network slimming.
 _HELD = 0x41D  # Keeps the draw of images for gates apart from other draws.
 
 
@@ -51,7 +54,8 @@ class ByGating:
 
     def __init__(self, gating: Gating, pruner: Pruner):
         self.gating, self.pruner = gating, pruner
-        self.formulas, self.strength = gating.formulas, pruner.config.gate_strength
+        self.formulas = gating.formulas
+        self.strength = strength_of(pruner.config.strength)
 
     @property
     def _by_norm(self) -> bool:
@@ -95,13 +99,20 @@ class ByGating:
     def settings(self) -> TrainConfig:
         """How the weights are trained."""
         config, (dataset, _) = self.pruner.config, self.data
-        return FinetuneConfig(
-            finetune_epochs=config.gate_epochs or self.gating.epochs,
-            finetune_rate=config.gate_rate,
-            finetune_batch=config.gate_batch,
-            finetune_schedule="constant",
+        epochs = config.gate_epochs or self.gating.epochs
+        settings = TrainConfig(
+            epochs=epochs,
+            batch=min(config.gate_batch, len(dataset.train)),
+            rate=config.gate_rate,
+            schedule=config.gate_schedule,
+            momentum=FinetuneConfig.finetune_momentum,
+            weight_decay=config.gate_weight_decay,
             augmentation=self.pruner.augmentation,
-        ).settings(len(dataset.train))
+        )
+        if config.gate_schedule != _STEP:
+            return settings
+        drops = tuple(max(1, round(share * epochs)) for share in _DROPS)
+        return dataclasses.replace(settings, rate_drops=drops)
 
     def check(self) -> None:
         """Refuses what gates cannot learn on (`ns_tf.prune.learnable`).

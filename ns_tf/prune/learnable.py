@@ -15,6 +15,7 @@ from ns_tf.prune.gatings import Gating
 from ns_tf.prune.method import WEIGHT
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.signals.gamma import check as check_gammas
+from ns_tf.prune.strength import AUTO
 
 
 def check_learnable(gating: Gating, pruner: Pruner) -> None:
@@ -65,7 +66,7 @@ def _check_schedule(gating: Gating, pruner: Pruner) -> None:
             f"{gating.name} has a schedule of single weights: register it "
             f"with levels=({WEIGHT!r},)."
         )
-    if pruner.config.gate_strength is not None:
+    if pruner.config.strength != AUTO:
         raise InputError(
             f"{gating.name} has a schedule and no pull: leave "
             f"--strength={pruner.config.strength} away."

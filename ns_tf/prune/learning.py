@@ -63,7 +63,8 @@ class Learning:
         self.gates, self.pressure, self.config = gates, pressure, config
         self.pull, self.strength, self.runtime = pull, pull.strength, runtime
         self.dataset = augmented(problem.dataset, config.augmentation)
-        self.total = config.epochs * steps_per_epoch(self.dataset, config.batch)
+        self._per_epoch = steps_per_epoch(self.dataset, config.batch)
+        self.total = config.epochs * self._per_epoch
         network, execution = gates.network, runtime.execution
         with execution.strategy.scope():
             self.sgd = Sgd(
@@ -134,9 +135,9 @@ class Learning:
         """
         if self.steps % EVERY == 0:
             self._look()
-        draw = self._draw()
+        draw, floatx = self._draw(), keras.config.floatx()
         self.gates.before(draw, self.progress)
-        rate = tf.constant(self.config.rate, keras.config.floatx())
+        rate = tf.constant(self.config.rate_at(self.steps, self._per_epoch), floatx)
         losses = []
         for step, batch in zip(self._compiled, batches, strict=True):
             applied = self._applied()

@@ -14,6 +14,7 @@ from ns_tf.prune import criteria, signals
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.settings import Configs
 from ns_tf.prune.source import TrainedNetwork
+from ns_tf.train.config import TrainConfig
 
 
 def test_curvatures_are_scores_of_taylor_fg():
@@ -49,7 +50,8 @@ def test_scores_say_what_they_depend_on():
     plain = depends()
     assert plain == depends() == depends(repair="none")
     others = ({"macs": 0.4}, {"strength": 1}, {"gate_epochs": 1}, {"gate_rate": 0.1})
-    for other in others:
+    later = ({"gate_schedule": "step"}, {"gate_weight_decay": 1e-4})
+    for other in (*others, *later):
         assert depends(**other) != plain
 
 
@@ -89,3 +91,21 @@ def test_augmentation_and_precision_are_those_of_the_run_and_part_of_the_scores_
     assert (strength, settings.augmentation) == ("auto", "own")
     again = short[0], short[1], "mixed_bfloat16", *short[3:]
     assert short == again and len(targets) == 1 and "float32" not in repr(grid)
+
+
+def test_the_published_schedule_of_network_slimming_can_be_asked_for():
+    """160 epochs, a tenth of the rate after 80 and after 120, decay 1e-4."""
+    model, problem = learned()
+    asked = {"method": "slimming", "macs": 0.5, "gate_rate": 0.1, "gate_epochs": 160}
+    published = {"gate_schedule": "step", "gate_weight_decay": 1e-4}
+    made = pruner(model, problem.dataset, **asked, **published).scorer.settings
+    found = [made.rate_at(7 * epoch, 7) for epoch in (0, 79, 80, 119, 120, 159)]
+    np.testing.assert_allclose(found, np.repeat([0.1, 0.01, 0.001], 2))
+    assert (made.weight_decay, made.momentum) == (1e-4, 0.9)
+    plain = pruner(model, problem.dataset, **asked).scorer.settings
+    assert plain == dataclasses.replace(
+        made, schedule="constant", weight_decay=5e-4, rate_drops=plain.rate_drops
+    )
+    assert plain == TrainConfig(*(160, 128, 0.1, "constant"), momentum=0.9), (
+        "as names of scores that are kept have it"
+    )

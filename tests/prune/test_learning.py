@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from trained import learned, pruner
 
 from ns_tf.engine.config import RuntimeConfig
@@ -82,3 +83,19 @@ def test_a_step_that_overflows_moves_no_gate():
         if work.steps == 3:
             break
     assert moved == [(True, True), (True, True), (False, False)]
+
+
+def test_the_rate_of_a_step_is_that_of_the_schedule_from_any_step_on():
+    work = work_of("slimming", gate_schedule="step", gate_epochs=4, strength=0)
+    rates = []
+
+    def step(images, labels, rate):
+        rates.append(float(rate))
+        return tf.constant(0.0)
+
+    work._compiled = [step]
+    batch = next(iter(work.batches()))
+    for work.steps in (0, 9, 10, 14, 15, 18):  # 5 an epoch.
+        work.step(*batch)
+    expected = np.repeat([1e-2, 1e-3, 1e-4], 2)
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
