@@ -67,7 +67,7 @@ the whole network; got 0.25,0.5.
                 "--shares are different numbers above 0, 1 among them: the whole "
                 f"network; got {','.join(f'{share:g}' for share in shares)}."
             )
-        if len({_name(share) for share in shares}) < len(shares):
+        if len({share_name(share) for share in shares}) < len(shares):
             raise InputError(
                 "--shares name networks by six digits, so they differ in these; got "
                 f"{','.join(map(str, shares))}."
@@ -91,9 +91,9 @@ the whole network; got 0.25,0.5.
         shares = set(self.shares)
         if self.rule_used == SANDWICH and len(shares) > 1:
             grid = np.linspace(min(shares), 1, _GRID)[1:-1]
-            known = {_name(share) for share in shares}
+            known = {share_name(share) for share in shares}
             between = (round(float(share), 6) for share in grid)
-            shares |= {share for share in between if _name(share) not in known}
+            shares |= {share for share in between if share_name(share) not in known}
         return tuple(sorted(shares, reverse=True))
 
     @property
@@ -112,10 +112,10 @@ the whole network; got 0.25,0.5.
         return *ends, *(places[1:-1],) * (self.members - 2)
 
 
-def _name(share: float) -> str:
+def share_name(share: float) -> str:
     """What the network of a share is called in checkpoints and folders.
 
-    >>> _name(1 / 3), _name(1.0)
+    >>> share_name(1 / 3), share_name(1.0)
     ('0.333333', '1')
     """
     return f"{share:g}"
