@@ -22,6 +22,7 @@ from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import data_config, load_dataset
 from ns_tf.prune.targets import budgets_of
+from ns_tf.run.checks import is_positive
 from ns_tf.run.folder import PREFIX
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
@@ -144,8 +145,8 @@ class Supernet:
             share: Multiple of every width: `at(0.5)`.
             widths: Filters of every layer, at most the whole network's, [layers].
             **budgets: As of `ns_tf.Trained.prune`: `macs=0.5`, `params=200_000`; all
-                hold. Widths are uniform. With switchable norms it is the largest of the
-                shares.
+                hold. Widths are uniform, but for filters more where they still fit.
+                With switchable norms it is the largest of the shares.
 
         Returns:
             A new model, of plain Keras layers. Statistics of shared norms were measured
@@ -163,10 +164,12 @@ class Supernet:
             )
         work = self._fitted.training
         if share is not None:
-            if not 0 < share <= 1:
+            if not is_positive(share) or share > 1:
                 raise InputError(f"A share is above 0 and at most 1; got {share!r}.")
             return work.at(work.network.widths(share))
-        return work.at(self._checked(widths) if widths else self._within(budgets))
+        return work.at(
+            self._checked(widths) if widths is not None else self._within(budgets)
+        )
 
     def _checked(self, widths: Sequence[int]) -> Widths:
         """Widths that the supernet has.
@@ -184,7 +187,7 @@ class Supernet:
         return found
 
     def _within(self, budgets: Mapping[str, float]) -> Widths:
-        """The uniform widths of the largest network within budgets.
+        """The largest uniform widths within budgets, filled up where filters fit.
 
         Raises:
             InputError: no budget, an unknown one, or one that no network meets.
@@ -261,7 +264,7 @@ def supernet(
     dataset = python_data.dataset(data, **subset(options))
     kinds = (SupernetConfig, DataConfig)
     named = {
-        "shares": tuple(shares),
+        "shares": shares,
         "norms": norms,
         "dataset": dataset.name if dataset else data,
     }

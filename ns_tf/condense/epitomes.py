@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -178,8 +179,7 @@ def settings_within(
         raise InputError(f"front is a positive factor; got {front!r}.")
     structure = counted(whole)
     asked = _targets(structure, targets, sampling)
-    names = where.split(",") if isinstance(where, str) else where
-    layers = chosen(whole, [name for name in names if name])
+    layers = chosen(whole, _names(where))
     early = front_layers(whole) if front != 1 else set()
     case = _Case(
         whole,
@@ -188,6 +188,21 @@ def settings_within(
         {layer.name: front if layer.name in early else 1.0 for layer in layers},
     )
     return _largest(case, asked, costs_of(structure, asked))
+
+
+def _names(where: str | Sequence[str]) -> list[str]:
+    """Names of layers, or patterns, one by one.
+
+    Raises:
+        InputError: they are no text.
+    """
+    names = where.split(",") if isinstance(where, str) else where
+    if not isinstance(names, Iterable) or not all(isinstance(n, str) for n in names):
+        raise InputError(
+            "where has names of layers, or patterns, as where='block2*'; got "
+            f"{reprlib.repr(where)}."
+        )
+    return [name for name in names if name]
 
 
 def condensed(whole: keras.Model, settings: Settings) -> keras.Model:

@@ -65,7 +65,12 @@ def condense(config: CondenseConfig) -> Condensed:
     Raises:
         InputError: what was asked for cannot be done; nothing was written.
     """
-    check_output(config.out, "network")
+    check_output(config.out, "out")
+    if os.path.realpath(config.out) == os.path.realpath(config.model):
+        raise InputError(
+            f"--out={config.out} is --model itself, whose weights would be lost. Give "
+            "another --out."
+        )
     keras.utils.set_random_seed(config.seed)
     whole = _network(config)
     small = epitomise(
@@ -86,18 +91,25 @@ def _network(config: CondenseConfig) -> keras.Model:
     Raises:
         InputError: there is none, or what was given does not go with it.
     """
-    name = config.model
-    if not name.endswith(".keras") and not os.path.exists(name):
+    if not _is_file(config.model):
         if config.start == FITTED:
             raise InputError(
                 "--start=fitted reads trained kernels, and an architecture has none: "
                 "give --model=FILE.keras."
             )
-        return architectures.get(name).build(
+        return architectures.get(config.model).build(
             config.widths or None,
             input_shape=image_shape(config.input_shape),
             classes=config.classes,
         )
     if config.widths:
         raise InputError("--widths are of architectures; a file has its own.")
-    return of_lengths(from_model.read(name), config.input_shape)
+    if config.classes != CondenseConfig.classes:
+        raise InputError("--classes are of architectures; a file has its own.")
+    return of_lengths(from_model.read(config.model), config.input_shape)
+
+
+def _is_file(model: str) -> bool:
+    """Whether a model is one of a file; a name of an architecture is that first."""
+    known = model.partition("(")[0] in architectures.ARCHITECTURES.names()
+    return model.endswith(".keras") or (not known and os.path.exists(model))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -56,6 +57,10 @@ def functional(model: keras.Model) -> keras.Model:
     if not sequential and not (
         hasattr(model, "operations") and hasattr(model, "inputs")
     ):
+        if not isinstance(model, keras.Model):
+            raise InputError(
+                f"Expected a functional or sequential model; got {reprlib.repr(model)}."
+            )
         raise InputError(
             f"Expected a functional or sequential model; {model.name!r} is a "
             f"{kind} without a graph. Write it as keras.Model(inputs, outputs)."
@@ -71,12 +76,24 @@ def functional(model: keras.Model) -> keras.Model:
             raise InputError(
                 f"{model.name!r} is not built yet: begin it with a keras.Input."
             )
-        # One tensor and no list of one: the wrapper takes and gives what the model does.
-        ends = (one if len(one) > 1 else one[0] for one in (model.inputs, model.outputs))
+        ends = alone(model.inputs), alone(model.outputs)
         return keras.Model(*ends, name=model.name)
     if type(model) is keras_class(model):
         return model
     return keras.Model(model.input, model.output, name=model.name)
+
+
+def alone(structure: Any) -> Any:
+    """The tensor of a structure that has one; the structure itself if it has more.
+
+    >>> alone(["x"]), alone({"a": "x"}), alone(["x", "y"])
+    ('x', 'x', ['x', 'y'])
+
+    Args:
+        structure: Of tensors, as a model takes and gives them.
+    """
+    tensors = keras.tree.flatten(structure)
+    return tensors[0] if len(tensors) == 1 else structure
 
 
 def input_names(model: keras.Model) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.graph import gates as places
-from ns_tf.graph.channels import NONE, ChannelGraph
+from ns_tf.graph.channels import NONE, Axes, Call, ChannelGraph
 from ns_tf.graph.rules import MAKE
 from ns_tf.graph.weights import Key
 
@@ -56,32 +56,50 @@ def folds(graph: ChannelGraph) -> tuple[Fold, ...]:
 
     Raises:
         InputError: a gate is on an edge without such a kernel, as before a norm over
-            channels or within an attention.
+            channels or within an attention, or with several.
     """
     calls = {call.name: call for call in graph.calls}
     found: dict[Key, Fold] = {}
     for layer, _, place in places.edges(graph):
-        reading = _reading(graph, layer)
-        if place == places.WITHIN or calls[layer].kind != MAKE or len(reading) != 1:
+        plain = place != places.WITHIN and calls[layer].kind == MAKE
+        reading = _reading(graph, calls[layer]) if plain else []
+        if len(reading) != 1:
+            what = f"several: {', '.join(f.key[1] for f in reading)}"
             raise InputError(
                 "Gates that learn are put into the one kernel that reads them, and "
-                f"{layer!r} has no such kernel. Use a criterion, as taylor_fo, or "
-                "gates that are batch norms, as slimming."
+                f"{layer!r} has {what if reading else 'no such kernel'}. Use a "
+                "criterion, as taylor_fo, or gates that are batch norms, as slimming."
             )
         found[reading[0].key] = reading[0]
     return tuple(found.values())
 
 
-def _reading(graph: ChannelGraph, layer: str) -> list[Fold]:
-    """Weights of a layer along an axis of which it reads channels of others."""
-    read = {t for call in graph.calls if call.name == layer for t in call.inputs}
+def _reading(graph: ChannelGraph, call: Call) -> list[Fold]:
+    """Weights of a layer along an axis of which it reads channels.
+
+    Where an addition joins what it reads and what it makes, these are the same
+    channels. So the axis along which its kernel makes them is left out, and a bias of
+    what it makes.
+    """
+    layer = call.name
+    read = {t for other in graph.calls if other.name == layer for t in other.inputs}
     inputs = {int(c) for tensor in read for c in graph.channels[tensor]} - {NONE}
+    kernel, made = graph.kernels.get(layer), graph.channels[call.output]
+
+    def makes(name: str, axis: int, axes: Axes) -> bool:
+        if kernel is not None and name == kernel.name:
+            return axis == kernel.makes % len(axes)
+        own = axes[axis]
+        return (name, len(axes)) == ("bias", 1) and np.array_equal(own, made)
+
     return [
         Fold(key, axis, channels)
         for key, axes in graph.axes.items()
         if key[0] == layer
         for axis, channels in enumerate(axes)
-        if channels is not None and inputs & {int(c) for c in channels}
+        if channels is not None
+        and inputs & {int(c) for c in channels}
+        and not makes(key[1], axis, axes)
     ]
 
 

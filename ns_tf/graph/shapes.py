@@ -1,12 +1,10 @@
 """The shapes that a model takes, and a copy of it for others."""
 
-from typing import Any
-
 import keras
 
 from ns_tf.base import InputError, refusing
 from ns_tf.graph import weights
-from ns_tf.graph.calls import input_names, uncompiled
+from ns_tf.graph.calls import alone, input_names, uncompiled
 from ns_tf.graph.compilation import carried
 from ns_tf.graph.remake import copied
 from ns_tf.parts import Parts, parts
@@ -35,19 +33,13 @@ def listed(model: keras.Model) -> keras.Model:
     Returns:
         The model itself where they are; else one of the same layers, not compiled.
     """
-    inputs, outputs = _alone(model.input), _alone(model.output)
+    inputs, outputs = alone(model.input), alone(model.output)
     flat = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     if not all(isinstance(tensor, keras.KerasTensor) for tensor in flat):
         inputs = model.inputs
     if inputs is model.input and outputs is model.output:
         return model
     return keras.Model(inputs, outputs, name=model.name)
-
-
-def _alone(structure: Any) -> Any:
-    """The tensor of a structure that has one; the structure itself if it has more."""
-    tensors = keras.tree.flatten(structure)
-    return tensors[0] if len(tensors) == 1 else structure
 
 
 def with_shape(model: keras.Model, shape: tuple[int, ...] | Parts) -> keras.Model:

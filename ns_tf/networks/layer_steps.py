@@ -74,9 +74,7 @@ def schedule_of(
         if not call.inputs:
             continue
         operation = operations[call.name]
-        lower = LAYERS.get(_kind(operation))
-        if lower is None:
-            raise _unknown(operation, type(operation).__name__)
+        lower = _lower_of(operation)
         lowering.layer, lowering.count = call.name, 0
         reads = [lowering.places[tensor] for tensor in call.inputs]
         lowering.places[call.output] = lower(lowering, operation, reads, call.output)
@@ -134,10 +132,18 @@ def _pads(lowering: Lowering, operations: Mapping[str, keras.Operation]) -> None
         lowering.steps[number] = dataclasses.replace(step, kind=kind)
 
 
-def _kind(operation: keras.Operation) -> str:
-    """The name of the class of Keras's that an operation is of."""
+def _lower_of(operation: keras.Operation) -> Lower:
+    """Says which operations an operation of Keras becomes.
+
+    Raises:
+        InputError: they are not known.
+    """
     kind = type(operation)
-    return kind.__name__ if kind.__module__.partition(".")[0] == "keras" else "mine"
+    own = kind.__module__.partition(".")[0] != "keras"
+    lower = None if own else LAYERS.get(kind.__name__)
+    if lower is None:
+        raise _unknown(operation, kind.__name__)
+    return lower
 
 
 def _unknown(layer: keras.Operation, what: str) -> InputError:
@@ -145,15 +151,23 @@ def _unknown(layer: keras.Operation, what: str) -> InputError:
     return InputError(f"the operations of {layer.name!r}, {what}, are not known")
 
 
-def _unary(lowering: Lowering, x: int, activation: Callable | None) -> int:
-    """The operations of an activation.
+def _unary(
+    lowering: Lowering, x: int, activation: Callable | None, output: Tensor
+) -> int:
+    """The operations of an activation, which may be a layer.
+
+    Args:
+        lowering: What is collected.
+        x: The place of what it reads.
+        activation: As a layer holds it.
+        output: Of the layer that holds it.
 
     Raises:
         InputError: one that is not known.
     """
-    name = name_of(activation) if of_library(activation) else "mine"
     if isinstance(activation, keras.layers.Layer):
-        return LAYERS[_kind(activation)](lowering, activation, [x], None)
+        return _lower_of(activation)(lowering, activation, [x], output)
+    name = name_of(activation) if of_library(activation) else "mine"
     terms = lowering.buffers[x].terms
     if name == "linear":
         return x
@@ -198,7 +212,7 @@ def _conv(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> in
     if set(layer.dilation_rate) != {1} or getattr(layer, "groups", 1) != 1:
         raise _unknown(layer, "a convolution in groups or dilated")
     x = lowering.step(CONV, reads, lowering.terms(output))
-    return _unary(lowering, x, layer.activation)
+    return _unary(lowering, x, layer.activation, output)
 
 
 def _separable(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> int:
@@ -213,7 +227,7 @@ def _separable(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) 
         for n, w in lowering.buffers[reads[0]].terms
     )
     x = lowering.step(CONV, [lowering.step(CONV, reads, terms)], lowering.terms(output))
-    return _unary(lowering, x, layer.activation)
+    return _unary(lowering, x, layer.activation, output)
 
 
 def _transposed(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> int:
@@ -221,7 +235,7 @@ def _transposed(lowering: Lowering, layer: Layer, reads: Places, output: Tensor)
     terms = lowering.terms(output)
     shape = _shape(lowering, reads[0])
     x = lowering.step(CONV, [reads[0], shape], terms, scratch=lowering.sums(terms))
-    return _unary(lowering, x, layer.activation)
+    return _unary(lowering, x, layer.activation, output)
 
 
 def _shape(lowering: Lowering, x: int) -> int:
@@ -246,7 +260,7 @@ def _dense(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> i
     if len(lowering.graph.shapes[output]) != 2:
         raise _unknown(layer, "a dense layer of more than vectors")
     x = lowering.step(CONV, reads, lowering.terms(output))
-    return _unary(lowering, x, layer.activation)
+    return _unary(lowering, x, layer.activation, output)
 
 
 def _norm(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> int:
@@ -265,7 +279,7 @@ def _relu(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> in
 
 def _activation(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> int:
     """An activation as a layer."""
-    return _unary(lowering, reads[0], layer.activation)
+    return _unary(lowering, reads[0], layer.activation, output)
 
 
 def _joined(lowering: Lowering, layer: Layer, reads: Places, output: Tensor) -> int:

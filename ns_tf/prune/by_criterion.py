@@ -13,7 +13,14 @@ from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import tally_in
 
-_OF_GATES = ("strength", "gate_epochs", "gate_rate", "gate_batch")
+_OF_GATES = (
+    "strength",
+    "gate_epochs",
+    "gate_rate",
+    "gate_batch",
+    "gate_schedule",
+    "gate_weight_decay",
+)
 
 
 class ByCriterion:

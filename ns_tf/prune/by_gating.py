@@ -6,14 +6,12 @@ import functools
 import keras
 import numpy as np
 
-from ns_tf.base import InputError
 from ns_tf.data.batches import steps_per_epoch
-from ns_tf.data.dataset import Dataset
+from ns_tf.data.dataset import Dataset, augmented
 from ns_tf.data.holdout import take
 from ns_tf.engine import loop
+from ns_tf.engine.config import ExecutionConfig
 from ns_tf.engine.runtime import Runtime
-from ns_tf.graph.gates import edges
-from ns_tf.graph.substituted import check_substitutable
 from ns_tf.prune import criteria, filters, signals
 from ns_tf.prune.bank import Bank, Noise
 from ns_tf.prune.config import FinetuneConfig
@@ -29,17 +27,20 @@ from ns_tf.prune.gammas import Gammas
 from ns_tf.prune.gates import LearnedGates
 from ns_tf.prune.gatings import Gating
 from ns_tf.prune.generated import Generated, Shares
+from ns_tf.prune.learnable import check_learnable
 from ns_tf.prune.learning import Learning, held_batch
-from ns_tf.prune.method import WEIGHT, Scored
+from ns_tf.prune.method import Scored
 from ns_tf.prune.norms import largest
 from ns_tf.prune.pressure import RAMP, Pressure, Pull, gate_rates
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.scheduled import Scheduled
-from ns_tf.prune.signals.gamma import check as check_gammas
+from ns_tf.prune.strength import strength_of
 from ns_tf.prune.taught import Taught, signed
 from ns_tf.prune.trained import copied
 from ns_tf.train.config import TrainConfig
 
+_STEP = "step"  # The schedule that divides the rate.
+_DROPS = 0.5, 0.75  # Shares of the epochs after which it does, as in network slimming.
 _HELD = 0x41D  # Keeps the draw of images for gates apart from other draws.
 
 
@@ -53,7 +54,8 @@ class ByGating:
 
     def __init__(self, gating: Gating, pruner: Pruner):
         self.gating, self.pruner = gating, pruner
-        self.formulas, self.strength = gating.formulas, pruner.config.gate_strength
+        self.formulas = gating.formulas
+        self.strength = strength_of(pruner.config.strength)
 
     @property
     def _by_norm(self) -> bool:
@@ -97,100 +99,39 @@ class ByGating:
     def settings(self) -> TrainConfig:
         """How the weights are trained."""
         config, (dataset, _) = self.pruner.config, self.data
-        return FinetuneConfig(
-            finetune_epochs=config.gate_epochs or self.gating.epochs,
-            finetune_rate=config.gate_rate,
-            finetune_batch=config.gate_batch,
-            finetune_schedule="constant",
-        ).settings(len(dataset.train))
+        epochs = config.gate_epochs or self.gating.epochs
+        settings = TrainConfig(
+            epochs=epochs,
+            batch=min(config.gate_batch, len(dataset.train)),
+            rate=config.gate_rate,
+            schedule=config.gate_schedule,
+            momentum=FinetuneConfig.finetune_momentum,
+            weight_decay=config.gate_weight_decay,
+            augmentation=self.pruner.augmentation,
+        )
+        if config.gate_schedule != _STEP:
+            return settings
+        drops = tuple(max(1, round(share * epochs)) for share in _DROPS)
+        return dataclasses.replace(settings, rate_drops=drops)
 
     def check(self) -> None:
-        """Refuses a network that these gates cannot be put into, and rounds.
+        """Refuses what gates cannot learn on (`ns_tf.prune.learnable`).
 
         Raises:
             InputError: names the layer, or the option.
         """
-        if self.pruner.rounds > 1:
-            raise InputError(
-                f"Gates that learn are trained once; got --rounds={self.pruner.rounds}."
-                f" Leave it away, or take a criterion in place of {self.gating.name}."
-            )
-        (self._check_schedule if self._scheduled else self._check_noise)()
-        if self._by_norm:
-            check_gammas(self.pruner.read())
-        elif self._by_kernel:
-            filters.check(self.pruner.read())
-        else:
-            self.pruner.sites.check()
-        outputs = len(self.pruner.model.outputs)
-        if self._taught and outputs > 1:
-            raise InputError(
-                f"{self.gating.name} learns the one output that a network had; "
-                f"{self.pruner.model.name!r} has {outputs}. Use another method."
-            )
-        if self._generated:
-            self._check_generated()
-        elif not (self._by_norm or self._by_kernel or self._scheduled):
-            check_substitutable(self.pruner.model)
+        check_learnable(self.gating, self.pruner)
+        augmented(self.data[0], self.settings.augmentation)
         steps_per_epoch(self.data[0], self.settings.batch)
-
-    def _check_schedule(self) -> None:
-        """Refuses a strength, as nothing is pulled on, and units that are no weights.
-
-        Raises:
-            InputError: names the gating.
-        """
-        if not self.pruner.noisy:
-            raise InputError(
-                f"{self.gating.name} has a schedule of single weights: register it "
-                f"with levels=({WEIGHT!r},)."
-            )
-        if self.strength is not None:
-            raise InputError(
-                f"{self.gating.name} has a schedule and no pull: leave "
-                f"--strength={self.pruner.config.strength} away."
-            )
-
-    def _check_noise(self) -> None:
-        """Refuses formulas that say nothing of noise, where gates are of weights.
-
-        Raises:
-            InputError: names the gating.
-        """
-        usual = BankGates.against_noise
-        own = getattr(type(self.formulas), "against_noise", usual)
-        if self.pruner.noisy and own is usual:
-            raise InputError(
-                f"{self.gating.name} has no `against_noise`, which gates of single "
-                f"weights need: write it, or take {WEIGHT!r} from its `levels`."
-            )
-
-    def _check_generated(self) -> None:
-        """Refuses what generators cannot be made for.
-
-        Raises:
-            InputError: an allocation that runs the network, or maps of any size.
-        """
-        pruner, name = self.pruner, self.gating.name
-        if pruner.allocation.evaluates:
-            raise InputError(
-                f"{name} asks before it learns how many channels stay in a layer; "
-                f"{pruner.allocation.name} runs the network to find out. Give "
-                "--allocation=uniform."
-            )
-        read = edges(pruner.graph).values()
-        if any(None in pruner.graph.shapes[tensor][1:] for tensor in read):
-            raise InputError(
-                f"{name} reads whole maps of the layers, of one size; "
-                f"{pruner.model.name!r} takes inputs of any size. Give its keras.Input "
-                "the size of the data, or use another method."
-            )
 
     @property
     def depends(self) -> tuple:
         """What the scores depend on; the budgets too, unless nothing reads them."""
         pruner, config = self.pruner, self.pruner.config
         own = (config.strength, self.settings)
+        # Names of scores at the default have nothing of it, as older ones.
+        if pruner.precision != ExecutionConfig.precision:
+            own = (*own, pruner.precision)
         auto = self.strength is None
         if self._scheduled:
             own = (*own, pruner.allocation.name)

@@ -251,7 +251,7 @@ class CutConfig:
         None, "Training images that scores and repairs read."
     )
     proxy_batch: int = option(128, "Images of a minibatch of them.")
-    strength: str = option(
+    strength: str | float = option(
         AUTO,
         "Of gates that learn: how hard they are pulled on. auto follows the budgets; a "
         "number stays, and 1 is about what the budgets need. Of slimming a number is "
@@ -259,6 +259,13 @@ class CutConfig:
     )
     gate_epochs: int | None = option(None, "Epochs in which gates learn.")
     gate_rate: float = option(0.01, "Learning rate of the weights in these epochs.")
+    gate_schedule: str = option(
+        "constant",
+        "Of this rate: constant leaves it, step divides it by 10 after half and after "
+        "three quarters of the epochs, cosine lets it fall to 0.",
+        choices=("constant", "step", "cosine"),
+    )
+    gate_weight_decay: float = option(5e-4, "Weight decay in these epochs.")
     gate_batch: int = option(128, "Images a training step, at most all.")
 
     def __post_init__(self):
@@ -266,6 +273,7 @@ class CutConfig:
         if self.nonzero is not None and self.level != WEIGHT:
             raise InputError("--nonzero goes with --level=weight; else give --params.")
         at_least(self, 1, "proxy_batch", "gate_batch")
+        at_least(self, 0, "gate_weight_decay")
         above_zero(self, "gate_rate", *["nonzero"] * (self.nonzero is not None))
         # The same text from the command line and from Python.
         object.__setattr__(self, "strength", strength_text(self.strength))
@@ -273,15 +281,6 @@ class CutConfig:
         at_least_if_set(self, 0, "weigh")
         if self.closed not in (None, STAY, REOPEN):
             raise InputError(f"--closed is {STAY} or {REOPEN}; got {self.closed!r}.")
-
-    @property
-    def gate_strength(self) -> float | None:
-        """The strength as a number; None if it follows the budgets.
-
-        >>> CutConfig(strength=0.50).gate_strength, CutConfig().gate_strength
-        (0.5, None)
-        """
-        return None if self.strength == AUTO else float(self.strength)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from ns_tf.engine.sgd import Sgd
 from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
+from ns_tf.networks.layers.base import starts_in
 from ns_tf.problem.tasks import Task
 from ns_tf.prune.pressure import steered
 
@@ -42,8 +43,11 @@ class LearnedGates:
 
     @property
     def undecayed(self) -> list[keras.Variable]:
-        """Those of `variables` that have no weight decay: all gammas and betas."""
-        return scales(self.network)
+        """Those of `variables` that have no weight decay.
+
+        All gammas and betas, and where blocks of learned epitomes begin.
+        """
+        return [*scales(self.network), *starts_in(self.network.trainable_variables)]
 
     def objective(self, task: Task) -> Callable:
         """(targets, outputs of `forward`, teacher's) -> losses [batch].

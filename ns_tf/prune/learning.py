@@ -63,7 +63,8 @@ class Learning:
         self.gates, self.pressure, self.config = gates, pressure, config
         self.pull, self.strength, self.runtime = pull, pull.strength, runtime
         self.dataset = augmented(problem.dataset, config.augmentation)
-        self.total = config.epochs * steps_per_epoch(self.dataset, config.batch)
+        self._per_epoch = steps_per_epoch(self.dataset, config.batch)
+        self.total = config.epochs * self._per_epoch
         network, execution = gates.network, runtime.execution
         with execution.strategy.scope():
             self.sgd = Sgd(
@@ -134,18 +135,27 @@ class Learning:
         """
         if self.steps % EVERY == 0:
             self._look()
-        draw = self._draw()
+        draw, floatx = self._draw(), keras.config.floatx()
         self.gates.before(draw, self.progress)
-        rate = tf.constant(self.config.rate, keras.config.floatx())
-        parts = zip(self._compiled, batches, strict=True)
-        loss, *_ = [step(*batch, rate) for step, batch in parts]
-        pull = self.strength * self.price
-        self.gates.after(pull, self.pull.rates, draw, self.progress)
+        rate = tf.constant(self.config.rate_at(self.steps, self._per_epoch), floatx)
+        losses = []
+        for step, batch in zip(self._compiled, batches, strict=True):
+            applied = self._applied()
+            losses.append(step(*batch, rate))
+        # The last part is that of the gates. One that overflows has no derivatives:
+        # those that were kept are of a step before, and of no checkpoint.
+        if not self.loss_scale or self._applied() > applied:
+            pull = self.strength * self.price
+            self.gates.after(pull, self.pull.rates, draw, self.progress)
         self.steps += 1
-        self.losses.add(self.steps, loss)
+        self.losses.add(self.steps, losses[0])
         if self.finished:
             self.gates.hold(self.sgd, self.progress)
             self._note()
+
+    def _applied(self) -> int:
+        """How many compiled steps did not overflow; 0 where none can."""
+        return int(self.loss_scale.applied) if self.loss_scale else 0
 
     def _draw(self) -> np.ndarray:
         """[n] uniform in (0, 1), by seed and step; empty if the gates read none."""

@@ -12,6 +12,7 @@ import numpy as np
 from ns_tf.base import InputError, ScalingLaw, Widths
 from ns_tf.data.dataset import augmented
 from ns_tf.data.variants import check_expandable
+from ns_tf.engine.config import ExecutionConfig
 from ns_tf.engine.evaluate import kept_evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
@@ -48,6 +49,8 @@ class Pruner(Level):
         law: Of a search of the same network, for the allocation "law".
         whole: The network as it was trained, where gates have learned since; `model` if
             None. It is judged before the cut, and teaches.
+        augmentation: How training images are varied while gates learn.
+        precision: At which gates learn.
 
     Raises:
         InputError: an allocation or repair that there is not.
@@ -64,10 +67,13 @@ class Pruner(Level):
         grid: Mapping[str, Any] | None = None,
         law: ScalingLaw | None = None,
         whole: keras.Model | None = None,
+        augmentation: str = FinetuneConfig.augmentation,
+        precision: str = ExecutionConfig.precision,
     ):
         self.model, self.problem, self.budgets = model, problem, budgets
         self.whole = model if whole is None else whole
         self.config, self.seed, self.law = config, seed, law
+        self.augmentation, self.precision = augmentation, precision
         self.grid = {"round_to": 1, "min_width": 1, "max_width": None, **(grid or {})}
         grid_of(**self.grid)  # Refuses what is no grid.
         self.method = method.get(config.method)
@@ -164,6 +170,8 @@ class Pruner(Level):
             grid=self.grid,
             law=self.law,
             whole=self.whole,
+            augmentation=self.augmentation,
+            precision=self.precision,
         )
 
     def cut_and_repair(self, keep: np.ndarray) -> tuple[keras.Model, dict[str, float]]:

@@ -97,6 +97,8 @@ class Configs:
                 "bounds": bounds,
             },
             law=law,
+            augmentation=self.tuning.augmentation,
+            precision=self.runtime.precision,
         )
 
 

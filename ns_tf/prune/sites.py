@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
+from ns_tf.base import InputError
 from ns_tf.graph import weights
 from ns_tf.graph.blocks import Block
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.fold import Fold, folded, folds
+from ns_tf.graph.gates import WITHIN, edges
 from ns_tf.graph.generated import GeneratedBlocks, GeneratedNetwork
 from ns_tf.graph.masks import Kernels, MaskedNetwork
-from ns_tf.graph.rules import NORM
+from ns_tf.graph.rules import NORM, STATISTICS
 from ns_tf.graph.substituted import WeighedNetwork
 from ns_tf.graph.weights import Key
 from ns_tf.networks.structure import Structure
@@ -58,6 +60,21 @@ class ChannelSites:
             InputError: names the layer.
         """
         folds(self.graph)
+
+    def check_generated(self) -> None:
+        """Refuses a network whose gates cannot be made of the maps that they gate.
+
+        Raises:
+            InputError: names the layer.
+        """
+        weighed = {c.name for c in self.graph.calls if c.kind == STATISTICS}
+        for layer, _, place in edges(self.graph):
+            if place == WITHIN or layer in weighed:
+                raise InputError(
+                    "Generators make gates of the maps that layers read; channels that "
+                    f"{layer!r} reads act on one another in it. Use a criterion, as "
+                    "taylor_fo."
+                )
 
     def network(self, model: keras.Model) -> keras.Model:
         """A copy of a network, which knows nothing of gates, for an execution to build.
@@ -160,6 +177,9 @@ class BlockSites:
 
     def check(self) -> None:
         """Nothing: blocks are such that gates can be put into their ends."""
+
+    def check_generated(self) -> None:
+        """Nothing: a branch ends in a map."""
 
     def network(self, model: keras.Model) -> keras.Model:
         """As of `ChannelSites`."""

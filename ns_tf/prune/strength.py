@@ -27,3 +27,15 @@ def strength_text(value: Any) -> str:
         if 0 <= float(value) < math.inf:
             return repr(float(value))
     raise InputError(f"--strength is auto or a number of at least 0; got {value!r}.")
+
+
+def strength_of(text: str) -> float | None:
+    """The strength as a number; None if it follows the budgets.
+
+    >>> strength_of("0.5"), strength_of("auto")
+    (0.5, None)
+
+    Args:
+        text: As of `strength_text`.
+    """
+    return None if text == AUTO else float(text)

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 
 from ns_tf.engine.execution import Execution
+from ns_tf.graph.calls import functional
+from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.problem.tasks import Task
 from ns_tf.prune.bank import Bank
 from ns_tf.prune.formulas import BankGates
@@ -16,6 +18,7 @@ from ns_tf.train.recipes import logits_of
 
 _HIDDEN = (128, 256, 128)  # Units of the discriminator.
 _LEAK = 0.2  # Slope of its activations below 0.
+_LEAST = 1e-7  # Probability that is told from 0, and from 1.
 _SIGNS = 0x6A1  # Seed of the signs by which curvatures are read.
 
 
@@ -64,7 +67,7 @@ class Taught(Bank):
             task: Not read.
         """
         del task
-        logits = logits_of(self.teacher)  # Both networks end in the same layer.
+        logits = learned_of(self.teacher)  # Both networks end in the same layer.
 
         def loss(targets, outputs, taught):
             del targets
@@ -86,6 +89,27 @@ class Taught(Bank):
         super().restore(arrays)
         for i, variable in enumerate(self.judge):
             variable.assign(arrays[f"judge{i}"])
+
+
+def learned_of(model: keras.Model) -> Callable:
+    """Outputs of a model -> what is learned of them: logits in Keras's floatx.
+
+    Of probabilities of classes up to a constant an image; of those of a sigmoid the
+    log-odds, ln p - ln(1 - p).
+
+    Args:
+        model: Of one output.
+    """
+    plain, whole = logits_of(model), functional(model)
+    if ends_in_softmax(whole) or not ends_in_sigmoid(whole):
+        return plain
+
+    def logits(outputs):
+        ops = keras.ops
+        p = ops.clip(ops.cast(outputs, keras.config.floatx()), _LEAST, 1 - _LEAST)
+        return ops.log(p) - ops.log1p(-p)
+
+    return logits
 
 
 def distance(own: Any, others: Any) -> Any:
@@ -160,7 +184,7 @@ def signed(model: keras.Model) -> Callable:
     Args:
         model: The network, of one output.
     """
-    logits = logits_of(model)
+    logits = learned_of(model)
 
     def loss(targets, outputs):
         del targets

@@ -90,6 +90,7 @@ class Kind:
     optional: bool = False  # Whether a value may be None; in text, it is empty.
     choices: tuple[str, ...] | None = None  # The only items, if not None.
     most: int = LARGEST_WHOLE  # The largest whole number, and its negative the least.
+    numbers: bool = False  # Of text: whether Python may give a number in its place.
 
     def parse(self, text: str) -> Any:
         """The value that the text means.
@@ -151,10 +152,13 @@ class Kind:
     def given(self, value: Any) -> Any:
         """A value that was given in Python, in exactly this type.
 
-        In place of text a path will do; a number is made of no text.
+        In place of text a path will do, or a number where a field is text or a number;
+        a number is made of no text.
 
         >>> Kind(float).given(3), Kind(int, many=True).given([2, 3])
         (3.0, (2, 3))
+        >>> Kind(str, numbers=True).given(3)
+        '3.0'
 
         Raises:
             ValueError: it is of another type, or out of range; says what was expected.
@@ -162,6 +166,10 @@ class Kind:
         if value is None and self.optional:
             return None
         words = WORDS[self.item]
+        if self.numbers:
+            words = f"{words} or a number"
+            if Kind(float)._sound(value):
+                return repr(float(value))
         if self.many and isinstance(value, (str, bytes)):
             raise ValueError(f"expected several of {words}.")
         try:
@@ -227,6 +235,8 @@ def _kind(annotation: Any, choices: tuple[str, ...] | None, name: str) -> Kind:
         rest = [a for a in typing.get_args(annotation) if a is not types.NoneType]
         if len(rest) == 1 and rest[0] in (int, float, str):
             return Kind(rest[0], optional=True, choices=choices)
+        if rest == [str, float]:
+            return Kind(str, choices=choices, numbers=True)
     elif annotation in WORDS:
         return Kind(annotation, choices=choices)
     elif typing.get_origin(annotation) is tuple:
@@ -235,7 +245,7 @@ def _kind(annotation: Any, choices: tuple[str, ...] | None, name: str) -> Kind:
             return Kind(item, many=True, choices=choices)
     raise ValueError(
         f"Option {name} is {annotation}; flags are int, float, str, bool, "
-        "int | None, float | None, str | None or tuples of any length."
+        "int | None, float | None, str | None, str | float or tuples of any length."
     )
 
 

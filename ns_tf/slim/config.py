@@ -67,6 +67,11 @@ the whole network; got 0.25,0.5.
                 "--shares are different numbers above 0, 1 among them: the whole "
                 f"network; got {','.join(f'{share:g}' for share in shares)}."
             )
+        if len({share_name(share) for share in shares}) < len(shares):
+            raise InputError(
+                "--shares name networks by six digits, so they differ in these; got "
+                f"{','.join(map(str, shares))}."
+            )
         at_least(self, 2, "members")
         at_least(self, 1, "calibration_images")
         if self.norms == SWITCHABLE and self.rule == SANDWICH:
@@ -86,7 +91,9 @@ the whole network; got 0.25,0.5.
         shares = set(self.shares)
         if self.rule_used == SANDWICH and len(shares) > 1:
             grid = np.linspace(min(shares), 1, _GRID)[1:-1]
-            shares |= {round(float(share), 6) for share in grid}
+            known = {share_name(share) for share in shares}
+            between = (round(float(share), 6) for share in grid)
+            shares |= {share for share in between if share_name(share) not in known}
         return tuple(sorted(shares, reverse=True))
 
     @property
@@ -103,6 +110,15 @@ the whole network; got 0.25,0.5.
             return tuple((place,) for place in places)
         ends = (places[:1], places[-1:])
         return *ends, *(places[1:-1],) * (self.members - 2)
+
+
+def share_name(share: float) -> str:
+    """What the network of a share is called in checkpoints and folders.
+
+    >>> share_name(1 / 3), share_name(1.0)
+    ('0.333333', '1')
+    """
+    return f"{share:g}"
 
 
 # Supernets of the papers, by name: Yu et al., ICLR 2019; Yu & Huang, ICCV 2019.

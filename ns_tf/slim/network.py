@@ -13,7 +13,7 @@ from ns_tf.graph.weights import Key
 from ns_tf.networks.ratio import floor_ratio
 from ns_tf.networks.structure import Structure
 from ns_tf.prune.removal import Prunable, down_to
-from ns_tf.slim.config import SWITCHABLE, SupernetConfig
+from ns_tf.slim.config import SWITCHABLE, SupernetConfig, share_name
 from ns_tf.slim.members import Member
 
 
@@ -88,7 +88,7 @@ class SlicedNetwork:
         """Members' own variables, under layer names that say the share."""
         for share, member in self.members.items():
             for (layer, name), variable in member.own.items():
-                yield (f"{layer}@{share:g}", name), variable
+                yield (f"{layer}@{share_name(share)}", name), variable
 
     def values(self) -> dict[Key, np.ndarray]:
         """All weights, those of members' own norms among them."""

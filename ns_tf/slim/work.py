@@ -27,7 +27,7 @@ from ns_tf.problem.resolve import problem_of
 from ns_tf.run import files
 from ns_tf.run.folder import LOGS, SHARES, SUPERNET, TRAIN, is_new, open_run
 from ns_tf.run.watch import Watch
-from ns_tf.slim.config import SupernetConfig
+from ns_tf.slim.config import SupernetConfig, share_name
 from ns_tf.slim.job import SupernetJob
 from ns_tf.slim.results import ShareResult
 from ns_tf.slim.training import SupernetTraining, single
@@ -163,7 +163,7 @@ class SupernetRun:
 
     def _keep(self, found: Fitted, row: ShareResult) -> None:
         """Writes the network of a share as a training, once."""
-        name = f"share{row.share:g}"
+        name = f"share{share_name(row.share)}"
         named = network_config(self.settings, self.problem, row.widths)
         # It has the supernet's weights: no training of this network gives it again.
         architecture = f"{named.architecture}@{name}"

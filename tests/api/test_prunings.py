@@ -8,6 +8,7 @@ import pytest
 from trained import digits, learned
 
 import ns_tf
+from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 
 QUICK = {"finetune_epochs": 1, "finetune_batch": 50, "proxy_images": 64}
@@ -49,6 +50,19 @@ def test_a_smaller_one_can_be_pruned_again(mine):
     whole = smaller.prune(macs=1.0)
     for one, other in zip(whole.model.weights, smaller.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_strength_may_be_a_number(mine):
+    asked = {"method": "gradual", "level": "weight", "nonzero": 0.5}
+    for given, told in (
+        (0.5, "has a schedule and no pull: leave --strength=0.5 away"),
+        (np.float32(2), "leave --strength=2.0 away"),
+        (-1.0, "auto or a number of at least 0"),
+        (float("nan"), "auto or a number of at least 0"),
+        (True, "expected text or a number"),
+    ):
+        with pytest.raises(InputError, match=told):
+            mine.prune(strength=given, **asked)
 
 
 def test_what_a_plan_trained_can_be_pruned(search):

@@ -1,6 +1,7 @@
 """One set of weights, a network of any width."""
 
 import keras
+import numpy as np
 import pytest
 from small import coloured, residual
 from supernets import ANY
@@ -12,8 +13,6 @@ QUICK = {"epochs": 1, "batch": 16, "rate": 0.05, "seed": 3}
 
 @pytest.fixture(scope="module")
 def data():
-    import numpy as np
-
     return coloured(np.random.default_rng(31))
 
 
@@ -38,7 +37,8 @@ def filters(model):
 
 def test_a_share_some_widths_and_budgets_give_ordinary_models(mine):
     assert filters(mine.at(0.5)) == [4, 3, 4]
-    assert filters(mine.at(widths=(5, 7))) == [5, 7, 5]
+    for widths in ((5, 7), np.array([5, 7])):
+        assert filters(mine.at(widths=widths)) == [5, 7, 5]
     whole = {row.share: row.costs["macs"] for row in mine.shares}[1.0]
     model = mine.at(macs=0.6)
     structure = ns_tf.Problem.of(
@@ -71,11 +71,24 @@ def test_of_switches_the_largest_within_the_budgets_is_taken(switches):
         (None, {"widths": (9, 7)}, "at most 8,7"),
         (None, {"widths": (4,)}, "2 widths; got 1"),
         (None, {"mac": 0.5}, "Did you mean 'macs'"),
+        (None, {"widths": []}, "2 widths; got 0"),
+        (None, {"widths": np.array([4.5, 7])}, "whole numbers"),
+        ("0.5", {}, "at most 1; got '0.5'"),
+        (None, {"share": "0.5"}, "at most 1; got '0.5'"),
+        (None, {"macs": "0.5"}, "positive, finite number; got '0.5'"),
     ],
 )
 def test_what_it_does_not_have_is_told_in_one_line(mine, share, options, told):
+    given = () if share is None else (share,)
     with pytest.raises(ns_tf.InputError, match=told):
-        mine.at(share, **options)
+        mine.at(*given, **options)
+
+
+@pytest.mark.parametrize("shares", [0.5, "0.5,1", ("0.5", "1"), None])
+def test_shares_that_are_no_numbers_are_told_in_one_line(data, shares):
+    model = residual((8, 7, 8), input_shape=(5, 5, 3), classes=5)
+    with pytest.raises(ns_tf.InputError, match="shares: expected"):
+        ns_tf.supernet(model, data, shares=shares)
 
 
 def test_before_it_is_trained_there_is_nothing_to_give(data):

@@ -216,3 +216,38 @@ def test_fitted_epitomes_make_what_the_network_computed(sampling):
     np.testing.assert_allclose(again(x), whole(x), atol=2e-4)
     with pytest.raises(InputError, match="start is one of fresh, fitted; got 'own'"):
         epitomise(network(), params=0.5, start="own")
+
+
+@pytest.mark.parametrize("kind", [layers.LeakyReLU, layers.ELU, layers.Softmax])
+def test_a_layer_given_as_an_activation_stays_one(kind):
+    x = image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, activation=kind(), name="a")(x)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, name="b")(x))
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    small = epitomise(model, params=0.9, where="a")
+    assert isinstance(small.get_layer("a"), EpitomeLayer)
+    assert type(small.get_layer("a").activation) is kind
+
+
+def test_an_activation_with_weights_is_refused_in_one_line():
+    x = image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, activation=layers.PReLU(), name="a")(x)
+    x = layers.Conv2D(16, 3, name="b")(x)
+    model = keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
+    with pytest.raises(InputError, match="Call the PReLU behind it"):
+        epitomise(model, params=0.9)
+    with pytest.raises(InputError, match="an activation with weights, its PReLU"):
+        epitomise(model, params=0.9, where="a")
+
+
+@pytest.mark.parametrize(
+    "model, where, told",
+    [
+        ("vgg11", (), "functional or sequential model; got 'vgg11'"),
+        (None, 3, "where='block2.'; got 3"),
+        (None, ["a", 3], "where='block2.'; got"),
+    ],
+)
+def test_what_is_no_model_or_no_name_is_refused_in_one_line(model, where, told):
+    with pytest.raises(InputError, match=told):
+        epitomise(model or network(), params=0.5, where=where)

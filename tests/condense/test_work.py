@@ -35,6 +35,7 @@ def test_a_file_has_widths_of_its_own_and_nothing_is_written_on_an_error(tmp_pat
     out.unlink()
     for more, told in (
         ({"widths": (5,), "params": 0.8}, "a file has its own"),
+        ({"classes": 3, "params": 0.8}, "--classes are of architectures"),
         ({"params": 0.001}, "No epitomes"),
     ):
         with pytest.raises(InputError, match=told):
@@ -42,6 +43,28 @@ def test_a_file_has_widths_of_its_own_and_nothing_is_written_on_an_error(tmp_pat
     assert not out.exists()
     with pytest.raises(InputError, match="an architecture has none"):
         condense(CondenseConfig(**NAMED, params=0.6, out=str(out), start="fitted"))
+
+
+def test_a_network_is_not_written_over_the_one_that_it_is_made_of(tmp_path):
+    model = keras.Sequential([keras.Input((8,)), *map(keras.layers.Dense, (9, 9, 2))])
+    path, link = tmp_path / "mine.keras", tmp_path / "link.keras"
+    model.save(path)
+    link.symlink_to(path)
+    before = path.read_bytes()
+    for out in (path, link):
+        with pytest.raises(InputError, match="is --model itself"):
+            condense(CondenseConfig(model=str(path), params=0.8, out=str(out)))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5(ratio=0.5)"])
+def test_a_name_of_an_architecture_is_no_folder_of_that_name(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    asked = {"input_shape": (16, 16, 1), "params": 0.6, "out": "small.keras"}
+    assert condense(CondenseConfig(model=name, **asked)).whole.get_layer("conv2")
 
 
 def test_a_model_of_any_size_is_made_for_the_one_that_is_named(tmp_path):

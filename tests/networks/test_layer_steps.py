@@ -1,10 +1,13 @@
 """Operations of layers: sizes by hand, refusals, and every network of the package."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 
 from ns_tf.base import Architecture, InputError
+from ns_tf.budgets import exact_costs
 from ns_tf.networks.arena import PeakMemory
 from ns_tf.networks.from_model import from_model
 from ns_tf.networks.structure import analyse
@@ -92,6 +95,35 @@ def test_a_layer_whose_operations_are_not_known_is_named(layer, named):
     structure = analyse(from_model(keras.Model(image, x)), (8, 8, 3), 5)
     with pytest.raises(InputError, match=named):
         structure.schedule(True)
+
+
+def convolution(activation, behind=None):
+    x = image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(7, 3, activation=activation, name="a")(x)
+    x = behind(x) if behind else x
+    x = layers.Conv2D(11, 3, name="b")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    return analyse(from_model(model), (8, 8, 3), 5)
+
+
+@pytest.mark.parametrize("kind", [layers.LeakyReLU, layers.ReLU])
+def test_a_layer_given_as_an_activation_is_lowered_as_one_behind(kind):
+    given, behind = convolution(kind()), convolution(None, kind())
+    for int8, widths in itertools.product((True, False), ([7, 11], [3, 5])):
+        own, other = (
+            PeakMemory("bytes", one.schedule(int8), 2)(np.array(widths))
+            for one in (given, behind)
+        )
+        assert own == other
+
+
+def test_an_unknown_layer_given_as_an_activation_leaves_out_budgets_of_files_alone():
+    costs = exact_costs(convolution(layers.ELU(name="odd")))
+    assert {"params", "macs", "weight_bytes"} <= costs.keys()
+    assert "peak_ram" not in costs
+    with pytest.raises(InputError, match="'odd', ELU"):
+        convolution(layers.ELU(name="odd")).schedule(True)
 
 
 @pytest.mark.parametrize("strides, taken", [(1, True), (2, False)])

@@ -119,3 +119,19 @@ def test_gates_are_of_the_type_of_the_weights_and_noise_is_the_same_in_blocks(
     noise.add(gradient)
     expected = 0.95 * squares + (1 - 0.95) * gradient**2
     np.testing.assert_array_equal(noise.squares, expected)
+
+
+def test_the_factor_of_a_layer_that_reads_itself_is_taken_out_once(
+    handmade, randomise, rng, float64
+):
+    """Its kernel reads the channels that it makes, as in x + conv(x)."""
+    bank = bank_of(randomise(handmade["shared"]()), Falling())
+    bank.raw = np.where(bank.free, rng.uniform(0.3, 0.9, len(bank.raw)), 1.0)
+    images, none = tf.constant(rng.normal(size=(3, 6, 7, 3))), np.zeros(len(bank.raw))
+    bank.before(none, 0.0)
+    expected, before = bank.forward(images, training=False), bank.raw
+    bank.after(none, none, none, 0.0)
+    bank.before(none, 0.0)
+    assert (bank.raw[bank.free] > before[bank.free]).all()
+    found = bank.forward(images, training=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)

@@ -1,25 +1,20 @@
-"""A gating on a network: what it refuses, units, what its scores depend on."""
+"""A gating on a network: its settings, units, what its scores depend on."""
 
-import keras
+import dataclasses
+
 import numpy as np
 import pytest
-from trained import learned, noise_images, pruner
+from trained import learned, pruner
 
-from ns_tf.base import InputError, ScalingLaw
+from ns_tf.base import ScalingLaw
+from ns_tf.engine.config import RuntimeConfig
+from ns_tf.engine.runtime import Runtime
+from ns_tf.plan.config import BudgetConfig
 from ns_tf.prune import criteria, signals
-
-
-@pytest.mark.parametrize(
-    "network, asked, told",
-    [
-        ("chain", {"method": "sss", "rounds": 3}, "trained once; got --rounds=3"),
-        ("no_norm", {"method": "slimming"}, "filters of 'a'. Keep that layer"),
-        ("no_norm", {"method": "morphnet"}, "none with a gamma"),
-    ],
-)
-def test_what_cannot_be_learned_is_refused(network, asked, told, handmade, rng):
-    with pytest.raises(InputError, match=told):
-        pruner(handmade[network](), noise_images(rng), macs=0.5, **asked).check()
+from ns_tf.prune.config import CutConfig, FinetuneConfig
+from ns_tf.prune.settings import Configs
+from ns_tf.prune.source import TrainedNetwork
+from ns_tf.train.config import TrainConfig
 
 
 def test_curvatures_are_scores_of_taylor_fg():
@@ -55,7 +50,8 @@ def test_scores_say_what_they_depend_on():
     plain = depends()
     assert plain == depends() == depends(repair="none")
     others = ({"macs": 0.4}, {"strength": 1}, {"gate_epochs": 1}, {"gate_rate": 0.1})
-    for other in others:
+    later = ({"gate_schedule": "step"}, {"gate_weight_decay": 1e-4})
+    for other in (*others, *later):
         assert depends(**other) != plain
 
 
@@ -73,24 +69,43 @@ def test_scores_depend_on_what_a_law_says_and_not_on_where_it_lies(asked):
     assert depends(0.5, "runs/a") == depends(0.5, "runs/b") != depends(0.6, "runs/a")
 
 
-def test_generators_for_maps_of_any_size_are_refused():
-    image = keras.Input((None, None, 1))
-    x = keras.layers.Conv2D(5, 3, name="a")(image)
-    x = keras.layers.Conv2D(7, 3, name="b")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    model = keras.Model(image, keras.layers.Dense(10)(x), name="open")
-    made = pruner(model, learned()[1].dataset, method="autopruner", macs=0.5)
-    with pytest.raises(InputError, match="'open' takes inputs of any size"):
-        made.check()
+def test_augmentation_and_precision_are_those_of_the_run_and_part_of_the_scores_name():
+    """Names of scores at the defaults stay what they were."""
+    model, problem = learned()
+
+    def scorer(augmentation="own", precision="float32"):
+        configs = Configs(
+            CutConfig(method="sss"),
+            FinetuneConfig(augmentation=augmentation),
+            BudgetConfig(macs=0.5),
+            RuntimeConfig(precision=precision),
+            Runtime(),
+        )
+        return configs.pruner(TrainedNetwork(model, problem, "given")).scorer
+
+    plain, flipped = scorer(), scorer("flip")
+    assert flipped.settings == dataclasses.replace(plain.settings, augmentation="flip")
+    short = scorer(precision="mixed_bfloat16").depends
+    assert len({repr(d) for d in (plain.depends, flipped.depends, short)}) == 3
+    strength, settings, targets, grid = plain.depends
+    assert (strength, settings.augmentation) == ("auto", "own")
+    again = short[0], short[1], "mixed_bfloat16", *short[3:]
+    assert short == again and len(targets) == 1 and "float32" not in repr(grid)
 
 
-def test_kernels_that_every_step_assigns_are_refused(rng):
-    image = keras.Input((6, 7, 3))
-    conv = keras.layers.Conv2D(5, 3)
-    x = keras.layers.SpectralNormalization(conv, name="odd")(image)
-    x = keras.layers.Conv2D(4, 3)(keras.layers.ReLU()(x))
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    model = keras.Model(image, keras.layers.Dense(5)(x))
-    made = pruner(model, noise_images(rng), method="sss", macs=0.5)
-    with pytest.raises(InputError, match="'odd' sets its kernel in every step"):
-        made.check()
+def test_the_published_schedule_of_network_slimming_can_be_asked_for():
+    """160 epochs, a tenth of the rate after 80 and after 120, decay 1e-4."""
+    model, problem = learned()
+    asked = {"method": "slimming", "macs": 0.5, "gate_rate": 0.1, "gate_epochs": 160}
+    published = {"gate_schedule": "step", "gate_weight_decay": 1e-4}
+    made = pruner(model, problem.dataset, **asked, **published).scorer.settings
+    found = [made.rate_at(7 * epoch, 7) for epoch in (0, 79, 80, 119, 120, 159)]
+    np.testing.assert_allclose(found, np.repeat([0.1, 0.01, 0.001], 2))
+    assert (made.weight_decay, made.momentum) == (1e-4, 0.9)
+    plain = pruner(model, problem.dataset, **asked).scorer.settings
+    assert plain == dataclasses.replace(
+        made, schedule="constant", weight_decay=5e-4, rate_drops=plain.rate_drops
+    )
+    assert plain == TrainConfig(*(160, 128, 0.1, "constant"), momentum=0.9), (
+        "as names of scores that are kept have it"
+    )

@@ -1,8 +1,10 @@
 """What the trainer asks of gates: what they do unless they say otherwise."""
 
+import keras
 import pytest
 from trained import learned
 
+from ns_tf.networks.layers import EpitomeDense
 from ns_tf.prune.gates import LearnedGates, scales
 from ns_tf.prune.pressure import steered
 
@@ -19,3 +21,13 @@ def test_gates_say_what_differs():
     for missing in (gates.alive, gates.scores, lambda: gates.probe([], [])):
         with pytest.raises(NotImplementedError):
             missing()
+
+
+def test_where_blocks_of_epitomes_begin_has_no_decay():
+    x = image = keras.Input((16,))
+    x = EpitomeDense(24, epitome=(8, 12), name="e")(x)
+    gates = LearnedGates()
+    gates.network = keras.Model(image, keras.layers.BatchNormalization(name="n")(x))
+    layer, norm = (gates.network.get_layer(name) for name in "en")
+    found = [norm.gamma, norm.beta, layer.raw_starts]
+    assert [id(v) for v in gates.undecayed] == [id(v) for v in found]

@@ -2,19 +2,21 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from trained import learned, pruner
 
+from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import learning
 from ns_tf.prune.gates import scales
 from ns_tf.prune.learning import EVERY
 
 
-def work_of(name="sss", **others):
+def work_of(name="sss", precision="float32", **others):
     model, problem = learned()
     asked = {"gate_epochs": 3, "gate_batch": 100, "macs": 0.5, **others}
     made = pruner(model, problem.dataset, method=name, **asked)
-    return made.scorer.learning(Runtime())
+    return made.scorer.learning(Runtime.of(RuntimeConfig(precision=precision)))
 
 
 def test_a_strength_follows_the_plan_only_if_it_is_auto():
@@ -65,3 +67,35 @@ def test_gates_with_images_of_their_own_take_a_quarter_as_many():
     assert (work.config.batch, work.held_batch, len(work.held.train)) == (100, 25, 50)
     weights, gates = next(iter(work.batches()))
     assert (len(weights[0]), len(gates[0])) == (100, 25)
+
+
+def test_a_step_that_overflows_moves_no_gate():
+    """Derivatives of the step before are in no checkpoint."""
+    work = work_of(precision="mixed_float16", strength=1)
+    moved = []
+    for batch in work.batches():
+        before, updates = work.gates.raw.copy(), int(work.loss_scale.applied)
+        if work.steps == 2:
+            work.loss_scale.scale.assign(1e38)
+        work.step(*batch)
+        updated = int(work.loss_scale.applied) > updates
+        moved.append((updated, bool((work.gates.raw != before).any())))
+        if work.steps == 3:
+            break
+    assert moved == [(True, True), (True, True), (False, False)]
+
+
+def test_the_rate_of_a_step_is_that_of_the_schedule_from_any_step_on():
+    work = work_of("slimming", gate_schedule="step", gate_epochs=4, strength=0)
+    rates = []
+
+    def step(images, labels, rate):
+        rates.append(float(rate))
+        return tf.constant(0.0)
+
+    work._compiled = [step]
+    batch = next(iter(work.batches()))
+    for work.steps in (0, 9, 10, 14, 15, 18):  # 5 an epoch.
+        work.step(*batch)
+    expected = np.repeat([1e-2, 1e-3, 1e-4], 2)
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ns_tf.prune.taught import adversarial, discriminator, distance, judged, signed
+from ns_tf.prune.taught import (
+    adversarial,
+    discriminator,
+    distance,
+    judged,
+    learned_of,
+    signed,
+)
 
 
 def test_the_distance_and_the_discriminator_in_numpy(rng):
@@ -62,3 +69,16 @@ def test_signed_logits_have_the_curvature_of_the_distance(rng):
     squares = np.array(tf.convert_to_tensor(tape.gradient(total, g))) ** 2
     curvature = 2 * (slopes**2).sum() / 4  # Of mean (slopes (g - 1))².
     assert squares.mean() == pytest.approx(curvature, rel=0.1)
+
+
+@pytest.mark.parametrize("end", [None, "sigmoid", "softmax"])
+def test_logits_are_learned_however_a_network_ends(end, rng):
+    image = keras.Input((4,))
+    model = keras.Model(image, keras.layers.Dense(4, activation=end)(image))
+    logits = rng.normal(scale=5, size=(7, 4)).astype("float32")
+    outputs = keras.ops.convert_to_numpy(keras.activations.get(end)(logits))
+    found = keras.ops.convert_to_numpy(learned_of(model)(outputs))
+    shift = (logits - found).mean(axis=1, keepdims=True) if end == "softmax" else 0
+    np.testing.assert_allclose(found + shift, logits, rtol=1e-3, atol=1e-3)
+    sure = keras.ops.convert_to_numpy(learned_of(model)(np.float32([[0, 1, 0, 1]])))
+    assert np.isfinite(sure).all()

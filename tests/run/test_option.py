@@ -48,6 +48,17 @@ def test_values_become_exactly_of_the_type(kind, value, exact):
     assert repr(kind.coerce(value)) == repr(exact)
 
 
+@pytest.mark.parametrize("value, text", [(3, "3.0"), (0.50, "0.5"), ("auto", "auto")])
+def test_text_or_a_number_is_text(value, text):
+    kind = Kind(str, numbers=True)
+    assert kind.given(value) == kind.given(np.array([value])[0]) == text
+    for wrong in (True, None, [0.5]):
+        with pytest.raises(ValueError, match="text or a number"):
+            kind.given(wrong)
+    with pytest.raises(ValueError, match="expected text"):
+        Kind(str).given(0.5)
+
+
 @pytest.mark.parametrize("value", [1.5, "7", None])
 def test_whole_numbers_are_not_made_of_anything_else(value):
     with pytest.raises(TypeError):

@@ -196,6 +196,7 @@ class EpitomeDense(EpitomeLayer):
     def __init__(self, units: int, **options: Any):
         super().__init__((), units, **options)
         self.units = self.channels
+        self.supports_masking = True  # As Keras's dense layers, which pass them on.
 
     def applied(self, x: Any, kernel: Any) -> Any:
         """The product of `[batch, ..., read]` and a kernel."""

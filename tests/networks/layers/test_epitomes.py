@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ns_tf.base import InputError
 from ns_tf.networks.layers import EpitomeConv1D, EpitomeConv2D, EpitomeDense
+from ns_tf.networks.layers.plain import as_plain
 
 layers = keras.layers
 
@@ -81,3 +82,17 @@ def test_sizes_that_cannot_be_are_refused():
         EpitomeConv2D(5, (3, 3, 3), epitome=(3, 3, 5, 7))
     with pytest.raises(InputError, match="at least 1 channel"):
         EpitomeDense(0, epitome=(5, 7))
+
+
+def test_a_dense_layer_passes_masks_on_and_its_plain_one_too(rng, tmp_path):
+    x = tokens = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(20, 8, mask_zero=True)(x)
+    x = EpitomeDense(12, epitome=(8, 6), sampling="wrapped", name="e")(x)
+    model = keras.Model(tokens, layers.GlobalAveragePooling1D()(x))
+    model.save(tmp_path / "e.keras")
+    read = keras.saving.load_model(tmp_path / "e.keras")
+    short, padded = np.array([[3, 4, 5]]), np.array([[3, 4, 5, 0, 0, 0]])
+    inner = keras.Model(tokens, model.get_layer("e").output)
+    expected = keras.ops.convert_to_numpy(inner(padded))[:, : short.shape[1]].mean(1)
+    for one in (model, read, as_plain(model)):
+        np.testing.assert_allclose(one(padded), expected, rtol=1e-4, atol=1e-6)
