@@ -14,6 +14,28 @@ from ns_tf.budgets import BUDGETS
 QUICK = {"finetune_epochs": 1, "finetune_batch": 50, "proxy_images": 64}
 
 
+def in_a_row():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="image"),
+            layers.Conv2D(7, 3, activation="relu", name="a"),
+            layers.Flatten(),
+            layers.Dense(10, name="logits"),
+        ]
+    )
+
+
+def of_lists():
+    model = in_a_row()
+    return keras.Model([model.inputs[0]], [model.outputs[0]])
+
+
+def of_dictionaries():
+    model = in_a_row()
+    return keras.Model({"image": model.inputs[0]}, {"logits": model.outputs[0]})
+
+
 @pytest.fixture(scope="module")
 def mine():
     model, _ = learned()
@@ -167,3 +189,17 @@ def test_few_images_are_part_of_what_a_run_is(mine, tmp_path):
     assert "--train_images=100\n" in (tmp_path / "run.flags").read_text()
     with pytest.raises(ns_tf.InputError, match="other flags.*--train_images"):
         more.prune(run_dir=tmp_path, **quick)
+
+
+@pytest.mark.parametrize("make", [in_a_row, of_lists, of_dictionaries])
+def test_models_of_every_form_become_smaller_ones_and_files(make, tmp_path):
+    """Sequential ones, and those with one input and output in a list or a dict."""
+    model = make()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    mine = ns_tf.trained(model, digits(), pixels="unit")
+    small = mine.prune(macs=0.5, method="magnitude", repair="none", finetune_epochs=0)
+    assert small.costs["macs"] <= small.targets["macs"]
+    logits = small.model.predict(np.zeros((2, 8, 8, 1)), verbose=0)
+    assert logits.shape == (2, 10)
+    (file,) = small.export(tmp_path, ["keras"], check_images=20)
+    assert file.agreement == 1

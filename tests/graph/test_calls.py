@@ -33,6 +33,8 @@ def test_a_sequential_model_is_traced_as_the_functional_one(handmade):
     sequential = keras.Sequential([model.input, *model.layers[1:]])
     one, other = channel_graph(model), channel_graph(sequential)
     assert groups(one) == groups(other) != {}
+    ends = functional(sequential).input, functional(sequential).output
+    assert all(isinstance(end, keras.KerasTensor) for end in ends)
     assert one.axes.keys() == other.axes.keys()
     np.testing.assert_array_equal(
         one.axes["hidden", "kernel"][0], other.axes["hidden", "kernel"][0]
