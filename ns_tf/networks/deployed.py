@@ -1,5 +1,6 @@
 """A network as it is deployed: raw inputs in, answers out; its LiteRT file."""
 
+import itertools
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -62,21 +63,72 @@ def deployed(
         task's answer. It shares the model's weights, but for those of epitomes: it has
         the kernels that they make. Its input is called "image" if it
         takes pixels, else "inputs"; several have the names of the model's, with "_" for
-        what signatures cannot have in a name.
+        what signatures cannot have in a name, and a number where two would be the same.
+        Its own name is the one that was given, with "_" for what TensorFlow cannot have
+        in it.
     """
-    names = Parts(map(_identifier, input_names(model)))
+    names = _identifiers(input_names(model))
     several = len(names) > 1
     called = names if several else "image" if unit == BYTE else "inputs"
-    layers = Parts(f"normalise_{one}" for one in names) if several else "normalise"
+    taken = set(parts(called))
+    if answer is not None:
+        answer.name = _free(answer.name, taken)
+    layers = each(
+        lambda one: _free(f"normalise_{one}" if several else "normalise", taken), called
+    )
 
     def raw_input(shape, dtype, called):
         return keras.Input(shape, dtype=dtype, name=called)
 
     raw = each(raw_input, shape_of(model), dtype, called)
-    x = as_plain(model)(plain(each(_normalised, raw, mean, std, unit, layers)))
+    inner = _called(as_plain(model), taken)
+    x = inner(plain(each(_normalised, raw, mean, std, unit, layers)))
     if answer is not None:
         x = answer(x)
-    return keras.Model(list(raw) if several else raw, x, name=name)
+    return keras.Model(list(raw) if several else raw, x, name=_scope(name))
+
+
+def _called(model: keras.Model, taken: set[str]) -> keras.Model:
+    """The model by a name that TensorFlow can have and that is not taken beside it."""
+    name = _free(_scope(model.name), taken)
+    if name == model.name:
+        return model
+    graph = functional(model)
+    return keras.Model(graph.input, graph.output, name=name)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where it is taken; it is taken then.
+
+    >>> _free("image", {"image", "image_2"})
+    'image_3'
+    """
+    tries = (name if place == 1 else f"{name}_{place}" for place in itertools.count(1))
+    found = next(one for one in tries if one not in taken)
+    taken.add(found)
+    return found
+
+
+def _scope(name: str) -> str:
+    """A name as TensorFlow may have it in front of all others.
+
+    >>> _scope("vgg11-0.5"), _scope("_mine+"), _scope("größe")
+    ('vgg11-0.5', 'net_mine_', 'gr__e')
+    """
+    found = re.sub(r"[^\w.\\/>-]", "_", name, flags=re.ASCII)
+    return found if re.match(r"[A-Za-z0-9.]", found) else f"net{found}"
+
+
+def _identifiers(names: Sequence[str]) -> Parts:
+    """Different names as signatures may have them; those that may already stay.
+
+    >>> _identifiers(["a-b", "a_b", "a b"])
+    ('a_b_2', 'a_b', 'a_b_3')
+    """
+    taken = {name for name in names if _identifier(name) == name}
+    return Parts(
+        name if name in taken else _free(_identifier(name), taken) for name in names
+    )
 
 
 def _identifier(name: str) -> str:

@@ -6,11 +6,13 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from graphs import headed
 
 from ns_tf.base import InputError
 from ns_tf.export.check import RUNNER
 from ns_tf.networks.deployed import deployed, litert, litert_int8, softmax_of
+from ns_tf.parts import Parts
 
 layers = keras.layers
 
@@ -74,6 +76,33 @@ def test_pixels_are_normalised_and_logits_become_probabilities(rng, dtype, softm
         expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(whole(images), expected, rtol=1e-4, atol=1e-5)
     assert whole.name == "mine" and whole.inputs[0].dtype == dtype
+
+
+NAMES = ["image", "normalise", "probabilities", "größe", "a+b", "_x"]
+
+
+@pytest.mark.parametrize("own", NAMES)
+def test_a_model_may_have_any_name_itself(rng, own):
+    model = logits()
+    model = keras.Model(model.input, model.output, name=own)
+    answer = softmax_of(model)
+    whole = deployed(model, np.zeros(3), np.ones(3), answer=answer, name=own)
+    images = rng.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    found = tf.function(whole, autograph=False)(images)
+    wanted = keras.ops.softmax(model(images / np.float32(255)))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert whole.inputs[0].name == "image"
+
+
+def test_inputs_whose_names_would_be_the_same_stay_apart():
+    ends = [keras.Input((2,), name=name) for name in ("a-b", "a_b", "normalise_a_b")]
+    model = keras.Model(ends, layers.Dense(3)(layers.Concatenate()(ends)), name="a_b")
+    each = (Parts([np.full(2, value)] * 3) for value in (0.0, 1.0))
+    whole = deployed(model, *each, unit=Parts([1] * 3), dtype=Parts(["float32"] * 3))
+    names = [tensor.name for tensor in whole.inputs]
+    assert names == ["a_b_2", "a_b", "normalise_a_b"]
+    given = [np.full((1, 2), value, "float32") for value in (2, 3, 5)]
+    np.testing.assert_allclose(whole(given), model(given), rtol=1e-5)
 
 
 def test_a_deployed_model_shares_the_weights():
