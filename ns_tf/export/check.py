@@ -21,6 +21,7 @@ from ns_tf.problem.score import Score
 from ns_tf.problem.tasks import Task
 from ns_tf.render import tables
 
+_KNOWN = ("probabilities", "prediction")  # Of tasks that name their answer so.
 RUNNER = Path(__file__).parent / "runtimes" / "run.py"
 
 
@@ -86,21 +87,25 @@ class Expected:
         targets: Of the examples, [n, ...]; `Parts` of several outputs.
         answers: Of the Keras model, likewise.
         names: Of several outputs, in their order.
+        answer: What the task calls the answer of a single output.
     """
 
     inputs: Path
     targets: np.ndarray | Parts
     answers: np.ndarray | Parts
     names: Sequence[str] = ()
+    answer: str = "probabilities"
 
     def in_order(self, written: Mapping[str, np.ndarray]) -> np.ndarray | Parts:
         """The answers of a file, as `runtimes/run.py` writes them, in that order.
 
         Args:
-            written: By `answers`, or by `answers_NAME` or `answers_PLACE`.
+            written: By `answers`, or by `answers_NAME` or `answers_PLACE`. Of a single
+                output there may be more beside the answer.
         """
         if not self.names:
-            return written["answers"]
+            keys = ("answers", *(f"answers_{name}" for name in (self.answer, *_KNOWN)))
+            return written[next((key for key in keys if key in written), keys[1])]
         keys = (
             (f"answers_{name}", f"answers_{place}")
             for place, name in enumerate(self.names)

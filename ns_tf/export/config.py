@@ -58,6 +58,13 @@ class ExportConfig:
                 "--name is a file's name of letters, digits, '.', '_', '+' and '-'; "
                 f"got {self.name!r}."
             )
+        if self.model is not None and self.training is not None:
+            raise InputError(
+                "--training is one of --run_dir; --model names the file itself. Leave "
+                "one of them out."
+            )
+        if self.resize and "saved_model" not in self.format:
+            raise InputError("--resize is of --format=saved_model; others ignore it.")
         at_least(self, 1, "calibration_images", "check_images")
         at_least(self, 0, "int8_points")
         if self.version is not None and self.version < 1:

@@ -37,7 +37,7 @@ def expected(source: Source, dataset: Dataset, count: int, work: Path) -> Expect
     answers = model.predict(given, batch_size=_BATCH, verbose=0)
     if source.outputs:
         answers = Parts(keras.tree.flatten(answers))
-    return Expected(path, targets, answers, source.outputs)
+    return Expected(path, targets, answers, source.outputs, source.task.answers)
 
 
 def of(

@@ -5,17 +5,19 @@ Keras model, and a server that watches the target never sees one.
 """
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ns_tf.base import InputError, RunError
 from ns_tf.data.dataset import Dataset, for_network
 from ns_tf.engine import precision
 from ns_tf.export import aside, check, examples, formats
-from ns_tf.export.check import Outcome
+from ns_tf.export.check import Expected, Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
@@ -23,7 +25,7 @@ from ns_tf.graph.compilation import carried
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.shapes import listed, shape_of, with_shape
 from ns_tf.networks import from_model
-from ns_tf.parts import first
+from ns_tf.parts import first, parts
 from ns_tf.problem import tasks
 from ns_tf.problem.alignment import aligned
 from ns_tf.problem.choice import outputs_of, task_of
@@ -105,6 +107,9 @@ class Export:
         for name in config.format:
             formats.get(name).check()
         path, settings = _model_and_settings(run_dir, asked, config)
+        target = Path(config.out_dir or path.parent / EXPORT_FOLDER)
+        name = _default_name(path)
+        _check_kept(path, target, config.name or name, config)
         with files.readable(path, "trained network", "Train it again."):
             model = from_model.loaded(path)
         return cls(
@@ -112,8 +117,8 @@ class Export:
             scaled_dataset(settings),
             tasks.get(settings.task) if settings.task else None,
             config,
-            target=config.out_dir or path.parent / EXPORT_FOLDER,
-            name=_default_name(path),
+            target=target,
+            name=name,
         )
 
     def run(self, watch: Watch | None = None) -> list[Outcome]:
@@ -127,13 +132,15 @@ class Export:
             The same is written to `NAME.export.json` beside the files.
 
         Raises:
-            InputError: the target cannot be written, or a converter refuses.
+            InputError: the target cannot be written, a converter refuses, or answers
+                of the network are NaN or infinite.
             RunError: a file gives other answers than the Keras model.
         """
         watch = watch or Watch()
         with aside.folder_in(self.target) as work:
             count = self.config.check_images
             expected = examples.expected(self.source, self.dataset, count, work)
+            _check_finite(expected)
             outcomes, moves = [], []
             steps = 2 * len(self.formats)
             with watch.bar(steps, label="export", unit="steps") as bar:
@@ -233,7 +240,8 @@ class Export:
             RunError: the file does not agree.
         """
         if form.exact:
-            if outcome.largest_difference > EXACT or outcome.agreement < 1:
+            # Of NaN no comparison holds, so it does not pass.
+            if not (outcome.largest_difference <= EXACT and outcome.agreement >= 1):
                 raise RunError(
                     f"{form.name} disagrees with the Keras model: answers by up to "
                     f"{outcome.largest_difference:.2g} (allowed {EXACT:g}), "
@@ -242,7 +250,7 @@ class Export:
                 )
             return
         lost = 100 * (outcome.keras_score - outcome.score)
-        if lost > self.config.int8_points:
+        if not lost <= self.config.int8_points:
             raise RunError(
                 f"{form.name} lost {lost:.2f} points of {self.task.score.name}, more "
                 f"than --int8_points={self.config.int8_points:g}. Nothing was left in "
@@ -280,6 +288,45 @@ def _model_and_settings(
     return folder / MODEL, settings
 
 
+def _check_kept(source: Path, target: Path, name: str, config: ExportConfig) -> None:
+    """Refuses an export that would replace the model that it is made of.
+
+    Args:
+        source: The model's file.
+        target: The folder that the files go to.
+        name: What the model is called there.
+        config: Says the formats.
+
+    Raises:
+        InputError: one of the files would be the model's, or lead to it.
+    """
+    fields = {"name": name, "version": config.version or 1}
+    places = [formats.get(one).file.format(**fields) for one in config.format]
+    for place in (*places, f"{name}.{EXPORT}"):
+        if os.path.realpath(target / place) == os.path.realpath(source):
+            raise InputError(
+                f"{target / place} is the model itself, which would be lost. Give "
+                "another --out_dir or --name."
+            )
+
+
+def _check_finite(expected: Expected) -> None:
+    """Passes a network whose answers are numbers.
+
+    Raises:
+        InputError: some are NaN or infinite, so no file could be compared with it.
+    """
+    for answers in parts(expected.answers):
+        axes = tuple(range(1, np.ndim(answers)))
+        bad = int((~np.isfinite(answers)).any(axes).sum())
+        if bad:
+            raise InputError(
+                f"The network answers NaN or infinity to {bad} of {len(answers)} test "
+                "examples, so no file can be compared with it. Train it again."
+            )
+
+
 def _default_name(path: Path) -> str:
     """What a model is called: as the folder of its training, or as its file."""
-    return files.file_name(path.parent.name if path.name == MODEL else path.stem)
+    own = path.parent.resolve().name if path.name == MODEL else path.stem
+    return files.file_name(own)

@@ -32,6 +32,8 @@ def test_settings_are_kept_as_given(fields):
         ({"check_images": 0}, "--check_images"),
         ({"calibration_images": 0}, "--calibration_images"),
         ({"int8_points": -0.5}, "--int8_points"),
+        ({"model": "a.keras", "training": "b"}, "--training is one of --run_dir"),
+        ({"resize": True, "format": ("keras",)}, "--resize is of --format=saved_model"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_in_one_line(fields, text):

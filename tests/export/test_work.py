@@ -1,6 +1,7 @@
 """An export: all files or none, and never in the place of others."""
 
 import dataclasses
+from pathlib import Path
 
 import exports
 import keras
@@ -18,6 +19,7 @@ from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import FORMATS
 from ns_tf.export.work import Export, _default_name
 from ns_tf.problem import tasks
+from ns_tf.problem.config import ProblemConfig
 
 SHAPE = (16, 13, 3)
 
@@ -169,6 +171,56 @@ def test_a_model_that_scales_pixels_itself_gets_them_as_they_are(export, dataset
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("more", [{"name": "mine"}, {}, {"out_dir": "run/../."}])
+def test_the_model_that_is_exported_is_never_replaced(
+    model, tmp_path, monkeypatch, more
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    model.save("run/model.keras")
+    (tmp_path / "mine.keras").symlink_to("run/model.keras")
+    source = "run/model.keras" if more.get("name") else "mine.keras"
+    fields = {"format": ("litert", "keras"), "out_dir": ".", "model": source, **more}
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="mine.keras is the model itself"):
+        Export.of(None, ProblemConfig(dataset="digits"), ExportConfig(**fields))
+    assert contents(tmp_path) == before and (tmp_path / "mine.keras").is_symlink()
+
+
+def test_a_network_that_answers_nan_is_refused_before_anything_is_written(
+    export, tmp_path
+):
+    model = exports.network(SHAPE)
+    model.get_layer("logits").bias.assign(np.full(exports.CLASSES, np.nan))
+    with pytest.raises(InputError, match="answers NaN or infinity to 19 of 19"):
+        export(model).run()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_file_that_answers_nan_does_not_pass(export, exact):
+    form = dataclasses.replace(formats.get("keras"), exact=exact)
+    nan = float("nan")
+    outcome = Outcome("keras", "x", 101, nan, 1.0, nan, 0.5, 1.0, 2.0)
+    with pytest.raises(RunError, match="left in place"):
+        export()._accept(form, outcome)
+
+
+@pytest.mark.parametrize("name", ["prediction", "probabilities"])
+def test_outputs_may_be_called_as_answers_are(tmp_path, monkeypatch, name):
+    exports.run_here(monkeypatch)
+    inputs = keras.Input((3,))
+    named = {key: keras.layers.Dense(2, name=key)(inputs) for key in (name, "class")}
+    model = keras.Model(inputs, named)
+    model.compile(loss=dict.fromkeys(named, "mse"))
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+    dataset = from_arrays((x, dict.fromkeys(named, y)), name="made up")
+    config = ExportConfig(format=("saved_model",), check_images=5)
+    (outcome,) = Export(model, dataset, None, config, tmp_path, "net").run()
+    assert outcome.largest_difference < 1e-4
+
+
 def test_a_name_of_the_settings_goes_before_the_usual_one(export, tmp_path):
     work = export(name="usual")
     assert work.name == work.source.name == "usual"
@@ -185,6 +237,13 @@ def test_a_name_of_the_settings_goes_before_the_usual_one(export, tmp_path):
     folder = tmp_path / "train" / "seed 1"
     assert _default_name(tmp_path / "net.keras") == "net"
     assert " " not in _default_name(folder / "model.keras")
+
+
+def test_a_path_that_goes_up_has_the_name_of_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "seed0" / "within").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "seed0" / "within")
+    assert _default_name(Path("../model.keras")) == "seed0"
+    assert _default_name(Path("model.keras")) == "within"
 
 
 @pytest.mark.parametrize("write", [1, 2])
