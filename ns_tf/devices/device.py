@@ -98,6 +98,7 @@ class Device:
         whole: Networks that were measured whole. The sum of layers is fitted to those
             of widths as in the tables.
         path: Of the file, if it has one.
+        rounds: How often each layer was timed; None if nobody says.
     """
 
     network: Network
@@ -111,6 +112,7 @@ class Device:
     step: int = 1
     whole: tuple[Whole, ...] = ()
     path: Path | None = None
+    rounds: int | None = None
 
     @property
     def cost(self) -> TableCost:
@@ -245,6 +247,7 @@ class Device:
                 "network": network,
                 "offset_ms": self.offset,
                 "step": self.step,
+                "rounds": self.rounds,
                 "whole": [dataclasses.asdict(one) for one in self.whole],
                 "uses": [use.to_json() for use in self.uses],
                 "tables": [table.to_json() for table in self.tables],
@@ -287,6 +290,7 @@ def read_device(device: "str | Path | Device") -> Device:
             int(data["step"]),
             tuple(_whole(one, len(network.names)) for one in data["whole"]),
             path,
+            None if data.get("rounds") is None else int(data["rounds"]),
         )
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from ns_tf.base import InputError
 from ns_tf.data.config import check_shape, classes, input_shape
-from ns_tf.run.checks import above_zero, at_least
+from ns_tf.run.checks import LARGEST_RATIO, above_zero, at_least, within
 from ns_tf.run.option import option
 
 
@@ -65,6 +65,10 @@ class MeasureConfig:
             raise InputError(
                 "--input_shape is of --model; a search has its own. Leave it out."
             )
+        if self.run_dir and self.classes != MeasureConfig.classes:
+            raise InputError(
+                "--classes are of --model; a search has its own. Leave them out."
+            )
         if self.write_models and self.import_:
             raise InputError(
                 "--write_models comes first, --import when the times are filled in; "
@@ -74,4 +78,5 @@ class MeasureConfig:
         at_least(self, 2, "points")
         at_least(self, 0, "networks")
         above_zero(self, "up_to")
+        within(self, 0, LARGEST_RATIO, "up_to")
         check_shape(self)

@@ -16,6 +16,9 @@ from ns_tf.run.watch import Watch
 TABLE = "times.csv"
 HEADER = ("model", "about", "ms", "spread")
 _EMPTY = "empty"
+_REMEDY = (
+    "Give the table that --write_models wrote, filled in, with commas and in UTF-8."
+)
 
 
 def empty_network() -> keras.Model:
@@ -24,16 +27,19 @@ def empty_network() -> keras.Model:
     return keras.Model(inputs, keras.layers.ReLU(name="relu")(inputs), name="empty")
 
 
-def models(survey: Survey) -> Iterator[tuple[str, str, Callable[[], keras.Model]]]:
+def models(
+    survey: Survey, batch: int
+) -> Iterator[tuple[str, str, Callable[[], keras.Model]]]:
     """(name, about, how it is built) of every model that is measured.
 
-    Names begin with a digest of the survey, so that times of another network are
-    recognised.
+    Names begin with a digest of the survey and the batch, so that times of another
+    network or of other passes are recognised.
 
     Args:
         survey: What is measured.
+        batch: Examples in one pass.
     """
-    digest = survey.digest
+    digest = f"{survey.digest}_batch{batch}"
     yield f"{digest}_{_EMPTY}", "what a pass takes beside its layers", empty_network
     for place, shape in enumerate(survey.shapes):
         for reads, makes in shape.points:
@@ -81,7 +87,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     with watch.bar(survey.count + 1, label="write", unit="models") as bar:
-        for name, about, build in models(survey):
+        for name, about, build in models(survey, batch):
             path = folder / f"{name}{runtime.suffix}"
             if not path.exists():
                 with files.replacing(path) as file:
@@ -93,11 +99,15 @@ def write(
     return table
 
 
-def read(survey: Survey, path: str | Path) -> tuple[list[Times], list[float], float]:
+def read(
+    survey: Survey, runtime: DeviceRuntime, batch: int, path: str | Path
+) -> tuple[list[Times], list[float], float]:
     """The times of a table that was filled in.
 
     Args:
         survey: What was measured.
+        runtime: Whose files were run.
+        batch: Examples in one pass.
         path: Of the table: milliseconds of a pass and, where known, half of the
             distance between the quartiles (or a standard deviation).
 
@@ -105,17 +115,17 @@ def read(survey: Survey, path: str | Path) -> tuple[list[Times], list[float], fl
         Times of every layer shape, of whole networks, and of the empty network, in ms.
 
     Raises:
-        InputError: another network's, a hole, a time that is none, or times that fall
-            where a layer grows by more than noise explains.
+        InputError: another network's or runtime's, a hole, a time that is none, or
+            times that fall where a layer grows by more than noise explains.
     """
-    found = _rows(path)
-    wanted = [name for name, _, _ in models(survey)]
+    found = _rows(path, runtime.suffix or "")
+    wanted = [name for name, _, _ in models(survey, batch)]
     foreign = sorted(found.keys() - set(wanted))
     if foreign:
         raise InputError(
-            f"{path} has times of another network, or of other --step, --points, "
-            f"--up_to or --networks: {foreign[0]} is no model of this one. Give the "
-            "flags with which the models were written."
+            f"{path} has times of another network, or of other --runtime, --batch, "
+            f"--step, --points, --up_to or --networks: {foreign[0]} is no model of "
+            "this one. Give the flags with which the models were written."
         )
     holes = [name for name in wanted if name not in found]
     if holes:
@@ -134,13 +144,18 @@ def read(survey: Survey, path: str | Path) -> tuple[list[Times], list[float], fl
     return times, ms[place:].tolist(), empty
 
 
-def _rows(path: str | Path) -> Mapping[str, tuple[float, float]]:
+def _rows(path: str | Path, suffix: str) -> Mapping[str, tuple[float, float]]:
     """(ms, spread) of every model that has a time; several rows give their median.
+
+    Args:
+        path: Of the table.
+        suffix: Of the models' files, which rows may leave out. Files of other runtimes
+            keep theirs, and so are no models that were asked for.
 
     Raises:
         InputError: no such table, or a value that is no time.
     """
-    header, rows = files.read_csv(path, what="table of times")
+    header, rows = files.read_edited_csv(path, "table of times", _REMEDY)
     if tuple(header) != HEADER:
         raise InputError(
             f"{path} has columns {', '.join(header)}; expected {', '.join(HEADER)}."
@@ -155,7 +170,7 @@ def _rows(path: str | Path) -> Mapping[str, tuple[float, float]]:
                 f"{path}, row {number}: expected milliseconds above 0 and a spread of "
                 f"at least 0; got {ms!r} and {spread!r}."
             )
-        name = str(model).rpartition(".")[0] or str(model)
+        name = str(model).removesuffix(suffix)
         found.setdefault(name, []).append(values)
     return {name: _median(values) for name, values in found.items()}
 

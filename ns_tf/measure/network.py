@@ -14,6 +14,7 @@ from ns_tf.base import Architecture, InputError
 from ns_tf.data.config import image_shape
 from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.graph.shapes import of_lengths, open_axes, shape_of
+from ns_tf.measure.config import MeasureConfig
 from ns_tf.networks import architectures, from_model, python_models
 from ns_tf.networks.structure import Structure, analyse
 
@@ -73,7 +74,8 @@ def of_model(
         classes: Number of classes, for an architecture.
 
     Raises:
-        InputError: there is none, or lengths stay open.
+        InputError: there is none, lengths stay open, or a model is given other classes
+            than its own.
     """
     if isinstance(model, keras.Model):
         model = from_model.from_model(model)
@@ -87,6 +89,9 @@ def of_model(
             "Expected a search, a Keras model, the path of a .keras file, an "
             f"Architecture or its name; got {type(model).__name__}."
         )
+    own = model.source is not None and model.source.outputs[0].shape[-1]
+    if own and classes not in (MeasureConfig.classes, own):
+        raise InputError("--classes are of architectures; a model has its own.")
     if model.source is None:
         structure = analyse(model, image_shape(input_shape), classes)
     else:

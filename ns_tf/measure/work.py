@@ -9,11 +9,13 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.devices.device import Device, read_device
+from ns_tf.devices.tables import Table
 from ns_tf.measure import elsewhere, network, runtimes
 from ns_tf.measure.config import MeasureConfig
 from ns_tf.measure.fitting import Setup, Times, device_of
 from ns_tf.measure.survey import Detail, Shape, Survey
 from ns_tf.measure.timing import in_turns
+from ns_tf.networks import from_model
 from ns_tf.networks.structure import Structure
 from ns_tf.run import files
 from ns_tf.run.folder import DEVICE
@@ -69,7 +71,7 @@ class Measuring:
         else:
             shape = config.input_shape, config.classes
             found = network.of_model(config.model, config.up_to, *shape)
-            own = Path(config.model)
+            own = Path(config.model.removeprefix(from_model.PREFIX))
             place = own.parent / DEVICE if own.is_file() else Path(DEVICE)
         return cls(*found, config, config.out or place)
 
@@ -94,11 +96,11 @@ class Measuring:
             The device; its file is written.
 
         Raises:
-            InputError: there is a device file, or a beginning, of other settings.
+            InputError: there is a device file, or a beginning, of other settings, or a
+                device file of other times than those that were measured elsewhere.
         """
         if self.config.import_:
-            times, whole, empty = elsewhere.read(self.survey, self.config.import_)
-            return self._written(times, whole, empty)
+            return self._imported()
         if self.out.exists():
             return self._found(read_device(self.out))
         done = self._kept()
@@ -167,9 +169,32 @@ class Measuring:
     ) -> Device:
         """The device, in its file; the beginning is removed."""
         device = device_of(self.survey, times, whole, empty, self.setup)
+        device = dataclasses.replace(device, rounds=self.config.rounds)
         device = device.write(self.out)
         self._begun.unlink(missing_ok=True)
         return device
+
+    def _imported(self) -> Device:
+        """The device of the times that were measured elsewhere, in its file.
+
+        Raises:
+            InputError: they cannot be read, or the file is there and is another one's.
+        """
+        settings = self.survey, self.runtime, self.config.batch
+        times = elsewhere.read(*settings, self.config.import_)
+        device = device_of(self.survey, *times, self.setup)
+        if not self.out.exists():
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            return device.write(self.out)
+        found = self._found(read_device(self.out))
+        pairs = zip(found.tables, device.tables, strict=True)
+        same = all(np.array_equal(one.ms, other.ms) for one, other in pairs)
+        if not same or found.whole != device.whole:
+            raise InputError(
+                f"{self.out} is a device file of other times. Give another --out, or "
+                "remove it."
+            )
+        return found
 
     def _found(self, device: Device) -> Device:
         """A device file that is there already, if it is of the same settings.
@@ -177,18 +202,44 @@ class Measuring:
         Raises:
             InputError: it is of others.
         """
-        same = (
-            device.network.identity() == self.survey.network.identity()
-            and device.uses == self.survey.uses
-            and (device.runtime, device.threads, device.batch)
-            == (self.setup.runtime, self.setup.threads, self.setup.batch)
-        )
-        if not same:
+        own, asked = device.network.identity(), self.survey.network.identity()
+        largest = own.pop("largest"), asked.pop("largest")
+        if own != asked or device.uses != self.survey.uses:
             raise InputError(
-                f"{self.out} is of another network or other settings ({device.about}). "
-                "Give another --out, or remove it."
+                f"{self.out} is a measurement of another network "
+                f"({device.network.architecture}). Give another --out, or remove it."
+            )
+        changed = self._changed(device, largest)
+        if changed:
+            raise InputError(
+                f"{self.out} is a measurement of other settings "
+                f"({', '.join(changed)}). Give another --out, or remove it."
             )
         return device
+
+    def _changed(self, device: Device, largest: tuple) -> list[str]:
+        """The settings in which a device file differs from those that are asked for.
+
+        Args:
+            device: Of the file, of this network.
+            largest: Its largest widths, and those that are asked for.
+        """
+        setup, survey = self.setup, self.survey
+        pairs = {
+            "runtime": (device.runtime, setup.runtime),
+            "threads": (device.threads, setup.threads),
+            "batch": (device.batch, setup.batch),
+            "machine": (device.machine, self.config.machine or device.machine),
+            "up_to": largest,
+            "step": (device.step, survey.step),
+        }
+        if device.rounds is not None and not self.config.import_:
+            pairs["rounds"] = device.rounds, self.config.rounds
+        if largest[0] == largest[1] and device.step == survey.step:
+            # What else they depend on is the number of points and of networks.
+            pairs["points"] = _axes(device.tables), _axes(survey.shapes)
+            pairs["networks"] = len(device.whole), len(survey.networks)
+        return [name for name, (one, other) in pairs.items() if one != other]
 
     @property
     def _begun(self) -> Path:
@@ -235,6 +286,11 @@ class Measuring:
         """Writes the times that are measured so far."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
         files.write_json(self._begun, done)
+
+
+def _axes(some: Sequence[Table | Shape]) -> list[list[list[float]]]:
+    """The channels that layer shapes read and make in their tables."""
+    return [[one.reads.tolist(), one.makes.tolist()] for one in some]
 
 
 def _times(kept: dict[str, Any]) -> Times:

@@ -16,6 +16,8 @@ from ns_tf.measure.config import MeasureConfig
         ({"model": "a", "points": 1}, "--points is a whole number of at least 2"),
         ({"model": "a", "threads": 0}, "--threads"),
         ({"model": "a", "up_to": 0}, "--up_to is a number above 0"),
+        ({"model": "a", "up_to": 101}, "--up_to lies between 0 and 100; got 101"),
+        ({"run_dir": "runs/a", "classes": 7}, "--classes are of --model"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, told):

@@ -77,6 +77,49 @@ def test_the_same_command_reads_what_it_wrote_and_others_are_refused(tmp_path):
     assert (tmp_path / "device.json").read_bytes() == before
 
 
+CHANGES = {
+    "machine": {"machine": "another toy"},
+    "rounds": {"rounds": 2},
+    "step": {"step": 4},
+    "points": {"points": 4},
+    "networks": {"networks": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder with a device file."""
+    folder = tmp_path_factory.mktemp("done")
+    measuring("chain", folder).run()
+    return folder
+
+
+@pytest.mark.parametrize("told", CHANGES)
+def test_a_device_file_of_other_settings_is_not_read_for_these(done, told):
+    match = rf"other settings \({told}\). Give another --out, or remove it"
+    with pytest.raises(InputError, match=match):
+        measuring("chain", done, **CHANGES[told]).run()
+
+
+def test_a_device_file_of_narrower_tables_is_not_read_for_wider_ones(done, monkeypatch):
+    monkeypatch.setitem(SIZES, "chain", (80, 48))
+    with pytest.raises(InputError, match=r"other settings \(up_to\)"):
+        measuring("chain", done).run()
+
+
+def test_a_machine_that_is_not_named_may_be_any(done):
+    assert measuring("chain", done, machine=None).run().machine == "a toy"
+
+
+def test_the_device_file_of_a_model_lies_beside_it(tmp_path):
+    HANDMADE["chain"]().save(tmp_path / "mine.keras")
+    for model in (f"{tmp_path}/mine.keras", f"keras:{tmp_path}/mine.keras"):
+        found = Measuring.of(config(model=model))
+        assert found.out == tmp_path / "device.json"
+    with pytest.raises(InputError, match="--classes are of architectures"):
+        Measuring.of(config(model=model, classes=17))
+
+
 def test_a_beginning_of_other_settings_or_a_damaged_one_is_refused(tmp_path):
     work = measuring("chain", tmp_path)
     begun = work._kept()
