@@ -9,6 +9,8 @@ from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
 
 # isort: split
 
+import shlex
+
 import numpy as np
 
 from ns_tf import cli
@@ -85,7 +87,8 @@ def next_steps(run_dir: str, record: SearchRecord) -> str:
     lines = ["Next, the widths for a budget of yours, for instance:"]
     for name in ("params", "macs"):
         quarter = int(record.costs[name](np.array(record.seed_widths))) // 4
-        lines.append(f"  python -m ns_tf.plan --run_dir={run_dir} --{name}={quarter}")
+        place = shlex.quote(str(run_dir))
+        lines.append(f"  python -m ns_tf.plan --run_dir={place} --{name}={quarter}")
     others = [name for name in BUDGETS.names() if name not in ("params", "macs")]
     return "\n".join([*lines, f"  or {', '.join(f'--{name}' for name in others)}"])
 

@@ -8,6 +8,7 @@ the law of iteration NN is fitted to, `history_NN.csv` those after every removal
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,8 @@ def read_search(folder: str | Path) -> SearchRecord:
     if not os.path.exists(path):  # False of a name that cannot be, too.
         raise InputError(
             f"{folder} holds no {DESCENT}. Search first: python -m ns_tf.descend "
-            f"--run_dir={folder} ..., or give the --run_dir of a search."
+            f"--run_dir={shlex.quote(str(folder))} ..., or give the --run_dir of a "
+            "search."
         )
     data = files.read_json(path, what="search", version=VERSION)
     with files.readable(path, "search"):

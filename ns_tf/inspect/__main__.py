@@ -16,7 +16,7 @@ import sys
 
 from ns_tf import cli
 from ns_tf.inspect.config import InspectConfig
-from ns_tf.run.paths import check_output
+from ns_tf.run.paths import SVG, check_kind, check_output
 
 
 def main(inspected: InspectConfig) -> None:
@@ -31,6 +31,7 @@ def main(inspected: InspectConfig) -> None:
     """
     if inspected.picture is not None:
         check_output(inspected.picture, "picture")
+        check_kind(inspected.picture, "picture", SVG)
     cli.quiet_tensorflow()
     from ns_tf.inspect.explanation import Explanation
     from ns_tf.inspect.reading import read

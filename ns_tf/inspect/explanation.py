@@ -18,7 +18,7 @@ from ns_tf.inspect.reading import Reading
 from ns_tf.inspect.shares import Share, Shares, shares_of
 from ns_tf.render import tables
 from ns_tf.run import files
-from ns_tf.run.paths import as_path
+from ns_tf.run.paths import SVG, as_path, check_kind
 
 _LISTED = 4  # Layers that a line names.
 
@@ -121,10 +121,11 @@ class Explanation:
             path: Of the SVG.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it cannot be written, or another kind of file is there.
         """
         path = as_path(path, "path")
         try:
+            check_kind(path, "picture", SVG)
             files.write_text(path, self.svg())
         except OSError as error:
             raise InputError(

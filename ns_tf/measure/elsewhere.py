@@ -155,7 +155,9 @@ def _rows(path: str | Path, suffix: str) -> Mapping[str, tuple[float, float]]:
     Raises:
         InputError: no such table, or a value that is no time.
     """
-    header, rows = files.read_edited_csv(path, "table of times", _REMEDY)
+    header, rows = files.read_csv(
+        path, what="table of times", remedy=_REMEDY, edited=True
+    )
     if tuple(header) != HEADER:
         raise InputError(
             f"{path} has columns {', '.join(header)}; expected {', '.join(HEADER)}."

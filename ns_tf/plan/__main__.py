@@ -13,9 +13,11 @@ from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
 
 # isort: split
 
+import dataclasses
 import json
 
 from ns_tf import cli
+from ns_tf.base import InputError
 from ns_tf.cli import quiet_tensorflow
 from ns_tf.descend.record import read_search
 from ns_tf.devices.device import BUDGET, read_device
@@ -48,8 +50,10 @@ def main(
         refine: Whether there are any, and how long.
 
     Raises:
-        InputError: no search, no such iteration, or a budget that cannot be met.
+        InputError: no search, no such iteration, a budget that cannot be met, or a flag
+            that nothing here uses.
     """
+    _check(budget, problem, refine)
     if refine.refine:
         plan = _refined(run, budget, curve, problem, refine)
     else:
@@ -60,6 +64,21 @@ def main(
         print(",".join(str(width) for width in plan.widths))
     else:
         print(plan)
+
+
+def _check(budget: BudgetConfig, problem: ProblemConfig, refine: RefineConfig) -> None:
+    """Refuses flags that this plan does not use.
+
+    Comparisons have the same ones for several budgets, so their configs pass them.
+
+    Raises:
+        InputError: a device file without a budget of time, or data without trainings.
+    """
+    if budget.device and BUDGET not in budget.targets:
+        raise InputError(f"--device goes with --{BUDGET}.")
+    for field in dataclasses.fields(ProblemConfig):
+        if not refine.refine and getattr(problem, field.name) != field.default:
+            raise InputError(f"--{field.name} goes with --refine.")
 
 
 def _plan(run: RunConfig, budget: BudgetConfig, curve: MethodConfig) -> WidthPlan:

@@ -13,7 +13,7 @@ from ns_tf.report.sections import comparison_section, search_sections
 from ns_tf.report.what_if import ASSETS, controls, curves_of, script
 from ns_tf.run import files
 from ns_tf.run.folder import COMPARISON, DESCENT
-from ns_tf.run.paths import check_output
+from ns_tf.run.paths import HTML, check_kind, check_output
 
 if TYPE_CHECKING:
     from ns_tf.devices.device import Device
@@ -38,10 +38,11 @@ def write(
 
     Raises:
         InputError: no folder of either kind, a damaged one, a device file of another
-            network, or the page cannot be written.
+            network, or the page cannot be written, as over another kind of file.
     """
     if Path(run_dir).is_dir():
         check_output(path, "out")
+        check_kind(path, "out", HTML)
     text = page(run_dir, comparison_dir, device)
     try:
         files.write_text(path, text)

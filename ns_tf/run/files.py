@@ -252,51 +252,35 @@ def write_csv(
 
 
 def read_csv(
-    path: str | Path, *, what: str = "table"
+    path: str | Path,
+    *,
+    what: str = "table",
+    remedy: str = _REMEDY,
+    edited: bool = False,
 ) -> tuple[list[str], list[list[Any]]]:
     """Header and rows of a table; cells that read as numbers are int or float.
 
     Args:
         path: The file.
         what: What it is, for errors.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    with readable(path, what):
-        text = _read_sealed(path, seal.LINES)
-        if not text.endswith("\n"):
-            raise ValueError("its end is missing")
-        return _table(text)
-
-
-def read_edited_csv(
-    path: str | Path, what: str, remedy: str
-) -> tuple[list[str], list[list[Any]]]:
-    """As `read_csv`, of a table without a checksum that a person has filled in.
-
-    A program for that may begin the file with a byte order mark, and may leave out the
-    end of the last line.
-
-    Args:
-        path: The file.
-        what: What it is, for errors.
         remedy: What to do if it is damaged, for errors.
+        edited: Whether a person's program wrote it. Such ones begin it with a byte
+            order mark, or leave out the end of the last line.
 
     Raises:
         InputError: the file is missing or damaged.
     """
     with readable(path, what, remedy):
-        return _table(paths.read_bytes(path).decode("utf-8-sig"))
-
-
-def _table(text: str) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of a table; ValueError if rows have other lengths."""
-    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise ValueError(f"row {number} has {len(row)} of {len(header)} values")
-    return header, [[_number(cell) for cell in row] for row in rows]
+        text = _read_sealed(path, seal.LINES)
+        if edited:
+            text = text.removeprefix("\ufeff")
+        elif not text.endswith("\n"):
+            raise ValueError("its end is missing")
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        for number, row in enumerate(rows, 2):
+            if len(row) != len(header):
+                raise ValueError(f"row {number} has {len(row)} of {len(header)} values")
+        return header, [[_number(cell) for cell in row] for row in rows]
 
 
 def _number(cell: str) -> int | float | str:

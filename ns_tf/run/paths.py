@@ -15,6 +15,9 @@ from typing import BinaryIO
 
 from ns_tf.base import InputError
 
+# What files begin with, in small letters.
+HTML = (b"<!doctype html", b"<html")
+SVG = (b"<svg", b"<?xml")
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
 _MOST_PIPED = 2**20  # Bytes; flags are a few thousand.
 _KINDS = {
@@ -151,6 +154,27 @@ def check_output(path: str | Path, flag: str) -> None:
         raise InputError(
             f"{path} cannot be written: {error.strerror}. Give another --{flag}."
         ) from error
+
+
+def check_kind(path: str | Path, flag: str, starts: tuple[bytes, ...]) -> None:
+    """Passes a name that nothing has, an empty file, or one of the kind to be written.
+
+    Args:
+        path: Of the file to be.
+        flag: That names it, for the error.
+        starts: What files of the kind begin with, as `HTML`.
+
+    Raises:
+        InputError: a file of another kind is there, and would be lost.
+        OSError: it cannot be read.
+    """
+    with contextlib.suppress(FileNotFoundError), opened(path) as file:
+        begin = file.read(64).lstrip().lower()
+        if begin and not begin.startswith(starts):
+            raise InputError(
+                f"--{flag}={path}: there is another kind of file already, which would "
+                f"be lost. Give another --{flag}."
+            )
 
 
 def check_replaceable(path: str | Path) -> None:

@@ -1,5 +1,6 @@
 """Reading the folder of a training: result, failure, widths; writing a failure."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,8 @@ def training_in(folder: Path, name: str | None) -> Path:
     if not finished:
         raise InputError(
             f"{folder} holds no finished training. Train first: python -m ns_tf.train "
-            f"--run_dir={folder} --params=..., or give --model=FILE.keras."
+            f"--run_dir={shlex.quote(str(folder))} --params=..., or give "
+            "--model=FILE.keras."
         )
     names = ", ".join(path.name for path in finished[:8])
     raise InputError(

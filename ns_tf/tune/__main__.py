@@ -15,6 +15,8 @@ from ns_tf.run import starting  # noqa: F401 - First: the rest takes its time.
 
 # isort: split
 
+import shlex
+
 from ns_tf import cli
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.plan.config import BudgetConfig
@@ -75,7 +77,7 @@ def main(
     print(
         f"Best on validation images: {best.trial}, widths "
         f"{','.join(map(str, best.widths))}. To export it: python -m ns_tf.export "
-        f"--run_dir={run.run_dir} --training={best.trial}"
+        f"--run_dir={shlex.quote(run.run_dir)} --training={best.trial}"
     )
     print(f"Table, figure and trained networks: {run.run_dir}")
     return None

@@ -286,3 +286,6 @@ def test_the_next_steps_are_plans_of_a_quarter_by_several_budgets():
     assert f"  {plan} --macs={macs(DEFAULT) // 4}" in lines
     others = sorted(set(BUDGETS.names()) - {"params", "macs"})
     assert lines[-1] == "  or " + ", ".join(f"--{name}" for name in others)
+    assert "--run_dir='a b/x' --params" in command_of_descend.next_steps(
+        "a b/x", record
+    )

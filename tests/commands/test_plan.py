@@ -51,6 +51,10 @@ BAD_PLAN = {
     "--params=3000 --refine=3 --dataset=nope": ["Unknown data set 'nope'"],
     "--params=3000 --refine=3 --refine_batch=9999": ["batch of 9999 is too large"],
     "--params=3000 --refine_epochs=9": ["--refine_epochs goes with --refine."],
+    "--params=3000 --device=none.json": ["--device goes with --latency_ms."],
+    "--params=3000 --device=none.json --device_here": ["goes with --latency_ms."],
+    "--params=3000 --architecture=resnet56": ["--architecture goes with --refine."],
+    "--params=3000 --dataset=nope": ["--dataset goes with --refine."],
     "--params=1 --refine=3": ["params=1 cannot be met"],
 }
 

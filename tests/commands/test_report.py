@@ -34,6 +34,17 @@ def test_a_place_that_cannot_be_written_is_refused(command, searched_folder, tmp
     refused(command("report", *asked), "nowhere", "--out")
 
 
+def test_a_page_replaces_pages_alone(command, searched_folder, tmp_path):
+    (tmp_path / "descent.json").write_text('{"version": 1}')
+    asked = ("report", f"--run_dir={searched_folder}")
+    result = command(*asked, f"--out={tmp_path}/descent.json")
+    refused(result, "another kind of file", "Give another --out")
+    assert (tmp_path / "descent.json").read_text() == '{"version": 1}'
+    (tmp_path / "page.html").write_text("<!DOCTYPE html>\nold")
+    code, out, err = command(*asked, f"--out={tmp_path}/page.html")
+    assert code == 0 and "old" not in (tmp_path / "page.html").read_text()[:30], err
+
+
 def test_a_device_file_is_in_the_page_or_refused(command, searched_folder, tmp_path):
     asked = (f"--run_dir={searched_folder}", f"--out={tmp_path}/r.html")
     refused(command("report", *asked, f"--device={tmp_path}/none"), "no device file")

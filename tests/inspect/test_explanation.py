@@ -108,6 +108,11 @@ def test_the_picture_is_written_or_refused(explained, tmp_path):
     assert (tmp_path / "net.svg").read_text() == explained.svg()
     with pytest.raises(InputError, match="Give another --picture"):
         explained.draw(tmp_path / "none" / "net.svg")
+    explained.draw(tmp_path / "net.svg")
+    (tmp_path / "mine.keras").write_bytes(b"PK mine")
+    with pytest.raises(InputError, match="another kind of file.*another --picture"):
+        explained.draw(tmp_path / "mine.keras")
+    assert (tmp_path / "mine.keras").read_bytes() == b"PK mine"
 
 
 def test_lengths_that_are_open_count_as_one_until_they_are_named():
