@@ -17,7 +17,7 @@ from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.export.check import Outcome as FileOutcome
 from ns_tf.export.config import ExportConfig
-from ns_tf.export.work import Export
+from ns_tf.export.work import Export, check_kept
 from ns_tf.graph.calls import functional
 from ns_tf.networks.from_model import from_model
 from ns_tf.plan.config import budget_config
@@ -38,7 +38,7 @@ from ns_tf.prune.source import (
 from ns_tf.prune.summary import summary
 from ns_tf.prune.work import PruneRun
 from ns_tf.run import files
-from ns_tf.run.folder import EPOCHS, PREFIX
+from ns_tf.run.folder import EPOCHS, MODEL, PREFIX
 from ns_tf.run.paths import as_path
 from ns_tf.run.progress import Meter, Quiet
 from ns_tf.run.stop import Stop
@@ -94,13 +94,16 @@ class Trained:
         named = {"format": tuple(formats), "out_dir": str(out_dir)}
         config = configure((ExportConfig,), named, options)[ExportConfig]
         name = self.folder.name if self.folder else self.problem.architecture.name
+        name = files.file_name(config.name or name)
+        if self.folder:
+            check_kept(self.folder / MODEL, out_dir, name, config)
         export = Export(
             self.model,
             self.problem.dataset,
             self.problem.task,
             config,
             out_dir,
-            files.file_name(name),
+            name,
         )
         return export.run(Watch(progress or Quiet()))
 

@@ -109,7 +109,7 @@ class Export:
         path, settings = _model_and_settings(run_dir, asked, config)
         target = Path(config.out_dir or path.parent / EXPORT_FOLDER)
         name = _default_name(path)
-        _check_kept(path, target, config.name or name, config)
+        check_kept(path, target, config.name or name, config)
         with files.readable(path, "trained network", "Train it again."):
             model = from_model.loaded(path)
         return cls(
@@ -288,7 +288,7 @@ def _model_and_settings(
     return folder / MODEL, settings
 
 
-def _check_kept(source: Path, target: Path, name: str, config: ExportConfig) -> None:
+def check_kept(source: Path, target: Path, name: str, config: ExportConfig) -> None:
     """Refuses an export that would replace the model that it is made of.
 
     Args:

@@ -102,7 +102,7 @@ class Measuring:
         if self.config.import_:
             return self._imported()
         if self.out.exists():
-            return self._found(read_device(self.out))
+            return self._found()
         done = self._kept()
         watch, survey = watch or Watch(), self.survey
         before = sum(len(s.points) for s in survey.shapes[: len(done["times"])])
@@ -186,7 +186,7 @@ class Measuring:
         if not self.out.exists():
             self.out.parent.mkdir(parents=True, exist_ok=True)
             return device.write(self.out)
-        found = self._found(read_device(self.out))
+        found = self._found()
         pairs = zip(found.tables, device.tables, strict=True)
         same = all(np.array_equal(one.ms, other.ms) for one, other in pairs)
         if not same or found.whole != device.whole:
@@ -196,12 +196,16 @@ class Measuring:
             )
         return found
 
-    def _found(self, device: Device) -> Device:
-        """A device file that is there already, if it is of the same settings.
+    def _found(self) -> Device:
+        """The device file that is there already, if it is of the same settings.
 
         Raises:
-            InputError: it is of others.
+            InputError: it is of others, or no device file.
         """
+        try:
+            device = read_device(self.out)
+        except InputError as error:
+            raise InputError(f"{error} Or give another --out.") from error
         own, asked = device.network.identity(), self.survey.network.identity()
         largest = own.pop("largest"), asked.pop("largest")
         if own != asked or device.uses != self.survey.uses:

@@ -1,5 +1,6 @@
 """A trained network in, a smaller trained network out."""
 
+import dataclasses
 import json
 
 import keras
@@ -189,6 +190,14 @@ def test_few_images_are_part_of_what_a_run_is(mine, tmp_path):
     assert "--train_images=100\n" in (tmp_path / "run.flags").read_text()
     with pytest.raises(ns_tf.InputError, match="other flags.*--train_images"):
         more.prune(run_dir=tmp_path, **quick)
+
+
+def test_an_export_does_not_replace_the_model_of_its_folder(mine, tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"the trained one")
+    kept = dataclasses.replace(mine, folder=tmp_path)
+    with pytest.raises(ns_tf.InputError, match="is the model itself"):
+        kept.export(tmp_path, ["keras"], name="model", check_images=20)
+    assert (tmp_path / "model.keras").read_bytes() == b"the trained one"
 
 
 @pytest.mark.parametrize("make", [in_a_row, of_lists, of_dictionaries])
