@@ -34,7 +34,8 @@ class CompareConfig:
     )
     methods: tuple[str, ...] = option(
         ("uniform", "morphnet", "neuralscale"),
-        "uniform, divisible, random, morphnet, conv_cut, neuralscale, priced, file, as "
+        "uniform, divisible, random, morphnet, conv_cut, neuralscale, priced, file, "
+        "priced_file, as "
         "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
         "file of widths or of a law. Pruned from a trained network: "
         "[LABEL=]pruned:METHOD, and after it in any order +ALLOCATION, +REPAIR, "
