@@ -124,7 +124,8 @@ class Search(Searched):
 
         Returns:
             The problem, and the settings that name network and data. They are the
-            search's where the data are: given again, too.
+            search's where the data are: given again, too. Options of the search
+            (`train_images`, `validation_fraction`) hold for its own data alone.
 
         Raises:
             InputError: the data cannot be had, or the network cannot learn them.
@@ -139,14 +140,15 @@ class Search(Searched):
                     "Give them again, as plan.train(data)."
                 )
             return problem_of(settings, self.architecture), settings
-        dataset = python_data.dataset(data)
+        known = dataclasses.asdict(settings)
+        dataset, own = python_data.again(data, settings.dataset, known, {})
         if dataset is None:
             place = settings.data_dir
             dataset = load_dataset(DataConfig(dataset=data, data_dir=place))
         architecture = self.architecture or architectures.get(self.record.architecture)
         task = tasks.get(settings.task) if settings.task else None
         problem = Problem.of(architecture, dataset, task)
-        if dataset.name.startswith(PREFIX) and dataset.name == settings.dataset:
+        if own:
             return problem, settings  # The search's own data, given again.
         settings = ProblemConfig(
             architecture=architecture.name,

@@ -12,6 +12,7 @@ from notebooks import OPTIONS, SHORT, mine, trainable
 from verbs import contents
 
 import ns_tf
+from ns_tf.data import python_data
 from ns_tf.run.progress import Quiet
 
 
@@ -246,6 +247,18 @@ def test_a_search_says_what_it_found(search):
     assert law is state.law
     widths = np.array(search.plan(params=600).widths)
     assert search.costs["params"](widths) <= 600 < search.costs["macs"](widths)
+
+
+def test_data_given_again_have_the_options_of_the_search(search, digits):
+    own = python_data.dataset(digits, train_images=90, validation_fraction=0.3)
+    settings = dataclasses.replace(
+        search.settings, dataset=own.name, train_images=90, validation_fraction=0.3
+    )
+    loaded = dataclasses.replace(search, problem=None, settings=settings)
+    problem, told = loaded.problem_for(digits)
+    assert (problem.dataset.name, told) == (own.name, settings)
+    problem, told = loaded.problem_for((digits[0][:100], digits[1][:100]))
+    assert (len(problem.dataset.train), told.train_images) == (80, None)
 
 
 BAD_CALLS = {
