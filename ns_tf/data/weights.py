@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.data.inputs import as_float32
 from ns_tf.data.labels import are_classes
 from ns_tf.data.structure import array_of
 from ns_tf.parts import Parts, each, parts
@@ -95,9 +96,10 @@ def check_weights(what: str, weights: np.ndarray, count: int) -> np.ndarray:
             f"{what}: {count} examples need weights [{count}]; got {weights.dtype} "
             f"{list(weights.shape)}."
         )
+    weights = as_float32(weights.reshape(count))
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise InputError(f"{what}: weights are finite numbers from 0; some are not.")
-    return weights.reshape(count).astype(np.float32)
+    return weights
 
 
 def weights_of_classes(

@@ -26,6 +26,7 @@ def targets(rng):
         (np.ones(2), r"3 examples need weights \[3\]; got float64 \[2\]"),
         (np.array([1.0, -1.0, 0.0]), "from 0"),
         (np.array([1.0, np.inf, 0.0]), "finite"),
+        (np.array([1.0, 1e39, 0.0]), "finite"),
     ],
 )
 def test_weights_that_are_none_are_refused(weights, message):
