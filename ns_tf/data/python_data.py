@@ -65,10 +65,17 @@ def dataset(
         if len(data) != 2:
             raise InputError(
                 "Expected (inputs, targets), or one such pair to train and one to "
-                f"test; got {len(data)} pairs. ns_tf.from_arrays takes three."
+                f"test; got {len(data)} pairs. ns_tf.from_arrays takes three: (train, "
+                "validation=..., test=...)."
             )
         unnamed = from_arrays(data[0], test=data[1], **how)
-    elif isinstance(data, (tuple, list)) and len(data) == 2 and is_stream(data[0]):
+    elif isinstance(data, (tuple, list)) and data and is_stream(data[0]):
+        if len(data) != 2:
+            raise InputError(
+                "Expected one data set, or one to train and one to test; got "
+                f"{len(data)}. ns_tf.from_tf_data takes three: (train, "
+                "validation=..., test=...)."
+            )
         unnamed = from_tf_data(data[0], test=data[1], **how)
     elif isinstance(data, tuple):
         unnamed = from_arrays(data, **how)
@@ -88,17 +95,19 @@ def dataset(
 
 
 def _are_splits(data: Any) -> bool:
-    """Whether data are tuples of splits, and no tuple of inputs and targets.
+    """Whether data are tuples of splits, and no tuple of inputs, targets and weights.
 
-    Inputs and targets may be tuples of arrays themselves. They have all the same number
-    of examples then, and arrays of other shapes than each other.
+    These may be tuples of arrays themselves. They have all the same number of examples
+    then, and arrays of other shapes than each other.
     """
     tuples = isinstance(data, tuple) and all(isinstance(one, tuple) for one in data)
-    if not tuples or len(data) != 2:
+    if not tuples or len(data) not in (2, 3):
         return tuples
-    one, other = ([getattr(x, "shape", ()) for x in part[:2]] for part in data)
-    counts = {shape[:1] for shape in (*one, *other)}
-    return len(counts) > 1 or [x[1:] for x in one] == [x[1:] for x in other]
+    arrays = [[x for x in part[:2] if x is not None] for part in data]
+    shapes = [[tuple(getattr(x, "shape", ())) for x in part] for part in arrays]
+    counts = {shape[:1] for part in shapes for shape in part}
+    first, *others = ([shape[1:] for shape in part] for part in shapes)
+    return len(counts) > 1 or all(one == first for one in others)
 
 
 def again(

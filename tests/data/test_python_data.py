@@ -209,6 +209,28 @@ def test_data_of_an_earlier_run_are_known_again(pair):
     assert (len(found.train), own) == (30, True)
 
 
+def test_more_streams_than_two_are_refused(pair):
+    stream = tf.data.Dataset.from_tensor_slices(pair())
+    with pytest.raises(InputError, match="got 3. ns_tf.from_tf_data takes") as caught:
+        python_data.dataset((stream, stream, stream))
+    in_one_line(caught)
+
+
+def test_tuples_of_inputs_targets_and_weights_are_no_splits(pair, rng):
+    images, labels = pair()
+    table, box, weights = images[:, 0, 0], rng.normal(size=(53, 4)), np.arange(53.0)
+    for own in ((weights, weights + 1), (None, weights + 1)):
+        made = python_data.dataset(((images, table), (labels, box), own))
+        assert len(made.train) + len(made.validation) + len(made.test) == 53
+        first, second = made.train.weights
+        np.testing.assert_array_equal(
+            second - first, 1 if own[0] is not None else second - 1
+        )
+    splits = tuple((images[:n], labels[:n]) for n in (53, 11, 7))
+    with pytest.raises(InputError, match="got 3 pairs"):
+        python_data.dataset(splits)
+
+
 def test_tuples_of_inputs_are_told_from_splits(pair):
     images, labels = pair()
     table, numbers = images[:, 0, 0], labels + 0.5
