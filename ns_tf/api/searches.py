@@ -138,7 +138,8 @@ class Search(Searched):
                     "The search had its data from Python, so no folder keeps them. "
                     "Give them again, as plan.train(data)."
                 )
-            return problem_of(settings, self.architecture), settings
+            with python_data.named_in_folder(settings.dataset):
+                return problem_of(settings, self.architecture), settings
         known = dataclasses.asdict(settings)
         dataset, own = python_data.again(data, settings.dataset, known, {})
         if dataset is None:

@@ -3,8 +3,9 @@
 A run folder records the name: a search continues only with the same examples.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,24 @@ def again(
     found = dataset(data, **asked)
     same = found is not None and found.name == name
     return found, same and (own == asked or name.startswith(PREFIX))
+
+
+@contextlib.contextmanager
+def named_in_folder(name: str) -> Iterator[None]:
+    """Within it data are loaded whose name a run folder has; a `Dataset` has any name.
+
+    Raises:
+        InputError: there are no such data; says what to give if they came from Python.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not str(error).startswith(f"Unknown data set {name!r}"):
+            raise
+        raise InputError(
+            f"{error} If {name!r} was a Dataset in Python, no folder keeps it: give it "
+            "again as data."
+        ) from error
 
 
 def subset(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A trained network and its data, as they are given: checked, pixels scaled."""
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Mapping
@@ -168,7 +169,8 @@ def _dataset(
     if options.get("image_size") is None and height is not None and height == width:
         options = {**options, "image_size": height}
     used = {name: value for name, value in options.items() if value is not None}
-    return load_dataset(DataConfig(dataset=data, **used)), used
+    with python_data.named_in_folder(data) if kept else contextlib.nullcontext():
+        return load_dataset(DataConfig(dataset=data, **used)), used
 
 
 def _data_of(

@@ -261,6 +261,16 @@ def test_data_given_again_have_the_options_of_the_search(search, digits):
     assert (len(problem.dataset.train), told.train_images) == (80, None)
 
 
+def test_data_with_a_name_of_their_own_are_asked_for(search, digits):
+    settings = dataclasses.replace(search.settings, dataset="mine")
+    loaded = dataclasses.replace(search, problem=None, settings=settings)
+    told = "Unknown data set 'mine'.* If 'mine' was a Dataset in Python.*as data"
+    with pytest.raises(ns_tf.InputError, match=told):
+        loaded.problem_for()
+    problem, own = loaded.problem_for(ns_tf.from_arrays(digits, name="mine"))
+    assert (problem.dataset.name, own) == ("mine", settings)
+
+
 BAD_CALLS = {
     "an unknown recipe": (lambda s: s.plan(params=600).train(epoch=3), "'epochs'"),
     "an impossible recipe": (
