@@ -297,6 +297,14 @@ BAD_CALLS = {
         lambda s: s.compare(("unifrm",), run_dir="never", params=600),
         "Did you mean 'uniform'?",
     ),
+    "an unknown method as text": (
+        lambda s: s.compare("unifrm", run_dir="never", params=600),
+        "Did you mean 'uniform'?",
+    ),
+    "seeds that are no whole number": (
+        lambda s: s.compare(run_dir="never", params=600, seeds=2.0),
+        "seeds is how many trainings",
+    ),
     "an unknown option of a comparison": (
         lambda s: s.compare(run_dir="never", params=600, epoch=1),
         "'epochs'",
