@@ -278,8 +278,8 @@ def trained(
             by mean and deviation of the training images, "unit" (0 to 1), "given" (as
             they are). "auto" takes the one of least loss on validation images; a model
             that begins with a `Rescaling` gets them as they are.
-        **options: Fields of `ns_tf.data.config.DataConfig`, for data by name:
-            `data_dir=..., validation_fraction=0.2`.
+        **options: Fields of `ns_tf.data.config.DataConfig`: `data_dir=...,
+            validation_fraction=0.2`.
 
     Returns:
         The network, tested on the test images.

@@ -1,7 +1,6 @@
 """A search and what can be made of it: plans, comparisons, reports."""
 
 import dataclasses
-import numbers
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import keras
 from ns_tf.api.plans import Plan
 from ns_tf.api.refined import refined
 from ns_tf.base import DescentState, InputError, ScalingLaw
-from ns_tf.budgets import BUDGETS
 from ns_tf.compare import outcome as outcomes
+from ns_tf.compare.arguments import budget_texts, methods_of, seeds_of
 from ns_tf.compare.config import CompareConfig
 from ns_tf.compare.work import Comparison
 from ns_tf.crew import work as crew
@@ -124,7 +123,8 @@ class Search(Searched):
 
         Returns:
             The problem, and the settings that name network and data. They are the
-            search's where the data are: given again, too.
+            search's where the data are: given again, too. Options of the search
+            (`train_images`, `validation_fraction`) hold for its own data alone.
 
         Raises:
             InputError: the data cannot be had, or the network cannot learn them.
@@ -138,15 +138,17 @@ class Search(Searched):
                     "The search had its data from Python, so no folder keeps them. "
                     "Give them again, as plan.train(data)."
                 )
-            return problem_of(settings, self.architecture), settings
-        dataset = python_data.dataset(data)
+            with python_data.named_in_folder(settings.dataset):
+                return problem_of(settings, self.architecture), settings
+        known = dataclasses.asdict(settings)
+        dataset, own = python_data.again(data, settings.dataset, known, {})
         if dataset is None:
             place = settings.data_dir
             dataset = load_dataset(DataConfig(dataset=data, data_dir=place))
         architecture = self.architecture or architectures.get(self.record.architecture)
         task = tasks.get(settings.task) if settings.task else None
         problem = Problem.of(architecture, dataset, task)
-        if dataset.name.startswith(PREFIX) and dataset.name == settings.dataset:
+        if own:
             return problem, settings  # The search's own data, given again.
         settings = ProblemConfig(
             architecture=architecture.name,
@@ -158,7 +160,7 @@ class Search(Searched):
 
     def compare(
         self,
-        methods: Sequence[str] = ("uniform", "morphnet", "neuralscale"),
+        methods: str | Sequence[str] = ("uniform", "morphnet", "neuralscale"),
         *,
         run_dir: str | Path,
         seeds: int | Sequence[int] = 3,
@@ -172,7 +174,8 @@ class Search(Searched):
         Each method gets a network at each budget, trained from each seed.
 
         Args:
-            methods: As `--methods` has them: "uniform", "neuralscale@1".
+            methods: As `--methods` has them: "uniform", "neuralscale@1"; several in a
+                list, or in a text with commas.
             run_dir: Where the comparison is kept; the same call goes on there.
             seeds: How many trainings a cell has, or their seeds.
             data: As of `ns_tf.search`; the search's own if None.
@@ -193,11 +196,11 @@ class Search(Searched):
                 "A comparison reads the search's run folder, and this search has none. "
                 "Search with run_dir=."
             )
-        texts = _budget_texts(options)
+        texts = budget_texts(options)
         named: dict[str, Any] = {
             "search": str(self.run_dir),
-            "methods": tuple(methods),
-            "seeds": tuple(range(seeds) if isinstance(seeds, int) else seeds),
+            "methods": methods_of(methods),
+            "seeds": seeds_of(seeds),
         }
         if texts:
             named["budgets"] = tuple(texts)
@@ -245,25 +248,6 @@ class Search(Searched):
         compared = outcome.folder if outcome else None
         page.write(self.run_dir, compared, path, device)
         return path
-
-
-def _budget_texts(options: dict[str, Any]) -> list[str]:
-    """Takes the budgets out of the options, as `--budgets` has them.
-
-    >>> _budget_texts({"ratio": [0.25, 0.5], "params": 600_000, "epochs": 3})
-    ['params=600000', 'ratio=0.25', 'ratio=0.5']
-    """
-    texts = []
-    for name in [*BUDGETS.names(), "ratio"]:
-        values = options.pop(name, ())
-        several = isinstance(values, (list, tuple, range))
-        for value in values if several else (values,):
-            if not isinstance(value, numbers.Real):
-                raise InputError(
-                    f"{name} is a number or a list of numbers; got {value!r}."
-                )
-            texts.append(f"{name}={value:.10g}")
-    return texts
 
 
 def load(run_dir: str | Path) -> Search:

@@ -20,7 +20,7 @@ from ns_tf.data.inputs import check_inputs, kind_of
 from ns_tf.data.labels import are_classes, check_targets
 from ns_tf.data.labels import class_names as names_of
 from ns_tf.data.structure import arrays_in, count_in, names_in, reordered
-from ns_tf.data.weights import ClassWeight, alike, weights_in
+from ns_tf.data.weights import ClassWeight, alike, check_class_weight, weights_in
 from ns_tf.parts import Parts, brackets, each, first, parts
 from ns_tf.run.checks import check_fraction, check_whole
 
@@ -100,6 +100,8 @@ def from_arrays(
     _check_alike(name, splits)
     splits = _weighted(splits)
     names = _names(name, splits, classes, class_names)
+    targets = [split.labels for split in splits.values()]
+    check_class_weight(name, class_weight, targets, by_name[1], len(names))
     whole = complete(
         splits["train"],
         splits.get("validation"),

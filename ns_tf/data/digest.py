@@ -22,7 +22,8 @@ def digest(dataset: Dataset) -> str:
     made.update(f"{dataset.image_shape} {dataset.pad} {dataset.flip}".encode())
     for name in SPLITS:
         split = getattr(dataset, name)
-        for array in (*parts(split.images), *parts(split.labels), split.weights):
+        nests = split.images, split.labels, split.weights
+        for array in (array for nest in nests for array in parts(nest)):
             if array is None:
                 continue
             if array.dtype.kind in "UO":

@@ -37,13 +37,14 @@ def check_inputs(what: str, inputs: np.ndarray) -> np.ndarray:
         )
     inputs = inputs if inputs.ndim > 1 else inputs[:, None]
     if inputs.dtype.kind == "f":
+        inputs = as_float32(inputs, copy=False)
         finite = np.isfinite(inputs).reshape(len(inputs), -1).all(axis=1)
         if not finite.all():
             raise InputError(
                 f"{what}: inputs are finite numbers; example {int(np.argmin(finite))} "
-                "has NaN or infinity. Remove or repair it."
+                "has NaN or infinity, or is beyond float32. Remove or repair it."
             )
-        return inputs.astype(np.float32, copy=False)
+        return inputs
     if (
         inputs.dtype.itemsize >= 4
         and not -(2**31) <= inputs.min() <= inputs.max() < 2**31
@@ -53,6 +54,20 @@ def check_inputs(what: str, inputs: np.ndarray) -> np.ndarray:
             f"{inputs.min()} to {inputs.max()}. Make floats of quantities."
         )
     return inputs if inputs.dtype == np.uint8 else inputs.astype(np.int32)
+
+
+def as_float32(numbers: np.ndarray, *, copy: bool = True) -> np.ndarray:
+    """The numbers as float32; infinity, without a warning, where they are beyond it.
+
+    >>> as_float32(np.array([0.5, 1e39])).tolist()
+    [0.5, inf]
+
+    Args:
+        numbers: Of any type.
+        copy: Whether numbers that are float32 are copied.
+    """
+    with np.errstate(over="ignore"):
+        return numbers.astype(np.float32, copy=copy)
 
 
 def kind_of(arrays: Iterable[np.ndarray]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.config import MOST_CLASSES
 from ns_tf.data.dataset import SPLITS, Dataset
+from ns_tf.data.inputs import as_float32
 from ns_tf.run.checks import check_whole
 
 MAX_CLASSES = 1_000_000  # Larger labels are quantities, and no classes.
@@ -43,9 +44,10 @@ def check_targets(what: str, targets: np.ndarray, count: int) -> np.ndarray:
             "from 0."
         )
     if targets.dtype.kind == "f":
+        targets = as_float32(targets)
         if not np.isfinite(targets).all():
             raise InputError(f"{what}: targets are finite numbers; some are not.")
-        return targets.astype(np.float32)
+        return targets
     if targets.size and not -(2**31) <= targets.min() <= targets.max() < 2**31:
         raise InputError(f"{what}: whole targets have to fit into 32 bits.")
     column = targets.shape == (count, 1)
@@ -100,8 +102,10 @@ def zeros_and_ones(targets: np.ndarray) -> bool:
 
 def _are_texts(names: object) -> bool:
     """Whether these are several texts, and not one."""
-    several = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
-    return several and all(isinstance(name, str) for name in names)
+    several = isinstance(names, Sequence) or np.ndim(names) == 1
+    if not several or isinstance(names, str):
+        return False
+    return all(isinstance(name, str) for name in names)
 
 
 def with_targets(
@@ -148,6 +152,7 @@ def class_names(
     """
     if names is not None and not _are_texts(names):
         raise InputError(f"{what}: class_names is a list of texts; got {names!r}.")
+    names = None if names is None else [str(name) for name in names]  # NumPy's, too.
     if classes is None:
         classes = largest + 1 if names is None else len(names)
     check_whole(f"{what}: the number of classes", classes, at_least=2)

@@ -4,8 +4,10 @@ The batch of a step has to be found again by a search that resumes, and a shuffl
 `tf.data.Dataset` yields another order each time.
 """
 
+import collections
 import hashlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     Stream = tf.data.Dataset | keras.utils.PyDataset
+
+_FEW = 10  # Below so many different examples, equal ones are no sign of a repetition.
 
 
 def from_tf_data(
@@ -49,7 +53,8 @@ def from_tf_data(
 
     Raises:
         InputError: an endless or empty data set, elements of another kind, inputs of
-            several sizes; and as `from_arrays`.
+            several sizes, a repeated data set of which examples would be held out; and
+            as `from_arrays`.
     """
     streams = {"train": train, "validation": validation, "test": test}
     parts = {
@@ -57,6 +62,8 @@ def from_tf_data(
         for key, stream in streams.items()
         if stream is not None
     }
+    if len(parts) < len(streams):
+        _check_once(parts["train"])
     names = getattr(train, "class_names", None)
     if names is not None and "class_names" not in options:
         options["class_names"] = list(names)
@@ -97,6 +104,7 @@ def _materialise(key: str, stream: Any) -> tuple[Any, ...]:
     for element in read(key, stream):
         batch = keras.tree.flatten(element)
         columns = columns or [[] for _ in batch]
+        _check_batch(key, [column[0] for column in columns if column], batch)
         for column, part in zip(columns, batch, strict=True):
             column.append(part)
         for column in columns[: len(keras.tree.flatten(element[0]))]:
@@ -158,7 +166,57 @@ def _py_batches(key: str, stream: "keras.utils.PyDataset") -> Iterator[tuple[Any
                 f"{key}: batches are (inputs, targets) or (inputs, targets, weights); "
                 f"got {type(batch).__name__}."
             )
+        if len(batch) == 3 and batch[2] is None:  # No weights, as `fit` takes it.
+            batch = batch[:2]
         yield keras.tree.map_structure(np.asarray, tuple(batch))
+
+
+def _check_batch(
+    key: str, first: Sequence[np.ndarray], batch: Sequence[np.ndarray]
+) -> None:
+    """Passes a batch of as many arrays as the first one has, each of as many axes.
+
+    Raises:
+        InputError: weights in some batches alone, or targets of several widths.
+    """
+    if first and len(first) != len(batch):
+        raise InputError(
+            f"{key}: all batches have the same arrays; got {len(first)} and "
+            f"{len(batch)}. Give weights with every batch, 1 where there are none, or "
+            "with none."
+        )
+    for one, other in zip(first, batch, strict=False):
+        if one.shape[1:] != other.shape[1:] or one.ndim != other.ndim:
+            raise InputError(
+                f"{key}: the inputs, targets and weights of all batches have one size; "
+                f"got {list(one.shape[1:])} and {list(other.shape[1:])}. Resize or pad "
+                "them; of tf.data in .map, before batching."
+            )
+
+
+def _check_once(train: Any) -> None:
+    """Refuses examples that come several times each, for some would be held out.
+
+    Single examples may be equal. Those of `.repeat(3)` are there three times each, or
+    two to three times where it is cut short. Few different ones, as of a table of yes
+    and no, can be so by chance.
+
+    Raises:
+        InputError: all come several times.
+    """
+    import keras
+
+    rows = zip(*keras.tree.flatten(train), strict=False)
+    counts = list(collections.Counter(map(_digest, rows)).values())
+    if len(counts) < _FEW:
+        return
+    least, most = min(counts), max(counts)
+    if math.gcd(*counts) > 1 or (least > 1 and most == least + 1):
+        raise InputError(
+            f"train has every example {least} times or more, as by .repeat(), so what "
+            "is held out would be trained on as well; leave .repeat() out, or give "
+            "ns_tf.from_tf_data all of train, validation and test."
+        )
 
 
 def in_order(*parts: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -172,12 +230,14 @@ def in_order(*parts: np.ndarray) -> tuple[np.ndarray, ...]:
     Returns:
         Arrays of the same shapes.
     """
-    digests = [
-        hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in row)).digest()
-        for row in zip(*parts, strict=True)
-    ]
+    digests = list(map(_digest, zip(*parts, strict=True)))
     order = sorted(range(len(digests)), key=digests.__getitem__)
     return tuple(part[order] for part in parts)
+
+
+def _digest(row: Iterable[np.ndarray]) -> bytes:
+    """A hash of all that belongs to an example."""
+    return hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in row)).digest()
 
 
 def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
@@ -205,20 +265,14 @@ def _check_elements(key: str, elements: "tf.data.Dataset") -> None:
 
 
 def _check_growth(key: str, inputs: Sequence[np.ndarray]) -> None:
-    """Passes inputs of one size that fit into memory; called after each element.
+    """Passes inputs that fit into memory; called after each element.
 
     Raises:
-        InputError: at an input of another size, and before memory runs out.
+        InputError: before memory runs out.
     """
-    shape, expected = inputs[-1].shape[1:], inputs[0].shape[1:]
-    if shape != expected:
-        raise InputError(
-            f"{key}: inputs have one size; got {list(expected)} and {list(shape)}. "
-            "Resize or pad them in .map, before batching."
-        )
     # A data set of unknown length may be endless.
     if len(inputs) % 1000 == 0:
         size = inputs[0].dtype.itemsize
         count = sum(len(batch) for batch in inputs)
         remedy = "use .take(n) if it is endless, or image files (folder:/path)"
-        check_memory(key, count * size, expected, remedy)
+        check_memory(key, count * size, inputs[0].shape[1:], remedy)

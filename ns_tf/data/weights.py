@@ -1,11 +1,13 @@
 """Weights of examples, which multiply their losses: as given, by class, by output."""
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.data.inputs import as_float32
 from ns_tf.data.labels import are_classes
 from ns_tf.data.structure import array_of
 from ns_tf.parts import Parts, each, parts
@@ -95,9 +97,10 @@ def check_weights(what: str, weights: np.ndarray, count: int) -> np.ndarray:
             f"{what}: {count} examples need weights [{count}]; got {weights.dtype} "
             f"{list(weights.shape)}."
         )
+    weights = as_float32(weights.reshape(count))
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise InputError(f"{what}: weights are finite numbers from 0; some are not.")
-    return weights.reshape(count).astype(np.float32)
+    return weights
 
 
 def weights_of_classes(
@@ -114,7 +117,7 @@ def weights_of_classes(
         class_weight: By class; 1 for classes that it lacks.
 
     Raises:
-        InputError: targets that are no class numbers.
+        InputError: targets that are no class numbers, or keys that are none.
     """
     if isinstance(labels, Parts) or not are_classes(labels):
         got = ", ".join(f"{one.dtype} {list(one.shape)}" for one in parts(labels))
@@ -128,7 +131,66 @@ def weights_of_classes(
             f"{what}: class_weight is a dictionary, class -> factor; got "
             f"{type(class_weight).__name__}."
         )
-    return np.array([class_weight.get(int(label), 1.0) for label in labels])
+    factors = _by_number(what, class_weight)
+    return np.array([factors.get(int(label), 1.0) for label in labels])
+
+
+def check_class_weight(
+    what: str,
+    class_weight: ClassWeight | None,
+    targets: Sequence[np.ndarray | Parts],
+    names: Sequence[str],
+    classes: int,
+) -> None:
+    """Passes class weights of classes that there are.
+
+    Args:
+        what: The data set, as messages begin.
+        class_weight: As `weights_in` has taken it.
+        targets: Of every split.
+        names: Of several outputs, if they came by name.
+        classes: Of the first output; of others one more than the largest label.
+
+    Raises:
+        InputError: a class that there is not.
+    """
+    if class_weight is None:
+        return
+    factors = [class_weight]
+    if any(isinstance(one, Mapping) for one in class_weight.values()):
+        factors = _in_order(what, class_weight, len(parts(targets[0])), names)
+    for place, own in enumerate(factors):
+        largest = max(int(parts(one)[place].max()) for one in targets)
+        count = largest + 1 if place else classes
+        beyond = [one for one in _by_number(what, own or {}) if one >= count]
+        if beyond:
+            raise InputError(
+                f"{what}: class_weight has class {beyond[0]}, and classes are 0 to "
+                f"{count - 1}; leave it out."
+            )
+
+
+def _by_number(what: str, class_weight: Mapping[Any, float]) -> dict[int, float]:
+    """The weights by whole numbers, of which keys in JSON are texts.
+
+    >>> _by_number("mine", {"1": 5, 2: 0.5})
+    {1: 5, 2: 0.5}
+
+    Raises:
+        InputError: a key that is no class, or one that is there twice.
+    """
+    found: dict[int, float] = {}
+    for key, factor in class_weight.items():
+        number = isinstance(key, numbers.Real) and float(key).is_integer()
+        text = str(int(key)) if number else key
+        sound = isinstance(text, str) and text.isdecimal()
+        if not sound or int(text) in found:
+            raise InputError(
+                f"{what}: class_weight is by class, each a whole number from 0, once; "
+                f"got {key!r}."
+            )
+        found[int(text)] = factor
+    return found
 
 
 def _by_output(

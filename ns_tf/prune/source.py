@@ -1,5 +1,6 @@
 """A trained network and its data, as they are given: checked, pixels scaled."""
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Mapping
@@ -68,7 +69,7 @@ def trained_network(
         data: As of `ns_tf.search`; that of the training, if None.
         pixels: How the network was given its pixels, a name of `WAYS`; "auto" takes the
             one of least loss, or what `ns_tf.train` did.
-        **options: Of `ns_tf.data.config.DataConfig`, for data sets by name.
+        **options: Of `ns_tf.data.config.DataConfig`.
 
     Raises:
         InputError: no such model or data, a model without a graph, one of several
@@ -92,7 +93,7 @@ def trained_network(
     if data is None:
         raise InputError("Give the data that the model was trained on, as the second.")
     found = flat(found, blocks=True)
-    dataset, used = _dataset(data, found, options)
+    dataset, used = _dataset(data, found, options, kept)
     dataset = aligned(dataset, found)
     # Whether a width has to be free, `kept_from` knows: where channels go. Of fixed
     # lengths the architecture may see through more layers than `found` does.
@@ -146,14 +147,21 @@ def check_classes(model: keras.Model, dataset: Dataset) -> None:
 
 
 def _dataset(
-    data: Any, model: keras.Model, options: dict[str, Any]
+    data: Any,
+    model: keras.Model,
+    options: dict[str, Any],
+    kept: ProblemConfig | None,
 ) -> tuple[Dataset, dict[str, Any]]:
     """The data set of an object, or of a name at the size that the model takes.
+
+    The options of its training hold for an object that the training had.
 
     Returns:
         The data set, and the options by which it was loaded.
     """
-    dataset = python_data.dataset(data, **python_data.subset(options))
+    known = dataclasses.asdict(kept) if kept else {}
+    name = kept.dataset if kept else None
+    dataset, _ = python_data.again(data, name, known, options)
     if dataset is not None:
         return dataset, {}
     image = next((x for x in model.inputs if len(x.shape) == 4), model.inputs[0])
@@ -161,7 +169,8 @@ def _dataset(
     if options.get("image_size") is None and height is not None and height == width:
         options = {**options, "image_size": height}
     used = {name: value for name, value in options.items() if value is not None}
-    return load_dataset(DataConfig(dataset=data, **used)), used
+    with python_data.named_in_folder(data) if kept else contextlib.nullcontext():
+        return load_dataset(DataConfig(dataset=data, **used)), used
 
 
 def _data_of(

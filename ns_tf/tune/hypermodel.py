@@ -16,6 +16,7 @@ from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.data.dataset import crop_margin
 from ns_tf.graph.ends import ends_in_softmax
+from ns_tf.parts import parts
 from ns_tf.plan.plan import Searched
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem import tasks
@@ -32,6 +33,8 @@ from ns_tf.tune.space import Space
 
 RATIO, ROUND = "ratio", "round_to"
 EPOCHS = "tuner/epochs"  # How Hyperband names the epochs of a trial.
+VARIED = "augmentation"
+_UNVARIED = {"own", "none"}
 # The space where none is given.
 SPACE = {
     RATIO: (0.25, 1.0),
@@ -39,11 +42,11 @@ SPACE = {
     "rate": (0.01, 0.3),
     "weight_decay": (1e-5, 1e-3),
     "momentum": (0.5, 0.95),
-    "augmentation": ["none", "flip", "crop", "both"],
+    VARIED: ["none", "flip", "crop", "both"],
 }
 _USUAL = "classification"
 # Fields of the recipe that a compiled model has. The others are arguments of `fit`.
-_COMPILED = {"rate", "weight_decay", "momentum", "augmentation"}
+_COMPILED = {"rate", "weight_decay", "momentum", VARIED}
 
 
 def _sizes() -> set[str]:
@@ -75,7 +78,8 @@ class ScaledHyperModel(keras_tuner.HyperModel):
         space: By name: (low, high) for a range, a list of choices, or one value.
             Names are "ratio", those of budgets (with several, all hold), "round_to",
             and fields of `ns_tf.train.config.TrainConfig`: "rate", "weight_decay",
-            "momentum", "augmentation"; with `recipe` the others, too. `SPACE` if None.
+            "momentum", "augmentation"; with `recipe` the others, too. If None `SPACE`,
+            of which "augmentation" is for one image.
         train: The recipe, where the space says nothing.
         **fixed: What holds for all networks: arguments of `Search.plan`.
 
@@ -98,7 +102,9 @@ class ScaledHyperModel(keras_tuner.HyperModel):
             )
         super().__init__(name=search.record.architecture)
         self.search = search
-        self.space = Space(SPACE if space is None else space, kinds())
+        if space is None:
+            space = without_images(SPACE, _images(search.record.input_shape) == [True])
+        self.space = Space(space, kinds())
         self.train = train or TrainConfig()
         self.fixed = fixed
         self._check()
@@ -197,6 +203,9 @@ class ScaledHyperModel(keras_tuner.HyperModel):
             InputError: naming the value that no trial can have.
         """
         members = self.space.members
+        varied = set(members[VARIED].ends if VARIED in members else ()) - _UNVARIED
+        if varied and not any(_images(self.search.record.input_shape)):
+            raise _no_image(self.name, varied.pop())
         twice = sorted(set(members) & set(self.fixed))
         if twice:
             raise InputError(
@@ -219,6 +228,28 @@ class ScaledHyperModel(keras_tuner.HyperModel):
             self.plan_of({**least, **on})
             if exact == set(sizes):  # Measured budgets take time, and never repeat.
                 self.plan_of({**most, **on})
+
+
+def without_images(space: Mapping[str, Any], images: bool) -> dict[str, Any]:
+    """The space, without the variation of images where there are none.
+
+    >>> without_images({"rate": 0.1, "augmentation": "flip"}, False)
+    {'rate': 0.1}
+    """
+    return {name: value for name, value in space.items() if images or name != VARIED}
+
+
+def _images(shape: Any) -> list[bool]:
+    """Of each input whether it is an image [height, width, channels]."""
+    return [len(one) == 3 for one in parts(shape)]
+
+
+def _no_image(name: str, how: str) -> InputError:
+    """The error where nothing can be cropped and flipped."""
+    return InputError(
+        f"{VARIED}={how} is of images [height, width, channels], and {name!r} takes "
+        f'none. Give {VARIED}="none" in the space.'
+    )
 
 
 def _compiled_with(task: Task, network: keras.Model) -> dict[str, Any]:
@@ -279,15 +310,17 @@ def _augmenting(model: keras.Model, how: str) -> keras.Model:
             does not know the data set.
 
     Raises:
-        InputError: the network has several inputs.
+        InputError: the network has several inputs, or one that is no image.
     """
-    if how in ("own", "none"):
+    if how in _UNVARIED:
         return model
     if len(model.inputs) > 1:
         raise InputError(
             f"augmentation={how} is of one image; {model.name!r} has "
             f'{len(model.inputs)} inputs. Give augmentation="none" in the space.'
         )
+    if _images(model.input_shape[1:]) != [True]:
+        raise _no_image(model.name, how)
     x = image = keras.Input(model.input_shape[1:], name="varied_image")
     height, width, _ = model.input_shape[1:]
     if how in ("crop", "both"):

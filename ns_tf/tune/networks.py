@@ -60,8 +60,10 @@ class TunedNetworks:
         workers: Workers = ALONE,
     ):
         self._train, self._workers = train, workers
-        self._members = tune_space.parse(tune.space) or _default(budget)
-        self.space = Space(self._members, hypermodel.kinds())
+        asked = tune_space.parse(tune.space)
+        Space(
+            asked, hypermodel.kinds()
+        )  # Refuses what cannot be, before data are read.
         self._entry = Entry.parse("neuralscale")
         self._sources = Sources(
             folder, tune.search, [self._entry], runtime, task.data_dir
@@ -71,6 +73,8 @@ class TunedNetworks:
         self.problem = problem_of(
             self.settings, self._sources.architecture(self.settings.architecture)
         )
+        self._members = asked or _default(budget, bool(self.problem.dataset.pictures))
+        self.space = Space(self._members, hypermodel.kinds())
         self._fixed = self._fixed_options(budget)
         self._pending = self._sources.pending()
         self._model: ScaledHyperModel | None = None
@@ -192,9 +196,9 @@ class TunedNetworks:
             ScaledHyperModel(plain, self._members, train=self._train, **fixed)
 
 
-def _default(budget: BudgetConfig) -> dict[str, Any]:
-    """`SPACE` without what flags set."""
-    space = dict(SPACE)
+def _default(budget: BudgetConfig, images: bool) -> dict[str, Any]:
+    """`SPACE` without what flags set, or what is of images where there are none."""
+    space = hypermodel.without_images(SPACE, images)
     if budget.targets or budget.ratio is not None:
         del space[RATIO]
     if budget.round_to != 1:

@@ -12,6 +12,7 @@ from notebooks import OPTIONS, SHORT, mine, trainable
 from verbs import contents
 
 import ns_tf
+from ns_tf.data import python_data
 from ns_tf.run.progress import Quiet
 
 
@@ -248,6 +249,28 @@ def test_a_search_says_what_it_found(search):
     assert search.costs["params"](widths) <= 600 < search.costs["macs"](widths)
 
 
+def test_data_given_again_have_the_options_of_the_search(search, digits):
+    own = python_data.dataset(digits, train_images=90, validation_fraction=0.3)
+    settings = dataclasses.replace(
+        search.settings, dataset=own.name, train_images=90, validation_fraction=0.3
+    )
+    loaded = dataclasses.replace(search, problem=None, settings=settings)
+    problem, told = loaded.problem_for(digits)
+    assert (problem.dataset.name, told) == (own.name, settings)
+    problem, told = loaded.problem_for((digits[0][:100], digits[1][:100]))
+    assert (len(problem.dataset.train), told.train_images) == (80, None)
+
+
+def test_data_with_a_name_of_their_own_are_asked_for(search, digits):
+    settings = dataclasses.replace(search.settings, dataset="mine")
+    loaded = dataclasses.replace(search, problem=None, settings=settings)
+    told = "Unknown data set 'mine'.* If 'mine' was a Dataset in Python.*as data"
+    with pytest.raises(ns_tf.InputError, match=told):
+        loaded.problem_for()
+    problem, own = loaded.problem_for(ns_tf.from_arrays(digits, name="mine"))
+    assert (problem.dataset.name, own) == ("mine", settings)
+
+
 BAD_CALLS = {
     "an unknown recipe": (lambda s: s.plan(params=600).train(epoch=3), "'epochs'"),
     "an impossible recipe": (
@@ -273,6 +296,14 @@ BAD_CALLS = {
     "an unknown method": (
         lambda s: s.compare(("unifrm",), run_dir="never", params=600),
         "Did you mean 'uniform'?",
+    ),
+    "an unknown method as text": (
+        lambda s: s.compare("unifrm", run_dir="never", params=600),
+        "Did you mean 'uniform'?",
+    ),
+    "seeds that are no whole number": (
+        lambda s: s.compare(run_dir="never", params=600, seeds=2.0),
+        "seeds is how many trainings",
     ),
     "an unknown option of a comparison": (
         lambda s: s.compare(run_dir="never", params=600, epoch=1),

@@ -6,6 +6,7 @@ import numpy as np
 
 from ns_tf.data.arrays import from_arrays
 from ns_tf.data.digest import digest
+from ns_tf.parts import Parts
 
 
 def made(rng, **changes):
@@ -33,6 +34,7 @@ def test_whatever_decides_a_batch_changes_the_digest():
         {"images": train.images[swapped]},
         {"labels": train.labels[::-1]},
         {"weights": np.ones(len(train), np.float32)},
+        {"weights": Parts((np.ones(len(train)), np.zeros(len(train))))},
     ):
         split = dataclasses.replace(train, **changes)
         others.append(dataclasses.replace(dataset, train=split))

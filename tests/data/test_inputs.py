@@ -31,6 +31,7 @@ def test_types_are_those_of_a_network(dtype, expected):
         (np.float64(1), r"no examples.*\[\]"),
         (np.array(["a", "b"]), "inputs are numbers; got <U1.*TextVectorization"),
         (np.array([[1.0], [np.inf]]), "example 1 has NaN or infinity"),
+        (np.array([[1.0], [1e39]]), "example 1 .*beyond float32"),
     ],
 )
 def test_what_no_network_takes_is_refused(array, message):

@@ -51,6 +51,7 @@ def test_floats_keep_their_shape(rng, shape):
         (np.int64(1), r"shape \[\]"),
         (np.array(["a", "b", "c"]), "targets are numbers; got <U1"),
         (np.array([0.0, np.nan, 1.0]), "finite numbers"),
+        (np.array([0.0, 1e39, 1.0]), "finite numbers"),
         (np.array([2**40, 0, 0]), "32 bits"),
     ],
 )
@@ -91,6 +92,8 @@ def test_other_targets_go_into_all_splits(rng):
         (0, 3, None, ("0", "1", "2")),
         (2, None, ["cat", "dog", "emu", "fox"], ("cat", "dog", "emu", "fox")),
         (1, 2, ("cat", "dog"), ("cat", "dog")),
+        (1, None, np.array(["cat", "dog"]), ("cat", "dog")),
+        (1, None, np.array(["cat", "dog"], object), ("cat", "dog")),
         (1, np.int64(2), None, ("0", "1")),
     ],
 )

@@ -143,6 +143,94 @@ def test_fewer_images_are_other_data_unless_the_set_has_a_name(pair):
     assert (named.name, len(named.train)) == ("mine", 3)
 
 
+@pytest.mark.parametrize("how", ["arrays", "stream", "train and test"])
+def test_the_options_of_data_hold_for_data_from_python(pair, how):
+    images, labels = pair(60)
+    data = images, labels
+    if how == "stream":
+        data = tf.data.Dataset.from_tensor_slices(data)
+    elif how == "train and test":
+        data = data, pair(7)
+    options = {"validation_fraction": 0.3, "image_size": 6, "train_images": 11}
+    made = [
+        python_data.dataset(data, **python_data.subset({**options, "split_seed": seed}))
+        for seed in (0, 5)
+    ]
+    for one in made:
+        assert (len(one.validation), len(one.train)) == (18, 11)
+        assert one.image_shape == (6, 6, 3)
+    first, second = (one.validation.images for one in made)
+    assert (first != second).any()
+
+
+@pytest.mark.parametrize(
+    "options", [{"validation_fraction": 0.3}, {"image_size": 6}, {"split_seed": 5}]
+)
+@pytest.mark.parametrize("name", ["arrays", "mine"])
+def test_a_made_data_set_refuses_what_it_cannot_follow(pair, name, options):
+    made = from_arrays(pair(), name=name)
+    with pytest.raises(InputError, match=f"--{next(iter(options))} .*too late") as e:
+        python_data.dataset(made, **python_data.subset(options))
+    in_one_line(e)
+    sized = from_arrays(pair(), name=name, image_size=6)
+    same = python_data.subset({"image_size": 6, "split_seed": 5, "train_images": 7})
+    assert len(python_data.dataset(sized, **same).train) == 7
+
+
+def test_options_that_no_data_have_are_refused(pair):
+    with pytest.raises(InputError, match="resizes images"):
+        python_data.dataset((np.ones((20, 3)), np.arange(20) % 2), image_size=8)
+    for options in ({"validation_fraction": 2}, {"image_size": 1e9}):
+        with pytest.raises(InputError, match=next(iter(options))):
+            python_data.subset(options)
+
+
+def test_how_images_vary_and_classes_are_called_tells_data_apart(pair):
+    data = pair()
+    options = [{}, {"pad": 2}, {"flip": True}, {"class_names": ["a", "b", "c"]}]
+    names = [python_data.dataset(from_arrays(data, **one)).name for one in options]
+    assert len(set(names)) == 4
+    assert names[0] == python_data.dataset(from_arrays(data, pad=0)).name
+
+
+def test_data_of_an_earlier_run_are_known_again(pair):
+    data, other = pair(), pair(20)
+    known = {"train_images": 30, "validation_fraction": 0.2, "task": None}
+    name = python_data.dataset(data, **python_data.subset(known)).name
+    found, own = python_data.again(data, name, known, {})
+    assert (found.name, len(found.train), own) == (name, 30, True)
+    found, own = python_data.again(other, name, known, {})  # Has fewer than 30.
+    assert (len(found.train), own) == (16, False)
+    found, own = python_data.again(data, name, known, {"train_images": 7})
+    assert (len(found.train), own) == (7, False)
+    assert python_data.again("digits", name, known, {}) == (None, False)
+    mine = from_arrays(data, name="mine")
+    found, own = python_data.again(mine, "mine", {"train_images": 30}, {})
+    assert (len(found.train), own) == (30, True)
+
+
+def test_more_streams_than_two_are_refused(pair):
+    stream = tf.data.Dataset.from_tensor_slices(pair())
+    with pytest.raises(InputError, match="got 3. ns_tf.from_tf_data takes") as caught:
+        python_data.dataset((stream, stream, stream))
+    in_one_line(caught)
+
+
+def test_tuples_of_inputs_targets_and_weights_are_no_splits(pair, rng):
+    images, labels = pair()
+    table, box, weights = images[:, 0, 0], rng.normal(size=(53, 4)), np.arange(53.0)
+    for own in ((weights, weights + 1), (None, weights + 1)):
+        made = python_data.dataset(((images, table), (labels, box), own))
+        assert len(made.train) + len(made.validation) + len(made.test) == 53
+        first, second = made.train.weights
+        np.testing.assert_array_equal(
+            second - first, 1 if own[0] is not None else second - 1
+        )
+    splits = tuple((images[:n], labels[:n]) for n in (53, 11, 7))
+    with pytest.raises(InputError, match="got 3 pairs"):
+        python_data.dataset(splits)
+
+
 def test_tuples_of_inputs_are_told_from_splits(pair):
     images, labels = pair()
     table, numbers = images[:, 0, 0], labels + 0.5

@@ -81,6 +81,72 @@ def test_a_py_dataset_is_read_whole(rng):
     np.testing.assert_array_equal(split.labels, arrays[1])
 
 
+class Listed(keras.utils.PyDataset):
+    """Batches as they are listed."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, place):
+        return self.batches[place]
+
+
+def test_weights_of_none_are_none(rng):
+    x, y = in_order(*arrays_of(rng))
+    stream = Listed([(x[:7], y[:7], None), [x[7:], y[7:], None]])
+    split = from_tf_data(stream, test=stream).test
+    np.testing.assert_array_equal(split.labels, y)
+    assert split.weights is None
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (lambda x, y: (x, y, np.ones(4)), "same arrays; got 2 and 3.*with every batch"),
+        (lambda x, y: (x, y[:, None] * [1, 2]), r"one size; got \[\] and \[2\]"),
+        (lambda x, y: (x[:, :4], y), r"got \[5, 7, 3\] and \[4, 7, 3\]"),
+    ],
+)
+def test_batches_that_differ_are_refused(rng, second, message):
+    (x, y), (a, b) = arrays_of(rng), arrays_of(rng, 4)
+    with pytest.raises(InputError, match=message) as caught:
+        from_tf_data(Listed([(x, y), second(a, b)]))
+    in_one_line(caught)
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        lambda d: d.repeat(3),
+        lambda d: d.repeat(2).shuffle(46).batch(5),
+        lambda d: d.repeat(3).take(60),
+    ],
+)
+def test_repeated_data_are_not_held_out_of(rng, repeated):
+    one = tf.data.Dataset.from_tensor_slices(arrays_of(rng))
+    for others in ({}, {"test": one}):
+        with pytest.raises(InputError, match=r"as by \.repeat\(\)") as caught:
+            from_tf_data(repeated(one), **others)
+        in_one_line(caught)
+    whole = from_tf_data(repeated(one), validation=one, test=one)
+    assert len(whole.train) > 46 - 1
+
+
+def test_single_examples_may_be_equal(rng):
+    x, y = arrays_of(rng)
+    places = np.r_[0, 0, 0, 1, 1, 2:23]
+    stream = tf.data.Dataset.from_tensor_slices((x[places], y[places]))
+    made = from_tf_data(stream)
+    assert len(made.train) + len(made.validation) + len(made.test) == 26
+    table = np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (25, 1)).astype(np.float32)
+    made = from_tf_data(tf.data.Dataset.from_tensor_slices((table, table[:, 0] > 0)))
+    assert len(made.train) == 80
+
+
 def test_an_endless_py_dataset_is_refused(rng):
     class Endless(Batches):
         num_batches = None

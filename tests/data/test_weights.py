@@ -26,6 +26,7 @@ def targets(rng):
         (np.ones(2), r"3 examples need weights \[3\]; got float64 \[2\]"),
         (np.array([1.0, -1.0, 0.0]), "from 0"),
         (np.array([1.0, np.inf, 0.0]), "finite"),
+        (np.array([1.0, 1e39, 0.0]), "finite"),
     ],
 )
 def test_weights_that_are_none_are_refused(weights, message):
@@ -73,6 +74,35 @@ def test_classes_of_an_output_have_weights(targets, rng):
     kind, box = weights_in("mine", None, factors, targets, NAMES)
     np.testing.assert_array_equal(kind, by_class)
     np.testing.assert_array_equal(box, np.ones(N))
+
+
+def test_classes_may_be_text_as_json_has_them():
+    labels = np.array([2, 0, 2])
+    found = weights_of_classes("mine", labels, {"2": 5, np.int64(0): 3})
+    assert found.tolist() == [5, 3, 5]
+
+
+@pytest.mark.parametrize("key", ["one", 1.5, -1, "1.0", None, float("nan")])
+def test_keys_that_are_no_classes_are_refused(key):
+    with pytest.raises(InputError, match="by class, each a whole number") as caught:
+        weights_of_classes("mine", np.array([0, 1]), {key: 2.0})
+    in_one_line(caught)
+
+
+def test_weights_of_classes_that_there_are_not_are_refused(rng):
+    x, y = rng.normal(size=(N, 3)), np.arange(N) % 3
+    told = "mine: class_weight has class 7, and classes are 0 to"
+    with pytest.raises(InputError, match=f"{told} 2") as caught:
+        from_arrays((x, y), name="mine", class_weight={"1": 5.0, 7: 5.0})
+    in_one_line(caught)
+    made = from_arrays((x, y), classes=9, class_weight={7: 5.0})
+    assert set(made.train.weights) == {1.0}
+    both = {"kind": y, "other": y % 2}
+    weights = {"kind": {2: 3.0}, "other": {7: 5.0}}
+    with pytest.raises(InputError, match=f"{told} 1"):
+        from_arrays((x, both), name="mine", class_weight=weights)
+    one = {"other": {1: 2.0}}
+    assert from_arrays((x, both), class_weight=one).train.weights[1].max() == 2
 
 
 def test_splits_get_weights_of_one_form():

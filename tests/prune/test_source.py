@@ -7,6 +7,8 @@ from notebooks import mine
 from trained import digits, learned
 
 from ns_tf.base import InputError
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.prune import source
 from ns_tf.prune.source import kept_from, trained_network
 
 
@@ -96,3 +98,20 @@ def test_of_the_lengths_of_the_data_network_and_problem_are_one(rng):
     assert found.problem.architecture.widths == (7, 6)
     x = rng.normal(size=(2, 4, 5)).astype("float32")
     np.testing.assert_allclose(found.model(x), model(x), rtol=1e-5, atol=1e-6)
+
+
+def test_options_of_data_hold_for_arrays_and_those_of_a_training_for_its_own(
+    tmp_path, monkeypatch
+):
+    whole = digits().train
+    data = whole.images[:100], whole.labels[:100]
+    options = {"validation_fraction": 0.3, "train_images": 20}
+    first = trained_network(mine(), data, pixels="unit", **options).problem.dataset
+    assert (len(first.validation), len(first.train)) == (30, 20)
+    mine().save(tmp_path / "model.keras")
+    kept = ProblemConfig(dataset=first.name, pixels="unit", **options)
+    monkeypatch.setattr(source, "training_in", lambda path, name: path)
+    monkeypatch.setattr(source, "settings_in", lambda folder: kept)
+    assert trained_network(tmp_path, data).problem.dataset.name == first.name
+    other = trained_network(tmp_path, (data[0][:50], data[1][:50]))
+    assert len(other.problem.dataset.train) == 40

@@ -161,6 +161,35 @@ def test_a_recipe_is_shortened_in_proportion():
     assert hypermodel.shortened(train, 2).rate_drops == (1, 2)
 
 
+@pytest.fixture(scope="module")
+def of_rows():
+    """A search of a network that takes the rows of a table."""
+
+    def dense(widths, *, input_shape, classes):
+        x = row = keras.Input(input_shape)
+        for i, width in enumerate(widths):
+            x = keras.layers.Dense(width, activation="relu", name=f"dense{i}")(x)
+        return keras.Model(row, keras.layers.Dense(classes, name="logits")(x))
+
+    architecture = Architecture("rows", (67, 83), dense)
+    plain = new_search(analyse(architecture, (7,), 5), "made up", (67, 83))
+    return Search(made_up(plain, np.random.default_rng(7)), architecture)
+
+
+def test_rows_of_a_table_are_not_varied(of_rows):
+    hp = keras_tuner.HyperParameters()
+    model = ScaledHyperModel(of_rows)
+    model.declare_hyperparameters(hp)
+    assert {one.name for one in hp.space} == set(SPACE) - {"augmentation"}
+    assert model.build(hp).input_shape == (None, 7)
+    told = 'augmentation=flip is of images.*takes none. Give augmentation="none"'
+    with pytest.raises(InputError, match=told):
+        ScaledHyperModel(of_rows, {"params": 3000, "augmentation": ["none", "flip"]})
+    train = TrainConfig(augmentation="flip")
+    with pytest.raises(InputError, match=told):
+        ScaledHyperModel(of_rows, {"params": 3000}, train=train).build(hp)
+
+
 BAD = {
     "unknown": ({"param": (1, 2)}, {}, "Did you mean 'params'?"),
     "no budget": ({"rate": 0.1}, {}, "Give a budget"),

@@ -61,6 +61,32 @@ def test_all_splits_of_a_file_are_taken_and_options_reach_them(rng, tmp_path):
     assert load(f"arrays:{path}", image_size=11).image_shape == (11, 11, 3)
 
 
+def test_val_is_the_validation_split(rng, tmp_path):
+    path = tmp_path / "mine.npz"
+    (x, y), (a, b) = arrays_of(rng), arrays_of(rng, 4)
+    arrays = {"x_train": x, "y_train": y, "x_val": a, "y_val": b, "w_val": np.ones(4)}
+    np.savez(path, **arrays)
+    found = load(f"arrays:{path}").validation
+    np.testing.assert_array_equal(found.images, a)
+    named = {"x_a_train": x, "x_val_train": x, "y_train": y, "x_a_val": a}
+    np.savez(path, **named, x_val_val=a, y_val=b)
+    found = load(f"arrays:{path}")
+    assert found.input_names == ("a", "val") and len(found.validation) == 4
+    np.savez(path, **arrays, x_validation=a)
+    with pytest.raises(InputError, match="x_val and x_validation; keep one"):
+        load(f"arrays:{path}")
+
+
+@pytest.mark.parametrize("name", ["x_dev", "y_b_valid", "w_test", "x_a_train"])
+def test_arrays_that_belong_to_no_split_are_refused(rng, tmp_path, name):
+    path = tmp_path / "mine.npz"
+    x, y = arrays_of(rng)
+    np.savez(path, x_train=x, y_train=y, **{name: x})
+    with pytest.raises(InputError, match=f"{name}, which belongs to no split") as e:
+        load(f"arrays:{path}")
+    in_one_line(e)
+
+
 def test_a_split_with_half_of_its_arrays_is_refused(rng, tmp_path):
     path = tmp_path / "mine.npz"
     images, labels = arrays_of(rng)
