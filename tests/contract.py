@@ -157,7 +157,9 @@ def flagfiles():
         for path in sorted(RUNS.rglob(f"{kind}.json")):
             if path.with_name("pruned.json").exists():
                 continue  # No flagfile: the folder above names the model.
-            found[str(path.with_name("run.flags").relative_to(ROOT))] = verb
+            kept = path.with_name("run.flags")
+            if kept.exists():  # Not of a model whose file is not kept.
+                found[str(kept.relative_to(ROOT))] = verb
     return found
 
 
