@@ -295,6 +295,8 @@ def _get_item(walk, layer, inputs, shapes):
     if not all(one is None or isinstance(one, _KEYS) for one in key):
         return None
     given = sum(one is not Ellipsis and one is not None for one in key)
+    if given == len(shapes[0]):  # An Ellipsis stands for no axes.
+        key = [one for one in key if one is not Ellipsis]
     last_is_given = given == len(shapes[0]) or Ellipsis in key[:-1]
     if key[0] not in (slice(None), Ellipsis):  # Examples of the batch.
         return None

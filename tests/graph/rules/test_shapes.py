@@ -109,6 +109,15 @@ def test_channels_that_are_mixed_or_lost_stay(name):
     assert followed(KEPT[name]) is None
 
 
+@pytest.mark.parametrize("last", [slice(4), slice(None)])
+def test_dots_that_stand_for_no_axis_do_not_matter(last):
+    vector = keras.Input((3,))
+    x = layers.Dense(8, name="a")(vector)[:, last, ...]
+    graph = channel_graph(keras.Model(vector, layers.Dense(2, name="b")(x)))
+    assert [g.frozen for g in graph.groups[:-1]] == [None] * (1 + bool(last.stop))
+    assert len(graph.axes["b", "kernel"][0]) == (last.stop or 8)
+
+
 def test_an_end_follows_channels_as_often_as_they_stand_before_it():
     """A slice of a concatenation, as GhostNet makes it."""
     image = keras.Input((4, 6, 3), name="image")
