@@ -285,12 +285,13 @@ def resize(
     """
 
     def length(channels: np.ndarray) -> int:
-        """New length of an axis: whole groups, once or several times, and constants."""
+        """New length of an axis; of a group that keeps its size it may have a part."""
         owners = graph.owner[channels[channels != NONE]]
         total = int((channels == NONE).sum())
         for owner, count in zip(*np.unique(owners, return_counts=True), strict=True):
-            whole = graph.groups[owner].size
-            total += count // whole * sizes.get(int(owner), whole)
+            if owner in sizes:
+                count = count // graph.groups[owner].size * sizes[owner]
+            total += count
         return int(total)
 
     try:
