@@ -12,6 +12,7 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.graph import activations
 from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.initial import fitted
 from ns_tf.graph.rules import mapped
 
 # Options of attentions and of recurrent layers that their configurations leave out.
@@ -47,6 +48,8 @@ def resized(
         return layer
     sizes = mapped(lambda axis: int(length(axis)), settings or {})
     config = _merged({**_unbuilt(config_of(layer)), **changes}, sizes)
+    if isinstance(layer, keras.layers.Layer):
+        config = fitted(layer, config, graph, length)
     return remade(layer, with_statistics(layer, config))
 
 
