@@ -41,6 +41,8 @@ def _reshape(walk, layer, inputs, shapes):
         output = _reshaped(walk, inputs[0], shapes[0], after)
     if output is None:
         return None
+    if len(output) == 1 < inputs[0].size:
+        walk.freeze(inputs[0], f"{layer.name!r} makes one channel of all")
     size = last if last == -1 else output
     settings = {name: (*others, size)}
     return Effect(THROUGH, output, scales=True, settings=settings)

@@ -109,6 +109,19 @@ def test_channels_that_are_mixed_or_lost_stay(name):
     assert followed(KEPT[name]) is None
 
 
+def test_channels_that_become_one_are_no_width():
+    """As those of an attention over channels by a convolution (ECA)."""
+    image = keras.Input((4, 6, 3))
+    x = layers.Conv2D(8, 3, name="a")(image)
+    y = layers.Reshape((8, 1), name="turned")(layers.GlobalAveragePooling2D()(x))
+    y = layers.Conv1D(1, 3, padding="same", name="b")(y)
+    x = layers.Multiply()([x, layers.Reshape((1, 1, 8))(y)])
+    x = layers.Conv2D(5, 1, name="c")(x)
+    graph = channel_graph(keras.Model(image, x), free=True)
+    reasons = {group.name: group.frozen for group in graph.groups}
+    assert reasons == {"a": "'turned' makes one channel of all", "c": None}
+
+
 @pytest.mark.parametrize("last", [slice(4), slice(None)])
 def test_dots_that_stand_for_no_axis_do_not_matter(last):
     vector = keras.Input((3,))
