@@ -21,7 +21,7 @@ from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.flat import flat
 from ns_tf.graph.remake import recalled, resized
 from ns_tf.graph.rules import UNKNOWN
-from ns_tf.graph.shapes import shape_of, with_shape
+from ns_tf.graph.shapes import check_outputs, shape_of, with_shape
 from ns_tf.graph.walk import OUTPUT, channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
 from ns_tf.networks import layers  # noqa: F401  Files may hold its layers.
@@ -66,6 +66,7 @@ def from_model(
     model = flat(model, blocks=True)
     _check_frozen(model)
     _check_floats(model)
+    check_outputs(model)
     graph = channel_graph(model)
     kept = _kept(graph, keep)
     free = [
