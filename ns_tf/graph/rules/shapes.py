@@ -30,7 +30,10 @@ def _flatten(walk, layer, inputs, shapes):
 @rule("Reshape")
 @folded
 def _reshape(walk, layer, inputs, shapes):
-    """Followed where the last axis stays, takes in whole axes, or is cut into axes."""
+    """Followed where the last axis stays, takes in whole axes, or is cut into axes.
+
+    It may take in a part of an axis, as every second row.
+    """
     name = "target_shape" if hasattr(layer, "target_shape") else "newshape"
     *others, last = getattr(layer, name)
     after = walk.output_shape()
@@ -67,7 +70,8 @@ def _reshaped(walk, channels: np.ndarray, before: Sequence, after: Sequence):
         return _joined(channels, before, size)
     if size == before[-1]:
         return channels
-    if _product_of_last(before, size):
+    known = None not in (*before[1:], *after[1:])
+    if _product_of_last(before, size) or (known and size % before[-1] == 0):
         return np.tile(channels, size // len(channels))
     if _product_of_last(after, before[-1]):
         return alike(walk, channels, len(channels) // size)

@@ -31,6 +31,8 @@ MOVED = {
     "flatten": layers.Flatten(),
     "reshaped pixels": layers.Reshape((3, 8, SIZE)),
     "rows": layers.Reshape((4, 6 * SIZE)),
+    "pairs of pixels": layers.Reshape((4, 3, 2 * SIZE)),
+    "threes, any number": lambda x: ops.reshape(x, (-1, 8, 3 * SIZE)),
     "rows, any number": lambda x: ops.reshape(x, (-1, 4, 6 * SIZE)),
     "cut": layers.Reshape((4, 6, 3, 4)),
     "cut, sizes left open": layers.Reshape((4, 6, 3, -1)),
