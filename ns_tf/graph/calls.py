@@ -269,7 +269,8 @@ def tensors_in(layers: Any) -> list[Tensor]:
     >>> tensors_in({"one": ["a", 0, 0], "other": [["b", 1, 0], ["b", 1, 1]]})
     [('a', 0, 0), ('b', 1, 0), ('b', 1, 1)]
     """
-    if len(layers) == 3 and isinstance(layers[0], str):
+    tensor = isinstance(layers, (list, tuple)) and len(layers) == 3
+    if tensor and isinstance(layers[0], str):
         return [tuple(layers)]
     # Keras gives outputs in the order of their sorted names.
     values = [layers[k] for k in sorted(layers)] if isinstance(layers, dict) else layers

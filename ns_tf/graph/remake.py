@@ -12,10 +12,13 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.graph import activations
 from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.initial import fitted
 from ns_tf.graph.rules import mapped
 
 # Options of attentions and of recurrent layers that their configurations leave out.
 _NOT_WRITTEN = ("_flash_attention", "use_cudnn")
+_ACTIVATIONS = "activation", "recurrent_activation"
+_INNER = "layer", "forward_layer", "backward_layer", "cell", "cells"  # Of wrappers.
 
 
 def resized(
@@ -47,6 +50,8 @@ def resized(
         return layer
     sizes = mapped(lambda axis: int(length(axis)), settings or {})
     config = _merged({**_unbuilt(config_of(layer)), **changes}, sizes)
+    if isinstance(layer, keras.layers.Layer):
+        config = fitted(layer, config, graph, length)
     return remade(layer, with_statistics(layer, config))
 
 
@@ -144,13 +149,7 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
             its activation is a layer with weights, or its class leaves the name out of
             `get_config`: weights are found by the names of layers.
     """
-    activation = getattr(layer, "activation", None)
-    if activations.has_weights(activation):
-        raise InputError(
-            f"Layer {layer.name!r} has a layer as its activation, whose weights Keras "
-            "makes at the first call alone. Call the "
-            f"{activations.name_of(activation)} behind it."
-        )
+    check_activations(layer)
     config = _taken(layer, config)
     name = config.get("name", layer.name)
     copy = _attempt(layer, lambda: type(layer).from_config(dict(config)))
@@ -169,6 +168,36 @@ def remade(layer: keras.Layer, config: Mapping[str, Any]) -> keras.Layer:
         if hasattr(layer, option):
             setattr(copy, option, getattr(layer, option))
     return keep_frozen(layer, copy)
+
+
+def check_activations(layer: keras.Operation) -> None:
+    """Refuses activations that no copy of a layer can have.
+
+    Args:
+        layer: Of the model; layers within Keras's wrappers are looked at as well.
+
+    Raises:
+        InputError: an activation is a layer with weights, or a lambda.
+    """
+    activation = getattr(layer, "activation", None)
+    if activations.has_weights(activation):
+        raise InputError(
+            f"Layer {layer.name!r} has a layer as its activation, whose weights Keras "
+            "makes at the first call alone. Call the "
+            f"{activations.name_of(activation)} behind it."
+        )
+    if type(layer).__module__.partition(".")[0] != "keras":
+        return  # One of the user's may make its activation itself.
+    for name in _ACTIVATIONS:
+        own = getattr(layer, name, None)
+        if own and keras.saving.get_registered_name(own) == "<lambda>":
+            raise InputError(
+                f"Layer {layer.name!r} has a lambda as its {name}, which no copy of it "
+                "would have. Write it as a function that is registered with "
+                "@keras.saving.register_keras_serializable()."
+            )
+    for inner in keras.tree.flatten([getattr(layer, one, None) for one in _INNER]):
+        check_activations(inner)
 
 
 def _taken(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,7 +240,7 @@ def _check_functions(layer: keras.Layer, copy: keras.Layer) -> None:
     Keras finds functions by their names: of a user's own `relu`, not registered, it
     would silently make its own.
     """
-    for name in ("activation", "recurrent_activation"):
+    for name in _ACTIVATIONS:
         own = getattr(layer, name, None)
         if (
             isinstance(own, types.FunctionType)

@@ -20,6 +20,24 @@ def shape_of(model: keras.Model) -> tuple[int | None, ...] | Parts:
     return shapes if len(shapes) > 1 else shapes[0]
 
 
+def check_outputs(model: keras.Model) -> None:
+    """Refuses outputs of one number an example without an axis of its own.
+
+    Args:
+        model: Functional.
+
+    Raises:
+        InputError: naming the layer or the operation that puts one out.
+    """
+    for tensor in model.outputs:
+        if len(tensor.shape) < 2:
+            name = tensor._keras_history.operation.name
+            raise InputError(
+                f"{model.name!r} puts out one number an example, of shape (None,), by "
+                f"{name!r}. Keep the last axis, as Dense(1) has it: (None, 1)."
+            )
+
+
 def listed(model: keras.Model) -> keras.Model:
     """The model with its inputs in a list, if they are a dictionary or nested.
 

@@ -141,7 +141,9 @@ class _Walk:
             self.calls.append(Call(name, INPUT, (), output))
             return
         arrays = [self.channels[tensor] for tensor in tensors]
-        if getattr(operation, "weights", None):
+        # Tokens are no channels; an embedding that reverses reads features as well.
+        tokens = isinstance(operation, keras.layers.Embedding)
+        if getattr(operation, "weights", None) and not tokens:
             # A shared layer: one kernel reads what all its calls read.
             self._tie_reads(name, arrays)
         shapes = [self.shapes[tensor] for tensor in tensors]

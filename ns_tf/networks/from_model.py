@@ -15,13 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from ns_tf.base import Architecture, InputError, reason_of
+from ns_tf.base import Architecture, InputError, reason_of, refusing
 from ns_tf.graph.calls import uncompiled
 from ns_tf.graph.channels import NONE, ChannelGraph
 from ns_tf.graph.flat import flat
-from ns_tf.graph.remake import recalled, resized
+from ns_tf.graph.remake import check_activations, recalled, resized
 from ns_tf.graph.rules import UNKNOWN
-from ns_tf.graph.shapes import shape_of, with_shape
+from ns_tf.graph.shapes import check_outputs, shape_of, with_shape
 from ns_tf.graph.walk import OUTPUT, channel_graph
 from ns_tf.graph.weights import held, names, partly_frozen
 from ns_tf.networks import layers  # noqa: F401  Files may hold its layers.
@@ -66,6 +66,9 @@ def from_model(
     model = flat(model, blocks=True)
     _check_frozen(model)
     _check_floats(model)
+    check_outputs(model)
+    for layer in model.layers:
+        check_activations(layer)
     graph = channel_graph(model)
     kept = _kept(graph, keep)
     free = [
@@ -285,26 +288,21 @@ def resize(
     """
 
     def length(channels: np.ndarray) -> int:
-        """New length of an axis: whole groups, once or several times, and constants."""
+        """New length of an axis; of a group that keeps its size it may have a part."""
         owners = graph.owner[channels[channels != NONE]]
         total = int((channels == NONE).sum())
         for owner, count in zip(*np.unique(owners, return_counts=True), strict=True):
-            whole = graph.groups[owner].size
-            total += count // whole * sizes.get(int(owner), whole)
+            if owner in sizes:
+                count = count // graph.groups[owner].size * sizes[owner]
+            total += count
         return int(total)
 
-    try:
+    with refusing(f"{model.name!r} cannot be built at other widths"):
         copy = keras.models.clone_model(
             uncompiled(model),
             clone_function=lambda layer: resized(layer, graph, length),
             call_function=recalled(graph, length),
         )
-    except InputError:
-        raise
-    except Exception as error:  # Keras raises what its parts raise.
-        raise InputError(
-            f"{model.name!r} cannot be built at other widths: {reason_of(error)}"
-        ) from error
     _keep_frozen(model, graph, copy)
     return copy
 

@@ -5,22 +5,32 @@ kernel's entry happens once at each.
 """
 
 import collections
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import keras
 import numpy as np
 
 from ns_tf.base import InputError, reason_of
-from ns_tf.graph.calls import functional, has_graph, uncompiled
+from ns_tf.graph.calls import (
+    arguments,
+    functional,
+    graph_config,
+    has_graph,
+    uncompiled,
+)
 from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.rules.attention import streams
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.layers import EpitomeLayer
 
 Shape = Sequence[int | None]  # With the batch axis.
 Count = int | Fraction
 layers = keras.layers
+ATTENTIONS = layers.MultiHeadAttention, layers.GroupQueryAttention
 
 
 def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
@@ -41,12 +51,15 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
         graph: Its channel graph.
     """
     operations = {operation.name: operation for operation in model.operations}
+    written = functools.cache(lambda: _written(model))
     found: dict[int, Count] = collections.Counter()
     for call in graph.calls:
         operation = operations[call.name]
         if getattr(operation, "weights", None):
             reads = [graph.shapes[tensor] for tensor in call.inputs]
             makes = graph.shapes[call.output]
+            if isinstance(operation, ATTENTIONS) and len(set(reads)) > 1:
+                reads = _streams(written()[call.output[:2]], reads)
             rows = graph.rows.get(call.inputs[0], 1)
             if not rows:  # No axis of examples: one of a single example.
                 reads, makes = [(1, *shape) for shape in reads], (1, *makes)
@@ -56,12 +69,28 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
     return found
 
 
+def _written(model: keras.Model) -> dict[tuple[str, int], dict[str, Any]]:
+    """(operation, call) -> its arguments, as the model saves them."""
+    return {
+        (layer["name"], number): node
+        for layer in graph_config(functional(model))["layers"]
+        for number, node in enumerate(layer["inbound_nodes"])
+    }
+
+
+def _streams(node: dict[str, Any], reads: Sequence[Shape]) -> Sequence[Shape]:
+    """Of the inputs of an attention's call the query, the value and the key."""
+    places = streams(*arguments(node))
+    return [reads[place] for place in places.values()] if places else reads
+
+
 def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, Count]:
     """Positions of the weights of one call of a layer, by the weight's id.
 
     Args:
         layer: Built.
-        reads: The shapes of its inputs.
+        reads: The shapes of its inputs; of an attention those of the query, the value
+            and the key, which may be left out.
         makes: The shape of its first output.
     """
     if has_graph(layer):
@@ -78,7 +107,7 @@ def _of(layer: keras.Layer, reads: Sequence[Shape], makes: Shape) -> dict[int, C
     if isinstance(layer, layers.RNN):
         out = _at_once(makes) if layer.return_sequences else makes
         return _all(layer, (reads[0][1] or 1) * _pixels(layer, out))
-    if isinstance(layer, (layers.MultiHeadAttention, layers.GroupQueryAttention)):
+    if isinstance(layer, ATTENTIONS):
         value, key = reads[1], reads[-1]
         return {
             **_all(layer, _pixels(layer, makes)),

@@ -161,6 +161,7 @@ def test_tensors_are_found_in_any_nest_of_outputs():
     expected = [("a", 0, 1), ("b", 2, 0)]
     assert tensors_in([one, other]) == expected
     assert tensors_in({"x": one, "y": [other]}) == expected
+    assert tensors_in({name: one for name in "xyz"}) == expected[:1] * 3
     assert tensors_in(one) == expected[:1]
     assert tensors_in([]) == []
 

@@ -130,6 +130,27 @@ def test_a_layer_whose_activation_has_weights_is_refused_with_the_remedy():
             remade(layer, layer.get_config())
 
 
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize("within", [False, True])
+def test_activations_that_no_copy_would_have_are_refused_where_a_model_is_read(within):
+    def odd(**options):
+        cell = layers.GRUCell(3, name="odd", **options)
+        return layers.RNN(cell) if within else layers.GRU(3, name="odd", **options)
+
+    def read(layer):
+        steps = keras.Input((4, 3))
+        x = layers.Dense(2)(layers.Dense(5)(layer(steps)))
+        return from_model(keras.Model(steps, x))
+
+    for name in ("activation", "recurrent_activation"):
+        with pytest.raises(InputError, match=f"odd' has a lambda as its {name}, "):
+            read(odd(**{name: lambda x: x * x}))
+    with pytest.raises(InputError, match="has a layer as its activation"):
+        read(layers.Dense(3, activation=layers.PReLU()))
+    named = keras.saving.register_keras_serializable("ns_tf_tests", "squared")
+    assert read(odd(activation=named(lambda x: x * x)))
+
+
 def test_an_identity_with_a_dtype_policy_is_made_again_and_again():
     layer = layers.Identity(dtype=keras.DTypePolicy("bfloat16"), name="skip")
     for _ in range(2):

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from ns_tf.base import InputError
-from ns_tf.graph.shapes import listed, of_lengths, open_axes, shape_of, with_shape
+from ns_tf.graph.shapes import (
+    check_outputs,
+    listed,
+    of_lengths,
+    open_axes,
+    shape_of,
+    with_shape,
+)
 from ns_tf.parts import Parts
 
 layers = keras.layers
@@ -77,3 +84,13 @@ def test_lengths_that_a_user_names_have_to_fit():
         of_lengths(model, (1, 1, 3))
     with pytest.raises(InputError, match="has 2 inputs, and --input_shape is of one"):
         of_lengths(listed(tagged()), (13,))
+
+
+def test_outputs_without_an_axis_of_their_own_are_refused():
+    image = keras.Input((6,))
+    x = layers.Dense(1)(layers.Dense(5)(image))
+    check_outputs(keras.Model(image, x))
+    number = keras.ops.squeeze(x, -1)
+    for outputs in (number, [x, number]):
+        with pytest.raises(InputError, match="'squeeze.*'. Keep the last axis"):
+            check_outputs(keras.Model(image, outputs))

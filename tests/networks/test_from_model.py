@@ -511,3 +511,20 @@ def test_zeros_that_are_padded_are_no_layers_of_a_width():
     assert structure.layers == (("a", "b"), ("b",))
     with pytest.raises(InputError, match="pad"):
         from_model(model, keep=("pad*",))
+
+
+@pytest.mark.parametrize("layer", [layers.GroupNormalization(8), "grouped"])
+def test_layers_of_which_others_read_a_part_are_built_as_they_are(layer):
+    """The group of a concatenation and groups that do not fit it, as of a U-Net."""
+    if layer == "grouped":
+        layer = layers.Conv2D(8, 3, groups=8)
+    image = keras.Input((6, 6, 3))
+    parts = [layers.Conv2D(n, 3, name=f"of{n}")(image) for n in (24, 16)]
+    x = layer(layers.Concatenate()(parts))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(7, 1, name="free")(x))
+    found = from_model(keras.Model(image, layers.Dense(2)(x)))
+    widths = [max(1, width // 2) for width in found.widths]
+    structure = analyse(found, (6, 6, 3), 2)
+    small = structure.build(widths)
+    assert [small.get_layer(f"of{n}").filters for n in (24, 16)] == [24, 16]
+    assert structure.params(widths) == count_params(small)

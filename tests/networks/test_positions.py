@@ -160,6 +160,24 @@ def test_an_attention_reads_its_own_tokens_and_the_others():
     assert counted(model) == query + key_and_value + output
 
 
+@pytest.mark.parametrize("kind", ["masked", "of a masked value", "named", "grouped"])
+def test_masks_and_names_of_an_attention_do_not_matter(kind):
+    """Keras sorts tensors that are given by name, and masks are among them."""
+    one, other = keras.Input((6, 8)), keras.Input((9, 8))
+    mask, tokens = keras.Input((6, 9), dtype="bool"), keras.Input((9,), dtype="bool")
+    layer = layers.MultiHeadAttention(2, 3)
+    grouped = layers.GroupQueryAttention(3, 4, 2)
+    x = {
+        "masked": lambda: layer(one, other, attention_mask=mask),
+        "of a masked value": lambda: layer(one, other, value_mask=tokens),
+        "named": lambda: layer(query=one, value=other, key=other),
+        "grouped": lambda: grouped(one, other, attention_mask=mask),
+    }[kind]()
+    size = 12 if kind == "grouped" else 6
+    expected = 6 * 8 * size + 9 * 8 * 6 * 2 + 6 * size * 8
+    assert counted(keras.Model([one, other, mask, tokens], x)) == expected
+
+
 def test_windows_in_the_batch_count_all():
     image = keras.Input((4, 6, 5))
     x = layers.Dense(7)(keras.ops.reshape(image, (-1, 2, 3, 5)))

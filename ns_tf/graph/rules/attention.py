@@ -16,6 +16,7 @@ from ns_tf.graph.rules.effects import MAKE, Effect, Kernel, Walk, rule
 from ns_tf.graph.weights import names
 
 Axes = tuple[np.ndarray, ...]
+_STREAMS = "query", "value", "key"
 
 
 @rule("MultiHeadAttention")
@@ -143,17 +144,35 @@ def _axes(
     return axes
 
 
+def streams(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, int] | None:
+    """Which inputs of a call of an attention are its query, value and key.
+
+    >>> streams([Place(0)], {"attention_mask": Place(1), "value": Place(2)})
+    {'query': 0, 'value': 2, 'key': 2}
+
+    Args:
+        args: Of the call, tensors as their places among its inputs.
+        kwargs: The same, by name. Keras orders tensors by these names.
+
+    Returns:
+        None if the query or the value is no tensor.
+    """
+    given = dict(zip(_STREAMS, args, strict=False)) | dict(kwargs)
+    found = {n: given[n].number for n in _STREAMS if isinstance(given.get(n), Place)}
+    if not {"query", "value"} <= set(found):
+        return None
+    return {**found, "key": found.get("key", found["value"])}
+
+
 def _streams(walk, inputs) -> dict | None:
     """Channels that each dense layer reads. What a mask is made of stays."""
     args, kwargs = walk.arguments()
-    given = dict(zip(("query", "value", "key"), args, strict=False)) | kwargs
-    if any(isinstance(value, Place) for value in args[3:]):
+    places = streams(args, kwargs)
+    if places is None or any(isinstance(value, Place) for value in args[3:]):
         return None
-    tensors = {n: v.number for n, v in given.items() if isinstance(v, Place)}
-    if not {"query", "value"} <= set(tensors):
-        return None
-    for name in set(tensors) - {"query", "value", "key"}:
-        walk.freeze(inputs[tensors[name]], f"an attention reads it as {name}")
-    query, value = inputs[tensors["query"]], inputs[tensors["value"]]
-    key = inputs[tensors["key"]] if "key" in tensors else value
-    return {"query": query, "value": value, "key": key, "gate": query}
+    for name in sorted(set(kwargs) - set(_STREAMS)):
+        if isinstance(kwargs[name], Place):
+            mask = inputs[kwargs[name].number]
+            walk.freeze(mask, f"an attention reads it as {name}")
+    read = {name: inputs[place] for name, place in places.items()}
+    return {**read, "gate": read["query"]}

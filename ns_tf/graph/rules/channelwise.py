@@ -1,7 +1,12 @@
 """Layers and operations that work on each channel by itself and keep its place."""
 
+import numpy as np
+
 from ns_tf.graph import activations
 from ns_tf.graph.rules.effects import CHANNELWISE, THROUGH, Effect, opaque, rule
+
+# Of parts in each of which all channels are the same.
+_KEEPING_UNIFORM = "Cast Concatenate LogicalAnd LogicalNot LogicalOr".split()
 
 # Of which there is one for sequences, one for images, one for volumes.
 _SPATIAL = (
@@ -84,6 +89,38 @@ def _rescaling(walk, layer, inputs, shapes):
     if layer.offset:
         return Effect(CHANNELWISE, inputs[0])
     return Effect(THROUGH, inputs[0], scales=layer.scale > 0)
+
+
+@rule("Any", "All")
+def _some(walk, layer, inputs, shapes):
+    """Over channels of which each has what the others have, as Keras's masks have them.
+
+    That is so whichever of them there are, so nothing has to stay.
+    """
+    (axis, *others), last = layer.axis or (None,), len(shapes[0]) - 1
+    if others or axis not in (-1, last) or not last:
+        return None
+    if not all(_uniform(node) for node in layer._inbound_nodes):
+        return None
+    return Effect(CHANNELWISE, np.full(walk.output_shape()[-1] or 0, -1))
+
+
+def _uniform(node) -> bool:
+    """Whether in all that a call reads the channels of a part have the same values.
+
+    Args:
+        node: Of Keras's graph; a part is an input of a concatenation.
+    """
+    for tensor in node.arguments.keras_tensors:
+        # Keras has no public way from a tensor to the call that made it.
+        operation, call, _ = tensor._keras_history
+        kind = type(operation).__name__
+        if kind in ("OnesLike", "ZerosLike") or tensor.shape[-1:] == (1,):
+            continue
+        made_by = operation._inbound_nodes[call]
+        if kind not in _KEEPING_UNIFORM or not _uniform(made_by):
+            return False
+    return True
 
 
 @rule("Softmax", "LogSoftmax")

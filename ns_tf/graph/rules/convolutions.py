@@ -118,17 +118,22 @@ def _transposed(walk, layer, inputs, shapes):
 
 @rule("Embedding", "ReversibleEmbedding")
 def _embedding(walk, layer, inputs, shapes):
-    """Every feature of a token is a new channel. The tokens are no channels."""
+    """Every feature of a token is a new channel. The tokens are no channels.
+
+    In reverse, features become logits of tokens.
+    """
     args, kwargs = walk.arguments()
+    output = features = walk.make(layer.name, layer.output_dim)
     if kwargs.get("reverse") or any(one is True for one in args):
-        return None  # Features become logits of tokens.
-    walk.freeze(inputs[0], f"Embedding {layer.name!r} reads it as tokens")
-    output = walk.make(layer.name, layer.output_dim)
+        walk.tie(features, inputs[0])
+        output = np.full(layer.input_dim, -1)
+    else:
+        walk.freeze(inputs[0], f"Embedding {layer.name!r} reads it as tokens")
     return Effect(
         MAKE,
         output,
-        {"embeddings": (None, output), "reverse_embeddings": (output, None)},
-        settings={"output_dim": output},
+        {"embeddings": (None, features), "reverse_embeddings": (features, None)},
+        settings={"output_dim": features},
         kernel=Kernel("embeddings", reads=None),
     )
 
@@ -170,4 +175,6 @@ def _bias_axes(
     """The axes of a bias, which goes along some last axes of the output."""
     last = made[-len(layer.bias.shape) :]
     along = zip(last, layer.bias.shape, strict=True)
-    return tuple(channels.get(name) if size > 1 else None for name, size in along)
+    return tuple(
+        channels.get(name) if name in layer.bias_axes else None for name, size in along
+    )

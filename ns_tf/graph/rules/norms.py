@@ -73,8 +73,9 @@ def _group_norm(walk, layer, inputs, shapes):
 @rule("PReLU")
 def _parametric(walk, layer, inputs, shapes):
     """Slopes of negative values: one a channel, or one for all if they share it."""
-    own = layer.alpha.shape[-1] == len(inputs[0])
-    spatial = (None,) * (len(shapes[0]) - 2)
+    axes = len(shapes[0]) - 1  # Of the weight; Keras counts them from 1.
+    own = axes - 1 not in {(axis - 1) % axes for axis in layer.shared_axes or ()}
+    spatial = (None,) * (axes - 1)
     axes = {"alpha": (*spatial, inputs[0] if own else None)}
     return Effect(THROUGH, inputs[0], axes=axes, scales=True)
 

@@ -30,7 +30,10 @@ def _flatten(walk, layer, inputs, shapes):
 @rule("Reshape")
 @folded
 def _reshape(walk, layer, inputs, shapes):
-    """Followed where the last axis stays, takes in whole axes, or is cut into axes."""
+    """Followed where the last axis stays, takes in whole axes, or is cut into axes.
+
+    It may take in a part of an axis, as every second row.
+    """
     name = "target_shape" if hasattr(layer, "target_shape") else "newshape"
     *others, last = getattr(layer, name)
     after = walk.output_shape()
@@ -41,6 +44,8 @@ def _reshape(walk, layer, inputs, shapes):
         output = _reshaped(walk, inputs[0], shapes[0], after)
     if output is None:
         return None
+    if len(output) == 1 < inputs[0].size:
+        walk.freeze(inputs[0], f"{layer.name!r} makes one channel of all")
     size = last if last == -1 else output
     settings = {name: (*others, size)}
     return Effect(THROUGH, output, scales=True, settings=settings)
@@ -65,7 +70,8 @@ def _reshaped(walk, channels: np.ndarray, before: Sequence, after: Sequence):
         return _joined(channels, before, size)
     if size == before[-1]:
         return channels
-    if _product_of_last(before, size):
+    known = None not in (*before[1:], *after[1:])
+    if _product_of_last(before, size) or (known and size % before[-1] == 0):
         return np.tile(channels, size // len(channels))
     if _product_of_last(after, before[-1]):
         return alike(walk, channels, len(channels) // size)
@@ -295,6 +301,8 @@ def _get_item(walk, layer, inputs, shapes):
     if not all(one is None or isinstance(one, _KEYS) for one in key):
         return None
     given = sum(one is not Ellipsis and one is not None for one in key)
+    if given == len(shapes[0]):  # An Ellipsis stands for no axes.
+        key = [one for one in key if one is not Ellipsis]
     last_is_given = given == len(shapes[0]) or Ellipsis in key[:-1]
     if key[0] not in (slice(None), Ellipsis):  # Examples of the batch.
         return None

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 from graphs import found
+from random_graphs import stamp
+from thinner import Thinner
 
 from ns_tf.graph.rules import CHANNELWISE, THROUGH, UNKNOWN
 from ns_tf.graph.walk import channel_graph
@@ -145,3 +147,37 @@ def test_a_clip_keeps_a_zero_between_its_limits(limits):
     x = ops.clip(layers.Conv2D(11, 1, name="a")(image), *limits)
     graph = channel_graph(keras.Model(image, layers.GlobalMaxPooling2D()(x)))
     assert graph.calls[2].kind == (THROUGH if limits[0] <= 0 else CHANNELWISE)
+
+
+@pytest.mark.parametrize("over", [ops.any, ops.all])
+def test_masks_of_concatenated_channels_leave_them_free(over, float64, rng):
+    """Keras's mask of a concatenation is whether any channel of it is masked."""
+    tokens, steps = keras.Input((7,), dtype="int32"), keras.Input((7, 3))
+    words = layers.Embedding(11, 8, mask_zero=True, name="a")(tokens)
+    other = layers.Dense(6, name="b")(steps)
+    both = layers.Concatenate()([words, other])
+    options = {}
+    if over is ops.all:
+        odd = ops.expand_dims(tokens % 2 == 1, -1)
+        odd = ops.logical_or(odd, ops.zeros_like(words, "bool"))
+        masks = [odd, ops.ones_like(other, "bool")]
+        options = {"mask": ops.all(ops.concatenate(masks, -1), -1)}
+    x = layers.LSTM(5, name="c")(both, **options)
+    model = keras.Model([tokens, steps], layers.Dense(2)(x))
+    assert {type(one).__name__ for one in model.operations} & {"Any", "All"}
+    graph = channel_graph(model)
+    assert [group.frozen for group in graph.groups[:3]] == [None] * 3
+    thinner = Thinner(stamp(model, rng), graph)
+    keep = thinner.subset(rng, 0.5)
+    examples = [rng.integers(0, 3, (4, 7)), rng.normal(size=(4, 7, 3))]
+    thin = np.array(thinner.thin(keep)(examples))
+    assert np.abs(thin).min() > 1e-6
+    np.testing.assert_allclose(thin, thinner.closed(keep)(examples), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("axis", [-1, (-2, -1), 1, None])
+def test_channels_stay_that_a_mask_tells_apart(axis):
+    steps = keras.Input((7, 3))
+    x = ops.any(layers.Dense(5, name="a")(steps) > 0, axis=axis, keepdims=True)
+    graph = channel_graph(keras.Model(steps, x))
+    assert graph.groups[0].frozen.startswith("Any 'any")

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 from graphs import found
+from random_graphs import stamp
+from thinner import Thinner
 
 from ns_tf.graph.rules import CHANNELWISE, MAKE, UNKNOWN, Kernel
 from ns_tf.graph.walk import channel_graph
@@ -146,6 +148,46 @@ def test_an_embedding_makes_channels_of_tokens():
     graph = channel_graph(keras.Model(tokens, layers.Dense(2)(x)))
     assert graph.groups[0].makers == ("words",) and graph.groups[0].frozen is None
     assert graph.kernels["words"] == Kernel("embeddings", reads=None)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("length", [7, 5])
+def test_features_that_become_logits_of_tokens_are_those_of_the_table(
+    tied, length, float64, rng
+):
+    """At any length of the text: tokens are no channels, as features are."""
+    tokens = keras.Input((length,), dtype="int32", name="tokens")
+    table = layers.ReversibleEmbedding(13, 5, tie_weights=tied, name="words")
+    x = layers.Dense(5, "relu", name="units")(table(tokens))
+    model = keras.Model(tokens, table(x, reverse=True))
+    graph = channel_graph(model)
+    (group,) = graph.groups
+    assert group.makers == ("words", "units") and group.frozen is None
+    thinner = Thinner(stamp(model, rng), graph)
+    keep, texts = np.arange(5) % 3 > 0, rng.integers(0, 13, (2, length))
+    thin = thinner.thin(keep)
+    assert thin.get_layer("units").units == thin.get_layer("words").output_dim == 3
+    np.testing.assert_allclose(
+        thin(texts), thinner.closed(keep)(texts), rtol=0, atol=1e-10
+    )
+
+
+def test_numbers_that_become_logits_of_tokens_keep_the_table():
+    tokens, features = keras.Input((7,), dtype="int32"), keras.Input((7, 5))
+    table = layers.ReversibleEmbedding(13, 5, name="words")
+    outputs = [layers.Dense(3)(table(tokens)), table(features, reverse=True)]
+    graph = channel_graph(keras.Model([tokens, features], outputs))
+    assert graph.groups[0].frozen == "it is joined with what cannot go"
+
+
+def test_a_bias_of_one_feature_follows_it():
+    """Its length says as little as that of an axis without a bias."""
+    layer = layers.EinsumDense("abc,cd->abd", (None, 1), bias_axes="d", name="one")
+    steps = keras.Input((7, 3))
+    x = layers.Dense(2)(layer(steps))
+    graph = channel_graph(keras.Model(steps, x))
+    (made,) = graph.axes["one", "bias"]
+    assert made.tolist() == graph.groups[0].channels.tolist()
 
 
 def test_further_axes_of_an_einsum_keep_their_lengths():

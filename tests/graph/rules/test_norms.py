@@ -63,6 +63,18 @@ def test_a_group_norm_of_single_channels_works_within_them():
     np.testing.assert_array_equal(graph.settings[layer.name]["groups"], np.arange(11))
 
 
+@pytest.mark.parametrize("shared", [[1, 2, 3], [0], [1, 2]])
+def test_one_slope_for_all_channels_is_none_of_a_channels(shared):
+    """Where there is one channel as well: its length says nothing. 0 is the last."""
+    image = keras.Input((6, 7, 3))
+    x = layers.Conv2D(1, 3, name="one")(image)
+    x = layers.GlobalAveragePooling2D()(layers.PReLU(shared_axes=shared, name="p")(x))
+    graph = channel_graph(keras.Model(image, layers.Dense(2)(x)))
+    *spatial, last = graph.axes["p", "alpha"]
+    assert spatial == [None, None]
+    assert (last is None) == (shared != [1, 2])
+
+
 def test_a_layer_scale_has_a_weight_for_each_channel():
     from keras.src.applications.convnext import LayerScale
 

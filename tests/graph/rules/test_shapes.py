@@ -31,6 +31,8 @@ MOVED = {
     "flatten": layers.Flatten(),
     "reshaped pixels": layers.Reshape((3, 8, SIZE)),
     "rows": layers.Reshape((4, 6 * SIZE)),
+    "pairs of pixels": layers.Reshape((4, 3, 2 * SIZE)),
+    "threes, any number": lambda x: ops.reshape(x, (-1, 8, 3 * SIZE)),
     "rows, any number": lambda x: ops.reshape(x, (-1, 4, 6 * SIZE)),
     "cut": layers.Reshape((4, 6, 3, 4)),
     "cut, sizes left open": layers.Reshape((4, 6, 3, -1)),
@@ -107,6 +109,28 @@ def test_every_channel_is_where_its_number_says(name, rng):
 @pytest.mark.parametrize("name", KEPT)
 def test_channels_that_are_mixed_or_lost_stay(name):
     assert followed(KEPT[name]) is None
+
+
+def test_channels_that_become_one_are_no_width():
+    """As those of an attention over channels by a convolution (ECA)."""
+    image = keras.Input((4, 6, 3))
+    x = layers.Conv2D(8, 3, name="a")(image)
+    y = layers.Reshape((8, 1), name="turned")(layers.GlobalAveragePooling2D()(x))
+    y = layers.Conv1D(1, 3, padding="same", name="b")(y)
+    x = layers.Multiply()([x, layers.Reshape((1, 1, 8))(y)])
+    x = layers.Conv2D(5, 1, name="c")(x)
+    graph = channel_graph(keras.Model(image, x), free=True)
+    reasons = {group.name: group.frozen for group in graph.groups}
+    assert reasons == {"a": "'turned' makes one channel of all", "c": None}
+
+
+@pytest.mark.parametrize("last", [slice(4), slice(None)])
+def test_dots_that_stand_for_no_axis_do_not_matter(last):
+    vector = keras.Input((3,))
+    x = layers.Dense(8, name="a")(vector)[:, last, ...]
+    graph = channel_graph(keras.Model(vector, layers.Dense(2, name="b")(x)))
+    assert [g.frozen for g in graph.groups[:-1]] == [None] * (1 + bool(last.stop))
+    assert len(graph.axes["b", "kernel"][0]) == (last.stop or 8)
 
 
 def test_an_end_follows_channels_as_often_as_they_stand_before_it():
