@@ -31,7 +31,8 @@ def macs(structure: "Structure") -> CostPolynomial:
     the kernel count that is computed: a wrapped one is itself that kernel, another one
     makes a larger one (`ns_tf.networks.layers`). Of a layer of the user's
     that consists of others and is no functional model, the pixels of its own output
-    count. Biases, batch norms, activations and an attention's products are left out.
+    count. Biases, batch norms, activations, an attention's products and the logits of a
+    ReversibleEmbedding are left out.
     """
     return CostPolynomial.collect(
         "MACs",
