@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.base import RunError
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.engine import loop
 from ns_tf.engine.evaluate import evaluator
@@ -28,6 +27,7 @@ from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.lesson import Lesson
 from ns_tf.train.recipes import Objective
+from ns_tf.train.results import check_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,21 +264,9 @@ class Training:
         return loss, self.task.score_of(counts)
 
     def _check(self, split: str, loss: float, score: float) -> None:
-        """Raises RunError if the loss of a split is not finite, or its score NaN.
-
-        A score that is no number chooses no epoch, which the first one tells already.
-        """
-        if not math.isfinite(loss):
-            raise RunError(
-                f"The {split} loss after epoch {self.steps // self.epoch_steps} is "
-                f"{loss}; use a lower learning rate (--rate)."
-            )
-        if math.isnan(score):
-            raise RunError(
-                f"The {split} score {self.task.score.name} after epoch "
-                f"{self.steps // self.epoch_steps} is NaN, and chooses no epoch; score "
-                "by another metric, or by --task=\"compiled(metric='loss')\"."
-            )
+        """Raises RunError if the loss of a split is not finite, or its score NaN."""
+        epoch = self.steps // self.epoch_steps
+        check_numbers(f"{split} {{}} after epoch {epoch}", loss, score, self.task.score)
 
     def take_best(self) -> None:
         """Sets the weights of the best epoch."""
