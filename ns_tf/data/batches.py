@@ -118,7 +118,8 @@ def train_batches(
         if mixup > 0:  # Of the whole batch, whose rows are mixed in pairs.
             share_of = functools.partial(mixup_share, mixup, seed)
             factor = tf.numpy_function(share_of, [step], tf.float32, stateful=False)
-            targets = tf.one_hot(targets, dataset.classes)
+            if targets.shape.rank == 1:
+                targets = tf.one_hot(targets, dataset.classes)
             images = each(lambda x: share(_mixed(x, factor)), images)
             targets, draws = share(_mixed(targets, factor)), share(draws)
             weights = weights if weights is None else share(weights)
@@ -220,7 +221,7 @@ def _mixed(x: "tf.Tensor", share: "tf.Tensor") -> "tf.Tensor":
     """`share` of every row [batch, ...] and the rest of the row as far from the end."""
     import tensorflow as tf
 
-    share = tf.ensure_shape(share, [])
+    share, x = tf.ensure_shape(share, []), tf.cast(x, tf.float32)
     return share * x + (1 - share) * tf.reverse(x, [0])
 
 

@@ -41,7 +41,7 @@ def expanded(dataset: Dataset, seed: int) -> Dataset:
     rng = np.random.default_rng([seed, _VARIANTS])
     kinds = [images, *(shuffled(images, grid, rng) for grid in GRIDS)]
     kinds += [cut_out(images, rng), turned(images, rng)]
-    train = Split(np.concatenate(kinds), np.tile(split.labels, TIMES))
+    train = Split(np.concatenate(kinds), np.concatenate([split.labels] * TIMES))
     return dataclasses.replace(dataset, train=train)
 
 

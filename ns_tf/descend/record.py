@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
 VERSION = 1
+USUAL = "classification"  # The task of a record that names none.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,7 @@ class SearchRecord:
     # [layers]: all layers of each width; older records have none.
     makers: tuple[tuple[str, ...], ...] = ()
     wishes: Wishes = Wishes()  # Of the search; plans that have none take them.
+    task: str = ""  # Of the search; of one without a name, classification.
 
     def bounds(self, wishes: Wishes | None = None) -> Bounds:
         """What a user wishes for the widths of plans.
@@ -166,6 +168,7 @@ def _search_json(search: SearchRecord) -> dict[str, Any]:
         **(
             {"wishes": dataclasses.asdict(search.wishes)} if search.wishes.asked else {}
         ),
+        **({"task": search.task} if search.task else {}),
     }
 
 
@@ -221,6 +224,7 @@ def _search_of(data: Mapping[str, Any], folder: Path) -> SearchRecord:
         states=tuple(_state_of(state, folder, names) for state in data["states"]),
         makers=_makers_of(data.get("layers", ()), names),
         wishes=Wishes(**data.get("wishes", {})),
+        task=str(data.get("task", "")),
     )
 
 

@@ -18,7 +18,13 @@ from ns_tf.descend.descent import (
     checkpoint_of,
     seed_widths,
 )
-from ns_tf.descend.record import SearchRecord, new_search, read_search, write_search
+from ns_tf.descend.record import (
+    USUAL,
+    SearchRecord,
+    new_search,
+    read_search,
+    write_search,
+)
 from ns_tf.descend.start import Start, check_own, owns
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
@@ -157,6 +163,9 @@ class SearchRun:
         record = new_search(problem.structure, problem.dataset.name, self.widths)
         wishes = self.configs[Wishes]
         record = dataclasses.replace(record, states=tuple(done), wishes=wishes)
+        own = problem.architecture.source is not None
+        if own or problem.task.name != USUAL:
+            record = dataclasses.replace(record, task=problem.task.name)
         start, runtime = self.start, self.runtime.watched(watch)
         for state in architecture_descent(
             start.problem if start else problem,

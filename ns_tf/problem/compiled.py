@@ -17,7 +17,7 @@ from ns_tf.problem.score import Score
 from ns_tf.registry import unknown
 
 LOSS = "loss"  # The name of the loss among the metrics.
-_CROSSENTROPY, _ACCURACY = ("crossentropy", "ce"), ("accuracy", "acc")
+CROSSENTROPY, _ACCURACY = ("crossentropy", "ce"), ("accuracy", "acc")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def same_rank(targets: Any, outputs: Any) -> tuple[Any, Any]:
 
 def _loss(given: Any, targets: Any, outputs: Any) -> keras.losses.Loss:
     """The loss object of what `compile` takes."""
-    if str(given).lower() in _CROSSENTROPY:
+    if str(given).lower() in CROSSENTROPY:
         given = f"{_kind(targets, outputs)}_crossentropy"
     found = keras.losses.get(given)
     return found if isinstance(found, keras.losses.Loss) else FunctionLoss(found)

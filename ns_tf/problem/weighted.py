@@ -25,6 +25,7 @@ class Weighted(Task):
         self.task = task
         self.name, self.help = task.name, task.help
         self.score, self.answers = task.score, task.answers
+        self.one_holds = task.one_holds
 
     @property
     def told(self) -> str:

@@ -25,7 +25,7 @@ from ns_tf.prune.results import STAGES
 from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork
 from ns_tf.prune.targets import Budgets
 from ns_tf.prune.trained import copied
-from ns_tf.prune.tuning import Tuning, recipes_of, tunings_of
+from ns_tf.prune.tuning import Tuning, check_mixable, recipes_of, tunings_of
 from ns_tf.scaling.grid import grid_of
 from ns_tf.train.recipes import Recipe
 
@@ -222,6 +222,8 @@ class Pruner(Level):
         found = recipes_of(config.recipe or self.method.recipe, self.problem.task)
         if config.finetune_epochs and any(one.table_rate is not None for one in found):
             check_expandable(dataset)
+        if config.finetune_epochs and any(one.mixup > 0 for one in found):
+            check_mixable(self.model, dataset)
         return found
 
     def tunings(self, widths: Widths, config: FinetuneConfig) -> tuple[Tuning, ...]:

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.data.dataset import Dataset
+from ns_tf.data.dataset import TOKENS, Dataset
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.weights import Key
 from ns_tf.networks.python_models import save_model
+from ns_tf.parts import parts
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.tasks.classification import Classification
@@ -61,6 +62,25 @@ def recipes_of(text: str, task: Task) -> tuple[Recipe, ...]:
                 f"weights; the task is {task.told}. Give --recipe=plain."
             )
     return found
+
+
+def check_mixable(model: keras.Model, dataset: Dataset) -> None:
+    """Refuses inputs of which no mixtures can be made: numbers that a table looks up.
+
+    Args:
+        model: That learns.
+        dataset: Its inputs; whole numbers may be pixels as well.
+
+    Raises:
+        InputError: they are tokens.
+    """
+    tables = [x for x in model.layers if isinstance(x, keras.layers.Embedding)]
+    if tables and TOKENS in parts(dataset.inputs):
+        raise InputError(
+            f"Images are mixed in pairs, and {tables[0].name!r} reads the inputs of "
+            f"{dataset.name} as tokens. Train by another recipe, as --recipe=plain or "
+            "'distil(mixup=0.0)'."
+        )
 
 
 def tunings_of(

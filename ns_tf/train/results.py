@@ -1,11 +1,13 @@
 """Reading the folder of a training: result, failure, widths; writing a failure."""
 
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import InputError, Widths
+from ns_tf.base import InputError, RunError, Widths
+from ns_tf.problem.score import Score
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS_FOLDER, FAILURE, RESULT, TRAIN, WIDTHS
 
@@ -137,3 +139,28 @@ def training_in(folder: Path, name: str | None) -> Path:
         f"--training={finished[0].name}. There are: {names}"
         f"{', ...' if len(finished) > 8 else ''}."
     )
+
+
+def check_numbers(when: str, loss: float, score: float, kind: Score) -> None:
+    """Passes a loss that is finite and a score that is a number.
+
+    A score that is none chooses no epoch, which the first one tells already.
+
+    Args:
+        when: The split and the epoch, as messages begin, with "{}" for what it is.
+        loss: Of the split.
+        score: Of the split.
+        kind: What the score is.
+
+    Raises:
+        RunError: they are not.
+    """
+    if not math.isfinite(loss):
+        raise RunError(
+            f"The {when.format('loss')} is {loss}; use a lower learning rate (--rate)."
+        )
+    if math.isnan(score):
+        raise RunError(
+            f"The {when.format('score ' + kind.name)} is NaN, and chooses no epoch; "
+            "score by another metric, or by --task=\"compiled(metric='loss')\"."
+        )

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.base import RunError
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.engine import loop
 from ns_tf.engine.evaluate import evaluator
@@ -28,6 +27,7 @@ from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.lesson import Lesson
 from ns_tf.train.recipes import Objective
+from ns_tf.train.results import check_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +127,7 @@ def train(
         The network with the weights of the best epoch, its history and test score.
 
     Raises:
-        RunError: a loss is not finite.
+        RunError: a loss is not finite, or a score NaN.
         InputError: the batch is larger than the training set.
         Interrupted: a signal asked to stop; the state was saved.
     """
@@ -225,7 +225,7 @@ class Training:
             targets: [batch]; as the recipe's loss takes them.
 
         Raises:
-            RunError: a loss is not finite.
+            RunError: a loss is not finite, or a score NaN.
         """
         rate = self.config.rate_at(self.steps, self.epoch_steps)
         rate = tf.constant(rate, keras.config.floatx())
@@ -251,7 +251,7 @@ class Training:
         self.losses.start()
         best = max((e.validation_score for e in self.history), default=-math.inf)
         test_score = None
-        self._check("validation", loss)
+        self._check("validation", loss, score)
         if self.config.test_every_epoch:
             _, test_score = self._evaluated("test")
         self.history.append(Epoch(epoch, rate, train_loss, loss, score, test_score))
@@ -263,13 +263,10 @@ class Training:
         loss, counts = self.evaluate(self.dataset, split, self.config.batch)
         return loss, self.task.score_of(counts)
 
-    def _check(self, split: str, loss: float) -> None:
-        """Raises RunError if the loss of a split is not finite."""
-        if not math.isfinite(loss):
-            raise RunError(
-                f"The {split} loss after epoch {self.steps // self.epoch_steps} is "
-                f"{loss}; use a lower learning rate (--rate)."
-            )
+    def _check(self, split: str, loss: float, score: float) -> None:
+        """Raises RunError if the loss of a split is not finite, or its score NaN."""
+        epoch = self.steps // self.epoch_steps
+        check_numbers(f"{split} {{}} after epoch {epoch}", loss, score, self.task.score)
 
     def take_best(self) -> None:
         """Sets the weights of the best epoch."""
@@ -280,11 +277,11 @@ class Training:
         """The network of the best epoch, tested.
 
         Raises:
-            RunError: its test loss is not finite.
+            RunError: its test loss is not finite, or its score NaN.
         """
         self.take_best()
         loss, score = self._evaluated("test")
-        self._check("test", loss)
+        self._check("test", loss, score)
         return TrainResult(
             self.task.finished(self.model),
             tuple(self.history),

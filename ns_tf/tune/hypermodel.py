@@ -4,6 +4,7 @@
 Whatever budget a tuner draws, the network fits it: no trial is oversized.
 """
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from ns_tf import budgets
 from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.data.dataset import crop_margin
+from ns_tf.descend.record import USUAL
+from ns_tf.graph.compilation import Compilation
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.parts import parts
 from ns_tf.plan.plan import Searched
@@ -44,7 +47,6 @@ SPACE = {
     "momentum": (0.5, 0.95),
     VARIED: ["none", "flip", "crop", "both"],
 }
-_USUAL = "classification"
 # Fields of the recipe that a compiled model has. The others are arguments of `fit`.
 _COMPILED = {"rate", "weight_decay", "momentum", VARIED}
 
@@ -185,14 +187,28 @@ class ScaledHyperModel(keras_tuner.HyperModel):
     def task(self) -> Task:
         """What the networks are for: the search's task.
 
-        A search that was loaded has no data to tell it by: it is the task that it was
-        asked for, or classification.
+        A search that was loaded has no data to tell it by: its record names the task,
+        and its model has what it was compiled with.
+
+        Raises:
+            InputError: an older record of a model of the user's names none.
         """
         problem = getattr(self.search, "problem", None)
         if problem is not None:
             return problem.task
         settings = getattr(self.search, "settings", None)
-        return tasks.get(settings.task if settings and settings.task else _USUAL)
+        named = self.search.record.task or (settings.task if settings else None)
+        source = getattr(self.search.architecture, "source", None)
+        if not named and source is not None:
+            raise InputError(
+                "The record of this search is an older one and names no task; give "
+                "the search as ns_tf.search returns it."
+            )
+        task = tasks.get(named or USUAL)
+        if isinstance(task, Compiled) and source is not None:
+            task = copy.copy(task)
+            task.compilation = Compilation.of(source)
+        return task
 
     def _check(self) -> None:
         """Passes a space whose ends are trials that can be done.

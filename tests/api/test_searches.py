@@ -99,7 +99,7 @@ BAD_MODEL_OR_DATA = {
     "no data": (lambda x, y: (mine(), None), "got NoneType"),
     "four arrays": (lambda x, y: (mine(), (x, y, y, y)), "(inputs, targets, weights)"),
     "labels below 0": (lambda x, y: (mine(), (x, y - 1)), "got -1 to 8"),
-    "labels beyond the model": (lambda x, y: (mine(), (x, y + 1)), "classes 10"),
+    "labels beyond the model": (lambda x, y: (mine(), (x, y + 1)), "of 10 outputs"),
     "labels of floats": (lambda x, y: (mine(), (x, y / 2)), "whole numbers"),
     "a label less": (lambda x, y: (mine(), (x, y[1:])), "need 400 targets"),
     "pixels of nan": (lambda x, y: (mine(), (x * np.nan, y)), "NaN"),

@@ -299,6 +299,19 @@ def test_mixed_images_are_shares_of_two_and_so_are_labels(rng):
         np.testing.assert_allclose(labels, share * one + (1 - share) * one[::-1])
 
 
+def test_labels_that_are_probabilities_and_whole_pixels_are_mixed(rng):
+    labels = rng.dirichlet(np.ones(3), 23).astype(np.float32)
+    images = rng.integers(0, 256, (23, 5, 7, 1))
+    dataset = from_arrays((images, labels))
+    ((x, y),) = first(train_batches(dataset, 4, seed=7), 1)
+    ((mixed, shares),) = first(train_batches(dataset, 4, seed=7, mixup=0.7), 1)
+    own = float(data_batches.mixup_share(0.7, 7, 0))
+    for plain, found in ((x, mixed), (y, shares)):
+        assert found.dtype == np.float32
+        expected = own * plain + (1 - own) * plain[::-1]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_shares_of_0_3_make_labels_of_0_3_and_0_7(monkeypatch, rng):
     monkeypatch.setattr(data_batches, "mixup_share", lambda *_: np.float32(0.3))
     dataset = made(rng, (23, 5, 7, 3))

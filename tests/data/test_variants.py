@@ -37,6 +37,14 @@ def test_there_are_six_of_each_image_the_first_as_it_was(rng):
         assert getattr(more, name) is getattr(dataset, name)
 
 
+def test_labels_that_are_probabilities_are_those_of_the_images(rng):
+    dataset = made(rng, SHAPE)
+    labels = np.eye(13, dtype=np.float32)[dataset.train.labels]
+    train = dataclasses.replace(dataset.train, labels=labels)
+    more = expanded(dataclasses.replace(dataset, train=train), seed=3)
+    np.testing.assert_array_equal(more.train.labels.reshape(6, 13, 13), [labels] * 6)
+
+
 def test_the_seed_decides_them(rng):
     dataset = made(rng, SHAPE)
     one, again, other = (expanded(dataset, seed).train.images for seed in (3, 3, 5))

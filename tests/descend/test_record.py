@@ -1,6 +1,7 @@
 """A search is read as it was written, to the last bit; damage is refused and named."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -106,6 +107,14 @@ def test_states_count_from_one_and_the_last_is_the_default():
             record.state(iteration)
     with pytest.raises(InputError, match="no finished iteration"):
         dataclasses.replace(record, states=()).state()
+
+
+def test_a_record_names_the_task_that_is_no_usual_one(tmp_path):
+    record = dataclasses.replace(toy_search(1), task="segmentation(ignore=7)")
+    write_search(tmp_path, record)
+    assert read_search(tmp_path).task == "segmentation(ignore=7)"
+    write_search(tmp_path, toy_search(1))
+    assert "task" not in json.loads((tmp_path / "descent.json").read_text())
 
 
 def test_a_new_search_counts_what_the_network_has():

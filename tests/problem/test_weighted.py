@@ -31,6 +31,7 @@ def test_a_data_set_with_weights_makes_the_task_weighted(problem):
     task = problem.task
     assert isinstance(task, Weighted)
     assert (task.name, task.score.name) == ("regression", "r2")
+    assert task.one_holds is task.task.one_holds is False
     again = Problem.of(problem.architecture, problem.dataset, task)
     assert not isinstance(again.task.task, Weighted), "weighted once"
 

@@ -6,13 +6,14 @@ import pytest
 from trained import learned
 
 from ns_tf.base import InputError
+from ns_tf.data.arrays import from_arrays
 from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.from_model import from_model
 from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.config import FinetuneConfig
-from ns_tf.prune.tuning import recipes_of, tuned, tunings_of
+from ns_tf.prune.tuning import check_mixable, recipes_of, tuned, tunings_of
 from ns_tf.train import training
 
 
@@ -87,3 +88,13 @@ def test_a_recipe_behind_another_begins_as_one_that_reads_a_file(tmp_path):
     own = training.train(problem, read, works[1].settings, runtime)
     for one, other in zip(found.model.weights, own.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_tokens_are_not_mixed(rng):
+    x = keras.Input((5,))
+    y = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(7, 3)(x))
+    model = keras.Model(x, keras.layers.Dense(3)(y))
+    data = rng.integers(0, 7, (23, 5)), np.arange(23) % 3
+    with pytest.raises(InputError, match="'embedding.*as tokens.*--recipe=plain"):
+        check_mixable(model, from_arrays(data))
+    check_mixable(model, from_arrays((data[0] * 1.0, data[1])))

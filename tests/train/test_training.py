@@ -135,6 +135,15 @@ def test_a_validation_loss_that_is_not_finite_names_the_epoch_and_the_flag(
         training._end_epoch()
 
 
+def test_a_score_that_is_no_number_ends_the_training_at_the_first_epoch(
+    work, monkeypatch
+):
+    monkeypatch.setattr(type(work.task), "score_of", lambda *_: float("nan"))
+    told = "validation score accuracy after epoch 1 is NaN.*metric='loss'"
+    with pytest.raises(RunError, match=told):
+        train(work, work.build, RECIPE, Runtime(seed=3))
+
+
 def test_a_batch_larger_than_the_training_set_is_refused(work):
     with pytest.raises(InputError, match="batch of 1009 is too large"):
         Training(work, work.build, replaced(RECIPE, batch=1009), Runtime())

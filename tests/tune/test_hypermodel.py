@@ -1,5 +1,6 @@
 """ScaledHyperModel: one knob, and every network that it builds fits."""
 
+import dataclasses
 import types
 
 import keras
@@ -18,7 +19,7 @@ from ns_tf.networks.structure import analyse
 from ns_tf.problem import tasks
 from ns_tf.train.config import TrainConfig
 from ns_tf.tune import hypermodel
-from ns_tf.tune.hypermodel import SPACE, ScaledHyperModel
+from ns_tf.tune.hypermodel import SPACE, ScaledHyperModel, _compiled_with
 
 
 def small(widths, *, input_shape, classes):
@@ -223,6 +224,23 @@ def test_the_loss_is_that_of_the_searchs_task(search, task, loss, rng):
     expected = tasks.get(task).loss(network)(targets, network(images))
     found = network.evaluate(images, targets, verbose=0)
     assert found == pytest.approx(float(np.mean(expected)), rel=1e-5)
+
+
+def test_a_loaded_search_has_the_task_of_its_record(search):
+    source = small((5, 7), input_shape=(13, 11, 3), classes=5)
+    own = Architecture("small", (19, 23), small, source=source)
+
+    def built(task, architecture=own):
+        record = dataclasses.replace(search.record, task=task)
+        model = ScaledHyperModel(Search(record, architecture), {"params": 1000})
+        return _compiled_with(model.task, source)
+
+    assert type(built("regression")["loss"]).__name__ == "FunctionLoss"
+    assert built("", search.architecture)["metrics"] == ["accuracy"]
+    with pytest.raises(InputError, match="an older one and names no task"):
+        built("")
+    source.compile(loss="huber", loss_weights=2.0)
+    assert built("compiled")["loss"] == "huber"
 
 
 def test_a_compiled_task_compiles_what_is_built_and_a_loaded_search_is_refused(search):

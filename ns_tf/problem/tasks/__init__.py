@@ -23,6 +23,7 @@ import keras
 import numpy as np
 
 from ns_tf.data.dataset import Dataset
+from ns_tf.graph.compilation import Compilation
 from ns_tf.problem.score import Score
 from ns_tf.registry import Registry, parse_call, unknown
 
@@ -43,6 +44,8 @@ class Task(abc.ABC):
     answers: str = "probabilities"
     # Whether the values of an output are classes of which one holds, as far as known.
     one_holds: bool = True
+    # What a model was compiled with, where that chose the task.
+    compilation: Compilation | None = None
 
     @property
     def told(self) -> str:
@@ -156,11 +159,13 @@ class Task(abc.ABC):
         """
 
     def finished(self, model: keras.Model) -> keras.Model:
-        """A network as users get it: compiled, where the task was compiled.
+        """A network as users get it: compiled with the loss that chose the task.
 
         Args:
             model: Trained; may be changed in place, but for its weights.
         """
+        if self.compilation is not None:
+            self.compilation.onto(model)
         return model
 
     @abc.abstractmethod

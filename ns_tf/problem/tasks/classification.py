@@ -1,5 +1,6 @@
 """Classification: one class an example."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +9,13 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
-from ns_tf.data.labels import distributions, one_hot, with_targets
+from ns_tf.data.labels import (
+    MAX_CLASSES,
+    are_classes,
+    distributions,
+    one_hot,
+    with_targets,
+)
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_softmax
 from ns_tf.networks.deployed import softmax_of
@@ -26,22 +33,41 @@ class Classification(Task):
     score = ACCURACY
 
     def prepared(self, dataset: Dataset, outputs: tuple[int, ...] | None) -> Dataset:
-        """The data set with one-hot targets [n, classes] as class numbers [n].
+        """The data set with class numbers [n], of one-hot targets and columns as well.
 
         Args:
-            dataset: Class numbers stay as they are, and so do probabilities.
-            outputs: Not used.
+            dataset: Probabilities stay as they are.
+            outputs: (classes,), if it is known. Where classes have no names of their
+                own there may be more of them than examples show, as `fit` takes it.
+
+        Raises:
+            InputError: labels are numbered from 1.
         """
         parts = [getattr(dataset, name).labels for name in SPLITS]
         if all(map(one_hot, parts)):
             parts = [part.argmax(axis=-1).astype(np.int32) for part in parts]
             return with_targets(dataset, parts)
-        whole = all(part.ndim == 1 and (part == np.rint(part)).all() for part in parts)
-        if whole and parts[0].dtype.kind == "f":
-            parts = [part.astype(np.int32) for part in parts]
-            classes = 1 + max(int(part.max()) for part in parts)
-            return with_targets(dataset, parts, classes)
-        return dataset
+        single = parts[0].ndim == 1 or parts[0].shape[1:] == (1,)
+        if not single or not all((part == np.rint(part)).all() for part in parts):
+            return dataset
+        largest = max(int(part.max(initial=0)) for part in parts)
+        size = outputs[0] if outputs is not None and len(outputs) == 1 else 0
+        least = min(int(part.min(initial=largest)) for part in parts)
+        if largest == size > 1 and least > 0:
+            raise InputError(
+                f"{dataset.name}: labels are {least} to {size}, of {size} outputs; "
+                f"number the classes from 0 to {size - 1}, as labels - 1."
+            )
+        known = are_classes(parts[0]) or largest >= MAX_CLASSES
+        classes = max(dataset.classes, 0 if known else largest + 1)
+        if dataset.class_names == _numbers(0, dataset.classes):
+            classes = max(classes, size)
+        if known and classes == dataset.classes:
+            return dataset
+        names = dataset.class_names + _numbers(len(dataset.class_names), classes)
+        parts = [part.reshape(-1).astype(np.int32) for part in parts]
+        made = with_targets(dataset, parts, classes)
+        return dataclasses.replace(made, class_names=names)
 
     def check(self, dataset: Dataset) -> None:
         """Refuses labels that are not class numbers of the data set.
@@ -159,3 +185,8 @@ class Classification(Task):
             "class": best,
             "class_name": tf.gather(tf.constant(tuple(class_names)), best),
         }
+
+
+def _numbers(first: int, end: int) -> tuple[str, ...]:
+    """The numbers of classes, which are their names where they have no others."""
+    return tuple(str(place) for place in range(first, end))

@@ -54,7 +54,6 @@ class Compiled(Task):
         if mode not in (None, "min", "max"):
             raise InputError(f"mode is 'min' or 'max'; got {mode!r}.")
         self.metric, self.mode = metric, mode
-        self.compilation: Compilation | None = None
         self._metric: OutputMetric | None = None
 
     def bound(self, model: keras.Model | None, dataset: Dataset) -> "Compiled":
@@ -195,15 +194,6 @@ class Compiled(Task):
             return -float(counts[0]) / float(counts[1])
         sign = 1 if self._mode(self._metric) == "max" else -1
         return sign * self._metric.value(counts)
-
-    def finished(self, model: keras.Model) -> keras.Model:
-        """A network compiled as the model was that the task is of.
-
-        Args:
-            model: Of the same outputs; changed in place.
-        """
-        self.compilation.onto(model)
-        return model
 
     def answer(self, model: keras.Model) -> keras.Layer | None:
         """None: outputs are the answer.

@@ -109,6 +109,29 @@ def test_one_hot_targets_become_class_numbers(rng):
     assert made.test.labels.tolist() == labels.tolist() and made.classes == 5
 
 
+def test_the_outputs_say_how_many_classes_there_are(rng):
+    inputs, labels = rng.normal(size=(23, 3)), np.arange(23) % 3
+    for given in (labels, labels * 1.0, labels[:, None] * 1.0):
+        made = TASK.prepared(from_arrays((inputs, given)), (5,))
+        TASK.check(made)
+        assert made.classes == 5 and made.class_names == tuple("01234")
+        assert made.train.labels.dtype == np.int32 and made.train.labels.ndim == 1
+    named = from_arrays((inputs, labels), class_names=["ant", "bee", "cat"])
+    assert TASK.prepared(named, (5,)) is named, "who names classes names all"
+
+
+def test_classes_that_no_label_has_stay_where_labels_are_floats(rng):
+    parts = rng.normal(size=(23, 3)), np.arange(23) % 3 * 1.0
+    made = TASK.prepared(from_arrays(parts, class_names=[*"abcd"]), None)
+    assert made.classes == 4 and made.class_names == tuple("abcd")
+
+
+def test_classes_that_are_numbered_from_1_are_refused(rng):
+    dataset = from_arrays((rng.normal(size=(23, 3)), np.arange(23) % 5 + 1))
+    with pytest.raises(InputError, match="are 1 to 5, of 5 outputs; number .* from 0"):
+        TASK.prepared(dataset, (5,))
+
+
 def test_targets_may_be_probabilities(rng, logits):
     shares = softmax(rng.normal(size=(4, 5))).astype(np.float32)
     loss = TASK.loss(model())(tf.constant(shares), tf.constant(logits))
