@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import keras
 
 from ns_tf.base import InputError
-from ns_tf.graph.activations import has_weights, name_of
 from ns_tf.graph.rules import MAKE
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.layers import EpitomeConv1D, EpitomeConv2D, EpitomeDense
@@ -76,8 +75,6 @@ def _hindrance(layer: keras.Layer) -> str | None:
         return "its channels first"
     if not layer.trainable:
         return "a frozen kernel"
-    if has_weights(layer.activation):
-        return f"an activation with weights, its {name_of(layer.activation)}"
     options = [name for name in _NOT_TAKEN if getattr(layer, name, None) is not None]
     return f"a {options[0]}" if options else None
 

@@ -190,7 +190,8 @@ def check_activations(layer: keras.Operation) -> None:
         return  # One of the user's may make its activation itself.
     for name in _ACTIVATIONS:
         own = getattr(layer, name, None)
-        if own and keras.saving.get_registered_name(own) == "<lambda>":
+        function = isinstance(own, types.FunctionType)
+        if function and keras.saving.get_registered_name(own) == "<lambda>":
             raise InputError(
                 f"Layer {layer.name!r} has a lambda as its {name}, which no copy of it "
                 "would have. Write it as a function that is registered with "

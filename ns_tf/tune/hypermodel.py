@@ -34,9 +34,8 @@ from ns_tf.train.config import TrainConfig
 from ns_tf.tune import space as tune_space
 from ns_tf.tune.space import Space
 
-RATIO, ROUND = "ratio", "round_to"
+RATIO, ROUND, VARIED = "ratio", "round_to", "augmentation"
 EPOCHS = "tuner/epochs"  # How Hyperband names the epochs of a trial.
-VARIED = "augmentation"
 _UNVARIED = {"own", "none"}
 # The space where none is given.
 SPACE = {
@@ -104,9 +103,8 @@ class ScaledHyperModel(keras_tuner.HyperModel):
             )
         super().__init__(name=search.record.architecture)
         self.search = search
-        if space is None:
-            space = without_images(SPACE, _images(search.record.input_shape) == [True])
-        self.space = Space(space, kinds())
+        usual = without_images(SPACE, _images(search.record.input_shape) == [True])
+        self.space = Space(usual if space is None else space, kinds())
         self.train = train or TrainConfig()
         self.fixed = fixed
         self._check()
@@ -262,10 +260,8 @@ def _images(shape: Any) -> list[bool]:
 
 def _no_image(name: str, how: str) -> InputError:
     """The error where nothing can be cropped and flipped."""
-    return InputError(
-        f"{VARIED}={how} is of images [height, width, channels], and {name!r} takes "
-        f'none. Give {VARIED}="none" in the space.'
-    )
+    needs = f"{VARIED}={how} is of images [height, width, channels]"
+    return InputError(f'{needs}; {name!r} takes none. Give {VARIED}="none".')
 
 
 def _compiled_with(task: Task, network: keras.Model) -> dict[str, Any]:
@@ -337,8 +333,8 @@ def _augmenting(model: keras.Model, how: str) -> keras.Model:
         )
     if _images(model.input_shape[1:]) != [True]:
         raise _no_image(model.name, how)
-    x = image = keras.Input(model.input_shape[1:], name="varied_image")
-    height, width, _ = model.input_shape[1:]
+    height, width, _ = shape = model.input_shape[1:]
+    x = image = keras.Input(shape, name="varied_image")
     if how in ("crop", "both"):
         margin = crop_margin((height, width))
         x = keras.layers.RandomTranslation(
