@@ -200,7 +200,9 @@ def test_an_export_does_not_replace_the_model_of_its_folder(mine, tmp_path):
     assert (tmp_path / "model.keras").read_bytes() == b"the trained one"
 
 
-@pytest.mark.parametrize("make", [in_a_row, of_lists, of_dictionaries])
+@pytest.mark.parametrize(
+    "make", [in_a_row, pytest.param(of_lists, marks=pytest.mark.slow), of_dictionaries]
+)
 def test_models_of_every_form_become_smaller_ones_and_files(make, tmp_path):
     """Sequential ones, and those with one input and output in a list or a dict."""
     model = make()

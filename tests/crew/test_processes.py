@@ -88,6 +88,7 @@ def test_a_killed_worker_loses_its_piece_alone_and_is_started_again(crew, tmp_pa
     assert "KERASTUNER_TUNER_ID" not in os.environ
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_ends_the_work_while_another_waits(crew, tmp_path):
     """One fails while the other has nothing to do yet: neither may hang."""
     with (

@@ -187,6 +187,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 def test_the_gradient_of_thin_strided_convolutions_leaves_memory_alone():
     """TensorFlow's own overwrote the heap's, in a process with one thread."""
     done = subprocess.run(

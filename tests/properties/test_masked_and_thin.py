@@ -20,7 +20,9 @@ def vgg11(widths, *, input_shape, classes):
     ("builder", "widths", "size", "stop_fraction", "rebuild"),
     [
         (chain, (13, 11, 17), 5, 0.3, "always"),
-        (residual, (13, 11, 13), 5, 0.3, "always"),
+        pytest.param(
+            *(residual, (13, 11, 13), 5, 0.3, "always"), marks=pytest.mark.slow
+        ),
         (residual, (13, 11, 13), 5, 0.05, "pays"),
         pytest.param(
             *(vgg11, (5, 7, 11, 13, 17, 11, 13, 7), 32, 0.28, "pays"),
