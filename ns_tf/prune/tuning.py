@@ -18,6 +18,7 @@ from ns_tf.parts import parts
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.tasks.classification import Classification
+from ns_tf.problem.tasks.compiled import Compiled
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.run.folder import MODEL
 from ns_tf.train import recipes, training
@@ -57,9 +58,11 @@ def recipes_of(text: str, task: Task) -> tuple[Recipe, ...]:
     found = recipes.parse(text)
     for recipe in found:
         if recipe.formula is not None and not isinstance(task, Classification):
+            # As of a compiled loss with an option, like label smoothing.
+            other = ", or --task=classification" * isinstance(task, Compiled)
             raise InputError(
                 f"The recipe {recipe.name} learns one class an example, without "
-                f"weights; the task is {task.told}. Give --recipe=plain."
+                f"weights; the task is {task.told}. Give --recipe=plain{other}."
             )
     return found
 

@@ -31,6 +31,8 @@ def test_a_recipe_says_what_is_minimised_from_which_weights_on():
         recipes_of("distil", tasks.get("regression"))
     with pytest.raises(InputError, match="the task is classification with weights"):
         recipes_of("distil", Weighted(problem.task))
+    with pytest.raises(InputError, match="Give --recipe=plain, or --task=classif"):
+        recipes_of("distil", tasks.get("compiled"))
 
 
 def test_recipes_behind_others_have_rates_and_epochs_of_their_own():
