@@ -6,21 +6,11 @@ from ns_tf.base import InputError
 from ns_tf.engine import loop
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune import rounds, signals
-from ns_tf.prune.config import CutConfig
 from ns_tf.prune.criteria import Criterion, by_norm
 from ns_tf.prune.method import WEIGHT, Scored
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import tally_in
-
-_OF_GATES = (
-    "strength",
-    "gate_epochs",
-    "gate_rate",
-    "gate_batch",
-    "gate_schedule",
-    "gate_weight_decay",
-)
 
 
 class ByCriterion:
@@ -59,18 +49,11 @@ class ByCriterion:
         Raises:
             InputError: names the option.
         """
-        pruner, config = self.pruner, self.pruner.config
-        if pruner.rounds == 1 and config.closed is not None:
+        pruner = self.pruner
+        if pruner.rounds == 1 and pruner.config.closed is not None:
             raise InputError(
                 "--closed says what channels do between rounds, and there is one: give "
                 "--rounds=8, or leave --closed away."
-            )
-        usual = CutConfig()
-        given = (n for n in _OF_GATES if getattr(config, n) != getattr(usual, n))
-        for name in given:
-            raise InputError(
-                f"--{name} is of gates that learn, and {self.criterion.name} has none: "
-                f"leave --{name} away."
             )
 
     def _check_classes(self) -> None:

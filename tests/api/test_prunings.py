@@ -123,8 +123,6 @@ def test_a_training_in_a_folder_brings_its_data(status, tmp_path):
         ({"macs": 0.5, "max_width": 0}, "--max_width"),
         ({"macs": 0.5, "search": 5}, "search is a search or its run folder; got 5"),
         ({"macs": 0.5, "keep": None, "method": "magnitude", "weigh": 3.0}, "--weigh"),
-        ({"macs": 0.5, "strength": "3"}, "--strength is of gates that learn"),
-        ({"macs": 0.5, "gate_epochs": 3}, "leave --gate_epochs away"),
         ({"macs": 0.5, "closed": "reopen"}, "--closed .* give --rounds=8"),
         ({"macs": 0.5, "allocation": "law", "search": "nowhere"}, "nowhere"),
         ({"macs": 0.5, "run_dir": "nowhere/run", "name": "../x"}, "--name is a folder"),

@@ -55,8 +55,7 @@ HEAD = (
     "| method | allocation | repair | left | cut | repaired | tuned | widths | time |",
     "|---|---|---|---|---|---|---|---|---|",
 )
-OF_GATES = ("strength", "gate_epochs")
-OF_CUT = ("rounds", "weigh", *OF_GATES)
+OF_CUT = ("rounds", "weigh", "strength", "gate_epochs")
 CHOICES = (*OF_CUT, "budget", "share", "recipe", "epochs", "rate", "seed")
 Row = dict[str, Any]  # Plain values, kept as JSON.
 
@@ -137,15 +136,10 @@ def choice(row: Row) -> str:
 
 def pruned_by(config: MethodsConfig, network, row: Row):
     """The network, to be pruned by these choices."""
-    from ns_tf.prune import method
     from ns_tf.prune.channel_pruner import ChannelPruner
-    from ns_tf.prune.gatings import Gating
     from ns_tf.prune.targets import budgets_of
 
-    names = ["method", "allocation", "repair", *OF_CUT]
-    if not isinstance(method.get(row["method"]), Gating):
-        names = [name for name in names if name not in OF_GATES]
-    chosen = {name: row[name] for name in names}
+    chosen = {n: row[n] for n in ("method", "allocation", "repair", *OF_CUT)}
     cut = CutConfig(**{n: v for n, v in chosen.items() if v is not None})
     problem = network.problem
     widths = problem.architecture.widths
