@@ -35,9 +35,8 @@ class CompareConfig:
     methods: tuple[str, ...] = option(
         ("uniform", "morphnet", "neuralscale"),
         "uniform, divisible, random, morphnet, conv_cut, neuralscale, priced, file, "
-        "priced_file, as "
-        "[LABEL=]NAME[@ITERATION][:SOURCE]; the source is another search, or a JSON "
-        "file of widths or of a law. Pruned from a trained network: "
+        "priced_file, as [LABEL=]NAME[@ITERATION][:SOURCE]; the source is another "
+        "search, or a JSON file of widths or of a law. Pruned from a trained network: "
         "[LABEL=]pruned:METHOD, and after it in any order +ALLOCATION, +REPAIR, "
         "+RECIPE (pruned:taylor_fo+uniform+distil); li_l1. METHOD@block drops whole "
         "blocks, METHOD@weight sets single weights to zero (pruned:sss@block, "

@@ -61,9 +61,8 @@ class TunedNetworks:
     ):
         self._train, self._workers = train, workers
         asked = tune_space.parse(tune.space)
-        Space(
-            asked, hypermodel.kinds()
-        )  # Refuses what cannot be, before data are read.
+        # Refuses what cannot be, before data are read.
+        Space(asked, hypermodel.kinds())
         self._entry = Entry.parse("neuralscale")
         self._sources = Sources(
             folder, tune.search, [self._entry], runtime, task.data_dir
