@@ -358,6 +358,9 @@ def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkey
     untimed = [{**row, "seconds": None} for row in (missing, found[3])]
     assert untimed[0] == untimed[1], "rows that are kept are not made again"
     assert "(45.00% alive)" in methods.line({**missing, "alive": 0.45})
+    scratch = methods.MethodsConfig(methods=("random",), recipe="scratch", epochs=1)
+    (row,) = methods.rows(scratch, network, [])
+    assert row["widths"] == found[0]["widths"] and 0 <= row["accuracies"]["tuned"] <= 1
 
 
 def test_twins_in_pytorch_compute_what_the_networks_compute(script):

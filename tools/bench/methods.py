@@ -163,7 +163,7 @@ def outcome(config: MethodsConfig, pruner, keep: np.ndarray, clock) -> Row:
     widths = pruner.prunable.count(keep)
     seconds = {**clock.seconds, "tune": 0.0}
     if config.epochs:
-        result = _tuned(config, pruner, small, widths)
+        result = _tuned(config, pruner, small, keep)
         seconds["tune"] = result.seconds
         found["tuned"] = training.best_of(result.history).validation_score
     budgets = pruner.budgets
@@ -177,7 +177,7 @@ def outcome(config: MethodsConfig, pruner, keep: np.ndarray, clock) -> Row:
     }
 
 
-def _tuned(config: MethodsConfig, pruner, small, widths):
+def _tuned(config: MethodsConfig, pruner, small, keep: np.ndarray):
     """The training of what is left, or of fresh weights if the recipe says so."""
     from ns_tf.engine.runtime import Runtime
     from ns_tf.prune.tuning import tuned
@@ -187,8 +187,10 @@ def _tuned(config: MethodsConfig, pruner, small, widths):
         finetune_epochs=config.epochs,
         finetune_rate=config.rate,
     )
-    works = pruner.tunings(widths, finetune)
-    return tuned(pruner.problem, widths, works, small, Runtime(seed=config.seed))
+    works = pruner.tunings(pruner.prunable.count(keep), finetune)
+    problem, _ = pruner.left(keep)
+    runtime = Runtime(seed=config.seed)
+    return tuned(problem, lambda: pruner.fresh(keep), works, small, runtime)
 
 
 def line(row: Row) -> str:
