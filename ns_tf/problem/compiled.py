@@ -13,6 +13,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.graph.compilation import Compilation
+from ns_tf.problem.places import counted, mask_of
 from ns_tf.problem.score import Score
 from ns_tf.registry import unknown
 
@@ -48,8 +49,7 @@ class OutputLoss:
             InputError: the loss has not one value for each example.
         """
         loss = _loss(self.given, targets, outputs)
-        # Keras hands masks down as a private attribute of tensors.
-        mask = getattr(outputs, "_keras_mask", None)
+        mask = mask_of(outputs)
         outputs, targets = (keras.ops.cast(x, loss.dtype) for x in (outputs, targets))
         losses = loss.call(targets, outputs)
         if not len(losses.shape):
@@ -59,11 +59,7 @@ class OutputLoss:
                 "keras.losses.Loss.call does."
             )
         axes = tuple(range(1, len(losses.shape)))
-        places = keras.ops.ones_like(losses)
-        if mask is not None:
-            missing = len(losses.shape) - len(mask.shape)
-            mask = keras.ops.reshape(mask, (*keras.ops.shape(mask), *(1,) * missing))
-            places = places * keras.ops.cast(mask, losses.dtype)
+        places = counted(losses, mask)
         total = keras.ops.sum(losses * places, axis=axes)
         if loss.reduction != "sum":
             total = total / keras.ops.maximum(keras.ops.sum(places, axis=axes), 1)

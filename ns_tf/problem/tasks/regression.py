@@ -9,6 +9,7 @@ import numpy as np
 from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import with_targets
+from ns_tf.problem.places import counted, mask_of
 from ns_tf.problem.score import Score
 from ns_tf.problem.tasks import Task, task
 
@@ -63,13 +64,19 @@ class Regression(Task):
 
         Returns:
             (targets [batch, ...], outputs [batch, ...]) -> losses [batch], computed in
-            Keras's floatx.
+            Keras's floatx. Places that layers mask (`mask_zero`) do not count.
         """
 
         def loss(targets, outputs):
+            mask = mask_of(outputs)
             outputs = keras.ops.cast(outputs, keras.config.floatx())
             squares = (keras.ops.cast(targets, outputs.dtype) - outputs) ** 2
-            return keras.ops.mean(squares, axis=tuple(range(1, len(outputs.shape))))
+            axes = tuple(range(1, len(outputs.shape)))
+            if mask is None:
+                return keras.ops.mean(squares, axis=axes)
+            places = counted(squares, mask)
+            number = keras.ops.maximum(keras.ops.sum(places, axis=axes), 1)
+            return keras.ops.sum(squares * places, axis=axes) / number
 
         return loss
 
@@ -81,7 +88,8 @@ class Regression(Task):
             answers: [batch, ..., k].
         """
         y, f = (keras.ops.cast(x, "float64") for x in (targets, answers))
-        parts = keras.ops.ones_like(y), y, y**2, (y - f) ** 2
+        places = counted(y, mask_of(answers))
+        parts = places, places * y, places * y**2, places * (y - f) ** 2
         axes = tuple(range(len(targets.shape) - 1))
         return keras.ops.stack([keras.ops.sum(part, axis=axes) for part in parts])
 

@@ -12,6 +12,7 @@ from ns_tf.data.labels import with_targets
 from ns_tf.graph.calls import functional
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.networks.deployed import sigmoid_of, softmax_of
+from ns_tf.problem.places import mask_of
 from ns_tf.problem.score import Score
 from ns_tf.problem.tasks import Task, task
 from ns_tf.problem.tasks.classification import Classification
@@ -97,7 +98,8 @@ class Segmentation(Task):
 
         Returns:
             (classes [batch, ...], outputs [batch, ..., classes]) -> losses [batch],
-            computed in Keras's floatx. 0 where no pixel counts.
+            computed in Keras's floatx. 0 where no pixel counts. Places that layers
+            mask (`mask_zero`) do not count.
         """
         one = model.outputs[0].shape[-1] == 1
         ends = ends_in_sigmoid if one else ends_in_softmax
@@ -109,6 +111,7 @@ class Segmentation(Task):
         )
 
         def loss(targets, outputs):
+            targets = _unmasked(targets, outputs)
             outputs = keras.ops.cast(outputs, keras.config.floatx())
             counted = keras.ops.cast(targets >= 0, outputs.dtype)
             classes = keras.ops.maximum(targets, 0)
@@ -151,16 +154,22 @@ class Segmentation(Task):
         )
 
     def counter(self, model: keras.Model) -> Callable[[Any, Any], Any]:
-        """`count` for logits of one channel, where the model gives them.
+        """`count` of the places that no layer masks, of logits or probabilities.
 
         Args:
             model: As of `loss`.
         """
-        if model.outputs[0].shape[-1] > 1 or ends_in_sigmoid(functional(model)):
-            return self.count
-        return lambda targets, outputs: self.count(
-            targets, keras.ops.sigmoid(keras.ops.cast(outputs, keras.config.floatx()))
-        )
+        logits = model.outputs[0].shape[-1] == 1
+        logits = logits and not ends_in_sigmoid(functional(model))
+
+        def count(targets, outputs):
+            targets = _unmasked(targets, outputs)
+            if logits:
+                outputs = keras.ops.cast(outputs, keras.config.floatx())
+                outputs = keras.ops.sigmoid(outputs)
+            return self.count(targets, outputs)
+
+        return count
 
     def score_of(self, counts: np.ndarray) -> float:
         """The mean IoU over classes that occur, 0 to 1.
@@ -216,3 +225,9 @@ class Segmentation(Task):
         else:
             best = tf.argmax(outputs, -1, tf.int32)
         return {"probabilities": outputs, "class": best}
+
+
+def _unmasked(targets: Any, outputs: Any) -> Any:
+    """The targets, ignored where layers mask the outputs."""
+    mask = mask_of(outputs)
+    return targets if mask is None else keras.ops.where(mask, targets, IGNORED)
