@@ -15,6 +15,7 @@ USUAL = {
     "repair": "statistics",
     "rounds": None,
     "weigh": None,
+    "gate_epochs": None,
     "budget": "macs",
     "recipe": "plain",
     "epochs": 0,
@@ -72,5 +73,5 @@ def _benched(folder: Path, choice: Choice) -> Iterator[tuple[str, float, float]]
     stage = wanted.pop("stage")
     for path in sorted(folder.glob("seed*.json")):
         for row in files.read_json(path, what="record of methods", version=1)["rows"]:
-            if all(row[name] == value for name, value in wanted.items()):
+            if all(row.get(name) == value for name, value in wanted.items()):
                 yield path.stem, row["accuracies"][stage], sum(row["seconds"].values())

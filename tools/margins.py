@@ -19,8 +19,15 @@ from ns_tf.run.option import option
 
 CRITERIA = ("taylor_fo", "taylor_fg", "taylor_2016", "curl_kl", "thinet")
 OTHERS = ("magnitude", "gamma", "apoz", "lasso")
+GATINGS = (
+    *("slimming", "morphnet", "logistic_sigmoid", "autopruner", "autoprune"),
+    *("sss", "gal"),
+)
 SEEDS = 3  # That a claim needs.
 TUNED = {"epochs": 1, "stage": "tuned"}
+# Two epochs in which gates learn and one behind the cut, and a control of as many.
+GATED = {**TUNED, "gate_epochs": 2}
+AS_MANY = {**TUNED, "epochs": 3}
 RANKED = {"allocation": "ranking", **TUNED}
 SOLVED = {"repair": "least_squares"}
 
@@ -60,6 +67,9 @@ def margins() -> Iterator[Margin]:
     for name in (*CRITERIA, *OTHERS):
         of, over = {"method": name, **TUNED}, {"method": "random", **TUNED}
         yield Margin(f"`{name}` over `random`, tuned", 1, of, over)
+    for name in GATINGS:
+        of, over = {"method": name, **GATED}, {"method": "random", **AS_MANY}
+        yield Margin(f"`{name}` over `random`, 3 epochs in all", 1, of, over)
     yield from _allocations()
     for name in ("random", *CRITERIA, *OTHERS):
         of, over = {"method": name, **SOLVED}, {"method": name}
