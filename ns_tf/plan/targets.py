@@ -205,7 +205,11 @@ def with_ratio(
     Raises:
         InputError: there is no budget at all, or r is no positive number.
     """
-    targets = dict(targets)
+    # Numbers of NumPy are no JSON, and plans print theirs.
+    targets = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in targets.items()
+    }
     if ratio is not None:
         widths = floor_ratio(search.default_widths, ratio)
         params = float(search.costs["params"](np.array(widths)))

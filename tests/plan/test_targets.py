@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from laws import toy_device, toy_ms
 from toys import DEFAULT, macs, params, toy_architecture, toy_search
@@ -74,6 +75,13 @@ def test_budgets_stay_as_they_are_without_a_ratio():
     budget = {"macs": 5.0}
     answer = with_ratio(RECORD, budget, None)
     assert answer == budget and answer is not budget
+
+
+def test_budgets_that_numpy_counted_are_plain_numbers():
+    budget = {"params": np.int64(5003), "macs": np.float32(0.5), "flash": 7}
+    answer = with_ratio(RECORD, budget, None)
+    assert answer == {"params": 5003, "macs": 0.5, "flash": 7}
+    assert [type(value) for value in answer.values()] == [int, float, int]
 
 
 def test_no_budget_at_all_is_refused_and_all_are_named():
