@@ -20,6 +20,7 @@ from ns_tf.networks.ratio import floor_ratio
 from ns_tf.plan.measured import Measurements, once
 from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.corrected import solve_by_measuring
+from ns_tf.scaling.grid import grid_of
 from ns_tf.scaling.solve import at_cost
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def solve(
     by_table = _by_table(measure, targets)
     if by_table:  # Nobody knows what wider layers take.
         device = device_for(search, measure.device)
+        grid_of(**options)  # Refuses what no widths can be, whatever the tables reach.
         options["max_width"] = device.limits(options.get("max_width"))
 
     def solved(goals: Mapping[str, float]) -> Scaling:

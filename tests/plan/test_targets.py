@@ -33,6 +33,15 @@ def test_a_device_file_says_milliseconds_and_how_wide_plans_may_be():
         solve(record, CURVE, {"latency_ms": 99}, measure=measure)
 
 
+@pytest.mark.parametrize(
+    "limits", [{"max_width": 0}, {"max_width": "8"}, {"max_width": 4, "min_width": 8}]
+)
+def test_widths_that_cannot_be_are_refused_beside_a_device_file_too(limits):
+    measure = Measure(device=toy_device(RECORD))
+    with pytest.raises(InputError, match="--max_width(=4; | is a whole number)"):
+        solve(RECORD, CURVE, {"latency_ms": 9}, measure=measure, **limits)
+
+
 def test_plans_by_a_device_file_are_corrected_by_measuring(monkeypatch):
     record, taken = toy_search(), []
 
