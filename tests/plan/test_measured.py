@@ -12,6 +12,7 @@ from toys import toy_architecture, toy_problem, toy_search
 import ns_tf
 from ns_tf.base import Cost, InputError
 from ns_tf.budgets import BUDGETS, Measure
+from ns_tf.measure import network
 from ns_tf.plan import refine
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Family
@@ -44,6 +45,15 @@ def test_what_was_measured_is_kept_also_of_what_was_interrupted(tmp_path):
     path.write_text(path.read_text().replace("0.7", "0.8"))
     with pytest.raises(InputError, match="damaged"), kept_in(path, Measure(batch=7)):
         pass
+
+
+def test_what_another_machine_measured_does_not_count(tmp_path, monkeypatch):
+    path = tmp_path / "measured.json"
+    for name, before in (("one", {}), ("one", {"ms": {"3": 0.5}}), ("another", {})):
+        monkeypatch.setattr(network, "machine", lambda name=name: name)
+        with kept_in(path, None) as found:
+            assert found == before
+            found["ms"] = {"3": 0.5}
 
 
 def test_a_device_file_counts_by_what_it_says_and_where_it_measures(tmp_path):
