@@ -138,10 +138,14 @@ class WidthChoice:
 def _with_costs_of(search: SearchRecord, trained: Structure) -> SearchRecord:
     """The record, with the costs of the network that is trained.
 
-    They are others where it has other images or classes than the search had.
+    They are others where it has other images or classes than the search had. Where it
+    has other layers by that, its widths are refused by their number.
     """
-    shapes = search.input_shape, search.classes
-    if shapes == (trained.input_shape, trained.classes):
+    same = (search.input_shape, search.classes) == (
+        trained.input_shape,
+        trained.classes,
+    )
+    if same or search.names != trained.names:
         return search
     plain = new_search(trained, search.dataset, search.seed_widths)
     return dataclasses.replace(plain, states=search.states, wishes=search.wishes)
