@@ -87,10 +87,17 @@ def test_budgets_stay_as_they_are_without_a_ratio():
 
 
 def test_budgets_that_numpy_counted_are_plain_numbers():
-    budget = {"params": np.int64(5003), "macs": np.float32(0.5), "flash": 7}
+    budget = {"params": np.array(5003), "macs": np.float32(0.5), "flash": 7}
     answer = with_ratio(RECORD, budget, None)
     assert answer == {"params": 5003, "macs": 0.5, "flash": 7}
     assert [type(value) for value in answer.values()] == [int, float, int]
+
+
+@pytest.mark.parametrize("value", [None, [1, 2], "5", 0, -1, float("nan"), True])
+def test_a_budget_that_is_no_number_is_refused_whatever_the_method(value):
+    """At a price as well, where budgets are not solved for along a curve."""
+    with pytest.raises(InputError, match="macs is a positive, finite number; got"):
+        with_ratio(RECORD, {"params": 5.0, "macs": value}, None)
 
 
 def test_no_budget_at_all_is_refused_and_all_are_named():
