@@ -69,11 +69,13 @@ def fitting(names: Iterable[str], pattern: str) -> list[str]:
         names: Of layers; a layer whose channels are sliced has parts "NAME/1", ...
         pattern: A name, or a pattern such as "block*".
     """
-    return [
-        name
-        for name in names
-        if any(fnmatch.fnmatch(one, pattern) for one in (name, PART.sub("", name)))
-    ]
+
+    def fits(name: str) -> bool:
+        # A name is itself a pattern, of other names where it has brackets.
+        own = name, PART.sub("", name)
+        return pattern in own or any(fnmatch.fnmatch(one, pattern) for one in own)
+
+    return list(filter(fits, names))
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

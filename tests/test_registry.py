@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from places import ROOT
 
 from ns_tf.base import InputError
-from ns_tf.registry import Registry, parse_call, unknown
+from ns_tf.registry import Registry, fitting, parse_call, unknown
 
 # Every registry of the package, by the module that makes it.
 MODULES = sorted(
@@ -185,3 +185,9 @@ def test_a_call_is_read_as_it_was_written(name, arguments):
 def test_what_is_neither_name_nor_literal_call_is_refused_unevaluated(text):
     with pytest.raises(InputError, match="Expected a name or name.argument=value."):
         parse_call(text)
+
+
+def test_a_name_with_brackets_is_that_of_its_layer():
+    names = ["block[0]", "block[1]/1", "block0"]
+    assert fitting(names, "block[0]") == ["block[0]", "block0"]
+    assert fitting(names, "block[1]") == ["block[1]/1"]

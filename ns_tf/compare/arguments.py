@@ -60,8 +60,8 @@ def budget_texts(options: dict[str, Any]) -> list[str]:
     texts = []
     for name in [*BUDGETS.names(), "ratio"]:
         values = options.pop(name, ())
-        several = isinstance(values, (list, tuple, range))
-        for value in values if several else (values,):
+        several = _several(values)
+        for value in (values,) if several is None else several:
             if not isinstance(value, numbers.Real):
                 raise InputError(
                     f"{name} is a number or a list of numbers; got {value!r}."

@@ -16,6 +16,7 @@ from ns_tf.devices.tables import Table
 from ns_tf.networks.costs import CostPolynomial
 from ns_tf.parts import Parts, shape_from, shape_text
 from ns_tf.run import files
+from ns_tf.run.paths import as_path
 
 VERSION = 2
 BUDGET = "latency_ms"  # The budget that a device file answers.
@@ -268,7 +269,7 @@ def read_device(device: "str | Path | Device") -> Device:
     """
     if isinstance(device, Device):
         return device
-    path = Path(device)
+    path = as_path(device, "device")
     data = files.read_json(path, what="device file", version=VERSION, remedy=_REMEDY)
     with files.readable(path, "device file", _REMEDY):
         tables = tuple(Table.from_json(one) for one in data["tables"])

@@ -53,6 +53,20 @@ class Compilation:
             _metrics(metrics, names),
         )
 
+    @property
+    def of_rows(self) -> Any:
+        """Its loss, if it compares classes that come one-hot or as probabilities.
+
+        >>> Compilation(("a",), ("categorical_crossentropy",), (1.0,), ((),)).of_rows
+        'categorical_crossentropy'
+        """
+        given = self.losses[0]
+        if str(given).lower() in ("crossentropy", "ce"):  # Keras looks at the targets.
+            return given
+        loss, kind = keras.losses.get(given), keras.losses.CategoricalCrossentropy
+        rows = isinstance(loss, kind) or loss is keras.losses.categorical_crossentropy
+        return given if rows else None
+
     def arguments(self, model: keras.Model) -> dict[str, Any]:
         """The arguments of `compile` for a model of the same outputs.
 

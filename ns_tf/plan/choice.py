@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ns_tf import budgets
 from ns_tf.base import InputError, Widths, check_widths
-from ns_tf.descend.record import new_search, search_in
+from ns_tf.descend.record import SearchRecord, new_search, search_in
+from ns_tf.networks.structure import Structure
 from ns_tf.plan import methods
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.plan import make_plan, options
@@ -92,7 +93,10 @@ class WidthChoice:
             if before is not None:
                 return check_widths(architecture, before)
         return make_plan(
-            search, self.budget.targets, **options(self.budget, self.decided)
+            _with_costs_of(search, problem.structure),
+            self.budget.targets,
+            builder=architecture,
+            **options(self.budget, self.decided),
         ).widths
 
     def name(self, seed: int) -> str:
@@ -129,3 +133,19 @@ class WidthChoice:
             return name
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
         return f"{parts[0]}_{digest}_seed{seed}"
+
+
+def _with_costs_of(search: SearchRecord, trained: Structure) -> SearchRecord:
+    """The record, with the costs of the network that is trained.
+
+    They are others where it has other images or classes than the search had. Where it
+    has other layers by that, its widths are refused by their number.
+    """
+    same = (search.input_shape, search.classes) == (
+        trained.input_shape,
+        trained.classes,
+    )
+    if same or search.names != trained.names:
+        return search
+    plain = new_search(trained, search.dataset, search.seed_widths)
+    return dataclasses.replace(plain, states=search.states, wishes=search.wishes)

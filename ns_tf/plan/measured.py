@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ns_tf.budgets import Measure
+from ns_tf.devices.device import read_device
 from ns_tf.run import files
 
 Measurements = dict[str, dict[str, float]]  # By budget, then by widths: "16,32".
@@ -50,7 +51,7 @@ def kept_in(path: Path, measure: Measure | None) -> Iterator[Measurements]:
         measure: How networks are measured.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or a device file that measures is.
     """
     how = _how(measure or Measure())
     found: Measurements = {}
@@ -70,7 +71,14 @@ def kept_in(path: Path, measure: Measure | None) -> Iterator[Measurements]:
 
 
 def _how(measure: Measure) -> dict[str, Any]:
-    """How networks are measured, as plain values; a device file by what it is of."""
+    """How networks are measured, and on what machine, as plain values.
+
+    A device file counts by what it says, whatever its path is, and only where its
+    runtime measures.
+    """
+    from ns_tf.measure.network import machine  # Late: other plans need no TensorFlow.
+
     how = {f.name: getattr(measure, f.name) for f in dataclasses.fields(measure)}
-    device = how["device"]
-    return {**how, "device": str(getattr(device, "about", device or ""))}
+    timed = measure.here and measure.device
+    device = read_device(measure.device).about if timed else ""
+    return {**how, "device": device, "machine": machine()}

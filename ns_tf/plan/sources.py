@@ -66,7 +66,7 @@ class Sources:
                     "flagfile (NAME.flags) to search by."
                 )
             other = places.setdefault(self.folder_of(source), source)
-            if other != source:
+            if Path(other) != Path(source):  # "runs/a/" is "runs/a".
                 raise InputError(
                     f"{other} and {source} would be kept in one folder, "
                     f"{self.folder_of(source)}; rename one of the flagfiles."

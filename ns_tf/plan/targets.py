@@ -18,8 +18,10 @@ from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device, read_device
 from ns_tf.networks.ratio import floor_ratio
 from ns_tf.plan.measured import Measurements, once
+from ns_tf.run.checks import is_positive
 from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.corrected import solve_by_measuring
+from ns_tf.scaling.grid import grid_of
 from ns_tf.scaling.solve import at_cost
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def solve(
     by_table = _by_table(measure, targets)
     if by_table:  # Nobody knows what wider layers take.
         device = device_for(search, measure.device)
+        grid_of(**options)  # Refuses what no widths can be, whatever the tables reach.
         options["max_width"] = device.limits(options.get("max_width"))
 
     def solved(goals: Mapping[str, float]) -> Scaling:
@@ -203,9 +206,9 @@ def with_ratio(
         Budgets by name, without r.
 
     Raises:
-        InputError: there is no budget at all, or r is no positive number.
+        InputError: there is no budget at all, or r or a budget is no positive number.
     """
-    targets = dict(targets)
+    targets = {name: _number(name, value) for name, value in targets.items()}
     if ratio is not None:
         widths = floor_ratio(search.default_widths, ratio)
         params = float(search.costs["params"](np.array(widths)))
@@ -213,6 +216,21 @@ def with_ratio(
     if not targets:
         raise InputError(f"Give a budget: {', '.join(BUDGETS.names())} or ratio.")
     return targets
+
+
+def _number(name: str, value: Any) -> float:
+    """A budget as a number of Python's: plans are written as JSON.
+
+    Raises:
+        InputError: it is none, or not positive.
+    """
+    if isinstance(value, (np.generic, np.ndarray)) and not value.ndim:
+        value = value.item()
+    if not is_positive(value):
+        raise InputError(
+            f"The budget {name} is a positive, finite number; got {value!r}."
+        )
+    return value
 
 
 def default_method(targets: Iterable[str], measure: Measure | None = None) -> str:

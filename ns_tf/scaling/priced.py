@@ -105,8 +105,9 @@ class PricedScaling(Scaling):
     """Widths of most value that meet budgets."""
 
     pricing: Pricing
-    # Where the law gives a layer its width, of the layers that it decides on: these are
-    # at no end of the grid, as kept ones are, and several, or the budget decides alone.
+    # Where the law gives a layer its width, of the layers that it decides on: these
+    # grow by it, are at no end of the grid, as kept ones are, and several, or the
+    # budget decides alone.
     taus: tuple[float, ...]
 
 
@@ -150,9 +151,9 @@ def at_price(
 
     Returns:
         The widths, their costs, how they were priced (`PricedScaling`); tau is the
-        geometric mean of the layers' own. An infinite exponent, or one from
-        `ns_tf.base.ENDLESS` on, gives the plan along the law's curve
-        (`ns_tf.scaling.solve.at_cost`), which is the limit.
+        geometric mean of those of the layers that grow by the law. An infinite
+        exponent, or one from `ns_tf.base.ENDLESS` on, gives the plan along the law's
+        curve (`ns_tf.scaling.solve.at_cost`), which is the limit.
 
     Raises:
         InputError: a budget without a price, targets that the smallest widths exceed or
@@ -178,9 +179,10 @@ def at_price(
         widths = widths[numbers]
         free = (widths > grid.low) & (widths < grid.high)
         free &= len(np.unique(numbers[free])) > 1
+        grows = ~value.steady[numbers]
         return PricedScaling(
             widths=tuple(int(width) for width in widths),
-            tau=float(np.exp(log_taus.mean())),
+            tau=float(np.exp(log_taus[grows].mean())),
             costs={n: np.asarray(cost(widths)).item() for n, cost in prices.items()},
             targets=dict(goals),
             pricing=Pricing(
@@ -192,7 +194,7 @@ def at_price(
                 fall,
                 price.exponent,
             ),
-            taus=tuple(np.exp(log_taus[free]).tolist()),
+            taus=tuple(np.exp(log_taus[free & grows]).tolist()),
         )
 
     if any(costs[name].estimate for name in targets):

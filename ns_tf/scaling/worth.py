@@ -24,6 +24,7 @@ class Value:
     exponent: float  # p, after the floor.
     floored: bool  # Whether the exponent that was asked for was smaller.
     law: ScalingLaw  # Of positive betas: what it was made of.
+    steady: np.ndarray  # [layers] bool: whose beta was raised, so tau says nothing.
 
     def log_taus(self, widths: np.ndarray) -> np.ndarray:
         """ln of the tau where the law gives each layer its width, [layers]."""
@@ -62,11 +63,11 @@ def value_of(law: ScalingLaw, exponent: float) -> Value:
     >>> value.q.tolist(), np.exp(value.log_c).round(6).tolist()
     ([1.0, 3.0], [1.0, 5.333333])
     """
-    law = _growing(law)
+    given, law = law, _growing(law)
     p = max(float(exponent), FLOOR * float(law.beta.max()))
     q = p / law.beta - 1
     log_c = p / law.beta * np.log(law.alpha) - np.log(q)
-    return Value(log_c, q, p, p > exponent, law)
+    return Value(log_c, q, p, p > exponent, law, law.beta > np.asarray(given.beta))
 
 
 def _growing(law: ScalingLaw) -> ScalingLaw:

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +164,21 @@ def check_numbers(when: str, loss: float, score: float, kind: Score) -> None:
             f"The {when.format('score ' + kind.name)} is NaN, and chooses no epoch; "
             "score by another metric, or by --task=\"compiled(metric='loss')\"."
         )
+
+
+def as_json(numbers: Iterable[float | None]) -> list[float | str | None]:
+    """The numbers; infinity, which a score may be, in text, as JSON has none.
+
+    >>> as_json([1, 0.5, -math.inf, None])
+    [1, 0.5, '-inf', None]
+    """
+    return [str(x) if x is not None and math.isinf(x) else x for x in numbers]
+
+
+def from_json(numbers: Iterable[float | str | None]) -> list[float | None]:
+    """The numbers that `as_json` returned.
+
+    >>> from_json([1, 0.5, "-inf", None])
+    [1, 0.5, -inf, None]
+    """
+    return [float(x) if isinstance(x, str) else x for x in numbers]

@@ -27,7 +27,7 @@ from ns_tf.run.folder import CHECKPOINT
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.lesson import Lesson
 from ns_tf.train.recipes import Objective
-from ns_tf.train.results import check_numbers
+from ns_tf.train.results import as_json, check_numbers, from_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,8 +254,9 @@ class Training:
         self._check("validation", loss, score)
         if self.config.test_every_epoch:
             _, test_score = self._evaluated("test")
+            self._check("test", 0.0, test_score)  # Its loss decides nothing.
         self.history.append(Epoch(epoch, rate, train_loss, loss, score, test_score))
-        if score > best:
+        if score > best or not self.best:  # The first may be minus infinity.
             self.best = self.padded.values()
 
     def _evaluated(self, split: str) -> tuple[float, float]:
@@ -317,7 +318,7 @@ class Training:
             "steps": self.steps,
             "loss": self.losses.total(),
             "seconds": self.clock.seconds,
-            "history": [dataclasses.astuple(epoch) for epoch in self.history],
+            "history": [as_json(dataclasses.astuple(one)) for one in self.history],
         }
         return arrays, facts
 
@@ -344,4 +345,4 @@ class Training:
         self.clock = Clock(facts.get("seconds", 0.0))  # Not in older files.
         # Older files have a dictionary for each epoch.
         rows = [r.values() if isinstance(r, dict) else r for r in facts["history"]]
-        self.history = [Epoch(*row) for row in rows]
+        self.history = [Epoch(*from_json(row)) for row in rows]

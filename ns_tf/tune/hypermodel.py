@@ -153,10 +153,10 @@ class ScaledHyperModel(keras_tuner.HyperModel):
 
         Its optimizer is SGD with the trial's rate, momentum and (decoupled) weight
         decay. Its loss is that of the search's task: cross-entropy with the accuracy in
-        classification, what the model was compiled with in the task "compiled", else
-        the task's loss alone ("val_loss" is the objective then). Augmentation is done
-        by layers in front of the network, which are inactive outside of training.
-        Batches, epochs and a schedule are arguments of `model.fit`.
+        classification (of one-hot targets where the model was compiled for these), what
+        the model was compiled with in the task "compiled", else the task's loss alone
+        ("val_loss" is the objective then). Augmentation is done by layers in front of
+        the network, inactive outside of training. Other options are those of `fit`.
 
         Args:
             hp: The trial's hyperparameters.
@@ -203,7 +203,7 @@ class ScaledHyperModel(keras_tuner.HyperModel):
                 "the search as ns_tf.search returns it."
             )
         task = tasks.get(named or USUAL)
-        if isinstance(task, Compiled) and source is not None:
+        if source is not None:
             task = copy.copy(task)
             task.compilation = Compilation.of(source)
         return task
@@ -285,7 +285,8 @@ def _compiled_with(task: Task, network: keras.Model) -> dict[str, Any]:
     if isinstance(task, Classification):
         logits = not ends_in_softmax(network)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-        return {"loss": loss, "metrics": ["accuracy"]}
+        own = task.compilation and task.compilation.of_rows  # So `fit` gets one-hot.
+        return {"loss": own or loss, "metrics": ["accuracy"]}
     return {"loss": FunctionLoss(task.loss(network))}
 
 

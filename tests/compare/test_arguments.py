@@ -55,3 +55,10 @@ def test_what_is_neither_is_refused(function, value, message):
 def test_a_budget_is_read_again_as_it_was_asked(value):
     (text,) = budget_texts({"macs": value})
     assert parse_budget(text) == {"macs": float(value)}
+
+
+@pytest.mark.parametrize(
+    "several", [[0.25, 0.5], (0.25, 0.5), np.linspace(0.25, 0.5, 2)]
+)
+def test_budgets_are_several_in_any_sequence(several):
+    assert budget_texts({"ratio": several}) == ["ratio=0.25", "ratio=0.5"]

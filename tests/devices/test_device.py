@@ -105,3 +105,9 @@ def test_a_damaged_file_is_refused_in_one_line(device, path, value, told):
 def test_a_missing_file_says_how_it_is_made(tmp_path):
     with pytest.raises(InputError, match="python -m ns_tf.measure"):
         read_device(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("given", [5, None, ["device.json"]])
+def test_what_is_no_path_is_refused(given):
+    with pytest.raises(InputError, match="device is the path of a file"):
+        read_device(given)

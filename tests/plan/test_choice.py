@@ -14,6 +14,7 @@ from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.plan import make_plan
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.run import files
+from ns_tf.train.job import network_costs
 
 ARCHITECTURE = toy_architecture()
 
@@ -84,6 +85,26 @@ def test_a_law_needs_a_search_of_this_network(problem, run_dir, tmp_path):
     for place, asked, name in ((tmp_path, problem, "toy"), (run_dir, other, "other")):
         with pytest.raises(InputError, match=f"needs a search of {name}"):
             choice(params=5003.0).widths(asked, place, place)
+
+
+@pytest.mark.parametrize("shape, classes", [((11, 11, 3), 47), ((23, 23, 3), 5)])
+@pytest.mark.parametrize("budget", [{"params": 5003.0}, {"macs": 700_001.0}])
+def test_a_budget_is_of_the_network_that_is_trained(run_dir, shape, classes, budget):
+    """It may have other images and classes than the search had."""
+    trained = analyse(ARCHITECTURE, shape, classes)
+    other = types.SimpleNamespace(architecture=ARCHITECTURE, structure=trained)
+    for method in ("neuralscale", "uniform", "priced"):
+        made = choice(method=method, **budget)
+        costs = network_costs(trained, made.widths(other, run_dir, run_dir))
+        for name, most in budget.items():
+            assert 0.8 * most < costs[name] <= most
+
+
+def test_a_budget_that_is_counted_on_the_network_finds_one_without_a_name(
+    problem, run_dir
+):
+    widths = choice(weight_bytes=20_011.0).widths(problem, run_dir, run_dir)
+    assert 4 * params(widths) <= 20_011
 
 
 def test_widths_that_were_measured_before_stay(problem, run_dir, tmp_path):

@@ -6,11 +6,13 @@ import itertools
 import numpy as np
 import pytest
 from edits import values_of
+from laws import toy_device
 from toys import toy_architecture, toy_problem, toy_search
 
 import ns_tf
 from ns_tf.base import Cost, InputError
 from ns_tf.budgets import BUDGETS, Measure
+from ns_tf.measure import network
 from ns_tf.plan import refine
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Family
@@ -43,6 +45,30 @@ def test_what_was_measured_is_kept_also_of_what_was_interrupted(tmp_path):
     path.write_text(path.read_text().replace("0.7", "0.8"))
     with pytest.raises(InputError, match="damaged"), kept_in(path, Measure(batch=7)):
         pass
+
+
+def test_what_another_machine_measured_does_not_count(tmp_path, monkeypatch):
+    path = tmp_path / "measured.json"
+    for name, before in (("one", {}), ("one", {"ms": {"3": 0.5}}), ("another", {})):
+        monkeypatch.setattr(network, "machine", lambda name=name: name)
+        with kept_in(path, None) as found:
+            assert found == before
+            found["ms"] = {"3": 0.5}
+
+
+def test_a_device_file_counts_by_what_it_says_and_where_it_measures(tmp_path):
+    device, path = toy_device(toy_search()), tmp_path / "measured.json"
+    one, other = (device.write(tmp_path / name).path for name in ("a.json", "b.json"))
+    with kept_in(path, Measure(device=str(one), here=True)) as found:
+        found["latency_ms"] = {"3,5": 0.5}
+    for same in (one, str(other), device):
+        with kept_in(path, Measure(device=same, here=True)) as found:
+            assert found == {"latency_ms": {"3,5": 0.5}}
+    dataclasses.replace(device, threads=3).write(one)  # Measured anew, otherwise.
+    with kept_in(path, Measure(device=str(one), here=True)) as found:
+        assert found == {}
+    with kept_in(path, Measure(device="nowhere.json")) as found:
+        assert found == {}
 
 
 def test_a_choice_that_goes_on_has_the_candidates_that_it_began_with(

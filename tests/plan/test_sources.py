@@ -74,6 +74,11 @@ def test_flagfiles_of_one_name_would_share_a_folder(tmp_path):
         sources_of(tmp_path, "a/x.flags", "neuralscale", "morphnet:b/x.flags")
 
 
+def test_a_folder_may_be_spelled_in_several_ways(tmp_path, search):
+    made = sources_of(tmp_path, f"{search}/", "neuralscale", f"morphnet:{search}")
+    assert {made.folder_of(one) for one in made.all} == {Path(search)}
+
+
 def test_searches_by_flagfile_are_kept_below_the_comparison(tmp_path, search, flagfile):
     made = sources_of(tmp_path, flagfile, "neuralscale")
     assert made.folder_of(flagfile) == tmp_path / "searches" / "toy"

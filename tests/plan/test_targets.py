@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from laws import toy_device, toy_ms
 from toys import DEFAULT, macs, params, toy_architecture, toy_search
@@ -30,6 +31,15 @@ def test_a_device_file_says_milliseconds_and_how_wide_plans_may_be():
     assert ms == pytest.approx(toy_ms(found.widths)) and 8.7 < ms <= 9
     with pytest.raises(InputError, match="widths 40,40,40"):
         solve(record, CURVE, {"latency_ms": 99}, measure=measure)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_width": 0}, {"max_width": "8"}, {"max_width": 4, "min_width": 8}]
+)
+def test_widths_that_cannot_be_are_refused_beside_a_device_file_too(limits):
+    measure = Measure(device=toy_device(RECORD))
+    with pytest.raises(InputError, match="--max_width(=4; | is a whole number)"):
+        solve(RECORD, CURVE, {"latency_ms": 9}, measure=measure, **limits)
 
 
 def test_plans_by_a_device_file_are_corrected_by_measuring(monkeypatch):
@@ -74,6 +84,20 @@ def test_budgets_stay_as_they_are_without_a_ratio():
     budget = {"macs": 5.0}
     answer = with_ratio(RECORD, budget, None)
     assert answer == budget and answer is not budget
+
+
+def test_budgets_that_numpy_counted_are_plain_numbers():
+    budget = {"params": np.array(5003), "macs": np.float32(0.5), "flash": 7}
+    answer = with_ratio(RECORD, budget, None)
+    assert answer == {"params": 5003, "macs": 0.5, "flash": 7}
+    assert [type(value) for value in answer.values()] == [int, float, int]
+
+
+@pytest.mark.parametrize("value", [None, [1, 2], "5", 0, -1, float("nan"), True])
+def test_a_budget_that_is_no_number_is_refused_whatever_the_method(value):
+    """At a price as well, where budgets are not solved for along a curve."""
+    with pytest.raises(InputError, match="macs is a positive, finite number; got"):
+        with_ratio(RECORD, {"params": 5.0, "macs": value}, None)
 
 
 def test_no_budget_at_all_is_refused_and_all_are_named():

@@ -324,6 +324,9 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
     cases = [(*case, None) for case in priced_cases(rng)]
     cases += device_cases(rng, 40)
     cases += memory_cases(rng, 13)
+    # A layer that does not grow has no tau.
+    flat = ScalingLaw(cases[0][0].alpha, np.append(cases[0][0].beta[:-1], 0.0))
+    cases.append((flat, *cases[0][1:]))
     asked = [
         {
             "law": {

@@ -28,6 +28,7 @@ def test_a_layer_that_does_not_grow_hardly_grows():
     assert value.law.beta.tolist() == [0.5, STEADY * 0.5]
     np.testing.assert_allclose(value.law.widths(1e4), law.widths(1e4))
     np.testing.assert_allclose(value.log_taus(law.widths(1e4)), np.log(1e4))
+    assert value.steady.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("step", [1, 8])

@@ -144,6 +144,32 @@ def test_a_score_that_is_no_number_ends_the_training_at_the_first_epoch(
         train(work, work.build, RECIPE, Runtime(seed=3))
 
 
+def test_a_test_score_that_is_no_number_ends_it_there_where_epochs_are_tested(
+    work, monkeypatch
+):
+    """It could not be written at the end."""
+    scores = iter([0.5, float("nan")])
+    monkeypatch.setattr(type(work.task), "score_of", lambda *_: next(scores))
+    recipe = replaced(RECIPE, test_every_epoch=True)
+    with pytest.raises(RunError, match="test score accuracy after epoch 1 is NaN"):
+        train(work, work.build, recipe, Runtime(seed=3))
+
+
+def test_a_score_that_is_infinite_is_kept_and_beaten(training, tmp_path):
+    """So is exp(loss) of a network that knows nothing yet."""
+    arrays, facts = training.state()
+    history = list(training.history)
+    worse = dataclasses.replace(history[0], validation_score=-np.inf)
+    training.history[0] = worse
+    file = Watch(folder=tmp_path, seconds=0).checkpoint(CHECKPOINT)
+    file.save(*training.state())
+    training.restore(arrays, facts)
+    file.restore(training.restore)
+    assert training.history == [worse, *history[1:]]
+    training.restore(arrays, facts)
+    assert training.history == history
+
+
 def test_a_batch_larger_than_the_training_set_is_refused(work):
     with pytest.raises(InputError, match="batch of 1009 is too large"):
         Training(work, work.build, replaced(RECIPE, batch=1009), Runtime())

@@ -226,6 +226,22 @@ def test_the_loss_is_that_of_the_searchs_task(search, task, loss, rng):
     assert found == pytest.approx(float(np.mean(expected)), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", "crossentropy", "mse", None]
+)
+def test_a_model_that_was_compiled_for_one_hot_targets_gets_them(search, loss):
+    """Class numbers are for a model that is compiled for these, or not at all."""
+    source = small((5, 7), input_shape=(13, 11, 3), classes=5)
+    if loss:
+        source.compile(loss=loss)
+    own = Architecture("small", (19, 23), small, source=source)
+    record = dataclasses.replace(search.record, task="classification")
+    model = ScaledHyperModel(Search(record, own), {"params": 1000})
+    found = _compiled_with(model.task, source)
+    assert found["metrics"] == ["accuracy"]
+    assert (found["loss"] == loss) == ("crossentropy" in (loss or ""))
+
+
 def test_a_loaded_search_has_the_task_of_its_record(search):
     source = small((5, 7), input_shape=(13, 11, 3), classes=5)
     own = Architecture("small", (19, 23), small, source=source)

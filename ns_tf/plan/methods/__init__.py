@@ -231,10 +231,10 @@ class Method:
                 f"The method {self.name} has no iterations; leave "
                 f"--iteration={iteration} out."
             )
-        if not isinstance(iteration, int) or isinstance(iteration, bool):
-            raise InputError(
-                f"An iteration is a whole number from 1; got {iteration!r}."
-            )
+        whole = isinstance(iteration, (int, np.integer))
+        if not whole or isinstance(iteration, bool):
+            told = f"An iteration is a whole number from 1; got {iteration!r}."
+            raise InputError(told)
 
 
 def method(

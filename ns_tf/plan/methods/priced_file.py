@@ -1,6 +1,9 @@
 """Prices by a law from a JSON file: a published one, or that of another program."""
 
+import dataclasses
 from collections.abc import Mapping
+
+import numpy as np
 
 from ns_tf.base import PriceLaw
 from ns_tf.plan.methods import Proposal, Setting, method
@@ -39,4 +42,9 @@ def priced_file(setting: Setting, targets: Mapping[str, float]) -> Proposal:
         exponent = entry.get(EXPONENT, ASSUMED)
         if not is_positive(exponent):
             raise ValueError(f"{EXPONENT} is no positive number")
+    # The file does not say where widths were recorded, which a price law asks of layers
+    # that hardly grow: they have their widths of the default network's size.
+    plain = setting.plain
+    size = float(plain.costs["params"](np.array(plain.default_widths)))
+    law = dataclasses.replace(law, tau_range=(size, size))
     return setting.propose(PriceLaw(law, float(exponent)), targets)

@@ -29,12 +29,12 @@ const TINY = 1e-300;
 class Unmet extends Error {}
 
 // The whole widths of most value that meet every budget, the tau of each layer that the
-// law decides on, as at no end of the grid, and how good they are. A budget has a cost
-// (costs.js) and a target; a grid the step, and by layer the lowest and the highest of whole
-// widths. A law may have a `limit`: the law along which the widths of exponents without end
-// are. `asked` is the exponent, undefined for that of the record near the size of the plan,
-// or the law's own. `sizeOf` gives the parameters of whole widths. Throws an Error with a
-// sentence where there are none.
+// law decides on, as it grows by it and is at no end of the grid, and how good they are. A
+// budget has a cost (costs.js) and a target; a grid the step, and by layer the lowest and
+// the highest of whole widths. A law may have a `limit`: the law along which the widths of
+// exponents without end are. `asked` is the exponent, undefined for that of the record near
+// the size of the plan, or the law's own. `sizeOf` gives the parameters of whole widths.
+// Throws an Error with a sentence where there are none.
 function atPrice(law, budgets, grid, asked, sizeOf) {
   if (asked !== undefined) {
     if (!(asked > 0)) throw new Error("A price exponent is a positive number.");
@@ -66,7 +66,7 @@ function withExponent(law, budgets, grid, { exponent, source, fall }) {
   const free = widths.map((w, l) => w > grid.low[l] && w < grid.high[l]);
   const taus = widths
     .map((w, l) => Math.exp(Math.log(w / alpha[l]) / beta[l]))
-    .filter((_, l) => free[l] && free.filter(Boolean).length > 1);
+    .filter((_, l) => free[l] && free.filter(Boolean).length > 1 && beta[l] === law.beta[l]);
   const pricing = {
     asked: exponent, exponent: value.exponent, floored: value.floored,
     shares: sharesOf(found, budgets), gap, source, fall,

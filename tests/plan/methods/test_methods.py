@@ -160,7 +160,8 @@ def test_an_iteration_is_a_whole_number(iteration):
 def test_a_method_without_a_search_has_no_iterations():
     with pytest.raises(InputError, match="uniform has no iterations.*--iteration=3"):
         methods.get("uniform").check_iteration(3)
-    methods.get("neuralscale").check_iteration(3)
+    for sound in (3, np.int64(3)):
+        methods.get("neuralscale").check_iteration(sound)
 
 
 @pytest.fixture

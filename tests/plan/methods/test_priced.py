@@ -1,5 +1,6 @@
 """Plans at a price, on finished searches."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -121,6 +122,23 @@ def test_layers_that_the_law_does_not_decide_on_are_not_extrapolated(vgg11):
     assert len(held.scaling.taus) == sum(width < 50 for width in held.widths) < 8
     for some in (names, names[:7]):  # Nothing is free, or what the budget leaves.
         assert plan(some).scaling.taus == () and plan(some).extrapolation == 1
+
+
+def test_layers_that_hardly_grow_say_nothing_of_the_size():
+    """A filter more would be of a network a billion times as large."""
+    record = toy_search(1)
+    (state,) = record.states
+    flat = np.array([0.5, 0.0, 0.4])
+    alpha = np.array([13, 10, 19]) / state.law.tau_range[1] ** flat
+    law = dataclasses.replace(state.law, alpha=alpha, beta=flat)
+    record = dataclasses.replace(record, states=(dataclasses.replace(state, law=law),))
+    plan, along = (
+        make_plan(record, {"params": 20_011}, method=method, round_to=4)
+        for method in ("priced", "neuralscale")
+    )
+    assert len(plan.scaling.taus) == 2 and plan.widths[1] == 8
+    assert plan.extrapolation < 10 * along.extrapolation
+    assert plan.scaling.tau < 10 * along.scaling.tau
 
 
 def test_an_exponent_goes_with_the_method_alone(vgg11):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from places import ROOT
-from toys import file_of, macs, setting_of, toy_search, toy_setting
+from toys import DEFAULT, file_of, macs, params, setting_of, toy_search, toy_setting
 
 from ns_tf.base import InputError
 from ns_tf.plan import methods
@@ -37,6 +37,17 @@ def test_a_published_law_is_planned_at_its_price():
     )
     assert found.costs["macs"] <= 9_880_832 < 1.001 * found.costs["macs"]
     assert found.costs["params"] > 2 * along.costs["params"]  # Late layers are cheap.
+
+
+@pytest.mark.parametrize("beta", [0.0, -0.05])
+def test_a_layer_that_does_not_grow_has_the_width_of_its_law(tmp_path, beta):
+    """At the size of the default network, for the file names none; not at one of 1."""
+    size = params(DEFAULT)
+    betas = [0.5, beta, 0.4]
+    alpha = [width / size**b for width, b in zip(DEFAULT, betas, strict=True)]
+    path = file_of(tmp_path, alpha=alpha, beta=betas)
+    found = propose(toy_setting(f"priced_file:{path}"), params=size)
+    assert abs(found.widths[1] - DEFAULT[1]) <= 1
 
 
 @pytest.mark.parametrize(
