@@ -17,6 +17,7 @@ from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import NetworkConfig
+from ns_tf.problem.resolve import data_options
 from ns_tf.prune.config import CutConfig
 from ns_tf.prune.given import at_widths
 from ns_tf.prune.source import trained_network
@@ -134,7 +135,13 @@ class Plan(WidthPlan):
                 recipe,
                 Runtime.of(config, execution).watched(watch),
             )
-            return Trained(result.model, result.test_score, result.history, problem)
+            return Trained(
+                result.model,
+                result.test_score,
+                result.history,
+                problem,
+                data=data_options(settings),
+            )
         run_dir = as_path(run_dir, "run_dir")
         named = {"widths": self.widths, "name": name}
         network = made(NetworkConfig, {**dataclasses.asdict(settings), **named})
@@ -149,4 +156,5 @@ class Plan(WidthPlan):
             read_history(run.folder),
             problem,
             run.folder,
+            data=data_options(settings),
         )

@@ -240,6 +240,8 @@ def test_a_loaded_search_finds_data_that_have_a_name(named):
     short = {**SHORT, "epochs": 1, "batch": 700}
     trained = [s.plan(params=1500).train(**short) for s in (named, loaded)]
     assert trained[0].score == trained[1].score
+    # So a folder of what is pruned from it finds the same splits.
+    assert [one.data for one in trained] == 2 * [{"image_size": 16}]
 
 
 def test_a_network_is_trained_on_other_data_than_the_searchs(named):
