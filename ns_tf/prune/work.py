@@ -20,7 +20,6 @@ from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.shared import check_alike, run_folder
 from ns_tf.graph.remake import check_readable
-from ns_tf.networks import from_model
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.tasks import Task
 from ns_tf.problem.tasks.compiled import Compiled
@@ -137,11 +136,9 @@ class PruneRun:
             InputError: it is not done.
         """
         arrays, _ = files.read_arrays(self.job.scores, what="list of scores")
-        told, model = told_in(self.folder), from_model.loaded(self.folder / MODEL)
-        if not model.compiled:  # Perhaps of a loss that no file gives.
-            model = self.pruner.problem.task.finished(model)
+        told = told_in(self.folder)
         return Pruned(
-            model,
+            self.pruner.problem.loaded(self.folder / MODEL),
             Scaling(tuple(told["widths"]), told["tau"], told["costs"], told["targets"]),
             arrays["scores"],
             self.job.keep(told),

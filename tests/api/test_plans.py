@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import types
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from notebooks import OPTIONS, SHORT, WIDTHS, trainable
 from small import chain, problem
+from trained import Unregistered
 from verbs import contents
 
 import ns_tf
@@ -326,3 +328,16 @@ def test_weights_that_nobody_has_are_refused(search):
     named = dataclasses.replace(search, problem=problem(chain, (7, 5)))
     with pytest.raises(ns_tf.InputError, match="there are none to inherit"):
         dataclasses.replace(plan, search=named).build("inherit")
+
+
+def test_a_network_that_no_file_gives_is_not_trained_in_a_folder(search, tmp_path):
+    x = image = keras.Input((8, 8, 1))
+    x = Unregistered()(keras.layers.Conv2D(9, 3, activation="relu", name="a")(x))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(9, 3, name="b")(x))
+    model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+    own = ns_tf.Problem.of(ns_tf.from_model(model), search.problem.dataset)
+    found = types.SimpleNamespace(problem_for=lambda data: (own, search.settings))
+    plan = dataclasses.replace(search.plan(params=600), search=found)
+    with pytest.raises(ns_tf.InputError, match="'Unregistered'.*Register"):
+        plan.train(run_dir=tmp_path / "run", **SHORT)
+    assert not list(tmp_path.iterdir())
