@@ -22,6 +22,13 @@ from ns_tf.train.config import TrainConfig
 TUNING = FinetuneConfig(finetune_epochs=1, finetune_batch=16)
 
 
+class Unregistered(keras.layers.Layer):
+    """A layer that is not seen through, and that no file gives back."""
+
+    def call(self, x, training=False):
+        return x * 1.0 if training else x
+
+
 def noise_images(rng, shape=(6, 7, 3), count=71, classes=5) -> Dataset:
     """Noise images [count, *shape], with labels at random."""
     images = rng.uniform(size=(count, *shape)).astype("float32")

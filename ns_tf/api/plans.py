@@ -12,11 +12,13 @@ from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
-from ns_tf.networks import from_model, python_models
+from ns_tf.graph.remake import check_readable
+from ns_tf.networks import python_models
 from ns_tf.plan.choice import WidthChoice
 from ns_tf.plan.config import BudgetConfig, MethodConfig
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import NetworkConfig
+from ns_tf.problem.resolve import data_options
 from ns_tf.prune.config import CutConfig
 from ns_tf.prune.given import at_widths
 from ns_tf.prune.source import trained_network
@@ -134,8 +136,16 @@ class Plan(WidthPlan):
                 recipe,
                 Runtime.of(config, execution).watched(watch),
             )
-            return Trained(result.model, result.test_score, result.history, problem)
+            return Trained(
+                result.model,
+                result.test_score,
+                result.history,
+                problem,
+                data=data_options(settings),
+            )
         run_dir = as_path(run_dir, "run_dir")
+        if problem.architecture.source is not None:
+            check_readable(problem.architecture.source)
         named = {"widths": self.widths, "name": name}
         network = made(NetworkConfig, {**dataclasses.asdict(settings), **named})
         choice = WidthChoice(network, BudgetConfig(), MethodConfig())
@@ -144,9 +154,10 @@ class Plan(WidthPlan):
         python_models.save(problem.architecture, run_dir)
         result = run.run(watch)
         return Trained(
-            from_model.loaded(run.folder / MODEL),
+            problem.loaded(run.folder / MODEL),
             score_in(result, "test"),
             read_history(run.folder),
             problem,
             run.folder,
+            data=data_options(settings),
         )

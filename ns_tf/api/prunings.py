@@ -58,7 +58,7 @@ class Trained:
     folder: Path | None = None  # The folder of the training; None if it was not kept.
     # How the network takes its pixels: "normalised", "unit" (0 to 1) or "given".
     pixels: str = "normalised"
-    # Fields of `DataConfig` by which its data were loaded; of data by name.
+    # Fields of `DataConfig` by which its data were loaded.
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     def export(

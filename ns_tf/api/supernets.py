@@ -20,7 +20,7 @@ from ns_tf.networks import architectures, python_models
 from ns_tf.problem import tasks
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
-from ns_tf.problem.resolve import data_config, load_dataset
+from ns_tf.problem.resolve import data_config, data_options, load_dataset
 from ns_tf.prune.targets import budgets_of
 from ns_tf.run.checks import is_positive
 from ns_tf.run.folder import PREFIX
@@ -221,8 +221,8 @@ class Supernet:
         found = self._fitted
         (whole,) = (row for row in found.rows if row.share == 1)
         data = dataclasses.asdict(data_config(self.settings))
-        if data.pop("dataset").startswith(PREFIX):  # From Python: no options load it.
-            data = {}
+        if data.pop("dataset").startswith(PREFIX):
+            data = data_options(self.settings)
         return Trained(
             found.training.at(whole.widths),
             whole.test[1],

@@ -20,6 +20,7 @@ from ns_tf.parts import parts
 from ns_tf.run.folder import PREFIX
 from ns_tf.run.option import made
 
+OPTIONS = "train_images split_seed validation_fraction image_size".split()
 HELD_OUT = DataConfig.validation_fraction  # Where nothing else is said.
 
 
@@ -173,8 +174,7 @@ def subset(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: a value of another type than the field's, or out of range.
     """
-    names = ("train_images", "split_seed", "validation_fraction", "image_size")
-    given = {name: options.get(name) for name in names}
+    given = {name: options.get(name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     config = made(DataConfig, given)
     return {

@@ -1,6 +1,9 @@
 """What a model was compiled with, output by output: losses, their weights, metrics."""
 
 import dataclasses
+import hashlib
+import json
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,6 +85,13 @@ class Compilation:
             parts = [list(one) for one in by_output]
         loss, weights, metrics = parts
         return {"loss": loss, "loss_weights": weights, "metrics": metrics}
+
+    @property
+    def digest(self) -> str:
+        """6 hexadecimal digits of losses, weights and metrics, by their settings."""
+        told = [self.losses, self.weights, self.metrics]
+        text = json.dumps(keras.tree.map_structure(_settings, told))
+        return hashlib.sha256(text.encode()).hexdigest()[:6]
 
     def onto(self, model: keras.Model) -> None:
         """Compiles a model of the same outputs with these losses and metrics.
@@ -184,3 +194,23 @@ def _metrics(given: Any, names: Sequence[str]) -> tuple[tuple[Any, ...], ...]:
     return tuple(
         () if entry is None else tuple(keras.tree.flatten(entry)) for entry in entries
     )
+
+
+def _settings(part: Any) -> Any:
+    """What says the same of a loss, a metric or a number in every process.
+
+    >>> _settings(keras.losses.mean_squared_error), _settings("mse"), _settings(0.5)
+    ('mean_squared_error', 'mse', 0.5)
+
+    Args:
+        part: As `compile` takes it.
+    """
+    if part is None or isinstance(part, (str, float)):
+        return part
+    if isinstance(part, types.FunctionType):  # Of a lambda Keras gives its code.
+        return part.__name__
+    try:
+        config = keras.saving.serialize_keras_object(part)["config"]
+        return [type(part).__name__, json.dumps(config, sort_keys=True)]
+    except Exception:  # Keras raises what its parts raise.
+        return type(part).__name__

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 
@@ -87,3 +88,15 @@ class Problem:
             InputError: the widths do not fit the architecture.
         """
         return self.structure.build(widths)
+
+    def loaded(self, path: str | Path) -> keras.Model:
+        """A trained network of a file, as users get it.
+
+        Compiled with the loss that chose the task, which no file may give: one that is
+        not registered.
+
+        Args:
+            path: Of the file.
+        """
+        model = from_model.loaded(path)
+        return model if model.compiled else self.task.finished(model)

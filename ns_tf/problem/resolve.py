@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.data import sources
@@ -157,3 +158,17 @@ def data_config(config: ProblemConfig) -> DataConfig:
     names = [field.name for field in dataclasses.fields(DataConfig)]
     values = {name: getattr(config, name) for name in names}
     return DataConfig(**{n: v for n, v in values.items() if v is not None})
+
+
+def data_options(config: ProblemConfig) -> dict[str, Any]:
+    """The options of the data, where they are not the defaults.
+
+    >>> data_options(ProblemConfig(dataset="digits", split_seed=3, image_size=8))
+    {'image_size': 8, 'split_seed': 3}
+
+    Args:
+        config: Network and data.
+    """
+    values = dataclasses.asdict(data_config(config))
+    del values["dataset"]
+    return {n: v for n, v in values.items() if v != getattr(DataConfig, n)}

@@ -74,9 +74,11 @@ class Level:
         structure: Structure,
         widths: Widths,
         measure: Measure | None = None,
+        *,
+        whole: Structure | None = None,
     ) -> Budgets:
         """The budgets that are asked for; as `ns_tf.prune.targets.budgets_of`."""
-        return budgets_of(asked, structure, widths, measure)
+        return budgets_of(asked, structure, widths, measure, whole=whole)
 
     @property
     def names(self) -> tuple[str, ...]:

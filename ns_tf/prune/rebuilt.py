@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.graph import weights
+from ns_tf.graph import activations, weights
 from ns_tf.graph.calls import functional
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork
@@ -180,7 +180,7 @@ def norm_behind(layer: keras.Layer, norms: Mapping[str, str]) -> str | None:
     Returns:
         None if there is none, or the layer has an activation of its own.
     """
-    linear = getattr(layer.activation, "__name__", "linear") == "linear"
+    linear = activations.name_of(layer.activation) == "linear"
     return norms.get(layer.name) if linear else None
 
 

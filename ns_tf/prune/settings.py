@@ -84,11 +84,18 @@ class Configs:
         bounds = bounds_of(wishes, problem.structure.layers, widths)
         bounds.check_ties()
         kind = PRUNERS[self.cut.level]
+        budgets = kind.budgets_for(
+            self.asked,
+            problem.structure,
+            widths,
+            budget.measure,
+            whole=network.problem.structure,
+        )
         return kind(
             network.model,
             problem,
             self.cut,
-            kind.budgets_for(self.asked, problem.structure, widths, budget.measure),
+            budgets,
             seed=self.runtime.seed,
             grid={
                 "round_to": budget.round_to,

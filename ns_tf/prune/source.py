@@ -45,8 +45,8 @@ class TrainedNetwork:
         problem: The model as a function of its widths, data and task.
         pixels: How its pixels are scaled: a name of `ns_tf.data.dataset.WAYS`.
         folder: Of its training, if it came from one.
-        data: Options of `ns_tf.data.config.DataConfig` by which its data were loaded;
-            empty for data from Python.
+        data: Options of `ns_tf.data.config.DataConfig` by which its data were loaded,
+            or made of what came from Python.
         told: How it is known that pixels are scaled so, for people.
     """
 
@@ -161,9 +161,11 @@ def _dataset(
     """
     known = dataclasses.asdict(kept) if kept else {}
     name = kept.dataset if kept else None
-    dataset, _ = python_data.again(data, name, known, options)
+    dataset, own = python_data.again(data, name, known, options)
     if dataset is not None:
-        return dataset, {}
+        given = {**(known if own else {}), **options}
+        names = (n for n in python_data.OPTIONS if given.get(n) is not None)
+        return dataset, {name: given[name] for name in names}
     image = next((x for x in model.inputs if len(x.shape) == 4), model.inputs[0])
     height, width = (*image.shape[1:3], None, None)[:2]
     if options.get("image_size") is None and height is not None and height == width:

@@ -47,6 +47,8 @@ def budgets_of(
     structure: Structure,
     widths: Widths,
     measure: Measure | None = None,
+    *,
+    whole: Structure | None = None,
 ) -> Budgets:
     """The budgets that are asked for, in their own units.
 
@@ -59,6 +61,8 @@ def budgets_of(
         structure: Of the trained network.
         widths: Of the trained network, [layers].
         measure: How measured budgets are measured.
+        whole: Of the network without layers that are kept, which a device file is of;
+            `structure` if None.
 
     Raises:
         InputError: no budget, an unknown one, no positive number, or more than the
@@ -84,13 +88,15 @@ def budgets_of(
         raise InputError(
             f"Give a budget, as --macs=0.5: {', '.join([*BUDGETS.names(), RATIO])}."
         )
-    targets, whole = {}, {}
+    if BUDGET in asked and measure and measure.device:
+        costs[BUDGET] = _by_tables(structure, whole or structure, measure)
+    targets, now = {}, {}
     for name, value in asked.items():
         costs[name] = costs.get(name) or _other(name, structure, measure, costs)
         if has_shares(name, costs[name]):
-            whole[name] = float(costs[name](own))
-        targets[name] = target_of(name, value, whole.get(name))
-    return Budgets(targets, costs, whole, measure)
+            now[name] = float(costs[name](own))
+        targets[name] = target_of(name, value, now.get(name))
+    return Budgets(targets, costs, now, measure)
 
 
 def has_shares(name: str, cost: Cost | budgets.Budget) -> bool:
@@ -156,7 +162,7 @@ def _other(
 ) -> Cost:
     """The cost of a budget that is not among the exact ones of a structure.
 
-    Of a measured one with its estimate, or by a device file.
+    Of a measured one with its estimate.
 
     Raises:
         InputError: the budget cannot be counted on such networks, or not measured so.
@@ -164,17 +170,38 @@ def _other(
     budget = budgets.get(name)
     if not budget.measured:
         return Cost(budget.cost(structure))  # Raises: it refuses this structure.
-    if name == BUDGET and measure and measure.device:
-        if measure.here:
-            raise InputError(
-                "--device_here corrects plans; a pruning meets the tables of --device. "
-                "Leave it out."
-            )
-        device = read_device(measure.device)
-        shape, classes = structure.input_shape, structure.classes
-        device.check(structure.names, shape, classes, exact["macs"].of)
-        return Cost(device.cost)
     cost = budget.cost(structure, measure or Measure())
     if budget.estimate is None:
         return cost
     return dataclasses.replace(cost, estimate=exact[budget.estimate])
+
+
+def _by_tables(structure: Structure, whole: Structure, measure: Measure) -> Cost:
+    """Milliseconds by a device file.
+
+    Args:
+        structure: Whose widths are counted.
+        whole: Of the same network, of all widths: also of layers that are kept.
+        measure: Names the file.
+
+    Raises:
+        InputError: the file is of another network, or plans alone can be met so.
+    """
+    if measure.here:
+        raise InputError(
+            "--device_here corrects plans; a pruning meets the tables of --device. "
+            "Leave it out."
+        )
+    if not set(structure.names) <= set(whole.names):
+        whole = structure
+    device, macs = read_device(measure.device), exact_costs(whole)["macs"]
+    device.check(whole.names, whole.input_shape, whole.classes, macs)
+    places = [whole.names.index(name) for name in structure.names]
+    own = np.array(whole.architecture.widths)
+
+    def cost(widths: np.ndarray) -> np.ndarray:
+        every = np.broadcast_to(own, (*np.shape(widths)[:-1], len(own))).copy()
+        every[..., places] = widths
+        return device.cost(every)
+
+    return Cost(device.cost if structure is whole else cost)

@@ -185,8 +185,14 @@ def _read_again(model: keras.Model) -> keras.Model:
 
     Args:
         model: Of a training that is done; not changed.
+
+    Returns:
+        The model itself if no file gives it, as where a class is not registered.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / MODEL
         save_model(model, path)
-        return keras.saving.load_model(path, compile=False)
+        try:
+            return keras.saving.load_model(path, compile=False)
+        except Exception:  # Keras raises what its parts raise.
+            return model

@@ -71,6 +71,8 @@ class WeightPruner(Pruner):
         structure: Structure,
         widths: Widths,
         measure: Measure | None = None,
+        *,
+        whole: Structure | None = None,
     ) -> Budgets:
         """The budget `nonzero`, as a number.
 
@@ -79,6 +81,7 @@ class WeightPruner(Pruner):
             structure: Of the trained network.
             widths: Of the trained network, [layers].
             measure: Of measured budgets, which are refused, and so is a device file.
+            whole: Not read.
 
         Raises:
             InputError: another budget, none, or more than the network has.

@@ -19,8 +19,11 @@ from ns_tf.base import Scaling, ScalingLaw
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.shared import check_alike, run_folder
-from ns_tf.networks import from_model
+from ns_tf.graph.remake import check_readable
 from ns_tf.problem.config import ProblemConfig
+from ns_tf.problem.tasks import Task
+from ns_tf.problem.tasks.compiled import Compiled
+from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.config import SourceConfig
 from ns_tf.prune.job import PruneJob, scores_name
 from ns_tf.prune.pruned import Pruned
@@ -61,10 +64,11 @@ class PruneRun:
         name: str | None = None,
     ):
         check_name(name)
+        check_readable(network.model)  # What is left is read from its file.
         self.run_dir, self.network, self.pruner = Path(run_dir), network, pruner
         self.source = source
         self.folder = self.run_dir / TRAIN / (name or configs.name)
-        digest = fingerprint(network.model)
+        digest = fingerprint(network.model) + _learned(network.problem.task)
         named = ProblemConfig(
             # Other weights under the same name are another network.
             architecture=f"{pruner.problem.architecture.name}@{digest}",
@@ -134,7 +138,7 @@ class PruneRun:
         arrays, _ = files.read_arrays(self.job.scores, what="list of scores")
         told = told_in(self.folder)
         return Pruned(
-            from_model.loaded(self.folder / MODEL),
+            self.pruner.problem.loaded(self.folder / MODEL),
             Scaling(tuple(told["widths"]), told["tau"], told["costs"], told["targets"]),
             arrays["scores"],
             self.job.keep(told),
@@ -161,3 +165,14 @@ class PruneRun:
         with run_folder(workers, self.run_dir, (self.source,), "pruning"):
             self.job.run(watch)
             return self.done
+
+
+def _learned(task: Task) -> str:
+    """A digest of what a network was compiled with, where that is what it learns.
+
+    Other losses give other scores of the same weights. Empty for other tasks.
+    """
+    inner = task.task if isinstance(task, Weighted) else task
+    if not isinstance(inner, Compiled):
+        return ""
+    return f"-{inner.compilation.digest}"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import types
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from notebooks import OPTIONS, SHORT, WIDTHS, trainable
 from small import chain, problem
+from trained import Unregistered
 from verbs import contents
 
 import ns_tf
@@ -240,6 +242,8 @@ def test_a_loaded_search_finds_data_that_have_a_name(named):
     short = {**SHORT, "epochs": 1, "batch": 700}
     trained = [s.plan(params=1500).train(**short) for s in (named, loaded)]
     assert trained[0].score == trained[1].score
+    # So a folder of what is pruned from it finds the same splits.
+    assert [one.data for one in trained] == 2 * [{"image_size": 16}]
 
 
 def test_a_network_is_trained_on_other_data_than_the_searchs(named):
@@ -324,3 +328,16 @@ def test_weights_that_nobody_has_are_refused(search):
     named = dataclasses.replace(search, problem=problem(chain, (7, 5)))
     with pytest.raises(ns_tf.InputError, match="there are none to inherit"):
         dataclasses.replace(plan, search=named).build("inherit")
+
+
+def test_a_network_that_no_file_gives_is_not_trained_in_a_folder(search, tmp_path):
+    x = image = keras.Input((8, 8, 1))
+    x = Unregistered()(keras.layers.Conv2D(9, 3, activation="relu", name="a")(x))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(9, 3, name="b")(x))
+    model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+    own = ns_tf.Problem.of(ns_tf.from_model(model), search.problem.dataset)
+    found = types.SimpleNamespace(problem_for=lambda data: (own, search.settings))
+    plan = dataclasses.replace(search.plan(params=600), search=found)
+    with pytest.raises(ns_tf.InputError, match="'Unregistered'.*Register"):
+        plan.train(run_dir=tmp_path / "run", **SHORT)
+    assert not list(tmp_path.iterdir())

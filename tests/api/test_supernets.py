@@ -1,5 +1,8 @@
 """One set of weights, a network of any width."""
 
+import copy
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -106,3 +109,11 @@ def test_its_whole_network_is_pruned_from_its_last_filters_on(mine):
     kernel = mine.trained().model.get_layer("stem").kernel
     own = small.model.get_layer("stem").kernel
     assert (kernel[..., : own.shape[-1]] == own).numpy().all()
+
+
+def test_its_whole_network_knows_the_options_of_data_from_python(mine):
+    known = copy.copy(mine)
+    known.settings = dataclasses.replace(
+        mine.settings, dataset="python:0", split_seed=3
+    )
+    assert known.trained().data == {"split_seed": 3}

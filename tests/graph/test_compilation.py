@@ -89,3 +89,23 @@ def test_a_sequential_model_is_compiled_as_a_functional_one():
     again = Compilation.of(carried(model, functional(keras.Sequential(ends))))
     assert vars(again) == vars(found)
     assert carried(model, keras.Sequential(ends)).loss == "mse"
+
+
+def test_a_digest_tells_losses_weights_and_metrics():
+    def digest(**given):
+        model = two(list)
+        model.compile(**given)
+        return Compilation.of(model).digest
+
+    smooth = keras.losses.CategoricalCrossentropy
+    given = [
+        {"loss": "mse"},
+        {"loss": "mse", "loss_weights": [1.0, 0.5]},
+        {"loss": "mse", "metrics": [["mae"], []]},
+        {"loss": never_registered},
+        {"loss": lambda targets, outputs: 0.0 * outputs},
+        {"loss": smooth(label_smoothing=0.1)},
+        {"loss": smooth(label_smoothing=0.2)},
+    ]
+    found = [digest(**one) for one in given]
+    assert len(set(found)) == len(given) and found == [digest(**one) for one in given]

@@ -9,6 +9,7 @@ from small import CLASSES, chain, coloured, problem
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.data.arrays import from_arrays
+from ns_tf.networks.from_model import from_model
 from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
 
@@ -73,3 +74,15 @@ def test_another_task_checks_the_data_and_comes_along(rng):
     task = Any()
     work = Problem.of(Architecture("chain", WIDTHS, chain), coloured(rng), task)
     assert work.task is task and task.checked == work.dataset.name
+
+
+def never_registered(targets, outputs):
+    return keras.losses.sparse_categorical_crossentropy(targets, outputs, True)
+
+
+def test_a_network_of_a_file_is_compiled_as_the_task_is(rng, tmp_path):
+    model = problem(chain, WIDTHS, coloured(rng)).build()
+    model.compile(loss=never_registered)
+    work = Problem.of(from_model(model), coloured(rng), tasks.get("compiled"))
+    model.save(tmp_path / "model.keras")
+    assert work.loaded(tmp_path / "model.keras").loss is never_registered

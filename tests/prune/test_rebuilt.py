@@ -1,9 +1,11 @@
 """A cut network beside the whole one: pairs of windows and targets."""
 
+import keras
 import numpy as np
 import pytest
 from trained import noise_images, pruner
 
+from ns_tf.base import InputError
 from ns_tf.prune import repairs
 from ns_tf.prune.rebuilt import Rebuilt, contributions
 from ns_tf.prune.trained import cut
@@ -52,3 +54,18 @@ def test_an_offset_goes_into_the_bias_or_the_mean_of_the_norm(handmade, randomis
     assert made.has_offset(reader)
     made.move_offset(reader, more)
     np.testing.assert_allclose(norm.moving_mean, before - more, rtol=1e-6)
+
+
+def test_no_norm_takes_an_offset_behind_an_activation_that_is_a_layer(rng):
+    layers = keras.layers
+    x = image = keras.Input((6, 7, 3))
+    x = layers.Conv2D(5, 3, activation="relu", name="a")(x)
+    leaky = layers.LeakyReLU(negative_slope=0.2)
+    x = layers.Conv2D(7, 3, use_bias=False, activation=leaky, name="b")(x)
+    x = layers.GlobalAveragePooling2D()(layers.BatchNormalization()(x))
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    made = rebuilt(model, noise_images(rng), macs=0.6, keep=("b",))
+    assert [one.layer for one in made.readers] == ["b"]
+    assert not made.has_offset(made.readers[0])
+    with pytest.raises(InputError, match="'b' reads filters that go"):
+        pruner(model, noise_images(rng), macs=0.6, repair="mean").check()

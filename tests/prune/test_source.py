@@ -106,12 +106,15 @@ def test_options_of_data_hold_for_arrays_and_those_of_a_training_for_its_own(
     whole = digits().train
     data = whole.images[:100], whole.labels[:100]
     options = {"validation_fraction": 0.3, "train_images": 20}
-    first = trained_network(mine(), data, pixels="unit", **options).problem.dataset
+    given = trained_network(mine(), data, pixels="unit", **options)
+    first = given.problem.dataset
+    assert given.data == options  # As a folder of what is left names them.
     assert (len(first.validation), len(first.train)) == (30, 20)
     mine().save(tmp_path / "model.keras")
     kept = ProblemConfig(dataset=first.name, pixels="unit", **options)
     monkeypatch.setattr(source, "training_in", lambda path, name: path)
     monkeypatch.setattr(source, "settings_in", lambda folder: kept)
-    assert trained_network(tmp_path, data).problem.dataset.name == first.name
+    again = trained_network(tmp_path, data)
+    assert again.problem.dataset.name == first.name and again.data == options
     other = trained_network(tmp_path, (data[0][:50], data[1][:50]))
-    assert len(other.problem.dataset.train) == 40
+    assert len(other.problem.dataset.train) == 40 and other.data == {}

@@ -60,6 +60,26 @@ def test_a_device_file_says_milliseconds():
         budgets_of({"latency_ms": 3}, STRUCTURE, (7, 5), measure)
 
 
+def test_a_device_file_holds_where_layers_are_kept():
+    model, ends = STRUCTURE.build((7, 5)), (STRUCTURE.input_shape, STRUCTURE.classes)
+    whole, kept = (
+        analyse(from_model(model, keep=keep), *ends) for keep in ((), ("conv1",))
+    )
+    survey = Survey.of(whole, (7, 5), Detail(points=3, networks=0))
+    times = [
+        Times(np.add.outer(s.reads, s.makes)[None] * 1.0, np.zeros((1, 1, 1)))
+        for s in survey.shapes
+    ]
+    device = device_of(survey, times, [], 0.5, Setup("law", 1, 1, "a toy"))
+    asked, measure = {"latency_ms": 30}, Measure(device=device)
+    cost = budgets_of(asked, kept, (5,), measure, whole=whole).costs["latency_ms"]
+    assert cost(np.array([3])) == device.ms((7, 3)) < cost(np.array([5]))
+    several = cost(np.array([[[3], [5]]]))
+    assert several.tolist() == [[device.ms((7, 3)), device.ms((7, 5))]]
+    with pytest.raises(InputError, match="widths conv1,conv2, ..., not conv2"):
+        budgets_of(asked, kept, (5,), measure)
+
+
 def test_bytes_of_a_file_may_be_a_share(monkeypatch):
     from ns_tf.budgets import litert_bytes
     from ns_tf.networks import deployed

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from trained import learned
+from trained import Unregistered, learned
 
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
@@ -100,3 +100,15 @@ def test_tokens_are_not_mixed(rng):
     with pytest.raises(InputError, match="'embedding.*as tokens.*--recipe=plain"):
         check_mixable(model, from_arrays(data))
     check_mixable(model, from_arrays((data[0] * 1.0, data[1])))
+
+
+def test_a_network_that_no_file_gives_goes_on_in_memory():
+    digits = learned()[1].dataset
+    x = Unregistered()(keras.layers.Flatten()(image := keras.Input((8, 8, 1))))
+    x = keras.layers.Dense(7, "relu", name="a")(x)
+    model = keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+    problem = Problem.of(from_model(model), digits)
+    config = FinetuneConfig(finetune_epochs=1, finetune_batch=500)
+    found = recipes_of("scratch+plain", problem.task)
+    works = tunings_of(found, config, digits, 1, None)
+    assert len(tuned(problem, problem.build, works, None, Runtime()).history) == 1

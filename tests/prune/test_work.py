@@ -3,10 +3,11 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from small import Ended, KilledAt, StopAt
-from trained import digits, learned
+from trained import Unregistered, digits, learned
 
 import ns_tf
 from ns_tf.prune.pruner import Pruner
@@ -157,3 +158,42 @@ def test_scores_in_rounds_are_those_of_their_budget(mine, tmp_path):
     for macs in (0.5, 0.4):
         mine.prune(run_dir=tmp_path, **{**SLOW, "allocation": "uniform", "macs": macs})
     assert len(list((tmp_path / "scores").iterdir())) == 2
+
+
+def never_registered(targets, outputs):
+    return keras.losses.sparse_categorical_crossentropy(targets, outputs, True)
+
+
+def with_layer(between):
+    """A trained network of a few filters with a layer between."""
+    x = image = keras.Input((8, 8, 1))
+    x = between(keras.layers.Conv2D(7, 3, activation="relu", name="a")(x))
+    x = keras.layers.Conv2D(5, 3, strides=2, activation="relu", name="b")(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+
+
+FEW = {"macs": 0.5, "finetune_epochs": 0, "proxy_images": 16}
+
+
+def test_a_network_that_no_file_gives_is_refused_before_anything_is_done(tmp_path):
+    given = ns_tf.trained(with_layer(Unregistered()), digits(), pixels="unit")
+    with pytest.raises(ns_tf.InputError, match="'Unregistered'.*Register"):
+        given.prune(run_dir=tmp_path, **FEW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_loss_of_the_same_weights_has_scores_of_its_own(tmp_path):
+    """And one that no file gives is that of the model all the same."""
+    model = with_layer(keras.layers.ReLU())
+    usual = "sparse_categorical_crossentropy"
+    for name, loss in (("usual", usual), ("own", never_registered)):
+        model.compile(loss=loss)
+        given = ns_tf.trained(model, digits(), pixels="unit", task="compiled")
+        small = given.prune(run_dir=tmp_path, name=name, **FEW)
+        assert small.model.compiled and small.model.loss == loss
+    assert len(list((tmp_path / "scores").iterdir())) == 2
+    model.compile(loss=usual)
+    given = ns_tf.trained(model, digits(), pixels="unit", task="compiled")
+    with pytest.raises(ns_tf.InputError, match="other flags.*--architecture"):
+        given.prune(run_dir=tmp_path, name=name, **FEW)
