@@ -13,6 +13,7 @@ from ns_tf.data.labels import are_classes, distributions, one_hot, zeros_and_one
 from ns_tf.graph.calls import functional
 from ns_tf.graph.compilation import Compilation
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
+from ns_tf.graph.masking import has_mask
 from ns_tf.problem import tasks
 from ns_tf.problem.compiled import CROSSENTROPY
 from ns_tf.problem.tasks import Task
@@ -49,7 +50,7 @@ def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
     | binary cross-entropy | several numbers | multilabel |
     | binary cross-entropy | 0 or 1 at every place | segmentation |
     | squared error | numbers | regression |
-    | one that an option or a weight changes | any | compiled |
+    | one that an option, a weight or a mask of the outputs changes | any | compiled |
     | any other, or several | any | compiled |
 
     Targets that are none of the loss's task have the task "compiled", too, which
@@ -84,18 +85,20 @@ def task_of(dataset: Dataset, model: keras.Model | None = None) -> Task:
         return tasks.get("compiled")
     labels = [np.asarray(getattr(dataset, name).labels) for name in SPLITS]
     if found is not None:
-        return _compiled_for(found, labels, outputs_of(model))
+        return _compiled_for(found, labels, model)
     return tasks.get(_by_look(labels, model))
 
 
 def _compiled_for(
-    found: Compilation, labels: list[np.ndarray], outputs: tuple[int, ...]
+    found: Compilation, labels: list[np.ndarray], model: keras.Model
 ) -> Task:
     """The task of a compiled model; networks of it are compiled with its loss.
 
     So the task of a trained network is that of the model it was made of.
     """
-    name = _by_loss(found, labels, outputs)
+    # Keras leaves masked places out of a loss, which only "compiled" does as well.
+    masked = has_mask(functional(model).outputs[0])
+    name = None if masked else _by_loss(found, labels, outputs_of(model))
     if name is None:
         return tasks.get("compiled")
     made = copy.copy(tasks.get(name))

@@ -36,8 +36,8 @@ class OutputLoss:
         """Weight times loss, [batch].
 
         The loss of an example is the mean over its places, so the mean over examples is
-        Keras's. Places that layers mask (`mask_zero`) count nothing. A loss of
-        reduction "sum" is the sum over the places.
+        Keras's. Places that layers mask (`mask_zero`), or the loss (`ignore_class`),
+        count nothing. A loss of reduction "sum" is the sum over the places.
 
         Args:
             targets: [batch, ...].
@@ -48,8 +48,7 @@ class OutputLoss:
             InputError: the loss has not one value for each example.
         """
         loss = _loss(self.given, targets, outputs)
-        # Keras hands masks down as a private attribute of tensors.
-        mask = getattr(outputs, "_keras_mask", None)
+        given = outputs
         outputs, targets = (keras.ops.cast(x, loss.dtype) for x in (outputs, targets))
         losses = loss.call(targets, outputs)
         if not len(losses.shape):
@@ -60,7 +59,9 @@ class OutputLoss:
             )
         axes = tuple(range(1, len(losses.shape)))
         places = keras.ops.ones_like(losses)
-        if mask is not None:
+        # Keras hands masks down as a private attribute of tensors.
+        masks = [getattr(one, "_keras_mask", None) for one in (given, losses)]
+        for mask in (one for one in masks if one is not None):
             missing = len(losses.shape) - len(mask.shape)
             mask = keras.ops.reshape(mask, (*keras.ops.shape(mask), *(1,) * missing))
             places = places * keras.ops.cast(mask, losses.dtype)
