@@ -8,10 +8,10 @@ from ns_tf.networks.costs import EPITOME, CostPolynomial
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
 
-# As Keras names them, and that of the layers in `ns_tf.networks.layers`.
+# As Keras names them, and those of `ns_tf.networks.layers` and of an `OwnWeight`.
 KERNELS = (
     *("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel"),
-    EPITOME,
+    *(EPITOME, "factor"),
 )
 
 
@@ -31,7 +31,8 @@ def macs(structure: "Structure") -> CostPolynomial:
     the kernel count that is computed: a wrapped one is itself that kernel, another one
     makes a larger one (`ns_tf.networks.layers`). Of a layer of the user's
     that consists of others and is no functional model, the pixels of its own output
-    count. Biases, batch norms, activations, an attention's products and the logits of a
+    count, and of one that is seen through its products (`ns_tf.networks.products`).
+    Biases, batch norms, activations, an attention's products and the logits of a
     ReversibleEmbedding are left out.
     """
     return CostPolynomial.collect(

@@ -6,9 +6,12 @@ known to work within a channel leave channels free: those of Keras named here. O
 function of the user's nothing is known.
 """
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 
 # For t > 0, f(t x) = t f(x): a factor before it is the same factor behind it. Of relu6
 # that holds up to its cap; see `graph/gates.py`.
@@ -131,3 +134,32 @@ def of_library(activation: Callable | None) -> bool:
     """
     library = getattr(activation, "__module__", None) or ""
     return activation is None or library.partition(".")[0] in _LIBRARIES
+
+
+@functools.lru_cache(maxsize=256)
+def same(own: Callable, made: Any) -> bool:
+    """Whether a function of a library is what Keras makes of it, by its name.
+
+    Functions of one name may differ, as `keras.ops.gelu`, which is the approximate one
+    unless it is told otherwise, and `keras.activations.gelu`.
+
+    >>> same(keras.ops.relu, keras.activations.relu)
+    True
+    >>> same(keras.ops.gelu, keras.activations.gelu)
+    False
+
+    Args:
+        own: The activation of a layer.
+        made: That of a copy; None where its `build` will set it.
+
+    Returns:
+        False for functions of the user's.
+    """
+    if made is None or not of_library(own):
+        return of_library(own)
+    numbers = np.linspace(-7, 7, 28, dtype="float32").reshape(2, 14)
+    try:
+        one, other = (np.asarray(function(numbers)) for function in (own, made))
+    except Exception:  # It is none, or of a library that computes nothing here.
+        return False
+    return one.shape == other.shape and np.allclose(one, other, rtol=0, atol=1e-5)

@@ -147,6 +147,18 @@ class ChannelGraph:
         """[n] bool: True for channels that cannot be removed."""
         return np.array([g.frozen is not None for g in self.groups], bool)[self.owner]
 
+    def follows(self, layer: str, entry: str) -> bool:
+        """Whether an entry of a layer's configuration follows channels.
+
+        Args:
+            layer: Its name.
+            entry: Its own, or of the layer within it.
+        """
+        settings = self.settings.get(layer, {})
+        while "layer" in settings:
+            settings = settings["layer"]["config"]
+        return entry in settings
+
     def layers_of(self, group: Group) -> tuple[str, ...]:
         """The makers of a group that have a kernel; padded zeros have none.
 

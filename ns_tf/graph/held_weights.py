@@ -17,7 +17,14 @@ import keras
 import numpy as np
 
 from ns_tf.graph.own_kernels import Reading, readings
-from ns_tf.graph.own_weights import ELEMENTWISE, OwnWeight, Spread, like, own
+from ns_tf.graph.own_weights import (
+    ELEMENTWISE,
+    PRODUCTS,
+    OwnWeight,
+    Spread,
+    like,
+    own,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +119,11 @@ class _Holders:
         met, follows = tensors[0], _by_channels(operation, tensors[0])
 
         def held(variable: keras.Variable) -> Any:
-            return self._held(variable, met, follows)
+            made = self._held(variable, met, follows)
+            self.known[id(variable)][0].multiplied |= (
+                type(operation).__name__ in PRODUCTS
+            )
+            return made
 
         args, kwargs = _put((args, kwargs), lambda one: one.made(held, met))
         return operation(*args, **kwargs)

@@ -13,6 +13,9 @@ import numpy as np
 
 # Operations in which channel i of one tensor meets channel i of the other alone.
 ELEMENTWISE = {"Add", "Subtract", "Multiply", "Divide", "TrueDivide"}
+# Those that sum products of what they read.
+_CONVOLUTIONS = "Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"
+PRODUCTS = {"Matmul", "Dot", "Tensordot", "Einsum", *_CONVOLUTIONS}
 
 
 @keras.saving.register_keras_serializable("ns_tf")
@@ -83,6 +86,8 @@ class OwnWeight(keras.layers.Layer):
     Args:
         shape: Of the weight.
         follows: Whether its last axis has the channels of what it is called on.
+        multiplied: Whether products read it, or what is made of it, as a kernel whose
+            mean is taken off. Its weight is called "factor" then.
         learned: Whether a training moves it; a constant is not moved.
         initializer: Of the weight.
         regularizer: Of the weight.
@@ -99,6 +104,7 @@ class OwnWeight(keras.layers.Layer):
         shape: Sequence[int],
         *,
         follows: bool = False,
+        multiplied: bool = False,
         learned: bool = True,
         initializer: Any = "zeros",
         regularizer: Any = None,
@@ -107,6 +113,7 @@ class OwnWeight(keras.layers.Layer):
     ):
         super().__init__(**options)
         self.shape, self.follows, self.learned = tuple(shape), follows, learned
+        self.multiplied = multiplied
         self.initializer = keras.initializers.get(initializer)
         self.regularizer = keras.regularizers.get(regularizer)
         self.constraint = keras.constraints.get(constraint)
@@ -119,7 +126,7 @@ class OwnWeight(keras.layers.Layer):
             regularizer=self.regularizer,
             constraint=self.constraint,
             trainable=self.learned,
-            name="weight",
+            name="factor" if self.multiplied else "weight",
         )
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -141,6 +148,7 @@ class OwnWeight(keras.layers.Layer):
             **super().get_config(),
             "shape": self.shape,
             "follows": self.follows,
+            "multiplied": self.multiplied,
             "learned": self.learned,
             "initializer": keras.initializers.serialize(self.initializer),
             "regularizer": keras.regularizers.serialize(self.regularizer),

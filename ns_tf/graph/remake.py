@@ -11,6 +11,7 @@ import numpy as np
 
 from ns_tf.base import InputError
 from ns_tf.graph import activations
+from ns_tf.graph.adapted import with_statistics
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.initial import fitted
 from ns_tf.graph.rules import mapped
@@ -239,77 +240,25 @@ def _check_functions(layer: keras.Layer, copy: keras.Layer) -> None:
     """Refuses a copy that computes with another function of the same name.
 
     Keras finds functions by their names: of a user's own `relu`, not registered, it
-    would silently make its own.
+    would silently make its own, and of `keras.ops.gelu` the other formula.
     """
     for name in _ACTIVATIONS:
-        own = getattr(layer, name, None)
-        if (
-            isinstance(own, types.FunctionType)
-            and getattr(copy, name, None) is not own
-            and not activations.of_library(own)
-        ):
+        own, made = getattr(layer, name, None), getattr(copy, name, None)
+        function = isinstance(own, types.FunctionType) and made is not own
+        if function and not activations.same(own, made):
             raise InputError(
                 f"Layer {layer.name!r} cannot be made again from its configuration: "
-                f"its {name} {own.__name__!r} would become another function. Register "
-                "it with @keras.saving.register_keras_serializable()."
+                f"its {name} {own.__name__!r} would become another function. Give the "
+                "name of one of Keras's, or register your own with "
+                "@keras.saving.register_keras_serializable()."
             )
-
-
-def with_statistics(layer: keras.Layer, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a layer, with the statistics of a Normalization written in.
-
-    `Normalization.get_config()` leaves out the mean and variance that `adapt` measured:
-    they are weights. In the configuration they become constants, so a network that is
-    made again has them whatever its weights are.
-
-    Args:
-        layer: A layer, or a model within the model.
-        config: Its configuration, as its `get_config` gives it.
-
-    Returns:
-        A new configuration; `mean` and `variance` are lists of numbers.
-
-    Raises:
-        InputError: the layer is a subclass of a model whose configuration does not
-            hold its layers, and one of them is a Normalization that was adapted.
-    """
-    if "layers" in config:  # A class of one's own may make its layers itself.
-        inner = {one.name: one for one in layer.layers}
-        return {**config, "layers": [_within(inner, one) for one in config["layers"]]}
-    if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-        adapted = {"mean": layer.adapt_mean, "variance": layer.adapt_variance}
-        return {**config, **{name: np.array(v).tolist() for name, v in adapted.items()}}
-    _refuse_hidden_statistics(layer, layer)
-    return dict(config)
-
-
-def _within(layers: Mapping[str, keras.Layer], entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry of a model's list of layers, statistics written in.
-
-    Operations and inputs are no layers of the model; their entries stay.
-    """
-    layer = layers.get(entry["config"].get("name"))
-    if layer is None:
-        return entry
-    return {**entry, "config": with_statistics(layer, entry["config"])}
-
-
-def _refuse_hidden_statistics(model: keras.Layer, layer: keras.Layer) -> None:
-    """Refuses a model within the model that would lose what it adapted to.
-
-    Args:
-        model: Named in the error.
-        layer: The model, or a layer in it.
-    """
-    for inner in getattr(layer, "layers", ()):
-        if isinstance(inner, keras.layers.Normalization) and inner.input_mean is None:
-            raise InputError(
-                f"Layer {model.name!r} cannot be made again from its configuration: "
-                f"{inner.name!r} in it has adapted to data, and the configuration of "
-                f"{type(model).__name__} does not hold what it measured. Give that "
-                "Normalization its mean and variance."
-            )
-        _refuse_hidden_statistics(model, inner)
+    inner = [
+        keras.tree.flatten([getattr(one, name, None) for name in _INNER])
+        for one in (layer, copy)
+    ]
+    for one, other in zip(*inner, strict=False):
+        if one is not None and other is not None:
+            _check_functions(one, other)
 
 
 def check_readable(model: keras.Model) -> None:

@@ -46,7 +46,7 @@ class _Walk:
             for number, node in enumerate(layer["inbound_nodes"])
         }
         self.output: Tensor = ()  # Of the call that is visited.
-        self.shapes = {}
+        self.reference, self.shapes = reference, {}
         self.rows = Rows(model)
         for _, inputs, _ in self.nodes:
             self.shapes.update(dict(inputs))
@@ -119,6 +119,10 @@ class _Walk:
                 return place
         return 0
 
+    def follows(self, name: str, entry: str, otherwise: bool) -> bool:
+        """Whether a setting of a layer follows channels in the reference, if any."""
+        return self.reference.follows(name, entry) if self.reference else otherwise
+
     def arguments(self) -> tuple[list, dict[str, Any]]:
         """The arguments of the call that is visited, tensors as their places."""
         return arguments(self.written[self.output[:2]])
@@ -148,9 +152,8 @@ class _Walk:
             self._tie_reads(name, arrays)
         shapes = [self.shapes[tensor] for tensor in tensors]
         self.output, earlier = output, len(self.ties)
-        effect = rules.apply(
-            self, operation, arrays, shapes, self._shape(output, operation)
-        )
+        shape = self._shape(output, operation)
+        effect = rules.apply(self, operation, arrays, shapes, shape)
         self.channels[output] = effect.output
         self.rows.note(operation, tensors, outputs, self.shapes)
         self.axes |= {(name, weight): axes for weight, axes in effect.axes.items()}

@@ -23,9 +23,11 @@ from ns_tf.graph.calls import (
     uncompiled,
 )
 from ns_tf.graph.channels import ChannelGraph
+from ns_tf.graph.own_weights import OwnWeight
 from ns_tf.graph.rules.attention import streams
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.layers import EpitomeLayer
+from ns_tf.networks.products import products
 
 Shape = Sequence[int | None]  # With the batch axis.
 Count = int | Fraction
@@ -44,7 +46,8 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
     the kernel, on average over its entries. Models within the model and layers within
     layers are followed. An axis of unknown length counts as one position. Where a
     reshape took windows into the axis of examples, those of all windows count. A layer
-    that reads no examples, as a table of weights, counts as for one example.
+    that reads no examples, as a table of weights, counts as for one example. The weight
+    of an `OwnWeight` is applied where products read it or what is made of it.
 
     Args:
         model: Functional.
@@ -52,10 +55,10 @@ def positions(model: keras.Model, graph: ChannelGraph) -> Mapping[int, Count]:
     """
     operations = {operation.name: operation for operation in model.operations}
     written = functools.cache(lambda: _written(model))
-    found: dict[int, Count] = collections.Counter()
+    found: dict[int, Count] = collections.Counter(products(model, graph))
     for call in graph.calls:
         operation = operations[call.name]
-        if getattr(operation, "weights", None):
+        if getattr(operation, "weights", None) and not isinstance(operation, OwnWeight):
             reads = [graph.shapes[tensor] for tensor in call.inputs]
             makes = graph.shapes[call.output]
             if isinstance(operation, ATTENTIONS) and len(set(reads)) > 1:

@@ -37,8 +37,8 @@ class OutputLoss:
         """Weight times loss, [batch].
 
         The loss of an example is the mean over its places, so the mean over examples is
-        Keras's. Places that layers mask (`mask_zero`) count nothing. A loss of
-        reduction "sum" is the sum over the places.
+        Keras's. Places that layers mask (`mask_zero`), or the loss (`ignore_class`),
+        count nothing. A loss of reduction "sum" is the sum over the places.
 
         Args:
             targets: [batch, ...].
@@ -59,7 +59,8 @@ class OutputLoss:
                 "keras.losses.Loss.call does."
             )
         axes = tuple(range(1, len(losses.shape)))
-        places = counted(losses, mask)
+        # A loss may mask places as well.
+        places = counted(losses, mask) * counted(losses, mask_of(losses))
         total = keras.ops.sum(losses * places, axis=axes)
         if loss.reduction != "sum":
             total = total / keras.ops.maximum(keras.ops.sum(places, axis=axes), 1)

@@ -14,7 +14,6 @@ from ns_tf.graph.remake import (
     copied,
     remade,
     resized,
-    with_statistics,
 )
 from ns_tf.graph.walk import channel_graph
 from ns_tf.networks.from_model import from_model
@@ -116,6 +115,10 @@ def test_a_function_that_would_become_another_of_its_name_is_refused():
     layer = layers.Conv2D(3, 1, activation=relu, name="odd")
     with pytest.raises(InputError, match="activation 'relu' would become another"):
         remade(layer, layer.get_config())
+    inner = layers.Dense(3, activation=keras.ops.gelu, name="odd")
+    for layer in (inner, layers.TimeDistributed(inner)):
+        with pytest.raises(InputError, match="activation 'gelu' would become another"):
+            copied(layer)
     layer = layers.Conv2D(3, 1, activation=keras.ops.relu, name="even")
     copy = remade(layer, layer.get_config())
     assert copy.activation is keras.activations.relu
@@ -207,25 +210,6 @@ def test_a_name_that_was_made_up_is_kept_where_there_are_no_weights():
     copies = copied(drop), copied(doubled)
     assert [copy.name for copy in copies] == [drop.name, doubled.name]
     assert copies[0].rate == 0.25 and copies[1].factor == 2
-
-
-def test_statistics_are_written_into_the_configuration(rng):
-    pixels = rng.uniform(0, 255, (31, 3, 5, 3))
-    layer = layers.Normalization()
-    layer.adapt(pixels)
-    config = with_statistics(layer, layer.get_config())
-    axes = (0, 1, 2)
-    np.testing.assert_allclose(np.ravel(config["mean"]), pixels.mean(axes), rtol=1e-5)
-    np.testing.assert_allclose(
-        np.ravel(config["variance"]), pixels.var(axes), rtol=1e-4
-    )
-    again = layers.Normalization.from_config(config)
-    np.testing.assert_allclose(again(pixels), layer(pixels), atol=1e-5)
-
-
-def test_statistics_that_were_given_and_other_settings_stay():
-    for layer in (layers.Normalization(mean=3.0, variance=5.0), layers.Dense(7)):
-        assert with_statistics(layer, layer.get_config()) == layer.get_config()
 
 
 def test_a_subclass_within_a_model_that_would_lose_its_statistics_is_refused(rng):

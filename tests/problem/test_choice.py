@@ -120,6 +120,16 @@ def test_a_loss_with_a_weight_is_computed_as_it_is(rng):
     assert task_of(dataset, network).name == "compiled"
 
 
+@pytest.mark.parametrize("padded", [False, True])
+def test_classes_at_places_are_a_segmentation_with_and_without_a_mask(rng, padded):
+    tokens = keras.Input((5,), dtype="int32")
+    x = keras.layers.Embedding(9, 3, mask_zero=padded)(tokens)
+    network = keras.Model(tokens, keras.layers.Dense(3, activation="softmax")(x))
+    network.compile(loss=SPARSE)
+    dataset = from_arrays((rng.integers(0, 9, (N, 5)), rng.integers(0, 3, (N, 5))))
+    assert task_of(dataset, network).name == "segmentation"
+
+
 def test_what_is_made_of_a_compiled_model_is_compiled_with_its_loss(rng):
     network, made = model(3), model(3)
     network.compile(loss=losses.CategoricalCrossentropy(True), metrics=["mae"])

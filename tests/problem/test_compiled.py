@@ -74,6 +74,15 @@ def test_masked_places_count_nothing(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_places_that_a_loss_ignores_count_nothing(rng):
+    outputs = rng.normal(size=(23, 5, 3)).astype("float32")
+    targets = np.arange(23 * 5).reshape(23, 5) % 3  # In each row 1 or 2 of 5 are 0.
+    loss = keras.losses.SparseCategoricalCrossentropy(True, ignore_class=0)
+    found = OutputLoss(loss, 1.0)(targets, outputs)
+    expected = [loss(t[None], f[None]) for t, f in zip(targets, outputs, strict=True)]
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-5)
+
+
 def test_a_loss_of_a_whole_batch_is_refused(rng):
     targets, outputs = numbers(rng, 5)
     whole = OutputLoss(lambda y, f: keras.ops.mean(y - f), 1.0)

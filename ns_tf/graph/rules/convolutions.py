@@ -34,7 +34,9 @@ def _dense(walk, layer, inputs, shapes):
 @rule("Conv1D", "Conv2D", "Conv3D")
 def _convolution(walk, layer, inputs, shapes):
     """Every filter is a new channel; the kernel reads those of the input."""
-    if layer.groups == len(inputs[0]) > 1:
+    # At some widths others have as many groups as channels, too; one may have one.
+    each = walk.follows(layer.name, "groups", otherwise=layer.groups > 1)
+    if each and layer.groups == len(inputs[0]):
         return _one_each(walk, layer, inputs)
     output = walk.make(layer.name, layer.filters)
     reads = alike(walk, inputs[0], layer.groups)

@@ -95,8 +95,7 @@ class Effect:
         reads: Places of inputs of a join whose channels act on others here, as those
             that a product sums over. One gate before them has to be enough.
         joins: Places of inputs of a call of the kind `MAKE` whose channels become
-            those of the output and act on no others, as a state that a unit starts
-            from. They have to be tied.
+            the output's, to be tied, and act on no others, as a state at the start.
         scales: Of a call of the kind `THROUGH`: whether a positive factor before it is
             the same factor behind it, as for a ReLU or a pooling. A batch norm before
             it may then be the gate of what leaves behind it.
@@ -161,12 +160,14 @@ class Walk(Protocol):
     def same_group(self, one: np.ndarray, other: np.ndarray) -> bool:
         """Whether a join may tie channels `[size]` and `[size]`.
 
-        True unless a reference graph has them in different groups, which happen to
-        have one size here.
+        Not those that a reference graph has in two groups, which have one size here.
         """
 
     def joined_in_reference(self, name: str, inputs: list[np.ndarray]) -> int:
         """Which input of the join `name` is in its output's group; 0 if unknown."""
+
+    def follows(self, name: str, entry: str, otherwise: bool) -> bool:
+        """Whether a setting of a layer follows channels in the reference, if any."""
 
     def arguments(self) -> tuple[list, dict[str, Any]]:
         """The arguments of the call, by position and by name.

@@ -64,7 +64,9 @@ def _group_norm(walk, layer, inputs, shapes):
     if not _last(layer.axis, len(shapes[0])):
         return None
     axes = _by_channel(layer, inputs[0])
-    if layer.groups == len(inputs[0]):  # Each channel by itself.
+    each = layer.groups == len(inputs[0])
+    if each and walk.follows(layer.name, "groups", otherwise=True):
+        # Each channel by itself; at some widths others have as many groups, too.
         return Effect(CHANNELWISE, inputs[0], axes, settings={"groups": inputs[0]})
     alike(walk, inputs[0], layer.groups)
     return Effect(STATISTICS, inputs[0], axes)

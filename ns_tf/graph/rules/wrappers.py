@@ -33,6 +33,10 @@ class _Within:
         _, *within = name.split("/")
         return self._walk.make("/".join((self._name, *within)), size)
 
+    def follows(self, name: str, entry: str, otherwise: bool) -> bool:
+        """Whether a setting of the layer within the outer one follows channels."""
+        return self._walk.follows(self._name, entry, otherwise)
+
 
 class _Step(_Within):
     """The same, at one step of a sequence."""

@@ -141,6 +141,39 @@ def test_a_convolution_of_a_group_a_channel_is_depthwise():
     np.testing.assert_array_equal(graph.axes["odd", "kernel"][3], twice)
 
 
+@pytest.mark.parametrize("by_step", [False, True])
+def test_a_convolution_of_a_group_a_channel_is_depthwise_to_the_last_channel(by_step):
+    def network(width, step=layers.TimeDistributed if by_step else None):
+        x = image = keras.Input((2, 5, 3) if by_step else (5, 3))
+        stack = [
+            layers.Conv1D(width, 1, name="a"),
+            layers.Conv1D(2 * width, 3, groups=width, name="b"),
+            layers.Dense(2, name="c"),
+        ]
+        for layer in stack:
+            x = (step(layer, name=layer.name) if step else layer)(x)
+        return keras.Model(image, x)
+
+    reference = channel_graph(network(5))
+    graph = channel_graph(network(1), reference)
+    assert [group.makers for group in graph.groups] == [("a",), ("c",)]
+    assert len(channel_graph(network(1)).groups) == 3
+
+
+def test_groups_stay_groups_where_each_has_one_channel():
+    def network(width):
+        x = image = keras.Input((5, 3))
+        x = layers.Conv1D(4 * width, 1, name="a")(x)
+        x = layers.Conv1D(4 * width, 3, groups=4, name="b")(x)
+        x = layers.Conv1D(4 * width, 1, name="c")(x)
+        x = layers.GroupNormalization(4, name="norm")(x)
+        return keras.Model(image, layers.Dense(2, name="d")(x))
+
+    graph = channel_graph(network(1), channel_graph(network(3)))
+    sizes = {group.makers: group.size for group in graph.groups}
+    assert sizes == {("a",): 1, ("b",): 1, ("c",): 1, ("d",): 2}
+
+
 def test_an_embedding_makes_channels_of_tokens():
     tokens = keras.Input((7,), dtype="int32", name="tokens")
     x = layers.Embedding(13, 5, name="words")(tokens)
