@@ -12,6 +12,8 @@ import keras
 from ns_tf.base import InputError, reason_of
 from ns_tf.graph.calls import functional
 
+CROSSENTROPY = ("crossentropy", "ce")  # Of which kind, Keras says by the targets.
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Compilation:
@@ -64,7 +66,7 @@ class Compilation:
         'categorical_crossentropy'
         """
         given = self.losses[0]
-        if str(given).lower() in ("crossentropy", "ce"):  # Keras looks at the targets.
+        if str(given).lower() in CROSSENTROPY:
             return given
         loss, kind = keras.losses.get(given), keras.losses.CategoricalCrossentropy
         rows = isinstance(loss, kind) or loss is keras.losses.categorical_crossentropy

@@ -11,10 +11,9 @@ from ns_tf.base import InputError
 from ns_tf.data.dataset import SPLITS, Dataset
 from ns_tf.data.labels import are_classes, distributions, one_hot, zeros_and_ones
 from ns_tf.graph.calls import functional
-from ns_tf.graph.compilation import Compilation
+from ns_tf.graph.compilation import CROSSENTROPY, Compilation
 from ns_tf.graph.ends import ends_in_sigmoid, ends_in_softmax
 from ns_tf.problem import tasks
-from ns_tf.problem.compiled import CROSSENTROPY
 from ns_tf.problem.tasks import Task
 
 _CLASSES, _YES_OR_NO, _SQUARES = "classes", "yes or no", "squares"

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError
-from ns_tf.graph.compilation import Compilation
+from ns_tf.graph.compilation import CROSSENTROPY, Compilation
 from ns_tf.problem.places import counted, mask_of
 from ns_tf.problem.score import Score
 from ns_tf.registry import unknown
 
 LOSS = "loss"  # The name of the loss among the metrics.
-CROSSENTROPY, _ACCURACY = ("crossentropy", "ce"), ("accuracy", "acc")
+_ACCURACY = ("accuracy", "acc")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
