@@ -62,7 +62,7 @@ class Sgd:
 
         Args:
             gradients: One for each variable, in order.
-            rate: The learning rate, a scalar of the variables' type.
+            rate: The learning rate, a scalar. Variables may be of several types.
         """
         own = zip(self.variables, self.slots, self.decays, self.masks, strict=True)
         for (variable, slot, decay, mask), gradient in zip(own, gradients, strict=True):
@@ -72,7 +72,7 @@ class Sgd:
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.value.handle,
                 accum=slot.handle,
-                lr=rate,
+                lr=tf.cast(rate, change.dtype),
                 grad=change,
                 momentum=self.momentum,
             )

@@ -21,7 +21,9 @@ def shape_of(model: keras.Model) -> tuple[int | None, ...] | Parts:
 
 
 def check_outputs(model: keras.Model) -> None:
-    """Refuses outputs of one number an example without an axis of its own.
+    """Refuses outputs whose last axis is missing, or as long as a batch.
+
+    Axes that the model leaves open get the lengths of the data.
 
     Args:
         model: Functional.
@@ -35,6 +37,13 @@ def check_outputs(model: keras.Model) -> None:
             raise InputError(
                 f"{model.name!r} puts out one number an example, of shape (None,), by "
                 f"{name!r}. Keep the last axis, as Dense(1) has it: (None, 1)."
+            )
+        if tensor.shape[-1] is None and not open_axes(model):
+            name = tensor._keras_history.operation.name
+            raise InputError(
+                f"{model.name!r} puts out {tensor.shape} by {name!r}, whose last axis "
+                "has no fixed length. Where it counts the examples of a batch, put out "
+                "what is compared, and compare in the loss."
             )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
+from ns_tf.base import InputError
 from ns_tf.graph.channels import ChannelGraph, layer_of
 
 Key = tuple[str, str]  # (layer, weight)
@@ -75,6 +76,28 @@ def partly_frozen(model: keras.Model) -> str | None:
         if layer.trainable and any(not v.trainable for v in layer._trainable_variables):
             return layer.name
     return None
+
+
+def check_floats(model: keras.Model) -> None:
+    """Refuses a model of which layers are quantised, or weights have 16 bits.
+
+    Raises:
+        InputError: naming some of them.
+    """
+    quantised = [one.name for one in model.layers if one.quantization_mode]
+    if quantised:
+        raise InputError(
+            f"{model.name!r} has quantised layers ({', '.join(quantised[:3])}): search "
+            "or prune the model before model.quantize, and quantise what is left."
+        )
+    for (layer, _), weight in weights(model).items():
+        if weight.dtype in ("bfloat16", "float16"):
+            raise InputError(
+                f"{model.name!r} has weights in {weight.dtype}, as of {layer!r}: small "
+                "steps of a training would be lost. Make the model with the dtype "
+                f"policy 'mixed_{weight.dtype}', whose weights are float32, and set "
+                "them: set_weights(model.get_weights())."
+            )
 
 
 def trainable_keys(model: keras.Model) -> list[Key]:

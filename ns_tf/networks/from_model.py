@@ -23,7 +23,7 @@ from ns_tf.graph.remake import check_activations, recalled, resized
 from ns_tf.graph.rules import UNKNOWN
 from ns_tf.graph.shapes import check_outputs, shape_of, with_shape
 from ns_tf.graph.walk import OUTPUT, channel_graph
-from ns_tf.graph.weights import held, names, partly_frozen
+from ns_tf.graph.weights import check_floats, held, names, partly_frozen
 from ns_tf.networks import layers  # noqa: F401  Files may hold its layers.
 from ns_tf.registry import fitting, no_layer
 from ns_tf.run.paths import check_regular
@@ -59,13 +59,14 @@ def from_model(
 
     Raises:
         InputError: no graph, no width that is free, or a layer of which a part is
-            frozen, or a name in `keep` that no layer with filters has.
+            frozen, weights of 16 bits or fewer, or a name in `keep` that no layer with
+            filters has.
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a functional or sequential model; got {model!r}.")
     model = flat(model, blocks=True)
     _check_frozen(model)
-    _check_floats(model)
+    check_floats(model)
     check_outputs(model)
     for layer in model.layers:
         check_activations(layer)
@@ -143,20 +144,6 @@ def at_shape(architecture: Architecture, shape: tuple[int, ...]) -> Architecture
         return architecture
     kept, fixed = architecture.builder.keep, not architecture.widths
     return from_model(model, architecture.name, keep=kept, fixed=fixed)
-
-
-def _check_floats(model: keras.Model) -> None:
-    """Refuses a model of which layers are quantised.
-
-    Raises:
-        InputError: naming them.
-    """
-    quantised = [one.name for one in model.layers if one.quantization_mode]
-    if quantised:
-        raise InputError(
-            f"{model.name!r} has quantised layers ({', '.join(quantised[:3])}): search "
-            "or prune the model before model.quantize, and quantise what is left."
-        )
 
 
 def _reasons(graph: ChannelGraph) -> list[str]:

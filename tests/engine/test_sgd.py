@@ -73,3 +73,11 @@ def test_entries_that_are_masked_stay_bit_for_bit(rng):
     one, other = (variable.numpy() for variable in variables)
     np.testing.assert_array_equal(one, np.where(mask, other, start))
     assert (other != start).all() and not sgd.slots[0].numpy()[~mask].any()
+
+
+def test_variables_of_several_types_move_alike():
+    """Logits may be in float64 behind layers in float32."""
+    variables = [keras.Variable(1.0, dtype=kind) for kind in ("float32", "float64")]
+    sgd = Sgd(variables, momentum=0.5, weight_decay=0.0)
+    sgd.apply([tf.constant(0.25, v.dtype) for v in variables], tf.constant(0.5))
+    assert [float(variable.numpy()) for variable in variables] == [0.875, 0.875]

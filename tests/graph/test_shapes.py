@@ -94,3 +94,8 @@ def test_outputs_without_an_axis_of_their_own_are_refused():
     for outputs in (number, [x, number]):
         with pytest.raises(InputError, match="'squeeze.*'. Keep the last axis"):
             check_outputs(keras.Model(image, outputs))
+    pairs = keras.ops.matmul(x, keras.ops.transpose(x))  # Of the examples of a batch.
+    with pytest.raises(InputError, match="None, None.* by 'matmul.* in the loss"):
+        check_outputs(keras.Model(image, pairs))
+    steps = keras.Input((None, 6))
+    check_outputs(keras.Model(steps, layers.Dense(1)(steps)[..., 0]))

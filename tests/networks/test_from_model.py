@@ -461,6 +461,10 @@ def test_what_is_no_whole_model_of_floats_is_refused_with_what_to_give(tmp_path)
         layer.quantize("int8")
     with pytest.raises(InputError, match="quantised layers .*before model.quantize"):
         from_model(model)
+    policy = keras.DTypePolicy("bfloat16")
+    given = [keras.Input((5,)), layers.Dense(3, dtype=policy), layers.Dense(2)]
+    with pytest.raises(InputError, match="in bfloat16, as of .*'mixed_bfloat16'"):
+        from_model(keras.Sequential(given))
 
 
 # Models that are not ours.
