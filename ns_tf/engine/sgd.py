@@ -57,15 +57,17 @@ class Sgd:
         self.decays = [0.0 if id(v) in none else weight_decay for v in self.variables]
         self.masks = list(masks) or [None] * len(self.variables)
 
-    def apply(self, gradients: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
+    def apply(self, gradients: Sequence[tf.Tensor | None], rate: tf.Tensor) -> None:
         """Updates the variables by one step.
 
         Args:
-            gradients: One for each variable, in order.
+            gradients: One for each variable, in order; None leaves it as it is.
             rate: The learning rate, a scalar. Variables may be of several types.
         """
         own = zip(self.variables, self.slots, self.decays, self.masks, strict=True)
         for (variable, slot, decay, mask), gradient in zip(own, gradients, strict=True):
+            if gradient is None:
+                continue
             change = gradient + decay * variable.value
             if mask is not None:
                 change = tf.where(mask, change, tf.zeros_like(change))

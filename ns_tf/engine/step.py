@@ -82,6 +82,10 @@ class TrainStep:
         watched = [variable.value for variable in self.watch]
         variables = [variable.value for variable in self.sgd.variables] + watched
         scaling = self.loss_scale
+        # A probe reads numbers. Else weights that the loss does not read stay as they
+        # are, as in Keras: those behind a stop_gradient, or of a loss that layers add.
+        kinds = tf.UnconnectedGradients
+        unread = kinds.ZERO if self.probe else kinds.NONE
 
         def gradients(inputs, targets):
             with tf.GradientTape() as tape:
@@ -90,7 +94,8 @@ class TrainStep:
                 losses = self.loss(targets, outputs, *self._taught(inputs))
                 loss = tf.reduce_sum(losses) / self.batch_size
                 scaled = loss * scaling.scale if scaling else loss
-            return loss, tape.gradient(scaled, variables)
+            found = tape.gradient(scaled, variables, unconnected_gradients=unread)
+            return loss, found
 
         return gradients
 
@@ -118,16 +123,18 @@ class TrainStep:
         return [tf.stop_gradient(self.teacher(inputs, training=False))]
 
     def _summed(self, gradients: list) -> list:
-        """Unscaled gradients of the whole batch.
+        """Unscaled gradients of the whole batch; None stays None.
 
         The sum over replicas comes first, as the probe squares what it is given.
         """
+        read = [gradient for gradient in gradients if gradient is not None]
         if self.execution.replicas > 1:
             context = tf.distribute.get_replica_context()
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            read = context.all_reduce(tf.distribute.ReduceOp.SUM, read)
         if self.loss_scale:
-            gradients = [gradient / self.loss_scale.scale for gradient in gradients]
-        return gradients
+            read = [gradient / self.loss_scale.scale for gradient in read]
+        summed = iter(read)
+        return [None if one is None else next(summed) for one in gradients]
 
     def _update(self, gradients: list, rate: tf.Tensor) -> None:
         """Probes and applies the gradients; skips both if float16 overflowed."""
@@ -141,7 +148,8 @@ class TrainStep:
         if not self.loss_scale:
             update()
             return
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        read = [gradient for gradient in gradients if gradient is not None]
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in read])
         tf.cond(finite, update, lambda: tf.constant(0))
         self.loss_scale.update(finite)
 

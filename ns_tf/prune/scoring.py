@@ -172,7 +172,10 @@ class ScoredNetwork:
                 total = tf.reduce_sum(
                     loss(labels, model([images, rows], training=False))
                 )
-            return tape.gradient(total, rows)
+            # Channels that the loss does not read have a slope of 0.
+            return tape.gradient(
+                total, rows, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
 
         return gradients
 

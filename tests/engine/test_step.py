@@ -109,6 +109,35 @@ def test_a_loss_scale_changes_nothing_but_what_overflows(data):
     np.testing.assert_array_equal(scale.state(), [2.0**126, 0, 1])
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("devices", ["one_device", "mirrored"])
+def test_weights_that_the_loss_does_not_read_stay(data, devices, scaled):
+    """With a probe they have gradients of zero, for it reads numbers."""
+    inputs, targets, weights = (array.astype(np.float32) for array in data)
+    way = Execution(strategy(devices))
+
+    def build():
+        image = keras.Input((3,))
+        x = keras.ops.stop_gradient(keras.layers.Dense(3, name="stays")(image))
+        dense = keras.layers.Dense(2, use_bias=False, name="moves")
+        return keras.Model(image, dense(x + image))
+
+    model = way.build(build)
+    before = model.get_weights()
+    scale = LossScale() if scaled else None
+    batches = tf.data.Dataset.from_tensors((inputs, targets)).unbatch().batch(6)
+    (batch,) = way.deal_out(batches)
+    stepper(model, way, loss_scale=scale)(*batch, tf.constant(RATE))
+    after = model.get_weights()
+    np.testing.assert_array_equal(after[0], before[0])
+    assert (after[2] != before[2]).all()
+    if not scaled and devices == "one_device":
+        seen = []
+        step = stepper(model, way, probe=lambda own, _: seen.extend(own) or own)
+        step(inputs, targets, tf.constant(RATE))
+        assert len(seen) == 3 and not any(one is None for one in seen)
+
+
 def test_xla_computes_the_same_step(data):
     inputs, targets, weights = (array.astype(np.float32) for array in data)
     results = []

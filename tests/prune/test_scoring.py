@@ -1,5 +1,6 @@
 """A trained network as signals read it: its images, sums that can be continued."""
 
+import keras
 import numpy as np
 import pytest
 from small import Ended, KilledAt, kept_at
@@ -68,3 +69,15 @@ def test_a_scoring_that_is_killed_goes_on_to_the_same_bits(
     assert (tmp_path / SCORING).exists()
     scores = made.score(kept_at(tmp_path))
     np.testing.assert_array_equal(scores, expected)
+
+
+def test_channels_that_the_loss_does_not_read_have_slopes_of_zero(rng):
+    dataset = noise_images(rng)
+    layers = keras.layers
+    x = image = keras.Input(dataset.image_shape)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 1)(image))
+    x = layers.Dense(dataset.classes)(keras.ops.stop_gradient(x))
+    network = scored(keras.Model(image, x), dataset)
+    images, labels = next(iter(network.batches()))
+    slopes = network.example_gradients(images, labels)
+    np.testing.assert_array_equal(slopes[:, :5], np.zeros((len(images), 5)))
