@@ -305,7 +305,8 @@ def _check_frozen(model: keras.Model) -> None:
         raise InputError(
             f"Some weights of layer {name!r} are frozen and some are not; neither a "
             "copy of the model nor its file keeps that. Set trainable=False for all of "
-            "the layer."
+            "the layer; of one with LoRA, give a plain layer its `kernel`, the merged "
+            "one."
         )
 
 

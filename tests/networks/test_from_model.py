@@ -392,6 +392,11 @@ def test_a_layer_of_which_some_weights_are_frozen_is_refused():
     model.get_layer("b").kernel.trainable = False
     with pytest.raises(InputError, match="Some weights of layer 'b' are frozen"):
         from_model(model)
+    given = [keras.Input((5,)), layers.Dense(3, name="a"), layers.Dense(2)]
+    model = keras.Sequential(given)
+    model.get_layer("a").enable_lora(2)
+    with pytest.raises(InputError, match="layer 'a' are .*with LoRA, give a plain"):
+        from_model(model)
 
 
 def test_a_model_that_is_all_frozen_is_refused_with_the_reasons():
