@@ -15,6 +15,7 @@ USUAL = {
     "repair": "statistics",
     "rounds": None,
     "weigh": None,
+    "least_share": None,
     "gate_epochs": None,
     "budget": "macs",
     "recipe": "plain",

@@ -28,7 +28,8 @@ TUNED = {"epochs": 1, "stage": "tuned"}
 # Two epochs in which gates learn and one behind the cut, and a control of as many.
 GATED = {**TUNED, "gate_epochs": 2}
 AS_MANY = {**TUNED, "epochs": 3}
-RANKED = {"allocation": "ranking", **TUNED}
+# No share of a layer is kept, so that collapses can be seen.
+RANKED = {"allocation": "ranking", "least_share": 0.0, **TUNED}
 SOLVED = {"repair": "least_squares"}
 
 

@@ -48,6 +48,7 @@ class Allotment:
             `ns_tf.scaling.solve.at_cost`.
         proxy: Number of training images -> these images.
         weigh: As of `Case`.
+        least_share: As of `Case`.
         law: Of a search of the same network, for the allocation "law".
         seed: Of what an allocation draws.
     """
@@ -62,6 +63,7 @@ class Allotment:
     grid: Mapping[str, int | None]
     proxy: Callable[[int], Proxy]
     weigh: float | None
+    least_share: float | None
     law: ScalingLaw | None
     seed: int
 
@@ -170,6 +172,7 @@ class Allotment:
             grid=grid_of(**self._grid()[0]),
             min_width=self.grid["min_width"],
             weigh=self.weigh,
+            least_share=self.least_share,
             law=self.law,
             seed=self.seed,
             limits=lambda: self.limits,

@@ -79,7 +79,7 @@ class ByCriterion:
             return ()
         return (
             *(pruner.rounds, pruner.closed, sorted(pruner.budgets.targets.items())),
-            *(config.allocation, config.weigh, pruner.law_numbers),
+            *(config.allocation, config.weigh, config.least_share, pruner.law_numbers),
             pruner.grid,
         )
 

@@ -137,7 +137,7 @@ class ByGating:
             own = (*own, pruner.allocation.name)
         elif self._generated:
             law = pruner.law_numbers
-            own = (*own, pruner.allocation.name, config.weigh, law)
+            own = (*own, pruner.allocation.name, config.weigh, config.least_share, law)
         elif not (auto or self.gating.units or self.formulas.priced):
             return own
         return (*own, sorted(pruner.budgets.targets.items()), pruner.grid)

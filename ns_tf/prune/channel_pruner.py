@@ -148,6 +148,7 @@ def allotment_of(pruner: Pruner) -> Allotment:
         grid=pruner.grid,
         proxy=pruner.proxy,
         weigh=pruner.config.weigh,
+        least_share=pruner.config.least_share,
         law=pruner.law,
         seed=pruner.seed,
     )

@@ -236,6 +236,11 @@ class CutConfig:
         "costs; 1 if empty, or 0 where sizes alone are budgets. Of greedy, in the same "
         "way, the rise of the loss; 0 if empty.",
     )
+    least_share: float | None = option(
+        None,
+        "Of ranking and morphnet: share of its channels that a layer keeps until all "
+        "have come down to it; the method's own if empty, 0.25 of most.",
+    )
     rounds: int | None = option(
         None,
         "Times that channels are scored: after each round but the last some close, on "
@@ -243,8 +248,7 @@ class CutConfig:
     )
     closed: str | None = option(
         None,
-        "What channels do that earlier rounds closed: stay closed, or reopen where "
-        "they score high.",
+        "What channels do that earlier rounds closed: stay, or reopen by their scores.",
         choices=(STAY, REOPEN),
     )
     proxy_images: int | None = option(
@@ -279,6 +283,7 @@ class CutConfig:
         object.__setattr__(self, "strength", strength_text(self.strength))
         at_least_if_set(self, 1, "proxy_images", "rounds", "gate_epochs")
         at_least_if_set(self, 0, "weigh")
+        within(self, 0, 1, *["least_share"] * (self.least_share is not None))
         if self.closed not in (None, STAY, REOPEN):
             raise InputError(f"--closed is {STAY} or {REOPEN}; got {self.closed!r}.")
 

@@ -277,6 +277,7 @@ class Level:
             "search": self.config.search is not None,
             "closed": self.config.closed is not None,
             "weigh": self.config.weigh is not None,
+            "least_share": self.config.least_share is not None,
             "round_to": grid["round_to"] != 1,
             "min_width": grid["min_width"] != 1,
             "max_width": grid["max_width"] is not None,

@@ -36,7 +36,9 @@ class Method:
     repair: str = "statistics"
     recipe: str = "plain"
     images: int = 1024  # Training images that are read.
-    least_share: float = 0.0  # Share of its channels that a layer keeps, if it can.
+    # Share of its channels that a layer keeps, if it can; None leaves it to the
+    # allocation.
+    least_share: float | None = None
     weigh: float | None = None  # As `Case.weigh`; None leaves it to the allocation.
     rounds: int = 1  # Times that channels are scored on the way to the budgets.
     closed: str = "stay"  # Of channels that a round closed: "stay", or "reopen".

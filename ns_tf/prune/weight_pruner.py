@@ -198,7 +198,7 @@ class WeightPruner(Pruner):
             room: At least one a kernel, at most n.
         """
         uniform = self.allocation.name == _UNIFORM
-        share = 1.0 if uniform else self.method.least_share
+        share = 1.0 if uniform else self.method.least_share or 0.0
         sizes = np.array(self.widths)
         spare = share * (room - len(sizes)) / self.size
         least = np.minimum(1 + np.floor(spare * sizes), sizes).astype(int)

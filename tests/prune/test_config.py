@@ -70,6 +70,7 @@ def test_settings_that_make_no_sense_are_refused_by_name(settings, words):
         ({"proxy_batch": 0}, "--proxy_batch"),
         ({"proxy_images": 0}, "--proxy_images"),
         ({"weigh": -1.0}, "--weigh"),
+        ({"least_share": 1.5}, "--least_share"),
         ({"rounds": 0}, "--rounds"),
         ({"gate_weight_decay": -1.0}, "--gate_weight_decay"),
         ({"rounds": 2.5}, "--rounds is a whole number"),

@@ -91,7 +91,7 @@ def test_what_stays_comes_first_in_the_order_of_all_weights(method, allocation, 
     order = np.lexsort((-made.magnitudes, -scores))
     sizes = np.array(made.widths)
     kernel = np.repeat(np.arange(len(sizes)), sizes)[order]
-    share = 1.0 if allocation == "uniform" else made.method.least_share
+    share = 1.0 if allocation == "uniform" else made.method.least_share or 0.0
     for room in (len(sizes), 201, made.size // 2, made.size - 1, made.size):
         least = 1 + np.floor(share * (room - len(sizes)) / made.size * sizes)
         first = np.zeros(made.size, bool)
@@ -114,6 +114,7 @@ def test_what_stays_comes_first_in_the_order_of_all_weights(method, allocation, 
         ({"nonzero": 0.5, "allocation": "morphnet"}, "--allocation is of channels"),
         ({"nonzero": 0.5, "grid": {"min_width": 2}}, "--min_width is of channels"),
         ({"nonzero": 0.5, "weigh": 1.0}, "--weigh is of channels"),
+        ({"nonzero": 0.5, "least_share": 0.1}, "--least_share is of channels"),
         ({"nonzero": 0.5, "rounds": 2}, "--rounds is of channels"),
         ({"nonzero": 0.5, "closed": "reopen"}, "--closed is of channels"),
         ({"nonzero": 0.5, "search": "runs/a"}, "--search is of channels"),

@@ -40,6 +40,9 @@ class MethodsConfig:
     repairs: tuple[str, ...] = option(("statistics",), "Repairs.")
     rounds: int | None = option(None, "Of scoring; each method's own if empty.")
     weigh: float | None = option(None, "Power of the prices; the allocation's own.")
+    least_share: float | None = option(
+        None, "Of rankings: share that every layer keeps; each method's own if empty."
+    )
     strength: str | None = option(None, "Of gates that learn; auto if empty.")
     gate_epochs: int | None = option(None, "Their epochs; each method's own if empty.")
     budget: str = option("macs", "What is bounded: macs or params.", choices=BUDGETS)
@@ -55,7 +58,7 @@ HEAD = (
     "| method | allocation | repair | left | cut | repaired | tuned | widths | time |",
     "|---|---|---|---|---|---|---|---|---|",
 )
-OF_CUT = ("rounds", "weigh", "strength", "gate_epochs")
+OF_CUT = ("rounds", "weigh", "least_share", "strength", "gate_epochs")
 CHOICES = (*OF_CUT, "budget", "share", "recipe", "epochs", "rate", "seed")
 Row = dict[str, Any]  # Plain values, kept as JSON.
 

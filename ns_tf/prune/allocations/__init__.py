@@ -55,6 +55,8 @@ class Case:
         min_width: Filters that every layer keeps.
         weigh: By which power of its price a score is divided; None leaves it to the
             allocation.
+        least_share: Share of its filters that a layer keeps, if it can; None leaves it
+            to the method and the allocation.
         law: Of a search of the same network, if one was given.
         seed: Of what an allocation draws.
         limits: () -> by exact budget: the largest cost allowed. Where a measured budget
@@ -80,6 +82,7 @@ class Case:
     grid: Grid
     min_width: int
     weigh: float | None
+    least_share: float | None
     law: ScalingLaw | None
     seed: int
     limits: Callable[[], Mapping[str, float]]

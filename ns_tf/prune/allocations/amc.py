@@ -27,7 +27,7 @@ _VALUES = 10  # Numbers of a state.
     "amc",
     help="Shares of all layers by an agent that learns.",
     evaluates=True,
-    ignores=("search",),
+    ignores=("least_share", "search"),
 )
 def amc(
     case: Case,

@@ -19,7 +19,7 @@ _STEPS = 16  # Removals that would empty a layer, where no step is given.
     "greedy",
     help="Step by step, from the layer where the loss rises least.",
     evaluates=True,
-    ignores=("search",),
+    ignores=("least_share", "search"),
 )
 def greedy(case: Case, *, step: int | None = None, images: int = 512) -> Curve:
     """The path on which every removal is the one after which the loss is least.

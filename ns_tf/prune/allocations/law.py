@@ -8,7 +8,7 @@ from ns_tf.scaling.curves import power_law
 @allocation(
     "law",
     help="Along the power law of a search of the same network.",
-    ignores=("weigh",),
+    ignores=("weigh", "least_share"),
 )
 def law(case: Case) -> Curve:
     """The widths that the law of a search gives each layer.

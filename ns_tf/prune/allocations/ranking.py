@@ -6,6 +6,8 @@ from ns_tf.prune.ranking import Ranking, prices
 
 # Budgets that count a filter by its weights. A ranking by scores alone serves them.
 SIZES = ("params", "weight_bytes", "litert_bytes")
+# Share of its filters that every layer keeps until all have come down to it.
+LEAST_SHARE = 0.25
 
 
 @allocation(
@@ -18,9 +20,15 @@ def ranking(case: Case) -> Curve:
     and few of the multiply-adds. So scores are divided by what a filter takes of the
     budgets (`ns_tf.prune.ranking.prices`), unless all budgets count sizes.
 
+    Scores are read of the whole network. They do not say that the last filters of a
+    layer are worth more than the first, and in a narrow layer the lowest scores of all
+    may be all that it has. So no layer falls below a share of its filters before all
+    have come down to it.
+
     Args:
         case: Its `weigh` is the method's if None. If that has none, it is 1, or 0 if
-            all budgets count sizes.
+            all budgets count sizes. Its `least_share` is the method's if None; if that
+            has none, a quarter.
     """
     return order(case).curve(case.structure)
 
@@ -31,6 +39,7 @@ def order(case: Case) -> Ranking:
     Args:
         case: As of `ranking`.
     """
+    shares = case.least_share, case.method.least_share, LEAST_SHARE
     weigh = case.method.weigh if case.weigh is None else case.weigh
     if weigh is None:
         weigh = 0.0 if set(case.targets) <= set(SIZES) else 1.0
@@ -46,6 +55,6 @@ def order(case: Case) -> Ranking:
         case.scores,
         case.prunable,
         min_width=case.min_width,
-        least_share=case.method.least_share,
+        least_share=next(share for share in shares if share is not None),
         prices=price,
     )

@@ -8,7 +8,7 @@ from ns_tf.scaling.curves import uniform_curve
 @allocation(
     "uniform",
     help="Every layer loses the same share of its filters.",
-    ignores=("weigh", "search"),
+    ignores=("weigh", "least_share", "search"),
 )
 def uniform(case: Case) -> Curve:
     """The widths of the trained network times one factor.
