@@ -154,7 +154,7 @@ class Trained:
             InputError: what was asked for cannot be done, in one line.
             RunError: the loss is not finite.
         """
-        layers = (keep,) if isinstance(keep, str) else tuple(keep or ())
+        layers = () if keep is None else keep
         if run_dir is not None:
             as_path(run_dir, "run_dir")
         found_in, law = _law_of(search)

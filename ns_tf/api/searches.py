@@ -1,6 +1,7 @@
 """A search and what can be made of it: plans, comparisons, reports."""
 
 import dataclasses
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,10 @@ class Search(Searched):
             raise InputError(
                 "A report reads the search's run folder, and this search has none. "
                 "Search with run_dir=."
+            )
+        if not isinstance(outcome, Outcome | None):
+            raise InputError(
+                f"outcome is what compare returns; got {reprlib.repr(outcome)}."
             )
         path = Path(path or self.run_dir / REPORT)
         compared = outcome.folder if outcome else None

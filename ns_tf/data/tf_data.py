@@ -58,6 +58,8 @@ def from_tf_data(
             as `from_arrays`.
     """
     streams = {"train": train, "validation": validation, "test": test}
+    if train is None:
+        raise InputError("train is missing; give a tf.data.Dataset or a PyDataset.")
     read = {
         key: _materialise(key, stream)
         for key, stream in streams.items()

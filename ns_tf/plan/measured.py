@@ -71,14 +71,17 @@ def kept_in(path: Path, measure: Measure | None) -> Iterator[Measurements]:
 
 
 def _how(measure: Measure) -> dict[str, Any]:
-    """How networks are measured, and on what machine, as plain values.
+    """How networks are measured, on what machine and threads, as plain values.
 
     A device file counts by what it says, whatever its path is, and only where its
     runtime measures.
     """
-    from ns_tf.measure.network import machine  # Late: other plans need no TensorFlow.
+    import tensorflow as tf  # Late: other plans need none.
+
+    from ns_tf.measure.network import machine
 
     how = {f.name: getattr(measure, f.name) for f in dataclasses.fields(measure)}
     timed = measure.here and measure.device
     device = read_device(measure.device).about if timed else ""
-    return {**how, "device": device, "machine": machine()}
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return {**how, "device": device, "machine": machine(), "threads": threads}

@@ -305,6 +305,10 @@ BAD_CALLS = {
         lambda s: s.compare(run_dir="never", params=600, seeds=2.0),
         "seeds is how many trainings",
     ),
+    "a report of what is no outcome": (
+        lambda s: s.report(outcome=5),
+        "outcome is what compare returns; got 5",
+    ),
     "an unknown option of a comparison": (
         lambda s: s.compare(run_dir="never", params=600, epoch=1),
         "'epochs'",

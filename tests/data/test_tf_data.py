@@ -203,6 +203,7 @@ def generated():
         (lambda d: d.map(lambda x, y: {"image": x, "label": y}), "elements are"),
         (lambda d: d.map(lambda x, y: (x, y, y, y)), "elements are"),
         (lambda d: generated(), r"one size; got \[5, 5, 3\] and \[7, 5, 3\]"),
+        (lambda d: None, "train is missing"),
         (lambda d: [1, 2], "tf.data.Dataset or a PyDataset; got list.*from_arrays"),
     ],
 )
