@@ -76,12 +76,10 @@ def _how(measure: Measure) -> dict[str, Any]:
     A device file counts by what it says, whatever its path is, and only where its
     runtime measures.
     """
-    import tensorflow as tf  # Late: other plans need none.
-
-    from ns_tf.measure.network import machine
+    # Late: other plans need no TensorFlow.
+    from ns_tf.measure.network import machine, threads
 
     how = {f.name: getattr(measure, f.name) for f in dataclasses.fields(measure)}
     timed = measure.here and measure.device
     device = read_device(measure.device).about if timed else ""
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
-    return {**how, "device": device, "machine": machine(), "threads": threads}
+    return {**how, "device": device, "machine": machine(), "threads": threads()}

@@ -230,7 +230,7 @@ class Job:
         files.write_json(self.folder / WIDTHS, facts)
 
     def _write(self, trained: TrainResult) -> None:
-        """Writes history, model and the result, which marks the end, if it is finite."""
+        """Writes history, model and result; the last marks the end, and is finite."""
         write_history(self.folder, trained.history, self.problem.task.score.name)
         python_models.save_model(trained.model, self.folder / MODEL)
         result = self._result(

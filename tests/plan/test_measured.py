@@ -5,7 +5,6 @@ import itertools
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from edits import values_of
 from laws import toy_device
 from toys import toy_architecture, toy_problem, toy_search
@@ -60,8 +59,7 @@ def test_what_another_machine_measured_does_not_count(tmp_path, monkeypatch):
 def test_what_other_threads_measured_does_not_count(tmp_path, monkeypatch):
     path = tmp_path / "measured.json"
     for count, before in ((1, {}), (1, {"ms": {"3": 0.5}}), (2, {})):
-        asked = "get_intra_op_parallelism_threads"
-        monkeypatch.setattr(tf.config.threading, asked, lambda count=count: count)
+        monkeypatch.setattr(network, "threads", lambda count=count: count)
         with kept_in(path, None) as found:
             assert found == before
             found["ms"] = {"3": 0.5}
