@@ -65,8 +65,6 @@ class ExportConfig:
             )
         if self.resize and "saved_model" not in self.format:
             raise InputError("--resize is of --format=saved_model; others ignore it.")
-        if self.version is not None and "saved_model" not in self.format:
-            raise InputError("--version is of --format=saved_model; others have none.")
         at_least(self, 1, "calibration_images", "check_images")
         at_least(self, 0, "int8_points")
         if self.version is not None and self.version < 1:

@@ -16,6 +16,7 @@ from ns_tf.data.config import DataConfig
 from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.graph import weights
 from ns_tf.graph.calls import functional
+from ns_tf.graph.compilation import check_read
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
 from ns_tf.graph.shapes import shape_of, with_shape
@@ -102,6 +103,8 @@ def trained_network(
     )
     found = architecture.source
     name = options.get("task") or (kept.task if kept else None)
+    if folder and not name:
+        check_read(found, folder / MODEL)
     task = tasks.get(name) if name else task_of(dataset, found)
     task = task.bound(found, dataset)
     dataset = task.prepared(dataset, outputs_of(found))

@@ -120,6 +120,26 @@ def test_options_of_data_hold_for_arrays_and_those_of_a_training_for_its_own(
     assert len(other.problem.dataset.train) == 40 and other.data == {}
 
 
+def never_registered(targets, outputs):
+    return keras.losses.sparse_categorical_crossentropy(targets, outputs, True)
+
+
+def test_a_folder_whose_loss_is_not_known_here_has_no_task_by_chance(
+    tmp_path, monkeypatch
+):
+    model = mine()
+    model.compile(loss=never_registered)
+    model.save(tmp_path / "model.keras")
+    monkeypatch.setattr(source, "training_in", lambda path, name: path)
+    monkeypatch.setattr(source, "settings_in", lambda folder: ProblemConfig())
+    told = "a loss that is not known here, never_registered.*registers it"
+    with pytest.raises(InputError, match=told) as error:
+        trained_network(tmp_path, digits())
+    assert "\n" not in str(error.value)
+    found = trained_network(tmp_path, digits(), task="classification")
+    assert found.problem.task.score.name == "accuracy"
+
+
 def dressed(activation="relu", strides=1, frozen=False):
     """A network whose weights are the same whatever it is dressed in."""
     keras.utils.set_random_seed(0)
