@@ -20,7 +20,7 @@ from ns_tf.data import python_data
 from ns_tf.data.config import DataConfig
 from ns_tf.data.python_data import subset
 from ns_tf.descend.record import read_search
-from ns_tf.descend.start import check_same
+from ns_tf.descend.start import check_same, take_weights
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
 from ns_tf.devices.device import Device
 from ns_tf.engine.config import ExecutionConfig
@@ -323,6 +323,8 @@ def search(
     run = SearchRun(configs, architecture=architecture, dataset=dataset)
     if run.start and isinstance(model, keras.Model):
         check_same(model, run.start.model, run_dir)
+    elif run_dir and isinstance(model, keras.Model):
+        take_weights(model, run.problem.architecture.source, run_dir)
     record = run.run(run_dir, Watch(progress or Quiet(), stop or Stop()))
     return Search(
         record,
