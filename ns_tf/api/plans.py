@@ -91,9 +91,10 @@ class Plan(WidthPlan):
                 f"{self.architecture} was searched with fresh weights, so there are "
                 "none to inherit. Search a trained model: ns_tf.search(model, data)."
             )
-        config = CutConfig(method=method, repair=repair, proxy_images=proxy_images)
+        asked = {"method": method, "repair": repair, "proxy_images": proxy_images}
+        config, runtime = made(CutConfig, asked), made(RuntimeConfig, {"seed": seed})
         network = trained_network(model, problem.dataset, task=problem.task.name)
-        return at_widths(network, self.widths, config, seed=seed)
+        return at_widths(network, self.widths, config, seed=runtime.seed)
 
     def train(
         self,

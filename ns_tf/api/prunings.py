@@ -154,7 +154,7 @@ class Trained:
             InputError: what was asked for cannot be done, in one line.
             RunError: the loss is not finite.
         """
-        layers = (keep,) if isinstance(keep, str) else tuple(keep or ())
+        layers = () if keep is None else keep
         if run_dir is not None:
             as_path(run_dir, "run_dir")
         found_in, law = _law_of(search)
@@ -191,7 +191,8 @@ class Trained:
             found, folder = run.run(watch), run.folder
             epochs = (folder / EPOCHS).exists()
             history = read_history(folder) if epochs else ()
-        return _pruned(self, pruner, found, history, folder)
+        text = summary(pruner, found, settings.tuning)
+        return _pruned(self, pruner, found, history, folder, text)
 
     def _source(self) -> TrainedNetwork:
         """This network as a function of its own widths, whatever it was built from."""
@@ -246,6 +247,7 @@ def _pruned(
     found: Left,
     history: tuple[Epoch, ...],
     folder: Path | None,
+    text: str,
 ) -> Pruned:
     """The value that users get of what is left of a network."""
     return Pruned(
@@ -261,7 +263,7 @@ def _pruned(
         targets=found.scaling.targets,
         accuracies=found.accuracies,
         seconds=found.seconds,
-        text=summary(pruner, found),
+        text=text,
     )
 
 

@@ -44,9 +44,10 @@ def refined(
     trainings.check(config, rest.pop("method", None), rest.pop("price_exponent", None))
     Execution.of(config)  # Before TensorFlow starts.
     how = {name: rest.pop(name) for name in _HOW & rest.keys()}
-    how["measure"] = with_device(how.get("measure"), rest.pop("device", None))
+    device = rest.pop("device", None)
     names = {field.name for field in dataclasses.fields(Wishes)}
     how["wishes"] = Wishes(**{name: rest.pop(name) for name in names & rest.keys()})
+    how["measure"] = with_device(how.get("measure"), device, rest)
     family = Family.of(search.record, rest, builder=search.architecture, **how)
     found = search.problem_for(data)
     with contextlib.ExitStack() as stack:

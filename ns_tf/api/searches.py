@@ -1,6 +1,7 @@
 """A search and what can be made of it: plans, comparisons, reports."""
 
 import dataclasses
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ns_tf.data import python_data
 from ns_tf.data.config import DataConfig
 from ns_tf.data.python_data import subset
 from ns_tf.descend.record import read_search
-from ns_tf.descend.start import check_same
+from ns_tf.descend.start import check_same, take_weights
 from ns_tf.descend.work import SEARCH_CONFIGS, SearchRun, configure
 from ns_tf.devices.device import Device
 from ns_tf.engine.config import ExecutionConfig
@@ -244,6 +245,10 @@ class Search(Searched):
                 "A report reads the search's run folder, and this search has none. "
                 "Search with run_dir=."
             )
+        if not isinstance(outcome, Outcome | None):
+            raise InputError(
+                f"outcome is what compare returns; got {reprlib.repr(outcome)}."
+            )
         path = Path(path or self.run_dir / REPORT)
         compared = outcome.folder if outcome else None
         page.write(self.run_dir, compared, path, device)
@@ -318,6 +323,8 @@ def search(
     run = SearchRun(configs, architecture=architecture, dataset=dataset)
     if run.start and isinstance(model, keras.Model):
         check_same(model, run.start.model, run_dir)
+    elif run_dir and isinstance(model, keras.Model):
+        take_weights(model, run.problem.architecture.source, run_dir)
     record = run.run(run_dir, Watch(progress or Quiet(), stop or Stop()))
     return Search(
         record,

@@ -8,6 +8,8 @@ from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
 from ns_tf.run.option import Kind
 
+_MOST = 1000  # Trainings a cell; a larger number was meant for a seed.
+
 
 def methods_of(methods: str | Sequence[str]) -> tuple[str, ...]:
     """The methods, of a text with commas as well.
@@ -39,6 +41,11 @@ def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
     def whole(value):
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
+    if whole(seeds) and seeds > _MOST:
+        raise InputError(
+            f"seeds={seeds} is that many trainings a cell, and {_MOST} are the most; "
+            f"for one of this seed give seeds=[{seeds}]."
+        )
     several = _several(range(int(seeds)) if whole(seeds) else seeds)
     if several is None or not all(map(whole, several)):
         raise InputError(

@@ -169,7 +169,7 @@ def scaled(dataset: Dataset, way: str) -> Dataset:
     Raises:
         InputError: there is no such way.
     """
-    if way not in WAYS:
+    if not isinstance(way, str) or way not in WAYS:
         names = ", ".join(WAYS)
         raise InputError(f"Pixels are scaled in one of the ways {names}; got {way!r}.")
     if way == "given":

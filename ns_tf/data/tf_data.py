@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Stream = tf.data.Dataset | keras.utils.PyDataset
 
 _FEW = 10  # Below so many different examples, equal ones are no sign of a repetition.
+_CHANCE = 1e-6  # What comes about less often by chance is a sign of one.
 
 
 def from_tf_data(
@@ -57,13 +58,16 @@ def from_tf_data(
             as `from_arrays`.
     """
     streams = {"train": train, "validation": validation, "test": test}
-    parts = {
+    if train is None:
+        raise InputError("train is missing; give a tf.data.Dataset or a PyDataset.")
+    read = {
         key: _materialise(key, stream)
         for key, stream in streams.items()
         if stream is not None
     }
-    if len(parts) < len(streams):
-        _check_once(parts["train"])
+    if len(read) < len(streams):
+        _check_once(read["train"][1])
+    parts = {key: nest for key, (nest, _) in read.items()}
     names = getattr(train, "class_names", None)
     if names is not None and "class_names" not in options:
         options["class_names"] = list(names)
@@ -86,10 +90,11 @@ def _is_py_dataset(data: Any) -> bool:
     return isinstance(data, keras.utils.PyDataset)
 
 
-def _materialise(key: str, stream: Any) -> tuple[Any, ...]:
+def _materialise(key: str, stream: Any) -> tuple[tuple[Any, ...], list[bytes]]:
     """All elements: inputs, targets, perhaps weights; ordered by content.
 
-    Inputs and targets are nests of arrays as the elements have them.
+    Inputs and targets are nests of arrays as the elements have them. With them come the
+    hashes of the examples, in the order in which the stream gave these.
     """
     import keras
 
@@ -112,10 +117,12 @@ def _materialise(key: str, stream: Any) -> tuple[Any, ...]:
     if not columns:
         raise InputError(f"{key} is an empty data set; give at least one element.")
     arrays = [np.concatenate(column) for column in columns]
+    digests: list[bytes] = []
     # `from_arrays` refuses arrays of several lengths with a better message.
     if len({len(array) for array in arrays}) == 1:
+        digests = list(map(_digest, zip(*arrays, strict=True)))
         arrays = in_order(*arrays)
-    return keras.tree.pack_sequence_as(element, arrays)
+    return keras.tree.pack_sequence_as(element, arrays), digests
 
 
 def _tf_batches(key: str, elements: "tf.data.Dataset") -> Iterator[tuple[Any, ...]]:
@@ -194,20 +201,21 @@ def _check_batch(
             )
 
 
-def _check_once(train: Any) -> None:
+def _check_once(digests: Sequence[bytes]) -> None:
     """Refuses examples that come several times each, for some would be held out.
 
     Single examples may be equal. Those of `.repeat(3)` are there three times each, or
-    two to three times where it is cut short. Few different ones, as of a table of yes
-    and no, can be so by chance.
+    two to three times where it is cut short; of `.repeat().take(n)` those that come
+    again are the last ones. Few different ones, as of a table of yes and no, can be so
+    by chance.
+
+    Args:
+        digests: Of the examples, in the order of the stream.
 
     Raises:
-        InputError: all come several times.
+        InputError: all come several times, or the stream begins anew.
     """
-    import keras
-
-    rows = zip(*keras.tree.flatten(train), strict=False)
-    counts = list(collections.Counter(map(_digest, rows)).values())
+    counts = list(collections.Counter(digests).values())
     if len(counts) < _FEW:
         return
     least, most = min(counts), max(counts)
@@ -217,6 +225,24 @@ def _check_once(train: Any) -> None:
             "is held out would be trained on as well; leave .repeat() out, or give "
             "ns_tf.from_tf_data all of train, validation and test."
         )
+    again = _again(digests)
+    several = len(set(digests[len(digests) - again :]))  # Blank images may end a class.
+    if several >= _FEW and (1 - len(counts) / len(digests)) ** several < _CHANCE:
+        raise InputError(
+            f"The last {again} examples of train came before, as by .repeat().take(n), "
+            "so what is held out would be trained on as well; leave .repeat() out, or "
+            "give ns_tf.from_tf_data all of train, validation and test."
+        )
+
+
+def _again(digests: Sequence[bytes]) -> int:
+    """How many examples follow the last one that comes for the first time.
+
+    >>> _again([b"a", b"b", b"a", b"c", b"b", b"a"])
+    2
+    """
+    first = {digest: -place for place, digest in reversed(list(enumerate(digests)))}
+    return len(digests) - 1 + min(first.values())
 
 
 def in_order(*parts: np.ndarray) -> tuple[np.ndarray, ...]:

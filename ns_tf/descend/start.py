@@ -80,13 +80,48 @@ def check_same(model: keras.Model, kept: keras.Model, folder: str | Path) -> Non
     Raises:
         InputError: a weight differs.
     """
-    given = flat(with_shape(flat(model, blocks=True), shape_of(kept)), blocks=True)
-    pairs = zip(given.get_weights(), kept.get_weights(), strict=True)
-    if any(one.tobytes() != other.tobytes() for one, other in pairs):
-        raise InputError(
-            f"The search in {folder} began with other weights than {model.name!r} has. "
-            "Give another run folder, or the model that it was begun with."
-        )
+    if _differ(_alike(model, kept), kept):
+        raise _other_weights(model, folder)
+
+
+def take_weights(model: keras.Model, kept: keras.Model, folder: str | Path) -> None:
+    """Gives the model of a search with fresh weights those of the model given now.
+
+    Plans inherit them. Those of frozen layers are part of what was searched.
+
+    Args:
+        model: As of `check_same`.
+        kept: As of `check_same`; changed in place.
+        folder: Of the search.
+
+    Raises:
+        InputError: a weight of a frozen layer differs.
+    """
+    given = _alike(model, kept)
+    for one, other in zip(given.layers, kept.layers, strict=True):
+        if not one.trainable and _differ(one, other):
+            raise _other_weights(model, folder)
+    if _differ(given, kept):
+        kept.set_weights(given.get_weights())
+
+
+def _alike(model: keras.Model, kept: keras.Model) -> keras.Model:
+    """The model in the form in which a folder keeps it."""
+    return flat(with_shape(flat(model, blocks=True), shape_of(kept)), blocks=True)
+
+
+def _differ(one: keras.Layer, other: keras.Layer) -> bool:
+    """Whether a weight of two layers or models of the same graph differs."""
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    return any(own.tobytes() != its.tobytes() for own, its in pairs)
+
+
+def _other_weights(model: keras.Model, folder: str | Path) -> InputError:
+    """The error for a model of other weights than a search has."""
+    return InputError(
+        f"The search in {folder} began with other weights than {model.name!r} has. "
+        "Give another run folder, or the model that it was begun with."
+    )
 
 
 def owns(config: SearchConfig, prune: PruneConfig, architecture: Architecture) -> bool:

@@ -21,7 +21,7 @@ from ns_tf.export.check import Expected, Outcome
 from ns_tf.export.config import ExportConfig
 from ns_tf.export.formats import EXACT, Format, Source
 from ns_tf.graph.calls import functional
-from ns_tf.graph.compilation import carried
+from ns_tf.graph.compilation import carried, check_read
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.shapes import listed, shape_of, with_shape
 from ns_tf.networks import from_model
@@ -112,6 +112,8 @@ class Export:
         check_kept(path, target, config.name or name, config)
         with files.readable(path, "trained network", "Train it again."):
             model = from_model.loaded(path)
+        if not settings.task and not config.model:
+            check_read(model, path)
         return cls(
             model,
             scaled_dataset(settings),

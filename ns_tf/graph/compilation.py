@@ -3,8 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import reprlib
 import types
+import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -153,6 +156,33 @@ def check_kept(model: keras.Model) -> None:
             f"{reason_of(error)} Register your losses and metrics with "
             "@keras.saving.register_keras_serializable()."
         ) from error
+
+
+def check_read(model: keras.Model, path: str | Path) -> None:
+    """Refuses a model that was compiled with a loss which this process does not know.
+
+    It would be taken for a model of another task.
+
+    Args:
+        model: As it was read.
+        path: Its `.keras` file.
+
+    Raises:
+        InputError: naming what has to be registered.
+    """
+    if model.compiled:
+        return
+    with zipfile.ZipFile(path) as file:
+        config = json.loads(file.read("config.json"))
+    loss = (config.get("compile_config") or {}).get("loss")
+    if loss:
+        name = loss.get("config") if isinstance(loss, dict) else loss
+        named = name if isinstance(name, str) else reprlib.repr(loss)
+        raise InputError(
+            f"{path} was trained by a loss that is not known here, {named}. Import "
+            "what registers it with @keras.saving.register_keras_serializable(), or "
+            "say another task (--task, task=)."
+        )
 
 
 def _by_output(what: str, given: Any, names: Sequence[str]) -> tuple[Any, ...]:

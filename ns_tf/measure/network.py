@@ -136,6 +136,11 @@ def machine() -> str:
     return f"{device}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
 
 
+def threads() -> int:
+    """CPU threads of an operation of TensorFlow's; 0 for all cores."""
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
 def _processor() -> str:
     """The model name of the CPU, or its architecture where no system says."""
     with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ import dataclasses
 import os
 import pathlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -64,6 +64,9 @@ def from_model(
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a functional or sequential model; got {model!r}.")
+    keep = (keep,) if isinstance(keep, str) else keep
+    if not isinstance(keep, Iterable) or not all(isinstance(n, str) for n in keep):
+        raise InputError(f"keep is the names of layers; got {keep!r}.")
     model = flat(model, blocks=True)
     _check_frozen(model)
     check_floats(model)

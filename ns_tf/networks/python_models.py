@@ -53,11 +53,11 @@ def architecture(model: Any, run_dir: str | Path | None) -> Architecture | None:
             f"sequential model; got {model!r}."
         )
     model = flat(model, blocks=True)
-    name = PREFIX + _model_fingerprint(model)
+    name = PREFIX + settings_digest(model)
     path = Path(run_dir) / MODEL if run_dir else None
     if path and path.exists():
         earlier = from_model.load(str(path))
-        if PREFIX + _model_fingerprint(earlier.source) == name:
+        if PREFIX + settings_digest(earlier.source) == name:
             # A file names outputs by their layers, which may be within a model.
             earlier.source.output_names = model.output_names
             return dataclasses.replace(earlier, name=name)
@@ -115,10 +115,13 @@ def save_model(model: keras.Model, path: Path) -> None:
             file.write(written.read_bytes())
 
 
-def _model_fingerprint(model: keras.Model) -> str:
+def settings_digest(model: keras.Model) -> str:
     """A hash of a flat model's graph and settings.
 
     Names and the values of weights do not count.
+
+    Args:
+        model: Functional or sequential.
 
     Returns:
         12 hexadecimal digits of a SHA-256.

@@ -71,14 +71,15 @@ def kept_in(path: Path, measure: Measure | None) -> Iterator[Measurements]:
 
 
 def _how(measure: Measure) -> dict[str, Any]:
-    """How networks are measured, and on what machine, as plain values.
+    """How networks are measured, on what machine and threads, as plain values.
 
     A device file counts by what it says, whatever its path is, and only where its
     runtime measures.
     """
-    from ns_tf.measure.network import machine  # Late: other plans need no TensorFlow.
+    # Late: other plans need no TensorFlow.
+    from ns_tf.measure.network import machine, threads
 
     how = {f.name: getattr(measure, f.name) for f in dataclasses.fields(measure)}
     timed = measure.here and measure.device
     device = read_device(measure.device).about if timed else ""
-    return {**how, "device": device, "machine": machine()}
+    return {**how, "device": device, "machine": machine(), "threads": threads()}

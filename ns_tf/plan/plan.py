@@ -7,6 +7,7 @@ imports no Keras before a cost is counted anew.
 
 import dataclasses
 import numbers
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ns_tf.base import Architecture, Curve, InputError, PriceLaw
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
+from ns_tf.devices.device import BUDGET
 from ns_tf.plan import methods
 from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
 from ns_tf.plan.targets import default_method, device_text, solve, with_ratio
@@ -93,10 +95,15 @@ class Searched:
             round_to=round_to,
             min_width=min_width,
             max_width=max_width,
-            measure=with_device(measure, device),
+            measure=with_device(measure, device, targets),
             builder=self.architecture,
             price_exponent=price_exponent,
-            wishes=Wishes(keep, tie, widths_between or (), multiple_of or ()),
+            wishes=Wishes(
+                keep,
+                tie,
+                () if widths_between is None else widths_between,
+                () if multiple_of is None else multiple_of,
+            ),
         )
 
 
@@ -174,7 +181,8 @@ def make_plan(
             plan, device=device_text(measure, targets, plan.widths)
         )
 
-    plan = planned(method or default_method(targets, measure))
+    chosen = default_method(targets, measure) if method is None else method
+    plan = planned(chosen)
     if method is None and price_exponent is None and plan.pricing:
         if plan.pricing.floored:
             uniform = planned("uniform", iteration=None)
@@ -206,11 +214,26 @@ def _along(
 
 
 def with_device(
-    measure: Measure | None, device: "Device | str | Path | None"
+    measure: Measure | None,
+    device: "Device | str | Path | None",
+    targets: Iterable[str],
 ) -> Measure | None:
-    """How measured budgets are measured, a device file among it if there is one."""
+    """How measured budgets are measured, a device file among it if there is one.
+
+    Args:
+        measure: How they are measured.
+        device: A device file, or its path.
+        targets: Names of the budgets.
+
+    Raises:
+        InputError: `measure` is none, or nothing is planned by the device file.
+    """
+    if measure is not None and not isinstance(measure, Measure):
+        raise InputError(f"measure is an ns_tf.Measure; got {reprlib.repr(measure)}.")
     if device is None:
         return measure
+    if BUDGET not in targets:
+        raise InputError(f"device goes with the budget {BUDGET}.")
     return dataclasses.replace(measure or Measure(), device=device)
 
 

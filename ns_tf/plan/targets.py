@@ -5,6 +5,7 @@ A measured budget, or one that the record lacks, is counted on the architecture.
 """
 
 import dataclasses
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ def solve(
             of = once(cost.of, kept.setdefault(name, {}))
             costs[name] = dataclasses.replace(cost, of=of)
     options["bounds"] = search.bounds(wishes)
+    _check_largest(search, options.get("max_width"))
     by_table = _by_table(measure, targets)
     if by_table:  # Nobody knows what wider layers take.
         device = device_for(search, measure.device)
@@ -84,6 +86,23 @@ def solve(
         run = once(run, kept.setdefault(BUDGET, {}))
         return solve_by_measuring(solved, BUDGET, run, targets)
     return solved(targets)
+
+
+def _check_largest(search: SearchRecord, largest: Any) -> None:
+    """Passes the largest width, or that of each layer, which `grid_of` believes.
+
+    Raises:
+        InputError: a layer has none, or what is no width.
+    """
+    if largest is None or not np.ndim(largest):
+        return
+    widths = np.asarray(largest)
+    sound = widths.dtype.kind in "iu" and widths.shape == (len(search.names),)
+    if not sound or widths.min() < 1:
+        raise InputError(
+            f"max_width is a whole number from 1, or one for each of the "
+            f"{len(search.names)} layers; got {reprlib.repr(largest)}."
+        )
 
 
 def solve_joined(

@@ -111,7 +111,9 @@ class ByGating:
         )
         if config.gate_schedule != _STEP:
             return settings
-        drops = tuple(max(1, round(share * epochs)) for share in _DROPS)
+        # Whole where they are whole, as names of scores that are kept have it.
+        shares = (share * epochs for share in _DROPS)
+        drops = tuple(int(x) if x == int(x) else x for x in shares)
         return dataclasses.replace(settings, rate_drops=drops)
 
     def check(self) -> None:

@@ -25,13 +25,14 @@ from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.method import CHANNEL, Scored
 from ns_tf.prune.pruned import Clock
 from ns_tf.prune.pruner import Pruner
-from ns_tf.prune.results import told_in
+from ns_tf.prune.results import told_in, write_told
 from ns_tf.prune.scoring import SCORING
 from ns_tf.prune.tuning import Tuning
 from ns_tf.run import files
 from ns_tf.run.folder import EARLIER, GATES, KEPT, MODEL, PRUNED, RESULT
 from ns_tf.run.watch import Watch
 from ns_tf.train.job import Job, network_costs
+from ns_tf.train.results import check_finite
 
 
 @dataclasses.dataclass(eq=False)
@@ -90,9 +91,7 @@ class PruneJob:
             runtime = self.runtime.alone.watched(watch.at(self.folder))
             # One device does it; on the others there would be nothing to gain.
             workers.led(lambda: self._cut(runtime))
-            told = files.read_json(
-                self.folder / PRUNED, what="pruned network", version=1
-            )
+            told = told_in(self.folder)
         # As the chief sees it, who may write it soon.
         if not workers.agree((self.folder / RESULT).exists):
             self._tune(told, watch)
@@ -101,7 +100,7 @@ class PruneJob:
 
     def _tell(self) -> None:
         """Writes how good the network became, as its result has it."""
-        files.write_json(self.folder / PRUNED, told_in(self.folder))
+        write_told(self.folder, told_in(self.folder))
 
     # Scores.
 
@@ -163,7 +162,7 @@ class PruneJob:
             told["channels"] = np.flatnonzero(keep).tolist()
         else:
             files.write_arrays(self.folder / KEPT, {"keep": np.packbits(keep)}, {})
-        files.write_json(path, told)
+        write_told(self.folder, told)
         runtime.watch.checkpoint(ALLOCATING).remove()
 
     def keep(self, told: Mapping[str, Any]) -> np.ndarray:
@@ -264,6 +263,7 @@ class PruneJob:
             f"best_test_{score}": tested,
             "seconds": 0.0,
         }
+        check_finite(result, self.folder / MODEL)
         files.write_json(self.folder / RESULT, result)
 
 

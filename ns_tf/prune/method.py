@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What is removed: channels, whole blocks, or single weights.
 LEVELS = CHANNEL, BLOCK, WEIGHT = "channel", "block", "weight"
+PLAIN = "plain"  # The recipe that fits any task.
 NONZERO = "nonzero"  # The budget where single weights go: those that are not zero.
 
 
@@ -34,7 +35,7 @@ class Method:
     scope: str  # "global" if scores of different layers can be compared, else "layer".
     allocation: str = "uniform"
     repair: str = "statistics"
-    recipe: str = "plain"
+    recipe: str = PLAIN
     images: int = 1024  # Training images that are read.
     # Share of its channels that a layer keeps, if it can; None leaves it to the
     # allocation.

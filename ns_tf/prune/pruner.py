@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ns_tf.base import InputError, ScalingLaw, Widths
-from ns_tf.data.dataset import augmented
+from ns_tf.data.dataset import Dataset, augmented
 from ns_tf.data.variants import check_expandable
 from ns_tf.engine.config import ExecutionConfig
 from ns_tf.engine.evaluate import kept_evaluator
@@ -20,7 +20,7 @@ from ns_tf.problem.problem import Problem
 from ns_tf.prune import allocations, method, repairs
 from ns_tf.prune.config import CutConfig, FinetuneConfig
 from ns_tf.prune.level import Level
-from ns_tf.prune.method import Scored
+from ns_tf.prune.method import PLAIN, Scored
 from ns_tf.prune.results import STAGES
 from ns_tf.prune.scoring import SCORING, Proxy, ScoredNetwork
 from ns_tf.prune.targets import Budgets
@@ -212,14 +212,30 @@ class Pruner(Level):
         """The recipes of the trainings after the cut.
 
         Args:
-            config: Names them, if they are not the method's own.
+            config: Names them, if they are not the method's own. Where its own do not
+                fit the task or the data, what is left is trained as any network.
 
         Raises:
-            InputError: there is no such recipe, or it does not fit the task or the
-                data.
+            InputError: there is no such recipe, or one that was asked for does not fit
+                the task or the data.
         """
         dataset = augmented(self.problem.dataset, config.augmentation)
-        found = recipes_of(config.recipe or self.method.recipe, self.problem.task)
+        if config.recipe:
+            return self._recipes(config.recipe, config, dataset)
+        try:
+            return self._recipes(self.method.recipe, config, dataset)
+        except InputError:
+            return recipes_of(PLAIN, self.problem.task)
+
+    def _recipes(
+        self, text: str, config: FinetuneConfig, dataset: Dataset
+    ) -> tuple[Recipe, ...]:
+        """The recipes of a text, if they fit the task and the data.
+
+        Raises:
+            InputError: they do not, or there is none of a name.
+        """
+        found = recipes_of(text, self.problem.task)
         if config.finetune_epochs and any(one.table_rate is not None for one in found):
             check_expandable(dataset)
         if config.finetune_epochs and any(one.mixup > 0 for one in found):

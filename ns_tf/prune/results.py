@@ -1,11 +1,12 @@
 """What a pruned network's folder tells; read without Keras, as reports do."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ns_tf.run import files
 from ns_tf.run.folder import EARLIER, PRUNED, RESULT
-from ns_tf.train.results import read_result, score_in
+from ns_tf.train.results import as_json, from_json, read_result, score_in
 
 # After which a network is judged, in order.
 STAGES = ("trained", "cut", "repaired", "tuned")
@@ -22,7 +23,9 @@ def told_in(folder: Path) -> dict[str, Any]:
     """
     told = files.read_json(folder / PRUNED, what="pruned network", version=1)
     with files.readable(folder / PRUNED, "pruned network"):
-        scores, seconds = dict(told["accuracies"]), dict(told["seconds"])
+        stages = told["accuracies"]
+        scores = dict(zip(stages, from_json(stages.values()), strict=True))
+        seconds = dict(told["seconds"])
     if (folder / RESULT).exists():
         result = read_result(folder)
         with files.readable(folder / RESULT, "result"):
@@ -31,6 +34,18 @@ def told_in(folder: Path) -> dict[str, Any]:
             if result["epochs"]:
                 seconds["tune"] = tuning_seconds(folder)
     return {**told, "accuracies": scores, "seconds": seconds}
+
+
+def write_told(folder: Path, told: Mapping[str, Any]) -> None:
+    """Writes `pruned.json`; a network may be infinitely bad once it is cut.
+
+    Args:
+        folder: Of the pruned network.
+        told: As `told_in` returns it.
+    """
+    stages = told["accuracies"]
+    texts = dict(zip(stages, as_json(stages.values()), strict=True))
+    files.write_json(folder / PRUNED, {**told, "accuracies": texts})
 
 
 def tuning_seconds(folder: Path) -> float:

@@ -16,10 +16,11 @@ from ns_tf.data.config import DataConfig
 from ns_tf.data.dataset import Dataset, scaled
 from ns_tf.graph import weights
 from ns_tf.graph.calls import functional
+from ns_tf.graph.compilation import check_read
 from ns_tf.graph.ends import scales_pixels
 from ns_tf.graph.flat import flat
 from ns_tf.graph.shapes import shape_of, with_shape
-from ns_tf.networks import from_model
+from ns_tf.networks import from_model, python_models
 from ns_tf.parts import parts, shape_text
 from ns_tf.problem import tasks
 from ns_tf.problem.alignment import aligned
@@ -102,6 +103,8 @@ def trained_network(
     )
     found = architecture.source
     name = options.get("task") or (kept.task if kept else None)
+    if folder and not name:
+        check_read(found, folder / MODEL)
     task = tasks.get(name) if name else task_of(dataset, found)
     task = task.bound(found, dataset)
     dataset = task.prepared(dataset, outputs_of(found))
@@ -195,13 +198,16 @@ def _data_of(
 
 
 def fingerprint(model: keras.Model) -> str:
-    """12 hexadecimal digits of the names, shapes and values of all weights.
+    """12 hexadecimal digits of all weights, with their names, and of the graph.
+
+    With other strides or activations, the same weights are another network.
 
     Args:
         model: Functional or sequential.
     """
-    digest = hashlib.sha256()
-    for (layer, name), value in weights.values(functional(model)).items():
+    graph = functional(model)
+    digest = hashlib.sha256(python_models.settings_digest(graph).encode())
+    for (layer, name), value in weights.values(graph).items():
         digest.update(f"{layer} {name} {value.shape} {value.dtype}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()[:12]

@@ -5,21 +5,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ns_tf.prune.method import PLAIN
+
 _NAMED = 3  # Layers that are named with their reason; others are counted.
 
 if TYPE_CHECKING:
+    from ns_tf.prune.config import FinetuneConfig
     from ns_tf.prune.pruned import Pruned
     from ns_tf.prune.pruner import Pruner
 
 
-def summary(pruner: "Pruner", found: "Pruned") -> str:
+def summary(
+    pruner: "Pruner", found: "Pruned", tuning: "FinetuneConfig | None" = None
+) -> str:
     """Costs, accuracy after every step, widths and seconds, a line each.
 
     Args:
         pruner: What was pruned, and how.
         found: What is left.
+        tuning: How it was trained, if it was.
     """
-    return "\n".join(_lines(pruner, found))
+    lines = _lines(pruner, found)
+    return "\n".join([*lines, *_other_recipe(pruner, tuning)])
+
+
+def _other_recipe(pruner: "Pruner", tuning: "FinetuneConfig | None") -> Iterator[str]:
+    """A line where what is left could not be trained by the recipe of its method."""
+    own = pruner.method.recipe
+    if tuning is None or tuning.recipe or not tuning.finetune_epochs:
+        return
+    used = "+".join(recipe.name for recipe in pruner.recipes(tuning))
+    if used == PLAIN != own:
+        yield (
+            f"trained by {PLAIN}: {own}, the recipe of {pruner.config.method}, is none "
+            f"for the task {pruner.problem.task.told} or these inputs"
+        )
 
 
 def _lines(pruner: "Pruner", found: "Pruned") -> Iterator[str]:

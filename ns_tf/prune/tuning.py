@@ -59,7 +59,8 @@ def recipes_of(text: str, task: Task) -> tuple[Recipe, ...]:
     for recipe in found:
         if recipe.formula is not None and not isinstance(task, Classification):
             # As of a compiled loss with an option, like label smoothing.
-            other = ", or --task=classification" * isinstance(task, Compiled)
+            single = isinstance(task, Compiled) and task.outputs == 1
+            other = ", or --task=classification" * single
             raise InputError(
                 f"The recipe {recipe.name} learns one class an example, without "
                 f"weights; the task is {task.told}. Give --recipe=plain{other}."

@@ -126,7 +126,7 @@ class PruneRun:
     @property
     def text(self) -> str:
         """What is left and how good it is, of a run that is done."""
-        return summary(self.pruner, self.done)
+        return summary(self.pruner, self.done, self.job.tuning)
 
     @functools.cached_property
     def done(self) -> Pruned:

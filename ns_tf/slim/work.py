@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ns_tf.base import InputError
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
@@ -87,6 +88,12 @@ class SupernetRun:
         self.job.check()
         if self.folder:
             is_new(self.folder, self.flags, "supernet")
+            done = (self.folder / SHARES).exists()
+            if done and not (self.folder / SUPERNET).exists():
+                raise InputError(
+                    f"{self.folder} has lost its {SUPERNET}, the weights of what is "
+                    "done. Restore it from a copy, or give another --run_dir."
+                )
 
     @classmethod
     def of(

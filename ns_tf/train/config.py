@@ -55,7 +55,7 @@ class TrainConfig:
         at_least(self, 0, "warmup_epochs", "weight_decay", "momentum")
         above_zero(self, "rate")
         within(self, 0, 1, "momentum")
-        if any(drop < 1 for drop in self.rate_drops):
+        if any(drop <= 0 for drop in self.rate_drops):  # Within an epoch: gates.
             raise InputError(f"--rate_drops are epochs from 1; got {self.rate_drops}.")
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
@@ -80,11 +80,9 @@ class TrainConfig:
         warmup = self.warmup_epochs * steps_per_epoch
         if step < warmup:
             return self.rate * (step + 1) / warmup
-        epoch = step // steps_per_epoch
         if self.schedule == "step":
-            return self.rate / self.rate_divisor ** sum(
-                d <= epoch for d in self.rate_drops
-            )
+            drops = sum(d * steps_per_epoch <= step for d in self.rate_drops)
+            return self.rate / self.rate_divisor**drops
         if self.schedule == "cosine":
             done = (step - warmup) / max(1, self.epochs * steps_per_epoch - warmup)
             return self.rate * (1 + math.cos(math.pi * done)) / 2

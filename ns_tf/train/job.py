@@ -38,10 +38,9 @@ from ns_tf.run.folder import (
     open_run,
 )
 from ns_tf.run.watch import Watch
-from ns_tf.train import training
+from ns_tf.train import results, training
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.recipes import Objective
-from ns_tf.train.results import kept_part, kept_widths, read_result, write_failure
 from ns_tf.train.training import Epoch, TrainResult
 
 ELSEWHERE = "elsewhere"  # In a result: what trained the network in place of `Job`.
@@ -109,12 +108,12 @@ class Job:
                 another part of the network.
         """
         part, begun = self.part and self.part(), (self.folder / WIDTHS).exists()
-        if begun and kept_part(self.folder) != part:
+        if begun and results.kept_part(self.folder) != part:
             raise InputError(
                 f"{self.folder} trains another part of the network than is left by "
                 "the pruning now. Delete it: it is trained again."
             )
-        before = kept_widths(self.folder)
+        before = results.kept_widths(self.folder)
         if before not in (None, self.widths):
             raise InputError(
                 f"{self.folder} trains the widths {','.join(map(str, before))}, and by "
@@ -133,7 +132,7 @@ class Job:
             What `result.json` holds.
 
         Raises:
-            RunError: a loss is not finite, or a worker was lost.
+            RunError: a loss or score is not finite, or a worker was lost.
             InputError: the folder holds another training, or is in use; or a worker
                 was started otherwise.
             Interrupted: a signal asked to stop; the state was saved.
@@ -157,7 +156,7 @@ class Job:
                 workers.led(lambda: self._write(trained))
             # A kill may have left it behind a result.
             runtime.watch.checkpoint(training.CHECKPOINT).remove()
-            return read_result(self.folder)
+            return results.read_result(self.folder)
 
     def _begin(self, folder: RunFolder) -> None:
         """Writes what is trained."""
@@ -193,7 +192,7 @@ class Job:
                 f"{self.recipe.epochs}."
             )
         if not all(math.isfinite(epoch.validation_loss) for epoch in history):
-            write_failure(self.folder, f"The loss is not finite ({elsewhere}).")
+            results.write_failure(self.folder, f"The loss is not finite ({elsewhere}).")
             return
         with open_run(self.folder, self.flags, "training"):
             best = training.best_of(history)
@@ -231,7 +230,7 @@ class Job:
         files.write_json(self.folder / WIDTHS, facts)
 
     def _write(self, trained: TrainResult) -> None:
-        """Writes history, model and result; the result last, as it marks the end."""
+        """Writes history, model and result; the last marks the end, and is finite."""
         write_history(self.folder, trained.history, self.problem.task.score.name)
         python_models.save_model(trained.model, self.folder / MODEL)
         result = self._result(
@@ -240,6 +239,7 @@ class Job:
             test_loss=trained.test_loss,
             seconds=trained.seconds,
         )
+        results.check_finite(result, self.folder / MODEL)
         files.write_json(self.folder / RESULT, result)
 
     def _result(
@@ -287,7 +287,7 @@ def failure_kept(folder: Path, workers: Workers = ALONE) -> Iterator[None]:
         raise
     except RunError as error:
         reason = str(error)
-        workers.led(lambda: write_failure(folder, reason))
+        workers.led(lambda: results.write_failure(folder, reason))
 
 
 def write_history(folder: Path, history: Sequence[Epoch], score: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ns_tf.base import InputError, RunError, Widths
 from ns_tf.problem.score import Score
 from ns_tf.run import files
@@ -166,13 +168,32 @@ def check_numbers(when: str, loss: float, score: float, kind: Score) -> None:
         )
 
 
+def check_finite(result: Mapping[str, Any], model: Path) -> None:
+    """Passes the result of a training whose losses and scores are finite numbers.
+
+    Args:
+        result: As `result.json` is to hold it.
+        model: Where the network was kept.
+
+    Raises:
+        RunError: one of them is not; says where the network is.
+    """
+    for name, value in result.items():
+        if isinstance(value, (float, np.floating)) and not math.isfinite(value):
+            raise RunError(
+                f"The training is done, and its {name} is {value}, so it has no "
+                f"result; the network of its best epoch is kept: {model}. Score by "
+                "another metric, or by --task=\"compiled(metric='loss')\"."
+            )
+
+
 def as_json(numbers: Iterable[float | None]) -> list[float | str | None]:
-    """The numbers; infinity, which a score may be, in text, as JSON has none.
+    """The numbers; infinity and NaN, which a score may be, in text: JSON has none.
 
     >>> as_json([1, 0.5, -math.inf, None])
     [1, 0.5, '-inf', None]
     """
-    return [str(x) if x is not None and math.isinf(x) else x for x in numbers]
+    return [str(x) if x is not None and not math.isfinite(x) else x for x in numbers]
 
 
 def from_json(numbers: Iterable[float | str | None]) -> list[float | None]:

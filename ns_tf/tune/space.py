@@ -7,6 +7,7 @@ them to a worker as 32-bit floats.
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,11 @@ class Space:
     """
 
     def __init__(self, members: Mapping[str, Any], kinds: Mapping[str, Kind]):
+        if not isinstance(members, Mapping):
+            raise InputError(
+                "A space is a dictionary of hyperparameters by name, as "
+                f'{{"params": (20_000, 200_000)}}; got {reprlib.repr(members)}.'
+            )
         for name in members:
             if name not in kinds:
                 raise unknown("hyperparameter", name, sorted(kinds))

@@ -146,6 +146,11 @@ def test_a_uniform_plan_was_not_recorded_and_does_not_extrapolate(search):
         ({"params": 1000, "iteration": 2}, "iterations 1 to 1"),
         ({"params": 1000, "round_to": 1.5}, "got 1.5"),
         ({"ratio": 0}, "got 0"),
+        ({"params": 1000, "device": "no.json"}, "device goes with the budget"),
+        ({"params": 1000, "device": "no.json", "refine": 2}, "device goes with the"),
+        ({"latency_ms": 1, "measure": 5}, "measure is an ns_tf.Measure; got 5"),
+        ({"params": 1000, "method": ["uniform"]}, "Unknown method ['uniform']"),
+        ({"params": 1000, "max_width": [9, 9]}, "each of the 3 layers; got [9, 9]"),
     ],
 )
 def test_budgets_that_cannot_be_are_refused(search, asked, told):
@@ -325,6 +330,9 @@ def test_weights_that_nobody_has_are_refused(search):
     assert "\n" not in str(error.value)
     with pytest.raises(ns_tf.InputError, match="'fresh' or 'inherit'; got 'own'"):
         plan.build("own")
+    for asked in ({"repair": 5}, {"seed": 0.5}):
+        with pytest.raises(ns_tf.InputError, match=f"{next(iter(asked))}: expected"):
+            plan.build("inherit", **asked)
     named = dataclasses.replace(search, problem=problem(chain, (7, 5)))
     with pytest.raises(ns_tf.InputError, match="there are none to inherit"):
         dataclasses.replace(plan, search=named).build("inherit")

@@ -116,6 +116,7 @@ def test_a_training_in_a_folder_brings_its_data(status, tmp_path):
         ({"macs": 1e15}, "more than the trained network has"),
         ({"macs": 2}, "cannot be met"),
         ({"macs": 0.5, "method": "taylor"}, "Did you mean 'taylor_fo'"),
+        ({"macs": 0.5, "keep": 5}, "keep is the names of layers; got 5"),
         ({"macs": 0.5, "keep": "conv9"}, "Did you mean 'conv"),
         ({"macs": 0.5, "repair": "statistic"}, "Did you mean 'statistics'"),
         ({"macs": 0.5, "allocation": "rankin"}, "Did you mean 'ranking'"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from notebooks import OPTIONS, SHORT, mine, trainable
+from notebooks import OPTIONS, SHORT, WIDTHS, mine, trainable
 from verbs import contents
 
 import ns_tf
@@ -54,6 +54,26 @@ def test_the_same_call_continues_and_a_loaded_search_plans_the_same(
     for found in (again, loaded):
         assert found.plan(params=777).widths == search.plan(params=777).widths
     assert str(loaded.plan(params=777)) == str(search.plan(params=777))
+
+
+def test_plans_inherit_the_weights_that_are_given_now(digits, tmp_path):
+    """And frozen ones, which were searched with, have to be the same."""
+    keras.utils.set_random_seed(3)
+    models = [mine() for _ in range(2)]
+    for frozen in (False, True):
+        for model in models:
+            model.get_layer("conv1").trainable = not frozen
+        asked = {"run_dir": tmp_path / f"{frozen}", **OPTIONS}
+        ns_tf.search(models[0], digits, **asked)
+        if frozen:
+            with pytest.raises(ns_tf.InputError, match="began with other weights"):
+                ns_tf.search(models[1], digits, **asked)
+            continue
+        again = ns_tf.search(models[1], digits, **asked)
+        small = again.plan(params=trainable(models[1]), max_width=list(WIDTHS))
+        now = small.build("inherit", proxy_images=16).get_weights()
+        for one, other in zip(now, models[1].get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 class Subclassed(keras.Model):
@@ -304,6 +324,10 @@ BAD_CALLS = {
     "seeds that are no whole number": (
         lambda s: s.compare(run_dir="never", params=600, seeds=2.0),
         "seeds is how many trainings",
+    ),
+    "a report of what is no outcome": (
+        lambda s: s.report(outcome=5),
+        "outcome is what compare returns; got 5",
     ),
     "an unknown option of a comparison": (
         lambda s: s.compare(run_dir="never", params=600, epoch=1),

@@ -36,6 +36,7 @@ def test_methods_are_text_with_commas_or_several():
         (seeds_of, 2.0, "seeds is how many.*got 2.0"),
         (seeds_of, True, "got True"),
         (seeds_of, "0,1", "got '0,1'"),
+        (seeds_of, 20_261_129, r"1000 are the most.*seeds=\[20261129\]"),
         (seeds_of, (0, 1.5), "got .0, 1.5."),
         (methods_of, None, "methods are names.*got None"),
         (methods_of, [3], r"got \[3\]"),

@@ -136,6 +136,19 @@ def test_repeated_data_are_not_held_out_of(rng, repeated):
     assert len(whole.train) > 46 - 1
 
 
+def test_a_stream_that_begins_anew_is_not_held_out_of(rng):
+    """In any order of its own: what comes again are the last ones."""
+    one = tf.data.Dataset.from_tensor_slices(arrays_of(rng))
+    for rows in (one, one.shuffle(23, seed=3)):
+        with pytest.raises(InputError, match="The last 20 examples.*take") as caught:
+            from_tf_data(rows.repeat().take(43).batch(7))
+        in_one_line(caught)
+    # Nothing is said of a few, nor of one that ends the stream several times.
+    last = one.skip(22).repeat(20)
+    for rows, left in ((one.repeat().take(26), 20), (one.concatenate(last), 35)):
+        assert len(from_tf_data(rows).train) == left
+
+
 def test_single_examples_may_be_equal(rng):
     x, y = arrays_of(rng)
     places = np.r_[0, 0, 0, 1, 1, 2:23]
@@ -190,6 +203,7 @@ def generated():
         (lambda d: d.map(lambda x, y: {"image": x, "label": y}), "elements are"),
         (lambda d: d.map(lambda x, y: (x, y, y, y)), "elements are"),
         (lambda d: generated(), r"one size; got \[5, 5, 3\] and \[7, 5, 3\]"),
+        (lambda d: None, "train is missing"),
         (lambda d: [1, 2], "tf.data.Dataset or a PyDataset; got list.*from_arrays"),
     ],
 )

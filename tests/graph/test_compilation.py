@@ -6,7 +6,13 @@ from pictures import in_one_line
 
 from ns_tf.base import InputError
 from ns_tf.graph.calls import functional
-from ns_tf.graph.compilation import Compilation, carried, check_kept, output_names
+from ns_tf.graph.compilation import (
+    Compilation,
+    carried,
+    check_kept,
+    check_read,
+    output_names,
+)
 
 layers = keras.layers
 
@@ -109,3 +115,19 @@ def test_a_digest_tells_losses_weights_and_metrics():
     ]
     found = [digest(**one) for one in given]
     assert len(set(found)) == len(given) and found == [digest(**one) for one in given]
+
+
+def test_what_a_file_was_compiled_with_is_there_or_missed(tmp_path):
+    """Also of a model that was not compiled, which misses nothing."""
+    path, model = tmp_path / "mine.keras", keras.Sequential([keras.Input((3,))])
+    model.add(keras.layers.Dense(2))
+    for loss, known in ((None, True), ("mse", True), (never_registered, False)):
+        if loss:
+            model.compile(loss=loss)
+        model.save(path)
+        read = keras.saving.load_model(path, compile=known)
+        if known:
+            check_read(read, path)
+            continue
+        with pytest.raises(InputError, match="not known here, never_registered"):
+            check_read(read, path)

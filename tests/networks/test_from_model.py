@@ -211,6 +211,13 @@ def test_layers_that_read_no_channels_are_named_too_where_no_width_is_free():
         from_model(model)
 
 
+@pytest.mark.parametrize("keep", [None, 5, [1]])
+def test_layers_to_keep_are_names(keep):
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3, name="first")])
+    with pytest.raises(InputError, match="keep is the names of layers"):
+        from_model(model, keep=keep)
+
+
 def test_a_subclassed_model_is_refused():
     class Net(keras.Model):
         def call(self, x):

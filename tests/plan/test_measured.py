@@ -56,6 +56,15 @@ def test_what_another_machine_measured_does_not_count(tmp_path, monkeypatch):
             found["ms"] = {"3": 0.5}
 
 
+def test_what_other_threads_measured_does_not_count(tmp_path, monkeypatch):
+    path = tmp_path / "measured.json"
+    for count, before in ((1, {}), (1, {"ms": {"3": 0.5}}), (2, {})):
+        monkeypatch.setattr(network, "threads", lambda count=count: count)
+        with kept_in(path, None) as found:
+            assert found == before
+            found["ms"] = {"3": 0.5}
+
+
 def test_a_device_file_counts_by_what_it_says_and_where_it_measures(tmp_path):
     device, path = toy_device(toy_search()), tmp_path / "measured.json"
     one, other = (device.write(tmp_path / name).path for name in ("a.json", "b.json"))

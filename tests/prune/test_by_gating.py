@@ -93,6 +93,14 @@ def test_augmentation_and_precision_are_those_of_the_run_and_part_of_the_scores_
     assert short == again and len(targets) == 1 and "float32" not in repr(grid)
 
 
+def test_the_rate_of_a_single_epoch_drops_within_it():
+    model, problem = learned()
+    asked = {"method": "slimming", "macs": 0.5, "gate_rate": 0.1, "gate_epochs": 1}
+    made = pruner(model, problem.dataset, **asked, gate_schedule="step").scorer.settings
+    found = [made.rate_at(step, 8) for step in (0, 3, 4, 5, 6, 7)]
+    np.testing.assert_allclose(found, np.repeat([0.1, 0.01, 0.001], 2))
+
+
 def test_the_published_schedule_of_network_slimming_can_be_asked_for():
     """160 epochs, a tenth of the rate after 80 and after 120, decay 1e-4."""
     model, problem = learned()

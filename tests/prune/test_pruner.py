@@ -8,6 +8,7 @@ from trained import learned, noise_images, pruner
 
 import ns_tf
 from ns_tf.base import InputError
+from ns_tf.problem.weighted import Weighted
 from ns_tf.prune import allocations, criteria
 from ns_tf.prune.config import FinetuneConfig
 from ns_tf.prune.criteria import CRITERIA
@@ -61,6 +62,21 @@ def test_a_score_that_is_not_a_number_is_refused_with_its_layer(
     )
     with pytest.raises(InputError, match="A score of 'b' by magnitude is not a number"):
         made.score()
+
+
+def test_a_methods_own_recipe_gives_way_where_it_does_not_fit_the_task():
+    """And one that is asked for is refused."""
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="curl_kl", macs=0.5)
+
+    def names(recipe=None):
+        return [one.name for one in made.recipes(FinetuneConfig(recipe=recipe))]
+
+    assert names() == ["distil"]
+    made.problem = dataclasses.replace(problem, task=Weighted(problem.task))
+    assert names() == ["plain"]
+    with pytest.raises(InputError, match="learns one class an example"):
+        names("distil")
 
 
 def test_recipes_go_with_the_data():

@@ -1,12 +1,13 @@
 """What the folder of a pruned network tells."""
 
+import math
 import subprocess
 import sys
 
 import pytest
 
 from ns_tf.base import InputError
-from ns_tf.prune.results import told_in, tuning_seconds
+from ns_tf.prune.results import told_in, tuning_seconds, write_told
 from ns_tf.run import files
 
 
@@ -21,6 +22,14 @@ def test_the_seconds_of_all_recipes_count(tmp_path):
         result = {"version": 1, "seconds": seconds}
         files.write_json(tmp_path / name / "result.json", result)
     assert tuning_seconds(tmp_path) == 12
+
+
+def test_a_cut_network_may_be_infinitely_bad(tmp_path):
+    """As by the exponential of its loss."""
+    scores = {"trained": 0.5, "cut": -math.inf, "repaired": 0.25}
+    told = {"version": 1, "accuracies": scores, "seconds": {}}
+    write_told(tmp_path, told)
+    assert told_in(tmp_path) == told
 
 
 def test_it_is_read_without_keras():

@@ -9,7 +9,7 @@ from trained import digits, learned
 from ns_tf.base import InputError
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.prune import source
-from ns_tf.prune.source import kept_from, trained_network
+from ns_tf.prune.source import fingerprint, kept_from, trained_network
 
 
 def test_a_model_its_file_and_its_problem_are_one_thing(tmp_path):
@@ -118,3 +118,44 @@ def test_options_of_data_hold_for_arrays_and_those_of_a_training_for_its_own(
     assert again.problem.dataset.name == first.name and again.data == options
     other = trained_network(tmp_path, (data[0][:50], data[1][:50]))
     assert len(other.problem.dataset.train) == 40 and other.data == {}
+
+
+def never_registered(targets, outputs):
+    return keras.losses.sparse_categorical_crossentropy(targets, outputs, True)
+
+
+def test_a_folder_whose_loss_is_not_known_here_has_no_task_by_chance(
+    tmp_path, monkeypatch
+):
+    model = mine()
+    model.compile(loss=never_registered)
+    model.save(tmp_path / "model.keras")
+    monkeypatch.setattr(source, "training_in", lambda path, name: path)
+    monkeypatch.setattr(source, "settings_in", lambda folder: ProblemConfig())
+    told = "a loss that is not known here, never_registered.*registers it"
+    with pytest.raises(InputError, match=told) as error:
+        trained_network(tmp_path, digits())
+    assert "\n" not in str(error.value)
+    found = trained_network(tmp_path, digits(), task="classification")
+    assert found.problem.task.score.name == "accuracy"
+
+
+def dressed(activation="relu", strides=1, frozen=False):
+    """A network whose weights are the same whatever it is dressed in."""
+    keras.utils.set_random_seed(0)
+    x = image = keras.Input((6, 6, 1))
+    x = keras.layers.Conv2D(3, 3, strides=strides, name="conv")(x)
+    x = keras.layers.Activation(activation)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(2, name="logits")(x))
+    model.get_layer("conv").trainable = not frozen
+    return model
+
+
+def test_the_same_weights_in_another_graph_are_another_network(tmp_path):
+    others = {"activation": "tanh"}, {"strides": 2}, {"frozen": True}
+    told = [fingerprint(dressed(**other)) for other in ({}, *others)]
+    assert len(set(told)) == 4
+    assert fingerprint(dressed()) == told[0]  # Layers without a name have another one.
+    dressed().save(tmp_path / "kept.keras")
+    assert fingerprint(keras.saving.load_model(tmp_path / "kept.keras")) == told[0]

@@ -1,11 +1,15 @@
 """What is printed of a pruned network."""
 
+import dataclasses
+
 import keras
+import numpy as np
 from trained import learned, pruner
 
 from ns_tf.engine.runtime import Runtime
+from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.config import FinetuneConfig
-from ns_tf.prune.pruned import prune_trained
+from ns_tf.prune.pruned import Pruned, prune_trained
 from ns_tf.prune.summary import summary
 
 
@@ -32,6 +36,22 @@ def test_it_names_what_keeps_its_size_with_the_reason():
     found = prune_trained(made, FinetuneConfig(finetune_epochs=0), Runtime())
     line = "keep their size: conv1 (layer 'conv1' is not trainable)"
     assert line in summary(made, found).splitlines()
+
+
+def test_it_says_that_the_recipe_of_the_method_gave_way():
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="curl_kl", macs=1.0)
+    made.problem = dataclasses.replace(problem, task=Weighted(problem.task))
+    tuning, whole = FinetuneConfig(), np.ones(made.size, bool)
+    widths = made.widths
+    found = Pruned(
+        *(model, made.at(widths), np.ones(made.size), whole, {}, {}, {}, None, 0.5)
+    )
+    line = "trained by plain: distil, the recipe of curl_kl, is none for the task"
+    assert line in summary(made, found, tuning)
+    assert line not in summary(made, found)
+    asked = dataclasses.replace(tuning, recipe="plain")
+    assert line not in summary(made, found, asked)
 
 
 def test_it_says_in_how_many_rounds_channels_were_scored():

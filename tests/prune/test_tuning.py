@@ -1,5 +1,7 @@
 """How what is left is trained: recipes, epochs, teachers."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from trained import Unregistered, learned
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
 from ns_tf.engine.runtime import Runtime
+from ns_tf.graph.compilation import Compilation
 from ns_tf.networks.from_model import from_model
 from ns_tf.problem import tasks
 from ns_tf.problem.problem import Problem
@@ -33,6 +36,10 @@ def test_a_recipe_says_what_is_minimised_from_which_weights_on():
         recipes_of("distil", Weighted(problem.task))
     with pytest.raises(InputError, match="Give --recipe=plain, or --task=classif"):
         recipes_of("distil", tasks.get("compiled"))
+    two = copy.copy(tasks.get("compiled"))
+    two.compilation = Compilation("ab", ("mse",) * 2, (1.0,) * 2, ((),) * 2)
+    with pytest.raises(InputError, match=r"Give --recipe=plain\.$"):
+        recipes_of("distil", two)
 
 
 def test_recipes_behind_others_have_rates_and_epochs_of_their_own():

@@ -50,3 +50,6 @@ def test_a_run_that_was_killed_goes_on_and_the_same_again_changes_nothing(tmp_pa
         assert model.widths == tuple(row["widths"])
     with pytest.raises(InputError, match="supernet of other flags"):
         made(folder, ns_tf.slim.config.SupernetConfig(shares=(0.25, 1.0)))
+    (folder / SUPERNET).unlink()
+    with pytest.raises(InputError, match=f"has lost its {SUPERNET}"):
+        made(folder)

@@ -172,6 +172,26 @@ def test_a_killed_training_keeps_its_checkpoint_until_the_result_is_written(tmp_
     assert list(work.folder.glob("*.npz")) == []
 
 
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ((-np.inf, 0.5), "its validation_accuracy is -inf"),
+        ((0.5, np.nan), "its test_accuracy is nan"),
+    ],
+)
+def test_a_training_without_a_score_ends_in_one_line_and_keeps_its_network(
+    tmp_path, monkeypatch, scores, told
+):
+    work, found = job(tmp_path / "it", recipe=replaced(RECIPE, epochs=1)), iter(scores)
+    monkeypatch.setattr(type(work.problem.task), "score_of", lambda *_: next(found))
+    with pytest.raises(RunError, match=f"{told}.*{work.folder / MODEL}") as error:
+        work.run()
+    assert "\n" not in str(error.value)
+    assert keras.saving.load_model(work.folder / MODEL).weights
+    assert read_history(work.folder)[0].validation_score == scores[0]
+    assert not (work.folder / RESULT).exists()
+
+
 def test_training_may_start_from_a_network_that_is_given(tmp_path):
     """As a pruned one does: at a rate of nothing it stays what it was."""
     given = problem(chain, WIDTHS_OF_IT).build()

@@ -113,6 +113,12 @@ def test_values_from_python_that_make_no_sense_are_refused(value):
         Space({"x": value}, KINDS)
 
 
+def test_a_space_is_a_dictionary():
+    for members in ([], 5, "x=1"):
+        with pytest.raises(InputError, match="A space is a dictionary"):
+            Space(members, KINDS)
+
+
 def test_lists_are_no_hyperparameters():
     kinds = tune_space.scalar_options(TrainConfig, PruneConfig)
     assert "rate_drops" not in kinds

@@ -39,6 +39,8 @@ def as_plain(model: keras.Model) -> keras.Model:
         InputError: a layer cannot be made again from its configuration, or has epitomes
             within and cannot be seen through.
     """
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected a functional or sequential model; got {model!r}.")
     if not has_epitomes(model):
         return model
     whole = flat(model, blocks=True)

@@ -333,7 +333,7 @@ def curve(
         InputError: no such method or iteration, or no curve for this search.
     """
     known = with_curve()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown("method", name, known)
     return known[name].curve(record, iteration)
 

@@ -56,6 +56,11 @@ class Compiled(Task):
         self.metric, self.mode = metric, mode
         self._metric: OutputMetric | None = None
 
+    @property
+    def outputs(self) -> int:
+        """Of the model; 1 where there is none yet."""
+        return len(self.compilation.names) if self.compilation else 1
+
     def bound(self, model: keras.Model | None, dataset: Dataset) -> "Compiled":
         """The task of a compiled model; itself if it has a model already.
 

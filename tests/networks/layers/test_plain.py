@@ -84,3 +84,5 @@ def test_epitomes_in_blocks_become_kernels_or_are_refused(rng):
 def test_a_model_without_epitomes_is_itself():
     model = around(layers.ReLU())
     assert as_plain(model) is model
+    with pytest.raises(InputError, match="sequential model; got 5"):
+        as_plain(5)
