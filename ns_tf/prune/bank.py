@@ -63,6 +63,10 @@ class Bank(LearnedGates):
         """[n] bool: what the gating would keep."""
         return self.formulas.alive(self.raw) | ~self.free
 
+    def left(self) -> np.ndarray:
+        """[n], 0 to 1: what the pull has left of each gate."""
+        return np.where(self.free, self.formulas.left(self.raw), 1.0)
+
     def scores(self) -> np.ndarray:
         """[n]: the higher, the longer a channel is kept."""
         return self.formulas.score(self.raw)

@@ -212,6 +212,14 @@ class BankGates(Gates):
         """[n] bool: the channels that the gating would keep."""
         return raw > 0
 
+    def left(self, raw: np.ndarray) -> np.ndarray:
+        """[n], 0 to 1: what the pull has left of the raw values that gates begin with.
+
+        >>> BankGates().left(np.array([1.1, 0.25, -0.5])).tolist()
+        [1.0, 0.25, 0.0]
+        """
+        return np.clip(raw / self.start, 0.0, 1.0)
+
 
 class GeneratedGates(Gates):
     """Gates from 0 to 1 that a generator a layer makes of what the layer computes.

@@ -71,6 +71,14 @@ class LearnedGates:
         """[n] bool: the channels that the gating would keep."""
         raise NotImplementedError
 
+    def left(self) -> np.ndarray:
+        """[n], 0 to 1: what the pull has left of each gate.
+
+        It falls before a gate closes, and says how many are on their way. Where gates
+        are only open or closed, it is `alive`.
+        """
+        return self.alive().astype(float)
+
     def scores(self) -> np.ndarray:
         """[n]: the higher, the longer a channel is kept."""
         raise NotImplementedError

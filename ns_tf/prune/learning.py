@@ -29,7 +29,7 @@ from ns_tf.train.config import TrainConfig
 EVERY = 10  # Steps between two looks at what is alive.
 HELD = 4  # Images of a step of the weights by those of a step of gates alone.
 _DRAW = 0x6A7E  # Keeps the draws of gates apart from those of batches.
-_VERSION = 2  # Of the state, since gates of a bank are factors of kernels.
+_VERSION = 3  # Of the state, since gammas and filters keep what they were.
 
 
 class Learning:
@@ -168,7 +168,8 @@ class Learning:
         """Sets prices by what is alive, and the strength by what that costs."""
         alive = self.gates.alive()
         if self.pull.auto and self.steps:
-            excess = self.pressure.excess(alive, self.progress)
+            left = self.gates.left()
+            excess = self.pressure.felt(alive, left, self.progress)
             start = self.pull.strength
             self.strength = self.gates.steered(self.strength, start, excess)
         self.price = self.pressure.price(alive)

@@ -1,6 +1,6 @@
 """Gates that are weights of the network itself: SGD moves them, a pull is added."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -34,6 +34,7 @@ class Penalised(LearnedGates):
         self.network, self.graph, self.formulas = network, graph, formulas
         self.forward = network
         self.size = len(graph.owner)
+        self._first = self.raw
         prices = np.zeros(self.size + 1)  # The last is that of what is no channel.
         with execution.strategy.scope():
             self._strength = keras.Variable(0.0, trainable=False, name="strength")
@@ -69,9 +70,22 @@ class Penalised(LearnedGates):
         """[n] bool: the channels that the gating would keep."""
         return self.formulas.alive(self.raw)
 
+    def left(self) -> np.ndarray:
+        """[n], 0 to 1: the sizes by what they were at the beginning, closed ones 0."""
+        first = np.maximum(self._first, np.finfo(float).tiny)
+        return np.where(self.alive(), np.minimum(self.raw / first, 1.0), 0.0)
+
     def scores(self) -> np.ndarray:
         """[n]: the higher, the longer a channel is kept."""
         return self.raw
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The sizes at the beginning."""
+        return {"first": self._first}
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Sets what `state` returned."""
+        self._first = arrays["first"]
 
     def press(self, strength: float, price: np.ndarray) -> None:
         """Sets the pull of the steps that follow.

@@ -99,8 +99,14 @@ class Pressure:
         Args:
             alive: [n] bool.
         """
-        left, own = self.widths(alive), self._whole
-        return {n: float(self.costs[n](left) / self.costs[n](own)) for n in self.limits}
+        return self._shares(self.widths(alive))
+
+    def _shares(self, widths: np.ndarray) -> dict[str, float]:
+        """`shares` of widths [layers]."""
+        whole = self._whole
+        return {
+            n: float(self.costs[n](widths) / self.costs[n](whole)) for n in self.limits
+        }
 
     def planned(self, progress: float) -> dict[str, float]:
         """By budget: the planned share, which falls from 1 to the limit.
@@ -120,8 +126,34 @@ class Pressure:
             alive: [n] bool.
             progress: Share of the steps that are done.
         """
-        shares, planned = self.shares(alive), self.planned(progress)
+        return self._excess(self.widths(alive), progress)
+
+    def _excess(self, widths: np.ndarray, progress: float) -> float:
+        """`excess` of widths [layers]."""
+        shares, planned = self._shares(widths), self.planned(progress)
         return max(shares[name] - planned[name] for name in self.limits)
+
+    def _sums(self, left: np.ndarray) -> np.ndarray:
+        """[layers]: how many whole gates are left in each, in whole numbers."""
+        sums = [np.round(left[own].sum()) for own in self.prunable.widths]
+        return np.maximum(self.least, np.array(sums, np.int64))
+
+    def felt(self, alive: np.ndarray, left: np.ndarray, progress: float) -> float:
+        """What steers the strength: the excess, less what is on its way already.
+
+        Gates take their time to close. A strength that rises until the first of them
+        have closed is far above what the budgets need by then, and closes too many at
+        once. So it rises no further than the plan is missed by what is left of gates.
+
+        Args:
+            alive: [n] bool.
+            left: [n], 0 to 1: what is left of each gate.
+            progress: Share of the steps that are done.
+        """
+        excess = self.excess(alive, progress)
+        if excess <= 0:
+            return excess
+        return min(excess, max(0.0, self._excess(self._sums(left), progress)))
 
     @property
     def _whole(self) -> np.ndarray:
@@ -154,7 +186,11 @@ class WeightPressure(Pressure):
             alive: [n] bool.
             progress: Share of the steps that are done.
         """
-        (share,) = self.shares(alive).values()
+        return self._excess(self.widths(alive), progress)
+
+    def _excess(self, widths: np.ndarray, progress: float) -> float:
+        """`excess` of widths [layers]."""
+        (share,) = self._shares(widths).values()
         (planned,) = self.planned(progress).values()
         return float(np.log(share / planned))
 

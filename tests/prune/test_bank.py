@@ -47,6 +47,7 @@ def test_a_common_factor_of_a_layer_is_taken_out_and_the_network_stays(
     before = weights.values(bank.network)
     bank.after(pull, pull, pull, 0.0)
     np.testing.assert_allclose(bank.raw[groups["a"]], [0.5, *[1.0] * 12])
+    np.testing.assert_allclose(bank.left()[groups["a"]], [0.5, *[1.0] * 12])
     np.testing.assert_allclose(bank.raw[groups["b"]], 1.0)
     now = weights.values(bank.network)
     np.testing.assert_array_equal(now["b", "kernel"], before["b", "kernel"])

@@ -28,4 +28,25 @@ def test_without_strength_or_price_nothing_is_pulled_on(kind, name, weight, hand
     ):
         assert variable.name == weight or not np.any(pull)
     assert any(np.any(one) for one in gates.probe(zeros, []))
-    assert set(gates.weights()) and gates.state() == {}
+    assert set(gates.weights()) and set(gates.state()) == {"first"}
+
+
+def test_what_is_left_is_by_the_sizes_at_the_beginning_after_a_kill_too(
+    handmade, randomise
+):
+    model = randomise(handmade["chain"]())
+    graph = channel_graph(model)
+    formulas = gatings.get("slimming").formulas
+    gates = Gammas(model, graph, formulas, Runtime().execution)
+    own = [key for key, _ in gates.penalised()]
+    channels = np.concatenate([graph.axes[key][-1] for key in own])
+    np.testing.assert_array_equal(gates.left()[channels], 1.0)
+    gammas = {v.path: v for v in model.trainable_variables if v.name == "gamma"}
+    for gamma in gammas.values():
+        gamma.assign(0.25 * gamma)
+    shrunk = Gammas(model, graph, formulas, Runtime().execution)
+    shrunk.restore(gates.state())
+    for one in (gates, shrunk):
+        expected = np.where(one.alive(), 0.25, 0.0)[channels]
+        np.testing.assert_allclose(one.left()[channels], expected, rtol=1e-6)
+    assert 0 < expected.sum()

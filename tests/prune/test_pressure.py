@@ -67,6 +67,18 @@ def test_the_plan_falls_to_the_budget_and_the_worst_budget_counts():
     assert one.widths(np.zeros(12, bool)).tolist() == [1, 1], "no layer is empty"
 
 
+def test_gates_on_their_way_hold_the_strength_and_no_more():
+    """Of 33 the plan allows 11 at the end; three and two gates are whole."""
+    one, every = pressure({"macs": 11.0}), np.ones(12, bool)
+    whole = one.felt(every, np.ones(12), 1.0)
+    assert whole == one.excess(every, 1.0) == pytest.approx(1 - 11 / 33)
+    half = np.full(12, 0.5)  # Of 1.5 and 1.0 gates, in whole numbers 2 and 1.
+    assert one.felt(every, half, 1.0) == pytest.approx((7 * 2 + 2 * 2 - 11) / 33)
+    assert one.felt(every, np.full(12, 0.2), 1.0) == 0, "enough are on their way"
+    gone = np.zeros(12, bool)
+    assert one.felt(gone, np.zeros(12), 0.0) == one.excess(gone, 0.0) < 0
+
+
 def test_a_strength_follows_the_excess_within_its_range():
     assert steered(1.0, 1.0, 0.4) == pytest.approx(np.exp(0.2))
     assert steered(1.0, 1.0, 9.0) == pytest.approx(np.exp(0.2))

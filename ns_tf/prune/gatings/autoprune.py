@@ -58,6 +58,10 @@ class Autoprune(BankGates):
         """[m > 0], [n]."""
         return (raw > 0).astype(float)
 
+    def left(self, raw: np.ndarray) -> np.ndarray:
+        """[m > 0], [n]: noise moves m, so no m is on its way to 0."""
+        return (raw > 0).astype(float)
+
     def slot(self, curvature: np.ndarray, batch: int) -> np.ndarray:
         """Mean squares of the derivatives, as batches of images have them."""
         return curvature / batch
