@@ -59,6 +59,32 @@ if sys.version_info[:2] == (3, 11):
 layers = keras.layers
 
 
+def rewrite_graphs(rewritten: bool) -> None:
+    """Whether TensorFlow rewrites the graphs of functions before they are computed."""
+    tf.config.optimizer.set_experimental_options(
+        {"disable_meta_optimizer": not rewritten}
+    )
+
+
+def pytest_configure(config):
+    """Quick tests compute graphs as they were traced, which changes rounding at most.
+
+    What is rewritten here is computed a few times, and rewriting takes a quarter of the
+    time of a small training. It stays on in slow tests, in `tests/engine` and in the
+    processes that tests start.
+    """
+    config.rewritten = "not slow" not in config.option.markexpr
+    rewrite_graphs(config.rewritten)
+
+
+@pytest.fixture(scope="module")
+def rewritten(request):
+    """Graphs are rewritten in the tests of this module, as they are for users."""
+    rewrite_graphs(True)
+    yield
+    rewrite_graphs(request.config.rewritten)
+
+
 def pytest_collection_finish(session):
     """The garbage collector leaves TensorFlow and the tests themselves alone.
 

@@ -149,6 +149,28 @@ def test_xla_computes_the_same_step(data):
     np.testing.assert_allclose(*results, rtol=1e-5)
 
 
+def test_graphs_that_are_not_rewritten_compute_the_same_steps(handmade):
+    """Most tests compute graphs as they were traced (`tests/conftest.py`)."""
+    rng, options = np.random.default_rng(7), tf.config.optimizer
+    images = rng.normal(size=(6, 6, 7, 3)).astype("float32")
+    targets = rng.normal(size=(6, 5)).astype("float32")
+    results, weights = [], None
+    for plain in (False, True):
+        assert options.get_experimental_options()["disable_meta_optimizer"] is False
+        options.set_experimental_options({"disable_meta_optimizer": plain})
+        try:
+            model = handmade["residual"]()
+            weights = weights or model.get_weights()
+            model.set_weights(weights)
+            step = stepper(model, Execution())
+            losses = [float(step(images, targets, tf.constant(RATE))) for _ in range(3)]
+        finally:
+            options.set_experimental_options({"disable_meta_optimizer": False})
+        results.append([losses, *model.get_weights()])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 @keras.saving.register_keras_serializable("ns_tf_tests")
 class Square(keras.layers.Layer):
     """Varies square images alone, and in training alone."""
