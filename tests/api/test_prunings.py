@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import exports
 import keras
 import numpy as np
 import pytest
@@ -202,8 +203,11 @@ def test_an_export_does_not_replace_the_model_of_its_folder(mine, tmp_path):
 @pytest.mark.parametrize(
     "make", [in_a_row, pytest.param(of_lists, marks=pytest.mark.slow), of_dictionaries]
 )
-def test_models_of_every_form_become_smaller_ones_and_files(make, tmp_path):
+def test_models_of_every_form_become_smaller_ones_and_files(
+    make, tmp_path, monkeypatch
+):
     """Sequential ones, and those with one input and output in a list or a dict."""
+    exports.run_here(monkeypatch)
     model = make()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     mine = ns_tf.trained(model, digits(), pixels="unit")
