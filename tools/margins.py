@@ -25,9 +25,10 @@ GATINGS = (
 )
 SEEDS = 3  # That a claim needs.
 TUNED = {"epochs": 1, "stage": "tuned"}
-# Two epochs in which gates learn and one behind the cut, and a control of as many.
-GATED = {**TUNED, "gate_epochs": 2}
-AS_MANY = {**TUNED, "epochs": 3}
+# Two epochs in which gates learn and three behind the cut, and a control of as many.
+# Gates are cut in the order of what they learned.
+GATED = {**TUNED, "allocation": "ranking", "gate_epochs": 2, "epochs": 3}
+AS_MANY = {**TUNED, "epochs": 5}
 # No share of a layer is kept, so that collapses can be seen.
 RANKED = {"allocation": "ranking", "least_share": 0.0, **TUNED}
 SOLVED = {"repair": "least_squares"}
@@ -70,7 +71,7 @@ def margins() -> Iterator[Margin]:
         yield Margin(f"`{name}` over `random`, tuned", 1, of, over)
     for name in GATINGS:
         of, over = {"method": name, **GATED}, {"method": "random", **AS_MANY}
-        yield Margin(f"`{name}` over `random`, 3 epochs in all", 1, of, over)
+        yield Margin(f"`{name}` over `random`, 5 epochs in all", 1, of, over)
     yield from _allocations()
     for name in ("random", *CRITERIA, *OTHERS):
         of, over = {"method": name, **SOLVED}, {"method": name}
