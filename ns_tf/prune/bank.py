@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from ns_tf.engine.execution import Execution
-from ns_tf.graph import weights
 from ns_tf.graph.weights import Key
 from ns_tf.prune.formulas import BankGates, Now, blocks
 from ns_tf.prune.gates import LearnedGates
@@ -52,7 +51,7 @@ class Bank(LearnedGates):
             self._gates = keras.Variable(row, trainable=False, name="gates")
             self._slopes = keras.Variable(0 * row, trainable=False, name="slopes")
         self.watch = (self._gates,)
-        self._pins = sites.pins() if formulas.pinned else []
+        self._pins = sites.pins(network) if formulas.pinned else []
 
     @property
     def forward(self) -> Callable:
@@ -148,7 +147,7 @@ class Bank(LearnedGates):
     def weights(self) -> dict[Key, np.ndarray]:
         """Of the network that has learned, its gates put into kernels."""
         gates = self.sites.opened(self.formulas.final(self.raw), self.raw)
-        return self.sites.folded(weights.values(self.network), gates)
+        return self.sites.folded(self.network, gates)
 
     def state(self) -> dict[str, np.ndarray]:
         """The gates, what the formulas carry, and the noise."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -15,7 +15,8 @@ from ns_tf.graph.fold import Fold, folded, folds
 from ns_tf.graph.gates import WITHIN, edges
 from ns_tf.graph.generated import GeneratedBlocks, GeneratedNetwork
 from ns_tf.graph.masks import Kernels, MaskedNetwork
-from ns_tf.graph.rules import NORM, STATISTICS
+from ns_tf.graph.normed import as_large, norms_behind
+from ns_tf.graph.rules import STATISTICS
 from ns_tf.graph.substituted import WeighedNetwork
 from ns_tf.graph.weights import Key
 from ns_tf.networks.structure import Structure
@@ -124,20 +125,25 @@ class ChannelSites:
                 gates[group.channels[raw[group.channels].argmax()]] = 1.0
         return gates
 
-    def folded(
-        self, arrays: Mapping[Key, np.ndarray], gates: np.ndarray
-    ) -> dict[Key, np.ndarray]:
-        """Weights by which the network computes what it did with gates.
+    def folded(self, network: keras.Model, gates: np.ndarray) -> dict[Key, np.ndarray]:
+        """Weights by which a network infers what it did with gates.
 
         Args:
-            arrays: All weights.
+            network: As `network` made it.
             gates: [n].
         """
-        return folded(arrays, self.folds, gates)
+        arrays = weights.values(network)
+        keys = [fold.key for fold in self.folds]
+        gated = folded(arrays, self.folds, gates)
+        return as_large(gated, arrays, keys, network, self.graph)
 
-    def pins(self) -> Pins:
-        """(channels, kernels without a norm behind them) of layers that can shrink."""
-        return list(_pins(self.graph, self.folds))
+    def pins(self, network: keras.Model) -> Pins:
+        """(channels, kernels without a norm behind them) of layers that can shrink.
+
+        Args:
+            network: As `network` made it.
+        """
+        return list(_pins(network, self.graph, self.folds))
 
     def scale(
         self, network: keras.Model, keys: tuple[Key, ...], gates: np.ndarray
@@ -207,18 +213,17 @@ class BlockSites:
         del raw
         return gates
 
-    def folded(
-        self, arrays: Mapping[Key, np.ndarray], gates: np.ndarray
-    ) -> dict[Key, np.ndarray]:
+    def folded(self, network: keras.Model, gates: np.ndarray) -> dict[Key, np.ndarray]:
         """As of `ChannelSites`: the ends of a block are multiplied by its gate."""
-        result = dict(arrays)
+        result = weights.values(network)
         for block, gate in zip(self.blocks, gates, strict=True):
             for key in block.ends:
-                result[key] = (gate * arrays[key]).astype(arrays[key].dtype)
+                result[key] = (gate * result[key]).astype(result[key].dtype)
         return result
 
-    def pins(self) -> Pins:
+    def pins(self, network: keras.Model) -> Pins:
         """None: beside a branch runs an identity, so no factor is free."""
+        del network
         return []
 
 
@@ -259,15 +264,14 @@ class WeightSites:
             gates[own[raw[own].argmax()]] = 1.0
         return gates
 
-    def folded(
-        self, arrays: Mapping[Key, np.ndarray], gates: np.ndarray
-    ) -> dict[Key, np.ndarray]:
+    def folded(self, network: keras.Model, gates: np.ndarray) -> dict[Key, np.ndarray]:
         """The weights as they are: the cut sets to zero what goes, and no more."""
         del gates
-        return dict(arrays)
+        return weights.values(network)
 
-    def pins(self) -> Pins:
+    def pins(self, network: keras.Model) -> Pins:
         """None: a factor that weights have in common is their own."""
+        del network
         return []
 
 
@@ -275,18 +279,11 @@ Sites = ChannelSites | BlockSites | WeightSites
 
 
 def _pins(
-    graph: ChannelGraph, kernels: tuple[Fold, ...]
+    network: keras.Model, graph: ChannelGraph, kernels: tuple[Fold, ...]
 ) -> Iterator[tuple[np.ndarray, tuple[Key, ...]]]:
     """(channels, kernels without a norm behind them) of every group that can shrink."""
+    free = [k for k in kernels if not norms_behind(network, graph, k.key[0])]
     for group in graph.groups:
         reading = [k for k in kernels if np.isin(k.channels, group.channels).any()]
         if group.frozen is None and reading:
-            keys = tuple(k.key for k in reading if not _normed(graph, k.key[0]))
-            yield group.channels, keys
-
-
-def _normed(graph: ChannelGraph, layer: str) -> bool:
-    """Whether batch norms alone read what a layer makes."""
-    made = {call.output for call in graph.calls if call.name == layer}
-    users = [c for c in graph.calls if made & set(c.inputs)]
-    return bool(users) and all(call.kind == NORM for call in users)
+            yield group.channels, tuple(k.key for k in reading if k in free)

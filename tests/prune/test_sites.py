@@ -33,7 +33,8 @@ def test_a_layer_of_channels_has_one_that_is_open_and_blocks_may_all_be_closed(
     found = blocks(model, graph)
     sites = BlockSites(graph, structure, found)
     assert sites.opened(np.zeros(1), np.zeros(1)).tolist() == [0]
-    assert sites.free.all() and sites.pins() == [] and len(channels.pins()) == 2
+    assert sites.free.all() and sites.pins(model) == []
+    assert len(channels.pins(model)) == 2
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_gates_in_the_weights_compute_what_gates_did(
             found = forward(images, training=training)
             np.testing.assert_allclose(found, expected, atol=1e-10)
     weights.assign(model, weights.values(network))  # Statistics have moved.
-    weights.assign(model, sites.folded(weights.values(model), gates))
+    weights.assign(model, sites.folded(model, gates))
     np.testing.assert_allclose(model(images, training=False), expected, atol=1e-10)
 
 
