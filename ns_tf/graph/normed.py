@@ -19,7 +19,7 @@ _LINEAR = (
 )  # In each of their kernels, but for a bias.
 
 
-def norms_behind(
+def absorbing(
     model: keras.Model, graph: ChannelGraph, layer: str
 ) -> tuple[keras.layers.BatchNormalization, ...]:
     """The batch norms that take up a positive factor of what a layer makes.
@@ -74,7 +74,7 @@ def as_large(
     result = dict(arrays)
     for key in keys:
         layer = key[0]
-        norms = norms_behind(model, graph, layer)
+        norms = absorbing(model, graph, layer)
         now, was = arrays[key].astype(float), others[key].astype(float)
         size, before = np.linalg.norm(now), np.linalg.norm(was[now != 0])
         if not norms or not 0 < size < before:

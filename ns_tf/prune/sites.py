@@ -15,7 +15,7 @@ from ns_tf.graph.fold import Fold, folded, folds
 from ns_tf.graph.gates import WITHIN, edges
 from ns_tf.graph.generated import GeneratedBlocks, GeneratedNetwork
 from ns_tf.graph.masks import Kernels, MaskedNetwork
-from ns_tf.graph.normed import as_large, norms_behind
+from ns_tf.graph.normed import absorbing, as_large
 from ns_tf.graph.rules import STATISTICS
 from ns_tf.graph.substituted import WeighedNetwork
 from ns_tf.graph.weights import Key
@@ -282,7 +282,7 @@ def _pins(
     network: keras.Model, graph: ChannelGraph, kernels: tuple[Fold, ...]
 ) -> Iterator[tuple[np.ndarray, tuple[Key, ...]]]:
     """(channels, kernels without a norm behind them) of every group that can shrink."""
-    free = [k for k in kernels if not norms_behind(network, graph, k.key[0])]
+    free = [k for k in kernels if not absorbing(network, graph, k.key[0])]
     for group in graph.groups:
         reading = [k for k in kernels if np.isin(k.channels, group.channels).any()]
         if group.frozen is None and reading:

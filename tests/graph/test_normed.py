@@ -6,7 +6,7 @@ import pytest
 
 from ns_tf.graph import weights
 from ns_tf.graph.fold import folded, folds
-from ns_tf.graph.normed import as_large, norms_behind
+from ns_tf.graph.normed import absorbing, as_large
 from ns_tf.graph.walk import channel_graph
 
 layers = keras.layers
@@ -50,7 +50,7 @@ def test_a_network_infers_the_same_by_kernels_as_large_as_they_were(
         key: [np.linalg.norm(a[key][gated[key] != 0]) for a in (was, gated, found)]
         for key in (kernel.key for kernel in kernels)
     }
-    normed = [key for key in sizes if norms_behind(model, graph, key[0])]
+    normed = [key for key in sizes if absorbing(model, graph, key[0])]
     assert normed
     for key, (before, small, now) in sizes.items():
         assert now == pytest.approx(before if key in normed else small, rel=1e-12)
@@ -95,8 +95,8 @@ def frozen(one):
 )
 def test_norms_take_up_what_they_alone_read(behind, options, expected):
     model, graph = network(*behind, **options)
-    assert [one.name for one in norms_behind(model, graph, "b")] == expected
-    assert norms_behind(model, graph, "logits") == ()
+    assert [one.name for one in absorbing(model, graph, "b")] == expected
+    assert absorbing(model, graph, "logits") == ()
 
 
 def test_a_norm_that_reads_another_layer_too_takes_up_nothing():
@@ -107,6 +107,6 @@ def test_a_norm_that_reads_another_layer_too_takes_up_nothing():
     x = layers.Add()([shared(one), shared(other)])
     x = layers.GlobalAveragePooling2D()(x)
     model = keras.Model(image, layers.Dense(2)(x))
-    assert norms_behind(model, channel_graph(model), "b") == ()
+    assert absorbing(model, channel_graph(model), "b") == ()
     seen = keras.Model(image, [layers.Dense(2)(x), one])  # Nor one that ends a model.
-    assert norms_behind(seen, channel_graph(seen), "b") == ()
+    assert absorbing(seen, channel_graph(seen), "b") == ()
