@@ -106,9 +106,11 @@ class Compilation:
 
     @property
     def digest(self) -> str:
-        """6 hexadecimal digits of losses, weights and metrics, by their settings."""
+        """6 hexadecimal digits of losses, weights and metrics, by their settings.
+
+        Not of `weighted`, as nothing that is computed depends on it.
+        """
         told = [self.losses, self.weights, self.metrics]
-        told += [self.weighted] if self.weighted else []
         text = json.dumps(keras.tree.map_structure(_settings, told))
         return hashlib.sha256(text.encode()).hexdigest()[:6]
 
