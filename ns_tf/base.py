@@ -7,7 +7,7 @@ paper counts it. phi_l, here `widths`, is the number of filters of layer l.
 import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,9 +145,10 @@ def check_widths(architecture: Architecture, widths: Sequence[int]) -> Widths:
     Raises:
         InputError: wrong number of widths, or one that is no positive whole number.
     """
-    if not isinstance(widths, Iterable):
-        raise InputError(f"Expected a list of widths; got {widths!r}.")
-    widths = tuple(widths)
+    try:
+        widths = tuple(widths)  # Of an array of no axis it cannot be told otherwise.
+    except TypeError as error:
+        raise InputError(f"Expected a list of widths; got {widths!r}.") from error
     expected = len(architecture.widths)
     if len(widths) != expected:
         raise InputError(

@@ -80,10 +80,10 @@ class Plan(WidthPlan):
                 than the plan; no data; a criterion or repair that cannot be.
             RuntimeError: the model has other parameters than were planned.
         """
+        if not isinstance(weights, str) or weights not in ("fresh", "inherit"):
+            raise InputError(f"weights are 'fresh' or 'inherit'; got {weights!r}.")
         if weights == "fresh":
             return super().build()
-        if weights != "inherit":
-            raise InputError(f"weights are 'fresh' or 'inherit'; got {weights!r}.")
         problem, _ = self.search.problem_for(data)
         model = problem.architecture.source
         if model is None:

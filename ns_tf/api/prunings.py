@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from ns_tf.base import InputError, ScalingLaw, Widths
+from ns_tf.base import InputError, Widths
 from ns_tf.data.config import DataConfig
-from ns_tf.descend.record import read_search
+from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.descend.work import configure
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.evaluate import kept_evaluator
@@ -157,7 +157,7 @@ class Trained:
         layers = () if keep is None else keep
         if run_dir is not None:
             as_path(run_dir, "run_dir")
-        found_in, law = _law_of(search)
+        found_in, record = _record_of(search)
         named = {"method": method, "keep": layers, "search": found_in}
         budgets = budget_config()  # Those of the program too.
         kinds = (CutConfig, FinetuneConfig, budgets, RuntimeConfig)
@@ -172,7 +172,7 @@ class Trained:
             Runtime.of(runtime, execution),
         )
         network = self._source()
-        pruner = settings.pruner(network, law)
+        pruner = settings.pruner(network, record)
         watch = Watch(progress or Quiet(), stop or Stop())
         if run_dir is None:
             pruner.check()
@@ -223,10 +223,10 @@ class Pruned(Trained):
         return self.text
 
 
-def _law_of(
+def _record_of(
     search: Searched | str | Path | None,
-) -> tuple[str | None, ScalingLaw | None]:
-    """(what a search is called in settings, the law of its last iteration).
+) -> tuple[str | None, SearchRecord | None]:
+    """(what a search is called in settings, its record).
 
     Raises:
         InputError: it is no search, or has no iteration yet.
@@ -234,11 +234,10 @@ def _law_of(
     if search is None:
         return None, None
     if isinstance(search, (str, Path)):
-        return str(search), read_search(search).state().law
+        return str(search), read_search(search)
     if not isinstance(search, Searched):
         raise InputError(f"search is a search or its run folder; got {search!r}.")
-    law = search.record.state().law
-    return law_name(law), law
+    return law_name(search.record.state().law), search.record
 
 
 def _pruned(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ns_tf.api.plans import Plan
 from ns_tf.api.refined import refined
@@ -108,7 +109,7 @@ class Search(Searched):
             InputError: unknown or impossible budget.
             RunError: no candidate could be trained.
         """
-        if refine:
+        if isinstance(refine, np.ndarray) or refine:
             watch = Watch(progress or Quiet(), stop or Stop())
             plan = refined(self, {"refine": refine, **options}, data, watch)
         else:
@@ -312,7 +313,8 @@ def search(
         InputError: what was asked for cannot be done, in one line.
         RunError: the loss is not finite.
     """
-    run_dir = as_path(run_dir, "run_dir") if run_dir else None
+    given = isinstance(run_dir, np.ndarray) or run_dir
+    run_dir = as_path(run_dir, "run_dir") if given else None
     architecture = python_models.architecture(model, run_dir)
     dataset = python_data.dataset(data, **subset(options))
     named = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from ns_tf.budgets import latency
 from ns_tf.compare.cells import Cell
-from ns_tf.measure.network import machine
+from ns_tf.measure.network import machine, threads
 from ns_tf.run import files
 from ns_tf.run.folder import LATENCY
 from ns_tf.run.watch import Watch
@@ -77,7 +77,7 @@ def measured(
 
 
 def kept(work: "Comparison") -> dict[str, list[float]]:
-    """[median, p95] in ms by network, measured before in the same way and machine.
+    """[median, p95] in ms by network, measured before in the same way.
 
     Raises:
         InputError: the list of latencies is damaged.
@@ -93,11 +93,12 @@ def kept(work: "Comparison") -> dict[str, list[float]]:
 
 
 def _measure(work: "Comparison") -> dict[str, Any]:
-    """Batch, warm-up and repeats of the measurement, and the machine in words."""
+    """Batch, warm-up and repeats of the measurement, the machine and its threads."""
     solver = work.solver
     return {
         "batch": solver.latency_batch,
         "warmup": solver.latency_warmup,
         "repeats": solver.latency_repeats,
         "machine": machine(),
+        "threads": threads(),
     }

@@ -65,7 +65,10 @@ class MorphJob:
                 f"MorphNet finds widths in one process, not in {workers} together. "
                 "Leave the rows morphnet_gamma out, or --workers_at."
             )
-        self._shrinking(1, self.jobs.as_trained.build()).check()
+        try:
+            self._shrinking(1, self.jobs.as_trained.build()).check()
+        except InputError as error:
+            raise InputError(f"morphnet_gamma: {error}") from error
 
     def run(self, watch: Watch | None = None) -> dict[str, Any]:
         """Finds the widths, or continues; returns at once if the folder has a result.

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 from ns_tf import budgets
-from ns_tf.base import InputError, ScalingLaw, Widths
+from ns_tf.base import InputError, Widths
 from ns_tf.compare.cells import FINETUNE, Cell
 from ns_tf.compare.proposals import targets_of
-from ns_tf.descend.record import read_search
+from ns_tf.descend.record import SearchRecord, read_search
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.weights import Key
 from ns_tf.plan.config import SolverConfig, budget_config
@@ -211,7 +211,7 @@ def _job(jobs: "Jobs", cell: Cell, trunk: keras.Model, network: str) -> PruneJob
         network: Its fingerprint.
     """
     choices = Choices.parse(cell.start)
-    law = _law(jobs, choices)
+    search = _search(jobs, choices)
     targets = smaller(jobs.plain, targets_of(jobs.plain, cell.budget))
     _check_targets(targets)
     cut = CutConfig(
@@ -220,7 +220,7 @@ def _job(jobs: "Jobs", cell: Cell, trunk: keras.Model, network: str) -> PruneJob
         nonzero=targets.pop(NONZERO, None),
         allocation=choices.allocation,
         repair=choices.repair,
-        search=law and law_name(law),
+        search=search and law_name(search.state().law),
     )
     settings = _configs(jobs, cell, cut, targets, _tuning(jobs, choices))
     if cell.widths is not None:  # They are as was wished.
@@ -228,7 +228,7 @@ def _job(jobs: "Jobs", cell: Cell, trunk: keras.Model, network: str) -> PruneJob
         budget = dataclasses.replace(settings.budget, **none)
         settings = dataclasses.replace(settings, budget=budget)
     source = _source(jobs, trunk, jobs.whole_of(cell))
-    pruner = settings.pruner(source, law)
+    pruner = settings.pruner(source, search)
     named = jobs.settings.dataset, source.pixels
     return PruneJob(
         jobs.folder_of(cell),
@@ -314,8 +314,8 @@ def _tuning(jobs: "Jobs", choices: Choices) -> FinetuneConfig:
     )
 
 
-def _law(jobs: "Jobs", choices: Choices) -> ScalingLaw | None:
-    """The law of the last iteration of the search, where it is read."""
+def _search(jobs: "Jobs", choices: Choices) -> SearchRecord | None:
+    """The search, where its law is read."""
     if choices.allocation != LAW or jobs.search is None:
         return None
-    return read_search(jobs.search).state().law
+    return read_search(jobs.search)

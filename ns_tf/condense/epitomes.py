@@ -114,7 +114,7 @@ def epitomise(
     (5418, 2626, (3, 3, 10, 20))
     """
     whole = flat(model, blocks=True)
-    if start not in STARTS:
+    if not isinstance(start, str) or start not in STARTS:
         raise InputError(f"start is one of {', '.join(STARTS)}; got {start!r}.")
     settings = settings_within(
         whole, sampling=sampling, where=where, front=front, **targets
@@ -171,7 +171,7 @@ def settings_within(
     Raises:
         InputError: what was asked for cannot be done, in one line.
     """
-    if sampling not in SAMPLINGS:
+    if not isinstance(sampling, str) or sampling not in SAMPLINGS:
         raise InputError(
             f"sampling is one of {', '.join(SAMPLINGS)}; got {sampling!r}."
         )

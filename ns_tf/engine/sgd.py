@@ -57,18 +57,27 @@ class Sgd:
         self.decays = [0.0 if id(v) in none else weight_decay for v in self.variables]
         self.masks = list(masks) or [None] * len(self.variables)
 
-    def apply(self, gradients: Sequence[tf.Tensor | None], rate: tf.Tensor) -> None:
+    def apply(
+        self,
+        gradients: Sequence[tf.Tensor | None],
+        rate: tf.Tensor,
+        read: Sequence[bool] = (),
+    ) -> None:
         """Updates the variables by one step.
 
         Args:
             gradients: One for each variable, in order; None leaves it as it is.
             rate: The learning rate, a scalar. Variables may be of several types.
+            read: For each variable whether the loss reads it; one that it does not read
+                has no weight decay. If empty, it reads all.
         """
+        read = read or [True] * len(self.variables)
         own = zip(self.variables, self.slots, self.decays, self.masks, strict=True)
-        for (variable, slot, decay, mask), gradient in zip(own, gradients, strict=True):
+        given = zip(own, gradients, read, strict=True)
+        for (variable, slot, decay, mask), gradient, reads in given:
             if gradient is None:
                 continue
-            change = gradient + decay * variable.value
+            change = gradient + decay * variable.value if reads else gradient
             if mask is not None:
                 change = tf.where(mask, change, tf.zeros_like(change))
             tf.raw_ops.ResourceApplyMomentum(

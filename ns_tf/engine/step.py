@@ -32,7 +32,8 @@ class TrainStep:
         batch_size: Examples of a batch, over all replicas.
         execution: What the model was built by; `sgd` was made in its strategy's scope.
         probe: (gradients of the trainable variables, gradients of `watch`) -> gradients
-            to apply. Called in the step, after the sum over replicas.
+            to apply. Called in the step, after the sum over replicas. It reads numbers:
+            zeros for variables that the loss does not read.
         watch: Variables beside the trainable ones whose gradients the probe reads.
         loss_scale: For float16. Multiplies the loss; gradients are divided by it before
             the probe or `sgd` reads them.
@@ -82,10 +83,6 @@ class TrainStep:
         watched = [variable.value for variable in self.watch]
         variables = [variable.value for variable in self.sgd.variables] + watched
         scaling = self.loss_scale
-        # A probe reads numbers. Else weights that the loss does not read stay as they
-        # are, as in Keras: those behind a stop_gradient, or of a loss that layers add.
-        kinds = tf.UnconnectedGradients
-        unread = kinds.ZERO if self.probe else kinds.NONE
 
         def gradients(inputs, targets):
             with tf.GradientTape() as tape:
@@ -94,8 +91,7 @@ class TrainStep:
                 losses = self.loss(targets, outputs, *self._taught(inputs))
                 loss = tf.reduce_sum(losses) / self.batch_size
                 scaled = loss * scaling.scale if scaling else loss
-            found = tape.gradient(scaled, variables, unconnected_gradients=unread)
-            return loss, found
+            return loss, tape.gradient(scaled, variables)
 
         return gradients
 
@@ -137,12 +133,23 @@ class TrainStep:
         return [None if one is None else next(summed) for one in gradients]
 
     def _update(self, gradients: list, rate: tf.Tensor) -> None:
-        """Probes and applies the gradients; skips both if float16 overflowed."""
+        """Probes and applies the gradients; skips both if float16 overflowed.
+
+        Weights that the loss does not read stay as they are, as in Keras: those behind
+        a stop_gradient, or of a loss that layers add. A probe may still move them.
+        """
 
         def update():
-            count = len(self.sgd.variables)
-            own, others = gradients[:count], gradients[count:]
-            self.sgd.apply(self.probe(own, others) if self.probe else own, rate)
+            count, own = len(self.sgd.variables), gradients
+            read = [gradient is not None for gradient in gradients[:count]]
+            if self.probe:
+                variables = [*self.sgd.variables, *self.watch]
+                numbers = [
+                    tf.zeros_like(variable.value) if gradient is None else gradient
+                    for variable, gradient in zip(variables, gradients, strict=True)
+                ]
+                own = self.probe(numbers[:count], numbers[count:])
+            self.sgd.apply(own, rate, read)
             return tf.constant(0)  # Both branches of `tf.cond` return one type.
 
         if not self.loss_scale:

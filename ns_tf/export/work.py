@@ -223,7 +223,7 @@ class Export:
         version = self.config.version
         if version is None:
             return max(versions, default=0) + 1
-        if version in versions and any(f.name == "saved_model" for f in self.formats):
+        if version in versions and any("{version}" in f.file for f in self.formats):
             raise InputError(
                 f"{folder / str(version)} exists, and a version is never replaced: a "
                 "server may be reading it. Leave --version out for the next one."

@@ -27,12 +27,15 @@ class Compilation:
         losses: By output, as `compile` takes them; None where an output has none.
         weights: By output: the factor of its loss.
         metrics: By output: the metrics of its own, as `compile` takes them.
+        weighted: The same of `weighted_metrics`, which no score is; empty if there are
+            none.
     """
 
     names: tuple[str, ...]
     losses: tuple[Any, ...]
     weights: tuple[float, ...]
     metrics: tuple[tuple[Any, ...], ...]
+    weighted: tuple[tuple[Any, ...], ...] = ()
 
     @classmethod
     def of(cls, model: keras.Model) -> "Compilation | None":
@@ -50,7 +53,10 @@ class Compilation:
         names = output_names(model)
         # Keras gives loss weights and metrics as they were given in private alone.
         weights = model._compile_loss._user_loss_weights
-        metrics = getattr(model._compile_metrics, "_user_metrics", None)
+        own = model._compile_metrics
+        metrics, weighted = (
+            getattr(own, f"_user_{kind}metrics", None) for kind in ("", "weighted_")
+        )
         return cls(
             names,
             _by_output("loss", model.loss, names),
@@ -59,6 +65,7 @@ class Compilation:
                 for weight in _by_output("loss_weights", weights, names)
             ),
             _metrics(metrics, names),
+            _metrics(weighted, names) if weighted else (),
         )
 
     @property
@@ -81,19 +88,28 @@ class Compilation:
         Args:
             model: Its outputs are one, or a list or a dictionary of them.
         """
-        by_output = (self.losses, self.weights, list(map(list, self.metrics)))
+        by_output = {
+            "loss": self.losses,
+            "loss_weights": self.weights,
+            "metrics": list(map(list, self.metrics)),
+        }
+        if self.weighted:
+            by_output["weighted_metrics"] = list(map(list, self.weighted))
         if isinstance(functional(model).output, dict):
-            parts = [dict(zip(self.names, one, strict=True)) for one in by_output]
-        elif len(self.names) == 1:
-            parts = [one[0] for one in by_output]
-        else:
-            parts = [list(one) for one in by_output]
-        loss, weights, metrics = parts
-        return {"loss": loss, "loss_weights": weights, "metrics": metrics}
+            return {
+                kind: dict(zip(self.names, one, strict=True))
+                for kind, one in by_output.items()
+            }
+        if len(self.names) == 1:
+            return {kind: one[0] for kind, one in by_output.items()}
+        return {kind: list(one) for kind, one in by_output.items()}
 
     @property
     def digest(self) -> str:
-        """6 hexadecimal digits of losses, weights and metrics, by their settings."""
+        """6 hexadecimal digits of losses, weights and metrics, by their settings.
+
+        Not of `weighted`, as nothing that is computed depends on it.
+        """
         told = [self.losses, self.weights, self.metrics]
         text = json.dumps(keras.tree.map_structure(_settings, told))
         return hashlib.sha256(text.encode()).hexdigest()[:6]
@@ -148,7 +164,7 @@ def check_kept(model: keras.Model) -> None:
         return
     try:
         config = model.get_compile_config() or {}
-        for part in ("loss", "metrics"):
+        for part in ("loss", "metrics", "weighted_metrics"):
             keras.saving.deserialize_keras_object(config.get(part), safe_mode=True)
     except Exception as error:  # Keras raises what its parts raise.
         raise InputError(

@@ -40,13 +40,13 @@ def main(
     cli.quiet_tensorflow()
     from ns_tf.prune.work import PruneRun
 
-    law = None
+    search = None
     if cut.search is not None:
         from ns_tf.descend.record import read_search
 
-        law = read_search(cut.search).state().law
+        search = read_search(cut.search)
     settings = (budget, cut, tuning, runtime)
-    work = PruneRun.of(run.run_dir, source, settings, law=law)
+    work = PruneRun.of(run.run_dir, source, settings, search=search)
     pruner = work.pruner
     print(
         f"{pruner.problem.architecture.name} on {pruner.problem.dataset.name}, pixels "

@@ -11,6 +11,7 @@ from ns_tf.prune.method import WEIGHT, Scored
 from ns_tf.prune.pruner import Pruner
 from ns_tf.prune.rounds import REOPEN, Rounds
 from ns_tf.prune.scoring import tally_in
+from ns_tf.prune.strength import AUTO
 
 
 class ByCriterion:
@@ -49,8 +50,17 @@ class ByCriterion:
         Raises:
             InputError: names the option.
         """
-        pruner = self.pruner
-        if pruner.rounds == 1 and pruner.config.closed is not None:
+        pruner, config = self.pruner, self.pruner.config
+        of_gates = {
+            "strength": config.strength != AUTO,
+            "gate_epochs": config.gate_epochs is not None,
+        }
+        for option in (option for option, given in of_gates.items() if given):
+            raise InputError(
+                f"--{option} is of gates that learn, and {self.criterion.name} is a "
+                f"criterion: leave --{option} away, or give another --method."
+            )
+        if pruner.rounds == 1 and config.closed is not None:
             raise InputError(
                 "--closed says what channels do between rounds, and there is one: give "
                 "--rounds=8, or leave --closed away."

@@ -33,6 +33,11 @@ def check_learnable(gating: Gating, pruner: Pruner) -> None:
             f"Gates that learn are trained once; got --rounds={pruner.rounds}."
             f" Leave it away, or take a criterion in place of {gating.name}."
         )
+    if pruner.config.closed is not None:
+        raise InputError(
+            f"--closed is of rounds, and the gates of {gating.name} are trained once: "
+            "leave --closed away, or take a criterion and --rounds=8."
+        )
     formulas = gating.formulas
     banked = isinstance(formulas, BankGates)
     scheduled = isinstance(formulas, ScheduledGates)

@@ -4,9 +4,9 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from ns_tf.base import ScalingLaw
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
+from ns_tf.prune.allocations.law import law_for
 from ns_tf.prune.block_pruner import BlockPruner
 from ns_tf.prune.channel_pruner import ChannelPruner
 from ns_tf.prune.config import CutConfig, FinetuneConfig
@@ -66,15 +66,17 @@ class Configs:
         strength = [f"strength{cut.strength}"] * (cut.strength != AUTO)
         return strength + [f"gates{cut.gate_epochs}"] * (cut.gate_epochs is not None)
 
-    def pruner(self, network: TrainedNetwork, law: ScalingLaw | None = None) -> Pruner:
+    def pruner(self, network: TrainedNetwork, search: Any = None) -> Pruner:
         """A trained network, to be pruned by these settings.
 
         Args:
             network: The network and its data.
-            law: Of a search of the network, for the allocation "law".
+            search: `ns_tf.descend.record.SearchRecord` of the network, for the
+                allocation "law".
 
         Raises:
-            InputError: a budget, a layer, an allocation or repair that there is not.
+            InputError: a budget, a layer, an allocation or repair that there is not,
+                or a search of another network.
         """
         budget, fixed = self.budget, self.cut.level != CHANNEL
         problem = kept_from(network, budget.keep, fixed=fixed)
@@ -103,7 +105,7 @@ class Configs:
                 "max_width": budget.max_width,
                 "bounds": bounds,
             },
-            law=law,
+            law=search and law_for(search, problem.structure),
             augmentation=self.tuning.augmentation,
             precision=self.runtime.precision,
         )

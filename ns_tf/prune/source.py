@@ -110,11 +110,11 @@ def trained_network(
     dataset = task.prepared(dataset, outputs_of(found))
     task.check(dataset)
     check_classes(found, dataset)
-    way = Way(pixels)
-    if pixels == AUTO and folder is None:
+    way, auto = Way(pixels), isinstance(pixels, str) and pixels == AUTO
+    if auto and folder is None:
         weighted = dataset.train.weights is not None
         way = way_of(found, dataset, Weighted(task) if weighted else task)
-    elif pixels == AUTO:  # Its flags say it, and else ns_tf normalises.
+    elif auto:  # Its flags say it, and else ns_tf normalises.
         own = "given" if all(parts(scales_pixels(found))) else "normalised"
         way = Way((kept.pixels if kept else None) or own)
     problem = Problem.of(architecture, scaled(dataset, way.name), task)

@@ -14,8 +14,9 @@ So what is left can be exported, trained and pruned on as any training.
 import dataclasses
 import functools
 from pathlib import Path
+from typing import Any
 
-from ns_tf.base import Scaling, ScalingLaw
+from ns_tf.base import Scaling
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
 from ns_tf.engine.shared import check_alike, run_folder
@@ -97,7 +98,7 @@ class PruneRun:
         source: SourceConfig,
         settings: tuple,
         name: str | None = None,
-        law: ScalingLaw | None = None,
+        search: Any = None,
     ) -> "PruneRun":
         """The run that settings ask for; reads the network and its data.
 
@@ -106,7 +107,8 @@ class PruneRun:
             source: The trained network and its data.
             settings: Of the budget, the cut, the training and the runtime.
             name: As above.
-            law: Of a search of the network, for the allocation "law".
+            search: `ns_tf.descend.record.SearchRecord` of the network, for the
+                allocation "law".
 
         Raises:
             InputError: what cannot be pruned so; nothing was written.
@@ -120,7 +122,7 @@ class PruneRun:
             source.model, source.dataset, pixels=pixels, **source.data
         )
         named = dataclasses.replace(source, dataset=network.problem.dataset.name)
-        pruner = configs.pruner(network, law)
+        pruner = configs.pruner(network, search)
         return cls(run_dir, network, named, pruner, configs, name=name)
 
     @property

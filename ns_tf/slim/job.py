@@ -115,7 +115,9 @@ class SupernetJob:
         arrays, facts = files.read_arrays(self.folder / SUPERNET, what="supernet")
         work = self._work(self.runtime)
         work.restore(arrays, facts)
-        seconds = read_result(self.folder)["seconds"]
+        seconds = facts["seconds"]
+        if (self.folder / RESULT).exists():  # Not where its mean score is infinite.
+            seconds = read_result(self.folder)["seconds"]
         return dataclasses.replace(work.judged(widths), seconds=seconds)
 
     def job(self, folder: Path, widths: Widths) -> Job:

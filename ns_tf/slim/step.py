@@ -32,9 +32,10 @@ class SlicedStep(TrainStep):
 
     def _gradients(self) -> Callable:
         """(inputs, (targets, choices)) -> (mean loss of the members, gradients)."""
+        read: set[int] = set()  # Places of the variables; known once all are traced.
         # A graph of its own for each, so that several slots share it.
         each = [
-            tf.function(self._of(member, first=not place), autograph=False)
+            tf.function(self._of(member, read, first=not place), autograph=False)
             for place, member in enumerate(self.members)
         ]
 
@@ -52,15 +53,17 @@ class SlicedStep(TrainStep):
                     loss, parts, _ = tf.switch_case(choices[slot], branches)
                 total = total + loss
                 summed = [one + other for one, other in zip(summed, parts, strict=True)]
-            return total / len(self.slots), summed
+            found = [one if i in read else None for i, one in enumerate(summed)]
+            return total / len(self.slots), found
 
         return gradients
 
-    def _of(self, member: Member, *, first: bool) -> Callable:
+    def _of(self, member: Member, read: set[int], *, first: bool) -> Callable:
         """(inputs, targets, taught) -> (loss, gradients, what it puts out, constant).
 
         Args:
             member: Called in training mode.
+            read: Here it adds the places of the variables that its loss reads.
             first: Whether it is the whole network, which learns from targets.
         """
         variables = [variable.value for variable in self.sgd.variables]
@@ -75,9 +78,13 @@ class SlicedStep(TrainStep):
                     losses = self.taught(targets, outputs, taught)
                 loss = tf.reduce_sum(losses) / self.batch_size
                 scaled = loss * scaling.scale if scaling else loss
-            unread = tf.UnconnectedGradients.ZERO
-            found = tape.gradient(scaled, variables, unconnected_gradients=unread)
+            found = tape.gradient(scaled, variables)
+            read.update(i for i, one in enumerate(found) if one is not None)
             whole = tf.nest.map_structure(tf.stop_gradient, outputs) if first else ()
-            return loss, [tf.convert_to_tensor(one) for one in found], whole
+            parts = [
+                tf.zeros_like(variable) if one is None else tf.convert_to_tensor(one)
+                for variable, one in zip(variables, found, strict=True)
+            ]
+            return loss, parts, whole
 
         return gradients

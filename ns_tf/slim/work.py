@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import InputError
+from ns_tf.base import InputError, RunError
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.execution import Execution
 from ns_tf.engine.runtime import Runtime
@@ -122,7 +122,8 @@ class SupernetRun:
             watch: Shows progress and requests stops.
 
         Raises:
-            RunError: a loss is not finite.
+            RunError: a loss is not finite, or the score of a share, whose network is
+                kept as those of the others are.
             InputError: the folder holds something else, or is in use.
             Interrupted: a signal asked to stop; the state was saved.
         """
@@ -135,8 +136,14 @@ class SupernetRun:
             found = self._fitted(watch.at(folder.path, folder / LOGS))
             score = self.problem.task.score.name
             write_history(folder.path, found.history, score)
+            failed = []
             for row in found.rows:
-                self._keep(found, row)
+                try:
+                    self._keep(found, row)
+                except RunError as error:
+                    failed.append(error)
+            if failed:
+                raise failed[0]
             if not (folder / SHARES).exists():
                 files.write_json(folder / SHARES, self._told(found))
         return found

@@ -137,7 +137,8 @@ def training_in(folder: Path, name: str | None) -> Path:
         )
     names = ", ".join(path.name for path in finished[:8])
     raise InputError(
-        f"{folder} holds {len(finished)} finished trainings; say which one, as "
+        f"{folder} holds {len(finished)} finished trainings; say which one by its "
+        f"folder, {shlex.quote(str(finished[0]))}, or to ns_tf.export as "
         f"--training={finished[0].name}. There are: {names}"
         f"{', ...' if len(finished) > 8 else ''}."
     )

@@ -40,10 +40,10 @@ def test_networks_take_turns_and_the_warm_up_does_not_count(measured):
     assert p95 == pytest.approx(np.percentile([1.0, 2.0, 6.0], 95) * params(widths))
 
 
-def test_times_of_another_machine_or_batch_are_not_taken(measured):
+def test_times_of_another_machine_batch_or_number_of_threads_are_not_taken(measured):
     work, _, found = measured
     assert latencies.kept(work) == found and "cores" in latencies.machine()
-    for key, value in (("machine", "a Cray"), ("batch", 3)):
+    for key, value in (("machine", "a Cray"), ("batch", 3), ("threads", 7)):
         kept = json.loads((work.folder / "latency.json").read_text())
         files.write_json(work.folder / "latency.json", {**kept, key: value})
         assert latencies.kept(work) == {}

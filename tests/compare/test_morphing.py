@@ -152,7 +152,7 @@ def test_several_workers_and_networks_without_norms_are_refused(prepared, tmp_pa
     jobs = dataclasses.replace(work.jobs, execution=shared)
     with pytest.raises(InputError, match="one process, not in 2.*--workers_at"):
         jobs.check(finder)
-    with pytest.raises(InputError, match="reads batch norms"):
+    with pytest.raises(InputError, match="morphnet_gamma: The method reads"):
         with toy_comparison(tmp_path / "run", methods=(ROW,)) as other:
             other.prepare()
     assert not (tmp_path / "run").exists()

@@ -112,7 +112,7 @@ def test_a_loss_scale_changes_nothing_but_what_overflows(data):
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("devices", ["one_device", "mirrored"])
 def test_weights_that_the_loss_does_not_read_stay(data, devices, scaled):
-    """With a probe they have gradients of zero, for it reads numbers."""
+    """A probe reads gradients of zero, and moves them alone: they have no decay."""
     inputs, targets, weights = (array.astype(np.float32) for array in data)
     way = Execution(strategy(devices))
 
@@ -131,11 +131,16 @@ def test_weights_that_the_loss_does_not_read_stay(data, devices, scaled):
     after = model.get_weights()
     np.testing.assert_array_equal(after[0], before[0])
     assert (after[2] != before[2]).all()
-    if not scaled and devices == "one_device":
+    if not scaled:
         seen = []
         step = stepper(model, way, probe=lambda own, _: seen.extend(own) or own)
-        step(inputs, targets, tf.constant(RATE))
-        assert len(seen) == 3 and not any(one is None for one in seen)
+        step(*batch, tf.constant(RATE))
+        assert len(seen) == 3 * way.replicas and not any(one is None for one in seen)
+        np.testing.assert_array_equal(model.get_weights()[0], before[0])
+        step = stepper(model, way, probe=lambda own, _: [1 + one for one in own])
+        step(*batch, tf.constant(RATE))
+        moved = model.get_weights()[0]
+        np.testing.assert_allclose(moved, before[0] - RATE, rtol=1e-6)
 
 
 def test_xla_computes_the_same_step(data):

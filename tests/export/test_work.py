@@ -123,7 +123,7 @@ def test_how_far_a_file_may_differ(export, exact, difference, agreement, lost, f
         assert work._accept(form, outcome) is None
 
 
-def test_versions_count_up_and_none_is_replaced(export, tmp_path):
+def test_versions_count_up_and_none_is_replaced(export, tmp_path, monkeypatch):
     folder = tmp_path / "out" / "net"
     assert export(format=("saved_model",)).version == 1
     for version in ("1", "7", "3"):
@@ -135,6 +135,10 @@ def test_versions_count_up_and_none_is_replaced(export, tmp_path):
     with pytest.raises(InputError, match="7 exists, and a version is never replaced"):
         export(format=("saved_model",), version=7)
     assert export(version=7).version == 7, "a format without versions"
+    own = dataclasses.replace(formats.get("keras"), file="{name}/{version}/own.keras")
+    monkeypatch.setitem(FORMATS._members, "keras", own)
+    with pytest.raises(InputError, match="7 exists, and a version is never replaced"):
+        export(version=7)
 
 
 def test_what_was_exported_before_stays_if_the_next_one_fails(

@@ -1,6 +1,7 @@
 """What a model was compiled with, by output, however it was given."""
 
 import keras
+import numpy as np
 import pytest
 from pictures import in_one_line
 
@@ -15,6 +16,7 @@ from ns_tf.graph.compilation import (
 )
 
 layers = keras.layers
+X = np.ones((4, 3), "float32")
 
 
 def two(outputs):
@@ -52,6 +54,28 @@ def test_losses_weights_and_metrics_have_the_order_of_the_outputs(
     assert [part[by_name["a"]] for part in own] == ["mae", 2.0, ()]
     again = Compilation.of(carried(model, two(outputs)))
     assert vars(again) == vars(found)
+
+
+@pytest.mark.parametrize("outputs", [dict, list])
+def test_weighted_metrics_go_with_the_model(outputs):
+    model = two(outputs)
+    given = {"b": ["mae"]} if outputs is dict else [["mae"], []]
+    model.compile(loss="mse", weighted_metrics=given)
+    found = Compilation.of(model)
+    assert sorted(found.weighted) == [(), ("mae",)] and found.metrics == ((), ())
+    copy = carried(model, two(outputs))
+    assert vars(Compilation.of(copy)) == vars(found)
+    assert set(copy.get_compile_config()) == set(model.get_compile_config())
+    single = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    single.compile(loss="mse", weighted_metrics=["mae"])
+    copy = carried(single, keras.models.clone_model(single))
+    values = [
+        one.evaluate(X, X[:, :2], verbose=0, return_dict=True) for one in (single, copy)
+    ]
+    assert values[0].keys() == values[1].keys() == {"loss", "mae"}
+    plain = two(outputs)
+    plain.compile(loss="mse")
+    assert Compilation.of(plain).digest == found.digest, "nothing is computed by it"
 
 
 def test_one_loss_is_that_of_all_outputs_and_weights_are_1():

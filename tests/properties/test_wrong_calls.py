@@ -14,6 +14,7 @@ from ns_tf.problem.config import ProblemConfig
 X = np.arange(2 * 60 * 64).reshape(60, 8, 8, 2).astype(np.uint8)
 Y = np.arange(60) % 5
 RAGGED = [[1], [2, 3]]
+PAIR = np.array(["a", "b"])
 
 
 class Thing:
@@ -92,6 +93,7 @@ CALLS = {
     "search(model=)": lambda made: ns_tf.search(THING, (X, Y)),
     "search(model class)": lambda made: ns_tf.search(keras.Model, (X, Y)),
     "search(run_dir=)": lambda made: ns_tf.search(run_dir=THING),
+    "search(run_dir of several)": lambda made: ns_tf.search(run_dir=PAIR),
     "search(run_dir too long)": lambda made: ns_tf.search(run_dir="a" * 300),
     "search(run_dir NUL)": lambda made: ns_tf.search(run_dir="a\0b"),
     "search(run_dir no text)": lambda made: ns_tf.search(run_dir="\udcff"),
@@ -106,19 +108,26 @@ CALLS = {
     "plan(method=)": lambda made: made("search").plan(params=60, method=THING),
     "plan(params=)": lambda made: made("search").plan(params="many"),
     "plan(round_to=)": lambda made: made("search").plan(params=60, round_to=1.5),
+    "plan(refine=)": lambda made: made("search").plan(params=60, refine=PAIR),
     "compare(run_dir=)": lambda made: made("search").compare(run_dir=THING),
     "report(path=)": lambda made: made("search").report(THING),
     "build(method=)": lambda made: made("plan").build("inherit", method=THING),
+    "build(weights=)": lambda made: made("plan").build(PAIR),
     "train(epochs=)": lambda made: made("plan").train(epochs=10**12),
     "train(name=)": lambda made: made("plan").train(run_dir="x", name=THING),
     "train(rate_drops=)": lambda made: made("plan").train(rate_drops=5),
     "trained(model=)": lambda made: ns_tf.trained(THING, (X, Y)),
+    "trained(pixels=)": lambda made: ns_tf.trained(made("model"), (X, Y), pixels=PAIR),
     "prune(method=)": lambda made: made("trained").prune(params=0.5, method=THING),
     "prune(run_dir=)": lambda made: made("trained").prune(params=0.5, run_dir=THING),
     "export(out_dir=)": lambda made: made("trained").export(THING),
     "export(formats=)": lambda made: made("trained").export("x", THING),
     "export(format)": lambda made: made("trained").export("x", [5]),
     "export(device)": lambda made: made("trained").export("/dev/null", ["keras"]),
+    "epitomise(start=)": lambda m: ns_tf.epitomise(m("model"), params=0.5, start=PAIR),
+    "epitomise(sampling=)": lambda made: ns_tf.epitomise(
+        made("model"), params=0.5, sampling=PAIR
+    ),
     "explain": lambda made: ns_tf.explain(THING),
     "explain(input_shape=)": lambda made: ns_tf.explain("vgg11", input_shape=5),
     "explain(too large)": lambda made: ns_tf.explain("vgg11", classes=10**15),
@@ -131,6 +140,9 @@ CALLS = {
     "from_arrays(class_weight=)": lambda m: ns_tf.from_arrays((X, Y), class_weight=5),
     "from_arrays(name=)": lambda made: ns_tf.from_arrays((X, Y), name=THING),
     "from_tf_data": lambda made: ns_tf.from_tf_data(THING),
+    "toy.build(0-d)": lambda made: toy_architecture().build(
+        np.array(7), input_shape=(8, 8, 2), classes=5
+    ),
     "from_model": lambda made: ns_tf.from_model(THING),
     "analyse": lambda made: ns_tf.analyse(THING, (8, 8, 1), 5),
     "ScaledHyperModel": lambda made: ns_tf.ScaledHyperModel(THING),

@@ -33,6 +33,14 @@ def test_nothing_is_trained():
     assert made.after(scored) is made
 
 
+@pytest.mark.parametrize("given", [{"strength": 2}, {"gate_epochs": 3}])
+def test_options_of_gates_that_learn_are_refused(given):
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="magnitude", macs=0.5, **given)
+    with pytest.raises(InputError, match="is of gates that learn, and magnitude is a"):
+        made.check()
+
+
 @pytest.mark.parametrize("task", ["binary", "multilabel", "regression"])
 def test_what_reads_classes_refuses_other_outputs(task):
     model, problem = learned()

@@ -11,6 +11,7 @@ from ns_tf.base import InputError
     "network, asked, told",
     [
         ("chain", {"method": "sss", "rounds": 3}, "trained once; got --rounds=3"),
+        ("chain", {"method": "sss", "closed": "reopen"}, "--closed is of rounds"),
         ("no_norm", {"method": "slimming"}, "filters of 'a'. Keep that layer"),
         ("no_norm", {"method": "morphnet"}, "none with a gamma"),
     ],

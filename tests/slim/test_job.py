@@ -1,6 +1,7 @@
 """A supernet of a folder of its own, and members that come of it later."""
 
 import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from ns_tf.engine.evaluate import evaluator
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.config import NetworkConfig
 from ns_tf.prune.scoring import Proxy
+from ns_tf.run import files
 from ns_tf.run.folder import CHECKPOINT, SUPERNET
 from ns_tf.slim.job import MemberJob, SupernetJob
 
@@ -83,6 +85,22 @@ def test_a_supernet_whose_test_fails_leaves_no_weights(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="test loss"):
         made(tmp_path).run()
     assert not (tmp_path / SUPERNET).exists()
+
+
+def test_members_of_a_supernet_without_a_finite_score_are_judged_all_the_same(
+    finished, tmp_path, monkeypatch
+):
+    """One share of an infinite score makes the mean infinite."""
+    work = finished._work(finished.runtime)
+    work.restore(*files.read_arrays(finished.folder / SUPERNET))
+    odd = dataclasses.replace(work.judged((8, 7)), test_score=-math.inf)
+    monkeypatch.setattr(work, "result", lambda: odd)
+    monkeypatch.setattr(SupernetJob, "trained", lambda job, watch: work)
+    job = made(tmp_path / "net")
+    with pytest.raises(RunError, match="test_accuracy is -inf"):
+        job.run()
+    member = MemberJob(job, tmp_path / "member", (3, 5), FLAGS)
+    assert 0 <= member.run()["test_accuracy"] <= 1
 
 
 def test_a_supernet_that_is_not_there_has_no_members(tmp_path):

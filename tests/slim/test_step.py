@@ -1,9 +1,21 @@
 """The gradients of a step are the sum of its members'."""
 
+import itertools
+
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
-from small import replaced
-from supernets import ANY, training
+from small import problem, replaced
+from supernets import ANY, RECIPE, TWO, training
+
+from ns_tf.engine.runtime import Runtime
+from ns_tf.slim.config import SupernetConfig
+from ns_tf.slim.training import SupernetTraining
+from ns_tf.slim.work import joined
+
+# Some of its members are drawn, by a branch of the graph.
+UNIVERSAL = SupernetConfig(shares=(0.5, 1.0), norms="shared", members=3)
 
 
 def batch(work):
@@ -37,6 +49,27 @@ def test_gradients_are_added_up_and_the_loss_is_their_mean():
     for variable, old, gradient in zip(variables, before, expected, strict=True):
         moved = old - rate * (np.array(gradient) + decay * old)
         np.testing.assert_allclose(variable, moved, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [TWO, UNIVERSAL])
+def test_weights_that_no_member_reads_stay(config):
+    """Weight decay moves those alone that a loss reads."""
+
+    def build(widths, *, input_shape, classes):
+        image = keras.Input(input_shape)
+        x = keras.layers.GlobalAveragePooling2D()(image)
+        y = keras.layers.Dense(widths[0], name="moves")(x)
+        z = keras.ops.stop_gradient(keras.layers.Dense(widths[0], name="stays")(x))
+        return keras.Model(image, keras.layers.Dense(classes)(y + z))
+
+    recipe = replaced(RECIPE, weight_decay=0.1)
+    work = SupernetTraining(joined(problem(build, (6,))), config, recipe, Runtime())
+    before = work.network.values()
+    for inputs, targets in itertools.islice(work.batches(), 2):
+        work.step(inputs, targets)
+    after = work.network.values()
+    for key, value in before.items():
+        assert (after[key] == value).all() == (key[0] == "stays"), key
 
 
 def test_members_that_learn_from_the_whole_network_do_not_see_labels():

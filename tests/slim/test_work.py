@@ -1,13 +1,15 @@
 """A supernet in a run folder."""
 
+import dataclasses
 import json
+import math
 
 import pytest
 from small import Ended, KilledAt, problem, residual
 from supernets import RECIPE, TWO
 
 import ns_tf
-from ns_tf.base import InputError
+from ns_tf.base import InputError, RunError
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run.folder import SHARES, SUPERNET
@@ -29,12 +31,33 @@ def test_additions_join_channels_so_that_all_widths_have_the_same_layers():
     assert joined(found) is found
 
 
-def test_a_run_that_was_killed_goes_on_and_the_same_again_changes_nothing(tmp_path):
-    folder = tmp_path / "run"
+@pytest.fixture(scope="module")
+def continued(tmp_path_factory):
+    """The folder of a run that was killed and went on, and what that found."""
+    folder = tmp_path_factory.mktemp("slim") / "run"
     with pytest.raises(Ended):
         made(folder).run(Watch(KilledAt(4)))
     assert (folder / SUPERNET).exists() and not (folder / SHARES).exists()
-    first = made(folder).run()
+    return folder, made(folder).run()
+
+
+def test_a_share_of_no_finite_score_leaves_the_others_their_results(
+    continued, tmp_path, monkeypatch
+):
+    _, found = continued
+    small, whole = found.rows
+    small = dataclasses.replace(small, test=(0.3, -math.inf))
+    found = dataclasses.replace(found, rows=(small, whole))
+    monkeypatch.setattr(SupernetRun, "_fitted", lambda *_: found)
+    with pytest.raises(RunError, match="test_accuracy is -inf, .*share0.5/model.keras"):
+        made(tmp_path / "run").run()
+    results = [path.name for path in tmp_path.glob("run/train/share1/*")]
+    assert "result.json" in results and "model.keras" in results
+    assert not (tmp_path / "run" / SHARES).exists()
+
+
+def test_a_run_that_was_killed_goes_on_and_the_same_again_changes_nothing(continued):
+    folder, first = continued
     told = (folder / SHARES).read_bytes()
     again = made(folder).run()
     assert (folder / SHARES).read_bytes() == told

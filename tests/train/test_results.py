@@ -90,8 +90,9 @@ def test_one_of_several_trainings_is_told_by_its_name(tmp_path):
     assert training_in(tmp_path, "t3") == tmp_path / "train" / "t3"
     with pytest.raises(
         InputError, match="holds 11 .* as --training=t0. .* t1, .*, ..."
-    ):
+    ) as caught:
         training_in(tmp_path, None)
+    assert f"by its folder, {tmp_path / 'train' / 't0'}, or" in str(caught.value)
     with pytest.raises(InputError, match="say which one"):
         training_in(tmp_path, "t12")
 

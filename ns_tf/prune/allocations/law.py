@@ -1,6 +1,11 @@
 """NeuralScale's widths with the weights of a trained network."""
 
-from ns_tf.base import Curve, InputError
+from typing import Any
+
+import numpy as np
+
+from ns_tf.base import Curve, InputError, ScalingLaw
+from ns_tf.networks.structure import Structure
 from ns_tf.prune.allocations import Case, allocation
 from ns_tf.scaling.curves import power_law
 
@@ -32,3 +37,35 @@ def law(case: Case) -> Curve:
             "are none: search the trained network itself (ns_tf.search(model, data))."
         )
     return power_law(case.law)
+
+
+def law_for(search: Any, structure: Structure) -> ScalingLaw:
+    """The law of the last iteration of a search, in the order of a network's widths.
+
+    Layers go by their names. Where these differ, as those that Keras numbers do, the
+    two are one network if they have as many parameters at all widths that are tried.
+
+    Args:
+        search: `ns_tf.descend.record.SearchRecord`.
+        structure: Of the trained network.
+
+    Raises:
+        InputError: the search has no iteration, or it is of another network of as many
+            widths; the allocation refuses those of more or fewer.
+    """
+    law, names, own = search.state().law, list(search.names), structure.names
+    if len(names) != len(own) or tuple(names) == own:
+        return law
+    if set(names) == set(own):
+        order = [names.index(name) for name in own]
+        return ScalingLaw(np.asarray(law.alpha)[order], np.asarray(law.beta)[order])
+    widths = np.array(search.default_widths)
+    for tried in (widths, widths + 1 + np.arange(len(widths))):
+        if search.costs["params"](tried) != structure.params(tried):
+            raise InputError(
+                "The search is of another network than the trained one: its layers are "
+                f"{', '.join(names[:3])}, ..., and those of "
+                f"{structure.architecture.name} are {', '.join(own[:3])}, ... Search "
+                "the trained network itself (ns_tf.search(model, data))."
+            )
+    return law
