@@ -229,7 +229,8 @@ class ByGating:
             begin = self.strength * (unit if self.gating.units else 1.0)
         moved = isinstance(formulas, BankGates)
         pace = formulas.pace(self._steps) if moved else 1.0
-        rates = gate_rates(curvature, unit, self._steps, pace)
+        price = self.pressure.price(np.ones(self.pruner.size, bool))
+        rates = gate_rates(curvature, unit * price, self._steps, pace)
         return Pull(begin, self.strength is None, rates)
 
     @functools.cached_property

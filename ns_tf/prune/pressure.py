@@ -269,26 +269,27 @@ def steered(strength: float, start: float, excess: float) -> float:
 
 
 def gate_rates(
-    curvature: np.ndarray, unit: float, steps: int, pace: float
+    curvature: np.ndarray, pull: np.ndarray, steps: int, pace: float
 ) -> np.ndarray:
-    """[n]: the rate of each gate in a bank, min(5 pace / (unit steps), 0.3 / H).
+    """[n]: the rate of each gate in a bank, min(5 pace / (pull steps), 0.3 / H).
 
-    By the first a gate that nothing holds closes in a fifth of the training. The second
-    keeps a gate that is held firmly from swinging.
+    By the first a gate that nothing holds closes in a fifth of the training, however
+    little its channel costs: at one rate for all, cheap channels would stay, whatever
+    they are worth. The second keeps a gate that is held firmly from swinging.
 
-    >>> gate_rates(np.array([0.0, 60.0]), unit=0.5, steps=40, pace=1.0).tolist()
-    [0.25, 0.005]
+    >>> held, pull = np.array([0.0, 60.0, 0.0]), np.array([0.5, 0.5, 0.1])
+    >>> gate_rates(held, pull, steps=40, pace=1.0).tolist()
+    [0.25, 0.005, 1.25]
 
     Args:
         curvature: [n]: H.
-        unit: Of strengths; 0 stops all gates.
+        pull: [n]: strength 1 times the price; 0 stops a gate.
         steps: Of the training.
         pace: Factor of the rate: 1 for plain gradient steps, less where momentum adds
             steps up (`BankGates.pace`).
     """
-    if unit <= 0:
-        return np.zeros_like(curvature)
     bound = np.divide(
         0.3, curvature, out=np.full(curvature.shape, np.inf), where=curvature > 0
     )
-    return np.minimum(5 * pace / (unit * steps), bound)
+    most = np.divide(5 * pace / steps, pull, out=np.zeros(pull.shape), where=pull > 0)
+    return np.minimum(most, bound)

@@ -87,10 +87,12 @@ def test_a_strength_follows_the_excess_within_its_range():
     assert steered(0.0, 0.0, 1.0) == 0
 
 
-def test_gates_that_are_held_firmly_move_slowly():
-    rates = gate_rates(np.array([0.0, 1.0, 300.0]), 0.1, 100, 0.1)
-    np.testing.assert_allclose(rates, [0.05, 0.05, 0.001])
-    assert not gate_rates(np.ones(3), 0.0, 100, 0.9).any()
+def test_gates_that_are_held_firmly_move_slowly_and_cheap_ones_as_fast_as_others():
+    held, pull = np.array([0.0, 1.0, 300.0, 0.0]), np.array([0.1, 0.1, 0.1, 0.02])
+    rates = gate_rates(held, pull, 100, 0.1)
+    np.testing.assert_allclose(rates, [0.05, 0.05, 0.001, 0.25])
+    assert (rates * pull)[0] == pytest.approx((rates * pull)[3])
+    assert not gate_rates(np.ones(3), np.zeros(3), 100, 0.9).any()
 
 
 def test_a_budget_of_single_weights_is_met_at_a_quantile_and_steered_by_its_logarithm():
