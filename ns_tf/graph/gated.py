@@ -43,6 +43,7 @@ class GatedNetwork:
         tensors: The tensors of `model` by their names in the graph, each before its
             gate.
         gated: The same tensors behind their gates, those that have any.
+        inputs: The inputs of `model` without the gates, by their names in the graph.
 
     Raises:
         InputError: a layer cannot be made again from its configuration.
@@ -74,6 +75,10 @@ class GatedNetwork:
             if name[0] not in input_names(model)
         }
         self.gated: dict[Tensor, keras.KerasTensor] = editor.gated
+        self.inputs: dict[Tensor, keras.KerasTensor] = {
+            (name, 0, 0): tensor
+            for name, tensor in zip(input_names(model), images, strict=True)
+        }
 
     @property
     def size(self) -> int:

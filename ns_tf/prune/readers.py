@@ -6,8 +6,7 @@ criteria compare windows of a network before and after a cut, at the same places
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -16,7 +15,7 @@ import tensorflow as tf
 from ns_tf.graph.calls import Tensor
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.gated import GatedNetwork
-from ns_tf.parts import first
+from ns_tf.prune.forward import Forward
 from ns_tf.prune.scoring import Proxy
 
 PLACES = 12  # Places of an image at which a layer is read.
@@ -132,8 +131,10 @@ def outputs_of(layer: keras.Layer, spatial: tuple) -> tuple[int, ...]:
 class Views:
     """Windows that the layers of a network read, at the same places for any network.
 
+    Reading one after another, from the image on, is fast (`ns_tf.prune.forward`).
+
     Args:
-        network: With gates; its weights may change between two calls.
+        network: With gates; its weights may change if `changed` is told.
         proxy: The images.
         seed: Draws the places, with the reader and the minibatch.
         places: Of an image; fewer, if the output has fewer pixels.
@@ -149,9 +150,8 @@ class Views:
         places: int = PLACES,
         keep: np.ndarray | None = None,
     ):
-        self.network, self.proxy, self.keep = network, proxy, keep
-        self.seed, self.places = seed, places
-        self._inputs = functools.lru_cache(maxsize=2)(self._inputs_of)
+        self.network, self.seed, self.places = network, seed, places
+        self._forward = Forward(network, proxy, keep=keep)
 
     def layer(self, reader: Reader) -> keras.Layer:
         """The reader's layer in this network."""
@@ -159,21 +159,34 @@ class Views:
 
     def rows(self, reader: Reader) -> Iterator[np.ndarray]:
         """Windows [rows, entries, inputs] float64, one array a minibatch and call."""
-        read = self._inputs(reader)
-        for number, (images, _) in enumerate(self.proxy.batches()):
-            gates = tf.constant(self.network.rows(len(first(images)), self.keep))
-            for call, x in enumerate(read(images, gates)):
+        for number, tensors in enumerate(self._inputs(reader)):
+            for call, x in enumerate(tensors):
                 yield self._windows(reader, x.numpy(), (number, call))
 
     def means(self, reader: Reader) -> np.ndarray:
         """[inputs]: the mean of every input over images and pixels."""
-        read, sums, count = self._inputs(reader), 0.0, 0
-        for images, _ in self.proxy.batches():
-            gates = tf.constant(self.network.rows(len(first(images)), self.keep))
-            for x in read(images, gates):
+        sums, count = 0.0, 0
+        for tensors in self._inputs(reader):
+            for x in tensors:
                 flat = x.numpy().astype(float).reshape(-1, x.shape[-1])
                 sums, count = sums + flat.sum(axis=0), count + len(flat)
         return sums / count
+
+    def pass_over(self, reader: Reader) -> None:
+        """Computes what a reader reads, and leaves it at that."""
+        for _ in self._inputs(reader):
+            pass
+
+    def changed(self, layer: str) -> None:
+        """To be told when the weights of a layer are others.
+
+        Args:
+            layer: Its name.
+        """
+        self._forward.changed(layer)
+
+    def _inputs(self, reader: Reader) -> Iterator[list[tf.Tensor]]:
+        return self._forward.inputs(reader.layer, reader.tensors)
 
     def _windows(self, reader: Reader, x: np.ndarray, part: tuple) -> np.ndarray:
         """Windows of one tensor; the places depend on seed, reader and part alone."""
@@ -188,14 +201,3 @@ class Views:
         images = np.repeat(np.arange(len(x)), count)
         pixel = np.unravel_index(chosen.reshape(-1), output) if output else ()
         return windows(x, layer, np.stack([images, *pixel], axis=1)).astype(float)
-
-    def _inputs_of(self, reader: Reader) -> Callable:
-        """(images, gates) -> the tensors that a reader reads, compiled."""
-        tensors = [self.network.tensors[name] for name in reader.tensors]
-        model = self.network.reader(tensors)
-
-        @tf.function(autograph=False, reduce_retracing=True)
-        def inputs(images, gates):
-            return keras.tree.flatten(model([images, gates], training=False))
-
-        return inputs

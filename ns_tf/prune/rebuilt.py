@@ -64,6 +64,7 @@ class Rebuilt:
         """
         variable = self.small.layer(reader).kernel
         variable.assign(kernel.reshape(variable.shape))
+        self.small.changed(reader.layer)
 
     def pairs(
         self, reader: Reader, *, ones: bool = False
@@ -135,8 +136,10 @@ class Rebuilt:
         layer, norm = self.small.layer(reader), self._norm_behind(reader)
         if layer.use_bias:
             layer.bias.assign(np.array(layer.bias) + more)
+            self.small.changed(layer.name)
         elif norm is not None:
             norm.moving_mean.assign(np.array(norm.moving_mean) - more)
+            self.small.changed(norm.name)
         elif needed:
             raise no_offset(reader.layer)
 

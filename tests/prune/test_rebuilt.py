@@ -7,6 +7,7 @@ from trained import noise_images, pruner
 
 from ns_tf.base import InputError
 from ns_tf.prune import repairs
+from ns_tf.prune.readers import Views
 from ns_tf.prune.rebuilt import Rebuilt, contributions
 from ns_tf.prune.trained import cut
 
@@ -54,6 +55,21 @@ def test_an_offset_goes_into_the_bias_or_the_mean_of_the_norm(handmade, randomis
     assert made.has_offset(reader)
     made.move_offset(reader, more)
     np.testing.assert_allclose(norm.moving_mean, before - more, rtol=1e-6)
+
+
+def test_what_follows_a_changed_layer_is_computed_again(handmade, randomise, rng):
+    made = rebuilt(randomise(handmade["no_norm"]()), noise_images(rng), macs=0.6)
+    first, last = made.readers[0], made.readers[-1]
+    for change in (
+        lambda: made.set_kernel(first, 2 * made.kernel(first)),
+        lambda: made.move_offset(first, np.ones(made.kernel(first).shape[-1])),
+    ):
+        before, *_ = list(made.small.rows(last))
+        change()
+        after = next(made.small.rows(last))
+        assert np.abs(after - before).max() > 0.01
+        expected = next(Views(made.small.network, made.cut.proxy).rows(last))
+        np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_no_norm_takes_an_offset_behind_an_activation_that_is_a_layer(rng):

@@ -87,14 +87,21 @@ def gram(formula: Callable, reading: Reading) -> np.ndarray:
     views = Views(network.gated, network.proxy, seed=reading.seed, keep=network.alive)
     found = readers(graph)
 
-    def add(reader):
-        for number, group in groups.items():
-            if np.isin(reader.reads, group.channels).any():
-                grams[str(number)] += _gram(network, views, reader, group)
+    def read_by(reader):
+        return [n for n, g in groups.items() if np.isin(reader.reads, g.channels).any()]
 
-    reading.tally(
-        len(found), lambda first: ((one,) for one in found[first:]), add, grams
-    )
+    def items(first):
+        for reader in found[:first]:
+            if read_by(reader):  # The next pass starts where it would have, to the bit.
+                views.pass_over(reader)
+        for reader in found[first:]:
+            yield (reader,)
+
+    def add(reader):
+        for number in read_by(reader):
+            grams[str(number)] += _gram(network, views, reader, groups[number])
+
+    reading.tally(len(found), items, add, grams)
     scores = np.zeros(len(network.alive))
     for number, group in groups.items():
         if grams[str(number)].any():

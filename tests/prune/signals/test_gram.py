@@ -8,6 +8,7 @@ from trained import noise_images, scored
 
 from ns_tf.base import InputError
 from ns_tf.prune import signals
+from ns_tf.prune.forward import Forward
 
 
 def grams(network):
@@ -50,6 +51,36 @@ def test_scaling_what_a_channel_contributes_scales_its_energy(
     after, _ = grams(scored(model, dataset, images=23))
     ratio = np.diag(after[0]) / np.diag(before[0])
     np.testing.assert_allclose(ratio[3] / ratio[2], 4, rtol=1e-6)
+
+
+def test_a_tally_that_goes_on_computes_the_same_parts(
+    handmade, randomise, rng, monkeypatch
+):
+    """Parts of a network that start elsewhere would round in another way."""
+    seen, computing = [], Forward._computing
+
+    def noted(self, start, read, live):
+        seen.append((start, tuple(read), tuple(live)))
+        return computing(self, start, read, live)
+
+    monkeypatch.setattr(Forward, "_computing", noted)
+    model = randomise(handmade["residual"]())
+    network = scored(model, noise_images(rng), images=16)
+
+    def parts(first):
+        def tally(total, items, add, arrays):
+            left = list(items(first))
+            assert len(left) == total - first
+            for item in left:
+                add(*item)
+
+        seen.clear()
+        signals.get("gram").scores(np.diag, signals.Reading(network, 0, tally=tally))
+        return list(seen)
+
+    whole = parts(0)
+    assert len({start for start, *_ in whole}) == len(whole)
+    assert parts(2) == whole
 
 
 def test_filters_that_windows_alone_cannot_judge_are_refused(rng):
