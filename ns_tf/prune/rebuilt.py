@@ -1,5 +1,6 @@
 """A network that was cut, beside the whole one, while its readers are repaired."""
 
+import collections
 import functools
 from collections.abc import Iterator, Mapping
 
@@ -158,18 +159,18 @@ class Rebuilt:
 
 
 def norms_behind(graph: ChannelGraph) -> dict[str, str]:
-    """Layer -> the norm that alone reads its only output.
+    """Layer -> the norm that alone reads its only output, and nothing else.
 
     Args:
         graph: Of the network.
     """
-    found = {}
+    times, found = collections.Counter(call.name for call in graph.calls), {}
     for call in graph.calls:
-        readers_of = [c for c in graph.calls if call.output in c.inputs]
-        calls = [c for c in graph.calls if c.name == call.name]
-        alone = len(readers_of) == len(calls) == 1
-        if alone and readers_of[0].kind == NORM:
-            found[call.name] = readers_of[0].name
+        users = [c for c in graph.calls if call.output in c.inputs]
+        if len(users) == 1 and users[0].kind == NORM:
+            norm = users[0].name
+            if times[call.name] == times[norm] == 1:
+                found[call.name] = norm
     return found
 
 

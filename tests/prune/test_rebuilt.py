@@ -6,9 +6,10 @@ import pytest
 from trained import noise_images, pruner
 
 from ns_tf.base import InputError
+from ns_tf.graph.walk import channel_graph
 from ns_tf.prune import repairs
 from ns_tf.prune.readers import Views
-from ns_tf.prune.rebuilt import Rebuilt, contributions
+from ns_tf.prune.rebuilt import Rebuilt, contributions, norms_behind
 from ns_tf.prune.trained import cut
 
 
@@ -85,3 +86,16 @@ def test_no_norm_takes_an_offset_behind_an_activation_that_is_a_layer(rng):
     assert not made.has_offset(made.readers[0])
     with pytest.raises(InputError, match="'b' reads filters that go"):
         pruner(model, noise_images(rng), macs=0.6, repair="mean").check()
+
+
+def test_a_norm_of_two_layers_takes_the_offset_of_neither():
+    """Its mean would move what the other one puts out, too."""
+    layers = keras.layers
+    image, norm = keras.Input((6, 7, 3)), layers.BatchNormalization(name="norm")
+    made = [layers.Conv2D(5, 3, use_bias=False, name=name)(image) for name in "ab"]
+    x = layers.Add()([norm(one) for one in made])
+    alone = layers.BatchNormalization(name="alone")
+    x = alone(layers.Conv2D(7, 3, use_bias=False, name="c")(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, layers.Dense(5, name="logits")(x))
+    assert norms_behind(channel_graph(model)) == {"c": "alone"}
