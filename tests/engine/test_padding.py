@@ -24,6 +24,8 @@ from ns_tf.train.training import Training, train
 layers = keras.layers
 CLASSES = 5
 RECIPE = TrainConfig(epochs=1, batch=16, rate=0.05, momentum=0.9)
+# Networks that take long and have the layers of others.
+LARGE = ("mobilenet_v2", "vgg16", "vgg19")
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 # Which layers of the handmade networks get filters: all that are not the logits or
 # meet a sigmoid, which makes something of nothing.
@@ -113,12 +115,23 @@ def trained(build, dataset, execution=None):
     ]
 
 
-@pytest.mark.parametrize("name", registered())
-def test_registered_networks_learn_the_same(randomise, rng, float64, name):
-    own = randomise(named(name))
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("flatten", "depthwise"),
+        *registered(but=LARGE),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE),
+    ],
+)
+def test_networks_learn_the_same(handmade, randomise, rng, float64, monkeypatch, name):
+    """Registered ones, and such as have what those do not."""
+    if name in handmade:
+        monkeypatch.setattr(padding, "MULTIPLES", ((1, 4),))
+    own = randomise(handmade[name]() if name in handmade else named(name))
     padded = Padded(own, Execution())
     assert padded.model is not own
-    images, labels = rng.normal(size=(3, 32, 32, 3)), np.array([0, 2, 1])
+    images = rng.normal(size=(3, *own.input_shape[1:]))
+    labels = np.array([0, 2, 1])
     found = []
     for model in (own, padded.model):
         with tf.GradientTape() as tape:
@@ -140,7 +153,7 @@ def test_registered_networks_learn_the_same(randomise, rng, float64, name):
 # Layer upon layer the rounding of a step grows; after some steps nothing agrees.
 DEEP = "resnet110"
 # What widens in other ways: an addition, a flattened map, a multiplier, a product.
-QUICK = ("residual", "flatten", "depthwise", "excite")
+QUICK = ("residual", "excite")
 SLOW = [
     pytest.param(name, marks=pytest.mark.slow)
     for name in (*WIDER, *ARCHITECTURES.names())
@@ -182,18 +195,19 @@ def test_a_stopped_training_goes_on_at_other_widths(
     """What is kept does not tell which widths were computed at."""
     problem = data_only(coloured(rng, (6, 7, 3)))
 
-    def run(multiples, state=None, until=7):
+    def made(multiples):
         monkeypatch.setattr(padding, "MULTIPLES", multiples)
-        made = Training(problem, handmade["residual"], RECIPE, Runtime(seed=3))
-        if state:
-            made.restore(*state)
-        for pixels, labels in made.batches():
-            if made.steps == until:
-                return made.state()
-            made.step(pixels, labels)
+        return Training(problem, handmade["residual"], RECIPE, Runtime(seed=3))
 
-    straight, _ = run(((1, 4),))
-    resumed, _ = run((), run(((1, 4),), until=3))
+    def walked(work, until):
+        for pixels, labels in work.batches():
+            if work.steps == until:
+                return work.state()
+            work.step(pixels, labels)
+
+    wide, own = made(((1, 4),)), made(())
+    own.restore(*walked(wide, until=3))
+    (straight, _), (resumed, _) = (walked(work, until=7) for work in (wide, own))
     assert straight.keys() == resumed.keys()
     for name, value in straight.items():
         np.testing.assert_allclose(resumed[name], value, atol=1e-10, err_msg=name)

@@ -50,7 +50,7 @@ def test_a_channel_that_was_closed_is_open_in_the_end(monkeypatch):
         assert (np.array(costs[:-1]) > costs[1:]).all()
 
 
-@pytest.mark.parametrize("steps", [2, 7])
+@pytest.mark.parametrize("steps", [pytest.param(2, marks=pytest.mark.slow), 7])
 def test_rounds_that_are_killed_go_on_to_the_same_bits(steps, tmp_path):
     """3 steps of scoring a round, and one of the rounds."""
     model, problem = learned()
