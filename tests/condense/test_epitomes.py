@@ -140,9 +140,7 @@ def test_named_layers_alone():
 
 
 def test_a_network_of_epitomes_can_have_more_of_them():
-    small = epitomise(
-        epitomise(network(), params=0.8, where="d"), params=0.8, where="c"
-    )
+    small = epitomise(made(params=0.8, where="d"), params=0.8, where="c")
     assert set(epitomes(small)) == {"c", "d"}
     assert as_plain(small).count_params() == network().count_params()
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from papers import registered
+from papers import LARGE, registered
 from small import coloured, data_only
 
 from ns_tf.engine import padding
@@ -24,8 +24,6 @@ from ns_tf.train.training import Training, train
 layers = keras.layers
 CLASSES = 5
 RECIPE = TrainConfig(epochs=1, batch=16, rate=0.05, momentum=0.9)
-# Networks that take long and have the layers of others.
-LARGE = ("mobilenet_v2", "vgg16", "vgg19")
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 # Which layers of the handmade networks get filters: all that are not the logits or
 # meet a sigmoid, which makes something of nothing.
@@ -116,12 +114,7 @@ def trained(build, dataset, execution=None):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        *("flatten", "depthwise"),
-        *registered(but=LARGE),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE),
-    ],
+    "name", ["flatten", "depthwise", "excite", *registered(slow=LARGE)]
 )
 def test_networks_learn_the_same(handmade, randomise, rng, float64, monkeypatch, name):
     """Registered ones, and such as have what those do not."""
@@ -152,16 +145,14 @@ def test_networks_learn_the_same(handmade, randomise, rng, float64, monkeypatch,
 
 # Layer upon layer the rounding of a step grows; after some steps nothing agrees.
 DEEP = "resnet110"
-# What widens in other ways: an addition, a flattened map, a multiplier, a product.
-QUICK = ("residual", "excite")
 SLOW = [
     pytest.param(name, marks=pytest.mark.slow)
     for name in (*WIDER, *ARCHITECTURES.names())
-    if name not in (*QUICK, DEEP)
+    if name not in ("residual", DEEP)
 ]
 
 
-@pytest.mark.parametrize("name", [*QUICK, *SLOW])
+@pytest.mark.parametrize("name", ["residual", *SLOW])
 def test_a_padded_training_is_the_plain_one(handmade, rng, float64, monkeypatch, name):
     build = handmade.get(name) or (lambda: named(name))
     dataset = coloured(rng, build().input_shape[1:])

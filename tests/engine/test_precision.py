@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from papers import registered
+from papers import LARGE, registered
 from small import chain, problem, prunable
 
 from ns_tf.base import InputError
@@ -62,17 +62,7 @@ def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
 
 
-# Networks that take long and end as others do.
-LARGE = ("mobilenet_v2", "vgg16", "vgg19")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *registered(but=LARGE),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE),
-    ],
-)
+@pytest.mark.parametrize("name", registered(slow=LARGE))
 def test_the_last_layer_with_weights_makes_whole_logits(name):
     model = architectures.get(name).build(input_shape=(32, 32, 3), classes=7)
     mixed = with_policy(model, "mixed_bfloat16")

@@ -12,10 +12,10 @@ from ns_tf.graph.walk import channel_graph
 @pytest.mark.parametrize(
     "name",
     [
-        *("concat", "residual", "no_norm"),
+        *("residual", "no_norm"),
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("chain", "dense_block", "depthwise")
+            for name in ("chain", "concat", "dense_block", "depthwise")
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_look_is_what_the_cut_with_that_repair_gives(monkeypatch):
 
 def test_an_agent_may_be_rewarded_by_it():
     model, problem = learned()
-    text = "amc(random=1, episodes=1, images=64, refit=True)"
+    text = "amc(random=1, episodes=1, images=16, refit=True)"
     made = pruner(model, problem.dataset, method="amc", allocation=text, macs=0.5)
     found = made.solve(made.score())
     assert 0 < found.costs["macs"] <= found.targets["macs"]

@@ -61,7 +61,13 @@ def test_no_budget_is_exceeded_and_no_layer_could_have_one_filter_more(
             assert over or (grown > own).any()
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == QUICK["amc"] else ())
+        for name in PLAIN
+    ],
+)
 def test_wishes_for_single_layers_hold(name):
     """Of 12, 16 and 16 filters the last two are one number; the first has multiples."""
     model, problem = learned()

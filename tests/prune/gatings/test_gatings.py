@@ -17,6 +17,7 @@ from ns_tf.prune.gatings import GATINGS, gating
 from ns_tf.prune.method import Scored
 from ns_tf.prune.scoring import SCORING
 
+pytestmark = pytest.mark.usefixtures("curvatures_once")
 SHORT = {"gate_epochs": 2, "gate_batch": 100, "repair": "statistics", "macs": 0.5}
 WEIGHTS = [n for n in GATINGS.names() if "channel" not in GATINGS.get(n).levels]
 BANKS = [n for n in GATINGS.names() if isinstance(GATINGS.get(n).formulas, BankGates)]
@@ -59,8 +60,11 @@ def resumed(name):
     return made, after, after.chosen(scored.scores, found.widths)
 
 
-# Of kinds of gates of which another is pruned by.
-ALIKE = ("gal", "logistic_sigmoid", "morphnet")
+# Gates of blocks and of weights learn by these, and go on from a state, in tests of
+# those, and another one of their kind does here.
+ELSEWHERE = ("autoprune", "gal")
+# Another one of their kind prunes here.
+ALIKE = ("logistic_sigmoid", "morphnet")
 
 
 @pytest.mark.parametrize("name", ALIKE)
@@ -72,7 +76,9 @@ def test_gatings_learn_from_any_state_to_the_same_bits_and_keep_the_budget(name)
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name in ALIKE else ())
+        pytest.param(
+            name, marks=pytest.mark.slow if name in (*ELSEWHERE, *ALIKE) else ()
+        )
         for name in GATINGS.names()
     ],
 )
@@ -105,8 +111,19 @@ def test_a_learning_that_is_killed_goes_on_to_the_same_bits(sparse, tmp_path):
         np.testing.assert_array_equal(scored.weights[key], value)
 
 
-@pytest.mark.parametrize("name", BANKS)
-@pytest.mark.parametrize("network", ["concat", "depthwise", "residual"])
+@pytest.mark.parametrize(
+    "network, name",
+    [
+        *(("residual", name) for name in BANKS),
+        *(("concat", "sss"), ("depthwise", "sss")),
+        *(
+            pytest.param(network, name, marks=pytest.mark.slow)
+            for network in ("concat", "depthwise")
+            for name in BANKS
+            if name != "sss"
+        ),
+    ],
+)
 def test_what_has_learned_computes_without_gates_what_it_did_with_them(
     name, network, handmade, randomise, rng, float64
 ):
