@@ -204,6 +204,7 @@ def test_a_stopped_training_goes_on_at_other_widths(
         np.testing.assert_allclose(resumed[name], value, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_replicas_are_padded_too(handmade, rng, fours, float64):
     dataset = coloured(rng, (6, 7, 3))
     one, _ = trained(handmade["chain"], dataset)

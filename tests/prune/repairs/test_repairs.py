@@ -26,7 +26,7 @@ def test_an_unknown_repair_suggests_the_nearest():
 def test_a_repair_leaves_the_trained_network_and_shapes_as_they_are(
     name, handmade, randomise, rng, monkeypatch
 ):
-    model = randomise(handmade["residual"]())
+    model = randomise(handmade["chain"]())
     made = pruner(model, noise_images(rng), method="magnitude", repair=name, macs=0.5)
     scores = made.score()
     keep = made.chosen(scores, made.solve(scores).widths)
