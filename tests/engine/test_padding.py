@@ -114,7 +114,11 @@ def trained(build, dataset, execution=None):
 
 
 @pytest.mark.parametrize(
-    "name", ["flatten", "depthwise", "excite", *registered(slow=LARGE)]
+    "name",
+    [
+        *("flatten", "depthwise", "excite", "residual"),
+        *registered(slow=(*LARGE, "preact_resnet18")),
+    ],
 )
 def test_networks_learn_the_same(handmade, randomise, rng, float64, monkeypatch, name):
     """Registered ones, and such as have what those do not."""

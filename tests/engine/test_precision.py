@@ -62,7 +62,7 @@ def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
 
 
-@pytest.mark.parametrize("name", registered(slow=LARGE))
+@pytest.mark.parametrize("name", registered(slow=(*LARGE, "preact_resnet18")))
 def test_the_last_layer_with_weights_makes_whole_logits(name):
     model = architectures.get(name).build(input_shape=(32, 32, 3), classes=7)
     mixed = with_policy(model, "mixed_bfloat16")
@@ -229,6 +229,7 @@ def test_what_cannot_compute_so_is_refused_before_the_search(policy):
         Execution(precision=policy).check(lambda: model)
 
 
+@pytest.mark.slow
 def test_two_replicas_scale_alike(made, rng):
     images, labels = batch(rng)
     images, labels = images[:6], labels[:6]

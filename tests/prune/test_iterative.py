@@ -82,6 +82,7 @@ def test_layers_stop_at_the_minimum_and_the_rest_goes_on(minimum):
     assert (steps[:-1] == 3).all()
 
 
+@pytest.mark.slow
 def test_the_paper_stops_where_a_layer_would_lose_its_last_filter():
     work = problem(chain, (7, 3, 17))
     config = replaced(QUICK, at_min_width="stop", stop_fraction=0.0)
@@ -90,7 +91,8 @@ def test_the_paper_stops_where_a_layer_would_lose_its_last_filter():
     assert trace.history[-1].sum() > 3
 
 
-@pytest.mark.parametrize("fraction", [pytest.param(0.2, marks=pytest.mark.slow), 0.83])
+@pytest.mark.slow
+@pytest.mark.parametrize("fraction", [0.2, 0.83])
 def test_pruning_stops_at_the_fraction_and_not_below(fraction):
     work = problem(chain, (13, 11, 17))
     config = replaced(QUICK, stop_fraction=fraction)

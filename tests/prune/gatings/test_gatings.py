@@ -60,9 +60,8 @@ def resumed(name):
     return made, after, after.chosen(scored.scores, found.widths)
 
 
-# Gates of blocks and of weights learn by these, and go on from a state, in tests of
-# those, and another one of their kind does here.
-ELSEWHERE = ("autoprune", "gal")
+# Gates of blocks and of weights learn by these, and go on from a state, in their tests.
+ELSEWHERE = ("autoprune", "gal", "gradual")
 # Another one of their kind prunes here.
 ALIKE = ("logistic_sigmoid", "morphnet")
 
