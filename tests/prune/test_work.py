@@ -11,6 +11,7 @@ from trained import Unregistered, digits
 
 import ns_tf
 from ns_tf.prune.pruner import Pruner
+from ns_tf.run import files
 from ns_tf.run.watch import Watch
 
 ASKED = {
@@ -86,7 +87,7 @@ def test_a_run_that_is_killed_in_any_stage_ends_as_one_that_is_not(
     mine, done, tmp_path, kills
 ):
     """4 steps of scoring, then 10 of training; the second kill is of a training."""
-    kept, _ = done
+    kept, folder = done
     for number, step in enumerate(kills):
         with pytest.raises(Ended):
             mine.prune(run_dir=tmp_path, progress=KilledAt(step), **ASKED)
@@ -96,6 +97,11 @@ def test_a_run_that_is_killed_in_any_stage_ends_as_one_that_is_not(
     for one, other in zip(small.model.weights, kept.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
     assert small.accuracies == kept.accuracies
+    found, expected = (
+        files.read_arrays(next((run / "scores").iterdir()))[0]["scores"]
+        for run in (tmp_path, folder)
+    )
+    np.testing.assert_array_equal(found, expected)
     assert not list(tmp_path.rglob("*.part.npz"))
     assert not list(tmp_path.rglob("checkpoint.npz"))
 
