@@ -74,8 +74,8 @@ def test_the_last_layer_with_weights_makes_whole_logits(name):
 @pytest.mark.parametrize(
     ("name", "policy"),
     [
-        ("chain", "mixed_bfloat16"),
         ("no_norm", "mixed_float16"),
+        pytest.param("chain", "mixed_bfloat16", marks=pytest.mark.slow),
         *(
             pytest.param(name, policy, marks=pytest.mark.slow)
             for name in ("residual", "no_norm", "operators")
@@ -247,26 +247,29 @@ def test_two_replicas_scale_alike(made, rng):
     np.testing.assert_allclose(*scores, rtol=0.2)
 
 
-def float16_search() -> Pruning:
+def float16_search(rebuild="always") -> Pruning:
     """A short search in float16."""
     config = PruneConfig(
         pretrain_epochs=0,
         search_batch=16,
         steps_per_event=2,
         filters_per_event=2,
-        rebuild="always",
+        rebuild=rebuild,
     )
     runtime = Runtime(Execution(precision="mixed_float16"), seed=3)
     return Pruning(problem(chain, (13, 11)), (13, 11), config, runtime)
 
 
-def test_a_float16_search_goes_on_where_it_was_stopped():
+@pytest.mark.parametrize(
+    "rebuild", ["never", pytest.param("always", marks=pytest.mark.slow)]
+)
+def test_a_float16_search_goes_on_where_it_was_stopped(rebuild):
     def walked(work, steps):
         for batch in itertools.islice(work.batches(), steps):
             work.step(*batch)
         return work.state()
 
-    straight, again = float16_search(), float16_search()
+    straight, again = float16_search(rebuild), float16_search(rebuild)
     again.restore(*walked(straight, 3))
     whole, stopped = walked(straight, 2), walked(again, 2)
     for facts in (stopped[1], whole[1]):

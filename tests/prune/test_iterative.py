@@ -100,9 +100,8 @@ def test_pruning_stops_at_the_fraction_and_not_below(fraction):
     assert trace.history[-1].sum() == np.ceil(fraction * 41)
 
 
-@pytest.mark.parametrize(
-    "criterion", ["magnitude", pytest.param("random", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("criterion", ["magnitude", "random"])
 def test_other_criteria_prune_too_and_a_layer_criterion_thins_alike(criterion):
     work = problem(chain, (20, 10, 40))
     config = replaced(QUICK, criterion=criterion, stop_fraction=0.5)

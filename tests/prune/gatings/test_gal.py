@@ -90,6 +90,7 @@ def test_labels_are_withheld():
     assert (one.raw != 1).any()
 
 
+@pytest.mark.slow
 def test_without_adversary_and_strength_the_distance_falls():
     work = learning(learned(), strength=0, adversary=False, epochs=12)
     walked(work)
