@@ -1,11 +1,11 @@
 """Several workers in tests: as threads of this process, and as processes.
 
-As a program, one worker of a cluster:
+As a program, all workers of a cluster, each a process:
 
-    python tests/crowd.py ADDRESSES INDEX DEVICES WHOLE OUT
+    python tests/crowd.py ADDRESSES DEVICES WHOLE OUT...
 
-It prunes, and if WHOLE is 1 trains, a small network, and writes what came out to OUT, a
-.npz.
+They prune, and if WHOLE is 1 train, a small network, and write what came out to the
+files OUT, .npz, one a worker.
 """
 
 import os
@@ -128,7 +128,7 @@ def results(way, *, whole=True):
     }
 
 
-def main(cluster, index, devices, whole, out):
+def worker(cluster, index, devices, whole, out):
     """One worker."""
     import keras
     import tensorflow as tf
@@ -156,6 +156,26 @@ def main(cluster, index, devices, whole, out):
         np.savez(out, **results(way, whole=whole))
 
 
+def main(cluster, devices, whole, outs):
+    """All workers, as copies of a process that has imported what takes seconds.
+
+    TensorFlow may be copied as long as it has computed nothing.
+    """
+    import small  # noqa: F401
+
+    import ns_tf.engine.execution  # noqa: F401
+    import ns_tf.prune.iterative  # noqa: F401
+    import ns_tf.train.training  # noqa: F401
+
+    children = []
+    for index, out in enumerate(outs):
+        child = os.fork()
+        if child == 0:
+            return worker(cluster, index, devices, whole, out)
+        children.append(child)
+    sys.exit(max(os.waitpid(child, 0)[1] != 0 for child in children))
+
+
 if __name__ == "__main__":
-    places, number, local, everything, path = sys.argv[1:]
-    main(places.split(","), int(number), int(local), everything == "1", path)
+    places, local, everything, *paths = sys.argv[1:]
+    main(places.split(","), int(local), everything == "1", paths)

@@ -10,15 +10,16 @@ RATIOS = (0.25, 0.5, 0.75, 1, 2)  # Multiples of the default widths in the paper
 
 
 _DEEP = 20  # Widths of a network that takes a test seconds.
+LARGE = ("mobilenet_v2", "vgg16", "vgg19")  # A second; of layers that others have too.
 
 
-def registered(but=()) -> list:
+def registered(but=(), slow=()) -> list:
     """The registered networks but some, as parameters; those that are deep are slow."""
     return [
         pytest.param(
             name,
             marks=pytest.mark.slow
-            if len(architectures.get(name).widths) > _DEEP
+            if len(architectures.get(name).widths) > _DEEP or name in slow
             else (),
         )
         for name in architectures.ARCHITECTURES.names()

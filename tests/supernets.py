@@ -1,5 +1,6 @@
 """Supernets of small networks that tests share."""
 
+import keras
 from small import problem, residual
 
 from ns_tf.engine.runtime import Runtime
@@ -20,6 +21,14 @@ ANY = SupernetConfig(
 def work():
     """Widths 8 and 7; the stem and the last convolution are joined."""
     return joined(problem(residual, (8, 7, 8)))
+
+
+def dense(widths, *, input_shape, classes):
+    """One width of a dense layer: what is traced in no time."""
+    image = keras.Input(input_shape)
+    x = keras.layers.GlobalAveragePooling2D()(image)
+    x = keras.layers.Dense(widths[0], activation="relu", name="a")(x)
+    return keras.Model(image, keras.layers.Dense(classes, name="logits")(x))
 
 
 def training(config=TWO, watch=None, recipe=RECIPE) -> SupernetTraining:

@@ -105,6 +105,19 @@ def learned() -> tuple[keras.Model, Problem]:
     return result.model, problem
 
 
+@functools.cache
+def fresh() -> tuple[keras.Model, Problem]:
+    """(a network of two layers that has learned nothing, its problem); read only.
+
+    For what does not ask how good a network is: it is compiled sooner.
+    """
+    from notebooks import mine
+
+    keras.utils.set_random_seed(0)
+    model = mine((7, 11))
+    return model, Problem.of(from_model(model), digits())
+
+
 def walked(work, saved_at: int | None = None):
     """Takes a stepper to its end; its state after one of the steps, if asked for."""
     saved = None

@@ -44,15 +44,20 @@ def epitomes(model):
 
 CASES = [
     ("learned", {"params": 0.5}),
-    ("learned", {"params": 6000}),
     ("learned", {"weight_bytes": 0.6}),
-    ("wrapped", {"params": 0.5}),
     ("wrapped", {"macs": 0.6, "params": 0.7}),
     ("fixed", {"params": 0.4}),
 ]
 
 
-@pytest.mark.parametrize("sampling, budgets", CASES)
+# Another budget of the same epitomes.
+ALIKE = [
+    pytest.param("learned", {"params": 6000}, marks=pytest.mark.slow),
+    pytest.param("wrapped", {"params": 0.5}, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("sampling, budgets", [*CASES, *ALIKE])
 def test_never_over_a_budget_and_near_it(sampling, budgets):
     whole, small = network(), made(sampling, **budgets)
     own, costs = (costs_of(counted(one), budgets) for one in (whole, small))
@@ -135,9 +140,7 @@ def test_named_layers_alone():
 
 
 def test_a_network_of_epitomes_can_have_more_of_them():
-    small = epitomise(
-        epitomise(network(), params=0.8, where="d"), params=0.8, where="c"
-    )
+    small = epitomise(made(params=0.8, where="d"), params=0.8, where="c")
     assert set(epitomes(small)) == {"c", "d"}
     assert as_plain(small).count_params() == network().count_params()
 
@@ -187,6 +190,7 @@ def accuracy(model, epochs):
     return model.evaluate(data.test.images / 255, data.test.labels, 256, verbose=0)[1]
 
 
+@pytest.mark.slow
 def test_wsnet_of_a_quarter_of_the_parameters_learns_rows_of_digits():
     """The CI-sized form of docs/epitomes.md: what cannot be noise."""
     small = epitomise(rows(), params=0.25, sampling="fixed", where="*")
@@ -201,7 +205,9 @@ def test_wsnet_of_a_quarter_of_the_parameters_is_near_the_whole():
     assert found[0] > 0.9 and found[1] > found[0] - 0.06, found
 
 
-@pytest.mark.parametrize("sampling", ["wrapped", "learned"])
+@pytest.mark.parametrize(
+    "sampling", ["wrapped", pytest.param("learned", marks=pytest.mark.slow)]
+)
 def test_fitted_epitomes_make_what_the_network_computed(sampling):
     """Of kernels that such epitomes make; biases and other layers are the model's."""
     whole = as_plain(made(sampling, params=0.5))

@@ -57,7 +57,9 @@ def test_a_network_is_not_written_over_the_one_that_it_is_made_of(tmp_path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["lenet5", "lenet5(ratio=0.5)"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("lenet5", marks=pytest.mark.slow), "lenet5(ratio=0.5)"]
+)
 def test_a_name_of_an_architecture_is_no_folder_of_that_name(
     name, tmp_path, monkeypatch
 ):

@@ -77,7 +77,9 @@ def test_counts_may_have_any_shape(rng, model):
     np.testing.assert_array_equal(counts.sum(axis=1), labels)
 
 
-@pytest.mark.parametrize("batch_size", [7, 23, 1000])
+@pytest.mark.parametrize(
+    "batch_size", [7, pytest.param(23, marks=pytest.mark.slow), 1000]
+)
 def test_workers_come_to_the_bits_of_one(rng, model, batch_size):
     """With more batches than workers, as many, and fewer."""
     dataset = coloured(rng, (5, 7, 3), count=53)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from papers import registered
+from papers import LARGE, registered
 from small import coloured, data_only
 
 from ns_tf.engine import padding
@@ -113,12 +113,22 @@ def trained(build, dataset, execution=None):
     ]
 
 
-@pytest.mark.parametrize("name", registered())
-def test_registered_networks_learn_the_same(randomise, rng, float64, name):
-    own = randomise(named(name))
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("flatten", "depthwise", "excite", "residual"),
+        *registered(slow=(*LARGE, "preact_resnet18")),
+    ],
+)
+def test_networks_learn_the_same(handmade, randomise, rng, float64, monkeypatch, name):
+    """Registered ones, and such as have what those do not."""
+    if name in handmade:
+        monkeypatch.setattr(padding, "MULTIPLES", ((1, 4),))
+    own = randomise(handmade[name]() if name in handmade else named(name))
     padded = Padded(own, Execution())
     assert padded.model is not own
-    images, labels = rng.normal(size=(3, 32, 32, 3)), np.array([0, 2, 1])
+    images = rng.normal(size=(3, *own.input_shape[1:]))
+    labels = np.array([0, 2, 1])
     found = []
     for model in (own, padded.model):
         with tf.GradientTape() as tape:
@@ -139,16 +149,12 @@ def test_registered_networks_learn_the_same(randomise, rng, float64, name):
 
 # Layer upon layer the rounding of a step grows; after some steps nothing agrees.
 DEEP = "resnet110"
-# What widens in other ways: an addition, a flattened map, a multiplier, a product.
-QUICK = ("residual", "flatten", "depthwise", "excite")
-SLOW = [
-    pytest.param(name, marks=pytest.mark.slow)
-    for name in (*WIDER, *ARCHITECTURES.names())
-    if name not in (*QUICK, DEEP)
-]
 
 
-@pytest.mark.parametrize("name", [*QUICK, *SLOW])
+@pytest.mark.slow  # `test_a_stopped_training_goes_on_at_other_widths` is quick.
+@pytest.mark.parametrize(
+    "name", [name for name in (*WIDER, *ARCHITECTURES.names()) if name != DEEP]
+)
 def test_a_padded_training_is_the_plain_one(handmade, rng, float64, monkeypatch, name):
     build = handmade.get(name) or (lambda: named(name))
     dataset = coloured(rng, build().input_shape[1:])
@@ -182,23 +188,25 @@ def test_a_stopped_training_goes_on_at_other_widths(
     """What is kept does not tell which widths were computed at."""
     problem = data_only(coloured(rng, (6, 7, 3)))
 
-    def run(multiples, state=None, until=7):
+    def made(multiples):
         monkeypatch.setattr(padding, "MULTIPLES", multiples)
-        made = Training(problem, handmade["residual"], RECIPE, Runtime(seed=3))
-        if state:
-            made.restore(*state)
-        for pixels, labels in made.batches():
-            if made.steps == until:
-                return made.state()
-            made.step(pixels, labels)
+        return Training(problem, handmade["residual"], RECIPE, Runtime(seed=3))
 
-    straight, _ = run(((1, 4),))
-    resumed, _ = run((), run(((1, 4),), until=3))
+    def walked(work, until):
+        for pixels, labels in work.batches():
+            if work.steps == until:
+                return work.state()
+            work.step(pixels, labels)
+
+    wide, own = made(((1, 4),)), made(())
+    own.restore(*walked(wide, until=3))
+    (straight, _), (resumed, _) = (walked(work, until=7) for work in (wide, own))
     assert straight.keys() == resumed.keys()
     for name, value in straight.items():
         np.testing.assert_allclose(resumed[name], value, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_replicas_are_padded_too(handmade, rng, fours, float64):
     dataset = coloured(rng, (6, 7, 3))
     one, _ = trained(handmade["chain"], dataset)

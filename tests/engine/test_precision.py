@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from papers import registered
+from papers import LARGE, registered
 from small import chain, problem, prunable
 
 from ns_tf.base import InputError
@@ -62,7 +62,7 @@ def test_layers_compute_low_weights_and_logits_stay_high(made, policy, name):
     np.testing.assert_allclose(near, high, atol=0.1 * np.abs(high).max())
 
 
-@pytest.mark.parametrize("name", registered())
+@pytest.mark.parametrize("name", registered(slow=(*LARGE, "preact_resnet18")))
 def test_the_last_layer_with_weights_makes_whole_logits(name):
     model = architectures.get(name).build(input_shape=(32, 32, 3), classes=7)
     mixed = with_policy(model, "mixed_bfloat16")
@@ -74,11 +74,13 @@ def test_the_last_layer_with_weights_makes_whole_logits(name):
 @pytest.mark.parametrize(
     ("name", "policy"),
     [
-        ("chain", "mixed_bfloat16"),
-        *((name, "mixed_float16") for name in ("residual", "no_norm", "operators")),
+        ("no_norm", "mixed_float16"),
+        pytest.param("chain", "mixed_bfloat16", marks=pytest.mark.slow),
         *(
-            pytest.param(name, "mixed_bfloat16", marks=pytest.mark.slow)
+            pytest.param(name, policy, marks=pytest.mark.slow)
             for name in ("residual", "no_norm", "operators")
+            for policy in MIXED
+            if (name, policy) != ("no_norm", "mixed_float16")
         ),
     ],
 )
@@ -141,7 +143,10 @@ def test_the_scale_doubles_after_as_many_good_steps_as_it_says(monkeypatch):
     np.testing.assert_array_equal(other.state(), scale.state())
 
 
-@pytest.mark.parametrize("policy", MIXED)
+@pytest.mark.parametrize(
+    "policy",
+    [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"],
+)
 def test_masked_and_thinned_networks_of_mixed_precision_train_alike(made, policy, rng):
     images, labels = batch(rng)
     losses = []
@@ -159,8 +164,8 @@ def test_masked_and_thinned_networks_of_mixed_precision_train_alike(made, policy
 @pytest.mark.parametrize(
     "name",
     [
-        "residual",
-        pytest.param("chain", marks=pytest.mark.slow),
+        "chain",
+        pytest.param("residual", marks=pytest.mark.slow),
         pytest.param("no_norm", marks=pytest.mark.slow),
     ],
 )
@@ -224,6 +229,7 @@ def test_what_cannot_compute_so_is_refused_before_the_search(policy):
         Execution(precision=policy).check(lambda: model)
 
 
+@pytest.mark.slow
 def test_two_replicas_scale_alike(made, rng):
     images, labels = batch(rng)
     images, labels = images[:6], labels[:6]
@@ -241,30 +247,31 @@ def test_two_replicas_scale_alike(made, rng):
     np.testing.assert_allclose(*scores, rtol=0.2)
 
 
-def float16_search() -> Pruning:
+def float16_search(rebuild="always") -> Pruning:
     """A short search in float16."""
     config = PruneConfig(
         pretrain_epochs=0,
         search_batch=16,
         steps_per_event=2,
         filters_per_event=2,
-        rebuild="always",
+        rebuild=rebuild,
     )
     runtime = Runtime(Execution(precision="mixed_float16"), seed=3)
     return Pruning(problem(chain, (13, 11)), (13, 11), config, runtime)
 
 
-def test_a_float16_search_goes_on_where_it_was_stopped():
-    def run(steps, state=None):
-        work = float16_search()
-        if state:
-            work.restore(*state)
+@pytest.mark.parametrize(
+    "rebuild", ["never", pytest.param("always", marks=pytest.mark.slow)]
+)
+def test_a_float16_search_goes_on_where_it_was_stopped(rebuild):
+    def walked(work, steps):
         for batch in itertools.islice(work.batches(), steps):
             work.step(*batch)
         return work.state()
 
-    whole = run(5)
-    stopped = run(2, run(3))
+    straight, again = float16_search(rebuild), float16_search(rebuild)
+    again.restore(*walked(straight, 3))
+    whole, stopped = walked(straight, 2), walked(again, 2)
     for facts in (stopped[1], whole[1]):
         facts.pop("seconds")  # Of two runs.
     assert stopped[1] == whole[1]

@@ -183,12 +183,9 @@ def in_processes(tmp_path, devices, *, whole):
     at = ",".join(addresses(2))
     outs = [tmp_path / f"{index}.npz" for index in range(2)]
     program = str(ROOT / "tests" / "crowd.py")
-    running = [
-        started([program, at, str(index), str(devices), str(int(whole)), str(out)])
-        for index, out in enumerate(outs)
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in running]
-    assert [process.returncode for process in running] == [0, 0], errors
+    running = started([program, at, str(devices), str(int(whole)), *map(str, outs)])
+    errors = running.communicate(timeout=300)[1]
+    assert running.returncode == 0, errors
     return [dict(np.load(out)) for out in outs]
 
 

@@ -226,9 +226,10 @@ def test_a_network_loses_blocks_and_is_trained_on(taught, monkeypatch):
     assert made.tunings(found.scaling.widths, fresh)[0].fresh
 
 
+@pytest.mark.slow
 def test_codes_of_blocks_come_to_the_share_that_the_budgets_leave(trunk):
     """One code a block, drawn together: two of three at these budgets."""
-    made = pruner(trunk, method="autopruner", params=0.8, gate_epochs=4)
+    made = pruner(trunk, method="autopruner", params=0.8, gate_epochs=2)
     made.check()
     work = made.scorer.learning(Runtime())
     ((own, share),) = work.gates.shares

@@ -10,7 +10,9 @@ from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
 
 
-@pytest.mark.parametrize("name", ["no_norm", "residual", "depthwise"])
+@pytest.mark.parametrize(
+    "name", ["no_norm", "residual", pytest.param("depthwise", marks=pytest.mark.slow)]
+)
 def test_what_is_cut_computes_what_closed_gates_do(
     name, handmade, randomise, rng, float64
 ):

@@ -37,7 +37,9 @@ def test_at_its_own_widths_it_is_the_network_bit_for_bit(name, randomise, monkey
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param("chain", marks=pytest.mark.slow), "tied"]
+)
 def test_before_repair_it_is_the_network_with_the_other_channels_closed(
     name, randomise, rng, float64, monkeypatch
 ):

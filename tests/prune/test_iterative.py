@@ -28,73 +28,12 @@ def test_it_begins_with_the_weights_of_a_network_that_is_given():
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built():
-    work = problem(chain, (13, 11, 17))
-    trace = prune_trace(work, (13, 11, 17), QUICK)
-    lost = (trace.history < [13, 11, 17]).all(axis=1)
-    assert 0 < len(trace.widths) <= len(trace.history)
-    np.testing.assert_array_equal(trace.widths, trace.history[lost])
-    for widths, tau in zip(trace.widths[::4], trace.tau[::4], strict=True):
-        built = shapes_only(work.build, [int(w) for w in widths])
-        assert count_params(built) == tau
-    assert trace.names == work.structure.names
+@pytest.fixture(scope="module")
+def search():
+    """(a search that is done, rows by hand: each event, before and after the removal).
 
-
-@pytest.mark.parametrize("minimum", [1, 3])
-def test_layers_stop_at_the_minimum_and_the_rest_goes_on(minimum):
-    work = problem(chain, (7, 3, 17))
-    config = replaced(QUICK, prune_min_width=minimum, stop_fraction=0.0)
-    trace = prune_trace(work, (7, 3, 17), config)
-    assert trace.history[-1].tolist() == [minimum] * 3
-    steps = -np.diff(trace.history.sum(axis=1))
-    assert (steps[:-1] == 3).all()
-
-
-def test_the_paper_stops_where_a_layer_would_lose_its_last_filter():
-    work = problem(chain, (7, 3, 17))
-    config = replaced(QUICK, at_min_width="stop", stop_fraction=0.0)
-    trace = prune_trace(work, (7, 3, 17), config)
-    assert (trace.history >= 1).all()
-    assert trace.history[-1].sum() > 3
-
-
-@pytest.mark.parametrize("fraction", [0.2, 0.83])
-def test_pruning_stops_at_the_fraction_and_not_below(fraction):
-    work = problem(chain, (13, 11, 17))
-    config = replaced(QUICK, stop_fraction=fraction)
-    trace = prune_trace(work, (13, 11, 17), config)
-    assert trace.history[-1].sum() == np.ceil(fraction * 41)
-
-
-@pytest.mark.parametrize("criterion", ["magnitude", "random"])
-def test_other_criteria_prune_too_and_a_layer_criterion_thins_alike(criterion):
-    work = problem(chain, (20, 10, 40))
-    config = replaced(QUICK, criterion=criterion, stop_fraction=0.5)
-    trace = prune_trace(work, (20, 10, 40), config)
-    shares = trace.history[-1] / [20, 10, 40]
-    assert trace.history[-1].sum() == 35
-    if criterion == "magnitude":
-        assert np.ptp(shares) <= 0.1
-
-
-def test_a_loss_that_is_not_finite_names_the_step():
-    work = problem(chain, (7, 5, 11))
-    config = replaced(QUICK, pretrain_rate=1e30, pretrain_epochs=3)
-    with pytest.raises(RunError, match=r"loss is (nan|inf) at training step \d+"):
-        prune_trace(work, (7, 5, 11), config)
-
-
-def test_the_steps_foretold_are_those_that_are_taken():
-    run = Pruning(problem(chain, (13, 11, 17)), (13, 11, 17), QUICK, Runtime())
-    for batch in run.batches():
-        if run.finished:
-            break
-        run.step(*batch)
-    assert run.steps == QUICK.steps((13, 11, 17), run.epoch)
-
-
-def test_scores_of_an_event_are_those_that_it_chose_by():
-    """Recorded by hand at each event, before and after the removal."""
+    A row has the lowest scores by layer, the highest that went, and the mean loss.
+    """
     run = Pruning(problem(chain, (13, 11, 17)), (13, 11, 17), QUICK, Runtime())
     rows, losses, train, close = [], [], run.network.train, run.network.close
 
@@ -118,6 +57,75 @@ def test_scores_of_an_event_are_those_that_it_chose_by():
         if run.finished:
             break
         run.step(*batch)
+    return run, rows
+
+
+def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(search):
+    run, _ = search
+    work, trace = run.problem, run.trace()
+    lost = (trace.history < [13, 11, 17]).all(axis=1)
+    assert 0 < len(trace.widths) <= len(trace.history)
+    np.testing.assert_array_equal(trace.widths, trace.history[lost])
+    for widths, tau in zip(trace.widths[::4], trace.tau[::4], strict=True):
+        built = shapes_only(work.build, [int(w) for w in widths])
+        assert count_params(built) == tau
+    assert trace.names == work.structure.names
+
+
+@pytest.mark.parametrize("minimum", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_layers_stop_at_the_minimum_and_the_rest_goes_on(minimum):
+    work = problem(chain, (7, 3, 17))
+    config = replaced(QUICK, prune_min_width=minimum, stop_fraction=0.0)
+    trace = prune_trace(work, (7, 3, 17), config)
+    assert trace.history[-1].tolist() == [minimum] * 3
+    steps = -np.diff(trace.history.sum(axis=1))
+    assert (steps[:-1] == 3).all()
+
+
+@pytest.mark.slow
+def test_the_paper_stops_where_a_layer_would_lose_its_last_filter():
+    work = problem(chain, (7, 3, 17))
+    config = replaced(QUICK, at_min_width="stop", stop_fraction=0.0)
+    trace = prune_trace(work, (7, 3, 17), config)
+    assert (trace.history >= 1).all()
+    assert trace.history[-1].sum() > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fraction", [0.2, 0.83])
+def test_pruning_stops_at_the_fraction_and_not_below(fraction):
+    work = problem(chain, (13, 11, 17))
+    config = replaced(QUICK, stop_fraction=fraction)
+    trace = prune_trace(work, (13, 11, 17), config)
+    assert trace.history[-1].sum() == np.ceil(fraction * 41)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("criterion", ["magnitude", "random"])
+def test_other_criteria_prune_too_and_a_layer_criterion_thins_alike(criterion):
+    work = problem(chain, (20, 10, 40))
+    config = replaced(QUICK, criterion=criterion, stop_fraction=0.5)
+    trace = prune_trace(work, (20, 10, 40), config)
+    shares = trace.history[-1] / [20, 10, 40]
+    assert trace.history[-1].sum() == 35
+    if criterion == "magnitude":
+        assert np.ptp(shares) <= 0.1
+
+
+def test_a_loss_that_is_not_finite_names_the_step():
+    work = problem(chain, (7, 5, 11))
+    config = replaced(QUICK, pretrain_rate=1e30, pretrain_epochs=3)
+    with pytest.raises(RunError, match=r"loss is (nan|inf) at training step \d+"):
+        prune_trace(work, (7, 5, 11), config)
+
+
+def test_the_steps_foretold_are_those_that_are_taken(search):
+    run, _ = search
+    assert run.steps == QUICK.steps((13, 11, 17), run.epoch)
+
+
+def test_scores_of_an_event_are_those_that_it_chose_by(search):
+    run, rows = search
     scores = run.trace().scores
     recorded = np.column_stack([scores.lowest, scores.removed, scores.loss])
     assert len(recorded) == len(run.trace().history) == len(rows)

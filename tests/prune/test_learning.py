@@ -11,6 +11,8 @@ from ns_tf.prune import learning
 from ns_tf.prune.gates import scales
 from ns_tf.prune.learning import EVERY
 
+pytestmark = pytest.mark.usefixtures("curvatures_once")
+
 
 def work_of(name="sss", precision="float32", **others):
     model, problem = learned()

@@ -10,7 +10,14 @@ from ns_tf.graph.walk import channel_graph
 
 
 @pytest.mark.parametrize(
-    "name", ["chain", "concat", "dense_block", "depthwise", "residual", "no_norm"]
+    "name",
+    [
+        *("residual", "no_norm"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("chain", "concat", "dense_block", "depthwise")
+        ),
+    ],
 )
 def test_scores_and_weights_are_the_same_whether_closed_or_gone(
     name, handmade, rng, float64

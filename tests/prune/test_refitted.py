@@ -18,7 +18,7 @@ def test_a_look_is_what_the_cut_with_that_repair_gives(monkeypatch):
     images, labels = (np.concatenate(x) for x in zip(*proxy.batches(), strict=True))
 
     def loss_and_score(network):
-        logits = network.predict(images, verbose=0).astype(float)
+        logits = np.array(network(images, training=False), float)
         logits -= np.logaddexp.reduce(logits, axis=1, keepdims=True)
         right = logits.argmax(axis=1) == labels
         return -logits[np.arange(len(labels)), labels].mean(), right.mean()
@@ -38,7 +38,7 @@ def test_a_look_is_what_the_cut_with_that_repair_gives(monkeypatch):
 
 def test_an_agent_may_be_rewarded_by_it():
     model, problem = learned()
-    text = "amc(random=1, episodes=1, images=64, refit=True)"
+    text = "amc(random=1, episodes=1, images=16, refit=True)"
     made = pruner(model, problem.dataset, method="amc", allocation=text, macs=0.5)
     found = made.solve(made.score())
     assert 0 < found.costs["macs"] <= found.targets["macs"]

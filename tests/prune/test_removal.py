@@ -3,6 +3,7 @@
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 
 from ns_tf.networks import architectures
 from ns_tf.networks.structure import analyse, shapes_only
@@ -174,6 +175,7 @@ def test_down_to_keeps_what_no_width_counts():
     assert keep.tolist() == [False, True, True, True, True]
 
 
+@pytest.mark.slow
 def test_prunable_channels_of_a_structure_are_its_widths_and_what_follows_them():
     """A depthwise layer of MobileNetV2's expansions has no width of its own."""
     structure = analyse(architectures.get("mobilenet_v2"), (32, 32, 3), 5)

@@ -27,9 +27,15 @@ def flat(made, model):
     return made.kernels.flat(weights.values(model))
 
 
-@pytest.fixture(scope="module", params=["uniform", "ranking"])
+@pytest.fixture(
+    scope="module",
+    params=["uniform", pytest.param("ranking", marks=pytest.mark.slow)],
+)
 def walked(request):
-    """(the pruner, its training at the end, what was kept and the weights by step)."""
+    """(the pruner, its training at the end, what it kept by step, its state at one).
+
+    What it kept is a pair: the mask, and the weights.
+    """
     made = of_weights(allocation=request.param)
     work, seen = learning(made), []
     for batch in work.batches():
@@ -37,12 +43,14 @@ def walked(request):
             break
         work.step(*batch)
         seen.append((work.gates.keep.copy(), flat(made, work.gates.network)))
-    return made, work, seen
+        if work.steps == 23:
+            state = work.state()
+    return made, work, seen, state
 
 
 def test_as_many_weights_stay_as_the_schedule_says(walked):
     """Looked at every ten steps, and at the end."""
-    made, work, seen = walked
+    made, work, seen, _ = walked
     assert work.total == STEPS
     for step, (keep, _) in enumerate(seen):
         looked = STEPS if step == STEPS - 1 else step // 10 * 10
@@ -56,7 +64,7 @@ def test_as_many_weights_stay_as_the_schedule_says(walked):
 
 
 def test_what_has_gone_stays_zero_and_the_smallest_go(walked):
-    made, _, seen = walked
+    made, _, seen, _ = walked
     for (before, old), (keep, new) in zip(seen, seen[1:], strict=False):
         assert not (keep & ~before).any(), "nothing comes back"
         assert (new[~keep] == 0).all() and np.count_nonzero(new) == keep.sum()
@@ -70,7 +78,7 @@ def test_what_has_gone_stays_zero_and_the_smallest_go(walked):
 
 
 def test_the_cut_takes_nothing_more_and_the_budget_is_met_exactly(walked):
-    made, work, _ = walked
+    made, work, _, _ = walked
     scored = Scored(work.gates.scores(), work.gates.weights())
     after = made.after(scored)
     found = after.solve(scored.scores)
@@ -86,12 +94,7 @@ def test_the_cut_takes_nothing_more_and_the_budget_is_met_exactly(walked):
 
 
 def test_a_training_goes_on_from_any_state_to_the_same_bits(walked):
-    made, work, seen = walked
-    again, batches = learning(made), None
-    batches = iter(again.batches())
-    for _ in range(23):
-        again.step(*next(batches))
-    state = again.state()
+    made, work, seen, state = walked
     other = learning(made)
     other.restore(*state)
     for batch in other.batches():

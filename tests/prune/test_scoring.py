@@ -54,7 +54,14 @@ def test_a_tally_continues_where_it_was():
 
 
 @pytest.mark.parametrize(
-    "name", ["taylor_fo", "taylor_fg", "apoz", "curl_kl", "thinet"]
+    "name",
+    [
+        *("taylor_fg", "thinet"),
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in ("apoz", "curl_kl", "taylor_fo")
+        ),
+    ],
 )
 def test_a_scoring_that_is_killed_goes_on_to_the_same_bits(
     name, handmade, randomise, rng, tmp_path

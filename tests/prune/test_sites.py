@@ -39,10 +39,12 @@ def test_a_layer_of_channels_has_one_that_is_open_and_blocks_may_all_be_closed(
 
 @pytest.mark.parametrize(
     "kind, name",
-    [("blocks", "residual")]
-    + [
-        ("channels", name)
-        for name in ("residual", "flatten", "depthwise", "concat", "shared")
+    [
+        *(("blocks", "residual"), ("channels", "residual"), ("channels", "flatten")),
+        *(
+            pytest.param("channels", name, marks=pytest.mark.slow)
+            for name in ("depthwise", "concat", "shared")
+        ),
     ],
 )
 def test_gates_in_the_weights_compute_what_gates_did(

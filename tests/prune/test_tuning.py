@@ -5,7 +5,7 @@ import copy
 import keras
 import numpy as np
 import pytest
-from trained import Unregistered, learned
+from trained import Unregistered, fresh, learned
 
 from ns_tf.base import InputError
 from ns_tf.data.arrays import from_arrays
@@ -62,8 +62,8 @@ def test_recipes_behind_others_have_rates_and_epochs_of_their_own():
 
 
 def test_fresh_weights_are_those_of_the_seed():
-    model, problem = learned()
-    config = FinetuneConfig(finetune_epochs=1, finetune_batch=250)
+    model, problem = fresh()
+    config = FinetuneConfig(finetune_epochs=1, finetune_batch=500)
     recipes, data = recipes_of("scratch", problem.task), problem.dataset
     works = tunings_of(recipes, config, data, 1.0, model)
     runtime = Runtime(seed=5)

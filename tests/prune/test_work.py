@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 from small import Ended, KilledAt, StopAt
-from trained import Unregistered, digits, learned
+from trained import Unregistered, digits
 
 import ns_tf
 from ns_tf.prune.pruner import Pruner
+from ns_tf.run import files
 from ns_tf.run.watch import Watch
 
 ASKED = {
@@ -24,9 +25,19 @@ ASKED = {
 }
 
 
+def with_layer(between):
+    """A network of a few filters with a layer between."""
+    x = image = keras.Input((8, 8, 1))
+    x = between(keras.layers.Conv2D(7, 3, activation="relu", name="a")(x))
+    x = keras.layers.Conv2D(5, 3, strides=2, activation="relu", name="b")(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(image, keras.layers.Dense(10, name="logits")(x))
+
+
 @pytest.fixture(scope="module")
 def mine():
-    return ns_tf.trained(learned()[0], digits())
+    """Its weights are fresh: what is left of them is to be the same, not good."""
+    return ns_tf.trained(with_layer(keras.layers.ReLU()), digits(), pixels="unit")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +56,7 @@ def test_a_folder_gives_what_memory_gives(mine, done):
     assert kept.costs == plain.costs and len(kept.history) == 2
     assert kept.folder == folder / "train" / "taylor_fg_macs0.5_seed0"
     told = json.loads((kept.folder / "pruned.json").read_text())
-    assert told["widths"] == list(kept.widths) and told["whole"] == [12, 16, 16]
+    assert told["widths"] == list(kept.widths) and told["whole"] == [7, 5]
 
 
 def test_the_same_call_reads_what_is_there(mine, done, monkeypatch):
@@ -69,32 +80,43 @@ def test_another_budget_needs_no_new_scores(mine, done, tmp_path, monkeypatch):
     assert ns_tf.trained(small.folder, digits()).score == small.score
 
 
-@pytest.mark.parametrize("step", [3, 9])
+@pytest.mark.parametrize(
+    "kills", [(3, 6), *(pytest.param((n,), marks=pytest.mark.slow) for n in (3, 9))]
+)
 def test_a_run_that_is_killed_in_any_stage_ends_as_one_that_is_not(
-    mine, done, tmp_path, step
+    mine, done, tmp_path, kills
 ):
-    """4 steps of scoring, then 10 of training."""
-    kept, _ = done
-    with pytest.raises(Ended):
-        mine.prune(run_dir=tmp_path, progress=KilledAt(step), **ASKED)
+    """4 steps of scoring, then 10 of training; the second kill is of a training."""
+    kept, folder = done
+    for number, step in enumerate(kills):
+        with pytest.raises(Ended):
+            mine.prune(run_dir=tmp_path, progress=KilledAt(step), **ASKED)
+        trains = number == 1 or step == 9
+        assert bool(list(tmp_path.rglob("checkpoint.npz"))) == trains
     small = mine.prune(run_dir=tmp_path, **ASKED)
     for one, other in zip(small.model.weights, kept.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
     assert small.accuracies == kept.accuracies
+    found, expected = (
+        files.read_arrays(next((run / "scores").iterdir()))[0]["scores"]
+        for run in (tmp_path, folder)
+    )
+    np.testing.assert_array_equal(found, expected)
     assert not list(tmp_path.rglob("*.part.npz"))
     assert not list(tmp_path.rglob("checkpoint.npz"))
 
 
-TWO = {**ASKED, "recipe": "distil+plain(rate=0.001)", "finetune_epochs": 1}
+TWO = {**ASKED, "method": "magnitude", "finetune_epochs": 1}
+TWO |= {"recipe": "distil+plain(rate=0.001)"}
 
 
 def test_recipes_are_done_one_after_another_and_go_on_when_killed(
     mine, tmp_path, monkeypatch
 ):
-    """4 steps of scoring, 5 of the first training, 5 of the second."""
+    """5 steps of the first training, 5 of the second."""
     plain = mine.prune(**TWO)
     with pytest.raises(Ended):
-        mine.prune(run_dir=tmp_path, progress=KilledAt(12), **TWO)
+        mine.prune(run_dir=tmp_path, progress=KilledAt(8), **TWO)
     (begun,) = tmp_path.rglob("checkpoint.npz")
     first = begun.parent / "earlier" / "1_distil" / "result.json"
     seconds = json.loads(first.read_text())["seconds"]
@@ -116,8 +138,7 @@ def test_a_run_stops_when_it_is_asked(mine, tmp_path):
 
 
 def test_a_folder_of_another_network_or_of_other_choices_is_refused(mine, done):
-    _, folder = done
-    other = mine.prune(macs=0.9, method="magnitude", finetune_epochs=0)
+    other, folder = done
     with pytest.raises(ns_tf.InputError, match="other flags.*--model"):
         other.prune(run_dir=folder, **ASKED)
     with pytest.raises(ns_tf.InputError, match="other flags.*finetune_rate"):
@@ -130,33 +151,37 @@ def test_the_whole_network_is_kept_as_it_is(mine, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-SLOW = {**ASKED, "allocation": "greedy(step=4)", "rounds": 2, "finetune_epochs": 0}
+SLOW = {**ASKED, "allocation": "greedy(step=1)", "rounds": 2, "finetune_epochs": 0}
 
 
-@pytest.fixture(scope="module")
-def slowly(mine, tmp_path_factory):
-    """A finished run in rounds, with greedy widths."""
-    return mine.prune(run_dir=tmp_path_factory.mktemp("slowly"), **SLOW)
-
-
-@pytest.mark.parametrize("step", [6, 12])
+@pytest.mark.parametrize(
+    "step, others",
+    [
+        (2, {"method": "magnitude", "rounds": 1}),
+        pytest.param(6, {}, marks=pytest.mark.slow),
+        pytest.param(12, {}, marks=pytest.mark.slow),
+    ],
+)
 def test_rounds_and_a_path_that_are_killed_end_as_those_that_are_not(
-    mine, slowly, tmp_path, step
+    mine, tmp_path, step, others
 ):
-    """Two rounds of 4 steps and one each, then a step a removal."""
+    """Two rounds of 4 steps and one each, then a step a removal; or removals alone."""
+    asked = {**SLOW, **others}
+    plain = mine.prune(**asked)
     with pytest.raises(Ended):
-        mine.prune(run_dir=tmp_path, progress=KilledAt(step), **SLOW)
+        mine.prune(run_dir=tmp_path, progress=KilledAt(step), **asked)
     assert list(tmp_path.rglob("scoring.*.npz" if step == 6 else "allocating.npz"))
-    small = mine.prune(run_dir=tmp_path, **SLOW)
-    for one, other in zip(small.model.weights, slowly.model.weights, strict=True):
+    small = mine.prune(run_dir=tmp_path, **asked)
+    for one, other in zip(small.model.weights, plain.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
     assert not list(tmp_path.rglob("scoring*"))
     assert not list(tmp_path.rglob("allocating.npz"))
 
 
 def test_scores_in_rounds_are_those_of_their_budget(mine, tmp_path):
+    asked = {**SLOW, "method": "magnitude", "allocation": "uniform"}
     for macs in (0.5, 0.4):
-        mine.prune(run_dir=tmp_path, **{**SLOW, "allocation": "uniform", "macs": macs})
+        mine.prune(run_dir=tmp_path, **{**asked, "macs": macs})
     assert len(list((tmp_path / "scores").iterdir())) == 2
 
 
@@ -164,16 +189,7 @@ def never_registered(targets, outputs):
     return keras.losses.sparse_categorical_crossentropy(targets, outputs, True)
 
 
-def with_layer(between):
-    """A trained network of a few filters with a layer between."""
-    x = image = keras.Input((8, 8, 1))
-    x = between(keras.layers.Conv2D(7, 3, activation="relu", name="a")(x))
-    x = keras.layers.Conv2D(5, 3, strides=2, activation="relu", name="b")(x)
-    x = keras.layers.Flatten()(x)
-    return keras.Model(image, keras.layers.Dense(10, name="logits")(x))
-
-
-FEW = {"macs": 0.5, "finetune_epochs": 0, "proxy_images": 16}
+FEW = {"method": "magnitude", "macs": 0.5, "finetune_epochs": 0, "proxy_images": 16}
 
 
 def test_a_network_that_no_file_gives_is_refused_before_anything_is_done(tmp_path):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from small import Ended, KilledAt, problem, replaced, residual
-from supernets import ANY, RECIPE, TWO, training, work
+from supernets import ANY, RECIPE, TWO, dense, training, work
 
 import ns_tf
 from ns_tf.base import InputError
@@ -119,7 +119,8 @@ def test_statistics_of_shared_norms_are_measured_for_every_width(shared):
 def test_a_sandwich_has_other_members_at_every_step_which_the_seed_decides(monkeypatch):
     monkeypatch.setattr(configs, "_GRID", 4)
     rule = replaced(ANY, rule="sandwich", members=4)
-    made = training(rule)
+    own = joined(problem(dense, (8,)))
+    made = SupernetTraining(own, rule, RECIPE, Runtime(seed=3))
     assert rule.slots == ((0,), (3,), (1, 2), (1, 2))
     steps = [made.choices(step) for step in range(20)]
     assert {tuple(row) for row in steps} == {(0, 0, 0, 1), (0, 0, 1, 0)}

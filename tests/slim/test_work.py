@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from small import Ended, KilledAt, problem, residual
+from small import Ended, KilledAt, chain, problem, residual
 from supernets import RECIPE, TWO
 
 import ns_tf
@@ -16,11 +16,11 @@ from ns_tf.run.folder import SHARES, SUPERNET
 from ns_tf.run.watch import Watch
 from ns_tf.slim.work import SupernetRun, joined
 
-SETTINGS = ProblemConfig(architecture="residual", dataset="coloured")
+SETTINGS = ProblemConfig(architecture="chain", dataset="coloured")
 
 
 def made(folder, config=TWO):
-    work = problem(residual, (8, 7, 8))
+    work = problem(chain, (8, 7))
     runtime = RuntimeConfig(seed=3, checkpoint_seconds=0)
     return SupernetRun(work, SETTINGS, config, RECIPE, runtime, run_dir=folder)
 

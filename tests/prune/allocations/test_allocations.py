@@ -11,6 +11,7 @@ from ns_tf.scaling.bounds import bounds_of
 from ns_tf.scaling.config import Wishes
 
 QUICK = {"greedy": "greedy(images=16)", "amc": "amc(random=1, episodes=1, images=16)"}
+RUN = tuple(QUICK.values())  # They run networks, which takes long.
 PLAIN = [QUICK.get(name, name) for name in ALLOCATIONS.names() if name != "law"]
 
 
@@ -32,8 +33,16 @@ def test_an_unknown_allocation_suggests_the_nearest():
         allocations.get("uniformly")
 
 
-@pytest.mark.parametrize("name", PLAIN)
-@pytest.mark.parametrize("network", ["residual", "flatten"])
+@pytest.mark.parametrize(
+    "name, network",
+    [
+        *((name, "residual") for name in PLAIN),
+        *(
+            pytest.param(name, "flatten", marks=pytest.mark.slow if name in RUN else ())
+            for name in PLAIN
+        ),
+    ],
+)
 def test_no_budget_is_exceeded_and_no_layer_could_have_one_filter_more(
     name, network, handmade, randomise, rng
 ):
@@ -52,7 +61,13 @@ def test_no_budget_is_exceeded_and_no_layer_could_have_one_filter_more(
             assert over or (grown > own).any()
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == QUICK["amc"] else ())
+        for name in PLAIN
+    ],
+)
 def test_wishes_for_single_layers_hold(name):
     """Of 12, 16 and 16 filters the last two are one number; the first has multiples."""
     model, problem = learned()

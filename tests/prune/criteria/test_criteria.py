@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from papers import registered
+from papers import LARGE, registered
 from small import QUICK, chain, problem, replaced
 
 from ns_tf.base import Architecture, InputError
@@ -91,7 +91,7 @@ def network(name: str):
     return structure, model, structure.graph(model)
 
 
-@pytest.mark.parametrize("name", [*registered(), "tiny"])
+@pytest.mark.parametrize("name", [*registered(slow=LARGE), "tiny"])
 @pytest.mark.parametrize("criterion", SEARCHING)
 def test_every_criterion_ranks_the_filters_of_every_architecture(name, criterion, rng):
     structure, model, graph = network(name)

@@ -30,27 +30,29 @@ def opened(made, monkeypatch):
     return made.score(), seen
 
 
-def test_a_channel_that_was_closed_is_open_in_the_end(monkeypatch):
+@pytest.mark.parametrize(
+    "closed, back", [(None, True), pytest.param("stay", False, marks=pytest.mark.slow)]
+)
+def test_a_channel_that_was_closed_is_open_in_the_end(closed, back, monkeypatch):
     """With `closed="stay"` none is; every round closes more, down to the budget."""
     model, problem = learned()
     assert pruner(model, problem.dataset, method="gdp", macs=0.3).rounds == 8
-    for closed, back in ((None, True), ("stay", False)):
-        asked = {"method": "gdp", "rounds": 4, "closed": closed, "macs": 0.3}
-        made = pruner(model, problem.dataset, **asked)
-        assert (made.closed == REOPEN) == back
-        scores, seen = opened(made, monkeypatch)
-        kept = made.chosen(scores, made.solve(scores).widths)
-        rounds = np.array([*seen, kept])
-        assert len(seen) == 4 and seen[0].all()
-        assert (kept & ~rounds[1:-1].all(axis=0)).any() == back
-        macs = made.budgets.exact["macs"]
-        costs = [float(macs(np.array(made.prunable.count(one)))) for one in rounds]
-        limits = costs[0] * 0.3 ** (np.arange(5) / 4)
-        assert (np.array(costs) <= limits * (1 + 1e-9)).all()
-        assert (np.array(costs[:-1]) > costs[1:]).all()
+    asked = {"method": "gdp", "rounds": 4, "closed": closed, "macs": 0.3}
+    made = pruner(model, problem.dataset, **asked)
+    assert (made.closed == REOPEN) == back
+    scores, seen = opened(made, monkeypatch)
+    kept = made.chosen(scores, made.solve(scores).widths)
+    rounds = np.array([*seen, kept])
+    assert len(seen) == 4 and seen[0].all()
+    assert (kept & ~rounds[1:-1].all(axis=0)).any() == back
+    macs = made.budgets.exact["macs"]
+    costs = [float(macs(np.array(made.prunable.count(one)))) for one in rounds]
+    limits = costs[0] * 0.3 ** (np.arange(5) / 4)
+    assert (np.array(costs) <= limits * (1 + 1e-9)).all()
+    assert (np.array(costs[:-1]) > costs[1:]).all()
 
 
-@pytest.mark.parametrize("steps", [2, 7])
+@pytest.mark.parametrize("steps", [pytest.param(2, marks=pytest.mark.slow), 7])
 def test_rounds_that_are_killed_go_on_to_the_same_bits(steps, tmp_path):
     """3 steps of scoring a round, and one of the rounds."""
     model, problem = learned()

@@ -47,7 +47,7 @@ def test_gates_get_sharper_and_faster_so_while_they_are_not_told_apart():
 @pytest.fixture(scope="module")
 def work():
     model, problem = learned()
-    asked = {"gate_epochs": 8, "gate_batch": 25, "macs": 0.5}
+    asked = {"gate_epochs": 6, "gate_batch": 25, "macs": 0.5}
     made = pruner(model, problem.dataset, method="autopruner", **asked)
     work = made.scorer.learning(Runtime())
     walked(work)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from trained import learned, pruner, walked
+from trained import fresh, learned, pruner, walked
 
 from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
@@ -63,9 +63,9 @@ def test_masks_that_are_divided_go_on_as_they_would_have(rng):
     np.testing.assert_allclose(some[0, [1, 3]], slot[0, [1, 3]] / factor)
 
 
-def learning(labels=None, strength="auto", adversary=True, epochs=1):
-    """The training of masks on the digits, of these labels."""
-    model, problem = learned()
+def learning(whole, labels=None, strength="auto", adversary=True, epochs=1):
+    """The training of masks of a network on the digits, of these labels."""
+    model, problem = whole
     dataset = problem.dataset
     if labels is not None:
         train = dataclasses.replace(dataset.train, labels=labels)
@@ -78,8 +78,9 @@ def learning(labels=None, strength="auto", adversary=True, epochs=1):
 
 def test_labels_are_withheld():
     """Training labels that are all 0 give the same masks and weights, bit for bit."""
-    _, problem = learned()
-    found = [learning(), learning(np.zeros_like(problem.dataset.train.labels))]
+    whole = _, problem = fresh()
+    labels = np.zeros_like(problem.dataset.train.labels)
+    found = [learning(whole), learning(whole, labels)]
     for work in found:
         walked(work)
     one, other = (work.gates for work in found)
@@ -89,8 +90,9 @@ def test_labels_are_withheld():
     assert (one.raw != 1).any()
 
 
+@pytest.mark.slow
 def test_without_adversary_and_strength_the_distance_falls():
-    work = learning(strength=0, adversary=False, epochs=12)
+    work = learning(learned(), strength=0, adversary=False, epochs=12)
     walked(work)
     loss = work.table()["loss"]
     assert loss[-1] < 0.65 * loss[1] and work.gates.judge == []

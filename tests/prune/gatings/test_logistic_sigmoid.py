@@ -39,6 +39,7 @@ def test_gates_of_inference_lie_from_0_to_below_1(rng):
     assert far.tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_logits_fall_by_strength():
     means = []
     for strength in (0, 0.1):

@@ -76,6 +76,7 @@ def test_by_multiply_adds_the_early_layers_pay_more_than_by_parameters():
     assert share["macs"] > share["params"]
 
 
+@pytest.mark.slow
 def test_what_is_alive_costs_less_the_more_strength():
     left = []
     for strength in (0, 0.3, 0.9):

@@ -118,6 +118,7 @@ def test_a_search_with_a_criterion_that_nobody_registered_is_refused(registries)
         PruneConfig(criterion="first_go_first")
 
 
+@pytest.mark.slow
 def test_a_whole_search_takes_a_users_criterion_by_name(registries, rng):
     @ns_tf.criterion("last_noise", scope="layer")
     def last_noise(noise):
