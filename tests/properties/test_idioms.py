@@ -754,7 +754,17 @@ TABLE = {network.__name__: (network, free) for network, free in FREE.items()} | 
 }
 
 
-@pytest.mark.parametrize("name", TABLE)
+# `test_closing_is_removing_and_what_is_cut_is_built` has them.
+CLOSED = "both_ways_with_states", "of_several_cells", "transformer", "every_step"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in CLOSED))
+        for name in TABLE
+    ],
+)
 def test_removing_is_exact_and_reaches_what_is_known(name, rng, float64):
     network, free = TABLE[name]
     image = keras.Input((4, 6, 3), name="image")
@@ -856,7 +866,20 @@ SEEN |= {
 }
 
 
-@pytest.mark.parametrize("network", [*KINDS, *SEEN], ids=lambda one: one.__name__)
+# Of whose layers and operations others are made, too.
+ALIKE = both_ways, of_one_cell, sequence_to_sequence, in_windows, shuffled_halves
+ALIKE += added_queries_and_keys, attention_of_keras, ghost, cross_stage, split
+ALIKE += attention_by_operation, sliced_by_operation, images_in_a_row, shifted
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] * (one in ALIKE))
+        for one in (*KINDS, *SEEN)
+    ],
+    ids=lambda one: one.__name__,
+)
 def test_closing_is_removing_and_what_is_cut_is_built(network, rng, float64, tmp_path):
     image = keras.Input((4, 6, 3), name="image")
     given = keras.Model(image, layers.Dense(5, name="logits")(network(image)))
