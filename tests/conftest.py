@@ -158,6 +158,15 @@ def quick_pictures():
         yield
 
 
+@pytest.fixture(scope="module")
+def hasty():
+    """Workers in this process ask for their next piece of work at once."""
+    from ns_tf.crew import trials, work  # Late: they import keras-tuner.
+
+    with mock.patch.object(trials, "PAUSE", 0), mock.patch.object(work, "PAUSE", 0):
+        yield
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(31)

@@ -10,7 +10,9 @@ import sys
 import types
 
 HOLLOW = "keras", "tensorflow"
-STAR = "Model Sequential Input applications backend callbacks layers losses metrics models"
+STAR = (
+    "Model Sequential Input applications backend callbacks layers losses metrics models"
+)
 STAR += " ops optimizers saving utils"
 
 

@@ -27,6 +27,7 @@ from ns_tf.run import files
 from ns_tf.run import flags as run_flags
 from ns_tf.run.flagfile import as_flagfile
 
+pytestmark = pytest.mark.usefixtures("hasty")
 RECIPE = ("--epochs=2", "--batch=350", "--rate=0.05", "--schedule=cosine")
 SMALL = (
     "--budgets=params=2000",

@@ -760,10 +760,7 @@ CLOSED = "both_ways_with_states", "of_several_cells", "transformer", "every_step
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in CLOSED))
-        for name in TABLE
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in CLOSED)) for name in TABLE],
 )
 def test_removing_is_exact_and_reaches_what_is_known(name, rng, float64):
     network, free = TABLE[name]

@@ -197,7 +197,10 @@ def made_up(rng):
 
 
 def priced_cases(rng, times):
-    """Laws at that many budgets each: (law, costs, targets, exponent, round_to, min_width)."""
+    """Laws, each at so many budgets.
+
+    (law, costs, targets, exponent, round_to, min_width).
+    """
     laws = [*published(), *(made_up(rng) for _ in range(30))]
     for law, default, costs in laws * times:
         some = rng.permutation(costs)[: rng.choice([1, 2, 2])].tolist()

@@ -12,8 +12,13 @@ COUNTS = {
     ("mobilenet_v2", 32, 100): (199_354, 673_872, 1_423_654, 2_448_700, 9_301_524),
     (STRIDED, 64, 200): (231_454, 737_972, 1_519_754, 2_576_800, 9_557_624),
 }
+# At the other ratios nothing else is built.
 CASES = [
-    pytest.param(name, size, classes, ratio, count, id=f"{name}-{classes}-{ratio}")
+    pytest.param(
+        *(name, size, classes, ratio, count),
+        id=f"{name}-{classes}-{ratio}",
+        marks=[] if ratio in (0.5, 1) else pytest.mark.slow,
+    )
     for (name, size, classes), counts in COUNTS.items()
     for ratio, count in zip(RATIOS, counts, strict=True)
 ]
