@@ -141,6 +141,7 @@ def test_an_option_that_is_none_of_the_data_is_refused():
         ns_tf.trained(learned()[0], digits(), data_dirs="x")
 
 
+@pytest.mark.slow
 def test_the_law_of_a_search_gives_the_widths(search, digits, tmp_path):
     """NeuralScale's widths with inherited weights."""
     trained = search.plan(params=5000).train(epochs=1, batch=97)

@@ -181,6 +181,7 @@ def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
     assert "--seeds=3,7\n" in flags, "those that make this table"
 
 
+@pytest.mark.slow
 def test_while_cells_are_worked_on_the_tables_say_what_there_is(
     command, copied_comparison, monkeypatch
 ):
@@ -253,6 +254,7 @@ def test_a_label_that_was_another_method_is_refused(command, copied_comparison):
     assert contents(copied_comparison) == before
 
 
+@pytest.mark.slow
 def test_cells_whose_trunk_has_no_network_any_more_are_refused(
     command, copied_comparison
 ):
@@ -293,6 +295,7 @@ def test_only_one_process_at_a_time(command, copied_comparison):
         refused(again(command, copied_comparison), "in use by another process")
 
 
+@pytest.mark.slow
 def test_data_that_changed_with_the_search_are_refused(command, searched, tmp_path):
     """The search says which images are held out; its results are of these alone."""
     other = Path(shutil.copytree(searched, tmp_path / "other"))
@@ -326,6 +329,7 @@ def test_a_search_by_flagfile_is_looked_at_before_it_is_begun(
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_a_result_and_not_tried_again(
     command, network, tmp_path
 ):

@@ -308,6 +308,7 @@ def test_epochs_can_be_tuned_and_are_told(command, law, tmp_path, instant):
     assert all(row["epochs"] == row["values"]["epochs"] for row in rows)
 
 
+@pytest.mark.slow
 def test_a_search_by_flagfile_is_done_first(command, flagfile, tmp_path, instant):
     code, out, err = command("tune", *asked(tmp_path, flagfile), "--max_trials=1")
     assert code == 0, err

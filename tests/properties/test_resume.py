@@ -148,10 +148,7 @@ def test_a_search_killed_at_any_steps_ends_as_if_never_killed(
 
 @pytest.mark.parametrize(
     "moment",
-    [
-        "descent.json",
-        *(pytest.param(m, marks=SLOW) for m in ("widths.png", "trace_01")),
-    ],
+    [pytest.param(m, marks=SLOW) for m in ("descent.json", "widths.png", "trace_01")],
 )
 def test_a_search_killed_while_it_writes_an_iteration_loses_nothing(
     digits, undisturbed, tmp_path, monkeypatch, moment
@@ -263,7 +260,8 @@ def on_full_disk(write, attempt, folder):
     return disk.full
 
 
-@pytest.mark.parametrize("write", [3, pytest.param(None, marks=SLOW)])
+@SLOW
+@pytest.mark.parametrize("write", [3, None])
 def test_a_training_on_a_full_disk_goes_on_when_there_is_space(
     training, trained, tmp_path, write
 ):

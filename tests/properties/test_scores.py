@@ -237,7 +237,7 @@ def test_what_nothing_reads_has_the_lowest_score(within, rng):
     assert (scores[keep & ~graph.frozen] > 0).all()
 
 
-@of({attended})
+@of(())
 def test_a_search_trains_the_same_thin_or_masked(within, rng):
     """Three steps with momentum, then again without what was closed."""
     graph = channel_graph(within)

@@ -89,7 +89,7 @@ def test_a_kill_while_the_end_is_written_repeats_at_most_that_end(tuner, tmp_pat
     assert again.create_trial("a").trial_id != first.trial_id
 
 
-@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+@pytest.mark.parametrize("tuner", picked({"random"}, ["random", "bayesian"]))
 def test_trials_can_be_added(tuner, tmp_path):
     path = tmp_path / TRIALS
     before = dealt_out(make(tuner, path))
