@@ -56,6 +56,7 @@ def test_the_same_call_continues_and_a_loaded_search_plans_the_same(
     assert str(loaded.plan(params=777)) == str(search.plan(params=777))
 
 
+@pytest.mark.slow
 def test_plans_inherit_the_weights_that_are_given_now(digits, tmp_path):
     """And frozen ones, which were searched with, have to be the same."""
     keras.utils.set_random_seed(3)

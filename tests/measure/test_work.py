@@ -35,36 +35,33 @@ def test_a_law_is_found_again_at_any_widths(name, tmp_path, rng):
     assert not work._begun.exists()
 
 
-def test_a_measurement_that_is_killed_anywhere_goes_on(tmp_path, monkeypatch):
-    (tmp_path / "whole").mkdir()
-    little = LITTLE
-    measuring("chain", tmp_path / "whole", **little).run()
-    expected = (tmp_path / "whole" / "device.json").read_text()
-    write = files.write_json
+@pytest.mark.parametrize("after", picked({1}, [0, 1, 4]))
+def test_a_measurement_that_is_killed_anywhere_goes_on(tmp_path, monkeypatch, after):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    measuring("chain", whole, **LITTLE).run()
+    write, left = files.write_json, [after]
 
     class Killed(BaseException):
         pass
 
-    for after in (0, 1, 4):
-        folder = tmp_path / str(after)
-        folder.mkdir()
-        left = [after]
+    def killing(path, value):
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        write(path, value)
 
-        def killing(path, value, left=left):
-            if not left[0]:
-                raise Killed
-            left[0] -= 1
-            write(path, value)
-
-        monkeypatch.setattr(files, "write_json", killing)
-        with pytest.raises(Killed):
-            measuring("chain", folder, **little).run()
-        monkeypatch.setattr(files, "write_json", write)
-        work = measuring("chain", folder, **little)
-        with mock.patch.object(work, "_measured", wraps=work._measured) as measured:
-            work.run()
-        assert measured.call_count == 4 - after
-        assert (folder / "device.json").read_text() == expected
+    monkeypatch.setattr(files, "write_json", killing)
+    with pytest.raises(Killed):
+        measuring("chain", killed, **LITTLE).run()
+    monkeypatch.setattr(files, "write_json", write)
+    work = measuring("chain", killed, **LITTLE)
+    with mock.patch.object(work, "_measured", wraps=work._measured) as measured:
+        work.run()
+    assert measured.call_count == 4 - after
+    expected = (whole / "device.json").read_text()
+    assert (killed / "device.json").read_text() == expected
 
 
 def test_the_same_command_reads_what_it_wrote_and_others_are_refused(tmp_path):

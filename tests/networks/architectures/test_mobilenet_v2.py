@@ -47,7 +47,10 @@ def table_params(widths, classes: int, late_stride: int) -> int:
     return total + conv_bn(x, last, 1) + conv_params(last, classes, 1, bias=True)
 
 
-@pytest.mark.parametrize("name, stride", [("mobilenet_v2", 1), (STRIDED, 2)])
+@pytest.mark.parametrize(
+    "name, stride",
+    [("mobilenet_v2", 1), pytest.param(STRIDED, 2, marks=pytest.mark.slow)],
+)
 def test_parameters_at_any_widths_are_those_of_the_table(name, stride, rng):
     few = rng.choice([3, 5], 19)  # Many coincide: projections come and go.
     for widths in (few, rng.integers(1, 47, 19)):
