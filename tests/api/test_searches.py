@@ -234,6 +234,7 @@ def test_a_search_without_a_run_folder_can_be_stopped_too(model, digits):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
 def test_two_methods_are_compared_and_the_report_shows_it(search, run_dir, tmp_path):
     asked = {"run_dir": tmp_path / "comparison", "seeds": 1, "params": 600}
     asked |= {"epochs": 1, "batch": 97, "latency_repeats": 1, "latency_warmup": 0}

@@ -156,6 +156,7 @@ def test_the_same_command_again_trains_nothing_and_says_the_same(
     assert (copied_comparison / "latency.json").read_bytes() == times
 
 
+@pytest.mark.slow
 def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
     before = results(copied_comparison)
     code, out, err = again(
@@ -244,6 +245,7 @@ def test_widths_that_changed_under_the_same_label_are_refused(
     assert contents(copied_comparison) == before
 
 
+@pytest.mark.slow
 def test_a_label_that_was_another_method_is_refused(command, copied_comparison):
     """Also where the widths are the same."""
     asked = ("--methods=small=uniform", "--seeds=3")

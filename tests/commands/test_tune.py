@@ -44,10 +44,10 @@ def flagfile(network, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def law(status, flagfile, tmp_path_factory):
-    """The run folder of that search, done; to be read only."""
+def law(network, tmp_path_factory):
+    """The run folder of such a search, its law made up; to be read only."""
     folder = tmp_path_factory.mktemp("law") / "run"
-    assert status("descend", f"--flagfile={flagfile}", f"--run_dir={folder}") == 0
+    tunings.law(folder, network)
     return folder
 
 
