@@ -25,6 +25,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
+from keras.src.backend.common import global_state
+from keras.src.trainers import trainer
 from verbs import SMOKE, configs_of
 
 from ns_tf import cli
@@ -75,6 +77,8 @@ def pytest_configure(config):
     """
     config.rewritten = "not slow" not in config.option.markexpr
     rewrite_graphs(config.rewritten)
+    if not config.rewritten:  # Nor does XLA compile what Keras itself fits or predicts.
+        trainer.model_supports_jit = lambda model: False
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +118,11 @@ def memory_stays():
     `test_rebuilds_leave_no_memory_behind` measures, in a process of its own, that it
     frees memory.
     """
-    with mock.patch.object(execution, "gc"), mock.patch.object(execution, "ctypes"):
+    with (
+        mock.patch.object(execution, "gc"),
+        mock.patch.object(execution, "ctypes"),
+        mock.patch.object(global_state, "gc"),  # Keras's `clear_session`.
+    ):
         yield
 
 
@@ -147,6 +155,15 @@ def quick_pictures():
         mock.patch.object(plots, "new_figure", sketch),
         mock.patch.object(score_plots, "new_figure", sketch),
     ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    """Workers in this process ask for their next piece of work at once."""
+    from ns_tf.crew import trials, work  # Late: they import keras-tuner.
+
+    with mock.patch.object(trials, "PAUSE", 0), mock.patch.object(work, "PAUSE", 0):
         yield
 
 

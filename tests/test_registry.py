@@ -1,13 +1,11 @@
 """Registries: the package's members and a user's, found by name side by side."""
 
 import importlib
-import json
 import keyword
 import re
-import subprocess
 import sys
-import textwrap
 
+import keras
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,15 +20,37 @@ MODULES = sorted(
     for path in (ROOT / "ns_tf").rglob("__init__.py")
     if re.search(r"^\w+ = Registry\(", path.read_text(), re.MULTILINE)
 )
-# Registers a member before anything else is loaded, and prints what is found then.
-OUTSIDE = """
-    import importlib, json, sys
-    from ns_tf.registry import Registry
 
+
+@pytest.fixture(scope="module")
+def outside():
+    """By module: what a registry finds after a member of somebody else came first.
+
+    Of a package that is imported anew; that of the other tests is put back.
+    """
+    objects = keras.saving.get_custom_objects()
+    known, kept = dict(objects), {}
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "ns_tf":
+            kept[name] = sys.modules.pop(name)
+    try:
+        found = _registered_first(importlib.import_module("ns_tf.registry").Registry)
+    finally:
+        for name in list(sys.modules):
+            if name.partition(".")[0] == "ns_tf":
+                del sys.modules[name]
+        sys.modules.update(kept)
+        objects.clear()
+        objects.update(known)
+    return found
+
+
+def _registered_first(kind):
+    """Registers a member before anything else is loaded; what is found then."""
     seen = {}
-    for module in sys.argv[1:]:
+    for module in MODULES:
         for value in list(vars(importlib.import_module(module)).values()):
-            if isinstance(value, Registry):
+            if isinstance(value, kind):
                 member = object()
                 early = "zzz_mine" in value
                 assert value.register("zzz_mine")(member) is member
@@ -41,18 +61,7 @@ OUTSIDE = """
                     "names": value.names(),
                     "same": value.get("zzz_mine") is member,
                 }
-    print(json.dumps(seen))
-"""
-
-
-@pytest.fixture(scope="module")
-def outside():
-    """By module: what a registry finds after a member of somebody else came first."""
-    code = textwrap.dedent(OUTSIDE)
-    argv = [sys.executable, "-c", code, *MODULES]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return seen
 
 
 def registry_of(module: str) -> Registry:

@@ -96,9 +96,9 @@ def test_what_a_plan_trained_can_be_pruned(search):
     assert small.accuracies["tuned"] == small.accuracies["repaired"]
 
 
-def test_a_training_in_a_folder_brings_its_data(status, tmp_path):
+def test_a_training_in_a_folder_brings_its_data(status, network, tmp_path):
     folder = tmp_path / "run"
-    asked = ("--architecture=vgg11", "--dataset=digits", "--widths=5,5,5,5,5,5,5,5")
+    asked = (network, "--dataset=digits", "--image_size=16", "--widths=5,7")
     where = f"--run_dir={folder}"
     assert status("train", where, *asked, "--epochs=1", "--batch=700") == 0
     mine = ns_tf.trained(folder)
@@ -141,6 +141,7 @@ def test_an_option_that_is_none_of_the_data_is_refused():
         ns_tf.trained(learned()[0], digits(), data_dirs="x")
 
 
+@pytest.mark.slow
 def test_the_law_of_a_search_gives_the_widths(search, digits, tmp_path):
     """NeuralScale's widths with inherited weights."""
     trained = search.plan(params=5000).train(epochs=1, batch=97)

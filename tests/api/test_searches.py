@@ -56,6 +56,7 @@ def test_the_same_call_continues_and_a_loaded_search_plans_the_same(
     assert str(loaded.plan(params=777)) == str(search.plan(params=777))
 
 
+@pytest.mark.slow
 def test_plans_inherit_the_weights_that_are_given_now(digits, tmp_path):
     """And frozen ones, which were searched with, have to be the same."""
     keras.utils.set_random_seed(3)
@@ -233,6 +234,7 @@ def test_a_search_without_a_run_folder_can_be_stopped_too(model, digits):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
 def test_two_methods_are_compared_and_the_report_shows_it(search, run_dir, tmp_path):
     asked = {"run_dir": tmp_path / "comparison", "seeds": 1, "params": 600}
     asked |= {"epochs": 1, "batch": 97, "latency_repeats": 1, "latency_warmup": 0}

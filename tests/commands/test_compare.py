@@ -27,6 +27,7 @@ from ns_tf.run import files
 from ns_tf.run import flags as run_flags
 from ns_tf.run.flagfile import as_flagfile
 
+pytestmark = pytest.mark.usefixtures("hasty")
 RECIPE = ("--epochs=2", "--batch=350", "--rate=0.05", "--schedule=cosine")
 SMALL = (
     "--budgets=params=2000",
@@ -155,6 +156,7 @@ def test_the_same_command_again_trains_nothing_and_says_the_same(
     assert (copied_comparison / "latency.json").read_bytes() == times
 
 
+@pytest.mark.slow
 def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
     before = results(copied_comparison)
     code, out, err = again(
@@ -180,6 +182,7 @@ def test_seeds_methods_and_budgets_can_be_added(command, copied_comparison):
     assert "--seeds=3,7\n" in flags, "those that make this table"
 
 
+@pytest.mark.slow
 def test_while_cells_are_worked_on_the_tables_say_what_there_is(
     command, copied_comparison, monkeypatch
 ):
@@ -242,6 +245,7 @@ def test_widths_that_changed_under_the_same_label_are_refused(
     assert contents(copied_comparison) == before
 
 
+@pytest.mark.slow
 def test_a_label_that_was_another_method_is_refused(command, copied_comparison):
     """Also where the widths are the same."""
     asked = ("--methods=small=uniform", "--seeds=3")
@@ -252,6 +256,7 @@ def test_a_label_that_was_another_method_is_refused(command, copied_comparison):
     assert contents(copied_comparison) == before
 
 
+@pytest.mark.slow
 def test_cells_whose_trunk_has_no_network_any_more_are_refused(
     command, copied_comparison
 ):
@@ -292,6 +297,7 @@ def test_only_one_process_at_a_time(command, copied_comparison):
         refused(again(command, copied_comparison), "in use by another process")
 
 
+@pytest.mark.slow
 def test_data_that_changed_with_the_search_are_refused(command, searched, tmp_path):
     """The search says which images are held out; its results are of these alone."""
     other = Path(shutil.copytree(searched, tmp_path / "other"))
@@ -325,6 +331,7 @@ def test_a_search_by_flagfile_is_looked_at_before_it_is_begun(
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_a_result_and_not_tried_again(
     command, network, tmp_path
 ):

@@ -212,6 +212,7 @@ def test_the_flags_kept_in_the_run_folder_repeat_the_search(command, copied):
     assert (code, err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_with_exit_1_and_names_the_step(
     command, tmp_path
 ):

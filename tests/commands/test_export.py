@@ -18,13 +18,14 @@ EXPORTED = "saved_model,keras,litert,litert_int8,onnx"
 
 
 @pytest.fixture(scope="module")
-def trained(status, tmp_path_factory):
+def trained(status, network, tmp_path_factory):
     """A run folder with one short training of a small network on the digits."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     asked = (
-        "--architecture=vgg11",
+        network,
         "--dataset=digits",
-        "--widths=5,5,7,7,7,7,7,11",
+        "--image_size=16",
+        "--widths=11,13",
         "--epochs=2",
         "--batch=100",
         "--rate=0.05",
@@ -34,13 +35,19 @@ def trained(status, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def exported(status, trained, tmp_path_factory):
-    """All formats of that network."""
+@pytest.fixture(
+    scope="module",
+    params=[("saved_model", "keras_file"), pytest.param((), marks=pytest.mark.slow)],
+    ids=["TensorFlow here", "all in processes"],
+)
+def exported(request, status, trained, tmp_path_factory):
+    """All formats of that network; what needs TensorFlow may run in this process."""
     target = tmp_path_factory.mktemp("exported") / "models"
     asked = (f"--run_dir={trained}", f"--out_dir={target}", f"--format={EXPORTED}")
     more = ("--name=net", "--check_images=150", "--int8_points=20")
-    assert status("export", *asked, *more) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        exports.run_here(patch, only=request.param)
+        assert status("export", *asked, *more) == 0
     return target
 
 
@@ -57,7 +64,7 @@ def test_every_format_agrees_with_keras_in_its_own_runtime(exported):
             assert one["largest_difference"] <= EXACT
             assert one["agreement"] == 1 and one["accuracy"] == one["keras_accuracy"]
     assert found["litert_int8"]["bytes"] < found["litert"]["bytes"]
-    weights = 4 * (3330 + 2 * 58)  # The parameters, and two statistics a filter.
+    weights = 4 * (1598 + 2 * 24)  # The parameters, and two statistics a filter.
     variables = exported / "net/1/variables/variables.data-00000-of-00001"
     assert weights <= variables.stat().st_size < 1.5 * weights
     assert sorted(p.name for p in exported.iterdir()) == [
@@ -155,7 +162,7 @@ BAD = {
     "--int8_points=-1": ["--int8_points"],
     "--training=large": ["holds 1 finished trainings", "small"],
     "--dataset=cifr10": ["Did you mean"],
-    "--image_size=16": ["takes inputs (32, 32, 1)", "(16, 16, 1)"],
+    "--image_size=32": ["takes inputs (16, 16, 1)", "(32, 32, 1)"],
     "--model=x.keras": ["either --run_dir or --model"],
 }
 

@@ -65,6 +65,7 @@ def test_a_model_file_becomes_a_smaller_one(command, model, tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_what_is_left_is_exported_with_the_pixels_that_it_takes(
     command, tmp_path, monkeypatch
 ):

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import tunings
 from edits import values_of
 from verbs import PLAIN, SHORT, contents, refused
 
@@ -119,27 +120,34 @@ def test_the_widths_of_a_plan_are_trained_once_and_by_one_recipe(
     assert contents(run_dir) == before
 
 
-def test_a_training_is_not_another_networks_after_the_search_went_on(command, copied):
-    asked = (f"--run_dir={copied}", "--params=3000", "--epochs=1", "--batch=350")
+@pytest.fixture
+def small(network, tmp_path):
+    """The run folder of a search of a small network; its law is made up."""
+    tunings.law(tmp_path / "small", network)
+    return tmp_path / "small"
+
+
+def test_a_training_is_not_another_networks_after_the_search_went_on(command, small):
+    asked = (f"--run_dir={small}", "--params=3000", "--epochs=1", "--batch=350")
     code, out, err = command("train", *asked)
     assert code == 0, err
-    told = values_of(copied / "descent.json")
+    told = values_of(small / "descent.json")
     told["states"][-1]["law"]["alpha"][0] *= 3  # As of another iteration.
-    files.write_json(copied / "descent.json", told)
-    before = contents(copied)
+    files.write_json(small / "descent.json", told)
+    before = contents(small)
     refused(command("train", *asked), "trains the widths", "--name")
-    assert contents(copied) == before
+    assert contents(small) == before
 
 
 def test_widths_that_were_measured_are_kept_by_their_training(
-    command, copied, monkeypatch
+    command, small, monkeypatch
 ):
     from ns_tf.budgets import latency
 
     monkeypatch.setattr(
         latency, "measure", lambda model, *_, **__: model.count_params() / 3000
     )
-    asked = (f"--run_dir={copied}", "--latency_ms=1", "--epochs=1", "--batch=350")
+    asked = (f"--run_dir={small}", "--latency_ms=1", "--epochs=1", "--batch=350")
     code, out, err = command("train", *asked)
     assert code == 0, err
     # The machine is slower now.

@@ -147,6 +147,7 @@ def begun(finished, tmp_path):
     return copy, control
 
 
+@pytest.mark.slow
 def test_a_control_goes_on_in_its_own_mask_and_in_no_other(finished, begun):
     """And its mask is asked for by nothing else, as in a copy of the records."""
     work, _ = finished

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from places import ROOT
 
 from ns_tf.base import RunError
 from ns_tf.crew import processes
@@ -17,7 +18,8 @@ from ns_tf.crew.trials import InOrder
 
 WORKER = textwrap.dedent("""
     import os, pathlib, sys, threading, time
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.path.append(sys.argv[3])
+    import hollow
     from ns_tf.crew import processes, trials
     from ns_tf.run.stop import interruptible
     folder = pathlib.Path(sys.argv[1])
@@ -55,7 +57,8 @@ def crew(tmp_path):
     def crew(after, seconds=0.3):
         command = [sys.executable, str(tmp_path / "worker.py"), str(tmp_path)]
         oracle = InOrder(after)
-        return Crew(oracle, [*command, str(seconds)], 2, tmp_path / "crew")
+        command += [str(seconds), str(ROOT / "tests")]
+        return Crew(oracle, command, 2, tmp_path / "crew")
 
     return crew
 
@@ -67,7 +70,7 @@ def wait(crew, seconds=120, until=lambda: False):
         time.sleep(0.1)
 
 
-# Workers that ask the oracle; each of them imports keras-tuner, which takes seconds.
+# Workers that ask the oracle; each of them imports keras-tuner.
 
 
 def test_a_killed_worker_loses_its_piece_alone_and_is_started_again(crew, tmp_path):

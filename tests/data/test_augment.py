@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from picked import picked
 from pictures import first, made, normalised
 
 from ns_tf.data import augment
@@ -102,11 +103,16 @@ def assert_same_bits(ours, theirs):
         np.testing.assert_array_equal(y, y2)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize(
-    ("pad", "flip"), [(2, True), (3, False), (0, True), (0, False)]
+    ("moves", "dtype"),
+    picked(
+        lambda one: (one[0] in ((2, True), (0, False))) == (one[1] is np.uint8),
+        [(2, True), (3, False), (0, True), (0, False)],
+        [np.uint8, np.float32],
+    ),
 )
-def test_tf_data_makes_the_same_bits(rng, through_keras, dtype, pad, flip):
+def test_tf_data_makes_the_same_bits(rng, through_keras, moves, dtype):
+    pad, flip = moves
     dataset = made(rng, SHAPES[0], pad=pad, flip=flip, dtype=dtype)
     ours = first(train_batches(dataset, 4, seed=11), 6)
     calls = through_keras()

@@ -103,7 +103,10 @@ def test_the_graph_has_the_calls_that_keras_makes(handmade):
         assert sorted(read(model)) == sorted(recorded(model)) != []
 
 
-@pytest.mark.parametrize("name", ["vgg11", "preact_resnet18", "mobilenet_v2"])
+@pytest.mark.parametrize(
+    "name",
+    ["vgg11", "preact_resnet18", pytest.param("mobilenet_v2", marks=pytest.mark.slow)],
+)
 def test_the_graph_of_an_architecture_has_the_calls_that_keras_makes(name):
     found = architectures.get(name)
     widths = range(3, 3 + len(found.widths))

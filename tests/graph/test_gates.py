@@ -166,7 +166,8 @@ def test_a_norm_over_channels_weighs_them_beside_the_gates_behind_it():
 
 @pytest.mark.parametrize(
     "name, size, count",
-    [("vgg11", 32, 8), ("preact_resnet18", 8, 17), ("mobilenet_v2", 8, 19)],
+    [("vgg11", 32, 8), ("preact_resnet18", 8, 17)]
+    + [pytest.param("mobilenet_v2", 8, 19, marks=pytest.mark.slow)],
 )
 def test_where_all_widths_differ_the_paper_networks_need_no_operation(
     name, size, count

@@ -93,6 +93,7 @@ def test_json_holds_what_is_printed(explained):
     assert "drawing" not in told
 
 
+@pytest.mark.slow
 def test_a_multiple_of_a_width_counts_to_it():
     """An inverted residual's expansion has six channels for each of its input's."""
     found = ns_tf.explain("mobilenet_v2", input_shape=(32, 32, 3), classes=10)

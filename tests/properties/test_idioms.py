@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from attentions import biased, rotated, shifted
 from blocks import DropPath
+from picked import picked
 from random_graphs import assert_removing_is_zeroing, stamp
 from thinner import Thinner
 
@@ -754,7 +755,15 @@ TABLE = {network.__name__: (network, free) for network, free in FREE.items()} | 
 }
 
 
-@pytest.mark.parametrize("name", TABLE)
+# `test_closing_is_removing_and_what_is_cut_is_built` has them.
+CLOSED = "both_ways_with_states", "of_several_cells", "transformer", "every_step"
+# Written otherwise, another one has the same layers and operations.
+ALIKE = "resnext", "attention", "layer_scaled", "inception", "scaled"
+ALIKE += "scaled_residual", "squeezed_by_operations", "excited_without_reshape"
+ALIKE += "split_unequally", "shuffled_by_layers"
+
+
+@pytest.mark.parametrize("name", picked(TABLE.keys() - {*CLOSED, *ALIKE}, TABLE))
 def test_removing_is_exact_and_reaches_what_is_known(name, rng, float64):
     network, free = TABLE[name]
     image = keras.Input((4, 6, 3), name="image")
@@ -856,7 +865,15 @@ SEEN |= {
 }
 
 
-@pytest.mark.parametrize("network", [*KINDS, *SEEN], ids=lambda one: one.__name__)
+# Another one is made of their layers and operations.
+MADE = both_ways, of_one_cell, sequence_to_sequence, in_windows, shuffled_halves
+MADE += added_queries_and_keys, attention_of_keras, ghost, cross_stage, split
+MADE += attention_by_operation, sliced_by_operation, images_in_a_row, shifted, rotated
+
+
+@pytest.mark.parametrize(
+    "network", picked(lambda one: one not in MADE, [*KINDS, *SEEN])
+)
 def test_closing_is_removing_and_what_is_cut_is_built(network, rng, float64, tmp_path):
     image = keras.Input((4, 6, 3), name="image")
     given = keras.Model(image, layers.Dense(5, name="logits")(network(image)))

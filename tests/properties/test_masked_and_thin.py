@@ -19,7 +19,7 @@ def vgg11(widths, *, input_shape, classes):
 @pytest.mark.parametrize(
     ("builder", "widths", "size", "stop_fraction", "rebuild"),
     [
-        (chain, (13, 11, 17), 5, 0.3, "always"),
+        pytest.param(*(chain, (13, 11, 17), 5, 0.3, "always"), marks=pytest.mark.slow),
         pytest.param(
             *(residual, (13, 11, 13), 5, 0.3, "always"), marks=pytest.mark.slow
         ),

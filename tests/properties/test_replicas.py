@@ -7,19 +7,22 @@ from small import QUICK, problem, replaced, residual
 
 from ns_tf.engine.execution import Execution, strategy
 from ns_tf.engine.runtime import Runtime
+from ns_tf.prune import rebuilding
 from ns_tf.prune.iterative import prune_trace
 from ns_tf.train.config import TrainConfig
 from ns_tf.train.training import train
 
 
-def test_one_and_two_replicas_leave_the_same_trace(float64):
+def test_one_and_two_replicas_leave_the_same_trace(float64, rebuilds, monkeypatch):
+    """Each rebuilds once: after the second event of three."""
+    monkeypatch.setattr(rebuilding, "REBUILD_SECONDS", 1e-6)
     work, widths = problem(residual, (13, 11, 13)), (13, 11, 13)
-    config = replaced(QUICK, rebuild="always", filters_per_event=5, stop_fraction=0.6)
+    config = replaced(QUICK, rebuild="pays", filters_per_event=5, stop_fraction=0.6)
     one, two = (
         prune_trace(work, widths, config, Runtime(Execution(strategy(name))))
         for name in ("one_device", "mirrored")
     )
-    assert len(one.history) == 3
+    assert len(one.history) == 3 and len(rebuilds) == 2
     np.testing.assert_array_equal(one.history, two.history)
     np.testing.assert_array_equal(one.tau, two.tau)
 

@@ -49,9 +49,9 @@ SLOW = pytest.mark.slow
 
 @pytest.fixture(scope="module", autouse=True)
 def cheap_rebuilds():
-    """Three or four rebuilds in networks too small for any to pay."""
+    """A rebuild or two in networks too small for any to pay."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuilding, "REBUILD_SECONDS", 1e-4)
+        patch.setattr(rebuilding, "REBUILD_SECONDS", 3e-4)
         yield
 
 
@@ -148,10 +148,7 @@ def test_a_search_killed_at_any_steps_ends_as_if_never_killed(
 
 @pytest.mark.parametrize(
     "moment",
-    [
-        "descent.json",
-        *(pytest.param(m, marks=SLOW) for m in ("widths.png", "trace_01")),
-    ],
+    [pytest.param(m, marks=SLOW) for m in ("descent.json", "widths.png", "trace_01")],
 )
 def test_a_search_killed_while_it_writes_an_iteration_loses_nothing(
     digits, undisturbed, tmp_path, monkeypatch, moment
@@ -263,7 +260,8 @@ def on_full_disk(write, attempt, folder):
     return disk.full
 
 
-@pytest.mark.parametrize("write", [3, pytest.param(None, marks=SLOW)])
+@SLOW
+@pytest.mark.parametrize("write", [3, None])
 def test_a_training_on_a_full_disk_goes_on_when_there_is_space(
     training, trained, tmp_path, write
 ):
@@ -302,7 +300,7 @@ def test_a_search_on_a_full_disk_goes_on_when_there_is_space(
     assert write > 5
 
 
-# --- Real processes, and real signals.
+# --- Real signals, and real processes.
 
 
 COMMAND = [sys.executable, "-m", "ns_tf.descend"]
@@ -346,15 +344,48 @@ def wait_for(path, process, seconds=120):
         time.sleep(0.02)
 
 
+SIGNALS = (signal.SIGTERM, 143), (signal.SIGINT, 130)
+
+
+def tiny(network, run_dir):
+    """Arguments of a short search."""
+    options = (f"--{name}={value}" for name, value in TINY.items())
+    return network, *options, f"--run_dir={run_dir}"
+
+
+def test_a_signal_at_a_step_writes_a_checkpoint_and_the_same_search_goes_on(
+    command, network, tmp_path, monkeypatch
+):
+    """A real signal, to this process."""
+    due, steps = Checkpoint.due, []
+    for signum, code in SIGNALS:
+        left = itertools.count(-4)
+
+        def signalled(self, left=left, signum=signum):
+            if next(left) == 0:
+                os.kill(os.getpid(), signum)
+            return due(self)
+
+        monkeypatch.setattr(Checkpoint, "due", signalled)
+        ended, _, err = command("descend", *tiny(network, tmp_path / "run"))
+        assert ended == code, err
+        assert err.splitlines()[-1].endswith(STOPPED.partition(": ")[2])
+        assert "Traceback" not in err
+        checkpoint = tmp_path / "run" / "checkpoints" / "prune_01.npz"
+        steps.append(files.read_arrays(checkpoint)[1]["steps"])
+    assert 0 < steps[0] < steps[1]  # The second went on from the first.
+    assert not list(tmp_path.rglob("*.writing"))
+
+
+@SLOW
 def test_signals_write_a_checkpoint_and_the_same_search_goes_on(
     start, network, tmp_path
 ):
-    arguments = [network, *(f"--{name}={value}" for name, value in TINY.items())]
     run_dir = tmp_path / "run"
     checkpoint = run_dir / "checkpoints" / "prune_01.npz"
     steps = []
-    for signum, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        process = start(*arguments, f"--run_dir={run_dir}")
+    for signum, code in SIGNALS:
+        process = start(*tiny(network, run_dir))
         assert "small.keras with" in process.stdout.readline()
         wait_for(checkpoint, process)
         process.send_signal(signum)

@@ -150,6 +150,7 @@ def signatures(litert):
     return set(found["inputs"]), set(found["outputs"])
 
 
+@pytest.mark.slow
 def test_from_a_compiled_model_to_files_and_back(data, tmp_path, monkeypatch):
     exports.run_here(monkeypatch)
     inputs, targets = data

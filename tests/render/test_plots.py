@@ -69,6 +69,7 @@ def test_growth_shows_every_point_and_panels_of_the_same_span(rng, texts):
     np.testing.assert_allclose(spans, spans[0])
 
 
+@pytest.mark.slow
 def test_growth_of_a_published_record_of_19_layers(tmp_path):
     records = json.loads((GOLDENS / "mobilenet_v2_cifar100.json").read_text())
     record = records["iterations"][0]

@@ -196,10 +196,13 @@ def made_up(rng):
     return law, rng.integers(20, 150, layers), costs
 
 
-def priced_cases(rng):
-    """Laws at many budgets: (law, costs, targets, exponent, round_to, min_width)."""
+def priced_cases(rng, times):
+    """Laws, each at so many budgets.
+
+    (law, costs, targets, exponent, round_to, min_width).
+    """
     laws = [*published(), *(made_up(rng) for _ in range(30))]
-    for law, default, costs in laws * 3:
+    for law, default, costs in laws * times:
         some = rng.permutation(costs)[: rng.choice([1, 2, 2])].tolist()
         near = np.array(default) * np.exp(rng.uniform(-2, 1))
         targets = [int(c(near.astype(int)) * rng.uniform(0.8, 1.2)) for c in some]
@@ -318,10 +321,11 @@ def told(cost, largest):
 
 
 @needs_browser
-def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path, times):
     page = f"<body>{controls(SEARCH, ['uniform'], [])}"
     page += f"{script(SEARCH, curves_of({'': SEARCH}))}</body>"
-    cases = [(*case, None) for case in priced_cases(rng)]
+    cases = [(*case, None) for case in priced_cases(rng, times)]
     cases += device_cases(rng, 40)
     cases += memory_cases(rng, 13)
     # A layer that does not grow has no tau.
@@ -388,13 +392,9 @@ def test_plans_at_a_price_are_those_of_python_to_the_filter(rng, tmp_path):
         seen["no bound"] += pricing.gap > 10
         seen["floored"] += pricing.floored
         seen["both bind"] += sum(share > 0 for share in shares) == 2
-    assert len(cases) > 80 and seen["floored"] > 20 and seen["both bind"] > 3
-    assert (
-        seen["no bound"] > 5
-        and seen["tables"] > 25
-        and seen["memory"] > 9
-        and seen["in turns"] > 2
-    )
+    assert len(cases) > 80 and seen["floored"] > (20 if times > 1 else 5)
+    assert seen["both bind"] > 3 and seen["no bound"] > 5 and seen["tables"] > 25
+    assert seen["memory"] > 9 and seen["in turns"] > 2
 
 
 def test_the_page_says_that_the_wishes_of_the_search_are_not_in_it():

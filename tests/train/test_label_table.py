@@ -113,6 +113,7 @@ def test_a_rate_of_zero_leaves_the_table(rng, float64):
     np.testing.assert_array_equal(table.logits, before)
 
 
+@pytest.mark.slow
 def test_the_scale_of_float16_losses_does_not_count(rng):
     dataset = coloured(rng)
     moved = []

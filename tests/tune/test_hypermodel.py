@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from unittest import mock
 
 import keras
 import keras_tuner
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras_tuner.src.engine import tuner as tuner_module
 from searches import made_up
 
 from ns_tf.api import Search
@@ -95,7 +97,11 @@ def test_it_offers_all_that_a_tuner_may_want():
     }
 
 
-def test_keras_tuners_own_search_trains_and_finds_the_best(search, tmp_path, rng):
+def test_keras_tuners_own_search_trains_and_finds_the_best(
+    search, tmp_path, rng, monkeypatch
+):
+    # It walks over all that tests hold before every network.
+    monkeypatch.setattr(tuner_module, "gc", mock.Mock())
     labels = rng.integers(0, 5, 160)
     images = rng.normal(size=(160, 13, 11, 3)).astype("float32")
     images += labels[:, None, None, None]
@@ -114,7 +120,7 @@ def test_keras_tuners_own_search_trains_and_finds_the_best(search, tmp_path, rng
         images[:120],
         labels[:120],
         validation_data=(images[120:], labels[120:]),
-        epochs=2,
+        epochs=6,
         verbose=0,
     )
     (best,) = tuner.get_best_hyperparameters()

@@ -16,6 +16,8 @@ from ns_tf.train.job import Job
 from ns_tf.tune import work as tune_work
 from ns_tf.tune.work import PARENT, WORST, Tuning
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 
 def tuning(folder, source, **options):
     return Tuning(*tunings.arguments(folder, source, **options))

@@ -52,7 +52,10 @@ def test_published_constants_take_the_place_of_those_of_the_images(
     assert dataset.mean.dtype == dataset.std.dtype == np.float32
 
 
-@CIFAR
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [("cifar100", 100), pytest.param("cifar10", 10, marks=pytest.mark.slow)],
+)
 def test_some_of_cifar_is_read_with_its_usual_constants(
     name, classes, offline, monkeypatch
 ):

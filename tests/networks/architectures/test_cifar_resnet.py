@@ -44,6 +44,7 @@ def test_parameters_at_any_widths_are_those_of_the_table(rng):
         assert count_params(model) == table_params(list(widths), 7)
 
 
+@pytest.mark.slow
 def test_its_parameters_are_a_polynomial_of_its_widths():
     found = analyse(architectures.get("resnet56"), (32, 32, 3), 10)
     assert len(found.primary) == 55

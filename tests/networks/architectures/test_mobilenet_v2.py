@@ -12,8 +12,13 @@ COUNTS = {
     ("mobilenet_v2", 32, 100): (199_354, 673_872, 1_423_654, 2_448_700, 9_301_524),
     (STRIDED, 64, 200): (231_454, 737_972, 1_519_754, 2_576_800, 9_557_624),
 }
+# At the other ratios nothing else is built.
 CASES = [
-    pytest.param(name, size, classes, ratio, count, id=f"{name}-{classes}-{ratio}")
+    pytest.param(
+        *(name, size, classes, ratio, count),
+        id=f"{name}-{classes}-{ratio}",
+        marks=[] if ratio in (0.5, 1) else pytest.mark.slow,
+    )
     for (name, size, classes), counts in COUNTS.items()
     for ratio, count in zip(RATIOS, counts, strict=True)
 ]
@@ -42,7 +47,10 @@ def table_params(widths, classes: int, late_stride: int) -> int:
     return total + conv_bn(x, last, 1) + conv_params(last, classes, 1, bias=True)
 
 
-@pytest.mark.parametrize("name, stride", [("mobilenet_v2", 1), (STRIDED, 2)])
+@pytest.mark.parametrize(
+    "name, stride",
+    [("mobilenet_v2", 1), pytest.param(STRIDED, 2, marks=pytest.mark.slow)],
+)
 def test_parameters_at_any_widths_are_those_of_the_table(name, stride, rng):
     few = rng.choice([3, 5], 19)  # Many coincide: projections come and go.
     for widths in (few, rng.integers(1, 47, 19)):

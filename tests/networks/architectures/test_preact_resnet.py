@@ -16,8 +16,13 @@ COUNTS = {
     ),
     (STRIDED, 64, 200): (725_784, 2_846_568, 6_362_552, 11_273_736, 44_870_472),
 }
+# At the other ratios nothing else is built.
 CASES = [
-    pytest.param(name, size, classes, ratio, count, id=f"{name}-{classes}-{ratio}")
+    pytest.param(
+        *(name, size, classes, ratio, count),
+        id=f"{name}-{classes}-{ratio}",
+        marks=[] if ratio in (0.5, 1) else pytest.mark.slow,
+    )
     for (name, size, classes), counts in COUNTS.items()
     for ratio, count in zip(RATIOS, counts, strict=True)
 ]

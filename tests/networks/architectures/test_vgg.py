@@ -13,7 +13,11 @@ COUNTS = {
     100: (591_396, 2_334_692, 5_229_988, 9_277_284, 36_986_468),
 }
 CASES = [
-    pytest.param(classes, ratio, count, id=f"{classes}-{ratio}")
+    pytest.param(
+        *(classes, ratio, count),
+        id=f"{classes}-{ratio}",
+        marks=[] if ratio in (0.5, 1) else pytest.mark.slow,
+    )
     for classes, counts in COUNTS.items()
     for ratio, count in zip(RATIOS, counts, strict=True)
 ]

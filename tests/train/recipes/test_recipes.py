@@ -83,7 +83,7 @@ def test_a_softmax_at_the_end_changes_no_loss(rng):
 def test_every_recipe_trains_what_is_left(name):
     model, problem = learned()
     made = pruner(model, problem.dataset, method="magnitude", macs=0.5)
-    tuning = TUNING.__class__(recipe=name, finetune_epochs=1, finetune_batch=25)
+    tuning = TUNING.__class__(recipe=name, finetune_epochs=1, finetune_batch=50)
     found = prune_trained(made, tuning, Runtime())
     assert len(found.tuned.history) == (2 if name == "scratch_b" else 1)
     assert np.isfinite(found.tuned.history[0].train_loss)
