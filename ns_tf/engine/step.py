@@ -140,8 +140,9 @@ class TrainStep:
         """
 
         def update():
-            count, own = len(self.sgd.variables), gradients
-            read = [gradient is not None for gradient in gradients[:count]]
+            count = len(self.sgd.variables)
+            own = gradients[:count]
+            read = [gradient is not None for gradient in own]
             if self.probe:
                 variables = [*self.sgd.variables, *self.watch]
                 numbers = [

@@ -51,14 +51,12 @@ class ByCriterion:
             InputError: names the option.
         """
         pruner, config = self.pruner, self.pruner.config
-        of_gates = {
-            "strength": config.strength != AUTO,
-            "gate_epochs": config.gate_epochs is not None,
-        }
-        for option in (option for option, given in of_gates.items() if given):
+        given = ["strength"] * (config.strength != AUTO)
+        given += ["gate_epochs"] * (config.gate_epochs is not None)
+        if given:
             raise InputError(
-                f"--{option} is of gates that learn, and {self.criterion.name} is a "
-                f"criterion: leave --{option} away, or give another --method."
+                f"--{given[0]} is of gates that learn, and {self.criterion.name} is a "
+                f"criterion: leave --{given[0]} away, or give another --method."
             )
         if pruner.rounds == 1 and config.closed is not None:
             raise InputError(
