@@ -51,6 +51,15 @@ class Ranking:
         ...  for p in (None, (1.0, 4.0))]
         [[0, 2], [2, 0]]
 
+        With channels that follow, two a filter, the filters of the first layer are
+        worth 0.1 + 0.01 + 0.05 and 0.2 + 0.3 + 0.4:
+
+        >>> follower = np.array([5, 6, 7, 8]), 0, 2
+        >>> prunable = Prunable((np.array([0, 1]), np.array([2, 3, 4])), (follower,))
+        >>> scores = np.array([0.1, 0.2, 0.15, 0.5, 0.17, 0.3, 0.01, 0.4, 0.05])
+        >>> Ranking.of(scores, prunable).order.tolist()
+        [2, 0, 4]
+
         Args:
             scores: [n]; equal ones go in the order of their channels.
             prunable: Which channels the widths count.
@@ -110,10 +119,19 @@ def along(rows: np.ndarray, structure: Structure) -> Curve:
 def _worth(
     scores: np.ndarray, prunable: Prunable, prices: Sequence[float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(scores of all filters by their price, the layer of each), [filters]."""
+    """(scores of all filters by their price, the layer of each), [filters].
+
+    Channels that follow go with a filter, the lowest first, and so does what they are
+    worth: a price counts them too.
+    """
     sizes = [len(own) for own in prunable.widths]
     layer = np.repeat(np.arange(len(sizes)), sizes)
-    worth = np.asarray(scores, float)[np.concatenate(prunable.widths)]
+    scores = np.asarray(scores, float)
+    worth = scores[np.concatenate(prunable.widths)]
+    for channels, width, factor in prunable.followers:
+        with_each = np.sort(scores[channels]).reshape(-1, factor).sum(axis=1)
+        here = np.flatnonzero(layer == width)
+        worth[here[np.argsort(worth[here], kind="stable")]] += with_each
     bad = layer[np.isnan(worth)]
     if len(bad):
         raise InputError(

@@ -1,5 +1,7 @@
 """The order in which channels go: nested, a curve, and never over a budget."""
 
+import itertools
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
@@ -132,6 +134,23 @@ def test_prices_are_the_share_of_the_budgets_that_a_filter_takes(rng):
     ]
     np.testing.assert_allclose(found / found[0], np.array(slow) / slow[0])
     np.testing.assert_allclose((found * [13, 17]).sum(), 30)
+
+
+def test_channels_that_follow_count_with_the_filter_that_they_go_with(rng):
+    """Against the sum of what each removal closes, of a layer with two followers."""
+    sizes = (5, 7, 15, 10)  # The last two follow the first: 3 and 2 channels a filter.
+    own = layered(sizes).widths
+    prunable = Prunable(own[:2], ((own[2], 0, 3), (own[3], 0, 2)))
+    scores = rng.uniform(size=sum(sizes))
+    ranking = Ranking.of(scores, prunable, prices=(3.0, 1.0))
+    kept = [down_to(scores, prunable, tuple(row)) for row in ranking.widths]
+    gone = [scores[before & ~after].sum() for before, after in itertools.pairwise(kept)]
+    first = [channel in own[0] for channel in ranking.order]
+    assert np.sum(first) == 4 and sum(kept[-1]) == 1 + 1 + 3 + 2
+    assert (np.diff(gone / np.where(first, 3.0, 1.0)) >= 0).all()
+    scores[own[3][4]] = np.nan
+    with pytest.raises(InputError, match="layer 1 is not a number"):
+        Ranking.of(scores, prunable)
 
 
 def test_a_score_that_is_no_number_is_refused_with_its_layer():
