@@ -144,8 +144,9 @@ class RefineConfig(RuntimeConfig):
 
     refine: int = option(
         0,
-        "Candidates that short trainings choose among, from 2 to some 13: uniform, the "
-        "plans of priced and neuralscale, and widths between. 0 trains none.",
+        "Candidates that short trainings choose among, from 2 to some 17: uniform, the "
+        "plans of priced and neuralscale, widths by the scores of a network that is "
+        "trained for them, and widths between. 0 trains none.",
     )
     refine_epochs: int = option(
         6, "Epochs of the last round; a round before it has a third of them."

@@ -1,4 +1,4 @@
-"""Candidates for one budget: uniform widths, the law's, widths at a price, and means.
+"""Candidates for one budget: uniform widths, those of methods, and means of the two.
 
 No method is the best for every network and budget. The candidates differ in how far
 they go from uniform widths, and all meet the budgets; short trainings choose among them
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ns_tf.plan.refine import Refinement
 
 UNIFORM = "uniform"
+BY_SCORES = "taylor_fo"
 _STEEPER = (2.0, 1.5, 4.0)  # Times the exponent of the plan at a price.
 
 
@@ -49,6 +50,8 @@ class Family:
         options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width,
             wishes.
         measurements: Of measured budgets: what is not measured again; grows.
+        way_down: Widths of a trained network as it loses filters by its scores
+            (`ns_tf.plan.by_scores`); None if there is none.
     """
 
     search: SearchRecord
@@ -57,6 +60,7 @@ class Family:
     builder: Architecture | None
     options: Mapping[str, Any]
     measurements: Measurements = dataclasses.field(default_factory=dict)
+    way_down: Curve | None = None
 
     @classmethod
     def of(
@@ -85,6 +89,27 @@ class Family:
         check_names(budgets)
         goals = targets.with_ratio(search, budgets, ratio)
         return cls(search, goals, iteration, builder, options)
+
+    def uniform(self, factor: float = 1.0) -> Scaling:
+        """Uniform widths within the budgets times a factor.
+
+        Args:
+            factor: Above 0.
+
+        Raises:
+            InputError: an impossible budget.
+        """
+        goals = {name: factor * target for name, target in self.targets.items()}
+        return self._solved(methods.curve(self.search, UNIFORM), goals)
+
+    def wants_scores(self, count: int) -> bool:
+        """Whether widths by the scores of a trained network are among the first.
+
+        Args:
+            count: How many candidates are asked for.
+        """
+        # Before it there are uniform, the two other methods, and means.
+        return self._by_price or count > 5
 
     def candidates(self, count: int) -> tuple[Candidate, ...]:
         """The first candidates of different widths; uniform is the first of all.
@@ -128,9 +153,9 @@ class Family:
         uniform = self._at(UNIFORM, methods.curve(self.search, UNIFORM))
         yield uniform
         law = self._at("neuralscale", self._curve("neuralscale"))
-        priced = self._priced()
-        ends = [law] if priced is None else [priced, law]
-        for end in ends:
+        priced, ends = self._priced(), []
+        for end in self._ends(law, priced):
+            ends.append(end)
             yield end
             yield self._between(uniform, end, 0.5)
         yield self._between(uniform, ends[0], 0.25)
@@ -140,6 +165,23 @@ class Family:
         for end in ends:
             yield self._between(uniform, end, 0.75)
         yield self._between(uniform, law, 0.25)
+
+    def _ends(self, law: Candidate, priced: Candidate | None) -> Iterator[Candidate]:
+        """The plans of methods, those of most promise for these budgets first.
+
+        Args:
+            law: The plan of the law.
+            priced: The plan at a price; None if there is none.
+        """
+        scored = self.way_down and self._at(BY_SCORES, self.way_down)
+        found = [scored, priced, law] if self._by_price else [law, priced, scored]
+        return (one for one in found if one is not None)
+
+    @property
+    def _by_price(self) -> bool:
+        """Whether a plan for these budgets asks what filters cost."""
+        measure = self.options.get("measure")
+        return targets.default_method(self.targets, measure) == "priced"
 
     def _curve(self, name: str) -> Curve | PriceLaw:
         """What a method makes of the search."""
@@ -168,16 +210,20 @@ class Family:
 
     def _at(self, label: str, along: Curve | PriceLaw) -> Candidate:
         """The candidate that meets the budgets."""
-        scaling = targets.solve(
+        scaling = self._solved(along, self.targets)
+        without = unfitted(along, self.search.names)
+        return Candidate(label, scaling, along.tau_range, without)
+
+    def _solved(self, along: Curve | PriceLaw, goals: Mapping[str, float]) -> Scaling:
+        """The widths that meet some budgets."""
+        return targets.solve(
             self.search,
             along,
-            self.targets,
+            goals,
             builder=self.builder,
             measurements=self.measurements,
             **self.options,
         )
-        without = unfitted(along, self.search.names)
-        return Candidate(label, scaling, along.tau_range, without)
 
     def _between(self, one: Candidate, other: Candidate, share: float) -> Candidate:
         """A weighted geometric mean of two, scaled to the budgets.

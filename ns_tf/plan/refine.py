@@ -9,30 +9,26 @@ Every training is kept in a folder of its own, so the same call goes on after a 
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ns_tf.base import InputError, RunError, Widths
-from ns_tf.engine.execution import Execution, forget_kernels
-from ns_tf.engine.runtime import Runtime
+from ns_tf.plan.by_scores import Trunk
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import Candidate, Family
 from ns_tf.plan.measured import kept_in
+from ns_tf.plan.short_trainings import ShortTrainings, done, place_of
 from ns_tf.plan.width_plan import WidthPlan
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.score import Score
 from ns_tf.render import tables
-from ns_tf.run import files, flagfile
-from ns_tf.run.folder import MEASURED, REFINE, REFINEMENT
+from ns_tf.run import files
+from ns_tf.run.folder import MEASURED, REFINEMENT
 from ns_tf.run.watch import Watch
-from ns_tf.train.config import TrainConfig
-from ns_tf.train.job import Job, failure_kept, network_config
-from ns_tf.train.results import has_ended, read_failure, score_in
+from ns_tf.train.results import score_in
 
 _KEPT = 3  # One of so many candidates stays, and trains so many times as long.
 
@@ -149,30 +145,55 @@ def refined(
         family: The candidates of a search for some budgets.
         problem: Network and data.
         settings: The settings that name them.
-        folder: As of `Refining`.
+        folder: Of the search, or where else trainings are kept, below `refine/`.
         config: How many candidates, and how they are trained.
         watch: Shows progress, lets it stop.
 
     Raises:
         InputError, RunError, Interrupted: as of `Refining`.
     """
-    place = _place(folder, family.targets)
-    with kept_in(place / MEASURED, family.options.get("measure")) as measurements:
-        family = dataclasses.replace(family, measurements=measurements)
-        candidates = family.candidates(config.refine)
-    work = Refining(folder, problem, settings, candidates, config)
+    place = place_of(folder, family.targets)
+    trainings = ShortTrainings(place, problem, settings, config)
+    candidates = _candidates(family, trainings, config, watch)
+    work = Refining(trainings, candidates, config)
     return family.plan(*work.run(watch))
+
+
+def _candidates(
+    family: Family, trainings: ShortTrainings, config: RefineConfig, watch: Watch
+) -> tuple[Candidate, ...]:
+    """The candidates; one of them may need a training of its own, which is done here.
+
+    Args:
+        family: The candidates of a search for some budgets.
+        trainings: Of the choice.
+        config: How many candidates; epochs of the last round, of which that training
+            has half.
+        watch: Shows progress, lets it stop.
+    """
+    path, measure = trainings.folder / MEASURED, family.options.get("measure")
+    trunk, way_down = None, None
+    if family.wants_scores(config.refine):
+        epochs = max(1, config.refine_epochs // 2)
+        # Kept before it trains: a kill would lose what was measured.
+        with kept_in(path, measure) as measurements:
+            sized = dataclasses.replace(family, measurements=measurements)
+            trunk = Trunk.of(sized, trainings, epochs)
+        way_down = trunk and trunk.way_down(watch)
+    with kept_in(path, measure) as measurements:
+        family = dataclasses.replace(
+            family, measurements=measurements, way_down=way_down
+        )
+        return family.candidates(config.refine)
 
 
 class Refining:
     """A choice that is to be made: checked first, then done, training by training.
 
     Args:
-        folder: Of the search, or where else trainings are kept, below `refine/`.
-        problem: Network and data.
-        settings: The settings that name them.
+        trainings: How one of them is done, and where.
         candidates: At least two; the first is uniform.
-        config: How long trainings are, and how they are computed.
+        config: How long trainings are.
 
     Raises:
         InputError: a candidate cannot be trained, or there is nothing to choose from.
@@ -180,9 +201,7 @@ class Refining:
 
     def __init__(
         self,
-        folder: str | Path,
-        problem: Problem,
-        settings: ProblemConfig,
+        trainings: ShortTrainings,
         candidates: Sequence[Candidate],
         config: RefineConfig,
     ):
@@ -191,14 +210,11 @@ class Refining:
                 "--refine needs at least two networks to choose from; at this budget "
                 "all methods have the same widths. Leave --refine out."
             )
-        self._problem, self._settings = problem, settings
-        self._candidates, self._config = tuple(candidates), config
-        self._runtime = config.runtime
-        self._execution = Execution.of(config)
+        self._trainings, self._candidates = trainings, tuple(candidates)
         self._rounds = rounds(len(candidates), config)
-        self.folder = _place(folder, candidates[0].scaling.targets)
-        for candidate in candidates:
-            self._job(candidate, self._rounds[0], 0).check()
+        for one in candidates:
+            epochs = self._rounds[0].epochs
+            self._trainings.job(one.label, one.scaling.widths, epochs).check()
 
     def run(self, watch: Watch) -> tuple[Candidate, Refinement]:
         """Trains, round by round, and chooses.
@@ -252,10 +268,10 @@ class Refining:
         chosen = min(last, key=lambda one: _rank(scores[one.label]))
         if scores[chosen.label][-1] is None:
             raise RunError(
-                f"No candidate could be trained; the reasons are below {self.folder}. "
-                "Give a smaller --refine_rate."
+                "No candidate could be trained; the reasons are below "
+                f"{self._trainings.folder}. Give a smaller --refine_rate."
             )
-        costs = self._problem.structure.params
+        costs = self._trainings.problem.structure.params
         rows = tuple(
             Row(
                 one.label,
@@ -265,72 +281,19 @@ class Refining:
             )
             for one in self._candidates
         )
-        score = self._problem.task.score
+        score = self._trainings.problem.task.score
         found = Refinement(chosen.label, rows, tuple(self._rounds), score)
         record = {"version": 1, **dataclasses.asdict(found)}
-        files.write_json(self.folder / REFINEMENT, record)
+        files.write_json(self._trainings.folder / REFINEMENT, record)
         return chosen, found
 
     def _score(
         self, candidate: Candidate, place: int, seed: int, watch: Watch
     ) -> float | None:
         """The validation score of a training; None if it failed."""
-        job = self._job(candidate, self._rounds[place], seed)
-        if not has_ended(job.folder):
-            with failure_kept(job.folder):
-                job.run(watch)
-            forget_kernels()
-        if read_failure(job.folder) is not None:
-            return None
-        return score_in(job.run(watch), "validation")
-
-    def _job(self, candidate: Candidate, this: Round, seed: int) -> Job:
-        """The training of a candidate in a round.
-
-        Args:
-            candidate: Whose network is trained.
-            this: Says for how long.
-            seed: Counted from 0, and added to the seed of the run.
-        """
-        runtime = dataclasses.replace(self._runtime, seed=self._runtime.seed + seed)
-        recipe = TrainConfig(
-            epochs=this.epochs,
-            batch=self._config.refine_batch,
-            rate=self._config.refine_rate,
-            schedule="cosine",
-        )
-        widths = candidate.scaling.widths
-        network = network_config(self._settings, self._problem, widths)
-        flags = (network, recipe, runtime)
-        name = f"{candidate.label}_{this.epochs}epochs_seed{runtime.seed}"
-        return Job(
-            self.folder / f"{name}_{_digest(flags)}",
-            self._problem,
-            widths,
-            recipe,
-            Runtime.of(runtime, self._execution),
-            flags,
-        )
-
-
-def _place(folder: str | Path, targets: Mapping[str, float]) -> Path:
-    """The folder of a choice for some budgets, below that of its search."""
-    name = "_".join(f"{budget}{value:.10g}" for budget, value in targets.items())
-    return Path(folder) / REFINE / name
-
-
-def _digest(flags: Sequence[Any]) -> str:
-    """A few characters that differ where a training has another result.
-
-    A search that went on gives other widths to a candidate, so it trains elsewhere.
-
-    Args:
-        flags: The settings of the training.
-    """
-    ignored = flagfile.changeable(*map(type, flags))
-    lines = flagfile.as_flagfile(flags).splitlines()
-    kept = [line for line in lines if line[2:].partition("=")[0] not in ignored]
-    return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:8]
+        epochs, widths = self._rounds[place].epochs, candidate.scaling.widths
+        job = self._trainings.job(candidate.label, widths, epochs, seed)
+        return score_in(job.run(watch), "validation") if done(job, watch) else None
 
 
 def _rank(scores: Sequence[float | None]) -> tuple[bool, float]:

@@ -30,6 +30,7 @@ PRUNING = "prune_{:02d}.npz"  # In it, by iteration: its checkpoint.
 TRAIN = "train"  # Folder: a training of a network of the search in each folder.
 REFINE = "refine"  # Folder: short trainings that chose a plan, a budget a folder.
 REFINEMENT = "refinement.json"  # In it: the candidates, their scores, the choice.
+WAY_DOWN = "way_down.npz"  # In a training of it: widths by the scores it came to.
 MEASURED = "measured.json"  # In it: what candidates cost in budgets that are measured.
 DEVICE = "device.json"  # How long the layers of its network take (`ns_tf.measure`).
 

@@ -13,7 +13,7 @@ def test_short_trainings_choose_a_plan_that_can_be_trained(search, digits, run_d
     plan = search.plan(**asked)
     assert plan.params <= 4001 and plan.method == "refined"
     assert plan.build().count_params() >= plan.params
-    assert [row.label for row in plan.refinement.rows] == ["uniform", "priced"]
+    assert [row.label for row in plan.refinement.rows] == ["uniform", "neuralscale"]
     again = loaded.plan(data=digits, **asked)
     assert again.refinement == plan.refinement  # Nothing was trained again.
     for wrong in ({"method": "uniform"}, {"refine": 1}, {"refine_epoch": 3}):

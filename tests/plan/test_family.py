@@ -1,5 +1,7 @@
 """Candidates for a budget: all within it, uniform first, and different."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from toys import macs, params, scored, toy_architecture, toy_search
@@ -7,8 +9,9 @@ from toys import macs, params, scored, toy_architecture, toy_search
 import ns_tf
 from ns_tf.base import InputError
 from ns_tf.budgets import BUDGETS
-from ns_tf.plan.family import UNIFORM, Family
+from ns_tf.plan.family import BY_SCORES, UNIFORM, Family
 from ns_tf.plan.plan import make_plan
+from ns_tf.scaling.curves import uniform_curve
 
 TARGETS = [
     {"params": 30_011},
@@ -53,6 +56,33 @@ def test_a_mean_lies_between_its_ends():
 def test_fewer_are_the_first_ones():
     family = Family.of(toy_search(), {"macs": 901_003})
     assert family.candidates(3) == family.candidates(99)[:3]
+
+
+@pytest.mark.parametrize(
+    "target, place", [({"macs": 901_003}, 1), ({"params": 30_011}, 5)]
+)
+def test_widths_by_scores_come_first_where_filters_have_a_price(target, place):
+    record = scored(toy_search())
+    way_down = uniform_curve([31, 29, 5], params([31, 29, 5]))
+    family = Family.of(record, target)
+    found = dataclasses.replace(family, way_down=way_down).candidates(99)
+    labels = [one.label for one in found]
+    assert labels[place : place + 2] == [BY_SCORES, f"0.5_to_{BY_SCORES}"]
+    uniform, scores, between = (found[k].scaling.widths for k in (0, place, place + 1))
+    assert scores[-1] < between[-1] < uniform[-1]
+    assert all(params(one.scaling.widths) <= target.get("params", 1e9) for one in found)
+    wanted = [family.wants_scores(count) for count in (2, place, place + 1)]
+    assert wanted == [place == 1, place == 1, True]
+
+
+def test_uniform_widths_of_twice_the_budgets_cost_up_to_twice_as_much():
+    family = Family.of(toy_search(), {"macs": 901_003, "params": 30_011})
+    one, two = family.uniform(), family.uniform(2.0)
+    assert one.widths == family.candidates(1)[0].scaling.widths
+    assert params(two.widths) <= 60_022 and macs(two.widths) <= 1_802_006
+    wider = [(np.array(two.widths) + row).tolist() for row in np.eye(3, dtype=int)]
+    over = [params(w) > 60_022 or macs(w) > 1_802_006 for w in wider]
+    assert all(over)
 
 
 def test_a_budget_without_a_price_has_candidates_too(monkeypatch):

@@ -96,7 +96,7 @@ def test_a_choice_that_goes_on_has_the_candidates_that_it_began_with(
         return Cost(time, measured=True)
 
     chosen = []
-    monkeypatch.setattr(refine, "Refining", lambda *args: _Taken(args[3], chosen))
+    monkeypatch.setattr(refine, "Refining", lambda *args: _Taken(args[1], chosen))
     family = Family.of(toy_search(), {"noise": 43.0}, builder=toy_architecture())
     for count in (3, 3, 5):
         refine.refined(

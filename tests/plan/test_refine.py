@@ -9,10 +9,11 @@ from small import Ended, KilledAt, Recorder
 from toys import scored, toy_problem, toy_search
 
 from ns_tf.base import InputError, RunError
-from ns_tf.plan import refine
+from ns_tf.plan import short_trainings
 from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import UNIFORM, Family
 from ns_tf.plan.refine import Refining, check, rounds
+from ns_tf.plan.short_trainings import ShortTrainings, place_of
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.run.folder import REFINE, REFINEMENT, RESULT
 from ns_tf.run.watch import Watch
@@ -29,7 +30,11 @@ def family():
 def refining(folder, count=7, **config):
     config = RefineConfig(refine=count, **{**SHORT, **config})
     candidates = family().candidates(count)
-    return Refining(folder, toy_problem(), SETTINGS, candidates, config)
+    return Refining(trainings(folder, config), candidates, config)
+
+
+def trainings(folder, config):
+    return ShortTrainings(place_of(folder, TARGETS), toy_problem(), SETTINGS, config)
 
 
 class FakeJob:
@@ -61,8 +66,8 @@ def fake(monkeypatch):
     def set_to(accuracy):
         monkeypatch.setattr(FakeJob, "accuracy", staticmethod(accuracy))
         monkeypatch.setattr(FakeJob, "trained", [])
-        monkeypatch.setattr(refine, "Job", FakeJob)
-        monkeypatch.setattr(refine, "forget_kernels", lambda: None)
+        monkeypatch.setattr(short_trainings, "Job", FakeJob)
+        monkeypatch.setattr(short_trainings, "forget_kernels", lambda: None)
 
     return set_to
 
@@ -167,9 +172,9 @@ def test_a_killed_choice_goes_on_and_ends_the_same(tmp_path):
 
 
 def test_what_cannot_be_chosen_from_is_refused(tmp_path):
-    candidates = family().candidates(1)
+    candidates, config = family().candidates(1), RefineConfig(refine=2)
     with pytest.raises(InputError, match="at least two networks"):
-        Refining(tmp_path, toy_problem(), SETTINGS, candidates, RefineConfig(refine=2))
+        Refining(trainings(tmp_path, config), candidates, config)
     with pytest.raises(InputError, match="a batch of 99 is too large"):
         refining(tmp_path, refine_batch=99)
     assert not any(tmp_path.iterdir())

@@ -1,0 +1,88 @@
+"""Widths by the scores of a network that is trained for them: once, and in a folder."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small import Ended, KilledAt
+from toys import macs, params, scored, toy_architecture, toy_problem, toy_search
+
+import ns_tf
+from ns_tf.base import Cost, RunError
+from ns_tf.budgets import BUDGETS
+from ns_tf.plan import by_scores, refine, short_trainings
+from ns_tf.plan.by_scores import Trunk
+from ns_tf.plan.config import RefineConfig
+from ns_tf.plan.family import BY_SCORES, Family
+from ns_tf.plan.short_trainings import ShortTrainings
+from ns_tf.problem.config import ProblemConfig
+from ns_tf.run.folder import WAY_DOWN
+from ns_tf.run.watch import Watch
+
+SETTINGS = ProblemConfig(architecture="toy", dataset="noise")
+CONFIG = RefineConfig(refine=2, refine_epochs=2, refine_batch=7, refine_rate=0.01)
+TARGET = {"macs": 90_103}
+
+
+def trunk_of(folder, targets=None, **options):
+    family = Family.of(
+        scored(toy_search()), targets or TARGET, builder=toy_architecture(), **options
+    )
+    trainings = ShortTrainings(folder, toy_problem(), SETTINGS, CONFIG)
+    return Trunk.of(family, trainings, 1), family
+
+
+def test_the_network_that_is_trained_costs_twice_the_budgets(tmp_path):
+    trunk, family = trunk_of(tmp_path, {"macs": 90_103, "params": 3_001})
+    widths = trunk.job.widths
+    assert widths == family.uniform(2.0).widths != family.uniform().widths
+    assert macs(widths) <= 180_206 and params(widths) <= 6_002
+    assert trunk.targets == {"macs": 90_103, "params": 3_001}
+    assert trunk.job.recipe.epochs == 1 and not any(tmp_path.iterdir())
+
+
+def test_where_widths_have_a_limit_it_is_as_large_as_they_may_be(tmp_path):
+    limit = {"max_width": 3}  # Of at most 7,548 multiply-adds.
+    trunk, _ = trunk_of(tmp_path, {"macs": 5_003}, **limit)
+    assert 5_003 < macs(trunk.job.widths) <= 1.5 * 5_003
+    assert trunk_of(tmp_path, {"macs": 7_001}, **limit)[0] is None
+
+
+def test_multiply_adds_stand_for_a_budget_that_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(BUDGETS, "_members", dict(BUDGETS._members))
+
+    @ns_tf.budget("noise", unit="ms", help="Milliseconds, at most.", measured=True)
+    def noise(structure, measure):
+        return Cost(lambda widths: float(np.sum(widths)), measured=True)
+
+    trunk, family = trunk_of(tmp_path, {"noise": 23.0, "params": 99_991})
+    uniform = family.uniform().widths
+    assert trunk.targets == {"params": 99_991, "macs": macs(uniform)}
+    assert 23 < sum(trunk.job.widths) <= 46
+
+
+def test_a_choice_trains_it_once_and_goes_on_after_a_kill(tmp_path, monkeypatch):
+    family = Family.of(scored(toy_search()), TARGET, builder=toy_architecture())
+    arguments = family, toy_problem(), SETTINGS
+    killed = [tmp_path / "killed", CONFIG, Watch(KilledAt(3))]
+    with pytest.raises(Ended):
+        refine.refined(*arguments, *killed)
+    plan = refine.refined(*arguments, tmp_path / "killed", CONFIG, Watch())
+    assert [row.label for row in plan.refinement.rows] == ["uniform", BY_SCORES]
+    assert macs(plan.widths) <= TARGET["macs"]
+    (path,) = tmp_path.glob(f"killed/refine/*/trunk_1epochs_seed0_*/{WAY_DOWN}")
+    whole = refine.refined(*arguments, tmp_path / "whole", CONFIG, Watch())
+    assert whole == plan
+    monkeypatch.setattr(by_scores, "way_down", None)  # Is read from its file.
+    assert refine.refined(*arguments, tmp_path / "whole", CONFIG, Watch()) == whole
+
+
+def test_a_choice_without_scores_where_the_training_fails(tmp_path, monkeypatch):
+    trunk, _ = trunk_of(tmp_path)
+
+    def fails(self, watch=None):
+        raise RunError("The loss is not finite.")
+
+    monkeypatch.setattr(short_trainings.Job, "run", fails)
+    assert trunk.way_down(Watch()) is None
+    assert dataclasses.replace(trunk).way_down(Watch()) is None
