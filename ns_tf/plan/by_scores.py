@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 
 from ns_tf.base import Curve, InputError, Widths
@@ -84,7 +83,8 @@ class Trunk:
             return None
         path = job.folder / WAY_DOWN
         if not path.exists():
-            trained = keras.saving.load_model(job.folder / MODEL, compile=False)
+            trained = job.problem.build(job.widths)
+            trained.load_weights(job.folder / MODEL)  # Also of layers not registered.
             runtime = Runtime(seed=job.runtime.seed, watch=watch.at(job.folder))
             rows = way_down(trained, job.problem, self.targets, runtime)
             files.write_arrays(path, {"widths": rows}, {})
