@@ -20,7 +20,9 @@ from ns_tf.run.folder import WAY_DOWN
 from ns_tf.run.watch import Watch
 
 SETTINGS = ProblemConfig(architecture="toy", dataset="noise")
-CONFIG = RefineConfig(refine=2, refine_epochs=2, refine_batch=7, refine_rate=0.01)
+CONFIG = RefineConfig(
+    refine=2, refine_epochs=1, refine_seeds=1, refine_batch=7, refine_rate=0.01
+)
 TARGET = {"macs": 90_103}
 
 
@@ -61,20 +63,28 @@ def test_multiply_adds_stand_for_a_budget_that_is_measured(tmp_path, monkeypatch
     assert 23 < sum(trunk.job.widths) <= 46
 
 
-def test_a_choice_trains_it_once_and_goes_on_after_a_kill(tmp_path, monkeypatch):
+def chosen(folder, watch=None):
     family = Family.of(scored(toy_search()), TARGET, builder=toy_architecture())
-    arguments = family, toy_problem(), SETTINGS
-    killed = [tmp_path / "killed", CONFIG, Watch(KilledAt(3))]
-    with pytest.raises(Ended):
-        refine.refined(*arguments, *killed)
-    plan = refine.refined(*arguments, tmp_path / "killed", CONFIG, Watch())
+    return refine.refined(
+        family, toy_problem(), SETTINGS, folder, CONFIG, watch or Watch()
+    )
+
+
+def test_a_choice_trains_it_once(tmp_path, monkeypatch):
+    plan = chosen(tmp_path)
     assert [row.label for row in plan.refinement.rows] == ["uniform", BY_SCORES]
     assert macs(plan.widths) <= TARGET["macs"]
-    (path,) = tmp_path.glob(f"killed/refine/*/trunk_1epochs_seed0_*/{WAY_DOWN}")
-    whole = refine.refined(*arguments, tmp_path / "whole", CONFIG, Watch())
-    assert whole == plan
+    (path,) = tmp_path.glob(f"refine/*/trunk_1epochs_seed0_*/{WAY_DOWN}")
     monkeypatch.setattr(by_scores, "way_down", None)  # Is read from its file.
-    assert refine.refined(*arguments, tmp_path / "whole", CONFIG, Watch()) == whole
+    assert chosen(tmp_path) == plan
+
+
+@pytest.mark.slow
+def test_a_choice_goes_on_after_a_kill(tmp_path):
+    for k in (2, 5):
+        with pytest.raises(Ended):
+            chosen(tmp_path / "killed", Watch(KilledAt(k)))
+    assert chosen(tmp_path / "killed") == chosen(tmp_path / "whole")
 
 
 def test_a_choice_without_scores_where_the_training_fails(tmp_path, monkeypatch):

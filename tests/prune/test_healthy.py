@@ -23,7 +23,9 @@ def network(made, widths):
     return made.build(widths)
 
 
-@pytest.mark.parametrize("name", ["macs", "params"])
+@pytest.mark.parametrize(
+    "name", ["macs", pytest.param("params", marks=pytest.mark.slow)]
+)
 def test_without_identities_it_is_the_way_of_a_pruning(name):
     """Widths of every budget are those that the allocation "ranking" leaves."""
     made = problem(chain, (7, 11, 13))
@@ -32,10 +34,12 @@ def test_without_identities_it_is_the_way_of_a_pruning(name):
     assert rows[0].tolist() == [7, 11, 13] and rows[-1].tolist() == [1, 1, 1]
     assert (np.diff(rows, axis=0).sum(axis=1) == -1).all()
     whole = float(exact_costs(structure)[name](rows[0]))
+    scores = None
     for share in (0.3, 0.5, 0.8):
         budgets = budgets_of({name: share}, structure, (7, 11, 13))
         pruner = ChannelPruner(model, made, CutConfig(), budgets, seed=2)
-        widths = pruner.solve(pruner.score()).widths
+        scores = pruner.score() if scores is None else scores
+        widths = pruner.solve(scores).widths
         costs = exact_costs(structure)[name](rows)
         first = rows[np.flatnonzero(costs <= share * whole)[0]]
         assert (np.array(widths) >= first).all()  # The solver adds what still fits.
@@ -73,6 +77,7 @@ def test_layers_of_other_widths_are_apart():
     assert way_down(model, made, {"macs": 5003}).shape == (11 + 7 + 5 - 3 + 1, 3)
 
 
+@pytest.mark.slow
 def test_stages_of_mobilenet_v2_are_one_each():
     """Expansions follow; no bottleneck gets a convolution in place of its identity."""
     builder = architectures.get("mobilenet_v2(ratio=0.125)")
