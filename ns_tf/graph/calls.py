@@ -1,5 +1,6 @@
 """The calls of a functional model, from `get_config()` (the `.keras` format)."""
 
+import contextlib
 import dataclasses
 import math
 import reprlib
@@ -222,6 +223,8 @@ def _keras_tensors(value: Any) -> Iterator[tuple[Tensor, tuple]]:
 def arguments(node: dict[str, Any]) -> tuple[list, dict[str, Any]]:
     """The arguments of a call, tensors replaced by their places.
 
+    What Keras does not read, as a lambda, is as it is written.
+
     >>> x = {"class_name": "__keras_tensor__", "config": {}}
     >>> arguments({"args": [x, 0.5], "kwargs": {"mask": x}})
     ([Place(number=0), 0.5], {'mask': Place(number=1)})
@@ -240,7 +243,9 @@ def arguments(node: dict[str, Any]) -> tuple[list, dict[str, Any]]:
             found.append(Place(len(found)))
             return found[-1]
         if "class_name" in value:
-            return keras.saving.deserialize_keras_object(value)
+            with contextlib.suppress(Exception):  # Code, as of a scan, is not run.
+                return keras.saving.deserialize_keras_object(value)
+            return value
         return {name: read(value[name]) for name in sorted(value)}
 
     return read(node["args"]), read(node["kwargs"])

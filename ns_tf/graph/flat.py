@@ -18,6 +18,7 @@ from ns_tf.graph.constants import as_weights
 from ns_tf.graph.layout import channels_last
 from ns_tf.graph.masking import makes_masks
 from ns_tf.graph.naming import names
+from ns_tf.graph.reads import check_own
 from ns_tf.graph.remake import copied
 from ns_tf.graph.shapes import listed
 from ns_tf.graph.symbolic import tensors
@@ -55,12 +56,13 @@ def flat(
 
     Raises:
         InputError: as `functional`, or a layer of the model itself cannot be made
-            again.
+            again, or reads weights of other layers (`ns_tf.graph.reads.check_own`).
     """
     given, model = model, listed(functional(model))
     found = channels_last(_of_layers(model, values, _Graphs(model, blocks)), values)
     if blocks:
         found = as_weights(found, values)
+        check_own(given, found)
     return carried(given, found) if values else found
 
 

@@ -15,6 +15,7 @@ _UNKNOWN = 3  # Along an axis whose length is not known, where numbers are neede
 # Entries of a constant: a mask of 512 x 512 tokens. Configurations hold constants as
 # text, which is some megabytes for so many numbers.
 _LARGEST = 2**18
+_RECURRENT = keras.layers.RNN, keras.layers.Bidirectional
 
 
 def with_lengths(model: keras.Model) -> keras.Model:
@@ -47,7 +48,8 @@ def of_any_number(model: keras.Model, examples: int) -> keras.Model:
 
     Raises:
         ValueError: something else than a reshape, or a constant that is the same for
-            all examples, is of their number.
+            all examples, is of their number; or a recurrent layer starts from constants
+            that are not zero.
     """
     batches = {examples, *(x.shape[0] for x in model.inputs)}
 
@@ -62,6 +64,8 @@ def of_any_number(model: keras.Model, examples: int) -> keras.Model:
         return value
 
     def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(operation, _RECURRENT):
+            args, kwargs = _started(operation, args, kwargs)
         args, kwargs = keras.tree.map_structure(constant, (args, kwargs))
         return _reshaping(operation, examples)(*args, **kwargs)
 
@@ -71,6 +75,24 @@ def of_any_number(model: keras.Model, examples: int) -> keras.Model:
     ]
     outputs = model._run_through_graph(inputs, lambda one: one, call_fn=call)
     return keras.Model(inputs, outputs, name=model.name)
+
+
+def _started(
+    layer: keras.Layer, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict[str, Any]]:
+    """The arguments of a recurrent layer, without states of zeros: it begins so itself.
+
+    Raises:
+        ValueError: it starts from other constants, of which it would need as many as
+            there are examples; or its states outlive a batch.
+    """
+    given = dict(zip(("sequences", "initial_state"), args, strict=False)) | kwargs
+    states = keras.tree.flatten(given.pop("initial_state", None))
+    if not states or any(isinstance(x, keras.KerasTensor) for x in states):
+        return args, kwargs
+    if layer.stateful or any(np.any(x) for x in states):
+        raise ValueError("a recurrent layer starts from constants")
+    return (given.pop("sequences"),), given
 
 
 def _reshaping(operation: keras.Operation, examples: int) -> keras.Operation:

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ns_tf.graph.calls import functional
+
 # Operations in which channel i of one tensor meets channel i of the other alone.
 ELEMENTWISE = {"Add", "Subtract", "Multiply", "Divide", "TrueDivide"}
 # Those that sum products of what they read.
@@ -154,6 +156,38 @@ class OwnWeight(keras.layers.Layer):
             "regularizer": keras.regularizers.serialize(self.regularizer),
             "constraint": keras.constraints.serialize(self.constraint),
         }
+
+
+def as_numbers(model: keras.Model) -> keras.Model:
+    """The model with numbers in place of its layers `OwnWeight` and `Fixed`.
+
+    Keras reads a file of it without anything of ns_tf, but no training moves them.
+
+    Args:
+        model: Functional or sequential.
+
+    Returns:
+        A model that shares all other layers; the model itself without any of these.
+    """
+    if not any(isinstance(one, (OwnWeight, Fixed)) for one in model.layers):
+        return model
+    graph = functional(model)
+
+    def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(operation, Fixed):
+            return operation.call(None)
+        if isinstance(operation, OwnWeight):
+            return keras.ops.cast(operation.weight, operation.compute_dtype)
+        return operation(*args, **kwargs)
+
+    inputs = keras.tree.map_structure(
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name),
+        graph.input,
+    )
+    outputs = graph._run_through_graph(inputs, lambda one: one, call_fn=call)
+    found = keras.Model(inputs, outputs, name=model.name)
+    found.output_names = graph.output_names
+    return found
 
 
 def own(layer: keras.Layer) -> dict[str, keras.Variable] | None:

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import inspect
 import math
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from ns_tf.graph.held_weights import with_weights
 from ns_tf.graph.lengths import drawn, of_any_number, with_lengths
 from ns_tf.graph.masking import has_masks, takes_masks
 from ns_tf.graph.own_weights import as_inputs, own
+from ns_tf.graph.reads import Reads
 from ns_tf.graph.rules import is_known
 from ns_tf.graph.symbolic import fed_from, followable, is_array, tensors
 
@@ -75,7 +77,8 @@ def traced(
     Returns:
         None for a layer that has a rule, or with whose tensors masks come; whose calls
         differ; that adds losses; that draws random numbers or computes something else
-        in training than its layers do; or whose `call` takes no symbolic tensors.
+        in training than its layers do; that reads weights of layers by itself or gives
+        functions to operations; or whose `call` takes no symbolic tensors.
 
     >>> class Twice(keras.layers.Layer):
     ...     def __init__(self):
@@ -171,7 +174,16 @@ def _graph(
             trace = dataclasses.replace(trace, model=model)
     if {*map(id, layer.weights)} != {*map(id, trace.model.weights)}:
         return None
-    return trace
+    return None if any(map(_takes_functions, trace.model.operations)) else trace
+
+
+def _takes_functions(operation: keras.Operation) -> bool:
+    """Whether an operation was given Python code, as a scan: no file would hold it."""
+    if isinstance(operation, keras.Layer):
+        return False
+    calls = [(x.arguments.args, x.arguments.kwargs) for x in operation._inbound_nodes]
+    values = keras.tree.flatten([calls, list(vars(operation).values())])
+    return any(isinstance(one, types.FunctionType) for one in values)
 
 
 def _has_phases(layer: keras.Layer) -> bool:
@@ -233,8 +245,10 @@ class _Call:
         args, kwargs = self.filled(inputs)
         if _has_phases(layer):
             kwargs["training"] = training
-        with fed_from(layer, inputs[0]), as_inputs(layer) as weights:
+        with fed_from(layer, inputs[0]), as_inputs(layer) as weights, Reads() as reads:
             made = _put_out(layer.call(*args, **kwargs))
+        if reads.weights:
+            raise ValueError("the graph would have numbers in place of weights")
         symbolic = tensors(tuple(made), {})
         constants = (None if isinstance(x, keras.KerasTensor) else x for x in made)
         model = keras.Model([*inputs, *weights], symbolic, name=layer.name)

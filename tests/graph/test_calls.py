@@ -271,3 +271,13 @@ def test_arguments_are_in_the_order_in_which_keras_flattens_them():
     (slices,) = [calls[0] for name, calls in written.items() if "get_item" in name]
     (item, key), _ = arguments(slices)
     assert item == Place(0) and key == [slice(None), slice(1, None), None]
+
+
+def test_code_among_the_arguments_of_a_call_stays_as_it_is_written():
+    rows = keras.Input((5, 3), name="rows")
+    first = keras.ops.swapaxes(rows, 0, 1)
+    total, _ = keras.ops.scan(lambda c, row: (c + row, c), rows[:, 0], first)
+    config = graph_config(functional(keras.Model(rows, total)))
+    (call,) = [one for one in config["layers"] if one["class_name"] == "Scan"]
+    args, _ = arguments(call["inbound_nodes"][0])
+    assert args[0]["class_name"] == "__lambda__" and args[1:3] == [Place(0), Place(1)]

@@ -70,3 +70,23 @@ def test_numbers_are_of_the_kind_of_a_tensor():
     assert tokens.dtype == "int32" and {*np.unique(tokens)} <= {0, 1}
     assert drawn(keras.Input(batch_shape=(7, None)), rng).shape == (7, 3)
     assert drawn(keras.Input((5,)), rng, rows=3).shape == (6, 5)
+
+
+@pytest.mark.parametrize("kind", ["initial_state", "place"])
+def test_a_recurrent_layer_that_starts_from_zeros_takes_any_number(kind):
+    x, zeros = keras.Input(batch_shape=(13, 4, 3)), np.zeros((13, 5), "float32")
+    layer = layers.GRU(5)
+    y = layer(x, zeros) if kind == "place" else layer(x, initial_state=zeros)
+    model = of_any_number(keras.Model(x, y), 13)
+    numbers = np.random.default_rng(0).normal(size=(3, 4, 3)).astype("float32")
+    # In a graph of any number of examples, where one state does not do for all.
+    np.testing.assert_allclose(model.predict(numbers, verbose=0), layer(numbers), 1e-5)
+
+
+@pytest.mark.parametrize("options, first", [({}, 1.0), ({"stateful": True}, 0.0)])
+def test_other_states_that_a_recurrent_layer_starts_from_are_refused(options, first):
+    x = keras.Input(batch_shape=(13, 4, 3))
+    state = np.full((13, 5), first, "float32")
+    model = keras.Model(x, layers.SimpleRNN(5, **options)(x, initial_state=state))
+    with pytest.raises(ValueError, match="starts from constants"):
+        of_any_number(model, 13)

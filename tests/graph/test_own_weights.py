@@ -1,9 +1,10 @@
 """Layers of one weight or of numbers, and which weights are a layer's own."""
 
 import keras
+import numpy as np
 from blocks import Block, Scaled, Standard
 
-from ns_tf.graph.own_weights import OwnWeight, as_inputs, own
+from ns_tf.graph.own_weights import Fixed, OwnWeight, as_inputs, as_numbers, own
 
 layers = keras.layers
 
@@ -34,3 +35,20 @@ def test_a_weight_is_a_layer_of_its_file(tmp_path):
     again = OwnWeight.from_config(layer.get_config())
     assert again.shape == (2, 3) and again.follows
     assert again.get_config() == layer.get_config()
+
+
+def test_weights_become_numbers_of_which_a_file_needs_no_class(tmp_path, rng):
+    x = keras.Input((4, 3), name="x")
+    own = OwnWeight((3,), initializer="random_normal", name="own")
+    y = layers.Embedding(4, 3, name="table")(Fixed([0, 1, 2, 3], "int32", name="at")(x))
+    model = keras.Model(x, layers.Dense(2, name="end")(x * own(x) + y))
+    found = as_numbers(model)
+    assert not {"own", "at", "table"} & {one.name for one in found.operations}
+    assert found.get_layer("end") is model.get_layer("end")
+    assert "ns_tf" not in found.to_json() and found.output_names == model.output_names
+    numbers = rng.normal(size=(5, 4, 3)).astype("float32")
+    np.testing.assert_allclose(found(numbers), model(numbers), rtol=1e-5, atol=1e-6)
+    found.save(tmp_path / "found.keras")
+    again = keras.models.load_model(tmp_path / "found.keras")
+    np.testing.assert_array_equal(again(numbers), found(numbers))
+    assert as_numbers(found) is found

@@ -270,3 +270,35 @@ def test_masks_that_a_layer_makes_reach_what_lies_behind(kind):
     assert traced(masking) is None and copy is not model
     numbers = np.array([[1, 2, 0, 0, 0], [3, 0, 1, 4, 0]])
     np.testing.assert_allclose(copy(numbers), model(numbers), rtol=1e-5)
+
+
+class Tied(layers.Layer):
+    """Reads the kernel of a layer within that it calls as well."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = layers.Dense(7, name="dense")
+
+    def call(self, x):
+        return ops.matmul(self.dense(x), ops.transpose(self.dense.kernel))
+
+
+class Summed(layers.Layer):
+    """Gives an operation a function."""
+
+    def call(self, x):
+        rows = ops.moveaxis(x, 1, 0)
+        total, _ = ops.scan(lambda c, row: (c + row, c), ops.zeros_like(rows[0]), rows)
+        return ops.expand_dims(total, 1)
+
+
+@pytest.mark.parametrize("kind", [Tied, Summed])
+def test_weights_and_functions_that_a_graph_would_hide_keep_a_block(kind):
+    model = around(kind(name="block"))
+    copy = flat(model, blocks=True)
+    assert "block" in names(copy) and len(copy.weights) == len(model.weights)
+    same(model, copy)
+    assert "stem" not in {g.name for g in channel_graph(copy).groups if not g.frozen}
+    for weight in copy.weights:  # No number that a weight had is left in it.
+        weight.assign(ops.zeros_like(weight))
+    assert not np.any(copy(np.ones((2, 5, 7, 3))))

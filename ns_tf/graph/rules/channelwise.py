@@ -19,13 +19,21 @@ _SPATIAL = (
 @rule(
     *(f"{name}{axes}D" for name in _SPATIAL for axes in (1, 2, 3)),
     *"ActivityRegularization Dropout GaussianDropout Identity LeakyReLU".split(),
-    *"RepeatVector Resizing StochasticDepth".split(),
+    *"RepeatVector StochasticDepth".split(),
     # Operations.
     *"Abs Absolute AdaptiveAveragePool AdaptiveMaxPool AveragePool Cast".split(),
-    *"LeakyRelu MaxPool Negative Relu Relu6 Resize StopGradient ZerosLike".split(),
+    *"LeakyRelu MaxPool Negative Relu Relu6 StopGradient ZerosLike".split(),
 )
 def _scaling(walk, layer, inputs, shapes):
     """Each channel by itself, a zero stays zero, a factor stays a factor."""
+    return Effect(THROUGH, inputs[0], scales=True)
+
+
+@rule("Resizing", "Resize")
+def _resizing(walk, layer, inputs, shapes):
+    """Pixels that are put around may be of a number, which is no zero."""
+    if layer.pad_to_aspect_ratio and layer.fill_value:
+        return Effect(CHANNELWISE, inputs[0])
     return Effect(THROUGH, inputs[0], scales=True)
 
 

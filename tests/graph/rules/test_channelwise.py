@@ -135,6 +135,9 @@ def test_operations_work_within_channels(name, rng):
         (layers.Softmax(axis=(1, 2)), CHANNELWISE),
         (layers.Softmax(), UNKNOWN),
         (layers.Resizing(3, 4), THROUGH),
+        (layers.Resizing(9, 9, pad_to_aspect_ratio=True), THROUGH),
+        (layers.Resizing(9, 9, pad_to_aspect_ratio=True, fill_value=2.0), CHANNELWISE),
+        (layers.Resizing(9, 9, fill_value=2.0), THROUGH),
     ],
 )
 def test_settings_decide_what_a_layer_does(layer, kind):
