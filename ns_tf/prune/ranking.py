@@ -169,7 +169,7 @@ def prices(
     for name, target in targets.items():
         saved = np.asarray(costs[name](whole)) - np.asarray(costs[name](less))
         found += saved / target
-    if not found.any():
+    if not found.max() > 0:
         return np.ones(len(whole))
     # A layer that costs nothing would be worth infinitely much.
     found = np.maximum(found, 1e-12 * found.max())
