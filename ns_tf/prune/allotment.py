@@ -114,10 +114,11 @@ class Allotment:
             member = allocations.get("ranking" if ranked else "uniform")
         grid, _ = self._grid()
         high = grid_of(**grid).high
-        targets = {
-            name: float(exact[name](high)) ** (1 - share) * limit**share
-            for name, limit in self.limits.items()
-        }
+        targets = {}
+        for name, limit in self.limits.items():
+            most = float(exact[name](high))
+            # No rounding past either end: the whole network would not be met, or go.
+            targets[name] = max(limit, most * (limit / most) ** share)
         curve = member.curve(self._case(scores))
         return self.channels(scores, at_cost(curve, exact, targets, **grid).widths)
 

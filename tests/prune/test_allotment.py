@@ -55,6 +55,15 @@ def test_costs_fall_by_the_same_factor_on_the_way(handmade, randomise, rng):
     )
 
 
+def test_nothing_goes_on_the_way_to_the_whole_network(handmade, randomise, rng):
+    """A root of its cost times another one may be above the cost, by rounding."""
+    model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
+    made = pruner(model, dataset, method="magnitude", params=1.0)
+    scores = made.score()
+    for share in np.linspace(0, 1, 21):
+        assert made.allotment.part_way(scores, float(share)).all()
+
+
 def test_no_layer_is_wider_than_the_tables_of_a_device(handmade, randomise, rng):
     model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
     made = pruner(model, dataset, method="magnitude", macs=0.9)
