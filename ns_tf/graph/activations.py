@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 # For t > 0, f(t x) = t f(x): a factor before it is the same factor behind it. Of relu6
-# that holds up to its cap; see `graph/gates.py`.
+# that holds up to its cap (`capped`); see `graph/gates.py`.
 _SCALING = "linear relu relu6 leaky_relu".split()
 _KEEPING_ZERO = [
     *_SCALING,
@@ -102,6 +102,20 @@ def scales(activation: Callable | None) -> bool:
     if type(activation) in _LAYERS:
         return keeps_zero(activation)
     return _known(activation) in _SCALING
+
+
+def capped(activation: Callable | None) -> bool:
+    """Whether it is linear up to a cap: a factor before it changes what meets the cap.
+
+    Args:
+        activation: As a layer holds it, one that `scales`.
+
+    >>> capped(keras.activations.relu6), capped(keras.layers.ReLU())
+    (True, False)
+    """
+    if isinstance(activation, keras.layers.ReLU):
+        return activation.max_value is not None
+    return _known(activation) == "relu6"
 
 
 def has_weights(activation: Callable | None) -> bool:

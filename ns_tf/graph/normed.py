@@ -34,8 +34,9 @@ def absorbing(
         they read something else, or if the layer's activation changes the factor.
     """
     maker = model.get_layer(layer)
-    linear = type(maker) in _LINEAR
-    if not linear or not activations.scales(maker.activation):
+    if type(maker) not in _LINEAR or not activations.scales(maker.activation):
+        return ()
+    if activations.capped(maker.activation):
         return ()
     made = {call.output for call in graph.calls if call.name == layer}
     users = {call.name for call in graph.calls if made & set(call.inputs)}

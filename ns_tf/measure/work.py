@@ -102,7 +102,9 @@ class Measuring:
         if self.config.import_:
             return self._imported()
         if self.out.exists():
-            return self._found()
+            device = self._found()
+            self._begun.unlink(missing_ok=True)  # A kill may have left it behind.
+            return device
         done = self._kept()
         watch, survey = watch or Watch(), self.survey
         before = sum(len(s.points) for s in survey.shapes[: len(done["times"])])

@@ -114,10 +114,11 @@ class Allotment:
             member = allocations.get("ranking" if ranked else "uniform")
         grid, _ = self._grid()
         high = grid_of(**grid).high
-        targets = {
-            name: float(exact[name](high)) ** (1 - share) * limit**share
-            for name, limit in self.limits.items()
-        }
+        targets = {}
+        for name, limit in self.limits.items():
+            most = float(exact[name](high))
+            # No rounding past either end: the whole network would not be met, or go.
+            targets[name] = max(limit, most * (limit / most) ** share)
         curve = member.curve(self._case(scores))
         return self.channels(scores, at_cost(curve, exact, targets, **grid).widths)
 
@@ -143,9 +144,11 @@ class Allotment:
         """(options of the solver, targets that some network on the grid can reach).
 
         No network on the grid may cost as much as a budget allows, as with `round_to`.
+        Nobody knows what layers take that are wider than the tables of a device.
         """
-        most, targets = self.grid["max_width"], self.budgets.targets
-        own = self.widths if most is None else np.minimum(self.widths, most)
+        own, targets = self.widths, self.budgets.targets
+        for most in (self.grid["max_width"], self.budgets.largest):
+            own = own if most is None else np.minimum(own, most)
         grid = {**self.grid, "max_width": own}
         high = grid_of(**grid).high
         ends = {n: float(cost(high)) for n, cost in self.budgets.exact.items()}

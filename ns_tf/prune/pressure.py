@@ -216,8 +216,9 @@ def prices(
     """[layers]: sum over budgets of dF/dw / limit, of mean 1 over all filters.
 
     The derivative of the cost F is taken as (F(w + 1) - F(w - 1)) / 2 in each width,
-    which is exact where F has no width to the third power. Of the network of MorphNet's
-    example, whose derivatives are 45 and 18:
+    which is exact where F has no width to the third power. Where no filter that is left
+    saves anything alone, as no block where several have the peak, all prices are 1. Of
+    the network of MorphNet's example, whose derivatives are 45 and 18:
 
     >>> def macs(widths):
     ...     return 9 * (3 * widths[..., 0] + widths[..., 0] * widths[..., 1])
@@ -236,7 +237,8 @@ def prices(
     for name, limit in limits.items():
         slope = np.asarray(costs[name](more)) - np.asarray(costs[name](less))
         found += slope / (2 * limit)
-    return found * widths.sum() / max((found * widths).sum(), np.finfo(float).tiny)
+    total = float((found * widths).sum())
+    return found * widths.sum() / total if total > 0 else np.ones(len(widths))
 
 
 def ramped(progress: float) -> float:

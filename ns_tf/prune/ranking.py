@@ -150,7 +150,8 @@ def prices(
 
     price_l = sum over budgets b of (F_b(w) - F_b(w - e_l)) / target_b, for the cost F_b
     of the whole network's widths w: its derivative, as a difference of one filter. The
-    mean is over all filters.
+    mean is over all filters. Where no layer saves anything alone, as of a peak that two
+    instants have, all filters cost alike.
 
     >>> def macs(widths):  # Of two 1x1 convolutions.
     ...     return 3 * widths[..., 0] + widths[..., 0] * widths[..., 1]
@@ -168,6 +169,8 @@ def prices(
     for name, target in targets.items():
         saved = np.asarray(costs[name](whole)) - np.asarray(costs[name](less))
         found += saved / target
+    if not found.max() > 0:
+        return np.ones(len(whole))
     # A layer that costs nothing would be worth infinitely much.
     found = np.maximum(found, 1e-12 * found.max())
     return found * whole.sum() / (found * whole).sum()

@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 from typing import Any
 
+from ns_tf.base import InputError
+from ns_tf.devices.device import BUDGET
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
 from ns_tf.prune.allocations.law import law_for
@@ -79,6 +81,9 @@ class Configs:
                 or a search of another network.
         """
         budget, fixed = self.budget, self.cut.level != CHANNEL
+        idle = budget.device and BUDGET not in budget.targets
+        if idle and self.cut.level != WEIGHT:  # Which has no budget of time.
+            raise InputError(f"--device goes with --{BUDGET}.")
         problem = kept_from(network, budget.keep, fixed=fixed)
         widths = problem.architecture.widths
         # The widths of layers that are kept are no widths of this problem.

@@ -78,9 +78,21 @@ def _costs(pruner: "Pruner", found: "Pruned") -> Iterator[str]:
         if cost.measured:
             now, was = scaling.costs[name], budgets.own.get(name)
         else:
-            now = int(cost(np.array(scaling.widths)))
-            was = int(cost(np.array(pruner.widths)))
-        share = f" of {was:,.10g} ({now / was:.2%})" if was else ""
+            # By the tables of a device it is no whole number.
+            sizes = map(np.array, (scaling.widths, pruner.widths))
+            now, was = (np.asarray(cost(one)).item() for one in sizes)
+        share = f" of {_number(was)} ({now / was:.2%})" if was else ""
         most = scaling.targets.get(name)
-        budget = "" if most is None else f", at most {most:,.10g}"
-        yield f"{name}: {now:,.10g}{share}{budget}"
+        budget = "" if most is None else f", at most {_number(most)}"
+        yield f"{name}: {_number(now)}{share}{budget}"
+
+
+def _number(value: float) -> str:
+    """A cost for people: whole ones in full.
+
+    >>> _number(15_470_264_320), _number(0.4808691234), _number(5373.2)
+    ('15,470,264,320', '0.480869', '5,373.2')
+    """
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.6g}" if value < 1e4 else f"{value:,.10g}"

@@ -29,12 +29,15 @@ class Budgets:
         own: By budget of the targets: the cost of the trained network. Measured only
             where it was needed.
         measure: How measured budgets are measured.
+        largest: [layers] the widths up to which the tables of a device reach, where
+            they are a budget.
     """
 
     targets: Mapping[str, float]
     costs: Mapping[str, Cost]
     own: Mapping[str, float]
     measure: Measure | None = None
+    largest: Widths | None = None
 
     @property
     def exact(self) -> dict[str, Cost]:
@@ -88,15 +91,16 @@ def budgets_of(
         raise InputError(
             f"Give a budget, as --macs=0.5: {', '.join([*BUDGETS.names(), RATIO])}."
         )
+    largest = None
     if BUDGET in asked and measure and measure.device:
-        costs[BUDGET] = _by_tables(structure, whole or structure, measure)
+        costs[BUDGET], largest = _by_tables(structure, whole or structure, measure)
     targets, now = {}, {}
     for name, value in asked.items():
         costs[name] = costs.get(name) or _other(name, structure, measure, costs)
         if has_shares(name, costs[name]):
             now[name] = float(costs[name](own))
         targets[name] = target_of(name, value, now.get(name))
-    return Budgets(targets, costs, now, measure)
+    return Budgets(targets, costs, now, measure, largest)
 
 
 def has_shares(name: str, cost: Cost | budgets.Budget) -> bool:
@@ -176,8 +180,10 @@ def _other(
     return dataclasses.replace(cost, estimate=exact[budget.estimate])
 
 
-def _by_tables(structure: Structure, whole: Structure, measure: Measure) -> Cost:
-    """Milliseconds by a device file.
+def _by_tables(
+    structure: Structure, whole: Structure, measure: Measure
+) -> tuple[Cost, Widths]:
+    """Milliseconds by a device file, and the widths [layers] that its tables reach.
 
     Args:
         structure: Whose widths are counted.
@@ -185,7 +191,8 @@ def _by_tables(structure: Structure, whole: Structure, measure: Measure) -> Cost
         measure: Names the file.
 
     Raises:
-        InputError: the file is of another network, or plans alone can be met so.
+        InputError: the file is of another network or of a narrower one, or plans alone
+            can be met so.
     """
     if measure.here:
         raise InputError(
@@ -198,10 +205,17 @@ def _by_tables(structure: Structure, whole: Structure, measure: Measure) -> Cost
     device.check(whole.names, whole.input_shape, whole.classes, macs)
     places = [whole.names.index(name) for name in structure.names]
     own = np.array(whole.architecture.widths)
+    ends = np.array(device.limits())
+    for place in set(np.flatnonzero(own > ends)) - set(places):
+        raise InputError(
+            f"{whole.names[place]!r} is kept at {own[place]} filters, and the tables "
+            f"of --device end at {ends[place]}. Measure with a larger --up_to."
+        )
 
     def cost(widths: np.ndarray) -> np.ndarray:
         every = np.broadcast_to(own, (*np.shape(widths)[:-1], len(own))).copy()
         every[..., places] = widths
         return device.cost(every)
 
-    return Cost(device.cost if structure is whole else cost)
+    exact = Cost(device.cost if structure is whole else cost)
+    return exact, tuple(ends[places].tolist())

@@ -236,7 +236,10 @@ def check_reach(
         if smallest <= target and (binds or target <= largest):
             continue
         wish = _blamed(cost, target, grid, layers)
-        change = f"{wish}, which makes it so" if wish else "--min_width or --max_width"
+        options = "--min_width or --max_width"
+        if np.any(np.asarray(grid.step) > 1):
+            options = f"--round_to, {options}"
+        change = f"{wish}, which makes it so" if wish else options
         raise InputError(
             f"{name}={text(target)} cannot be met: the smallest network ("
             f"{_widths(grid.low)}) costs {text(smallest)}, the largest "

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ns_tf.graph.activations import (
+    capped,
     has_weights,
     keeps_zero,
     mixing,
@@ -46,8 +47,8 @@ def test_an_activation_is_free_if_a_channel_changes_no_other(name, rng):
     assert free(activation) == within
     zero = within and float(activation(np.zeros((1, 6), "float32"))[0, 0]) == 0
     assert keeps_zero(activation) == zero
-    if scales(activation):  # relu6 has a cap.
-        x = x / 3
+    if scales(activation):
+        x = x / 3 if capped(activation) else 5 * x
         np.testing.assert_allclose(activation(1.5 * x), 1.5 * activation(x), rtol=1e-5)
     elif within and name not in ("hard_tanh", "hard_shrink"):
         assert not np.allclose(activation(1.5 * x), 1.5 * activation(x), rtol=1e-3)
@@ -59,6 +60,7 @@ def test_an_activation_is_free_if_a_channel_changes_no_other(name, rng):
 def test_layers_of_keras_may_be_activations(layer):
     assert free(layer) and keeps_zero(layer)
     assert scales(layer) == (type(layer) is not layers.ELU)
+    assert capped(layer) == isinstance(layer, layers.ReLU)
     lifted = layers.ReLU(negative_slope=0.5, threshold=1.0)
     assert free(lifted) and not keeps_zero(lifted) and not scales(lifted)
 

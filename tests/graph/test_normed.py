@@ -87,6 +87,8 @@ def frozen(one):
         ([norm()], {"activation": "relu"}, ["norm"]),
         ([norm(name="x"), norm(name="y")], {}, ["x", "y"]),
         ([norm()], {"activation": "tanh"}, []),  # Not the factor behind it.
+        ([norm()], {"activation": "relu6"}, []),  # Nor where its cap is met.
+        ([norm()], {"activation": layers.ReLU(6.0)}, []),
         ([norm(), layers.Activation("relu")], {}, []),  # Read by something else.
         ([layers.Activation("relu")], {}, []),
         ([frozen(norm())], {}, []),  # Its statistics do not follow a training.

@@ -132,6 +132,15 @@ def test_a_beginning_of_other_settings_or_a_damaged_one_is_refused(tmp_path):
         measuring("chain", tmp_path).run()
 
 
+def test_a_beginning_that_a_kill_left_behind_its_device_file_goes(tmp_path):
+    """Else who removes the file, to measure again, gets the times of then."""
+    work = measuring("chain", tmp_path, **LITTLE)
+    first = work.run()
+    work._keep(work._kept())
+    assert work._begun.exists()
+    assert work.run().ms((5, 7)) == first.ms((5, 7)) and not work._begun.exists()
+
+
 def test_times_that_fall_are_measured_again_and_the_least_count(tmp_path, monkeypatch):
     work, rounds = measuring("chain", tmp_path), []
     own = work._ready

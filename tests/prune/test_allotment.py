@@ -53,3 +53,22 @@ def test_costs_fall_by_the_same_factor_on_the_way(handmade, randomise, rng):
         made.allotment.part_way(scores, 1.0),
         made.chosen(scores, made.solve(scores).widths),
     )
+
+
+def test_nothing_goes_on_the_way_to_the_whole_network(handmade, randomise, rng):
+    """A root of its cost times another one may be above the cost, by rounding."""
+    model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
+    made = pruner(model, dataset, method="magnitude", params=1.0)
+    scores = made.score()
+    for share in np.linspace(0, 1, 21):
+        assert made.allotment.part_way(scores, float(share)).all()
+
+
+def test_no_layer_is_wider_than_the_tables_of_a_device(handmade, randomise, rng):
+    model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
+    made = pruner(model, dataset, method="magnitude", macs=0.9)
+    narrow = tuple(width // 2 for width in made.widths)
+    budgets = dataclasses.replace(made.budgets, largest=narrow)
+    own = dataclasses.replace(made.allotment, budgets=budgets)
+    assert (np.array(made.solve(made.score()).widths) > narrow).any()
+    assert own.solve(made.score()).widths == narrow  # All that the tables reach.

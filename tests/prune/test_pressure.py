@@ -45,6 +45,22 @@ def test_the_derivative_is_exact_for_squares():
     np.testing.assert_allclose(found, [0, 8 / 5])
 
 
+def test_prices_are_alike_where_nothing_is_saved_alone():
+    """A peak stays while one of the blocks that have it is there."""
+
+    def peak(widths):
+        return 7.0 + 0 * np.asarray(widths).sum(axis=-1)
+
+    assert (
+        prices({"peak_ram": peak}, {"peak_ram": 5.0}, np.ones(3, int)).tolist()
+        == [1] * 3
+    )
+    both = {"peak_ram": peak, "macs": lambda widths: 2 * widths[..., 0]}
+    limits = {"peak_ram": 5.0, "macs": 3.0}
+    assert prices(both, limits, np.array([1, 1])).tolist() == [2, 0]
+    assert prices(both, limits, np.array([0, 1])).tolist() == [1, 1]  # It has gone.
+
+
 def test_the_unit_closes_what_the_budgets_ask_for():
     """By multiply-adds: 33 of the whole, then 22 and 11 as the first layer shrinks."""
     one = pressure({"macs": 22.0}, priced=False)

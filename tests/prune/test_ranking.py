@@ -136,6 +136,21 @@ def test_prices_are_the_share_of_the_budgets_that_a_filter_takes(rng):
     np.testing.assert_allclose((found * [13, 17]).sum(), 30)
 
 
+def test_filters_cost_alike_where_no_layer_saves_anything_alone(rng):
+    """As of a peak at two instants: the other one stays where one becomes less."""
+
+    def peak(widths):
+        left, right = widths[..., 0] + widths[..., 1], widths[..., 2] + widths[..., 3]
+        return np.maximum(left, right)
+
+    found = prices({"peak_ram": peak}, {"peak_ram": 9.0}, (8, 8, 8, 8))
+    assert found.tolist() == [1, 1, 1, 1]
+    both = prices(
+        {"a": peak, "b": lambda w: w[..., 0] * 3}, {"a": 9.0, "b": 7.0}, [8] * 4
+    )
+    assert both[0] > 3.9 and (both[1:] > 0).all()
+
+
 def test_channels_that_follow_count_with_the_filter_that_they_go_with(rng):
     """Against the sum of what each removal closes, of a layer with two followers."""
     sizes = (5, 7, 15, 10)  # The last two follow the first: 3 and 2 channels a filter.

@@ -1,5 +1,8 @@
 """Settings together: the name of what is left, budgets with the ratio."""
 
+import pytest
+
+from ns_tf.base import InputError
 from ns_tf.engine.config import RuntimeConfig
 from ns_tf.engine.runtime import Runtime
 from ns_tf.plan.config import BudgetConfig
@@ -29,3 +32,11 @@ def test_long_names_are_short_and_differ():
         for n in (11, 12)
     ]
     assert max(map(len, names)) <= 100 and names[0] != names[1]
+
+
+@pytest.mark.parametrize("level, method", [("channel", "taylor_fo"), ("block", "sss")])
+def test_a_device_file_without_a_budget_of_time_is_refused(level, method):
+    budget = BudgetConfig(params=0.5, device="phone.json")
+    idle = configs(budget, level=level, method=method)
+    with pytest.raises(InputError, match="--device goes with --latency_ms"):
+        idle.pruner(None)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from trained import learned, pruner
 
+from ns_tf.base import Cost
 from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.weighted import Weighted
 from ns_tf.prune.config import FinetuneConfig
@@ -26,6 +27,18 @@ def test_it_has_costs_accuracies_and_widths():
     assert f"accuracy on test examples: {100 * found.test_score:.2f} %" in text
     assert f"conv1 12->{found.scaling.widths[0]}" in text
     assert text.startswith("mine pruned by random, uniform widths, repair statistics")
+
+
+def test_milliseconds_by_a_device_file_are_no_whole_numbers():
+    model, problem = learned()
+    made = pruner(model, problem.dataset, method="random", macs=1.0)
+    costs = {**made.budgets.costs, "latency_ms": Cost(lambda w: w.sum(axis=-1) * 0.01)}
+    made.budgets = dataclasses.replace(made.budgets, costs=costs)
+    whole, own = np.ones(made.size, bool), 0.01 * sum(made.widths)
+    scaling = dataclasses.replace(made.at(made.widths), targets={"latency_ms": 0.75})
+    found = Pruned(*(model, scaling, np.ones(made.size), whole, {}, {}, {}, None, 0.5))
+    line = f"latency_ms: {own:.6g} of {own:.6g} (100.00%), at most 0.75"
+    assert line in summary(made, found).splitlines()
 
 
 def test_it_names_what_keeps_its_size_with_the_reason():

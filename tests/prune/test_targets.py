@@ -78,6 +78,12 @@ def test_a_device_file_holds_where_layers_are_kept():
     assert several.tolist() == [[device.ms((7, 3)), device.ms((7, 5))]]
     with pytest.raises(InputError, match="widths conv1,conv2, ..., not conv2"):
         budgets_of(asked, kept, (5,), measure)
+    assert budgets_of(asked, kept, (5,), measure, whole=whole).largest == (5,)
+    narrow = dataclasses.replace(device.network, largest=(6, 4))
+    narrow = Measure(device=dataclasses.replace(device, network=narrow))
+    assert budgets_of(asked, whole, (7, 5), narrow).largest == (6, 4)
+    with pytest.raises(InputError, match="kept at 7 filters.* end at 6"):
+        budgets_of(asked, kept, (5,), narrow, whole=whole)
 
 
 def test_bytes_of_a_file_may_be_a_share(monkeypatch):

@@ -117,6 +117,19 @@ def test_a_layer_without_a_multiple_keeps_its_own_width(rng):
     assert (nearest <= own).all() and (nearest[:, :2] == own[:2]).all()
 
 
+def test_the_multiple_that_is_asked_for_is_named_where_nothing_is_in_reach():
+    def cost(widths):
+        return widths.sum(axis=-1)
+
+    for step, named in (
+        (64, "--round_to, --min_width or"),
+        (1, "change --min_width or"),
+    ):
+        grid = grid_of(round_to=step, min_width=64)
+        with pytest.raises(InputError, match=named):
+            check_reach({"params": (cost, 100.0)}, grid, layers=2)
+
+
 def test_largest_widths_by_layer_without_steps_are_reached():
     own = [3, 8, 20]
     grid = grid_of(max_width=own)
