@@ -1,6 +1,7 @@
 """A network that is cut and fitted again for a look: by hand, and better than cut."""
 
 import numpy as np
+import pytest
 from trained import learned, pruner
 
 from ns_tf.prune import refitted
@@ -36,6 +37,7 @@ def test_a_look_is_what_the_cut_with_that_repair_gives(monkeypatch):
     assert len(forgotten) == 2, "kernels of every network would fill the memory"
 
 
+@pytest.mark.slow
 def test_an_agent_may_be_rewarded_by_it():
     model, problem = learned()
     text = "amc(random=1, episodes=1, images=16, refit=True)"

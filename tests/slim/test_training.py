@@ -43,7 +43,9 @@ def images(made):
     return made.dataset.test.images[:7].astype("float32")
 
 
-@pytest.mark.parametrize("name", ["switchable", "shared"])
+@pytest.mark.parametrize(
+    "name", ["switchable", pytest.param("shared", marks=pytest.mark.slow)]
+)
 def test_what_comes_out_is_the_supernets_own_network(name, request):
     made, result = request.getfixturevalue(name)
     for share in (0.5, 1.0):

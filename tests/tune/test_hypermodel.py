@@ -97,6 +97,7 @@ def test_it_offers_all_that_a_tuner_may_want():
     }
 
 
+@pytest.mark.slow
 def test_keras_tuners_own_search_trains_and_finds_the_best(
     search, tmp_path, rng, monkeypatch
 ):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from trained import learned, learned_with, pruner
 
 from ns_tf.engine.runtime import Runtime
@@ -54,6 +55,7 @@ def test_a_number_is_the_papers_and_needs_no_new_learning_for_another_budget():
     assert depends["auto", 0.3] != depends["auto", 0.5]
 
 
+@pytest.mark.slow
 def test_more_strength_leaves_more_gammas_near_zero():
     near = []
     for strength in (0, 0.1, 1.0):
