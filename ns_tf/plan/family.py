@@ -5,6 +5,7 @@ they go from uniform widths, and all meet the budgets; short trainings choose am
 (`ns_tf.plan.refine`).
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -173,7 +174,9 @@ class Family:
             law: The plan of the law.
             priced: The plan at a price; None if there is none.
         """
-        scored = self.way_down and self._at(BY_SCORES, self.way_down)
+        scored = None
+        with contextlib.suppress(InputError):  # Widths on the way may not be allowed.
+            scored = self.way_down and self._at(BY_SCORES, self.way_down)
         found = [scored, priced, law] if self._by_price else [law, priced, scored]
         return (one for one in found if one is not None)
 
