@@ -15,12 +15,12 @@ import numpy as np
 
 from ns_tf.base import Curve, InputError, Widths
 from ns_tf.budgets import exact_costs
-from ns_tf.engine.runtime import Runtime
 from ns_tf.networks.arena import ExactCost
 from ns_tf.plan.family import Family
 from ns_tf.plan.short_trainings import ShortTrainings, done
 from ns_tf.prune.healthy import way_down
 from ns_tf.prune.ranking import along
+from ns_tf.prune.scoring import SCORING
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL, WAY_DOWN
 from ns_tf.run.watch import Watch
@@ -83,12 +83,13 @@ class Trunk:
         if not done(job, watch):
             return None
         path = job.folder / WAY_DOWN
+        runtime = job.runtime.watched(watch.at(job.folder))
         if not path.exists():
             trained = job.problem.build(job.widths)
             trained.load_weights(job.folder / MODEL)  # Also of layers not registered.
-            runtime = Runtime(seed=job.runtime.seed, watch=watch.at(job.folder))
             rows = way_down(trained, job.problem, self.targets, runtime)
             files.write_arrays(path, {"widths": rows}, {})
+        runtime.watch.checkpoint(SCORING).remove()  # Of scores that took long.
         arrays, _ = files.read_arrays(path, what="list of widths")
         return along(arrays["widths"], job.problem.structure)
 

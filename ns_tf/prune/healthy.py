@@ -16,7 +16,7 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.graph.channels import ChannelGraph
 from ns_tf.graph.inherit import crossings
 from ns_tf.problem.problem import Problem
-from ns_tf.prune.allocations.ranking import LEAST_SHARE, SIZES
+from ns_tf.prune.allocations.ranking import LEAST_SHARE, weigh_for
 from ns_tf.prune.channel_pruner import ChannelPruner
 from ns_tf.prune.config import CutConfig
 from ns_tf.prune.ranking import Ranking, prices
@@ -49,16 +49,14 @@ def way_down(
         InputError: an operation in the network that no score can be read behind.
     """
     runtime = runtime or Runtime()
-    config, costs = CutConfig(), exact_costs(problem.structure)
-    pruner = ChannelPruner(
-        model, problem, config, Budgets({}, {}, {}), seed=runtime.seed
-    )
+    costs, none = exact_costs(problem.structure), Budgets({}, {}, {})
+    pruner = ChannelPruner(model, problem, CutConfig(), none, seed=runtime.seed)
     pruner.scorer.check()
     scores = pruner.scored(runtime).scores
     sets = joined_layers(pruner.prunable, pruner.graph)
     merged = _merged(pruner.prunable, sets)
     price = None
-    if not set(targets) <= set(SIZES):
+    if weigh_for(targets):
         of_sets = {name: _of_sets(costs[name], sets) for name in targets}
         price = prices(of_sets, targets, [len(own) for own in merged.widths])
     ranking = Ranking.of(scores, merged, least_share=LEAST_SHARE, prices=price)

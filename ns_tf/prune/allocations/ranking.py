@@ -1,5 +1,7 @@
 """Wherever the lowest scores are, over all layers."""
 
+from collections.abc import Iterable
+
 from ns_tf.base import Curve
 from ns_tf.prune.allocations import Case, allocation
 from ns_tf.prune.ranking import Ranking, prices
@@ -33,6 +35,18 @@ def ranking(case: Case) -> Curve:
     return order(case).curve(case.structure)
 
 
+def weigh_for(targets: Iterable[str]) -> float:
+    """By which power of its price a score is divided, if nobody says it.
+
+    >>> weigh_for(["params", "weight_bytes"]), weigh_for(["params", "macs"])
+    (0.0, 1.0)
+
+    Args:
+        targets: Names of the budgets.
+    """
+    return 0.0 if set(targets) <= set(SIZES) else 1.0
+
+
 def order(case: Case) -> Ranking:
     """In which order channels go by score / price ** weigh.
 
@@ -42,7 +56,7 @@ def order(case: Case) -> Ranking:
     shares = case.least_share, case.method.least_share, LEAST_SHARE
     weigh = case.method.weigh if case.weigh is None else case.weigh
     if weigh is None:
-        weigh = 0.0 if set(case.targets) <= set(SIZES) else 1.0
+        weigh = weigh_for(case.targets)
     price = None
     if weigh:
         known = {n: t for n, t in case.targets.items() if n in case.costs}
