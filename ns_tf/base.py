@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ns_tf.parts import shape_from, shape_text
+from ns_tf.scores import EventScores, FilterScores
 
 if TYPE_CHECKING:
     import keras
@@ -218,28 +219,6 @@ def _short(widths: Sequence[int]) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class EventScores:
-    """What filters were worth at each pruning event, by the criterion's scores."""
-
-    removed: np.ndarray  # [events]: the highest score among the filters that went.
-    # [events, layers]: the lowest score among the filters of each layer that stayed.
-    lowest: np.ndarray
-    loss: np.ndarray  # [events]: mean training loss since the event before.
-    # Whose scores they are; None is the usual one, of an older record.
-    criterion: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Fall:
-    """The slope of ln S over ln tau near a size."""
-
-    exponent: float  # p: S falls as tau^-p.
-    error: float  # Standard error of p, as if events were independent; they are not.
-    tau_range: tuple[float, float]  # Smallest and largest tau of the events.
-    events: int
-
-
-@dataclasses.dataclass(frozen=True)
 class PruneTrace:
     """The widths and the size of a network after each pruning event (algorithm 1).
 
@@ -254,6 +233,8 @@ class PruneTrace:
     history: np.ndarray | None = None  # [events, layers]: widths after every event.
     scores: EventScores | None = None  # Of all events; older searches kept none.
     seconds: float = 0.0  # Of the steps and events, over all processes; not kept.
+    # Before the first event; None if they do not compare layers, or were not kept.
+    whole: FilterScores | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,6 +294,9 @@ class PriceLaw:
     def tau_range(self) -> tuple[float, float] | None:
         """The recorded range of the law."""
         return (self.along or self.law).tau_range
+
+
+Along = Curve | PriceLaw | FilterScores  # What the widths of a plan follow.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,15 @@ import dataclasses
 import numpy as np
 
 from ns_tf.base import DescentState, PruneTrace, Scaling, ScalingLaw
+from ns_tf.scores import FilterScores
+
+
+def worth(widths):
+    """Scores of the filters of every layer, from 2 and more down to 1 and less."""
+    return FilterScores(
+        np.arange(len(widths)),
+        tuple(np.linspace(2 + n % 3, 0.5 + n % 2, w) for n, w in enumerate(widths)),
+    )
 
 
 def made_up(plain, rng, iterations=1):
@@ -28,7 +37,7 @@ def made_up(plain, rng, iterations=1):
             iteration=iteration,
             widths=tuple(plain.default_widths),
             law=ScalingLaw(alpha, beta, beta, beta, (low, high)),
-            trace=PruneTrace(widths, tau, plain.names, widths),
+            trace=PruneTrace(widths, tau, plain.names, widths, whole=worth(default)),
             scaling=Scaling(tuple(plain.default_widths), high, {}, {}),
             seconds=61.0,
         )

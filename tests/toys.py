@@ -8,7 +8,7 @@ import types
 import numpy as np
 from searches import made_up
 
-from ns_tf.base import Architecture, EventScores
+from ns_tf.base import Architecture
 from ns_tf.descend.record import SearchRecord, new_search, write_search
 from ns_tf.networks import architectures
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
@@ -16,6 +16,7 @@ from ns_tf.networks.structure import analyse
 from ns_tf.plan import methods
 from ns_tf.plan.config import SolverConfig
 from ns_tf.plan.methods import Entry, Setting
+from ns_tf.scores import EventScores
 
 NAMES, DEFAULT = ("a", "b", "c"), (13, 17, 19)
 PIXELS = 31
@@ -90,6 +91,15 @@ def scored(record, p=1.5, criterion="taylor_fo"):
     scores = EventScores(removed, lowest, loss, criterion)
     trace = dataclasses.replace(last.trace, scores=scores)
     states = (*record.states[:-1], dataclasses.replace(last, trace=trace))
+    return dataclasses.replace(record, states=states)
+
+
+def unranked(record):
+    """The record without scores of all filters, as an earlier version kept it."""
+    states = tuple(
+        dataclasses.replace(state, trace=dataclasses.replace(state.trace, whole=None))
+        for state in record.states
+    )
     return dataclasses.replace(record, states=states)
 
 

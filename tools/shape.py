@@ -20,7 +20,7 @@ PACKAGE, TESTS = ROOT / "ns_tf", ROOT / "tests"
 # A folder (or a file at the root) imports from those before it, never from its own line
 # or a later one. `__main__` files stand above all of them.
 ORDER = (
-    "parts",
+    "parts scores",
     "base",
     "registry run render graph",
     "cli networks",

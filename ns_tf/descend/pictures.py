@@ -5,12 +5,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ns_tf.base import DescentState, Fall
+from ns_tf.base import DescentState
 from ns_tf.descend.record import SearchRecord
 from ns_tf.render import plots, score_plots
 from ns_tf.run import files
 from ns_tf.run.folder import PLOTS
 from ns_tf.scaling.fall import falls
+from ns_tf.scores import Fall
 
 
 def draw(folder: Path, record: SearchRecord) -> None:

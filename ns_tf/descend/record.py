@@ -3,7 +3,8 @@
 `descent.json` has everything but the traces: names, widths, cost polynomials, and a
 law, a scaling and the time for every iteration. `trace_NN.csv` has the networks that
 the law of iteration NN is fitted to, `history_NN.csv` those after every removal, and
-`scores_NN.csv` what filters were worth then.
+`scores_NN.csv` what filters were worth then, and `filters_NN.csv` what all of them were
+worth before the first removal.
 """
 
 import dataclasses
@@ -180,6 +181,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         errors = [None if np.isnan(error) else error for error in law.error.tolist()]
         by_layer = {"rows": law.rows.tolist(), "error": errors}
     scores = state.trace.scores
+    whole = state.trace.whole
     told = scores is not None and scores.criterion is not None
     return {
         "iteration": state.iteration,
@@ -195,6 +197,7 @@ def _state_json(state: DescentState) -> dict[str, Any]:
         "events": len(state.trace.history),
         "rows": len(state.trace.tau),
         **({"criterion": scores.criterion} if told else {}),
+        **({"sets": whole.sets.tolist()} if whole is not None else {}),
         "scaling": dataclasses.asdict(state.scaling),
         "seconds": round(state.seconds, 3),
     }

@@ -1,4 +1,7 @@
-"""The tables of a search: `trace_NN.csv`, `history_NN.csv` and `scores_NN.csv`."""
+"""The tables of a search, an iteration each.
+
+`trace_NN.csv`, `history_NN.csv`, `scores_NN.csv`, and `filters_NN.csv`.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ns_tf.base import DescentState, EventScores, PruneTrace
+from ns_tf.base import DescentState, PruneTrace
 from ns_tf.run import files
-from ns_tf.run.folder import HISTORY, SCORES, TRACE
+from ns_tf.run.folder import FILTERS, HISTORY, SCORES, TRACE
+from ns_tf.scores import EventScores, FilterScores
 
+_FILES = {"trace": TRACE, "history": HISTORY, "scores": SCORES, "filters": FILTERS}
+_FILTERS = ("set", "score")  # Columns of `FILTERS`.
 _SCORES = ("removed", "loss")  # Columns of `SCORES`, after the layers' lowest scores.
 
 
@@ -22,10 +28,11 @@ def path_of(folder: str | Path, iteration: int, what: str = "trace") -> Path:
     Args:
         folder: The run folder.
         iteration: From 1.
-        what: "trace", the recorded networks; "history", those after every removal; or
-            "scores", what filters were worth then.
+        what: "trace", the recorded networks; "history", those after every removal;
+            "scores", what filters were worth then; "filters", what all of them were
+            worth before the first.
     """
-    name = {"trace": TRACE, "history": HISTORY, "scores": SCORES}[what]
+    name = _FILES[what]
     return Path(folder) / name.format(iteration)
 
 
@@ -42,6 +49,11 @@ def write(folder: Path, state: DescentState) -> None:
         rows = np.column_stack([scores.lowest, scores.removed, scores.loss]).tolist()
         path = path_of(folder, state.iteration, "scores")
         files.write_csv(path, [*trace.names, *_SCORES], rows)
+    if trace.whole is not None:
+        path = path_of(folder, state.iteration, "filters")
+        owner = [n for n, own in enumerate(trace.whole.scores) for _ in own]
+        rows = zip(owner, trace.whole.flat.tolist(), strict=True)
+        files.write_csv(path, _FILTERS, list(rows))
 
 
 def read(folder: Path, state: Mapping[str, Any], names: Sequence[str]) -> PruneTrace:
@@ -78,6 +90,7 @@ def read(folder: Path, state: Mapping[str, Any], names: Sequence[str]) -> PruneT
         tuple(names),
         tables["history"],
         _read_scores(folder, state, names),
+        whole=_read_filters(folder, state),
     )
 
 
@@ -109,3 +122,34 @@ def _read_scores(
         array = np.array(table, float).reshape(-1, len(columns))
     parts = array[:, -2], array[:, :-2], array[:, -1]
     return EventScores(*parts, state.get("criterion"))
+
+
+def _read_filters(folder: Path, state: Mapping[str, Any]) -> FilterScores | None:
+    """What all filters were worth; None for a search that kept no such scores.
+
+    Args:
+        folder: The run folder.
+        state: As `descent.json` has it; it says which layers are one set.
+
+    Raises:
+        InputError: the file is damaged or missing.
+    """
+    if "sets" not in state:
+        return None
+    path = path_of(folder, state["iteration"], "filters")
+    header, table = files.read_csv(path, what="list of scores")
+    with files.readable(path, "list of scores"):
+        sets, widths = np.array(state["sets"]), state["widths"]
+        numbers = np.unique(sets).tolist()
+        if sets.dtype.kind != "i" or numbers != list(range(len(numbers))):
+            raise ValueError(f"sets of layers that are {state['sets']}")
+        if tuple(header) != _FILTERS:
+            raise ValueError(f"{','.join(header)}; expected {','.join(_FILTERS)}")
+        array = np.array(table, float).reshape(-1, len(_FILTERS))
+        found = FilterScores.of(sets, array[:, 1], widths)
+        owner = [n for n, own in enumerate(found.scores) for _ in own]
+        if array[:, 0].tolist() != owner or found.widths.tolist() != widths:
+            raise ValueError(f"its sets are not {state['sets']} of widths {widths}")
+        if not np.isfinite(array).all():
+            raise ValueError("a score that is no number")
+    return found

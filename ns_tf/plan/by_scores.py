@@ -19,11 +19,11 @@ from ns_tf.networks.arena import ExactCost
 from ns_tf.plan.family import Family
 from ns_tf.plan.short_trainings import ShortTrainings, done
 from ns_tf.prune.healthy import way_down
-from ns_tf.prune.ranking import along
 from ns_tf.prune.scoring import SCORING
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL, WAY_DOWN
 from ns_tf.run.watch import Watch
+from ns_tf.scaling.ranks import along
 from ns_tf.train.job import Job
 
 _TIMES = (2.0, 1.5, 1.25)  # The budgets; the first that some network costs.
@@ -91,7 +91,7 @@ class Trunk:
             files.write_arrays(path, {"widths": rows}, {})
         runtime.watch.checkpoint(SCORING).remove()  # Of scores that took long.
         arrays, _ = files.read_arrays(path, what="list of widths")
-        return along(arrays["widths"], job.problem.structure)
+        return along(arrays["widths"], job.problem.structure.params)
 
 
 def _larger(family: Family) -> Widths | None:

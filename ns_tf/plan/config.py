@@ -190,7 +190,7 @@ def _curve_methods() -> tuple[str, ...]:
     """The methods that have a curve: neuralscale, then those that need no search.
 
     >>> _curve_methods()
-    ('neuralscale', 'divisible', 'uniform', 'morphnet', 'priced')
+    ('neuralscale', 'divisible', 'uniform', 'morphnet', 'priced', 'ranking')
     """
     members = methods.with_curve()
 
@@ -218,7 +218,10 @@ class MethodConfig:
         f"{_about_methods()}",
         choices=_curve_methods(),
     )
-    iteration: int | None = option(None, "Iteration of the search; the last if empty.")
+    iteration: int | None = option(
+        None,
+        "Iteration of the search. If empty the last, of morphnet and ranking 1.",
+    )
     price_exponent: float | None = option(
         None,
         "Of priced: one more filter is worth tau to minus this. If empty, as the "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf.base import Architecture, Curve, InputError, PriceLaw, Scaling
+from ns_tf.base import Along, Architecture, Curve, InputError, PriceLaw, Scaling
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan import methods, targets
 from ns_tf.plan.measured import Measurements
@@ -109,8 +109,9 @@ class Family:
         Args:
             count: How many candidates are asked for.
         """
-        # Before it there are uniform, the two other methods, and means.
-        return self._by_price or count > 5
+        # Before it there are uniform, the other methods, and a mean with each.
+        others = 2 + (self.search.states[0].trace.whole is not None)
+        return self._by_price or count > 1 + 2 * others
 
     def candidates(self, count: int) -> tuple[Candidate, ...]:
         """The first candidates of different widths; uniform is the first of all.
@@ -177,7 +178,10 @@ class Family:
         scored = None
         with contextlib.suppress(InputError):  # Widths on the way may not be allowed.
             scored = self.way_down and self._at(BY_SCORES, self.way_down)
-        found = [scored, priced, law] if self._by_price else [law, priced, scored]
+        ranked = self._ranked()
+        found = [law, priced, ranked, scored]
+        if self._by_price:
+            found = [scored, ranked, priced, law]
         return (one for one in found if one is not None)
 
     @property
@@ -186,7 +190,7 @@ class Family:
         measure = self.options.get("measure")
         return targets.default_method(self.targets, measure) == "priced"
 
-    def _curve(self, name: str) -> Curve | PriceLaw:
+    def _curve(self, name: str) -> Along:
         """What a method makes of the search."""
         return methods.curve(self.search, name, self.iteration)
 
@@ -200,6 +204,13 @@ class Family:
         except InputError:
             return None
 
+    def _ranked(self) -> Candidate | None:
+        """By the scores that the search kept; None if it kept none."""
+        try:
+            return self._at("ranking", methods.curve(self.search, "ranking"))
+        except InputError:  # Or widths on the way may not be allowed.
+            return None
+
     def _steeper(self, priced: Candidate | None) -> Iterator[Candidate]:
         """Plans at a price between that of the record and the curve of the law.
 
@@ -211,13 +222,13 @@ class Family:
             law = PriceLaw(self._curve("priced").law, p)
             yield self._at(f"priced_p{p:g}", law)
 
-    def _at(self, label: str, along: Curve | PriceLaw) -> Candidate:
+    def _at(self, label: str, along: Along) -> Candidate:
         """The candidate that meets the budgets."""
         scaling = self._solved(along, self.targets)
         without = unfitted(along, self.search.names)
         return Candidate(label, scaling, along.tau_range, without)
 
-    def _solved(self, along: Curve | PriceLaw, goals: Mapping[str, float]) -> Scaling:
+    def _solved(self, along: Along, goals: Mapping[str, float]) -> Scaling:
         """The widths that meet some budgets."""
         return targets.solve(
             self.search,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ns_tf.base import Architecture, Curve, InputError, PriceLaw
+from ns_tf.base import Along, Architecture, InputError, PriceLaw
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET
@@ -59,7 +59,8 @@ class Searched:
             method: Any method of `ns_tf.plan.methods` that has a curve. If None,
                 "priced" for multiply-adds, or "uniform" where scores fall too slowly
                 to price filters; "neuralscale" for parameters, bytes and milliseconds.
-            iteration: Of the search, from 1; the last if None.
+            iteration: Of the search, from 1; if None the last, of morphnet and ranking
+                the first.
             ratio: A budget: the parameters of the default network with every width
                 times this.
             round_to: Widths are multiples of this.
@@ -133,7 +134,7 @@ def make_plan(
         method: Whose curve is scaled along. If None, that of the budgets
             (`ns_tf.plan.targets.default_method`); uniform where it would be `priced`
             and the price law is silent, because its exponent had to be raised.
-        iteration: Of the search, from 1; the last if None.
+        iteration: Of the search, from 1; if None the method's own, most often the last.
         ratio: The paper's r as one more budget: the parameters of the default network
             with every width times this (`int(width * ratio)`).
         round_to: Widths are multiples of this.
@@ -157,6 +158,8 @@ def make_plan(
 
     def planned(method: str, iteration: int | None = iteration) -> WidthPlan:
         along = _along(search, method, iteration, price_exponent)
+        member = methods.get(method)
+        iteration = member.iteration if iteration is None else iteration
         scaling = solve(
             search,
             along,
@@ -166,12 +169,13 @@ def make_plan(
             wishes=wishes,
             **limits,
         )
-        needs_search = methods.get(method).needs_search
         plan = plan_of(
             search,
             scaling,
             method=method,
-            iteration=search.state(iteration).iteration if needs_search else None,
+            iteration=(
+                search.state(iteration).iteration if member.needs_search else None
+            ),
             tau_range=along.tau_range,
             builder=builder,
             wishes=wishes,
@@ -195,7 +199,7 @@ def _along(
     method: str,
     iteration: int | None,
     price_exponent: float | None,
-) -> Curve | PriceLaw:
+) -> Along:
     """What a method scales along, at the price exponent that was given, if any.
 
     Raises:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ns_tf import budgets
-from ns_tf.base import Architecture, Cost, Curve, InputError, PriceLaw, Scaling
+from ns_tf.base import (
+    Along,
+    Architecture,
+    Cost,
+    Curve,
+    InputError,
+    PriceLaw,
+    Scaling,
+)
 from ns_tf.budgets import BUDGETS, Measure
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device, read_device
@@ -23,7 +31,9 @@ from ns_tf.run.checks import is_positive
 from ns_tf.scaling.config import Wishes
 from ns_tf.scaling.corrected import solve_by_measuring
 from ns_tf.scaling.grid import grid_of
+from ns_tf.scaling.ranks import ranked_curve
 from ns_tf.scaling.solve import at_cost
+from ns_tf.scores import FilterScores
 
 if TYPE_CHECKING:
     from ns_tf.networks.structure import Structure
@@ -32,7 +42,7 @@ if TYPE_CHECKING:
 
 def solve(
     search: SearchRecord,
-    along: Curve | PriceLaw,
+    along: Along,
     targets: Mapping[str, float],
     *,
     measure: Measure | None = None,
@@ -45,7 +55,7 @@ def solve(
 
     Args:
         search: Whose network's costs are counted.
-        along: A curve tau -> widths, or what filters are worth.
+        along: A curve tau -> widths, or what filters are worth, more or single ones.
         targets: Budgets by name; all hold.
         measure: How measured budgets are measured.
         builder: The architecture, if no registered name finds it.
@@ -76,6 +86,13 @@ def solve(
     def solved(goals: Mapping[str, float]) -> Scaling:
         if isinstance(along, PriceLaw):
             return _at_price(search, along, costs, goals, options)
+        if isinstance(along, FilterScores):
+            prices = dict(costs)
+            if by_table and (along.widths > options["max_width"]).any():
+                # No table reaches the network that filters go from.
+                prices[BUDGET] = dataclasses.replace(costs[BUDGET], measured=True)
+            curve = ranked_curve(along, prices, goals, search.costs)
+            return at_cost(curve, costs, goals, **options)
         return at_cost(along, costs, goals, **options)
 
     if by_table and measure.here:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ns_tf.base import EventScores, PruneTrace, Widths
+from ns_tf.base import PruneTrace, Widths
 from ns_tf.data.batches import steps_per_epoch
 from ns_tf.engine import loop
 from ns_tf.engine.loop import Clock, Losses
@@ -20,12 +20,14 @@ from ns_tf.engine.runtime import Runtime
 from ns_tf.problem.problem import Problem
 from ns_tf.prune import signals
 from ns_tf.prune.config import PruneConfig
+from ns_tf.prune.joined import filter_scores
 from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.rebuilding import Rebuilder
 from ns_tf.prune.removal import Prunable, choose
 from ns_tf.prune.trained import copied
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.grid import grid_of
+from ns_tf.scores import EventScores, FilterScores
 
 
 def prune_trace(
@@ -133,6 +135,7 @@ class Pruning:
         self.clock = Clock()
         self.rows: list[Widths] = []  # Widths after every event.
         self.scores: list[tuple[float, ...]] = []  # By event: `EventScores`, a row.
+        self.whole: FilterScores | None = None  # Before the first event.
         self.since = 0  # Steps since the last event, whose losses are summed up.
         self.steps = 0
         self.events = 0
@@ -173,6 +176,8 @@ class Pruning:
         self.stopped = not len(chosen)
         if self.stopped:
             return
+        if self.events == 1:
+            self.whole = self._whole(scores)
         self.network.close(chosen)
         self.network.forget()
         self._record(scores, chosen)
@@ -203,6 +208,12 @@ class Pruning:
         criterion = self.network.criterion
         reading = signals.Reading(self.network, self.runtime.seed, self.events)
         return signals.get(criterion.reads).scores(criterion.formula, reading)
+
+    def _whole(self, scores: np.ndarray) -> FilterScores | None:
+        """What all filters are worth; None if scores of layers do not compare."""
+        if self.network.criterion.scope != "global" or not np.isfinite(scores).all():
+            return None
+        return filter_scores(scores, self.prunable, self.network.graph)
 
     def _choose(self, scores: np.ndarray) -> np.ndarray:
         """Numbers of the channels that this event removes; none if pruning ends."""
@@ -261,7 +272,7 @@ class Pruning:
             rows[:, -2], rows[:, :-2], rows[:, -1], self.config.criterion
         )
         names, seconds = structure.names, self.clock.seconds
-        return PruneTrace(widths, tau, names, history, scores, seconds)
+        return PruneTrace(widths, tau, names, history, scores, seconds, self.whole)
 
     def _history(self) -> np.ndarray:
         """[events, layers]: widths after every event."""
@@ -287,6 +298,8 @@ class Pruning:
             "waste": self.rebuilder.due.waste,
         }
         arrays = {"history": self._history(), "event_scores": self._scores()}
+        if self.whole:
+            arrays |= {"whole": self.whole.flat, "whole_sets": self.whole.sets}
         return {**arrays, **self.network.state()}, facts
 
     def restore(
@@ -302,6 +315,9 @@ class Pruning:
         # Older files have no scores: those events stay unknown.
         unknown = np.full((len(self.rows), len(self.seed_widths) + 2), np.nan)
         self.scores = [tuple(row) for row in arrays.get("event_scores", unknown)]
+        if "whole" in arrays:
+            parts = arrays["whole_sets"], arrays["whole"]
+            self.whole = FilterScores.of(*parts, self.seed_widths)
         self.losses.start(facts.get("loss", 0.0))
         self.since = facts.get("since", 0)
         self.clock = Clock(facts.get("seconds", 0.0))

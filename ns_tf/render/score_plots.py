@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ns_tf.base import EventScores, Fall
 from ns_tf.render.plots import Target, new_figure
+from ns_tf.scores import EventScores, Fall
 
 
 def scores(

@@ -3,9 +3,10 @@
 `assets/` has code of the package once more, as JavaScript. `costs.js` has the costs of
 `ns_tf.networks.costs` and `ns_tf.devices.cost`, `arena.js` those of
 `ns_tf.networks.arena`; `what_if.js`, `growth.js`, `interior.js` and `priced.js` the
-solvers of `ns_tf.scaling.solve`, `growth`, `interior` and `priced`. They read the
-curves, the price laws, the cost polynomials, the operations of a network's files and
-the tables of a device that the page carries as JSON.
+solvers of `ns_tf.scaling.solve`, `growth`, `interior` and `priced`; `ranks.js` the
+order of `ns_tf.scaling.ranks`. They read the curves, the price laws, the scores of
+filters, the cost polynomials, the operations of a network's files and the tables of a
+device that the page carries as JSON.
 """
 
 import collections
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ns_tf.base import Curve, InputError, PriceLaw, ScalingLaw
+from ns_tf.base import Along, InputError, PriceLaw, ScalingLaw
 from ns_tf.budgets import get
 from ns_tf.descend.record import SearchRecord
 from ns_tf.devices.device import BUDGET, Device
@@ -26,6 +27,8 @@ from ns_tf.plan import methods
 from ns_tf.plan.targets import with_ratio
 from ns_tf.plan.width_plan import FAR
 from ns_tf.render.html import option
+from ns_tf.scaling.ranks import SIZES
+from ns_tf.scores import FilterScores
 
 ASSETS = Path(__file__).parent / "assets"
 # The last one starts the page.
@@ -35,6 +38,7 @@ _SCRIPTS = (
     "growth.js",
     "interior.js",
     "priced.js",
+    "ranks.js",
     "what_if.js",
 )
 _START = 0.25  # The paper's r of the budget that the page begins with.
@@ -86,6 +90,9 @@ def _curve(
         curve = methods.curve(search, method, iteration)
     except InputError:
         return None
+    if isinstance(curve, FilterScores):
+        scores = [own.tolist() for own in curve.scores]
+        return {"kind": "filters", "sets": curve.sets.tolist(), "scores": scores}
     tau_range = _range(curve)
     if isinstance(curve, PriceLaw):
         return {**_price(curve), **tau_range}
@@ -114,7 +121,7 @@ def _law(law: ScalingLaw) -> dict[str, list[float]]:
     return {"alpha": law.alpha.tolist(), "beta": law.beta.tolist()}
 
 
-def _range(law: Curve | PriceLaw | ScalingLaw) -> dict[str, list[float]]:
+def _range(law: Along | ScalingLaw) -> dict[str, list[float]]:
     """The recorded range, if there is one."""
     return {"range": list(law.tau_range)} if law.tau_range else {}
 
@@ -179,7 +186,7 @@ def script(
     """
     units = _units(search)
     costs = {
-        name: {**_counted(cost), "unit": units[name]}
+        name: {**_counted(cost), "unit": units[name], "countsSize": name in SIZES}
         for name, cost in search.costs.items()
     }
     if device is not None:

@@ -25,6 +25,7 @@ DESCENT = "descent.json"  # Widths, laws and costs of every iteration.
 TRACE = "trace_{:02d}.csv"  # By iteration: the rows that its law is fitted to.
 HISTORY = "history_{:02d}.csv"  # By iteration: widths after every pruning event.
 SCORES = "scores_{:02d}.csv"  # By iteration: what filters were worth at every event.
+FILTERS = "filters_{:02d}.csv"  # By iteration: what all were worth before the first.
 CHECKPOINTS = "checkpoints"  # Folder: the pruning under way.
 PRUNING = "prune_{:02d}.npz"  # In it, by iteration: its checkpoint.
 TRAIN = "train"  # Folder: a training of a network of the search in each folder.

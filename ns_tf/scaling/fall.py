@@ -6,7 +6,8 @@ network of that size. Over all sizes it is no power law, so p is local.
 
 import numpy as np
 
-from ns_tf.base import Fall, InputError
+from ns_tf.base import InputError
+from ns_tf.scores import Fall
 
 MIN_EVENTS = 6  # With fewer, a slope says nothing.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ns_tf.base import Curve, InputError, PriceLaw, PruneTrace, ScalingLaw
+from ns_tf.base import Along, InputError, PriceLaw, PruneTrace, ScalingLaw
 
 MIN_ROWS = 6  # With fewer rows, the two numbers of a layer say nothing.
 # Standard deviation of ln width below which a layer counts as constant; the logarithm
@@ -155,7 +155,7 @@ def _line_of(beta: float, widths: np.ndarray, tau: np.ndarray) -> ScalingLaw:
     )
 
 
-def unfitted(along: Curve | PriceLaw, names: Sequence[str]) -> tuple[str, ...]:
+def unfitted(along: Along, names: Sequence[str]) -> tuple[str, ...]:
     """The layers that lost too few filters for a slope, in a law fitted by layer.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ns_tf.base import Cost, Fall, PriceLaw, Scaling, Unpriced
+from ns_tf.base import Cost, PriceLaw, Scaling, Unpriced
 from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.curves import power_law
@@ -14,6 +14,7 @@ from ns_tf.scaling.estimated import solve_by_estimates
 from ns_tf.scaling.grid import check_reach, grid_of
 from ns_tf.scaling.program import Program
 from ns_tf.scaling.solve import at_cost
+from ns_tf.scores import Fall
 
 _USELESS = 10.0  # A larger gap says nothing, as of an exponent of 1,000.
 

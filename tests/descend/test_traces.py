@@ -1,5 +1,7 @@
 """The tables of a search are read as they were written; damage is named."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from edits import edit, edit_json, text_of
@@ -9,6 +11,7 @@ from ns_tf.base import InputError
 from ns_tf.descend.record import read_search
 from ns_tf.descend.traces import path_of
 from ns_tf.run.folder import DESCENT
+from ns_tf.scores import FilterScores
 
 PARTS = ("removed", "lowest", "loss")
 
@@ -77,7 +80,45 @@ def test_damaged_scores_are_named(tmp_path, change, told):
         read_search(tmp_path)
 
 
-@pytest.mark.parametrize("what", ["trace", "history"])
+def test_scores_of_all_filters_are_read_to_the_last_bit(tmp_path):
+    record = toy_search(1)
+    own = record.states[0].trace.whole
+    joined = FilterScores(np.array([0, 1, 0]), own.scores[:2])
+    for sets, widths in ((own, (13, 17, 19)), (joined, (13, 17, 13))):
+        trace = dataclasses.replace(record.states[0].trace, whole=sets)
+        state = dataclasses.replace(record.states[0], trace=trace, widths=widths)
+        changed = dataclasses.replace(record, states=(state,))
+        found = read_search(written(tmp_path, changed)).states[0].trace.whole
+        assert found.sets.tolist() == sets.sets.tolist()
+        assert [n.tolist() for n in found.scores] == [n.tolist() for n in sets.scores]
+
+
+@pytest.mark.parametrize(
+    "sets, change, told",
+    [
+        (None, lambda text: text.replace("set,", "group,"), "expected set,score"),
+        (None, lambda text: text + text.splitlines()[-1] + "\n", "50 scores of 49"),
+        (None, lambda text: text.replace("\n0,", "\n1,", 1), "its sets are not"),
+        (None, lambda text: text.replace("1,3.0", "1,nan"), "no number"),
+        ([0, 1, 0], None, "sets are not|scores of"),
+        ([0, 2, 3], None, "sets of layers"),
+        ([0.0, 1.0, 2.0], None, "sets of layers"),
+        ([0, 1], None, "scores of 30"),
+        ("many", None, "sets"),
+    ],
+)
+def test_damaged_scores_of_all_filters_are_named(tmp_path, sets, change, told):
+    written(tmp_path, toy_search(1))
+    path = path_of(tmp_path, 1, "filters")
+    if sets is not None:
+        edit_json(tmp_path / DESCENT, lambda d: d["states"][0].update(sets=sets))
+    else:
+        edit(path, change)
+    with pytest.raises(InputError, match=f"filters_01.csv is damaged.*({told})"):
+        read_search(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["trace", "history", "filters"])
 def test_a_missing_table_is_an_error(tmp_path, what):
     written(tmp_path, toy_search(2))
     path_of(tmp_path, 1, what).unlink()

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from toys import macs, params, scored, toy_architecture, toy_search
+from toys import macs, params, scored, toy_architecture, toy_search, unranked
 
 import ns_tf
 from ns_tf.base import InputError
@@ -38,8 +38,17 @@ def test_the_plans_of_the_methods_are_in_it():
     record, target = scored(toy_search()), {"macs": 901_003}
     found = Family.of(record, target).candidates(99)
     widths = {one.scaling.widths for one in found}
-    for method in ("uniform", "priced", "neuralscale"):
+    for method in ("uniform", "priced", "neuralscale", "ranking"):
         assert make_plan(record, target, method=method).widths in widths
+
+
+def test_the_ranking_of_the_search_is_in_it_if_there_is_one():
+    target = {"macs": 90_103}  # Below the searched network.
+    labels = [one.label for one in Family.of(toy_search(), target).candidates(99)]
+    assert labels[1:3] == ["ranking", "0.5_to_ranking"]
+    older = Family.of(unranked(toy_search()), target)
+    labels = [one.label for one in older.candidates(99)]
+    assert len(labels) > 3 and not any("ranking" in label for label in labels)
 
 
 def test_a_mean_lies_between_its_ends():
@@ -59,7 +68,7 @@ def test_fewer_are_the_first_ones():
 
 
 @pytest.mark.parametrize(
-    "target, place", [({"macs": 901_003}, 1), ({"params": 30_011}, 5)]
+    "target, place", [({"macs": 901_003}, 1), ({"params": 2_003}, 6)]
 )
 def test_widths_by_scores_come_first_where_filters_have_a_price(target, place):
     record = scored(toy_search())
@@ -71,7 +80,7 @@ def test_widths_by_scores_come_first_where_filters_have_a_price(target, place):
     uniform, scores, between = (found[k].scaling.widths for k in (0, place, place + 1))
     assert scores[-1] < between[-1] < uniform[-1]
     assert all(params(one.scaling.widths) <= target.get("params", 1e9) for one in found)
-    wanted = [family.wants_scores(count) for count in (2, place, place + 1)]
+    wanted = [family.wants_scores(count) for count in (2, 7, 8)]
     assert wanted == [place == 1, place == 1, True]
 
 

@@ -1,7 +1,5 @@
 """Widths of a builder on the way down from a trained network, score by score."""
 
-import itertools
-
 import keras
 import numpy as np
 import pytest
@@ -9,12 +7,9 @@ from small import chain, problem, residual
 
 from ns_tf.budgets import exact_costs
 from ns_tf.engine.runtime import Runtime
-from ns_tf.networks import architectures
-from ns_tf.networks.structure import analyse
 from ns_tf.prune.channel_pruner import ChannelPruner
 from ns_tf.prune.config import CutConfig
-from ns_tf.prune.healthy import joined_layers, way_down
-from ns_tf.prune.removal import Prunable
+from ns_tf.prune.healthy import way_down
 from ns_tf.prune.targets import budgets_of
 
 
@@ -49,12 +44,6 @@ def test_without_identities_it_is_the_way_of_a_pruning(name):
 def test_layers_that_an_identity_joins_come_down_together():
     made = problem(residual, (11, 7, 11))
     model = network(made, (11, 7, 11))
-    graph = made.structure.graph(model)
-    assert joined_layers(Prunable.of(made.structure, graph), graph).tolist() == [
-        0,
-        1,
-        0,
-    ]
     rows = way_down(model, made, {"macs": 5003})
     np.testing.assert_array_equal(rows[:, 0], rows[:, 2])
     lost = -np.diff(rows, axis=0)
@@ -68,23 +57,4 @@ def test_layers_that_an_identity_joins_come_down_together():
 def test_layers_of_other_widths_are_apart():
     made = problem(residual, (11, 7, 5))
     model = network(made, (11, 7, 5))
-    graph = made.structure.graph(model)
-    assert joined_layers(Prunable.of(made.structure, graph), graph).tolist() == [
-        0,
-        1,
-        2,
-    ]
     assert way_down(model, made, {"macs": 5003}).shape == (11 + 7 + 5 - 3 + 1, 3)
-
-
-@pytest.mark.slow
-def test_stages_of_mobilenet_v2_are_one_each():
-    """Expansions follow; no bottleneck gets a convolution in place of its identity."""
-    builder = architectures.get("mobilenet_v2(ratio=0.125)")
-    structure = analyse(builder, (32, 32, 3), 7)
-    graph = structure.graph(structure.build(builder.widths))
-    prunable = Prunable.of(structure, graph)
-    sets = joined_layers(prunable, graph)
-    stages = [1, 2, 3, 4, 3, 3, 1]  # Bottlenecks in each.
-    counted = [len(list(same)) for _, same in itertools.groupby(sets.tolist())]
-    assert counted == [1, *stages, 1]

@@ -36,10 +36,12 @@ def search():
     """
     run = Pruning(problem(chain, (13, 11, 17)), (13, 11, 17), QUICK, Runtime())
     rows, losses, train, close = [], [], run.network.train, run.network.close
+    whole = []
 
     def closing(chosen):
         alive = run.network.alive.copy()
         scores = run._score()
+        whole.append(scores)
         close(chosen)
         left = alive.copy()
         left[chosen] = False
@@ -57,11 +59,11 @@ def search():
         if run.finished:
             break
         run.step(*batch)
-    return run, rows
+    return run, rows, whole[0]
 
 
 def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(search):
-    run, _ = search
+    run, _, _ = search
     work, trace = run.problem, run.trace()
     lost = (trace.history < [13, 11, 17]).all(axis=1)
     assert 0 < len(trace.widths) <= len(trace.history)
@@ -120,18 +122,36 @@ def test_a_loss_that_is_not_finite_names_the_step():
 
 
 def test_the_steps_foretold_are_those_that_are_taken(search):
-    run, _ = search
+    run, _, _ = search
     assert run.steps == QUICK.steps((13, 11, 17), run.epoch)
 
 
 def test_scores_of_an_event_are_those_that_it_chose_by(search):
-    run, rows = search
+    run, rows, _ = search
     scores = run.trace().scores
     recorded = np.column_stack([scores.lowest, scores.removed, scores.loss])
     assert len(recorded) == len(run.trace().history) == len(rows)
     np.testing.assert_allclose(recorded, rows, rtol=1e-12)
     spared = run.trace().history == QUICK.prune_min_width  # Whatever their scores.
     assert ((scores.lowest >= scores.removed[:, None]) | spared).all()
+
+
+def test_scores_of_all_filters_are_those_of_the_first_event(search):
+    run, _, scores = search
+    whole = run.trace().whole
+    assert whole.sets.tolist() == [0, 1, 2]
+    for own, numbers in zip(whole.scores, run.prunable.widths, strict=True):
+        np.testing.assert_array_equal(own, np.sort(scores[numbers])[::-1])
+    again = Pruning(run.problem, (13, 11, 17), QUICK, Runtime())
+    again.restore(*run.state())
+    for own, other in zip(again.trace().whole.scores, whole.scores, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_scores_that_do_not_compare_layers_are_not_kept():
+    work = problem(chain, (13, 11, 17))
+    run = Pruning(work, (13, 11, 17), replaced(QUICK, criterion="magnitude"), Runtime())
+    assert run._whole(np.ones(41)) is None
 
 
 def test_a_checkpoint_without_scores_goes_on_and_leaves_them_unknown():
@@ -142,7 +162,7 @@ def test_a_checkpoint_without_scores_goes_on_and_leaves_them_unknown():
     while first.events < 3:
         first.step(*next(batches))
     arrays, facts = first.state()
-    del arrays["event_scores"], facts["loss"], facts["since"]
+    del arrays["event_scores"], arrays["whole"], facts["loss"], facts["since"]
     second = Pruning(work, (13, 11, 17), QUICK, Runtime())
     second.restore(arrays, facts)
     for batch in second.batches():
@@ -150,6 +170,7 @@ def test_a_checkpoint_without_scores_goes_on_and_leaves_them_unknown():
             break
         second.step(*batch)
     removed = second.trace().scores.removed
+    assert second.trace().whole is None
     assert np.isnan(removed[:3]).all() and np.isfinite(removed[3:]).all()
 
 

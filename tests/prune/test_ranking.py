@@ -10,7 +10,7 @@ from small import chain, problem, residual
 
 from ns_tf.base import InputError
 from ns_tf.budgets import exact_costs
-from ns_tf.prune.ranking import Ranking, prices
+from ns_tf.prune.ranking import Ranking
 from ns_tf.prune.removal import Prunable, down_to
 from ns_tf.scaling.solve import at_cost
 
@@ -119,36 +119,6 @@ def test_no_layer_falls_below_its_share_before_all_have_come_down_to_it():
     assert both[:8] == [[10 - i, 10] for i in range(8)]
     assert both[7:15] == [[3, 10 - i] for i in range(8)]
     assert both[15:17] == [[2, 3], [1, 3]] and both[-1] == [1, 1]
-
-
-def test_prices_are_the_share_of_the_budgets_that_a_filter_takes(rng):
-    costs = exact_costs(STRUCTURE)
-    targets = {"macs": 1e4, "params": 321.0}
-    found = prices(costs, targets, (13, 17))
-    slow = [
-        sum(
-            (int(costs[n](np.array([13, 17]))) - int(costs[n](np.array(less)))) / t
-            for n, t in targets.items()
-        )
-        for less in ([12, 17], [13, 16])
-    ]
-    np.testing.assert_allclose(found / found[0], np.array(slow) / slow[0])
-    np.testing.assert_allclose((found * [13, 17]).sum(), 30)
-
-
-def test_filters_cost_alike_where_no_layer_saves_anything_alone(rng):
-    """As of a peak at two instants: the other one stays where one becomes less."""
-
-    def peak(widths):
-        left, right = widths[..., 0] + widths[..., 1], widths[..., 2] + widths[..., 3]
-        return np.maximum(left, right)
-
-    found = prices({"peak_ram": peak}, {"peak_ram": 9.0}, (8, 8, 8, 8))
-    assert found.tolist() == [1, 1, 1, 1]
-    both = prices(
-        {"a": peak, "b": lambda w: w[..., 0] * 3}, {"a": 9.0, "b": 7.0}, [8] * 4
-    )
-    assert both[0] > 3.9 and (both[1:] > 0).all()
 
 
 def test_channels_that_follow_count_with_the_filter_that_they_go_with(rng):

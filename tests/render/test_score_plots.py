@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from ns_tf.base import EventScores, Fall
 from ns_tf.render import plots, score_plots
+from ns_tf.scores import EventScores, Fall
 
 TAU = np.geomspace(1e6, 1e4, 13)
 

@@ -70,6 +70,8 @@ def written(name, tmp_path_factory):
     search = toys.scored(made_up(plain, np.random.default_rng(7), iterations=2))
     removed = search.states[-1].trace.scores.removed  # With a slope that differs.
     removed *= np.exp(np.random.default_rng(5).normal(0, 0.5, len(removed)))
+    for scores in search.states[0].trace.whole.scores:
+        scores *= np.exp(np.random.default_rng(len(scores)).normal(0, 0.1))
     folder = tmp_path_factory.mktemp("report")
     for count in (1, 2):  # As a search does: the last iteration's files each time.
         states = search.states[:count]
@@ -101,7 +103,7 @@ def test_the_page_agrees_with_the_plans_for_many_budgets(
     largest = int(1.5 * max(search.default_widths))
     device = noisy_device(search, rng, 0.1, largest)
     names = ["neuralscale@1", "neuralscale@2", "morphnet@1", "uniform"]
-    names += ["priced@1", "priced@2"]
+    names += ["priced@1", "priced@2", "ranking@1"]
     asked, every = [], 3 if count < 100 else 9  # Those of RAM take the page longer.
     for place in range(count):
         memory = MEMORY if place % every == 0 else ()

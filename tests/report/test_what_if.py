@@ -38,7 +38,7 @@ def test_every_method_with_a_curve_is_offered_for_every_iteration_it_can_be_of()
     names = list(curves_of({"": SEARCH}))
     laws = [f"neuralscale@{iteration}" for iteration in (3, 2, 1)]
     priced = [f"priced@{iteration}" for iteration in (3, 2, 1)]
-    assert names == [*laws, "morphnet@1", *priced, "uniform"]
+    assert names == [*laws, "morphnet@1", *priced, "ranking@1", "uniform"]
     offered = {name.partition("@")[0] for name in names}
     # The page cannot compute a curve without terms again.
     assert offered == set(methods.with_curve()) - {"divisible"}
@@ -55,6 +55,8 @@ def test_curves_of_several_searches_are_called_by_their_searches():
         "a: priced@1",
         "b: priced@2",
         "b: priced@1",
+        "a: ranking@1",
+        "b: ranking@1",
         "uniform",
     ]
 
@@ -65,7 +67,7 @@ def test_a_curve_that_a_search_does_not_have_is_not_offered():
     above = dataclasses.replace(state.trace, history=np.array([DEFAULT]))
     state = dataclasses.replace(state, trace=above)
     names = curves_of({"": dataclasses.replace(SEARCH, states=(state,))})
-    assert list(names) == ["neuralscale@1", "priced@1", "uniform"]
+    assert list(names) == ["neuralscale@1", "priced@1", "ranking@1", "uniform"]
 
 
 @pytest.mark.parametrize("name", ["neuralscale@2", "morphnet@1", "uniform"])
@@ -110,7 +112,9 @@ def test_the_page_carries_costs_and_curves_and_begins_at_a_quarter():
     data = data_of(script(SEARCH, curves_of({"": SEARCH})))
     assert data["default_widths"] == list(DEFAULT) and data["far"] == FAR
     assert data["start"] == params([width // 4 for width in DEFAULT])
-    assert data["costs"] == {n: c.to_json() for n, c in SEARCH.costs.items()}
+    assert data["costs"] == {
+        n: {**c.to_json(), "countsSize": n == "params"} for n, c in SEARCH.costs.items()
+    }
     assert list(data["curves"]) == list(curves_of({"": SEARCH}))
 
 
@@ -128,7 +132,7 @@ def test_budgets_of_one_unit_are_told_apart():
 
 def test_no_text_in_the_data_can_end_its_element():
     text = script(SEARCH, {"</script><b>": {"kind": "law"}})
-    assert text.count("</script>") == 7 and "</script><b>" in data_of(text)["curves"]
+    assert text.count("</script>") == 8 and "</script><b>" in data_of(text)["curves"]
 
 
 def test_the_controls_offer_curves_and_budgets_parameters_first():

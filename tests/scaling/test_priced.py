@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ns_tf.base import Cost, Fall, InputError, PriceLaw, ScalingLaw
+from ns_tf.base import Cost, InputError, PriceLaw, ScalingLaw
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.scaling.curves import power_law
 from ns_tf.scaling.priced import Pricing, at_price
 from ns_tf.scaling.solve import at_cost
 from ns_tf.scaling.worth import value_of
+from ns_tf.scores import Fall
 
 
 def law_of(rng, layers):

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ns_tf.base import Curve, InputError, PriceLaw, Unpriced, Widths
+from ns_tf.base import Along, Curve, InputError, Unpriced, Widths
 from ns_tf.descend.record import SearchRecord
 from ns_tf.plan.targets import solve
 from ns_tf.registry import Registry, unknown
@@ -164,7 +164,7 @@ class Setting:
 
     def propose(
         self,
-        curve: Curve | PriceLaw,
+        curve: Along,
         targets: Mapping[str, float],
         record: SearchRecord | None = None,
     ) -> Proposal:
@@ -207,7 +207,7 @@ class Method:
     name: str
     help: str  # One sentence.
     # (record, iteration) -> tau -> widths; None for a method that only proposes.
-    curve: Callable[[SearchRecord, int | None], Curve | PriceLaw] | None
+    curve: Callable[[SearchRecord, int | None], Along] | None
     propose: Callable[[Setting, Mapping[str, float]], Proposal]
     needs: str | None  # "search", or None.
     iteration: int | None  # The default iteration of the search; the last if None.
@@ -319,15 +319,13 @@ def with_curve() -> dict[str, Method]:
     return {name: one for name, one in members.items() if one.curve is not None}
 
 
-def curve(
-    record: SearchRecord, name: str, iteration: int | None = None
-) -> Curve | PriceLaw:
+def curve(record: SearchRecord, name: str, iteration: int | None = None) -> Along:
     """The curve tau -> widths of a method, or what it says that filters are worth.
 
     Args:
         record: Of the search, or of a network that nobody searched.
         name: Of the method.
-        iteration: Of the search, from 1; the last if None.
+        iteration: Of the search, from 1; if None the method's own, else the last.
 
     Raises:
         InputError: no such method or iteration, or no curve for this search.
@@ -335,7 +333,8 @@ def curve(
     known = with_curve()
     if not isinstance(name, str) or name not in known:
         raise unknown("method", name, known)
-    return known[name].curve(record, iteration)
+    own = known[name].iteration if iteration is None else iteration
+    return known[name].curve(record, own)
 
 
 def proportional(record: SearchRecord, widths: Widths) -> Curve:

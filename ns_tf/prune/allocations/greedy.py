@@ -9,8 +9,8 @@ import numpy as np
 from ns_tf.base import Curve, Widths
 from ns_tf.networks.structure import Structure
 from ns_tf.prune.allocations import Case, allocation
-from ns_tf.prune.ranking import along
 from ns_tf.scaling.curves import uniform_curve
+from ns_tf.scaling.ranks import along
 
 _STEPS = 16  # Removals that would empty a layer, where no step is given.
 
@@ -62,7 +62,7 @@ def _curve(rows: np.ndarray, structure: Structure) -> Curve:
 
     The end meets what stands for a measured budget, and that budget may ask for less.
     """
-    path, end = along(rows, structure), float(structure.params(rows[-1]))
+    path, end = along(rows, structure.params), float(structure.params(rows[-1]))
     shrink = uniform_curve(rows[-1], end)
     return Curve(lambda tau: (path if tau >= end else shrink)(tau), path.start)
 

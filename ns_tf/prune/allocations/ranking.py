@@ -1,15 +1,9 @@
 """Wherever the lowest scores are, over all layers."""
 
-from collections.abc import Iterable
-
 from ns_tf.base import Curve
 from ns_tf.prune.allocations import Case, allocation
-from ns_tf.prune.ranking import Ranking, prices
-
-# Budgets that count a filter by its weights. A ranking by scores alone serves them.
-SIZES = ("params", "weight_bytes", "litert_bytes")
-# Share of its filters that every layer keeps until all have come down to it.
-LEAST_SHARE = 0.25
+from ns_tf.prune.ranking import Ranking
+from ns_tf.scaling.ranks import LEAST_SHARE, prices, weigh_for
 
 
 @allocation(
@@ -20,7 +14,7 @@ def ranking(case: Case) -> Curve:
 
     A ranking by scores alone empties the last layers, which have most of the parameters
     and few of the multiply-adds. So scores are divided by what a filter takes of the
-    budgets (`ns_tf.prune.ranking.prices`), unless all budgets count sizes.
+    budgets (`ns_tf.scaling.ranks.prices`), unless all budgets count sizes.
 
     Scores are read of the whole network. They do not say that the last filters of a
     layer are worth more than the first, and in a narrow layer the lowest scores of all
@@ -33,18 +27,6 @@ def ranking(case: Case) -> Curve:
             has none, a quarter.
     """
     return order(case).curve(case.structure)
-
-
-def weigh_for(targets: Iterable[str]) -> float:
-    """By which power of its price a score is divided, if nobody says it.
-
-    >>> weigh_for(["params", "weight_bytes"]), weigh_for(["params", "macs"])
-    (0.0, 1.0)
-
-    Args:
-        targets: Names of the budgets.
-    """
-    return 0.0 if set(targets) <= set(SIZES) else 1.0
 
 
 def order(case: Case) -> Ranking:

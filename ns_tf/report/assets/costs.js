@@ -5,10 +5,15 @@
 // A cost has `of`, whole widths -> the cost; `near` and `floors`, the posynomials near it
 // and never above it, which count `perUnit` that make one of it; whether it is `exact`, its
 // own posynomial; whether it is the largest of several sums, under which layers grow
-// `inTurns`; and `largest`, the widths that its tables reach, if it has any.
+// `inTurns`; `largest`, the widths that its tables reach, if it has any; and whether it
+// `countsSize`, so that a ranking serves it by scores alone.
 
 // The cost that the page's data, or a test, describes.
 function costOf(data) {
+  return { ...counted(data), countsSize: Boolean(data.countsSize) };
+}
+
+function counted(data) {
   const { unit, perUnit = 1, largest } = data;
   if (!data.near) {
     const polynomial = plain(data);

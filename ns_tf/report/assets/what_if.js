@@ -6,8 +6,10 @@
 const LARGEST_WIDTH = 65536;
 const USELESS = 10; // A larger gap says nothing, as of an exponent of 1,000.
 
-// tau -> widths, not yet whole: a power law, or one number times given widths.
+// tau -> widths, not yet whole: a power law, one number times given widths, or on the way
+// down from a network (ranks.js).
 function curveFunction(curve) {
+  if (curve.at) return curve.at;
   if (curve.kind === "law") {
     return (tau) => curve.alpha.map((alpha, i) => alpha * Math.pow(tau, curve.beta[i]));
   }
@@ -19,7 +21,7 @@ function curveFunction(curve) {
 // Throws an Error with a sentence where there are none.
 function widthsFor(curve, budgets, options = {}) {
   const { roundTo = 1, minWidth = 1, exponent, sizeOf } = options;
-  const layers = (curve.alpha || curve.widths).length;
+  const layers = (curve.alpha || curve.widths || curve.sets).length;
   const limit = budgets.map(({ cost }) => cost.largest).find((largest) => largest);
   const grid = gridOf(roundTo, minWidth, layers, limit);
   // A budget that all networks are below asks for nothing, where another one can bind.
@@ -31,7 +33,8 @@ function widthsFor(curve, budgets, options = {}) {
     if (!binds) throw new Error(`Too much: the largest ${of(largest)}`);
   }
   if (curve.kind === "price") return atPrice(curve, budgets, grid, exponent, sizeOf);
-  return atCost(curve, budgets, grid);
+  const ranked = curve.kind === "filters";
+  return atCost(ranked ? rankedCurve(curve, budgets, sizeOf) : curve, budgets, grid);
 }
 
 // The step of whole widths, and by layer the lowest and the highest. A layer that has no

@@ -29,6 +29,7 @@ OTHERS = (
     "supernet",
     "morphnet_gamma",
 )  # Of networks that are no scaled ones.
+WORTHS = ("priced", "ranking")  # Say what filters are worth, in place of a curve.
 CURVES = sorted(methods.with_curve())
 
 
@@ -128,13 +129,14 @@ def test_a_proposal_obeys_the_solver_and_counts_every_exact_cost():
 
 
 def test_methods_with_a_curve_are_those_that_do_not_propose():
-    assert CURVES == ["divisible", "morphnet", "neuralscale", "priced", "uniform"]
+    names = {"divisible", "morphnet", "neuralscale", "priced", "ranking", "uniform"}
+    assert set(CURVES) == names
     others = {"file", "li_l1", "priced_file", "random", *OTHERS}
     assert set(METHODS.names()) - set(CURVES) == others
     assert all(methods.get(name).help.endswith(".") for name in METHODS.names())
 
 
-@pytest.mark.parametrize("name", [name for name in CURVES if name != "priced"])
+@pytest.mark.parametrize("name", [n for n in CURVES if n not in WORTHS])
 def test_a_curve_has_positive_widths_that_grow_with_tau(name):
     record = toy_search()
     curve = methods.curve(record, name)

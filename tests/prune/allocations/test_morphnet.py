@@ -5,8 +5,9 @@ import pytest
 from trained import noise_images, pruner
 
 from ns_tf.base import InputError
-from ns_tf.prune.ranking import Ranking, prices
+from ns_tf.prune.ranking import Ranking
 from ns_tf.scaling.curves import uniform_curve
+from ns_tf.scaling.ranks import prices
 from ns_tf.scaling.solve import at_cost
 
 

@@ -7,8 +7,9 @@ import pytest
 from trained import noise_images, pruner
 
 from ns_tf.prune.allocations import Allocation
-from ns_tf.prune.allocations.ranking import LEAST_SHARE, order
-from ns_tf.prune.ranking import Ranking, prices
+from ns_tf.prune.allocations.ranking import order
+from ns_tf.prune.ranking import Ranking
+from ns_tf.scaling.ranks import LEAST_SHARE, prices
 
 
 def widths(made, **changes):
