@@ -21,6 +21,7 @@ from ns_tf.networks import architectures
 from ns_tf.networks.structure import analyse
 from ns_tf.plan.plan import make_plan
 from ns_tf.report import page as report_page
+from ns_tf.scores import FilterScores
 
 MEMORY = ("peak_ram", "peak_ram_float32")
 # Moves the controls as a hand would, and writes down what the page then shows.
@@ -70,13 +71,26 @@ def written(name, tmp_path_factory):
     search = toys.scored(made_up(plain, np.random.default_rng(7), iterations=2))
     removed = search.states[-1].trace.scores.removed  # With a slope that differs.
     removed *= np.exp(np.random.default_rng(5).normal(0, 0.5, len(removed)))
-    for scores in search.states[0].trace.whole.scores:
-        scores *= np.exp(np.random.default_rng(len(scores)).normal(0, 0.1))
+    search = dataclasses.replace(
+        search, states=(joined(search.states[0]), *search.states[1:])
+    )
     folder = tmp_path_factory.mktemp("report")
     for count in (1, 2):  # As a search does: the last iteration's files each time.
         states = search.states[:count]
         write_search(folder, dataclasses.replace(search, states=states))
     return folder, search
+
+
+def joined(state):
+    """The state with random scores; the last two layers of one width are one set."""
+    rng, widths = np.random.default_rng(13), np.array(state.widths)
+    sets = np.arange(len(widths))
+    pairs = np.flatnonzero(widths[1:] == widths[:-1])
+    sets[pairs[-1] + 1 :] -= 1
+    firsts = np.unique(sets, return_index=True)[1]
+    scores = tuple(np.sort(rng.lognormal(0, 1, w))[::-1] for w in widths[firsts])
+    trace = dataclasses.replace(state.trace, whole=FilterScores(sets, scores))
+    return dataclasses.replace(state, trace=trace)
 
 
 def browse(page, asked, tmp_path):
@@ -195,6 +209,9 @@ def lines_of(plan, search):
         (name, unit), (other, more) = units.items()
         worth = float(f"{pricing.worth(name, other):.3g}")
         lines.append(f"1 % more {unit} is worth {worth:,g} % more {more}.")
+    if pricing.gap > 10:
+        told = "No bound says how far the value is from the best of widths within the "
+        return [*lines, f"{told}budgets."]
     gap = f"{100 * max(pricing.gap, 0):.3f}"
     best = f"At most {gap} % more loss of value than any widths within the budgets."
     return [*lines, best]
