@@ -138,7 +138,7 @@ class Search(Searched):
             if settings.dataset is None or settings.dataset.startswith(PREFIX):
                 raise InputError(
                     "The search had its data from Python, so no folder keeps them. "
-                    "Give them again, as plan.train(data)."
+                    "Give them again: plan.train(data), plan(refine=6, data=data)."
                 )
             with python_data.named_in_folder(settings.dataset):
                 return problem_of(settings, self.architecture), settings

@@ -237,6 +237,8 @@ def _makers_of(
     """The layers of every width; none in older files."""
     if layers:
         _check_layers("layers", layers, names)
+        if not all(layers):
+            raise ValueError("a width of no layer")
     return tuple(tuple(str(name) for name in one) for one in layers)
 
 
@@ -255,6 +257,9 @@ def _state_of(
         _check_layers("widths", widths, names)
     for key, values in arrays.items():
         _check_layers(key, values, names)
+    alpha, beta = arrays["alpha"], arrays["beta"]
+    if np.isnan(beta).any() or not (alpha >= 0).all():  # 0 by a steep beta.
+        raise ValueError(f"a law of alpha {alpha.tolist()}, beta {beta.tolist()}")
     low, high = law["tau_range"]
     if not 0 < low <= high:
         raise ValueError(f"a tau_range from {low} to {high}")

@@ -139,16 +139,18 @@ class Schedule:
             steps.append(Step(*own, (first, second), instead))
         if data["output"] not in places:
             raise ValueError(f"an output at {data['output']!r}")
-        return cls(buffers, tuple(steps), data["output"])
+        found = cls(buffers, tuple(steps), data["output"])
+        found.at()  # Raises where a buffer is read that no step makes.
+        return found
 
 
 def _whole(value: Any) -> int:
-    """The value, if it is a whole number.
+    """The value, if it is a whole number of 64 bits.
 
     Raises:
         TypeError: otherwise.
     """
-    if type(value) is not int:
+    if type(value) is not int or value.bit_length() > 63:
         raise TypeError(f"{value!r} is no whole number")
     return value
 

@@ -10,6 +10,7 @@ to 63 % fewer parameters (docs/results.md).
 import contextlib
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from ns_tf.prune.scoring import SCORING
 from ns_tf.run import files
 from ns_tf.run.folder import MODEL, WAY_DOWN
 from ns_tf.run.watch import Watch
-from ns_tf.scaling.ranks import along
+from ns_tf.scaling.ranks import along, weigh_for
 from ns_tf.train.job import Job
 
 _TIMES = (2.0, 1.5, 1.25)  # The budgets; the first that some network costs.
@@ -76,7 +77,8 @@ class Trunk:
             None where its training failed, which its folder says.
 
         Raises:
-            InputError: an operation that no score can be read behind.
+            InputError: an operation that no score can be read behind, or a damaged
+                file of widths.
             Interrupted: a signal asked to stop; the same call goes on.
         """
         job = self.job
@@ -90,8 +92,27 @@ class Trunk:
             rows = way_down(trained, job.problem, self.targets, runtime)
             files.write_arrays(path, {"widths": rows}, {})
         runtime.watch.checkpoint(SCORING).remove()  # Of scores that took long.
-        arrays, _ = files.read_arrays(path, what="list of widths")
-        return along(arrays["widths"], job.problem.structure.params)
+        return along(_rows_in(path, job.widths), job.problem.structure.params)
+
+
+def _rows_in(path: Path, widths: Widths) -> np.ndarray:
+    """The rows of a file: widths [networks, layers] on a way down.
+
+    Args:
+        path: Of the file.
+        widths: Of the network that the way begins at.
+
+    Raises:
+        InputError: the file is damaged, or holds no such rows.
+    """
+    what = "list of widths"
+    arrays, _ = files.read_arrays(path, what=what)
+    with files.readable(path, what):
+        rows = arrays["widths"]
+        whole = rows.dtype.kind in "iu" and rows[:1].tolist() == [list(widths)]
+        if not whole or rows.min() < 1 or (rows[1:] > rows[:-1]).any():
+            raise ValueError(f"it holds no widths on a way down from {widths}")
+    return rows
 
 
 def _larger(family: Family) -> Widths | None:
@@ -105,7 +126,9 @@ def _larger(family: Family) -> Widths | None:
 def _exact(
     targets: Mapping[str, float], costs: Mapping[str, ExactCost], widths: Widths
 ) -> dict[str, float]:
-    """The exact ones of the budgets; multiply-adds in place of others.
+    """The exact ones of the budgets; something exact in place of others.
+
+    Multiply-adds, or parameters if all budgets count sizes: those have no price.
 
     Args:
         targets: Budgets by name.
@@ -114,6 +137,7 @@ def _exact(
     """
     found = {name: value for name, value in targets.items() if name in costs}
     if len(found) < len(targets):
-        macs = float(costs["macs"](np.array(widths)))
-        found["macs"] = min(macs, found.get("macs", macs))
+        name = "macs" if weigh_for(targets) else "params"
+        own = float(costs[name](np.array(widths)))
+        found[name] = min(own, found.get(name, own))
     return found

@@ -85,9 +85,10 @@ class Family:
             **options: Of `ns_tf.plan.targets.solve`.
 
         Raises:
-            InputError: unknown budgets, or none at all.
+            InputError: unknown budgets, or none at all, or no such iteration.
         """
         check_names(budgets)
+        search.state(iteration)
         goals = targets.with_ratio(search, budgets, ratio)
         return cls(search, goals, iteration, builder, options)
 
@@ -154,31 +155,34 @@ class Family:
         """All candidates, those of most promise first; some may have equal widths."""
         uniform = self._at(UNIFORM, methods.curve(self.search, UNIFORM))
         yield uniform
-        law = self._at("neuralscale", self._curve("neuralscale"))
-        priced, ends = self._priced(), []
+        law, priced, ends = self._of("neuralscale"), self._of("priced"), []
         for end in self._ends(law, priced):
             ends.append(end)
             yield end
             yield self._between(uniform, end, 0.5)
-        yield self._between(uniform, ends[0], 0.25)
+        for end in ends[:1]:
+            yield self._between(uniform, end, 0.25)
         for end in self._steeper(priced):
             yield end
             yield self._between(uniform, end, 0.5)
         for end in ends:
             yield self._between(uniform, end, 0.75)
-        yield self._between(uniform, law, 0.25)
+        if law:
+            yield self._between(uniform, law, 0.25)
 
-    def _ends(self, law: Candidate, priced: Candidate | None) -> Iterator[Candidate]:
+    def _ends(
+        self, law: Candidate | None, priced: Candidate | None
+    ) -> Iterator[Candidate]:
         """The plans of methods, those of most promise for these budgets first.
 
         Args:
-            law: The plan of the law.
+            law: The plan of the law; None if there is none.
             priced: The plan at a price; None if there is none.
         """
         scored = None
         with contextlib.suppress(InputError):  # Widths on the way may not be allowed.
             scored = self.way_down and self._at(BY_SCORES, self.way_down)
-        ranked = self._ranked()
+        ranked = self._of("ranking")
         found = [law, priced, ranked, scored]
         if self._by_price:
             found = [scored, ranked, priced, law]
@@ -194,21 +198,15 @@ class Family:
         """What a method makes of the search."""
         return methods.curve(self.search, name, self.iteration)
 
-    def _priced(self) -> Candidate | None:
-        """The plan at a price; None where a budget has none, or the law does not grow.
+    def _of(self, method: str) -> Candidate | None:
+        """The plan of a method; None where it has none for these budgets.
 
-        Other reasons to refuse are those of uniform widths, which come before it.
+        As at a price where a budget has none, or along a law that does not come to
+        them. Other reasons to refuse are those of uniform widths, which come before it.
         """
         try:
-            return self._at("priced", self._curve("priced"))
+            return self._at(method, self._curve(method))
         except InputError:
-            return None
-
-    def _ranked(self) -> Candidate | None:
-        """By the scores that the search kept; None if it kept none."""
-        try:
-            return self._at("ranking", methods.curve(self.search, "ranking"))
-        except InputError:  # Or widths on the way may not be allowed.
             return None
 
     def _steeper(self, priced: Candidate | None) -> Iterator[Candidate]:

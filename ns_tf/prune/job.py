@@ -170,11 +170,18 @@ class PruneJob:
 
         Args:
             told: What `pruned.json` holds.
+
+        Raises:
+            InputError: it is damaged: its channels are not as many as its widths.
         """
         if not self.pruner.listed:
             return bits_in(self.folder, self.pruner.size)
         keep = np.zeros(self.pruner.size, bool)
-        keep[told["channels"]] = True
+        with files.readable(self.folder / PRUNED, "pruned network"):
+            keep[told["channels"]] = True
+            left = list(self.pruner.prunable.count(keep))
+            if left != list(told["widths"]):
+                raise ValueError(f"its channels make widths of {left}")
         return keep
 
     # The training.

@@ -23,6 +23,7 @@ def told_in(folder: Path) -> dict[str, Any]:
     """
     told = files.read_json(folder / PRUNED, what="pruned network", version=1)
     with files.readable(folder / PRUNED, "pruned network"):
+        _check(told)
         stages = told["accuracies"]
         scores = dict(zip(stages, from_json(stages.values()), strict=True))
         seconds = dict(told["seconds"])
@@ -34,6 +35,22 @@ def told_in(folder: Path) -> dict[str, Any]:
             if result["epochs"]:
                 seconds["tune"] = tuning_seconds(folder)
     return {**told, "accuracies": scores, "seconds": seconds}
+
+
+def _check(told: Mapping[str, Any]) -> None:
+    """Passes a record whose lists are lists of whole numbers, and tables are tables.
+
+    Raises:
+        ValueError: one is something else, as after a change by hand.
+    """
+    for name in ("whole", "widths", "channels"):
+        numbers = told.get(name, [])
+        listed = isinstance(numbers, list) and all(type(n) is int for n in numbers)
+        if not listed or min(numbers, default=0) < 0:
+            raise ValueError(f"{name!r} is no list of whole numbers")
+    for name in ("costs", "targets", "accuracies", "seconds"):
+        if not isinstance(told.get(name, {}), dict):
+            raise ValueError(f"{name!r} is no table")
 
 
 def write_told(folder: Path, told: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import ns_tf
 def test_short_trainings_choose_a_plan_that_can_be_trained(search, digits, run_dir):
     loaded = ns_tf.load(run_dir)
     asked = {"params": 4001, "refine": 2, "refine_epochs": 1, "refine_seeds": 1}
-    with pytest.raises(ns_tf.InputError, match="had its data from Python"):
+    with pytest.raises(ns_tf.InputError, match="data from Python.*refine=6, data=data"):
         loaded.plan(**asked)
     plan = search.plan(**asked)
     assert plan.params <= 4001 and plan.method == "refined"

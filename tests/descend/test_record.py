@@ -143,6 +143,9 @@ def test_a_missing_key_is_damage(folder, key):
         (lambda d: d["costs"].pop("params"), "no cost polynomial of the parameters"),
         (lambda d: d["states"][0]["law"].update(tau_range=[5, 3]), "tau_range from 5"),
         (lambda d: d["states"][0]["scaling"]["widths"].pop(), "widths has 2 values"),
+        (lambda d: d["states"][0]["law"].update(alpha=[1, -1, 1]), "a law of alpha"),
+        (lambda d: d["states"][1]["law"].update(beta=[1, None, 1]), "a law of alpha"),
+        (lambda d: d.update(layers=[["a"], [], ["c"]]), "a width of no layer"),
     ],
 )
 def test_values_that_cannot_be_are_damage_and_named(folder, change, told):

@@ -110,6 +110,8 @@ def test_json_keeps_a_cost_and_tells_the_kinds_apart(rng):
         {"steps": [["a", "made up", [0], 1, [], [-1, -1], -1]]},
         {"steps": [["a", "conv", [17], 1, [], [-1, -1], -1]]},
         {"steps": [[]]},
+        {"steps": []},  # Nothing makes the output.
+        {"buffers": [[10**25, [[3, 0]]]] * 9},
     ],
 )
 def test_damaged_json_is_refused_in_a_line(damage):

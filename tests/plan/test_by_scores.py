@@ -8,7 +8,7 @@ from small import Ended, KilledAt
 from toys import macs, params, scored, toy_architecture, toy_problem, toy_search
 
 import ns_tf
-from ns_tf.base import Cost, RunError
+from ns_tf.base import Cost, InputError, RunError
 from ns_tf.budgets import BUDGETS
 from ns_tf.plan import by_scores, refine, short_trainings
 from ns_tf.plan.by_scores import Trunk
@@ -16,6 +16,7 @@ from ns_tf.plan.config import RefineConfig
 from ns_tf.plan.family import BY_SCORES, Family
 from ns_tf.plan.short_trainings import ShortTrainings
 from ns_tf.problem.config import ProblemConfig
+from ns_tf.run import files
 from ns_tf.run.folder import WAY_DOWN
 from ns_tf.run.watch import Watch
 
@@ -63,6 +64,17 @@ def test_multiply_adds_stand_for_a_budget_that_is_measured(tmp_path, monkeypatch
     assert 23 < sum(trunk.job.widths) <= 46
 
 
+def test_sizes_alone_stand_for_no_price():
+    """The scores of a ranking for a size are not divided by multiply-adds."""
+    costs, widths = {"macs": macs, "params": params}, (5, 7, 3)
+    found = by_scores._exact({"litert_bytes": 9_001.0}, costs, widths)
+    assert found == {"params": params(widths)}
+    both = {"litert_bytes": 9_001.0, "params": 11.0}
+    assert by_scores._exact(both, costs, widths) == {"params": 11.0}
+    both = {"litert_bytes": 9_001.0, "macs": 1e9}
+    assert by_scores._exact(both, costs, widths) == {"macs": macs(widths)}
+
+
 def chosen(folder, watch=None):
     family = Family.of(scored(toy_search()), TARGET, builder=toy_architecture())
     return refine.refined(
@@ -77,6 +89,18 @@ def test_a_choice_trains_it_once(tmp_path, monkeypatch):
     (path,) = tmp_path.glob(f"refine/*/trunk_1epochs_seed0_*/{WAY_DOWN}")
     monkeypatch.setattr(by_scores, "way_down", None)  # Is read from its file.
     assert chosen(tmp_path) == plan
+    rows = files.read_arrays(path)[0]["widths"]
+    for name, damaged in (
+        ("other", rows),
+        ("widths", rows[:, :2]),
+        ("widths", rows[0]),
+        ("widths", rows[:0]),
+        ("widths", rows + 0.5),
+        ("widths", rows[::-1]),
+    ):
+        files.write_arrays(path, {name: damaged}, {})
+        with pytest.raises(InputError, match="way_down.npz is damaged"):
+            chosen(tmp_path)
 
 
 @pytest.mark.slow

@@ -84,6 +84,30 @@ def test_widths_by_scores_come_first_where_filters_have_a_price(target, place):
     assert wanted == [place == 1, place == 1, True]
 
 
+def test_a_law_that_comes_to_no_budget_leaves_the_others():
+    """Its only widths are those of 900 filters and more."""
+    record = scored(toy_search())
+    state = record.states[-1]
+    law = dataclasses.replace(
+        state.law, alpha=np.full(3, 900.0), beta=np.array([0.0, 0.5, 0.5])
+    )
+    states = (*record.states[:-1], dataclasses.replace(state, law=law))
+    family = Family.of(dataclasses.replace(record, states=states), {"params": 30_011})
+    with pytest.raises(InputError, match="No tau meets"):
+        make_plan(family.search, family.targets, method="neuralscale")
+    assert UNIFORM in [one.label for one in family.candidates(99)]
+    way_down = uniform_curve([31, 29, 5], params([31, 29, 5]))
+    found = dataclasses.replace(family, way_down=way_down).candidates(99)
+    labels = [one.label for one in found]
+    assert BY_SCORES in labels and "neuralscale" not in labels
+    assert all(params(one.scaling.widths) <= 30_011 for one in found)
+
+
+def test_an_iteration_that_there_is_not_is_refused_at_once():
+    with pytest.raises(InputError, match="iterations 1 to 2"):
+        Family.of(toy_search(), {"params": 30_011}, iteration=9)
+
+
 def test_uniform_widths_of_twice_the_budgets_cost_up_to_twice_as_much():
     family = Family.of(toy_search(), {"macs": 901_003, "params": 30_011})
     one, two = family.uniform(), family.uniform(2.0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from trained import TUNING, digits, fresh, pruner
 
+from ns_tf.base import InputError
 from ns_tf.engine.runtime import Runtime
 from ns_tf.graph import weights
 from ns_tf.prune.job import PruneJob, scores_name
@@ -32,6 +33,9 @@ def test_widths_that_are_known_are_those_of_what_is_left(tmp_path):
     result = json.loads((job.folder / "result.json").read_text())
     assert result["best_test_accuracy"] == result["test_accuracy"] == told["test"]
     assert job.keep(told).sum() == len(told["channels"])
+    for changed in ({"widths": [5, 6]}, {"channels": [10**6]}):  # By hand.
+        with pytest.raises(InputError, match=r"pruned\.json is damaged"):
+            job.keep({**told, **changed})
     assert job_of(tmp_path, widths=(5, 7)).run() == told
 
 

@@ -1,5 +1,6 @@
 """What the folder of a pruned network tells."""
 
+import json
 import math
 import subprocess
 import sys
@@ -30,6 +31,26 @@ def test_a_cut_network_may_be_infinitely_bad(tmp_path):
     told = {"version": 1, "accuracies": scores, "seconds": {}}
     write_told(tmp_path, told)
     assert told_in(tmp_path) == told
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"widths": None},
+        {"widths": [3, "4"]},
+        {"widths": [3, -1]},
+        {"channels": {}},
+        {"targets": []},
+        {"costs": 3},
+        {"accuracies": "x"},
+    ],
+)
+def test_a_record_of_another_form_is_damaged(changed, tmp_path):
+    """As one that was changed by hand, and its checksum taken out."""
+    told = {"version": 1, "widths": [3, 4], "accuracies": {}, "seconds": {}}
+    (tmp_path / "pruned.json").write_text(json.dumps({**told, **changed}))
+    with pytest.raises(InputError, match=r"pruned\.json is damaged"):
+        told_in(tmp_path)
 
 
 def test_it_is_read_without_keras():
