@@ -1,4 +1,6 @@
-"""Parameters of real networks as polynomials, written down from the papers' tables."""
+"""Polynomials: of real networks, from the papers' tables, and any others."""
+
+import hypothesis.strategies as st
 
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 
@@ -46,3 +48,16 @@ def mobilenet_v2(classes: int) -> CostPolynomial:
     terms += [(1, 17, 18, ALWAYS), (3, 18, one, ALWAYS)]
     terms += [(classes, 18, one, ALWAYS), (classes, one, one, ALWAYS)]
     return CostPolynomial.collect("parameters", terms)
+
+
+@st.composite
+def terms_and_layers(draw):
+    """A list of terms, negative ones and equal ones among them, with its layers."""
+    layers = draw(st.integers(2, 7))
+    factor = st.integers(0, layers)
+    pair = st.lists(st.integers(0, layers - 1), min_size=2, max_size=2, unique=True)
+    differ = st.one_of(st.just(ALWAYS), pair.map(tuple))
+    coefficient, third = st.integers(-(10**6), 10**6), st.integers(0, layers - 1)
+    two = st.tuples(coefficient, factor, factor, differ)
+    three = st.tuples(coefficient, factor, factor, third, differ)
+    return draw(st.lists(st.one_of(two, three), max_size=23)), layers

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ns_tf.base import InputError
+from ns_tf.networks.increments import Increments
 from ns_tf.networks.priced_cost import PricedCost
 
 if TYPE_CHECKING:
@@ -256,80 +257,6 @@ class CostPolynomial(PricedCost):
             if pair != ALWAYS and not (len(pair) == 2 and 0 <= min(pair) < max(pair)):
                 raise _damaged(f"differ holds {pair}")
         return cls(unit, *columns)
-
-
-@dataclasses.dataclass(frozen=True)
-class Increments:
-    """What one cost grows by when one layer grows, for each layer.
-
-    A solver asks it at every step. Of terms that always count, c w_l w_r, they are a
-    matrix times the widths. A term of three widths, or one that counts where two
-    differ, is computed before and after, for each of its layers.
-    """
-
-    matrix: np.ndarray  # [layers, layers + 1]: c of w_l w_r in (l, r) and in (r, l).
-    square: np.ndarray  # [layers]: c of w_l^2.
-    # Of the other terms: c [terms], and l, r, m, a, b [5, terms].
-    others: tuple[np.ndarray, np.ndarray]
-    pairs: tuple[np.ndarray, np.ndarray]  # Layers, and the other terms they are in.
-    places: np.ndarray  # [5, pairs]: whether the layer is the term's l, r, m, a, b.
-
-    @classmethod
-    def of(cls, cost: CostPolynomial, layers: int) -> "Increments":
-        """The increments of a polynomial of `layers` widths."""
-        plain = (cost.differ[:, 0] < 0) & (cost.third < 0)
-        always, others = cost.only(plain), cost.only(~plain)
-        matrix = np.zeros((layers + 1, layers + 1), np.int64)
-        np.add.at(matrix, (always.left, always.right), always.coefficient)
-        square = matrix.diagonal()[:-1].copy()
-        indices = np.stack([others.left, others.right, others.third, *others.differ.T])
-        its = indices == np.arange(layers)[:, None, None]  # [layers, 5, terms]
-        pairs = its.any(axis=1).nonzero()
-        places = its[pairs[0], :, pairs[1]].T
-        terms = others.coefficient, indices
-        return cls((matrix + matrix.T)[:-1], square, terms, pairs, places)
-
-    @property
-    def constant(self) -> bool:
-        """Whether they are the same at all widths."""
-        return not (self.matrix[:, :-1].any() or self.places.size)
-
-    def __call__(self, widths: np.ndarray, step: int | np.ndarray) -> np.ndarray:
-        """[layers]: the cost of `step` more filters in each layer alone.
-
-        >>> terms = [(3, 0, 1, ALWAYS), (2, 0, 0, ALWAYS)]
-        >>> cost = CostPolynomial.collect("MACs", terms)
-        >>> cost.increments(2)(np.array([5, 7]), 2).tolist()  # Of 3 a b + 2 a^2.
-        [90, 30]
-
-        Args:
-            widths: [layers], whole.
-            step: How many filters, or [layers].
-        """
-        step = np.broadcast_to(step, len(widths))
-        x = np.append(widths, 1)
-        more = step * (self.matrix @ x) + step * step * self.square
-        layer, term = self.pairs
-        if len(layer):
-            coefficient, indices = self.others
-            always = indices[3] < 0
-            widths = x[indices]  # -1 is the 1 at the end.
-            before = coefficient * _product(widths, always)
-            widths = widths[:, term] + step[layer] * self.places
-            after = coefficient[term] * _product(widths, always[term])
-            np.add.at(more, layer, after - before[term])
-        return more
-
-
-def _product(widths: np.ndarray, always: np.ndarray) -> np.ndarray:
-    """[terms]: the product of the factors of terms where they count, else 0.
-
-    Args:
-        widths: [5, terms]: the three factors, and the two widths that must differ.
-        always: [terms] bool: whether a term counts whatever these are.
-    """
-    left, right, third, first, second = widths
-    return left * right * third * (always | (first != second))
 
 
 def _whole(value: Any) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ns_tf.base import InputError, PriceLaw, ScalingLaw
-from ns_tf.networks.costs import CostPolynomial, Increments
+from ns_tf.networks.costs import CostPolynomial
+from ns_tf.networks.increments import Increments
 from ns_tf.networks.priced_cost import PricedCost
 from ns_tf.scaling.grid import Grid
 from ns_tf.scaling.prices import Optimum, optimum
@@ -170,17 +171,23 @@ class Program:
         fixed, moving = self._more(widths, goals, found, step)
         asked = [name for name, budget in self.budgets.items() if not budget.exact]
         stays, grew = np.zeros(len(widths), bool), False
+        worth = self.value.log_of_more(widths, step)
         while True:
-            gain = self._gain(widths, step, fixed, moving)
-            gain[stays] = -np.inf
-            number = np.argmax(gain)
-            if gain[number] > -np.inf:
+            able, price = (widths + step <= self.grid.high) & ~stays, fixed
+            for one in moving:
+                able &= one.more <= one.room
+                price = price + one.factor * one.more
+            if able.any():
+                gain = worth - np.log(np.maximum(price, 1e-300))
+                number = int(np.where(able, gain, -np.inf).argmax())
                 grown = widths.copy()
                 grown[number] += step[number]
                 if all(self.budgets[name](grown) <= goals[name] for name in asked):
-                    widths, grew = grown, True
                     for one in moving:
                         one.grow(widths, number, step)
+                    widths, grew = grown, True
+                    here = slice(number, number + 1)
+                    worth[here] = self.value.log_of_more(widths[here], step[here], here)
                 else:
                     stays[number] = True
             elif stays.any() and grew:
@@ -217,21 +224,6 @@ class Program:
                     fixed += factor * increments(np.ones(len(step), int), step)
         return fixed, moving
 
-    def _gain(
-        self,
-        widths: np.ndarray,
-        step: np.ndarray,
-        price: np.ndarray,
-        moving: Sequence["_Moving"],
-    ) -> np.ndarray:
-        """[numbers]: ln of what a step is worth for its price; -inf where none fits."""
-        able = widths + step <= self.grid.high
-        for one in moving:
-            able &= one.more <= one.room
-            price = price + one.factor * one.more
-        worth = self.value.log_of_more(widths, step)
-        return np.where(able, worth - np.log(np.maximum(price, 1e-300)), -np.inf)
-
 
 @dataclasses.dataclass(eq=False)
 class _Moving:
@@ -246,16 +238,12 @@ class _Moving:
         """Follows a step of one number: of whole numbers, so to the last digit.
 
         Args:
-            widths: The numbers, with the step.
-            number: That grew.
+            widths: The numbers, before the step.
+            number: That grows.
             step: Of every number.
         """
         self.room -= int(self.more[number])
-        if self.increments.places.size:
-            self.more = self.increments(widths, step)
-        else:
-            column = self.increments.matrix[:, number]
-            self.more = self.more + step * step[number] * column
+        self.increments.follow(self.more, widths, step, number)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -35,12 +35,21 @@ class Value:
         return np.logaddexp.reduce(self.log_c - self.q * np.log(widths), axis=-1)
 
     def log_of_more(
-        self, widths: np.ndarray, step: float | np.ndarray = 1.0
+        self,
+        widths: np.ndarray,
+        step: float | np.ndarray = 1.0,
+        layers: np.ndarray | slice = slice(None),
     ) -> np.ndarray:
-        """ln of what `step` more filters in each layer add to the value, [layers]."""
-        x = np.log(widths)
-        shrunk = -self.q * (np.log(np.asarray(widths, float) + step) - x)
-        return self.log_c - self.q * x + np.log(-np.expm1(shrunk))
+        """ln of what `step` more filters in each of some layers add to the value.
+
+        Args:
+            widths: Of these layers.
+            step: Of these layers, or one for all.
+            layers: Their numbers; all if not given.
+        """
+        x, q = np.log(widths), self.q[layers]
+        shrunk = -q * (np.log(np.asarray(widths, float) + step) - x)
+        return self.log_c[layers] - q * x + np.log(-np.expm1(shrunk))
 
 
 def value_of(law: ScalingLaw, exponent: float) -> Value:

@@ -7,6 +7,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from polynomials import terms_and_layers
 
 from ns_tf.base import InputError
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
@@ -20,19 +21,6 @@ def _by_hand(terms, widths) -> int:
         for c, *factors, (a, b) in terms
         if (a, b) == ALWAYS or x[a] != x[b]
     )
-
-
-@st.composite
-def terms_and_layers(draw):
-    """A list of terms, negative ones and equal ones among them, with its layers."""
-    layers = draw(st.integers(2, 7))
-    factor = st.integers(0, layers)
-    pair = st.lists(st.integers(0, layers - 1), min_size=2, max_size=2, unique=True)
-    differ = st.one_of(st.just(ALWAYS), pair.map(tuple))
-    coefficient, third = st.integers(-(10**6), 10**6), st.integers(0, layers - 1)
-    two = st.tuples(coefficient, factor, factor, differ)
-    three = st.tuples(coefficient, factor, factor, third, differ)
-    return draw(st.lists(st.one_of(two, three), max_size=23)), layers
 
 
 @hypothesis.given(case=terms_and_layers(), seed=st.integers(0, 2**32 - 1))
@@ -156,25 +144,3 @@ def test_damaged_json_is_refused_in_one_line(damage):
 def test_json_of_something_else_is_refused(data):
     with pytest.raises(InputError, match="no cost polynomial"):
         CostPolynomial.from_json(data)
-
-
-@hypothesis.given(
-    case=terms_and_layers(), seed=st.integers(0, 2**32 - 1), step=st.integers(1, 8)
-)
-def test_increments_are_differences_of_costs(case, seed, step):
-    terms, layers = case
-    widths = np.random.default_rng(seed).choice([1, 2, 3, 11], layers)
-    cost = CostPolynomial.collect("parameters", terms)
-    grown = widths + step * np.eye(layers, dtype=int)
-    increments = cost.increments(layers)
-    found = increments(widths, step)
-    if increments.constant:
-        assert increments(widths + 5, step).tolist() == found.tolist()
-    assert found.tolist() == (cost(grown) - cost(widths)).tolist()
-
-
-def test_increments_of_a_sum_of_single_widths_are_constant():
-    cost = CostPolynomial.collect("bytes", [(7, 0, 2, ALWAYS), (3, 1, 2, ALWAYS)])
-    assert cost.increments(2).constant
-    product = CostPolynomial.collect("bytes", [(7, 0, 1, ALWAYS)])
-    assert not product.increments(2).constant
