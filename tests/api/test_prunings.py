@@ -166,6 +166,7 @@ def kernels(monkeypatch):
         return ns_tf.CostPolynomial.collect("entries", terms)
 
 
+@pytest.mark.slow
 def test_a_budget_of_the_program_is_met_as_any_other(mine, kernels, tmp_path):
     small = mine.prune(
         kernel_entries=0.5, method="magnitude", run_dir=tmp_path, **QUICK

@@ -143,9 +143,10 @@ def test_the_scale_doubles_after_as_many_good_steps_as_it_says(monkeypatch):
     np.testing.assert_array_equal(other.state(), scale.state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
-    [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"],
+    MIXED,
 )
 def test_masked_and_thinned_networks_of_mixed_precision_train_alike(made, policy, rng):
     images, labels = batch(rng)

@@ -172,6 +172,7 @@ def test_a_search_killed_while_it_writes_an_iteration_loses_nothing(
     assert_no_litter(tmp_path)
 
 
+@pytest.mark.slow
 def test_more_iterations_can_be_asked_for_later(digits, undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed(iterations=1), tmp_path / "run")
     search(digits, folder, iterations=2)

@@ -314,7 +314,7 @@ def test_the_instruments_fit_the_loop_that_they_measure(script, monkeypatch):
     small = {"ratio": 0.05, "batch": 13, "filters": 17, "pretrain": 1}
     start = race.start(
         way="ns_tf",
-        network="vgg11",
+        network="lenet5",
         steps=2,
         nominal_steps=50,
         dataset="digits",
