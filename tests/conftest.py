@@ -102,8 +102,11 @@ def pytest_configure(config):
     """
     config.rewritten = "not slow" not in config.option.markexpr
     rewrite_graphs(config.rewritten)
-    if not config.rewritten:  # Nor does XLA compile what Keras itself fits or predicts.
+    if not config.rewritten:
+        # Nor does XLA compile what Keras itself fits or predicts, nor does anything
+        # wait for the disk.
         trainer.model_supports_jit = lambda model: False
+        os.fsync = lambda number: None
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from unittest import mock
 import numpy as np
 from places import ROOT
 
+WIDTHS = 13, 11, 13
+
 
 def in_threads(count, act):
     """What `act` returns for each of so many workers, which run at the same time.
@@ -95,18 +97,16 @@ def results(way, *, whole=True):
 
     Args:
         way: The execution.
-        whole: Whether the pruning rebuilds, and a training follows; else the network
-            is one of two layers.
+        whole: Whether the pruning rebuilds, and a training follows.
     """
-    from small import QUICK, chain, problem, replaced, residual
+    from small import QUICK, problem, replaced, residual
 
     from ns_tf.engine.runtime import Runtime
     from ns_tf.prune.iterative import prune_trace
     from ns_tf.train.config import TrainConfig
     from ns_tf.train.training import train
 
-    widths = (13, 11, 13) if whole else (13, 11)
-    work = problem(residual if whole else chain, widths)
+    work = problem(residual, WIDTHS)
     config = replaced(
         QUICK,
         rebuild="always" if whole else "never",
@@ -114,7 +114,7 @@ def results(way, *, whole=True):
         stop_fraction=0.6,
         search_batch=17,
     )
-    trace = prune_trace(work, widths, config, Runtime(way))
+    trace = prune_trace(work, WIDTHS, config, Runtime(way))
     found = {"history": trace.history, "scores": trace.scores.lowest}
     if not whole:
         return found

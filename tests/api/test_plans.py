@@ -239,6 +239,7 @@ def named(network, tmp_path_factory):
     return ns_tf.search(network.partition("=")[2], "digits", run_dir=folder, **options)
 
 
+@pytest.mark.slow
 def test_a_loaded_search_finds_data_that_have_a_name(named):
     loaded = ns_tf.load(named.run_dir)
     problem, settings = loaded.problem_for()

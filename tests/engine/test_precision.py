@@ -261,9 +261,8 @@ def float16_search(rebuild="always") -> Pruning:
     return Pruning(problem(chain, (13, 11)), (13, 11), config, runtime)
 
 
-@pytest.mark.parametrize(
-    "rebuild", ["never", pytest.param("always", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("rebuild", ["never", "always"])
 def test_a_float16_search_goes_on_where_it_was_stopped(rebuild):
     def walked(work, steps):
         for batch in itertools.islice(work.batches(), steps):

@@ -763,7 +763,7 @@ CLOSED += ("attended_by_channels_and_pixels",)
 # Written otherwise, another one has the same layers and operations.
 ALIKE = "resnext", "attention", "layer_scaled", "inception", "scaled"
 ALIKE += "scaled_residual", "squeezed_by_operations", "excited_without_reshape"
-ALIKE += "split_unequally", "shuffled_by_layers"
+ALIKE += "split_unequally", "shuffled_by_layers", "both_ways", "of_one_cell"
 
 
 @pytest.mark.parametrize("name", picked(TABLE.keys() - {*CLOSED, *ALIKE}, TABLE))

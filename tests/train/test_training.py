@@ -149,6 +149,7 @@ def test_a_score_that_is_no_number_ends_the_training_at_the_first_epoch(
         train(work, work.build, RECIPE, Runtime(seed=3))
 
 
+@pytest.mark.slow
 def test_a_test_score_that_is_no_number_ends_it_there_where_epochs_are_tested(
     work, monkeypatch
 ):
