@@ -86,7 +86,7 @@ def browse(page, asked, tmp_path):
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        ("vgg11", 12),
+        ("vgg11", 17),
         *(
             pytest.param(name, 307, marks=pytest.mark.slow)
             for name in ("vgg11", "preact_resnet18", "mobilenet_v2")

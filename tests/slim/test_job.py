@@ -89,6 +89,7 @@ def test_a_supernet_whose_test_fails_leaves_no_weights(tmp_path, monkeypatch):
     assert not (tmp_path / SUPERNET).exists()
 
 
+@pytest.mark.slow
 def test_members_of_a_supernet_without_a_finite_score_are_judged_all_the_same(
     finished, tmp_path, monkeypatch
 ):

@@ -94,6 +94,7 @@ def test_the_result_is_the_network_of_the_best_epoch_tested(training):
     assert 0 < result.seconds < 600
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network_and_another_one_does_not(work, training):
     def after_two(seed):
         again = Training(work, work.build, training.config, Runtime(seed=seed))
