@@ -83,9 +83,6 @@ def _set_plainly(self, name, value):
         _set_attribute(self, name, value)
 
 
-layers.Layer.__setattr__ = _set_plainly
-
-
 def rewrite_graphs(rewritten: bool) -> None:
     """Whether TensorFlow rewrites the graphs of functions before they are computed."""
     tf.config.optimizer.set_experimental_options(
@@ -107,6 +104,7 @@ def pytest_configure(config):
         # wait for the disk.
         trainer.model_supports_jit = lambda model: False
         os.fsync = lambda number: None
+        layers.Layer.__setattr__ = _set_plainly
 
 
 @pytest.fixture(scope="module")
