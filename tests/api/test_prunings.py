@@ -89,6 +89,7 @@ def test_a_strength_may_be_a_number(mine):
             mine.prune(strength=given, **asked)
 
 
+@pytest.mark.slow
 def test_what_a_plan_trained_can_be_pruned(search):
     trained = search.plan(params=3000).train(epochs=1, batch=97)
     small = trained.prune(params=0.5, finetune_epochs=0, method="magnitude")
