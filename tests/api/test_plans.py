@@ -239,6 +239,7 @@ def named(network, tmp_path_factory):
     return ns_tf.search(network.partition("=")[2], "digits", run_dir=folder, **options)
 
 
+@pytest.mark.slow
 def test_a_loaded_search_finds_data_that_have_a_name(named):
     loaded = ns_tf.load(named.run_dir)
     problem, settings = loaded.problem_for()
@@ -264,6 +265,7 @@ def test_a_network_is_trained_on_other_data_than_the_searchs(named):
         named.plan(params=1500).train(few, **short)
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_exported_and_each_file_answers_as_it_does(
     trained, tmp_path, monkeypatch
 ):
@@ -298,6 +300,7 @@ def test_an_export_that_cannot_be_is_refused_in_one_line(trained, tmp_path, call
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_plan_inherits_the_weights_of_the_model_that_was_searched(
     search, model, run_dir, digits
 ):

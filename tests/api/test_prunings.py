@@ -89,6 +89,7 @@ def test_a_strength_may_be_a_number(mine):
             mine.prune(strength=given, **asked)
 
 
+@pytest.mark.slow
 def test_what_a_plan_trained_can_be_pruned(search):
     trained = search.plan(params=3000).train(epochs=1, batch=97)
     small = trained.prune(params=0.5, finetune_epochs=0, method="magnitude")
@@ -166,6 +167,7 @@ def kernels(monkeypatch):
         return ns_tf.CostPolynomial.collect("entries", terms)
 
 
+@pytest.mark.slow
 def test_a_budget_of_the_program_is_met_as_any_other(mine, kernels, tmp_path):
     small = mine.prune(
         kernel_entries=0.5, method="magnitude", run_dir=tmp_path, **QUICK

@@ -24,6 +24,7 @@ def test_a_search_leaves_the_model_as_it_was(digits):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_search_of_a_tf_data_set_is_that_of_its_arrays(search, model, digits):
     elements = tf.data.Dataset.from_tensor_slices(digits).shuffle(400).batch(37)
     found = ns_tf.search(model, elements, **OPTIONS)
@@ -183,6 +184,7 @@ def test_options_of_another_type_are_refused_without_a_run_folder(
         ns_tf.search(model, digits, **{**OPTIONS, **options})
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_names_the_step(model, digits):
     with pytest.raises(ns_tf.RunError, match=r"at training step \d+"):
         ns_tf.search(model, digits, **{**OPTIONS, "pretrain_rate": 1e30})
@@ -206,6 +208,7 @@ def test_a_run_folder_of_another_model_or_other_data_is_refused(
         ns_tf.search(model, (images, labels), run_dir=search.run_dir, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_model_made_again_by_the_same_lines_continues_its_search(digits, tmp_path):
     for _ in range(2):  # A notebook's cell, run twice.
         ns_tf.search(mine(name=None), digits, run_dir=tmp_path / "run", **OPTIONS)

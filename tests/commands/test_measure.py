@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import tunings
 from laws import by_law  # noqa: F401  It registers the runtime "law".
 from places import ROOT
 from verbs import refused
@@ -35,7 +36,10 @@ def test_a_model_is_measured_and_the_same_command_measures_nothing(
     refused(command(*asked, "--batch=2"), "other settings", "--out")
 
 
-def test_a_search_is_measured_where_it_is_and_planned(command, copied):
+def test_a_search_is_measured_where_it_is_and_planned(command, network, tmp_path):
+    """Its law is made up."""
+    copied = tmp_path / "run"
+    tunings.law(copied, network)
     code, _, err = command("measure", f"--run_dir={copied}", *LITTLE)
     assert code == 0, err
     told = json.loads((copied / "device.json").read_text())

@@ -101,12 +101,13 @@ def test_a_training_stays_in_its_run_folder(command, tmp_path, name):
 
 
 def test_the_widths_of_a_plan_are_trained_once_and_by_one_recipe(
-    command, searched, tmp_path
+    command, network, small, tmp_path
 ):
-    asked = (f"--run_dir={searched}", "--params=3000", "--output=widths")
+    asked = (f"--run_dir={small}", "--params=3000", "--output=widths")
     _, widths, _ = command("plan", *asked)
     run_dir = tmp_path / "plain"
-    train = (f"--run_dir={run_dir}", *PLAIN, f"--widths={widths.strip()}")
+    plain = (network, "--dataset=digits", "--image_size=16", *SHORT)
+    train = (f"--run_dir={run_dir}", *plain, f"--widths={widths.strip()}")
     code, out, err = command("train", *train, "--name=mine")
     assert code == 0, err
     result = json.loads((run_dir / "train" / "mine" / "result.json").read_text())

@@ -229,6 +229,7 @@ def test_other_tuners(command, law, tmp_path, tuner, instant):
         assert json.loads(result.read_text())["epochs"] == row["epochs"]
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_search_are_tuned_under_a_cap(
     command, flagfile, tmp_path, instant
 ):

@@ -11,14 +11,17 @@ from ns_tf.compare import outcome
 from ns_tf.networks import from_model
 from ns_tf.networks.layers import EpitomeLayer
 
-METHODS = ("uniform", "epitome:learned", "epitome:wrapped")
+METHODS = ("uniform", "epitome:wrapped", "epitome:learned")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+@pytest.fixture(
+    scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)], ids=str
+)
+def finished(request, tmp_path_factory):
     """(the comparison, its cells), all trained; to be read only."""
     folder = tmp_path_factory.mktemp("condensed") / "run"
-    with toy_comparison(folder, {"epochs": 1}, methods=METHODS, seeds=(3,)) as work:
+    asked = {"methods": METHODS[: request.param], "seeds": (3,)}
+    with toy_comparison(folder, {"epochs": 1}, **asked) as work:
         listed = work.prepare()
         for cell in listed.values():
             work.train_cell(cell)
@@ -29,7 +32,7 @@ def test_a_row_has_its_own_parameters_and_multiply_adds(finished):
     work, listed, _ = finished
     data = json.loads((work.folder / "comparison.json").read_text())
     rows = {row["method"]: row for row in data["rows"]}
-    assert rows["epitome:learned"]["widths"] == list(DEFAULT)
+    assert rows["epitome:wrapped"]["widths"] == list(DEFAULT)
     whole = work.problem.structure
     macs = {name: row["macs"] for name, row in rows.items()}
     for name, row in rows.items():
@@ -45,19 +48,21 @@ def test_a_row_has_its_own_parameters_and_multiply_adds(finished):
         assert trained == row["params"]
         made = any(isinstance(layer, EpitomeLayer) for layer in model.layers)
         assert made == name.startswith("epitome")
-    assert macs["epitome:learned"] > 2 * macs["epitome:wrapped"]
+    if "epitome:learned" in macs:
+        assert macs["epitome:learned"] > 2 * macs["epitome:wrapped"]
     assert whole.params(list(DEFAULT)) == params(DEFAULT) > 2003
 
 
 def test_networks_of_one_architecture_are_timed_apart(finished):
-    work, *_ = finished
+    work, listed, _ = finished
     times = json.loads((work.folder / "latency.json").read_text())["ms"]
-    assert len(times) == 3 and sum("@epitomes-" in name for name in times) == 2
+    assert len(times) == len(listed)
+    assert sum("@epitomes-" in name for name in times) == len(listed) - 1
 
 
 def test_the_same_again_trains_nothing_and_knows_the_networks(finished):
     work, listed, text = finished
-    methods = {"methods": METHODS, "seeds": (3,)}
-    other = toy_comparison(work.folder, {"epochs": 1}, **methods)
+    asked = {"methods": work.compare.methods, "seeds": (3,)}
+    other = toy_comparison(work.folder, {"epochs": 1}, **asked)
     assert all(map(other.done, listed.values()))
     assert outcome.write(other, listed) == text

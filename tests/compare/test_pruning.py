@@ -48,14 +48,26 @@ def compared(folder, rng=None, solver=None, **settings):
     )
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """(a comparison, its cells by label and budget), all trained; to be read only."""
-    folder = tmp_path_factory.mktemp("levels") / "run"
-    work, listed = all_trained(compared(folder))
+def trained_cells(folder, **settings):
+    """(a comparison, its cells by label and budget), all trained."""
+    work, listed = all_trained(compared(folder, **settings))
     return work, {(c.method, c.budget): c for c in listed.values()}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A comparison of blocks and weights; to be read only."""
+    return trained_cells(tmp_path_factory.mktemp("levels") / "run")
+
+
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory):
+    """One of weights alone, for which no gate learns; to be read only."""
+    folder = tmp_path_factory.mktemp("weights") / "run"
+    return trained_cells(folder, methods=METHODS[2:], budgets=("nonzero=0.2",))
+
+
+@pytest.mark.slow
 def test_a_row_of_blocks_and_its_control_are_of_the_blocks_that_are_left(finished):
     work, listed = finished
     jobs = work.jobs
@@ -75,8 +87,8 @@ def test_a_row_of_blocks_and_its_control_are_of_the_blocks_that_are_left(finishe
     assert kept[0] == kept[1] == jobs.costs(cell)["macs"]
 
 
-def test_a_row_of_weights_and_its_control_have_the_same_zeros(finished):
-    work, listed = finished
+def test_a_row_of_weights_and_its_control_have_the_same_zeros(sparse):
+    work, listed = sparse
     jobs = work.jobs
     pruned = listed[WEIGHT, "nonzero=0.2"]
     control = listed[f"scratch_b:{WEIGHT}", "nonzero=0.2"]
@@ -97,41 +109,58 @@ def trained_model(folder):
     return keras.saving.load_model(folder / "model.keras", compile=False)
 
 
-def test_tables_count_what_is_not_zero(finished):
-    work, listed = finished
+def tables_of(work):
+    """(the text of its tables, its rows by label and budget)."""
     text = outcome.write(work, cells.read(work.folder))
-    rows = {
-        (row["method"], row["budget"]): row
-        for row in files.read_json(work.folder / "comparison.json", what="t")["rows"]
-    }
+    rows = files.read_json(work.folder / "comparison.json", what="t")["rows"]
+    return text, {(row["method"], row["budget"]): row for row in rows}
+
+
+def test_tables_count_what_is_not_zero(sparse):
+    text, rows = tables_of(sparse[0])
+    row = rows[WEIGHT, "nonzero=0.2"]
+    assert row["nonzero"] == int(0.2 * row["params"])
+    assert "not zero" in text and len(rows) == 2
+
+
+@pytest.mark.slow
+def test_tables_have_rows_of_blocks_beside_those_of_weights(finished):
+    text, rows = tables_of(finished[0])
     blocks_row = rows[BLOCK, "macs=0.7"]
     assert blocks_row["nonzero"] == blocks_row["params"]
     assert sorted(blocks_row["seed_widths"][0]) == [0, 1]
-    sparse = rows[WEIGHT, "nonzero=0.2"]
-    assert sparse["nonzero"] == int(0.2 * sparse["params"])
+    row = rows[WEIGHT, "nonzero=0.2"]
+    assert row["nonzero"] == int(0.2 * row["params"])
     assert "not zero" in text and len(rows) == 4
     # What has no network at a budget, and why.
     assert f"{WEIGHT} at macs=0.7: single weights go, so macs stays" in text
     assert f"{BLOCK} at nonzero=0.2: nonzero is of rows that let single" in text
 
 
-def test_another_process_reads_what_is_left_once(finished, monkeypatch):
+@pytest.mark.parametrize(
+    "name, row",
+    [
+        ("sparse", (WEIGHT, "nonzero=0.2")),
+        pytest.param("finished", (BLOCK, "macs=0.7"), marks=pytest.mark.slow),
+    ],
+)
+def test_another_process_reads_what_is_left_once(name, row, request, monkeypatch):
     """As after a kill: nothing of it is in memory."""
-    work, listed = finished
-    fresh = compared(work.folder, methods=tuple(work.compare.methods))
-    for label, budget in ((BLOCK, "macs=0.7"), (WEIGHT, "nonzero=0.2")):
-        cell = listed[label, budget]
-        with monkeypatch.context() as patched:  # A defect is no damage to a file.
-            patched.setattr(pruning, "PRUNERS", {})
-            with pytest.raises(KeyError):
-                fresh.jobs.left(cell)
-        one, other = work.jobs.left(cell), fresh.jobs.left(cell)
-        assert one is not other and one.units == other.units
-        np.testing.assert_array_equal(one.keep, other.keep)
-        assert fresh.jobs.widths(cell) == work.jobs.widths(cell)
-        with monkeypatch.context() as patched:
-            patched.setattr(pruning, "units_in", None)
-            assert fresh.jobs.units(cell) == one.units
+    work, listed = request.getfixturevalue(name)
+    settings = work.compare
+    fresh = compared(work.folder, methods=settings.methods, budgets=settings.budgets)
+    cell = listed[row]
+    with monkeypatch.context() as patched:  # A defect is no damage to a file.
+        patched.setattr(pruning, "PRUNERS", {})
+        with pytest.raises(KeyError):
+            fresh.jobs.left(cell)
+    one, other = work.jobs.left(cell), fresh.jobs.left(cell)
+    assert one is not other and one.units == other.units
+    np.testing.assert_array_equal(one.keep, other.keep)
+    assert fresh.jobs.widths(cell) == work.jobs.widths(cell)
+    with monkeypatch.context() as patched:
+        patched.setattr(pruning, "units_in", None)
+        assert fresh.jobs.units(cell) == one.units
 
 
 @pytest.fixture

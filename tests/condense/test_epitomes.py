@@ -44,7 +44,6 @@ def epitomes(model):
 
 CASES = [
     ("learned", {"params": 0.5}),
-    ("learned", {"weight_bytes": 0.6}),
     ("wrapped", {"macs": 0.6, "params": 0.7}),
     ("fixed", {"params": 0.4}),
 ]
@@ -52,6 +51,7 @@ CASES = [
 
 # Another budget of the same epitomes.
 ALIKE = [
+    pytest.param("learned", {"weight_bytes": 0.6}, marks=pytest.mark.slow),
     pytest.param("learned", {"params": 6000}, marks=pytest.mark.slow),
     pytest.param("wrapped", {"params": 0.5}, marks=pytest.mark.slow),
 ]

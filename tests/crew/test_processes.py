@@ -73,6 +73,7 @@ def wait(crew, seconds=120, until=lambda: False):
 # Workers that ask the oracle; each of them imports keras-tuner.
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_its_piece_alone_and_is_started_again(crew, tmp_path):
     """And of two that live, each does a part."""
     names = [f"n{i}" for i in range(6)]

@@ -50,6 +50,7 @@ def test_its_first_loss_is_that_of_the_model(found, model):
     assert not same(found, fresh)
 
 
+@pytest.mark.slow
 def test_it_leaves_the_model_as_it_was_and_gives_the_same_bits_again(found, model):
     before = [w.copy() for w in model.get_weights()]
     again = ns_tf.search(model, digits(), **OWN)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from crowd import in_threads
+from picked import picked
 from small import CLASSES, coloured
 
 from ns_tf.data.batches import eval_batches
@@ -77,9 +78,7 @@ def test_counts_may_have_any_shape(rng, model):
     np.testing.assert_array_equal(counts.sum(axis=1), labels)
 
 
-@pytest.mark.parametrize(
-    "batch_size", [7, pytest.param(23, marks=pytest.mark.slow), 1000]
-)
+@pytest.mark.parametrize("batch_size", picked({7}, [7, 23, 1000]))
 def test_workers_come_to_the_bits_of_one(rng, model, batch_size):
     """With more batches than workers, as many, and fewer."""
     dataset = coloured(rng, (5, 7, 3), count=53)

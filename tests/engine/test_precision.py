@@ -143,9 +143,10 @@ def test_the_scale_doubles_after_as_many_good_steps_as_it_says(monkeypatch):
     np.testing.assert_array_equal(other.state(), scale.state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
-    [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"],
+    MIXED,
 )
 def test_masked_and_thinned_networks_of_mixed_precision_train_alike(made, policy, rng):
     images, labels = batch(rng)
@@ -260,9 +261,8 @@ def float16_search(rebuild="always") -> Pruning:
     return Pruning(problem(chain, (13, 11)), (13, 11), config, runtime)
 
 
-@pytest.mark.parametrize(
-    "rebuild", ["never", pytest.param("always", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("rebuild", ["never", "always"])
 def test_a_float16_search_goes_on_where_it_was_stopped(rebuild):
     def walked(work, steps):
         for batch in itertools.islice(work.batches(), steps):

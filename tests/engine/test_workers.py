@@ -198,6 +198,7 @@ def check_same(found, expected):
         )
 
 
+@pytest.mark.slow  # `tests/properties/test_replicas.py` has two replicas.
 def test_two_workers_find_the_trace_of_one_process_of_two_replicas(float64, tmp_path):
     """Of uneven batches."""
     expected = results(Execution(strategy("mirrored")), whole=False)

@@ -80,8 +80,9 @@ def test_a_file_that_does_not_run_says_why_in_one_line(monkeypatch, tmp_path):
         check.compare(form, tmp_path / "net.keras", tmp_path, right(tmp_path), TASK)
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_runs_the_file(tmp_path):
-    """As all exports do; the runner imports nothing of ns_tf."""
+    """As all exports do, quick ones too; the runner imports nothing of ns_tf."""
     source = exports.source()
     path = tmp_path / "net.tflite"
     form = formats.get("litert")

@@ -86,9 +86,9 @@ def settle(model: keras.Model, images) -> None:
     model(images, training=True)
 
 
-# Of mobilenet_v2 "depthwise" and "residual" have every operation.
+# Of the others "depthwise" and "residual" have every operation.
 @pytest.mark.parametrize(
-    "name", picked({*HANDMADE, "vgg11", "preact_resnet18"}, [*HANDMADE, *ARCHITECTURES])
+    "name", picked({*HANDMADE, "vgg11"}, [*HANDMADE, *ARCHITECTURES])
 )
 def test_closed_gates_compute_what_the_thin_network_does(
     name, handmade, randomise, rng, float64
@@ -116,7 +116,7 @@ def test_closed_gates_compute_what_the_thin_network_does_in_single_precision(
     )
 
 
-@pytest.mark.parametrize("name", [*HANDMADE, "preact_resnet18"])
+@pytest.mark.parametrize("name", picked(HANDMADE, [*HANDMADE, "preact_resnet18"]))
 def test_removing_nothing_changes_nothing(name, handmade, randomise, rng, float64):
     thinner, images = build(name, handmade, randomise, rng)
     everything = np.ones(len(thinner.graph.owner), bool)
@@ -127,7 +127,7 @@ def test_removing_nothing_changes_nothing(name, handmade, randomise, rng, float6
         assert thin is thinner.model
 
 
-@pytest.mark.parametrize("name", ["residual", "preact_resnet18"])
+@pytest.mark.parametrize("name", picked({"residual"}, ["residual", "preact_resnet18"]))
 def test_thinning_in_two_steps_is_thinning_in_one(
     name, handmade, randomise, rng, float64
 ):

@@ -142,6 +142,7 @@ def test_what_learns_classes_alone_is_refused_elsewhere(rng):
         made.prune(params=0.7, recipe="distil")
 
 
+@pytest.mark.slow
 def test_a_search_begins_with_weights_of_any_task(rng):
     settings = {**SEARCH, "pretrain_epochs": 0, "steps_per_event": 2}
     search = ns_tf.search(reader(), found(rng), **settings)

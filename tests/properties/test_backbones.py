@@ -16,7 +16,7 @@ from ns_tf.prune.summary import summary
 
 SIDE = 32
 ALPHA = {"MobileNet": 0.25, "MobileNetV2": 0.35}
-CUT_AT = {"MobileNet": "conv_pw_4_relu"}  # As people do; and it is quick.
+CUT_AT = {"MobileNet": "conv_pw_2_relu"}  # As people do; and it is quick.
 FAST = ["MobileNet"]
 HEAVY = ["MobileNetV2", "ResNet50", "ResNet50V2", "DenseNet121", "EfficientNetB0"]
 BACKBONES = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in HEAVY)]

@@ -3,7 +3,8 @@
 import dataclasses
 
 import numpy as np
-from small import QUICK, problem, replaced, residual
+import pytest
+from small import QUICK, chain, problem, replaced, residual
 
 from ns_tf.engine.execution import Execution, strategy
 from ns_tf.engine.runtime import Runtime
@@ -13,10 +14,19 @@ from ns_tf.train.config import TrainConfig
 from ns_tf.train.training import train
 
 
-def test_one_and_two_replicas_leave_the_same_trace(float64, rebuilds, monkeypatch):
+@pytest.mark.parametrize(
+    "builder, widths",
+    [
+        (chain, (13, 17)),
+        pytest.param(residual, (13, 11, 13), marks=pytest.mark.slow),
+    ],
+)
+def test_one_and_two_replicas_leave_the_same_trace(
+    builder, widths, float64, rebuilds, monkeypatch
+):
     """Each rebuilds once: after the second event of three."""
     monkeypatch.setattr(rebuilding, "REBUILD_SECONDS", 1e-6)
-    work, widths = problem(residual, (13, 11, 13)), (13, 11, 13)
+    work = problem(builder, widths)
     config = replaced(QUICK, rebuild="pays", filters_per_event=5, stop_fraction=0.6)
     one, two = (
         prune_trace(work, widths, config, Runtime(Execution(strategy(name))))

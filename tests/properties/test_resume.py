@@ -129,17 +129,22 @@ def test_a_search_stopped_at_any_steps_ends_as_if_never_stopped(
     assert_no_litter(tmp_path)
 
 
-@pytest.mark.parametrize("every", [pytest.param(1, marks=SLOW), 7])
+@pytest.mark.parametrize(
+    "every, iterations",
+    [pytest.param(1, 2, marks=SLOW), pytest.param(7, 2, marks=SLOW), (7, 1)],
+)
 def test_a_search_killed_at_any_steps_ends_as_if_never_killed(
-    digits, undisturbed, tmp_path, monkeypatch, every
+    digits, undisturbed, tmp_path, monkeypatch, every, iterations
 ):
-    expected = contents(undisturbed())
+    expected = contents(undisturbed(iterations=iterations))
+    soonest, latest = (14, 40) if iterations > 1 else (11, 15)
     count, rng = itertools.count(1), random.Random(every)
     # After more than one step the checkpoint is older than what was done.
     monkeypatch.setattr(Checkpoint, "due", lambda self: next(count) % every == 0)
 
     def attempt():
-        search(digits, tmp_path / "run", progress=KilledAt(rng.randint(14, 40)))
+        killed = KilledAt(rng.randint(soonest, latest))
+        search(digits, tmp_path / "run", progress=killed, iterations=iterations)
 
     assert until_done(attempt) >= 2
     assert contents(tmp_path / "run") == expected
@@ -172,6 +177,7 @@ def test_a_search_killed_while_it_writes_an_iteration_loses_nothing(
     assert_no_litter(tmp_path)
 
 
+@pytest.mark.slow
 def test_more_iterations_can_be_asked_for_later(digits, undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed(iterations=1), tmp_path / "run")
     search(digits, folder, iterations=2)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from picked import picked
 from trained import learned, noise_images, pruner
 
 from ns_tf.prune.scoring import ScoredNetwork
@@ -11,7 +12,7 @@ from ns_tf.scaling.config import Wishes
 
 
 @pytest.mark.parametrize(
-    "name", ["no_norm", "residual", pytest.param("depthwise", marks=pytest.mark.slow)]
+    "name", picked({"residual"}, ["no_norm", "residual", "depthwise"])
 )
 def test_what_is_cut_computes_what_closed_gates_do(
     name, handmade, randomise, rng, float64

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ns_tf.prune.ddpg import Agent, Net, Transitions
@@ -72,6 +73,7 @@ def test_it_remembers_as_much_as_it_may(rng):
     assert len(agent.memory.rewards) == 20 and agent.memory.last.dtype == bool
 
 
+@pytest.mark.slow
 def test_the_critic_learns_what_an_action_is_worth_and_the_actor_to_do_it(rng):
     """Of one step and a reward of 1 - (action - 0.75)²."""
     agent, start = Agent(3, rng, 200), 0.5

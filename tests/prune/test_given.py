@@ -67,6 +67,7 @@ def test_the_channels_of_highest_score_stay(randomise):
     np.testing.assert_array_equal(model.get_layer("conv1").kernel, kernel[..., stay])
 
 
+@pytest.mark.slow
 def test_it_is_repaired_as_asked_and_the_same_each_time(randomise):
     whole, widths = network("chain", randomise)
     before = whole.model.get_weights()

@@ -74,7 +74,8 @@ def test_the_trace_begins_when_every_layer_has_lost_a_filter_and_tau_is_built(se
     assert trace.names == work.structure.names
 
 
-@pytest.mark.parametrize("minimum", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("minimum", [1, 3])
 def test_layers_stop_at_the_minimum_and_the_rest_goes_on(minimum):
     work = problem(chain, (7, 3, 17))
     config = replaced(QUICK, prune_min_width=minimum, stop_fraction=0.0)

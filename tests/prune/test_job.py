@@ -71,6 +71,7 @@ def test_the_name_of_scores_says_what_they_depend_on():
     assert scores_name(cheap, "net", "data") in names, "no budget is part of it"
 
 
+@pytest.mark.slow
 def test_weights_that_are_left_are_kept_as_bits_and_scores_by_layer(
     tmp_path, monkeypatch
 ):
@@ -98,6 +99,7 @@ def test_weights_that_are_left_are_kept_as_bits_and_scores_by_layer(
     assert len(kept.run()["widths"]) == len(told["widths"]) - 1
 
 
+@pytest.mark.slow
 def test_gates_that_learn_are_kept_with_the_weights_that_they_came_to(tmp_path):
     """A process that goes on cuts the same; another budget learns nothing new."""
     asked = {"strength": 0.01, "gate_epochs": 1, "gate_batch": 100}

@@ -74,6 +74,7 @@ def test_gates_with_images_of_their_own_take_a_quarter_as_many():
     assert (len(weights[0]), len(gates[0])) == (100, 25)
 
 
+@pytest.mark.slow
 def test_a_step_that_overflows_moves_no_gate():
     """Derivatives of the step before are in no checkpoint."""
     work = work_of(precision="mixed_float16", strength=1)

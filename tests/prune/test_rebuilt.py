@@ -21,7 +21,9 @@ def rebuilt(model, dataset, **asked):
     return Rebuilt(repairs.Cut(model, made.graph, keep, small, made.proxy(50)))
 
 
-@pytest.mark.parametrize("name", ["flatten", "dense_block"])
+@pytest.mark.parametrize(
+    "name", ["flatten", pytest.param("dense_block", marks=pytest.mark.slow)]
+)
 def test_targets_are_what_the_whole_network_puts_out(name, handmade, randomise, rng):
     """Of a network that lost nothing but what adds nothing, inputs times kernel."""
     made = rebuilt(randomise(handmade[name]()), noise_images(rng), macs=0.6)

@@ -73,6 +73,7 @@ def test_fresh_weights_are_those_of_the_seed():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_recipe_behind_another_begins_as_one_that_reads_a_file(tmp_path):
     """Dropout draws the same, whether the network was in memory or in a file."""
     digits = learned()[1].dataset

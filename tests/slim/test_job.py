@@ -46,7 +46,9 @@ def test_the_folder_is_a_training_of_the_whole_network(finished):
     assert (finished.folder / SUPERNET).stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("widths", [(3, 5), (8, 7)])
+@pytest.mark.parametrize(
+    "widths", [(3, 5), pytest.param((8, 7), marks=pytest.mark.slow)]
+)
 def test_a_member_of_any_widths_is_judged_by_itself(finished, tmp_path, widths):
     job = MemberJob(finished, tmp_path / "member", widths, FLAGS)
     result = job.run()
@@ -87,6 +89,7 @@ def test_a_supernet_whose_test_fails_leaves_no_weights(tmp_path, monkeypatch):
     assert not (tmp_path / SUPERNET).exists()
 
 
+@pytest.mark.slow
 def test_members_of_a_supernet_without_a_finite_score_are_judged_all_the_same(
     finished, tmp_path, monkeypatch
 ):

@@ -314,7 +314,7 @@ def test_the_instruments_fit_the_loop_that_they_measure(script, monkeypatch):
     small = {"ratio": 0.05, "batch": 13, "filters": 17, "pretrain": 1}
     start = race.start(
         way="ns_tf",
-        network="vgg11",
+        network="lenet5",
         steps=2,
         nominal_steps=50,
         dataset="digits",
@@ -332,7 +332,7 @@ def test_the_instruments_fit_the_loop_that_they_measure(script, monkeypatch):
 
 
 def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkeypatch):
-    from trained import learned
+    from trained import fresh
 
     from ns_tf.prune.pruner import Pruner
     from ns_tf.prune.source import TrainedNetwork
@@ -348,7 +348,7 @@ def test_methods_are_compared_row_by_row_and_scores_are_read_once(script, monkey
     config = methods.MethodsConfig(
         methods=("random", "magnitude"), repairs=("none", "statistics")
     )
-    network = TrainedNetwork(*learned(), "normalised")
+    network = TrainedNetwork(*fresh(), "normalised")
     found = list(methods.rows(config, network, []))
     assert calls == ["random", "magnitude"] and len(found) == 4
     lines = [methods.line(row) for row in found]

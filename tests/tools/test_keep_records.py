@@ -4,6 +4,7 @@ import json
 
 import pytest
 import toolbox
+import tunings
 from edits import edit
 from verbs import SHORT, contents, refused
 
@@ -39,8 +40,10 @@ def test_the_copy_of_a_search_plans_as_the_search_does(keep, searched, tmp_path)
 
 
 def test_only_finished_trainings_are_copied_and_no_place_of_data(
-    keep, command, copied, tmp_path
+    keep, command, network, tmp_path
 ):
+    copied = tmp_path / "run"
+    tunings.law(copied, network)
     asked = (f"--run_dir={copied}", "--params=3000", "--name=done", *SHORT)
     code, _, err = command("train", *asked)
     assert code == 0, err

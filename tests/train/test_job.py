@@ -176,7 +176,9 @@ def test_a_killed_training_keeps_its_checkpoint_until_the_result_is_written(tmp_
     ("scores", "told"),
     [
         ((-np.inf, 0.5), "its validation_accuracy is -inf"),
-        ((0.5, np.nan), "its test_accuracy is nan"),
+        pytest.param(
+            *((0.5, np.nan), "its test_accuracy is nan"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_training_without_a_score_ends_in_one_line_and_keeps_its_network(

@@ -82,7 +82,7 @@ def probabilities(logits):
     "way",
     [
         Execution(),
-        Execution(strategy("mirrored")),
+        pytest.param(Execution(strategy("mirrored")), marks=pytest.mark.slow),
         pytest.param(Execution(jit_compile=True), marks=pytest.mark.slow),
     ],
     ids=["one", "two", "xla"],

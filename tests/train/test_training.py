@@ -94,6 +94,7 @@ def test_the_result_is_the_network_of_the_best_epoch_tested(training):
     assert 0 < result.seconds < 600
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network_and_another_one_does_not(work, training):
     def after_two(seed):
         again = Training(work, work.build, training.config, Runtime(seed=seed))
@@ -149,6 +150,7 @@ def test_a_score_that_is_no_number_ends_the_training_at_the_first_epoch(
         train(work, work.build, RECIPE, Runtime(seed=3))
 
 
+@pytest.mark.slow
 def test_a_test_score_that_is_no_number_ends_it_there_where_epochs_are_tested(
     work, monkeypatch
 ):

@@ -52,10 +52,8 @@ def test_published_constants_take_the_place_of_those_of_the_images(
     assert dataset.mean.dtype == dataset.std.dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    ("name", "classes"),
-    [("cifar100", 100), pytest.param("cifar10", 10, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@CIFAR
 def test_some_of_cifar_is_read_with_its_usual_constants(
     name, classes, offline, monkeypatch
 ):

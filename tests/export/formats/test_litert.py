@@ -56,6 +56,7 @@ def test_an_int8_file_takes_and_gives_bytes_and_is_nearly_right(source, tmp_path
     assert np.int8 in kinds and np.float32 not in kinds
 
 
+@pytest.mark.slow
 def test_the_size_of_a_file_does_not_depend_on_the_models_name(tmp_path):
     """It is a budget."""
     sizes = set()

@@ -35,7 +35,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", registered())
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, pytest.param(64, marks=pytest.mark.slow)])
 def test_images_of_32_and_64_become_one_logit_a_class(name, size):
     model = shapes(name, [5] * LAYERS[name], size=size, classes=11)
     assert model.input_shape == (None, size, size, 3)

@@ -87,6 +87,7 @@ def made():
     return pruner(model, problem.dataset, proxy_images=64, **ASKED)
 
 
+@pytest.mark.slow
 def test_on_a_network_its_loss_is_at_most_that_of_uniform_widths(made):
     scores = made.score()
     recorder = Recorder()

@@ -12,20 +12,17 @@ from ns_tf.prune.ranking import Ranking
 from ns_tf.scaling.ranks import LEAST_SHARE, prices
 
 
-def widths(made, **changes):
-    return made.solve(made.score()).widths
-
-
 def test_scores_are_divided_by_prices_unless_sizes_are_the_budget(
     handmade, randomise, rng
 ):
     model, dataset = randomise(handmade["flatten"]()), noise_images(rng)
+    scores = pruner(model, dataset, method="taylor_fg", macs=0.5).score()
     for asked, usual in (({"macs": 0.5}, 1.0), ({"params": 0.5}, 0.0)):
         made = {
             weigh: pruner(model, dataset, method="taylor_fg", weigh=weigh, **asked)
             for weigh in (None, 0.0, 1.0)
         }
-        found = {weigh: widths(one) for weigh, one in made.items()}
+        found = {weigh: one.solve(scores).widths for weigh, one in made.items()}
         assert found[None] == found[usual]
 
 

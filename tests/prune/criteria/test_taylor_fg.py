@@ -20,7 +20,7 @@ def test_how_images_are_cut_into_minibatches_does_not_matter(
     handmade, randomise, rng, float64
 ):
     """For taylor_fo it does: its square is outside of the mean of a minibatch."""
-    model, dataset = randomise(handmade["residual"]()), noise_images(rng)
+    model, dataset = randomise(handmade["chain"]()), noise_images(rng)
 
     def scores(name, batch):
         member = criteria.get(name)

@@ -54,6 +54,7 @@ def work():
     return work
 
 
+@pytest.mark.slow
 def test_gates_become_binary_and_keep_the_share_of_the_allocation(work):
     for channels, share in work.gates.shares:
         own = work.gates.raw[channels]
@@ -62,6 +63,7 @@ def test_gates_become_binary_and_keep_the_share_of_the_allocation(work):
     assert work.gates.added == 0, "they were told apart in time"
 
 
+@pytest.mark.slow
 def test_codes_in_place_of_gates_change_next_to_nothing(work):
     """By less than 1 % of the range of the logits, though 10 % may be in between."""
     gates, model = work.gates, work.gates.model
@@ -76,6 +78,7 @@ def test_codes_in_place_of_gates_change_next_to_nothing(work):
     assert np.abs(found - np.array(outputs)).max() < 0.01 * span
 
 
+@pytest.mark.slow
 def test_generators_have_no_decay_and_leave_with_the_gates(work):
     decays = zip(work.sgd.variables, work.sgd.decays, strict=True)
     own = [decay for variable, decay in decays if "generator" in variable.path]

@@ -182,6 +182,7 @@ def test_formulas_are_of_arrays_alone():
             assert pull.shape == (5,) and (pull > 0).all()
 
 
+@pytest.mark.slow
 def test_a_gating_of_a_program_prunes(monkeypatch):
     """It stands beside the package's own; a name of a criterion is refused."""
     monkeypatch.setattr(GATINGS, "_members", dict(GATINGS._members))

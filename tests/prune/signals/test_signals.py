@@ -95,6 +95,7 @@ def test_a_criterion_of_a_users_own_signal_prunes_in_a_search(registries):
     assert events == [(event, 3) for event in range(7)]
 
 
+@pytest.mark.slow
 def test_a_criterion_of_a_users_own_of_gate_gradients_runs_in_the_step(registries):
     """It is computed by TensorFlow's operations."""
 
