@@ -60,28 +60,6 @@ if sys.version_info[:2] == (3, 11):
 
 layers = keras.layers
 
-# Keras looks for weights and layers in whatever an attribute of a layer is set to: a
-# tenth of the time in which a small network is built. Plain values have none.
-_PLAIN = frozenset({bool, int, float, str, type(None)})
-_set_attribute = layers.Layer.__setattr__
-
-
-@functools.cache
-def _is_of_class(kind: type, name: str) -> bool:
-    """Whether the class has the attribute itself: a property, a default."""
-    return hasattr(kind, name)
-
-
-def _set_plainly(self, name, value):
-    if (
-        type(value) in _PLAIN
-        and type(self.__dict__.get(name)) in _PLAIN
-        and not _is_of_class(type(self), name)
-    ):
-        object.__setattr__(self, name, value)
-    else:
-        _set_attribute(self, name, value)
-
 
 def rewrite_graphs(rewritten: bool) -> None:
     """Whether TensorFlow rewrites the graphs of functions before they are computed."""
@@ -104,7 +82,6 @@ def pytest_configure(config):
         # wait for the disk.
         trainer.model_supports_jit = lambda model: False
         os.fsync = lambda number: None
-        layers.Layer.__setattr__ = _set_plainly
 
 
 @pytest.fixture(scope="module")
