@@ -212,9 +212,10 @@ class MethodConfig:
 
     method: str | None = option(
         None,
-        "If empty, priced for multiply-adds (uniform where scores do not say what a "
-        "layer's last filters are worth) and for milliseconds by --device, and "
-        "neuralscale for parameters, bytes and milliseconds that are measured. "
+        "If empty, ranking for multiply-adds and for milliseconds by --device, and "
+        "neuralscale for parameters, bytes and milliseconds that are measured. Of a "
+        "search without the scores of all filters, priced in place of ranking (uniform "
+        "where scores do not say what a layer's last filters are worth). "
         f"{_about_methods()}",
         choices=_curve_methods(),
     )

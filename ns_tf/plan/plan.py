@@ -57,8 +57,10 @@ class Searched:
 
         Args:
             method: Any method of `ns_tf.plan.methods` that has a curve. If None,
-                "priced" for multiply-adds, or "uniform" where scores fall too slowly
-                to price filters; "neuralscale" for parameters, bytes and milliseconds.
+                "ranking" for multiply-adds and "neuralscale" for parameters, bytes and
+                milliseconds. A search of an earlier version, without the scores of all
+                filters, has "priced" in place of "ranking", or "uniform" where its
+                scores fall too slowly to price filters.
             iteration: Of the search, from 1; if None the last, of morphnet and ranking
                 the first.
             ratio: A budget: the parameters of the default network with every width
@@ -132,8 +134,9 @@ def make_plan(
         search: The record of a search; one without iterations is enough for uniform.
         targets: Budgets by name; all hold.
         method: Whose curve is scaled along. If None, that of the budgets
-            (`ns_tf.plan.targets.default_method`); uniform where it would be `priced`
-            and the price law is silent, because its exponent had to be raised.
+            (`ns_tf.plan.targets.default_method`). Where it would be `priced`, it is
+            `ranking` if the search kept the scores of all filters, and uniform if the
+            price law is silent, because its exponent had to be raised.
         iteration: Of the search, from 1; if None the method's own, most often the last.
         ratio: The paper's r as one more budget: the parameters of the default network
             with every width times this (`int(width * ratio)`).
@@ -185,12 +188,17 @@ def make_plan(
             plan, device=device_text(measure, targets, plan.widths)
         )
 
-    chosen = default_method(targets, measure) if method is None else method
+    if method is not None:
+        return planned(method)
+    chosen = default_method(targets, measure)
+    if chosen != "priced" or price_exponent is not None:
+        return planned(chosen)
+    if search.states and search.state(iteration or 1).trace.whole is not None:
+        return planned("ranking")
     plan = planned(chosen)
-    if method is None and price_exponent is None and plan.pricing:
-        if plan.pricing.floored:
-            uniform = planned("uniform", iteration=None)
-            return dataclasses.replace(uniform, unpriced=plan.pricing)
+    if plan.pricing and plan.pricing.floored:
+        uniform = planned("uniform", iteration=None)
+        return dataclasses.replace(uniform, unpriced=plan.pricing)
     return plan
 
 

@@ -273,7 +273,8 @@ def default_method(targets: Iterable[str], measure: Measure | None = None) -> st
     """The method for these budgets where nobody names one.
 
     `priced` where a budget says so (multiply-adds, milliseconds by a device file) and
-    all have a price; else `neuralscale`.
+    all have a price; else `neuralscale`. What a search has for prices decides further
+    (`ns_tf.plan.plan.make_plan`).
 
     >>> [default_method(some) for some in (["params"], ["params", "macs"])]
     ['neuralscale', 'priced']

@@ -155,7 +155,8 @@ class WidthPlan:
 
     def __str__(self) -> str:
         prices = self.pricing.lines() if self.pricing else self._silence()
-        lines = [self._layers(), "", *self._budgets(), *prices, *self._trust()]
+        lines = [self._layers(), "", *self._budgets(), *prices, *self._ranked()]
+        lines += self._trust()
         chosen = ["", *self.refinement.lines()] if self.refinement else []
         return "\n".join(lines + chosen)
 
@@ -188,6 +189,22 @@ class WidthPlan:
             yield (
                 f"uniform: {self.unpriced.silence}. --refine lets short trainings "
                 "choose; --method=priced takes the raised exponent."
+            )
+
+    def _ranked(self) -> Iterator[str]:
+        """What a plan by the scores of filters goes by, where there is one."""
+        if self.method != "ranking":
+            return
+        if any(a < b for a, b in zip(self.widths, self.seed_widths, strict=True)):
+            yield (
+                f"ranking: by the scores of all filters in iteration {self.iteration}, "
+                "before the first removal"
+            )
+        else:
+            yield (
+                "ranking: no smaller than the searched network, so its widths are "
+                "scaled evenly; --method=priced goes by its law, --refine lets short "
+                "trainings choose"
             )
 
     def _trust(self) -> Iterator[str]:

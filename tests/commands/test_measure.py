@@ -50,7 +50,7 @@ def test_a_search_is_measured_where_it_is_and_planned(command, network, tmp_path
     assert code == 0, err
     plan = json.loads(out)
     assert 0.97 * budget < plan["costs"]["latency_ms"] <= budget
-    assert plan["method"] in ("priced", "uniform") and "law, 1 thread" in plan["device"]
+    assert plan["method"] == "ranking" and "law, 1 thread" in plan["device"]
     code, out, err = command("plan", f"--run_dir={copied}", *asked, "--device_here")
     assert code == 0 and "latency_ms" in out, err
 

@@ -5,7 +5,15 @@ import types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import DEFAULT, params, silent, toy_architecture, toy_search, written
+from toys import (
+    DEFAULT,
+    params,
+    silent,
+    toy_architecture,
+    toy_search,
+    unranked,
+    written,
+)
 
 from ns_tf.base import Architecture, InputError
 from ns_tf.networks.structure import analyse
@@ -61,14 +69,16 @@ def test_a_search_gives_the_widths_that_its_plan_has(problem, run_dir, method):
 
 def test_without_a_method_the_search_decides_as_for_a_plan(problem, tmp_path):
     budget = {"macs": 120_011.0}
-    for name, record in (("steep", silent(toy_search())), ("flat", toy_search())):
+    older = unranked(toy_search())
+    records = {"uniform": silent(older), "priced": older, "ranking": toy_search()}
+    for name, record in records.items():
         folder = tmp_path / name
         folder.mkdir()
         written(folder, record)
         made = choice(method=None, **budget)
         plan = make_plan(record, budget)
         assert made.widths(problem, folder, folder) == plan.widths
-        assert plan.method == {"steep": "uniform", "flat": "priced"}[name]
+        assert plan.method == name
 
 
 def test_uniform_widths_need_no_search(problem, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import DEFAULT, macs, params, silent, toy_architecture, toy_search
+from toys import DEFAULT, macs, params, silent, toy_architecture, toy_search, unranked
 
 from ns_tf.base import InputError
 from ns_tf.plan import plan
@@ -113,7 +113,7 @@ def test_a_plan_that_cannot_be_is_refused(options, told):
 
 
 def test_where_prices_are_silent_a_plan_is_uniform_unless_priced_is_named():
-    steep = silent(SEARCH)
+    steep = silent(unranked(SEARCH))
     made = make_plan(steep, {"macs": 120_011})
     assert made.widths == make_plan(steep, {"macs": 120_011}, method="uniform").widths
     assert made.method == "uniform" and made.unpriced.floored
@@ -123,7 +123,20 @@ def test_where_prices_are_silent_a_plan_is_uniform_unless_priced_is_named():
     for options in ({"method": "priced"}, {"price_exponent": 1.0}):
         named = make_plan(steep, {"macs": 120_011}, **options)
         assert named.method == "priced" and named.pricing.floored
-    assert make_plan(SEARCH, {"macs": 120_011}).method == "priced"
+    assert make_plan(unranked(SEARCH), {"macs": 120_011}).method == "priced"
+
+
+def test_multiply_adds_are_planned_by_the_scores_of_all_filters_where_there_are_some():
+    target = {"macs": 90_103}
+    made = make_plan(SEARCH, target)
+    assert made == make_plan(SEARCH, target, method="ranking")
+    assert "by the scores of all filters in iteration 1, before" in str(made)
+    larger = make_plan(SEARCH, {"macs": 300_007})
+    assert larger.method == "ranking" and min(larger.widths) >= min(DEFAULT)
+    assert "its widths are scaled evenly" in str(larger)
+    assert make_plan(SEARCH, target, iteration=2).iteration == 2
+    assert make_plan(SEARCH, target, price_exponent=1.0).method == "priced"
+    assert make_plan(SEARCH, {"params": 5003}).method == "neuralscale"
 
 
 # What a plan says.
