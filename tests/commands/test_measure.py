@@ -49,7 +49,7 @@ def test_a_search_is_measured_where_it_is_and_planned(command, network, tmp_path
     code, out, err = command("plan", f"--run_dir={copied}", *asked, "--output=json")
     assert code == 0, err
     plan = json.loads(out)
-    assert 0.97 * budget < plan["costs"]["latency_ms"] <= budget
+    assert 0.9 * budget < plan["costs"]["latency_ms"] <= budget  # Tables have steps.
     assert plan["method"] == "ranking" and "law, 1 thread" in plan["device"]
     code, out, err = command("plan", f"--run_dir={copied}", *asked, "--device_here")
     assert code == 0 and "latency_ms" in out, err
