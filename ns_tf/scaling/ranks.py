@@ -12,7 +12,7 @@ from ns_tf.base import Cost, Curve
 from ns_tf.scores import FilterScores
 
 # Budgets that count a filter by its weights. A ranking by scores alone serves them.
-SIZES = ("params", "weight_bytes", "litert_bytes")
+SIZES = ("params", "weight_bytes", "weight_bytes_int8", "litert_bytes", "flash")
 # Share of its filters that every layer keeps until all have come down to it.
 LEAST_SHARE = 0.25
 
@@ -178,7 +178,8 @@ def ranked_curve(
 ) -> Curve:
     """The way down from a whole network (`rows_of`), and evenly up from it.
 
-    Multiply-adds stand for a measured budget, which has no derivative.
+    Its estimate stands for a measured budget, which has no derivative, or multiply-adds
+    if it has none.
 
     Args:
         scores: Of the network.
@@ -186,8 +187,9 @@ def ranked_curve(
         targets: By budget; all hold.
         exact: Costs of the network, "params" and "macs" among them.
     """
-    known = {n: float(t) for n, t in targets.items() if not costs[n].measured}
-    priced = {name: costs[name].of for name in known}
+    like = {name: costs[name].estimate or costs[name] for name in targets}
+    known = {n: float(t) for n, t in targets.items() if not like[n].measured}
+    priced = {name: like[name].of for name in known}
     if len(known) < len(targets):
         priced["macs"] = exact["macs"]
         own = float(priced["macs"](scores.widths))
