@@ -111,7 +111,8 @@ class Family:
             count: How many candidates are asked for.
         """
         # Before it there are uniform, the other methods, and a mean with each.
-        others = 2 + (self.search.states[0].trace.whole is not None)
+        own = self.iteration or methods.get("ranking").iteration
+        others = 2 + (self.search.state(own).trace.whole is not None)
         return self._by_price or count > 1 + 2 * others
 
     def candidates(self, count: int) -> tuple[Candidate, ...]:
