@@ -46,7 +46,7 @@ class Family:
     Args:
         search: With at least one iteration.
         targets: Budgets by name; all hold.
-        iteration: Of the search; the last if None.
+        iteration: Of the search; each method's own if None, most often the last.
         builder: The architecture, if no registered name finds it.
         options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width,
             wishes.
