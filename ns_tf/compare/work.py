@@ -33,6 +33,7 @@ from ns_tf.plan.targets import device_for
 from ns_tf.problem.config import ProblemConfig
 from ns_tf.problem.problem import Problem
 from ns_tf.problem.resolve import problem_of
+from ns_tf.prune import criteria
 from ns_tf.run import files
 from ns_tf.run.folder import CELLS, PRUNED, RESULT, RunFolder
 from ns_tf.run.watch import Watch
@@ -313,8 +314,9 @@ class Comparison:
         """Refuses a method that will not be comparable after its search is done.
 
         Raises:
-            InputError: the search is of another network or of too few iterations, or
-                the recipe does not fit the network.
+            InputError: the search is of another network or of too few iterations, it
+                keeps no scores that the method reads, or the recipe does not fit the
+                network.
         """
         names = run.problem.structure.names
         check_layers(source, names, self.problem.structure)
@@ -322,6 +324,12 @@ class Comparison:
             raise InputError(
                 f"{entry.name}@{entry.iteration}: the search {source} is of "
                 f"{run.config.iterations} iterations. Name one of them."
+            )
+        scores = criteria.get(run.prune.criterion)
+        if entry.name == "ranking" and scores.scope != "global":
+            raise InputError(
+                f"The method ranking needs scores that compare layers, and the search "
+                f"{source} has --criterion={scores.name}. Give --criterion=taylor_fo."
             )
         architecture = self.problem.architecture
         cell = Cell("", "", "", 0, architecture.name, architecture.widths, SCRATCH)

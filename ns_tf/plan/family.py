@@ -46,7 +46,7 @@ class Family:
     Args:
         search: With at least one iteration.
         targets: Budgets by name; all hold.
-        iteration: Of the search; the last if None.
+        iteration: Of the search; each method's own if None, most often the last.
         builder: The architecture, if no registered name finds it.
         options: Of `ns_tf.plan.targets.solve`: measure, round_to, min_width, max_width,
             wishes.
@@ -111,7 +111,8 @@ class Family:
             count: How many candidates are asked for.
         """
         # Before it there are uniform, the other methods, and a mean with each.
-        others = 2 + (self.search.states[0].trace.whole is not None)
+        own = self.iteration or methods.get("ranking").iteration
+        others = 2 + (self.search.state(own).trace.whole is not None)
         return self._by_price or count > 1 + 2 * others
 
     def candidates(self, count: int) -> tuple[Candidate, ...]:

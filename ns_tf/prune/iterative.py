@@ -24,7 +24,7 @@ from ns_tf.prune.joined import filter_scores
 from ns_tf.prune.network import PrunableNetwork
 from ns_tf.prune.rebuilding import Rebuilder
 from ns_tf.prune.removal import Prunable, choose
-from ns_tf.prune.trained import copied
+from ns_tf.prune.trained import copied, joined
 from ns_tf.scaling.bounds import Bounds
 from ns_tf.scaling.grid import grid_of
 from ns_tf.scores import EventScores, FilterScores
@@ -213,7 +213,8 @@ class Pruning:
         """What all filters are worth; None if scores of layers do not compare."""
         if self.network.criterion.scope != "global" or not np.isfinite(scores).all():
             return None
-        return filter_scores(scores, self.prunable, self.network.graph)
+        graph = self.network.graph  # Ends of an identity have gates of their own.
+        return filter_scores(joined(scores, graph), self.prunable, graph)
 
     def _choose(self, scores: np.ndarray) -> np.ndarray:
         """Numbers of the channels that this event removes; none if pruning ends."""

@@ -19,7 +19,8 @@ def filter_scores(
     """What the filters of a whole network are worth.
 
     Args:
-        scores: [n].
+        scores: [n]; channels that identities join have one, as of
+            `ns_tf.prune.trained.joined`.
         prunable: Which channels the widths count.
         graph: Of the network.
 

@@ -286,7 +286,7 @@ def read_csv(
 def _number(cell: str) -> int | float | str:
     """A cell as int or float if it reads as one."""
     if "_" not in cell:  # int("1_000") is 1000, but names have underscores.
-        for kind in (int, float):
+        for kind in (float,) if "." in cell else (int, float):
             with contextlib.suppress(ValueError):
                 return kind(cell)
     return cell

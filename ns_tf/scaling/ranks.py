@@ -12,9 +12,10 @@ from ns_tf.base import Cost, Curve
 from ns_tf.scores import FilterScores
 
 # Budgets that count a filter by its weights. A ranking by scores alone serves them.
-SIZES = ("params", "weight_bytes", "litert_bytes")
+SIZES = ("params", "weight_bytes", "weight_bytes_int8", "litert_bytes", "flash")
 # Share of its filters that every layer keeps until all have come down to it.
 LEAST_SHARE = 0.25
+_AT_ONCE = 2**13  # Widths whose costs are counted at once.
 
 
 def removals(
@@ -62,9 +63,10 @@ def removals(
     late = places < np.ceil(least_share * sizes[layer])
     order = np.lexsort((np.arange(len(worth)), worth, late))
     order = order[places[order] >= min_width]
-    gone = np.zeros((len(order) + 1, len(sizes)), int)
-    gone[np.arange(1, len(order) + 1), layer[order]] = 1
-    return order, sizes - np.cumsum(gone, axis=0)
+    rows = np.zeros((len(order) + 1, len(sizes)), int)
+    rows[0] = sizes
+    rows[np.arange(1, len(rows)), layer[order]] = -1
+    return order, np.cumsum(rows, axis=0, out=rows)
 
 
 def along(rows: np.ndarray, params: Callable, grows: bool = False) -> Curve:
@@ -76,8 +78,10 @@ def along(rows: np.ndarray, params: Callable, grows: bool = False) -> Curve:
         grows: Whether the first network is scaled evenly, sqrt(tau / its size), to more
             parameters than it has; else it is the largest.
     """
+    # A few at a time: a cost takes some numbers for each of its terms and networks.
+    parts = np.array_split(rows, 1 + rows.size // _AT_ONCE)
     # Of several networks of one size the first; a size never grows on the way.
-    sizes = np.minimum.accumulate(params(rows))
+    sizes = np.minimum.accumulate(np.concatenate([params(part) for part in parts]))
     whole = float(sizes[0])
 
     def at(tau: float) -> np.ndarray:
@@ -178,7 +182,8 @@ def ranked_curve(
 ) -> Curve:
     """The way down from a whole network (`rows_of`), and evenly up from it.
 
-    Multiply-adds stand for a measured budget, which has no derivative.
+    Its estimate stands for a measured budget, which has no derivative, or multiply-adds
+    if it has none.
 
     Args:
         scores: Of the network.
@@ -186,8 +191,9 @@ def ranked_curve(
         targets: By budget; all hold.
         exact: Costs of the network, "params" and "macs" among them.
     """
-    known = {n: float(t) for n, t in targets.items() if not costs[n].measured}
-    priced = {name: costs[name].of for name in known}
+    like = {name: costs[name].estimate or costs[name] for name in targets}
+    known = {n: float(t) for n, t in targets.items() if not like[n].measured}
+    priced = {name: like[name].of for name in known}
     if len(known) < len(targets):
         priced["macs"] = exact["macs"]
         own = float(priced["macs"](scores.widths))

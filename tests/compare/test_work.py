@@ -2,6 +2,7 @@
 
 import json
 import types
+from contextlib import nullcontext
 
 import pytest
 from crowd import in_threads
@@ -13,6 +14,7 @@ from ns_tf.compare import cells, outcome
 from ns_tf.compare.cells import TRUNK
 from ns_tf.compare.work import Comparison
 from ns_tf.engine.workers import WorkerError
+from ns_tf.plan.methods import Entry
 from ns_tf.run.folder import InUse
 from ns_tf.train.job import Job
 from ns_tf.train.results import read_failure
@@ -64,6 +66,20 @@ def test_what_is_not_done_is_dealt_out_and_waits_for_its_trunk(prepared):
     for cell in listed.values():
         trained(work, cell, 0.5)
     assert work.oracle() is None and work.counts() == (6, 6)
+
+
+def test_a_search_to_come_has_to_keep_the_scores_that_a_ranking_reads(prepared):
+    work, _ = prepared
+    for criterion, told in (("magnitude", "--criterion=magnitude"), ("random", None)):
+        run = types.SimpleNamespace(
+            problem=work.problem,
+            config=types.SimpleNamespace(iterations=1),
+            prune=types.SimpleNamespace(criterion=criterion),
+        )
+        refused = pytest.raises(InputError, match=told) if told else nullcontext()
+        with refused:
+            work._check_pending(Entry("ranking"), "a.flags", run)
+        work._check_pending(Entry("neuralscale"), "a.flags", run)
 
 
 def test_a_cell_has_the_costs_and_the_network_of_its_widths(prepared):

@@ -84,6 +84,15 @@ def test_widths_by_scores_come_first_where_filters_have_a_price(target, place):
     assert wanted == [place == 1, place == 1, True]
 
 
+def test_scores_of_the_iteration_that_is_asked_for_count():
+    """As of a search by an earlier version, to which an iteration was added."""
+    record, target = toy_search(), {"params": 30_011}
+    states = unranked(record).states[0], record.states[1]
+    mixed = dataclasses.replace(record, states=states)
+    wanted = [Family.of(mixed, target, iteration=n).wants_scores(7) for n in (None, 2)]
+    assert wanted == [True, False]
+
+
 def test_a_law_that_comes_to_no_budget_leaves_the_others():
     """Its only widths are those of 900 filters and more."""
     record = scored(toy_search())

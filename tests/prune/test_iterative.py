@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import QUICK, chain, problem, replaced
+from small import QUICK, chain, problem, replaced, residual
 
 from ns_tf.base import RunError
 from ns_tf.engine.runtime import Runtime
@@ -147,6 +147,16 @@ def test_scores_of_all_filters_are_those_of_the_first_event(search):
     again.restore(*run.state())
     for own, other in zip(again.trace().whole.scores, whole.scores, strict=True):
         np.testing.assert_array_equal(own, other)
+
+
+def test_a_filter_of_layers_that_an_identity_joins_is_worth_what_both_ends_are(rng):
+    run = Pruning(problem(residual, (11, 7, 11)), (11, 7, 11), QUICK, Runtime())
+    scores = rng.random(len(run.network.alive))
+    stem, inner, conv2 = (scores[own] for own in run.prunable.widths)
+    whole = run._whole(scores)
+    assert whole.sets.tolist() == [0, 1, 0]
+    for own, expected in zip(whole.scores, (stem + conv2, inner), strict=True):
+        np.testing.assert_allclose(own, np.sort(expected)[::-1])
 
 
 def test_scores_that_do_not_compare_layers_are_not_kept():

@@ -9,10 +9,12 @@ import types
 import numpy as np
 import pytest
 from browser import needs_browser, seen_in
+from laws import toy_device
 from places import GOLDENS, ROOT
 from toys import DEFAULT, NAMES, params, scored, toy_search
 
 from ns_tf.base import Cost, InputError, PriceLaw, ScalingLaw
+from ns_tf.budgets import Measure
 from ns_tf.descend.record import read_search
 from ns_tf.devices.cost import Form, TableCost, Use
 from ns_tf.devices.tables import Table, monomials, monotone, posynomial
@@ -20,6 +22,7 @@ from ns_tf.networks.arena import PeakMemory
 from ns_tf.networks.costs import ALWAYS, CostPolynomial
 from ns_tf.networks.schedule import CONV, NORM, PAD, RELU, SUM, Buffer, Schedule, Step
 from ns_tf.plan import methods
+from ns_tf.plan.plan import make_plan
 from ns_tf.plan.width_plan import FAR
 from ns_tf.report import what_if
 from ns_tf.report.what_if import controls, curves_of, script
@@ -322,6 +325,41 @@ def told(cost, largest):
         return what_if._counted(cost)
     device = types.SimpleNamespace(cost=cost, limits=lambda: largest)
     return json.loads(json.dumps(what_if._tables(device)))
+
+
+RANKED = """
+const named = Object.entries({ ...asked.costs, latency_ms: asked.ms });
+const costs = Object.fromEntries(named.map(([name, cost]) => [name, costOf(cost)]));
+const options = { sizeOf: costs.params.of, macs: costs.macs };
+return asked.targets.map((targets) => {
+  const budgets = Object.entries(targets).map(([name, target]) => {
+    return { cost: costs[name], target };
+  });
+  return widthsFor(asked.curve, budgets, options).widths;
+});
+"""
+
+
+@needs_browser
+def test_multiply_adds_price_filters_where_no_table_reaches_the_network(rng, tmp_path):
+    record, device = toy_search(1), toy_device(toy_search(1), largest=18)
+    curves = curves_of({"": record})
+    asked = {
+        "curve": curves["ranking@1"],
+        "costs": {name: cost.to_json() for name, cost in record.costs.items()},
+        "ms": told(device.cost, device.limits()),
+        "targets": [
+            {"latency_ms": share * device.ms(DEFAULT), **others}
+            for share in (0.5, 0.6, 0.7, 0.8, 0.9)
+            for others in ({}, {"macs": 90_001}, {"params": 3001})
+        ],
+    }
+    page = f"<body>{controls(record, ['uniform'], [])}{script(record, curves)}</body>"
+    seen = seen_in(page, RANKED, asked, tmp_path)
+    for targets, found in zip(asked["targets"], seen, strict=True):
+        measure = Measure(device=device)
+        plan = make_plan(record, targets, method="ranking", measure=measure)
+        assert found == list(plan.widths), targets
 
 
 @needs_browser

@@ -3,11 +3,13 @@
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from small import chain, problem
 from toys import macs, params
 
+from ns_tf.base import Cost
 from ns_tf.budgets import exact_costs
-from ns_tf.scaling.ranks import LEAST_SHARE, along, prices, rows_of
+from ns_tf.scaling.ranks import LEAST_SHARE, along, prices, ranked_curve, rows_of
 from ns_tf.scores import FilterScores
 
 STRUCTURE = problem(chain, (13, 17)).structure
@@ -89,6 +91,21 @@ def test_what_is_worth_least_for_its_price_goes_first(scores, budget):
         left[gone].pop()
         expected.append([len(left[n]) for n in scores.sets])
     assert rows_of(scores, COSTS, {budget: 5003}).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["litert_bytes", "flash", "file", "latency_ms"])
+def test_sizes_have_no_price_and_an_estimate_stands_for_what_is_measured(name, rng):
+    each = tuple(np.sort(rng.random(width))[::-1] for width in (5, 7, 11))
+    scores = FilterScores(np.arange(3), each)
+    costs = {**COSTS, "file": counted(lambda widths: 99 * widths[0] + sum(widths))}
+    estimate = None if name == "latency_ms" else Cost(costs["file"])
+    by = {"file": "file", "latency_ms": "macs"}.get(name, "params")
+    cost = Cost(costs["macs"], measured=True, estimate=estimate)
+    curve = ranked_curve(scores, {name: cost}, {name: 5003}, costs)
+    rows = {one: rows_of(scores, costs, {one: 5003}).tolist() for one in costs}
+    assert rows["params"] != rows["macs"] != rows["file"] != rows["params"]
+    for row in rows[by]:
+        assert curve(float(params(row))).tolist() == row
 
 
 def test_the_way_goes_on_evenly_to_larger_networks():

@@ -18,13 +18,26 @@ function pricesOf(budgets, whole, widthsOf) {
   return found.map((price) => Math.max(price, 1e-12 * most));
 }
 
+// The budgets that price filters of a network. Multiply-adds stand for one whose tables do
+// not reach it.
+function pricing(budgets, widths, macs) {
+  const within = ({ cost: { largest } }) =>
+    !largest || widths.every((width, l) => width <= largest[l]);
+  const known = budgets.filter(within);
+  if (known.length === budgets.length) return known;
+  const asked = known.filter(({ cost }) => cost === macs).map(({ target }) => target);
+  const target = Math.min(macs.of(widths), ...asked);
+  return [...known.filter(({ cost }) => cost !== macs), { cost: macs, target }];
+}
+
 // The curve tau -> widths of the filters that go first, and evenly up from the network.
 // `sets` says which set each layer is of, `scores` has those of each set, highest first.
-function rankedCurve({ sets, scores }, budgets, sizeOf) {
+function rankedCurve({ sets, scores }, budgets, sizeOf, macs) {
   const whole = scores.map((own) => own.length);
   const widthsOf = (sizes) => sets.map((set) => sizes[set]);
-  const bySize = budgets.every(({ cost }) => cost.countsSize);
-  const price = bySize ? whole.map(() => 1) : pricesOf(budgets, whole, widthsOf);
+  const known = pricing(budgets, widthsOf(whole), macs);
+  const bySize = known.every(({ cost }) => cost.countsSize);
+  const price = bySize ? whole.map(() => 1) : pricesOf(known, whole, widthsOf);
   const filters = scores.flatMap((own, set) =>
     own.map((score, place) => {
       const late = place < Math.ceil(LEAST_SHARE * whole[set]) ? 1 : 0;

@@ -20,7 +20,7 @@ function curveFunction(curve) {
 // A budget has a cost (costs.js) and a target.
 // Throws an Error with a sentence where there are none.
 function widthsFor(curve, budgets, options = {}) {
-  const { roundTo = 1, minWidth = 1, exponent, sizeOf } = options;
+  const { roundTo = 1, minWidth = 1, exponent, sizeOf, macs } = options;
   const layers = (curve.alpha || curve.widths || curve.sets).length;
   const limit = budgets.map(({ cost }) => cost.largest).find((largest) => largest);
   const grid = gridOf(roundTo, minWidth, layers, limit);
@@ -34,7 +34,8 @@ function widthsFor(curve, budgets, options = {}) {
   }
   if (curve.kind === "price") return atPrice(curve, budgets, grid, exponent, sizeOf);
   const ranked = curve.kind === "filters";
-  return atCost(ranked ? rankedCurve(curve, budgets, sizeOf) : curve, budgets, grid);
+  const along = ranked ? rankedCurve(curve, budgets, sizeOf, macs) : curve;
+  return atCost(along, budgets, grid);
 }
 
 // The step of whole widths, and by layer the lowest and the highest. A layer that has no
@@ -212,7 +213,8 @@ function startPage(data) {
     const asked = budgets();
     const sizeOf = costs.params.of;
     const p = optional(exponent);
-    const found = widthsFor(curve, asked, { ...options, exponent: p, sizeOf });
+    const { macs } = costs;
+    const found = widthsFor(curve, asked, { ...options, exponent: p, sizeOf, macs });
     const units = asked.map(({ cost }) => cost.unit);
     // No tau has widths that grew in turns; their parameters count too.
     const taus = found.turns ? [...found.taus, sizeOf(found.widths)] : found.taus;
