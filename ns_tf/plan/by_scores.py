@@ -4,7 +4,8 @@ Uniform widths of twice the budgets are trained for a short time. Then filters g
 their first-order Taylor scores, divided by what they cost, until the budgets hold
 (`ns_tf.prune.healthy`). At equal multiply-adds such widths were 3.6 points above
 uniform ones on MobileNetV2, and level with them on VGG11 and PreAct ResNet18, with 16
-to 63 % fewer parameters (docs/results.md).
+to 63 % fewer parameters; on MobileNetV2 with CIFAR-100, 1.9 points below
+(docs/results.md).
 """
 
 import contextlib
