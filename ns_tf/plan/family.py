@@ -88,6 +88,8 @@ class Family:
             InputError: unknown budgets, or none at all, or no such iteration.
         """
         check_names(budgets)
+        if iteration is not None:
+            methods.get("ranking").check_iteration(iteration)
         search.state(iteration)
         goals = targets.with_ratio(search, budgets, ratio)
         return cls(search, goals, iteration, builder, options)

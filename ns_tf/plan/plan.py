@@ -193,6 +193,8 @@ def make_plan(
     chosen = default_method(targets, measure)
     if chosen != "priced" or price_exponent is not None:
         return planned(chosen)
+    if iteration is not None:
+        methods.get("ranking").check_iteration(iteration)
     if search.states and search.state(iteration or 1).trace.whole is not None:
         return planned("ranking")
     plan = planned(chosen)

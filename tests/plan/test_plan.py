@@ -11,6 +11,7 @@ from toys import DEFAULT, macs, params, silent, toy_architecture, toy_search, un
 from ns_tf.base import InputError
 from ns_tf.plan import plan
 from ns_tf.plan.config import BudgetConfig, MethodConfig, SolverConfig
+from ns_tf.plan.family import Family
 from ns_tf.plan.plan import Searched, make_plan
 from ns_tf.scaling.config import Wishes
 
@@ -124,6 +125,16 @@ def test_where_prices_are_silent_a_plan_is_uniform_unless_priced_is_named():
         named = make_plan(steep, {"macs": 120_011}, **options)
         assert named.method == "priced" and named.pricing.floored
     assert make_plan(unranked(SEARCH), {"macs": 120_011}).method == "priced"
+
+
+@pytest.mark.parametrize("iteration, told", [(1.5, "whole number"), (0, "1 to 2")])
+def test_an_iteration_that_cannot_be_is_refused_where_no_method_is_named(
+    iteration, told
+):
+    with pytest.raises(InputError, match=told):
+        make_plan(SEARCH, {"macs": 90_103}, iteration=iteration)
+    with pytest.raises(InputError, match=told):
+        Family.of(SEARCH, {"macs": 90_103}, iteration=iteration)
 
 
 def test_multiply_adds_are_planned_by_the_scores_of_all_filters_where_there_are_some():
